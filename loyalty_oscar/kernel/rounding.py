@@ -1,0 +1,84 @@
+"""Every division of the house. Points are integers, exact shares are fractions, and no float comes near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from .errors import BadRule
+
+MODES = ("floor", "half_up", "ceil")
+
+
+def round_points(*, exact: Fraction, mode: str) -> int:
+    """
+    Round an exact, non-negative number of points once.
+
+    `floor` is the default of a program, because only it makes splitting an order never pay
+    (floor(a) + floor(b) <= floor(a + b)). Raises `BadRule` for another mode.
+    """
+    if mode == "floor":
+        return exact.numerator // exact.denominator
+    if mode == "ceil":
+        return -(-exact.numerator // exact.denominator)
+    if mode == "half_up":
+        return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+    raise BadRule(f"rounding must be one of {', '.join(MODES)}, not {mode!r}")
+
+
+def full_steps(*, amount: int, step: int) -> int:
+    """Return how many whole steps fit into the amount (both minor units)."""
+    return amount // step
+
+
+def spread(*, total: int, weights: Sequence[Fraction | int]) -> list[int]:
+    """
+    Split `total` by `weights` so that the parts are integers and add up: largest remainder, ties to the first.
+
+    Weights are not negative; with no weight at all, everything goes to the first part.
+    Source: Hamilton's method of apportionment.
+    """
+    if not weights:
+        return []
+    whole = sum(Fraction(weight) for weight in weights)
+    if not whole:
+        return [total] + [0] * (len(weights) - 1)
+    exact = [Fraction(weight) * total / whole for weight in weights]
+    parts = [share.numerator // share.denominator for share in exact]
+    left = total - sum(parts)
+    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    for i in by_remainder[:left]:
+        parts[i] += 1
+    return parts
+
+
+def taken_back(*, points: int, gone: int, quantity: int) -> int:
+    """
+    Return how many of a line's points are gone once `gone` of `quantity` units went back.
+
+    Cumulative: floor(points x gone / quantity), so the last unit takes the remainder and
+    any order of partial returns ends where the full return ends.
+    """
+    return points * min(max(gone, 0), quantity) // quantity if quantity else points
+
+
+def to_minor(*, amount: Decimal, exponent: int = 2) -> int:
+    """Return money as minor units (cents where `exponent` is 2), half up as shop prices are rounded."""
+    scaled = Fraction(amount) * 10**exponent
+    return (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+
+
+def to_major(*, minor: int, exponent: int = 2) -> Decimal:
+    """Return minor units as money with exactly `exponent` decimals."""
+    return Decimal(minor).scaleb(-exponent)
+
+
+def worth_minor(*, points: int, per_points: int, minor: int) -> int:
+    """Return what points buy, in whole minor units, rounded down: `per_points` points buy `minor` minor units."""
+    return points * minor // per_points
+
+
+def per_mille(*, part: int, whole: int) -> int:
+    """Return part of whole in thousandths, for progress bars (0 to 1000; 0 of 0 is 0)."""
+    return min(1000, max(0, part * 1000 // whole)) if whole > 0 else 0
