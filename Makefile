@@ -1,0 +1,86 @@
+# Needs only Python (3.11 or newer), git, make and a package index. `make help` tells the rest.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+COMMANDS := loyalty_oscar/shop/management/commands
+POSTGRES := LOYALTY_TEST_DB=postgres
+# Long runs are the modules of tests/benchmarks that bear these names.
+LONG := $(filter cdnow benchmark soak scale mutation,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
+
+.DEFAULT_GOAL := help
+.PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations clean $(LONG)
+
+help: ## This list
+	@echo 'Usage: make TARGET [OPTION=value]'; echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+	  while IFS="$$(printf '\t')" read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
+	@[ -z "$(LONG)" ] || printf '  %-18s %s\n' '$(LONG)' 'Long runs on PostgreSQL; each prints its figures'
+	@echo; echo 'Options:'
+	@echo '  HOST=127.0.0.1 PORT=8000     where `make sandbox` serves'
+	@echo '  PYTHON=python3 VENV=.venv    which Python makes the environment, and where'
+	@echo '  ARGS=                        more for pytest, such as ARGS="-k refund -x"'
+	@echo '  LOYALTY_REQUIRE_BROWSER=1    a missing Chromium fails `make test` instead of skipping its journeys'
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'loyalty_oscar needs Python 3.11 or newer: try `make PYTHON=python3.12 ...`'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The sandbox asks for less than the tests, so its first start need not wait for them.
+$(VENV)/.sandbox: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/.all: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[api,celery,docs,sandbox,test]'
+	@touch $@ $(VENV)/.sandbox
+
+venv: $(VENV)/.all ## Make .venv with everything that developing needs
+
+# Migrating and seeding leave alone what is there. The jobs run beside the shop and end with it.
+sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
+	@$(PY) manage.py migrate --verbosity 0
+	@$(if $(wildcard $(COMMANDS)/loyalty_setup.py),$(PY) manage.py loyalty_setup)
+	@$(PY) manage.py sandbox_seed
+	@trap 'trap - EXIT; kill $$jobs $$shop 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; jobs=; \
+	$(if $(wildcard $(COMMANDS)/loyalty_run.py),$(PY) manage.py loyalty_run --every 30 & jobs=$$!;) \
+	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop
+
+test: test-sqlite test-postgres test-projects test-browser ## Everything but the long runs, on SQLite and a real PostgreSQL
+
+test-sqlite: $(VENV)/.all ## Only the part on SQLite
+	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or slow)' $(ARGS)
+
+test-postgres: $(VENV)/.all ## Only the part on PostgreSQL: what touches a database, and the crowds
+	$(POSTGRES) $(BIN)/pytest -m 'not (browser or projects or slow)' --ignore=tests/house --ignore=tests/unit $(ARGS)
+
+test-projects: $(VENV)/.all ## Only the install matrix: bare, forked and full shops
+	$(BIN)/pytest -m 'projects and not slow' $(ARGS)
+
+test-browser: $(VENV)/.all ## Only the journeys in a real Chromium
+	$(POSTGRES) $(BIN)/pytest -m 'browser and not slow' $(ARGS)
+
+lint: $(VENV)/.all ## Style and common mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.all ## Mend what `make lint` finds, where a machine can
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+check-migrations: $(VENV)/.all ## Fail if a model changed without its migration
+	$(PY) -m django makemigrations --check --dry-run --settings tests.settings --pythonpath .
+
+docs: $(VENV)/.all ## Build the docs into docs/_build; a warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+
+$(LONG): $(VENV)/.all
+	DJANGO_SETTINGS_MODULE=tests.settings $(POSTGRES) $(PY) -m tests.benchmarks.$@
+
+clean: ## Remove everything that make has made, the demo shop's data too
+	rm -rf $(VENV) var build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .tox

@@ -1,0 +1,55 @@
+"""What all tests share: marks by folder, the servers, and a Chromium."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests import services
+
+FOLDER_MARKS = {"crowd", "browser", "projects"}
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of tests/crowd carry the mark `crowd`, and so on; crowds need a database that takes many at once."""
+    here = Path(__file__).parent
+    postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    for item in items:
+        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        if folder in FOLDER_MARKS:
+            item.add_marker(folder)
+        if folder == "crowd" and not postgres:
+            item.add_marker(pytest.mark.skip(reason="needs LOYALTY_TEST_DB=postgres"))
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    """The address of a real Redis, started when the first test asks for it."""
+    with services.redis() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of a Chromium; without one tests are skipped, or fail where LOYALTY_REQUIRE_BROWSER=1."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        missing = pytest.fail if os.environ.get("LOYALTY_REQUIRE_BROWSER") == "1" else pytest.skip
+        missing("No Chromium on the PATH: install your system's `chromium` package.")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """A running headless Chromium (playwright's Browser); open pages with `browser.new_page()`."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's loop lives in this thread, and Django would take every query for one made inside it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=chromium)
+        yield instance
+        instance.close()
