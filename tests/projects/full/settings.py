@@ -1,0 +1,33 @@
+from tests.projects.stock import *  # noqa: F403
+from tests.projects.stock import INSTALLED_APPS, LOYALTY, MIDDLEWARE, TEMPLATES
+
+ROOT_URLCONF = "tests.projects.bare.urls"
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch"), ("pl", "Polski")]
+
+OSCAR_INITIAL_ORDER_STATUS = OSCAR_INITIAL_LINE_STATUS = "Pending"
+OSCAR_ORDER_STATUS_PIPELINE = {
+    "Pending": ("Being processed", "Cancelled"),
+    "Being processed": ("Complete", "Cancelled"),
+    "Complete": (),
+    "Cancelled": (),
+}
+OSCAR_LINE_STATUS_PIPELINE = OSCAR_ORDER_STATUS_PIPELINE
+OSCAR_ORDER_STATUS_CASCADE = {status: status for status in OSCAR_ORDER_STATUS_PIPELINE}
+
+MIDDLEWARE = [*MIDDLEWARE]
+MIDDLEWARE.insert(
+    MIDDLEWARE.index("django.middleware.common.CommonMiddleware"),
+    "django.middleware.locale.LocaleMiddleware",
+)
+TEMPLATES[0]["OPTIONS"]["context_processors"].append("django.template.context_processors.i18n")
+
+CELERY_TASK_ALWAYS_EAGER = True  # No broker in this matrix: the test of the jobs starts a real one.
+
+if LOYALTY:
+    import loyalty_oscar
+
+    INSTALLED_APPS = [*loyalty_oscar.SUITE, "loyalty_oscar.jobs", *INSTALLED_APPS]
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("oscar.apps.basket.middleware.BasketMiddleware") + 1,
+        "loyalty_oscar.shop.middleware.LoyaltyMiddleware",
+    )
