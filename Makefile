@@ -65,9 +65,10 @@ test-projects: $(VENV)/.all ## Only the install matrix: bare, forked and full sh
 test-browser: $(VENV)/.all ## Only the journeys in a real Chromium
 	$(POSTGRES) $(BIN)/pytest -m 'browser and not slow' $(ARGS)
 
-lint: $(VENV)/.all ## Style and common mistakes
+lint: $(VENV)/.all ## Style, common mistakes, and the types of kernel and rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy loyalty_oscar/kernel $(wildcard loyalty_oscar/*/rules.py)
 
 format: $(VENV)/.all ## Mend what `make lint` finds, where a machine can
 	$(BIN)/ruff check --fix --quiet .
