@@ -32,9 +32,8 @@ def redis_url():
         yield url
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    """The path of a Chromium; without one tests are skipped, or fail where LOYALTY_REQUIRE_BROWSER=1."""
+def find_chromium() -> str:
+    """The path of a Chromium; without one the test is skipped, or fails where LOYALTY_REQUIRE_BROWSER=1."""
     found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if found is None:
         missing = pytest.fail if os.environ.get("LOYALTY_REQUIRE_BROWSER") == "1" else pytest.skip
@@ -43,10 +42,11 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def browser(chromium):
+def browser():
     """A running headless Chromium (playwright's Browser); open pages with `browser.new_page()`."""
     from playwright.sync_api import sync_playwright
 
+    chromium = find_chromium()
     # Playwright's loop lives in this thread, and Django would take every query for one made inside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
