@@ -1,0 +1,1 @@
+"""Oscar's partner app with German prices: one strategy differs, nothing else."""

@@ -1,0 +1,1 @@
+"""Oscar's shipping app with Tumblepaw's one parcel service."""
