@@ -1,0 +1,195 @@
+"""The catalogue: as plain data, and as Oscar's rows with pictures, ranges, an offer and a voucher."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.text import slugify
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
+from oscar.core.loading import get_model
+
+from . import pictures
+
+DATA = Path(__file__).parent / "data" / "catalogue.toml"
+ATTRIBUTES = {"pet": "Pet", "material": "Material", "size": "Size", "weight": "Weight"}
+VOUCHER = "LATE-4T9R"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Article:
+    """Something with a price: a product without variants, or one variant."""
+
+    upc: str
+    price: Decimal
+    stock: int
+    category: str
+    product_class: str
+    size: str = ""
+
+
+@cache
+def data() -> dict[str, Any]:
+    """The file as it stands."""
+    return tomllib.loads(DATA.read_text(encoding="utf-8"))
+
+
+@cache
+def articles() -> tuple[Article, ...]:
+    """All that can be bought, in the order of the file."""
+    return tuple(article for row in data()["product"] for article in articles_of(row))
+
+
+def articles_of(row: dict[str, Any]) -> Iterator[Article]:
+    """The article of a product, or those of its variants (numbered from 1)."""
+    variants = row.get("variants")
+    for number, part in enumerate(variants or [row], start=1):
+        yield Article(
+            upc=f"{row['upc']}-{number}" if variants else row["upc"],
+            price=Decimal(part["price"]),
+            stock=part["stock"],
+            category=row["category"],
+            product_class=row["class"],
+            size=part["size"] if variants else "",
+        )
+
+
+def load(*, at: datetime) -> None:
+    """Make or renew all rows of the catalogue; `at` is when the shop opened its doors."""
+    classes = {name: _product_class(name) for name in data()["classes"]}
+    categories = {path: _category(path, text) for path, text in data()["categories"].items()}
+    partner, _ = get_model("partner", "Partner").objects.get_or_create(code="tumblepaw", defaults={"name": "Tumblepaw"})
+    for position, row in enumerate(data()["product"]):
+        product = _product(row, classes[row["class"]], shown_first=at - timedelta(minutes=position))
+        product.categories.set([categories[row["category"]]])
+        for article in articles_of(row):
+            sold = _variant(product, article) if article.size else product
+            sold.stockrecords.update_or_create(
+                partner=partner,
+                partner_sku=article.upc,
+                defaults={"price": article.price, "price_currency": "EUR", "num_in_stock": article.stock},
+            )
+    ranges = {
+        slug: _range(slug, name, [categories[path] for path in paths])
+        for slug, (name, *paths) in data()["ranges"].items()
+    }
+    _toy_spring(ranges["toys"])
+    _late_parcel(at)
+
+
+def draw_pictures() -> int:
+    """Draw the pictures that are missing on disk, return how many."""
+    wanted = {"missing": "tag deep none", **{row["upc"]: row["picture"] for row in data()["product"]}}
+    missing = {name: path for name in wanted if not (path := Path(settings.MEDIA_ROOT, _picture(name))).exists()}
+    for name, path in missing.items():
+        motif, coat, emblem = wanted[name].split()
+        pictures.draw(motif=motif, coat=coat, emblem=emblem, path=path)
+    return len(missing)
+
+
+def _picture(name: str) -> str:
+    return f"images/products/tumblepaw/{name}.png"
+
+
+def _product_class(name: str) -> Any:
+    row, _ = get_model("catalogue", "ProductClass").objects.get_or_create(name=name)
+    for code, label in ATTRIBUTES.items():
+        row.attributes.get_or_create(code=code, defaults={"name": label, "type": "text"})
+    return row
+
+
+def _category(path: str, text: str) -> Any:
+    category = create_from_breadcrumbs(path)
+    category.description = text
+    category.save()
+    return category
+
+
+def _product(row: dict[str, Any], product_class: Any, *, shown_first: datetime) -> Any:
+    product_model = get_model("catalogue", "Product")
+    product, _ = product_model.objects.update_or_create(
+        upc=row["upc"],
+        defaults={
+            "structure": product_model.PARENT if row.get("variants") else product_model.STANDALONE,
+            "title": row["title"],
+            "slug": slugify(row["title"])[:80].strip("-"),
+            "description": f"<p>{row['text']}</p>",
+            "product_class": product_class,
+        },
+    )
+    for code, value in row["attributes"].items():
+        setattr(product.attr, code, value)
+    product.save()
+    product.images.get_or_create(original=_picture(product.upc))
+    product_model.objects.filter(pk=product.pk).update(date_created=shown_first)
+    return product
+
+
+def _variant(parent: Any, article: Article) -> Any:
+    product_model = get_model("catalogue", "Product")
+    child, _ = product_model.objects.update_or_create(
+        upc=article.upc,
+        defaults={
+            "structure": product_model.CHILD,
+            "parent": parent,
+            "title": f"{parent.title}, {article.size}",
+            "slug": slugify(f"{parent.title} {article.size}"),
+        },
+    )
+    child.attr.size = article.size
+    child.save()
+    return child
+
+
+def _range(slug: str, name: str, categories: list[Any]) -> Any:
+    row, _ = get_model("offer", "Range").objects.get_or_create(slug=slug, defaults={"name": name})
+    row.included_categories.set(categories)
+    return row
+
+
+def _toy_spring(toys: Any) -> None:
+    condition, benefit = get_model("offer", "Condition"), get_model("offer", "Benefit")
+    _offer(
+        "toy-spring",
+        "Toy spring: two toys, 20 % off",
+        condition.objects.get_or_create(range=toys, type=condition.COUNT, value=2)[0],
+        benefit.objects.get_or_create(range=toys, type=benefit.PERCENTAGE, value=20, max_affected_items=2)[0],
+        description="Any two toys, for whomever they are: 20 % off both.",
+    )
+
+
+def _late_parcel(at: datetime) -> None:
+    condition, benefit = get_model("offer", "Condition"), get_model("offer", "Benefit")
+    everything, _ = get_model("offer", "Range").objects.get_or_create(
+        slug="everything", defaults={"name": "Everything", "includes_all_products": True}
+    )
+    offer = _offer(
+        "late-parcel",
+        "Sorry for the late parcel",
+        condition.objects.get_or_create(range=everything, type=condition.COUNT, value=1)[0],
+        benefit.objects.get_or_create(range=everything, type=benefit.FIXED, value=3)[0],
+        offer_type=get_model("offer", "ConditionalOffer").VOUCHER,
+    )
+    voucher, _ = get_model("voucher", "Voucher").objects.get_or_create(
+        code=VOUCHER,
+        defaults={
+            "name": offer.name,
+            "usage": "Once per customer",
+            "start_datetime": at,
+            "end_datetime": at + timedelta(days=5 * 365),
+        },
+    )
+    voucher.offers.add(offer)
+
+
+def _offer(slug: str, name: str, condition: Any, benefit: Any, **fields: str) -> Any:
+    return get_model("offer", "ConditionalOffer").objects.get_or_create(
+        slug=slug, defaults={"name": name, "condition": condition, "benefit": benefit, **fields}
+    )[0]

@@ -1,0 +1,124 @@
+"""The past, lived through: each event of the timeline is done to the shop by Oscar's own classes, and dated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import F
+from django.utils import timezone
+from oscar.core.loading import get_class, get_model
+
+from .catalogue import Article
+from .people import Person, address_fields
+from .timeline import Event
+
+Order = get_model("order", "Order")
+StockRecord = get_model("partner", "StockRecord")
+PLENTY = 10_000
+CENT = Decimal("0.01")
+
+
+class History:
+    """Plays events; holds what they need again and again."""
+
+    def __init__(self, *, people: Mapping[str, Person]) -> None:
+        self.people = people
+        self.users = {user.email: user for user in get_user_model().objects.filter(email__in=people)}
+        products = get_model("catalogue", "Product").objects.filter(stockrecords__partner__code="tumblepaw")
+        self.products = {p.upc: p for p in products.select_related("product_class", "parent__product_class")}
+        self.vouchers = {voucher.code: voucher for voucher in get_model("voucher", "Voucher").objects.all()}
+        shipping, payment = get_model("order", "ShippingEventType"), get_model("order", "PaymentEventType")
+        self.shipped, self.returned = (shipping.objects.get_or_create(name=n)[0] for n in ("Shipped", "Returned"))
+        self.paid, self.refunded = (payment.objects.get_or_create(name=n)[0] for n in ("Paid", "Refunded"))
+        self.handler = get_class("order.processing", "EventHandler")()
+        self.began = timezone.now()
+
+    def play(self, event: Event) -> int:
+        """Do one event (within the caller's transaction), date what it left, return the id of its order."""
+        if event.kind == "placed":
+            return self._place(event)
+        order = Order.objects.get(date_placed=event.purchase.placed_at)
+        getattr(self, f"_{event.kind}")(order, event)
+        self._date(order, event.at)
+        return order.pk
+
+    # -- One method for each kind of event
+
+    def _place(self, event: Event) -> int:
+        purchase, person = event.purchase, self.people[event.purchase.email]
+        user = None if purchase.guest else self.users[purchase.email]
+        basket = get_model("basket", "Basket").objects.create(owner=user)
+        basket.strategy = get_class("partner.strategy", "Selector")().strategy(user=user)
+        for upc, quantity in purchase.lines:
+            basket.add_product(self.products[upc], quantity)
+        if purchase.voucher and self.vouchers[purchase.voucher].is_available_to_user(user)[0]:
+            basket.vouchers.add(self.vouchers[purchase.voucher])
+        get_class("offer.applicator", "Applicator")().apply(basket, user)
+        method = get_class("shipping.repository", "Repository")().get_default_shipping_method(basket)
+        charge = method.calculate(basket)
+        order = get_class("order.utils", "OrderCreator")().place_order(
+            basket=basket,
+            total=get_class("checkout.calculators", "OrderTotalCalculator")().calculate(basket, charge),
+            shipping_method=method,
+            shipping_charge=charge,
+            user=user,
+            shipping_address=get_model("order", "ShippingAddress").objects.create(**address_fields(person)),
+            date_placed=event.at,
+            guest_email=purchase.email if purchase.guest else "",
+        )
+        basket.submit()
+        type(basket).objects.filter(pk=basket.pk).update(date_created=event.at, date_submitted=event.at)
+        return order.pk
+
+    def _picked(self, order: Any, event: Event) -> None:
+        self.handler.handle_payment_event(order, self.paid, order.total_incl_tax)
+        self.handler.handle_order_status_change(order, "Being processed")
+
+    def _shipped(self, order: Any, event: Event) -> None:
+        lines = list(order.lines.all())
+        self.handler.handle_shipping_event(order, self.shipped, lines, [line.quantity for line in lines])
+        self.handler.consume_stock_allocations(order, lines)
+        self.handler.handle_order_status_change(order, "Shipped")
+
+    def _delivered(self, order: Any, event: Event) -> None:
+        self.handler.handle_order_status_change(order, "Delivered")
+
+    def _cancelled(self, order: Any, event: Event) -> None:
+        self.handler.cancel_stock_allocations(order)
+        self.handler.handle_order_status_change(order, "Cancelled", note_msg="Cancelled by the customer.")
+
+    def _returned(self, order: Any, event: Event) -> None:
+        units = dict(event.units)
+        lines = list(order.lines.filter(upc__in=units))
+        quantities = [units[line.upc] for line in lines]
+        back = sum(
+            (line.line_price_incl_tax * q / line.quantity).quantize(CENT)
+            for line, q in zip(lines, quantities, strict=True)
+        )
+        self.handler.handle_shipping_event(order, self.returned, lines, quantities)
+        self.handler.handle_payment_event(order, self.refunded, back, lines, quantities)
+        for line, quantity in zip(lines, quantities, strict=True):
+            if quantity == line.quantity:
+                line.set_status("Returned")
+
+    def _date(self, order: Any, at: datetime) -> None:
+        """Oscar dates rows by the wall clock; what this event left is moved to its moment."""
+        for rows in (order.status_changes, order.shipping_events, order.payment_events, order.notes):
+            rows.filter(date_created__gte=self.began).update(date_created=at)
+
+
+def open_the_store_room() -> None:
+    """Put enough of everything on the shelves for a long past."""
+    StockRecord.objects.filter(partner__code="tumblepaw").update(num_in_stock=F("num_in_stock") + PLENTY)
+
+
+def count_the_stock(*, articles: tuple[Article, ...]) -> None:
+    """Leave on the shelves what the catalogue says can be bought today; open orders keep theirs."""
+    for article in articles:
+        StockRecord.objects.filter(partner__code="tumblepaw", partner_sku=article.upc).update(
+            num_in_stock=F("num_allocated") + article.stock
+        )
