@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from loyalty_oscar.testing import _loyalty_purge  # noqa: F401 - empties the ledger before each flush
 from tests import services
 
 FOLDER_MARKS = {"crowd", "browser", "projects"}

@@ -82,3 +82,9 @@ def worth_minor(*, points: int, per_points: int, minor: int) -> int:
 def per_mille(*, part: int, whole: int) -> int:
     """Return part of whole in thousandths, for progress bars (0 to 1000; 0 of 0 is 0)."""
     return min(1000, max(0, part * 1000 // whole)) if whole > 0 else 0
+
+
+def two_places(*, exact: Fraction) -> str:
+    """Return an exact share to two places, as a why shows it ("74.20"); rounded half up, only for the eye."""
+    cents = (2 * 100 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+    return f"{cents // 100}.{cents % 100:02d}"

@@ -1,0 +1,219 @@
+"""
+From a purchase and the rules in force to a decision with its snapshot, and from the snapshot to what is left of it.
+
+Order of counting (semantics, "What earns"): base, multipliers by group, one rounding, fixed points, bonuses.
+Pure, like `rules`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from loyalty_oscar.kernel import rounding
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.facts import LineFacts, Purchase
+
+from .rules import RuleInForce, Terms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineAward:
+    """What one line brings: points, and what was paid for it (minor units)."""
+
+    line_id: int
+    quantity: int
+    points: int
+    paid_minor: int
+    exact: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bonus:
+    """Whole points for the order; they stay while at least `minimum_minor` stays paid for `line_ids`."""
+
+    points: int
+    minimum_minor: int
+    line_ids: tuple[int, ...]
+    rule: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as it stands on the award."""
+        return {"p": self.points, "min": self.minimum_minor, "lines": list(self.line_ids), "rule": self.rule}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """Points of an order, split to lines and bonuses, with the reason."""
+
+    points: int
+    lines: tuple[LineAward, ...]
+    bonuses: tuple[Bonus, ...]
+    versions: tuple[int, ...]
+    because: Because
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineLeft:
+    """A line of a stored award and how many of its units are gone by now."""
+
+    line_id: int
+    quantity: int
+    points: int
+    paid_minor: int
+    gone: int
+
+
+class _Counting:
+    """The state of one decision while it is made."""
+
+    def __init__(self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> None:
+        self.purchase, self.terms = purchase, terms
+        self.lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
+        self.rules = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
+        self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
+        self.steps: list[dict[str, Any]] = []
+        self.used: set[int] = set()
+
+    def stage(self, name: str) -> Iterable[tuple[RuleInForce, list[LineFacts]]]:
+        for rule in self.rules:
+            if rule.rule.stage == name:
+                lines = [line for line in self.lines if rule.covers(line=line)]
+                if lines:
+                    yield rule, lines
+
+    def step(self, rule: RuleInForce, exact: Fraction | int, **more: Any) -> None:
+        because = rule.rule.because()
+        shown = rounding.two_places(exact=Fraction(exact))
+        params = {**because.params, "rule": rule.name, "exact": shown, **more}
+        self.steps.append({"c": because.code, "p": params})
+        self.used.add(rule.version_id)
+
+    def amounts(self) -> None:
+        for rule, lines in self.stage("amount"):
+            if rule.rule.currency != self.purchase.currency:
+                continue
+            paid = sum(line.paid_minor for line in lines)
+            total = rule.rule.share(amount_minor=paid)
+            if self.terms.rounding == "block":
+                steps = rounding.full_steps(amount=paid, step=rule.rule.step_minor)
+                total = Fraction(steps * rule.rule.points)
+            for line in lines:
+                self.exact[line.line_id] += total * line.paid_minor / paid
+            self.step(rule, total, base_minor=paid)
+
+    def multipliers(self) -> None:
+        best: dict[tuple[int, str], tuple[int, RuleInForce]] = {}
+        for rule, lines in self.stage("multiplier"):
+            for line in lines:
+                slot = (line.line_id, rule.rule.group)
+                if slot not in best or rule.rule.percent > best[slot][0]:
+                    best[slot] = (rule.rule.percent, rule)
+        base = dict(self.exact)
+        extra: dict[int, Fraction] = defaultdict(Fraction)
+        by_version = {rule.version_id: rule for _percent, rule in best.values()}
+        for (line_id, _group), (percent, rule) in best.items():
+            more = base[line_id] * (percent - 100) / 100
+            self.exact[line_id] += more
+            extra[rule.version_id] += more
+        for version_id, more in extra.items():
+            if more:
+                self.step(by_version[version_id], more)
+
+    def units(self) -> None:
+        for rule, lines in self.stage("unit"):
+            count = sum(line.quantity for line in lines)
+            for line in lines:
+                self.fixed[line.line_id] += rule.rule.points * line.quantity
+            self.step(rule, rule.rule.points * count, quantity=count)
+
+    def bonuses(self) -> list[Bonus]:
+        found = []
+        for rule, lines in self.stage("bonus"):
+            if rule.rule.wanted(purchase=self.purchase):
+                ids = tuple(line.line_id for line in lines)
+                minimum = rule.minimum_minor()
+                found.append(Bonus(points=rule.rule.points, minimum_minor=minimum, line_ids=ids, rule=rule.code))
+                self.step(rule, rule.rule.points)
+        return found
+
+    def rounded(self) -> dict[int, int]:
+        mode = "floor" if self.terms.rounding == "block" else self.terms.rounding
+        ids = list(self.exact)
+        weights = [self.exact[line_id] for line_id in ids]
+        if self.terms.stage == "line":
+            return {i: rounding.round_points(exact=w, mode=mode) for i, w in zip(ids, weights, strict=True)}
+        total = rounding.round_points(exact=sum(weights, Fraction(0)), mode=mode)
+        return dict(zip(ids, rounding.spread(total=total, weights=weights), strict=True))
+
+
+def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> Decision:
+    """
+    Return what a purchase brings under these rules.
+
+    Points are rounded once (or by line where the terms say so) and split to the lines by largest
+    remainder; a purchase that brings nothing is a decision too, with its reason.
+    """
+    counting = _Counting(purchase, rules, terms)
+    counting.amounts()
+    counting.multipliers()
+    rounded = counting.rounded()
+    counting.units()
+    bonuses = counting.bonuses()
+    lines = tuple(
+        LineAward(
+            line_id=line.line_id,
+            quantity=line.quantity,
+            paid_minor=line.paid_minor,
+            points=rounded.get(line.line_id, 0) + counting.fixed.get(line.line_id, 0),
+            exact=rounding.two_places(exact=counting.exact.get(line.line_id, Fraction(0))),
+        )
+        for line in purchase.lines
+    )
+    points = sum(line.points for line in lines) + sum(bonus.points for bonus in bonuses)
+    return Decision(
+        points=points,
+        lines=lines,
+        bonuses=tuple(bonuses),
+        versions=tuple(sorted(counting.used)),
+        because=_because(counting, points),
+    )
+
+
+def _because(counting: _Counting, points: int) -> Because:
+    purchase, terms = counting.purchase, counting.terms
+    base = sum(line.paid_minor for line in counting.lines)
+    if counting.steps:
+        rounded = f"{terms.rounding}:{terms.stage}"
+        return Because(
+            "earned", currency=purchase.currency, base_minor=base, steps=counting.steps, rounding=rounded, points=points
+        )
+    if not any(line.paid_minor > 0 for line in purchase.lines):
+        return Because("nothing_paid")
+    if not counting.lines:
+        return Because("all_excluded")
+    return Because("no_rule", currency=purchase.currency, base_minor=base)
+
+
+def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) -> int:
+    """
+    Return what an award should have given by now, from its snapshot alone.
+
+    Each line keeps its points less the floor of the share that is gone, so the last unit takes the
+    remainder; a bonus stays while the money that must stay paid for its lines does.
+    """
+    points = 0
+    paid: dict[int, int] = {}
+    for line in lines:
+        points += line.points - rounding.taken_back(points=line.points, gone=line.gone, quantity=line.quantity)
+        paid[line.line_id] = line.paid_minor - rounding.taken_back(
+            points=line.paid_minor, gone=line.gone, quantity=line.quantity
+        )
+    for bonus in bonuses:
+        if sum(paid.get(line_id, 0) for line_id in bonus["lines"]) >= bonus["min"]:
+            points += bonus["p"]
+    return points

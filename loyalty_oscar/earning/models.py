@@ -1,0 +1,128 @@
+"""Rules with versions (append-only), and awards: what each order was promised, line by line."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.models import Program, Unit, code_validator
+
+
+class Rule(models.Model):
+    """A way to earn. What it says is in its versions; the newest that has begun is in force."""
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="rules", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    unit = models.ForeignKey(
+        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
+    )
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    type = models.CharField(pgettext_lazy("loyalty", "type"), max_length=40)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "earning rule")
+        verbose_name_plural = pgettext_lazy("loyalty", "earning rules")
+        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_rule_code")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleVersion(models.Model):
+    """What a rule says from a moment on. Never changed, only followed: orders keep the terms they were placed under."""
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    params = models.JSONField(default=dict)
+    conditions = models.JSONField(default=list)
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
+    valid_from = models.DateTimeField(pgettext_lazy("loyalty", "from"))
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, default="system")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "version of a rule")
+        verbose_name_plural = pgettext_lazy("loyalty", "versions of rules")
+        ordering = ["rule_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["rule", "number"], name="loyalty_rule_version")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.number}"
+
+    def save(self, *args, **kwargs) -> None:
+        if self.pk and not self._state.adding:
+            raise ValidationError("a version of a rule is never changed; save the next one")
+        super().save(*args, **kwargs)
+
+
+class Award(models.Model):
+    """
+    What a source (an order) was found to bring, once, whoever asks how often.
+
+    `points` is the snapshot, `given` what of it stands in the ledger now, `forgiven` what nobody had to
+    give back; `syncs` counts the differences posted so far and numbers their keys. UNIQUE over the source
+    guards across accounts: two members cannot claim one guest order.
+    """
+
+    program = models.ForeignKey(Program, models.PROTECT, related_name="+")
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="+")
+    source_kind = models.CharField(max_length=20, default="order")
+    source_id = models.BigIntegerField()
+    account = models.ForeignKey(Account, models.PROTECT, related_name="awards")
+    placed_at = models.DateTimeField()
+    points = models.BigIntegerField()
+    given = models.BigIntegerField()
+    forgiven = models.BigIntegerField(default=0)
+    syncs = models.PositiveIntegerField(default=0)
+    available_at = models.DateTimeField(null=True, blank=True)
+    terms = models.JSONField(default=dict)
+    bonuses = models.JSONField(default=list)
+    because = models.JSONField(default=dict)
+    batch = models.CharField(max_length=60, blank=True, default="")
+    revoked = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "award")
+        verbose_name_plural = pgettext_lazy("loyalty", "awards")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "unit", "source_kind", "source_id"], name="loyalty_award_source"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__gte=0, given__gte=0, forgiven__gte=0)
+                & models.Q(given__lte=models.F("points")),
+                name="loyalty_award_sound",
+            ),
+        ]
+        indexes = [models.Index(fields=["batch"], name="loyalty_award_batch")]
+
+    def __str__(self) -> str:
+        return self.source
+
+    @property
+    def source(self) -> str:
+        """The name of the source in keys of the ledger (`order:42`)."""
+        return f"{self.source_kind}:{self.source_id}"
+
+
+class AwardLine(models.Model):
+    """The part of an award that one line brought, with what was paid for it (minor units)."""
+
+    award = models.ForeignKey(Award, models.CASCADE, related_name="lines")
+    line = models.BigIntegerField()
+    quantity = models.PositiveIntegerField()
+    points = models.BigIntegerField()
+    paid_minor = models.BigIntegerField()
+    snapshot = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "line of an award")
+        verbose_name_plural = pgettext_lazy("loyalty", "lines of awards")
+        constraints = [models.UniqueConstraint(fields=["award", "line"], name="loyalty_awardline_once")]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.points}"

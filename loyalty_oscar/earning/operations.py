@@ -1,0 +1,89 @@
+"""Changing rules. What orders bring is worked out in `effects`, from the one `sync_order`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.operations import touch_version
+
+from .models import Award, Rule, RuleVersion
+from .rules import build, conditions, earning_rules
+
+
+def save_rule(
+    *,
+    unit: Unit,
+    code: str,
+    name: str,
+    type: str,
+    params: Mapping[str, Any],
+    narrowed: Iterable[Mapping[str, Any]] = (),
+    is_on: bool = True,
+    actor: str,
+    at: datetime,
+) -> Rule:
+    """
+    Save what a rule says from now on, as its next version; nothing is written where nothing changed.
+
+    `narrowed` is a list of conditions, each `{"code": ..., "params": {...}}`. Raises `BadRule` or
+    `UnknownCode` before anything is written.
+    """
+    narrowed = [{"code": row["code"], "params": dict(row.get("params", {}))} for row in narrowed]
+    build(registry=earning_rules, code=type, params=params)
+    for row in narrowed:
+        build(registry=conditions, code=row["code"], params=row["params"])
+    with transaction.atomic():
+        rule, _created = Rule.objects.select_for_update().get_or_create(
+            program=unit.program, code=code, defaults={"unit": unit, "name": name, "type": type}
+        )
+        if (rule.name, rule.type) != (name, type):
+            rule.name, rule.type = name, type
+            rule.save(update_fields=["name", "type"])
+        last = rule.versions.order_by("-number").first()
+        says = (dict(params), narrowed, is_on)
+        if last is None or (last.params, last.conditions, last.is_on) != says:
+            RuleVersion.objects.create(
+                rule=rule,
+                number=last.number + 1 if last else 1,
+                params=dict(params),
+                conditions=narrowed,
+                is_on=is_on,
+                valid_from=at,
+                actor=actor,
+            )
+            touch_version(program_id=unit.program_id)
+    return rule
+
+
+def revoke_batch(*, batch: str, actor: str, at: datetime) -> Iterable[Award]:
+    """
+    Take back everything that a batch (a welcome) gave, order by order; yields each award it took back.
+
+    The awards stay, marked, so that no sweep gives the points again; another welcome may.
+    """
+    for award in Award.objects.filter(batch=batch, revoked=False).order_by("account_id", "pk"):
+        with transaction.atomic():
+            award = Award.objects.select_for_update().get(pk=award.pk)
+            if award.given:
+                award.syncs += 1
+                posted = ledger.claw_back(
+                    account_id=award.account_id,
+                    source=award.source,
+                    points=award.given,
+                    key=f"{award.source}:sync:{award.syncs}",
+                    because=Because("batch_undone", batch=batch),
+                    forgiven_before=award.forgiven,
+                    at=at,
+                    actor=actor,
+                )
+                award.given, award.forgiven = 0, award.forgiven + posted.forgiven
+            award.revoked = True
+            award.save(update_fields=["given", "forgiven", "syncs", "revoked"])
+        yield award

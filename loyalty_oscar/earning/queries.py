@@ -1,0 +1,101 @@
+"""Reading rules and awards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.queries import remembered
+
+from .models import Award, RuleVersion
+from .rules import RuleInForce, Terms, build, conditions, earning_rules
+
+
+class RuleBook:
+    """All versions of the rules of some units, from which those in force at any moment are read."""
+
+    def __init__(self, versions: Iterable[RuleVersion]) -> None:
+        self._by_unit: dict[int, dict[int, list[RuleVersion]]] = {}
+        self._built: dict[int, RuleInForce] = {}
+        for version in versions:
+            self._by_unit.setdefault(version.rule.unit_id, {}).setdefault(version.rule_id, []).append(version)
+
+    def at(self, *, unit_id: int, moment: datetime) -> list[RuleInForce]:
+        """Return the rules of a unit that were in force at a moment, in order of their codes."""
+        found = []
+        for versions in self._by_unit.get(unit_id, {}).values():
+            begun = [version for version in versions if version.valid_from <= moment]
+            if begun:
+                newest = max(begun, key=lambda version: version.number)
+                if newest.is_on:
+                    found.append(self._built.setdefault(newest.pk, in_force(version=newest)))
+        return sorted(found, key=lambda rule: rule.code)
+
+    def sets(self) -> set[str]:
+        """Return the codes of the product sets that any version names."""
+        return {
+            code
+            for rules in self._by_unit.values()
+            for versions in rules.values()
+            for version in versions
+            for condition in version.conditions
+            for code in condition.get("params", {}).get("sets", ())
+        }
+
+
+def in_force(*, version: RuleVersion) -> RuleInForce:
+    """Return a stored version as a rule that decides. Raises `BadRule` or `UnknownCode` where it no longer builds."""
+    rule = build(registry=earning_rules, code=version.rule.type, params=version.params)
+    narrowed = tuple(
+        build(registry=conditions, code=row["code"], params=row.get("params", {})) for row in version.conditions
+    )
+    return RuleInForce(
+        code=version.rule.code, name=version.rule.name, version_id=version.pk, rule=rule, conditions=narrowed
+    )
+
+
+def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:
+    """Return the rules of these units with all their versions. One query."""
+    versions = RuleVersion.objects.filter(rule__unit_id__in=list(unit_ids))
+    return RuleBook(versions.select_related("rule").order_by("rule_id", "number"))
+
+
+def remembered_book(*, unit_id: int) -> RuleBook:
+    """Return the rules of a unit for showing what something would bring (at most 60 seconds old)."""
+    return remembered(key=("rules", unit_id), load=lambda: rule_book(unit_ids=[unit_id]))
+
+
+def terms_of(*, program: Program) -> Terms:
+    """Return what the program says about counting."""
+    return Terms(
+        rounding=program.rounding,
+        stage=program.rounding_stage,
+        zone=program.time_zone,
+        excluded_set=program.excluded_set.code if program.excluded_set_id else None,
+    )
+
+
+def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award]:
+    """Return the awards of these sources with their lines, by source id. Two queries."""
+    found = Award.objects.filter(source_kind=source_kind, source_id__in=list(source_ids))
+    return {award.source_id: award for award in found.select_related("account", "unit").prefetch_related("lines")}
+
+
+def award_of_order(*, order_id: int) -> Award | None:
+    """Return what an order was found to bring, with its lines, or None where nobody looked yet."""
+    return awards_of(source_kind="order", source_ids=[order_id]).get(order_id)
+
+
+def broken_versions(*, unit: Unit) -> Mapping[str, str]:
+    """Return the rules of a unit that no longer build (a code that left), by code, with what is wrong."""
+    wrong: dict[str, Any] = {}
+    for version in RuleVersion.objects.filter(rule__unit=unit).select_related("rule").order_by("number"):
+        try:
+            in_force(version=version)
+            wrong.pop(version.rule.code, None)
+        except LoyaltyError as error:
+            wrong[version.rule.code] = str(error)
+    return wrong

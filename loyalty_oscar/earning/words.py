@@ -1,0 +1,148 @@
+"""What the reasons of earning say: one sentence for an entry, and a row for each step of a why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.program import money
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import points as points_in_words
+from loyalty_oscar.program.words import reasons
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyRow:
+    """One row of a why: words on the left, a number on the right."""
+
+    text: str
+    value: str
+    is_total: bool = False
+
+
+def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
+    """Register the words of a code."""
+    return reasons.register(code)
+
+
+@say("order_earned")
+def _order_earned(p: Params) -> str:
+    return pgettext("loyalty", "Order %(number)s") % {"number": p.get("number", "")}
+
+
+@say("line_came_late")
+def _line_came_late(p: Params) -> str:
+    return pgettext("loyalty", "Added to order %(number)s") % {"number": p.get("number", "")}
+
+
+@say("goods_returned")
+def _goods_returned(p: Params) -> str:
+    units = int(p.get("units", 0))
+    text = npgettext(
+        "loyalty",
+        "%(units)d piece of order %(number)s went back",
+        "%(units)d pieces of order %(number)s went back",
+        units,
+    )
+    return text % {"units": units, "number": p.get("number", "")}
+
+
+@say("order_came_to_nothing")
+def _order_came_to_nothing(p: Params) -> str:
+    return pgettext("loyalty", "Order %(number)s was cancelled") % {"number": p.get("number", "")}
+
+
+@say("order_stands_again")
+def _order_stands_again(p: Params) -> str:
+    return pgettext("loyalty", "Order %(number)s stands again") % {"number": p.get("number", "")}
+
+
+@say("nothing_paid")
+def _nothing_paid(p: Params) -> str:
+    return pgettext("loyalty", "No money was paid for goods, and points count on money paid")
+
+
+@say("all_excluded")
+def _all_excluded(p: Params) -> str:
+    return pgettext("loyalty", "These products bring no points")
+
+
+@say("no_rule")
+def _no_rule(p: Params) -> str:
+    return pgettext("loyalty", "No rule gives points for this order (currency %(currency)s)") % {
+        "currency": p.get("currency", "")
+    }
+
+
+@say("earned")
+def _earned(p: Params) -> str:
+    return pgettext("loyalty", "Counted on what you paid for goods, after discounts")
+
+
+@say("per_amount")
+def _per_amount(p: Params) -> str:
+    step = money.in_words(minor=int(p["step_minor"]), currency=p["currency"])
+    text = npgettext(
+        "loyalty", "%(points)d point for each %(step)s", "%(points)d points for each %(step)s", int(p["points"])
+    )
+    return text % {"points": p["points"], "step": step}
+
+
+@say("multiplier")
+def _multiplier(p: Params) -> str:
+    return pgettext("loyalty", "%(rule)s: %(percent)d %% more") % {
+        "rule": p.get("rule", ""),
+        "percent": int(p["percent"]) - 100,
+    }
+
+
+@say("per_unit")
+def _per_unit(p: Params) -> str:
+    return pgettext("loyalty", "%(rule)s: %(points)d for each piece") % {
+        "rule": p.get("rule", ""),
+        "points": int(p["points"]),
+    }
+
+
+@say("first_order")
+def _first_order(p: Params) -> str:
+    return pgettext("loyalty", "%(rule)s") % {"rule": p.get("rule", "")}
+
+
+ROUNDED = {
+    "floor:order": lambda: pgettext("loyalty", "Rounded down once"),
+    "half_up:order": lambda: pgettext("loyalty", "Rounded once"),
+    "ceil:order": lambda: pgettext("loyalty", "Rounded up once"),
+    "floor:line": lambda: pgettext("loyalty", "Rounded down on each line"),
+    "half_up:line": lambda: pgettext("loyalty", "Rounded on each line"),
+    "ceil:line": lambda: pgettext("loyalty", "Rounded up on each line"),
+    "block:order": lambda: pgettext("loyalty", "Full steps only"),
+}
+
+
+def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
+    """
+    Return a stored reason (`Award.because`) as rows: what was paid, each step with its exact share, one rounding.
+
+    A reason without steps (nothing earned) is one row with the sentence.
+    """
+    p = because.get("p", {})
+    if because["c"] != "earned":
+        return [WhyRow(reasons.get(because["c"])(p) if because["c"] in reasons else because["c"], "")]
+    rows = [
+        WhyRow(
+            pgettext("loyalty", "Goods you paid for, after discounts"),
+            money.in_words(minor=p["base_minor"], currency=p["currency"]),
+        )
+    ]
+    for number, step in enumerate(p["steps"]):
+        text = reasons.get(step["c"])(step["p"]) if step["c"] in reasons else step["c"]
+        rows.append(WhyRow(text, ("+" if number else "") + step["p"]["exact"]))
+    rounded = ROUNDED.get(p["rounding"], ROUNDED["floor:order"])()
+    rows.append(WhyRow(rounded, points_in_words(unit=unit, points=p["points"]), is_total=True))
+    return rows

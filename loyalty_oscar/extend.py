@@ -1,0 +1,52 @@
+"""
+The store developer's door: what a store may register, from a `loyalty_rules.py` in any of its apps.
+
+    from loyalty_oscar import extend
+
+    @extend.earning_rules.register("per-kilo")
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class PerKilo: ...
+
+A code is for ever, because rows name it. A second claim to a code is refused.
+"""
+
+from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import BadRule
+from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+from loyalty_oscar.program.registries import (
+    FactProvider,
+    Grant,
+    OrderEffect,
+    Panel,
+    checks,
+    facts,
+    grants,
+    order_effects,
+    panels,
+)
+from loyalty_oscar.program.tasks import backends as task_backends
+from loyalty_oscar.program.words import reasons
+
+__all__ = [
+    "BadRule",
+    "Because",
+    "Condition",
+    "EarningRule",
+    "FactProvider",
+    "Grant",
+    "LineFacts",
+    "OrderEffect",
+    "OrderFacts",
+    "Panel",
+    "Purchase",
+    "checks",
+    "conditions",
+    "earning_rules",
+    "facts",
+    "grants",
+    "order_effects",
+    "panels",
+    "reasons",
+    "task_backends",
+]

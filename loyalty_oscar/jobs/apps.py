@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.utils.translation import pgettext_lazy
+
+
+class JobsConfig(AppConfig):
+    name = "loyalty_oscar.jobs"
+    label = "loyalty_jobs"
+    verbose_name = pgettext_lazy("loyalty", "Loyalty: jobs")
+
+    def ready(self) -> None:
+        from loyalty_oscar.program.tasks import backends
+
+        from . import tasks
+
+        backends.register("celery")(tasks.hand_over)

@@ -1,0 +1,69 @@
+"""What the rules get to see: plain, frozen, gathered in bulk at a moment. Money is minor units, instants are UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineFacts:
+    """
+    One line of an order or basket.
+
+    `paid_minor` is what is paid for the whole line after all discounts, as the shop shows prices;
+    `paid_excl_minor` the same without tax. `gone` counts units that were returned, refunded or
+    cancelled; `sets` are the codes of the product sets it is in.
+    """
+
+    line_id: int
+    quantity: int
+    paid_minor: int
+    paid_excl_minor: int = 0
+    product_id: int | None = None
+    title: str = ""
+    gone: int = 0
+    sets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Purchase:
+    """
+    What a rule decides about: lines in one currency at a moment.
+
+    `is_first` says that this person bought nothing before; `known_sets` are the product sets that are
+    tied to products at all; `facts` is what other features offer about the member.
+    """
+
+    currency: str
+    placed_at: datetime
+    lines: tuple[LineFacts, ...]
+    is_first: bool = False
+    known_sets: frozenset[str] = frozenset()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderFacts:
+    """
+    An order as the house sees it, whatever the shop calls its statuses.
+
+    `dead` means cancelled or failed; `final_at` is when the order reached the state after which
+    the return period runs (None = not yet). `user_id` is None for a guest.
+    """
+
+    order_id: int
+    number: str
+    site_id: int | None
+    user_id: Any
+    status: str
+    dead: bool
+    final_at: datetime | None
+    purchase: Purchase
+
+    @property
+    def placed_at(self) -> datetime:
+        """When the customer placed it (UTC)."""
+        return self.purchase.placed_at

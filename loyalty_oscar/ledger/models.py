@@ -1,0 +1,282 @@
+"""
+The ledger's tables. Entry and LotMove are append-only (triggers hold that); nothing here is ever deleted.
+
+The constraints are the second guard: with every lock removed, they alone still stop a double spend.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.program.models import Member, Unit
+
+
+class Account(models.Model):
+    """
+    What one member has of one unit, in four buckets of points.
+
+    The row is locked for every change; `seq` numbers its entries without a gap.
+    """
+
+    member = models.ForeignKey(
+        Member, models.PROTECT, related_name="accounts", verbose_name=pgettext_lazy("loyalty", "member")
+    )
+    unit = models.ForeignKey(
+        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
+    )
+    available = models.BigIntegerField(pgettext_lazy("loyalty", "ready"), default=0)
+    pending = models.BigIntegerField(pgettext_lazy("loyalty", "on the way"), default=0)
+    reserved = models.BigIntegerField(pgettext_lazy("loyalty", "set aside"), default=0)
+    debt = models.BigIntegerField(pgettext_lazy("loyalty", "to make up"), default=0)
+    lifetime_earned = models.BigIntegerField(pgettext_lazy("loyalty", "earned so far"), default=0)
+    seq = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "account")
+        verbose_name_plural = pgettext_lazy("loyalty", "accounts")
+        constraints = [
+            models.UniqueConstraint(fields=["member", "unit"], name="loyalty_account_member_unit"),
+            models.CheckConstraint(
+                condition=Q(available__gte=0, pending__gte=0, reserved__gte=0, debt__gte=0),
+                name="loyalty_account_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(debt=0) | Q(available=0), name="loyalty_account_debt_or_ready"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def net(self) -> int:
+        """Everything the member has, less what is to be made up (points)."""
+        return self.available + self.pending + self.reserved - self.debt
+
+
+class Kind(models.TextChoices):
+    """What an entry does. Codes are for ever."""
+
+    EARN = "earn", pgettext_lazy("loyalty", "earned")
+    MATURE = "mature", pgettext_lazy("loyalty", "became ready")
+    HOLD = "hold", pgettext_lazy("loyalty", "set aside")
+    RELEASE = "release", pgettext_lazy("loyalty", "given back")
+    CAPTURE = "capture", pgettext_lazy("loyalty", "used")
+    CLAW = "claw", pgettext_lazy("loyalty", "taken back")
+    RESTORE = "restore", pgettext_lazy("loyalty", "returned")
+    EXPIRE = "expire", pgettext_lazy("loyalty", "run out")
+    EXTEND = "extend", pgettext_lazy("loyalty", "extended")
+    ADJUST = "adjust", pgettext_lazy("loyalty", "adjusted")
+    WELCOME = "welcome", pgettext_lazy("loyalty", "welcome")
+    IMPORT = "import", pgettext_lazy("loyalty", "brought along")
+    TRANSFER = "transfer", pgettext_lazy("loyalty", "passed on")
+
+
+class Counter(models.TextChoices):
+    """The other side of an entry, so that all members and all counters sum to zero."""
+
+    ISSUANCE = "issuance", pgettext_lazy("loyalty", "points given")
+    REDEMPTION = "redemption", pgettext_lazy("loyalty", "points used")
+    BREAKAGE = "breakage", pgettext_lazy("loyalty", "points never used")
+    ADJUSTMENT = "adjustment", pgettext_lazy("loyalty", "adjustments")
+    TRANSFER = "transfer", pgettext_lazy("loyalty", "between members")
+    SELF = "self", pgettext_lazy("loyalty", "between own buckets")
+
+
+class Entry(models.Model):
+    """One change of one account. `because` is a short code with parameters; words are found when it is shown."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="entries", db_index=False)
+    seq = models.PositiveBigIntegerField()
+    key = models.CharField(max_length=100)
+    fingerprint = models.BinaryField(max_length=16)
+    kind = models.CharField(pgettext_lazy("loyalty", "kind"), max_length=10, choices=Kind)
+    counter = models.CharField(pgettext_lazy("loyalty", "other side"), max_length=10, choices=Counter)
+    d_available = models.BigIntegerField(pgettext_lazy("loyalty", "ready"), default=0)
+    d_pending = models.BigIntegerField(pgettext_lazy("loyalty", "on the way"), default=0)
+    d_reserved = models.BigIntegerField(pgettext_lazy("loyalty", "set aside"), default=0)
+    d_debt = models.BigIntegerField(pgettext_lazy("loyalty", "to make up"), default=0)
+    net_after = models.BigIntegerField()
+    available_after = models.BigIntegerField(pgettext_lazy("loyalty", "ready after"))
+    because = models.JSONField(default=dict)
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, default="system")
+    effective_at = models.DateTimeField(pgettext_lazy("loyalty", "at"))
+    created_at = models.DateTimeField()
+    reverses = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "entry")
+        verbose_name_plural = pgettext_lazy("loyalty", "entries")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "seq"], name="loyalty_entry_seq"),
+            models.UniqueConstraint(fields=["account", "key"], name="loyalty_entry_key"),
+            models.UniqueConstraint(fields=["account", "reverses"], name="loyalty_entry_reverses"),
+            models.CheckConstraint(
+                condition=~Q(counter="self") | Q(d_debt=F("d_available") + F("d_pending") + F("d_reserved")),
+                name="loyalty_entry_self_is_zero",
+            ),
+            models.CheckConstraint(condition=Q(available_after__gte=0, seq__gt=0), name="loyalty_entry_sound"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def net(self) -> int:
+        """What the entry changes of everything the member has (points)."""
+        return self.d_available + self.d_pending + self.d_reserved - self.d_debt
+
+
+class Note(models.Model):
+    """Words that a person typed about an entry. Beside it, so that they can be erased."""
+
+    entry = models.OneToOneField(Entry, models.CASCADE, related_name="note")
+    text = models.CharField(max_length=300)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "note")
+        verbose_name_plural = pgettext_lazy("loyalty", "notes")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Lot(models.Model):
+    """
+    Points that came together and run out together. `granted = remaining + reserved + what its moves took`.
+
+    `available_at` None waits for the order's status; `expires_at` (exclusive) None means never.
+    `source` names what brought it, as in the entry's key (`order:42`).
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", pgettext_lazy("loyalty", "on the way")
+        OPEN = "open", pgettext_lazy("loyalty", "ready")
+        CLOSED = "closed", pgettext_lazy("loyalty", "empty")
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="lots", db_index=False)
+    entry = models.ForeignKey(Entry, models.PROTECT, related_name="lots")
+    source = models.CharField(max_length=60)
+    granted = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    reserved = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=State)
+    is_open = models.BooleanField()
+    available_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    first_expires_at = models.DateTimeField(null=True, blank=True)
+    extensions = models.PositiveSmallIntegerField(default=0)
+    graced = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "lot")
+        verbose_name_plural = pgettext_lazy("loyalty", "lots")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(granted__gt=0, remaining__gte=0, reserved__gte=0)
+                & Q(granted__gte=F("remaining") + F("reserved")),
+                name="loyalty_lot_sound",
+            ),
+            models.CheckConstraint(condition=~Q(state="pending") | Q(reserved=0), name="loyalty_lot_pending_not_held"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "is_open", "expires_at", "id"], name="loyalty_lot_spending"),
+            models.Index(fields=["account", "source"], name="loyalty_lot_source"),
+            models.Index(fields=["is_open", "state", "available_at"], name="loyalty_lot_maturing"),
+            models.Index(fields=["is_open", "expires_at", "account"], name="loyalty_lot_expiring"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.remaining}/{self.granted}"
+
+
+class LotMove(models.Model):
+    """What an entry took from a lot (positive) or put back (negative). Append-only."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="moves")
+    entry = models.ForeignKey(Entry, models.PROTECT, related_name="moves", db_index=False)
+    points = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "move")
+        verbose_name_plural = pgettext_lazy("loyalty", "moves")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "entry", "lot"], name="loyalty_move_once"),
+            models.CheckConstraint(condition=~Q(points=0), name="loyalty_move_not_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.points}"
+
+
+class Hold(models.Model):
+    """
+    Points set aside while a customer pays. `slot` (`basket:42`) is there while it is open, so a basket has one.
+
+    Its identity is its own: an order number comes from the basket and is used again after a failed payment.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("loyalty", "set aside")
+        CAPTURED = "captured", pgettext_lazy("loyalty", "used")
+        RELEASED = "released", pgettext_lazy("loyalty", "given back")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="holds")
+    slot = models.CharField(max_length=60, null=True)
+    origin = models.CharField(max_length=60)
+    asked = models.BigIntegerField()
+    points = models.BigIntegerField()
+    captured = models.BigIntegerField(default=0)
+    returned = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "set aside")
+        verbose_name_plural = pgettext_lazy("loyalty", "set aside")
+        constraints = [
+            models.UniqueConstraint(fields=["slot"], name="loyalty_hold_slot"),
+            models.CheckConstraint(
+                condition=Q(asked__gt=0, points__gt=0, points__lte=F("asked"), captured__gte=0, returned__gte=0)
+                & Q(captured__lte=F("points"), returned__lte=F("captured")),
+                name="loyalty_hold_sound",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open", slot__isnull=False) | (~Q(state="open") & Q(slot__isnull=True)),
+                name="loyalty_hold_slot_while_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+
+class HoldLot(models.Model):
+    """Which lots a hold reserves: `points` set aside, `used` captured, `returned` given back after that."""
+
+    hold = models.ForeignKey(Hold, models.CASCADE, related_name="lots")
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="+")
+    points = models.BigIntegerField()
+    used = models.BigIntegerField(default=0)
+    returned = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "reserved lot")
+        verbose_name_plural = pgettext_lazy("loyalty", "reserved lots")
+        constraints = [
+            models.UniqueConstraint(fields=["hold", "lot"], name="loyalty_holdlot_once"),
+            models.CheckConstraint(
+                condition=Q(points__gt=0, used__gte=0, returned__gte=0)
+                & Q(used__lte=F("points"), returned__lte=F("used")),
+                name="loyalty_holdlot_sound",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.points}"

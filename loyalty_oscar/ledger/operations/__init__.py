@@ -1,0 +1,33 @@
+"""The only writer of points. Each call is one transaction with one readable key; a replay is no change."""
+
+from .desk import Posted, open_account
+from .expiry import expire, expire_due, extend, write_off
+from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
+from .holds import capture, place_hold, release, restore, settle_holds
+from .transfers import transfer
+from .undo import claw_back, give_back, reverse
+
+__all__ = [
+    "Grant",
+    "Posted",
+    "adjust",
+    "capture",
+    "claw_back",
+    "expire",
+    "expire_due",
+    "extend",
+    "give_back",
+    "mature",
+    "mature_due",
+    "open_account",
+    "place_hold",
+    "post",
+    "post_many",
+    "release",
+    "restore",
+    "reverse",
+    "schedule",
+    "settle_holds",
+    "transfer",
+    "write_off",
+]

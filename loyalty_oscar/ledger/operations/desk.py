@@ -1,0 +1,295 @@
+"""
+The desk: one account, locked, and everything that one change does to it.
+
+Lock the balance first, decide from the locked row, read lots in a later statement, write an entry that
+carries the balance on. The deltas of the buckets follow from what happens to the lots.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+from django.db import OperationalError, router, transaction
+from django.db.models import F, QuerySet
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
+from loyalty_oscar.program.models import Member, Unit
+
+from ..models import Account, Counter, Entry, Lot, LotMove, Note
+
+KEY = re.compile(r"[a-z0-9:._-]{1,100}")
+RETRIES = 5
+#: Deadlock and serialization failures: PostgreSQL's SQLSTATE, MySQL's numbers.
+RETRIABLE = ("40P01", "40001", 1213, 1205)
+CHUNK = 32
+F_ = TypeVar("F_", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The entry of an operation; `replayed` says it was there already; `forgiven` is what nobody had to give back."""
+
+    entry: Entry | None
+    replayed: bool = False
+    forgiven: int = 0
+
+
+def write_db() -> str:
+    """Return the database that takes our writes; every read of a write path names it too."""
+    return router.db_for_write(Account)
+
+
+def outermost_retried(operation: F_) -> F_:
+    """Try again after a deadlock, at most five times and only where no outer transaction is open."""
+
+    @wraps(operation)
+    def tried(**kwargs: Any) -> Any:
+        for left in reversed(range(RETRIES)):
+            outer = transaction.get_connection(write_db()).in_atomic_block
+            try:
+                return operation(**kwargs)
+            except OperationalError as error:
+                cause = error.__cause__
+                code = getattr(cause, "sqlstate", None) or (getattr(cause, "args", None) or [None])[0]
+                if outer or not left or code not in RETRIABLE:
+                    raise
+                time.sleep(random.uniform(0.01, 0.05) * (RETRIES - left))
+        return None
+
+    return tried  # type: ignore[return-value]
+
+
+def fingerprint(*parts: Any) -> bytes:
+    """Return 16 bytes that say what an operation was asked to do."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
+
+
+def open_account(*, member: Member, unit: Unit) -> Account:
+    """Return the member's account of a unit, made now if there is none. Safe to call twice at once."""
+    return Account.objects.using(write_db()).get_or_create(member=member, unit=unit)[0]
+
+
+class Desk:
+    """A locked account and the one entry that is being put together on it."""
+
+    def __init__(self, *, account: Account, at: datetime, actor: str) -> None:
+        self.account, self.at, self.actor = account, at, actor
+        self.db = account._state.db or write_db()
+        self._changed: dict[int, Lot] = {}
+        self._dirty = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self._moves: dict[int, int] = {}
+        self._new: list[Lot] = []
+        self._delta = {"available": 0, "pending": 0, "reserved": 0, "debt": 0}
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def replay(self, *, key: str, print_: bytes) -> Posted | None:
+        """Return the first result of this key, or None; raise `KeyMismatch` where the contents differ."""
+        if not KEY.fullmatch(key):
+            raise LoyaltyError(f"a key is 1 to 100 of a-z 0-9 : . _ -, not {key!r}")
+        entry = Entry.objects.using(self.db).filter(account=self.account, key=key).first()
+        if entry is None:
+            return None
+        if bytes(entry.fingerprint) != print_:
+            raise KeyMismatch(f"{key} was posted before with other contents; nothing was written")
+        return Posted(entry, replayed=True, forgiven=int(entry.because.get("p", {}).get("forgiven", 0)))
+
+    def lots(self, **where: Any) -> QuerySet[Lot]:
+        """Return lots of this account in spending order."""
+        order = (F("expires_at").asc(nulls_last=True), "pk")
+        return Lot.objects.using(self.db).filter(account=self.account, **where).order_by(*order)
+
+    def spendable(self) -> Iterator[Lot]:
+        """Yield open lots in spending order, a few at a time, so that a spend reads only what it uses."""
+        open_lots = self.lots(is_open=True, state=Lot.State.OPEN, remaining__gt=0)
+        start, size = 0, CHUNK
+        while True:
+            found = list(open_lots[start : start + size])
+            yield from (self.known(lot) for lot in found)
+            if len(found) < size:
+                return
+            start, size = start + size, size * 4
+
+    def known(self, lot: Lot) -> Lot:
+        """Return the instance that this desk has changed already, if there is one."""
+        return self._changed.get(lot.pk, lot)
+
+    # Moving points (changes lots and the deltas of the buckets together) --------------------------------------------
+
+    def take(self, lot: Lot, points: int) -> None:
+        """Take free points out of a lot: available or pending falls."""
+        bucket = "pending" if lot.state == Lot.State.PENDING else "available"
+        self._shift(lot, remaining=-points, moved=points, **{bucket: -points})
+
+    def put_back(self, lot: Lot, points: int) -> None:
+        """Put points back into the lot they came from: available or pending rises."""
+        if lot.state == Lot.State.CLOSED:
+            lot.state = Lot.State.OPEN
+        bucket = "pending" if lot.state == Lot.State.PENDING else "available"
+        self._shift(lot, remaining=points, moved=-points, **{bucket: points})
+
+    def reserve(self, lot: Lot, points: int) -> None:
+        """Set free points of a lot aside."""
+        self._shift(lot, remaining=-points, reserved=points, available=-points)
+
+    def unreserve(self, lot: Lot, points: int) -> None:
+        """Give points that were set aside back to the lot."""
+        self._shift(lot, remaining=points, reserved=-points, available=points)
+
+    def use_reserved(self, lot: Lot, points: int) -> None:
+        """Take points that were set aside out of the lot for good."""
+        self._shift(lot, reserved=-points, moved=points)
+
+    def open_lot(self, lot: Lot) -> None:
+        """Turn a lot that is on the way into one that is ready."""
+        lot.state = Lot.State.OPEN
+        self._shift(lot, pending=-lot.remaining, available=lot.remaining)
+
+    def add_lot(self, lot: Lot) -> None:
+        """Grant a new lot with the entry that is being put together."""
+        self._new.append(lot)
+        self._delta["pending" if lot.state == Lot.State.PENDING else "available"] += lot.granted
+
+    def owe(self, points: int) -> None:
+        """Write down points to make up."""
+        self._delta["debt"] += points
+
+    def _shift(self, lot: Lot, *, moved: int = 0, remaining: int = 0, reserved: int = 0, **buckets: int) -> None:
+        lot.remaining += remaining
+        lot.reserved += reserved
+        self._delta["reserved"] += reserved
+        for bucket, points in buckets.items():
+            self._delta[bucket] += points
+        if moved and lot.pk:
+            self._moves[lot.pk] = self._moves.get(lot.pk, 0) + moved
+        if lot.pk:
+            self._changed[lot.pk] = lot
+
+    def _settle_debt(self) -> int:
+        """Let what is ready now pay what is to be made up; returns the points paid."""
+        owed = self.account.debt + self._delta["debt"]
+        ready = self.account.available + self._delta["available"]
+        paying = pay = min(owed, ready)
+        if pay <= 0:
+            return 0
+        mine = [lot for lot in self._changed.values() if lot.state == Lot.State.OPEN and lot.remaining]
+        for lot in self._new:
+            part = min(pay, lot.remaining) if lot.state == Lot.State.OPEN else 0
+            lot.remaining, pay = lot.remaining - part, pay - part
+            self._delta["available"] -= part
+        for lot in [*mine, *(self.spendable() if pay else ())]:
+            part = min(pay, lot.remaining)
+            if part:
+                self.take(lot, part)
+                pay -= part
+        self._delta["debt"] -= paying - pay
+        return paying - pay
+
+    # Writing -----------------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        *,
+        key: str,
+        kind: str,
+        counter: str,
+        because: Because,
+        print_: bytes = b"",
+        note: str = "",
+        reverses: Entry | None = None,
+        effective_at: datetime | None = None,
+    ) -> Entry:
+        """Write the entry with its moves and new lots, and carry the account's balance on."""
+        made_up = self._settle_debt()
+        stored = because.to_json()
+        if made_up:
+            stored = {**stored, "p": {**stored.get("p", {}), "made_up": made_up}}
+        account, delta = self.account, self._delta
+        for bucket, points in delta.items():
+            setattr(account, bucket, getattr(account, bucket) + points)
+        account.seq += 1
+        entry = Entry(
+            account=account,
+            seq=account.seq,
+            key=key,
+            fingerprint=print_ or fingerprint(key),
+            kind=kind,
+            counter=counter,
+            d_available=delta["available"],
+            d_pending=delta["pending"],
+            d_reserved=delta["reserved"],
+            d_debt=delta["debt"],
+            net_after=account.net,
+            available_after=account.available,
+            because=stored,
+            actor=self.actor,
+            effective_at=effective_at or self.at,
+            created_at=self.at,
+            reverses=reverses,
+        )
+        if counter == Counter.ISSUANCE and kind in ("earn", "welcome"):
+            account.lifetime_earned += sum(lot.granted for lot in self._new)
+        entry.save(using=self.db, force_insert=True)
+        self._write_lots(entry)
+        if note:
+            Note.objects.using(self.db).create(entry=entry, text=note)
+        self._dirty = True
+        self._clear()
+        return entry
+
+    def _write_lots(self, entry: Entry) -> None:
+        moves = [(pk, points) for pk, points in self._moves.items() if points]
+        for lot in self._new:
+            lot.entry, lot.account = entry, self.account
+            lot.is_open = lot.remaining > 0
+            lot.state = lot.state if lot.is_open else Lot.State.CLOSED
+            lot.save(using=self.db, force_insert=True)
+            if lot.remaining < lot.granted:
+                moves.append((lot.pk, lot.granted - lot.remaining))
+        if moves:
+            LotMove.objects.using(self.db).bulk_create(
+                LotMove(account=self.account, lot_id=pk, entry=entry, points=points) for pk, points in moves
+            )
+
+    def close(self) -> None:
+        """Save the lots and the account; the constraints have the last word."""
+        for lot in self._changed.values():
+            lot.is_open = lot.remaining + lot.reserved > 0
+            if not lot.is_open:
+                lot.state = Lot.State.CLOSED
+        fields = ["remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"]
+        changed = list(self._changed.values())
+        if len(changed) == 1:
+            changed[0].save(using=self.db, update_fields=[*fields, "extensions", "graced"])
+        elif changed:
+            Lot.objects.using(self.db).bulk_update(changed, [*fields, "extensions", "graced"], batch_size=200)
+        if self._dirty:
+            fields = ["available", "pending", "reserved", "debt", "lifetime_earned", "seq"]
+            self.account.save(using=self.db, update_fields=fields)
+
+
+def lock(*, account_id: int) -> Account:
+    """Lock one account row for the rest of the transaction and return it as it is now."""
+    return Account.objects.using(write_db()).select_for_update().get(pk=account_id)
+
+
+@contextmanager
+def desk(*, account_id: int, at: datetime, actor: str = "system") -> Iterator[Desk]:
+    """Open the desk of an account in one transaction; on an error nothing has happened."""
+    with transaction.atomic(using=write_db()):
+        working = Desk(account=lock(account_id=account_id), at=at, actor=actor)
+        yield working
+        working.close()

@@ -1,0 +1,98 @@
+"""Points run out when their date says so, and never before it was announced. The date in the row is always true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from loyalty_oscar.kernel.because import Because
+
+from ..models import Counter, Kind, Lot
+from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+
+
+def sweep(working: Desk) -> int:
+    """Expire what has run out on an open desk; every spend does this first. Returns points."""
+    points = 0
+    for lot in working.lots(is_open=True, state=Lot.State.OPEN, expires_at__lte=working.at, remaining__gt=0):
+        points += expire_lot(working, working.known(lot))
+    return points
+
+
+def expire_lot(working: Desk, lot: Lot) -> int:
+    """Write off what is free in one lot; what is set aside stays until its hold ends."""
+    points = lot.remaining
+    if points:
+        times = lot.moves.filter(entry__kind=Kind.EXPIRE).count() if lot.granted != lot.remaining + lot.reserved else 0
+        working.take(lot, points)
+        working.write(
+            key=f"lot:{lot.pk}:expire:{times}",
+            kind=Kind.EXPIRE,
+            counter=Counter.BREAKAGE,
+            because=Because("ran_out", source=lot.source),
+            effective_at=lot.expires_at,
+        )
+    return points
+
+
+@outermost_retried
+def expire(*, account_id: int, at: datetime) -> int:
+    """Expire what has run out on one account; returns points."""
+    with desk(account_id=account_id, at=at) as working:
+        return sweep(working)
+
+
+def expire_due(*, at: datetime, skip_programs: tuple[int, ...] = ()) -> Iterator[tuple[int, int]]:
+    """Expire everything that has run out, an account at a time; yields (account id, points). Resumable."""
+    due = (
+        Lot.objects.using(write_db())
+        .filter(is_open=True, state=Lot.State.OPEN, expires_at__lte=at, remaining__gt=0)
+        .exclude(account__member__program_id__in=skip_programs)
+    )
+    for account_id in list(due.order_by("account_id").values_list("account_id", flat=True).distinct()):
+        yield account_id, expire(account_id=account_id, at=at)
+
+
+@outermost_retried
+def extend(
+    *, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime, actor: str = "system"
+) -> Posted | None:
+    """
+    Move the date of a lot to a later one, with a reason; returns None where it would not be later.
+
+    Only lots that have not run out yet are moved.
+    """
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        lot = working.lots(pk=lot_id).first()
+        if lot is None or not lot.is_open or lot.expires_at is None or not at < lot.expires_at < expires_at:
+            return None
+        lot.extensions += 1
+        lot.expires_at = expires_at
+        working._changed[lot.pk] = lot
+        key = f"lot:{lot.pk}:extend:{lot.extensions}"
+        entry = working.write(
+            key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=fingerprint(expires_at)
+        )
+    return Posted(entry)
+
+
+@outermost_retried
+def write_off(*, account_id: int, key: str, at: datetime) -> Posted | None:
+    """Write off everything an account has (the program is closed): holds are given back first by the caller."""
+    with desk(account_id=account_id, at=at) as working:
+        if working.replay(key=key, print_=fingerprint(key)):
+            return None
+        for lot in working.lots(is_open=True, remaining__gt=0):
+            working.take(lot, lot.remaining)
+        if working.account.debt:
+            working.owe(-working.account.debt)
+        if not working.account.net and not working.account.debt:
+            return None
+        entry = working.write(
+            key=key,
+            kind=Kind.EXPIRE,
+            counter=Counter.BREAKAGE,
+            because=Because("program_closed"),
+            print_=fingerprint(key),
+        )
+    return Posted(entry)

@@ -1,0 +1,254 @@
+"""Giving points, one by one or thousands at once, and making them ready when their time comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError, NotEnoughPoints
+from loyalty_oscar.kernel.lots import OpenLot, take
+
+from ..models import Account, Counter, Entry, Kind, Lot
+from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .expiry import sweep
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """
+    Points to give. On the way while `available_at` is None or lies ahead; `expires_at` (exclusive) None is never.
+
+    `source` names what brought them (`order:42`), `effective_at` when it happened.
+    """
+
+    account_id: int
+    points: int
+    key: str
+    source: str
+    because: Because
+    kind: str = Kind.EARN
+    counter: str = Counter.ISSUANCE
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    effective_at: datetime | None = None
+
+    def print_(self) -> bytes:
+        """Return what makes two grants with one key the same grant (dates may be set later)."""
+        return fingerprint(self.kind, self.points, self.source)
+
+    def lot(self, *, at: datetime) -> Lot:
+        """Return the lot that this grant makes at a moment, unsaved."""
+        ready = self.available_at is not None and self.available_at <= at
+        return Lot(
+            source=self.source,
+            granted=self.points,
+            remaining=self.points,
+            is_open=True,
+            state=Lot.State.OPEN if ready else Lot.State.PENDING,
+            available_at=self.available_at,
+            expires_at=self.expires_at,
+            first_expires_at=self.expires_at,
+        )
+
+
+@outermost_retried
+def post(*, grant: Grant, at: datetime, actor: str = "system", note: str = "") -> Posted:
+    """
+    Give points once per key.
+
+    Raises `LoyaltyError` for points below 1 and `KeyMismatch` where the key was used for something else.
+    """
+    if type(grant.points) is not int or grant.points < 1:
+        raise LoyaltyError(f"a grant is at least 1 point, not {grant.points!r}")
+    with desk(account_id=grant.account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=grant.key, print_=grant.print_()):
+            return done
+        working.add_lot(grant.lot(at=at))
+        entry = working.write(
+            key=grant.key,
+            kind=grant.kind,
+            counter=grant.counter,
+            because=grant.because,
+            print_=grant.print_(),
+            note=note,
+            effective_at=grant.effective_at,
+        )
+    return Posted(entry)
+
+
+@outermost_retried
+def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system") -> int:
+    """
+    Give points to many accounts in one transaction and a handful of statements; returns how many were new.
+
+    Accounts are locked by primary key, keys that exist are dropped, sequence and balances run over what is
+    left, and the rows are inserted plainly: a conflict rolls all of it back. Accounts that owe points go
+    one by one, because ready points pay first.
+    """
+    db = write_db()
+    with transaction.atomic(using=db):
+        ids = sorted({grant.account_id for grant in grants})
+        locked = Account.objects.using(db).select_for_update().filter(pk__in=ids).order_by("pk")
+        accounts = {account.pk: account for account in locked}
+        there = set(
+            Entry.objects.using(db)
+            .filter(account_id__in=ids, key__in=[grant.key for grant in grants])
+            .values_list("account_id", "key")
+        )
+        fresh = [grant for grant in grants if (grant.account_id, grant.key) not in there]
+        owing = [grant for grant in fresh if accounts[grant.account_id].debt]
+        plain = [grant for grant in fresh if not accounts[grant.account_id].debt]
+        entries, lots = [], []
+        for grant in plain:
+            entry, lot = _carry_on(account=accounts[grant.account_id], grant=grant, at=at, actor=actor)
+            entries.append(entry)
+            lots.append(lot)
+        Entry.objects.using(db).bulk_create(entries, batch_size=1000)
+        for entry, lot in zip(entries, lots, strict=True):
+            lot.entry_id, lot.account_id = entry.pk, entry.account_id
+        Lot.objects.using(db).bulk_create(lots, batch_size=1000)
+        changed = [accounts[pk] for pk in sorted({grant.account_id for grant in plain})]
+        fields = ["available", "pending", "lifetime_earned", "seq"]
+        Account.objects.using(db).bulk_update(changed, fields, batch_size=500)
+        for grant in owing:
+            post(grant=grant, at=at, actor=actor)
+    return len(fresh)
+
+
+def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tuple[Entry, Lot]:
+    lot = grant.lot(at=at)
+    pending = lot.state == Lot.State.PENDING
+    account.seq += 1
+    account.pending += grant.points if pending else 0
+    account.available += 0 if pending else grant.points
+    if grant.counter == Counter.ISSUANCE and grant.kind in (Kind.EARN, Kind.WELCOME):
+        account.lifetime_earned += grant.points
+    entry = Entry(
+        account=account,
+        seq=account.seq,
+        key=grant.key,
+        fingerprint=grant.print_(),
+        kind=grant.kind,
+        counter=grant.counter,
+        d_available=0 if pending else grant.points,
+        d_pending=grant.points if pending else 0,
+        net_after=account.net,
+        available_after=account.available,
+        because=grant.because.to_json(),
+        actor=actor,
+        effective_at=grant.effective_at or at,
+        created_at=at,
+    )
+    return entry, lot
+
+
+@outermost_retried
+def schedule(*, account_id: int, source: str, available_at: datetime, expires_at: datetime | None, at: datetime) -> int:
+    """
+    Say when the points of a source that are on the way will be ready, and when they run out.
+
+    Those whose time has come already are made ready now. Returns how many lots were dated.
+    """
+    with desk(account_id=account_id, at=at) as working:
+        lots = list(working.lots(source=source, state=Lot.State.PENDING))
+        for lot in lots:
+            lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
+            working._changed[lot.pk] = lot
+            if available_at <= at:
+                _make_ready(working, lot)
+    return len(lots)
+
+
+@outermost_retried
+def mature(*, account_id: int, at: datetime) -> int:
+    """Make ready what is due on one account; returns how many points."""
+    points = 0
+    with desk(account_id=account_id, at=at) as working:
+        for lot in working.lots(state=Lot.State.PENDING, is_open=True, available_at__lte=at):
+            points += lot.remaining
+            _make_ready(working, lot)
+    return points
+
+
+def _make_ready(working: Desk, lot: Lot) -> None:
+    if lot.remaining:
+        working.open_lot(lot)
+        working.write(
+            key=f"lot:{lot.pk}:mature",
+            kind=Kind.MATURE,
+            counter=Counter.SELF,
+            because=Because("return_period_over", source=lot.source),
+            effective_at=lot.available_at,
+        )
+
+
+def mature_due(*, at: datetime) -> Iterator[tuple[int, int]]:
+    """Make ready everything that is due, an account at a time; yields (account id, points)."""
+    due = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.PENDING, available_at__lte=at)
+    for account_id in list(due.order_by("account_id").values_list("account_id", flat=True).distinct()):
+        yield account_id, mature(account_id=account_id, at=at)
+
+
+@outermost_retried
+def adjust(
+    *,
+    account_id: int,
+    points: int,
+    key: str,
+    because: Because,
+    actor: str,
+    note: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> Posted:
+    """
+    Give (points > 0) or take (points < 0) by hand, with a reason that a person typed.
+
+    Taking never makes debt: raises `NotEnoughPoints` where fewer are ready, and writes nothing.
+    """
+    if not note.strip():
+        raise LoyaltyError("an adjustment needs a reason")
+    if points > 0:
+        grant = Grant(
+            account_id=account_id,
+            points=points,
+            key=key,
+            source=key,
+            because=because,
+            kind=Kind.ADJUST,
+            counter=Counter.ADJUSTMENT,
+            available_at=at,
+            expires_at=expires_at,
+        )
+        return post(grant=grant, at=at, actor=actor, note=note)
+    if points == 0:
+        raise LoyaltyError("an adjustment of 0 points changes nothing")
+    print_ = fingerprint(Kind.ADJUST, points)
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=key, print_=print_):
+            return done
+        sweep(working)
+        for lot, part in pick_free(working, -points):
+            working.take(lot, part)
+        entry = working.write(
+            key=key, kind=Kind.ADJUST, counter=Counter.ADJUSTMENT, because=because, print_=print_, note=note
+        )
+    return Posted(entry)
+
+
+def pick_free(working: Desk, points: int) -> list[tuple[Lot, int]]:
+    """Choose ready points in spending order; raises `NotEnoughPoints` before anything is touched."""
+    if working.account.available < points:
+        raise NotEnoughPoints(f"{points} points were asked for, {working.account.available} are ready")
+    read: dict[int, Lot] = {}
+
+    def lots() -> Iterator[OpenLot]:
+        for lot in working.spendable():
+            read[lot.pk] = lot
+            yield OpenLot(lot.pk, lot.remaining, lot.expires_at)
+
+    return [(read[part.pk], part.points) for part in take(lots=lots(), points=points)]

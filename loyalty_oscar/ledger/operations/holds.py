@@ -1,0 +1,206 @@
+"""Setting points aside while a customer pays: hold, capture, release, and giving back what was used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+
+from ..models import Counter, Hold, HoldLot, Kind, Lot
+from .desk import Desk, Posted, desk, fingerprint, outermost_retried
+from .expiry import expire_lot, sweep
+from .grants import pick_free
+
+GRACE = timedelta(days=30)
+
+
+@outermost_retried
+def place_hold(
+    *,
+    account_id: int,
+    slot: str,
+    points: int,
+    expires_at: datetime,
+    because: Because,
+    at: datetime,
+    actor: str = "system",
+) -> Hold:
+    """
+    Set points aside for a slot (`basket:42`); an open hold of the same slot is given back first.
+
+    Expired lots are swept before, so a late job never makes them usable. Raises `NotEnoughPoints`
+    where fewer are ready or points are to be made up, and changes nothing then.
+    """
+    if type(points) is not int or points < 1:
+        raise LoyaltyError(f"a hold is at least 1 point, not {points!r}")
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        sweep(working)
+        old = _open_holds(working).filter(slot=slot).first()
+        if old:
+            _let_go(working, old, because=Because("replaced"))
+        if working.account.debt:
+            raise NotEnoughPoints(f"{working.account.debt} points are to be made up first")
+        hold = Hold(
+            account=working.account,
+            slot=slot,
+            origin=slot,
+            asked=points,
+            points=points,
+            created_at=at,
+            expires_at=expires_at,
+        )
+        reserved = pick_free(working, points)
+        for lot, part in reserved:
+            working.reserve(lot, part)
+        hold.save(using=working.db, force_insert=True)
+        HoldLot.objects.using(working.db).bulk_create(
+            HoldLot(hold=hold, lot=lot, points=part) for lot, part in reserved
+        )
+        working.write(key=_key(hold, "hold"), kind=Kind.HOLD, counter=Counter.SELF, because=because)
+    return hold
+
+
+def _key(hold: Hold, what: str) -> str:
+    return f"hold:{hold.public_id}:{what}"
+
+
+def _open_holds(working: Desk):
+    return Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
+
+
+def _let_go(working: Desk, hold: Hold, *, because: Because) -> None:
+    parts = list(hold.lots.using(working.db).select_related("lot").order_by("pk"))
+    lots = [(working.known(part.lot), part.points) for part in parts]
+    for lot, points in lots:
+        working.unreserve(lot, points)
+    working.write(key=_key(hold, "release"), kind=Kind.RELEASE, counter=Counter.SELF, because=because)
+    _close(working, hold, Hold.State.RELEASED)
+    for lot, _points in lots:
+        if lot.expires_at is not None and lot.expires_at <= working.at:
+            expire_lot(working, lot)
+
+
+def _close(working: Desk, hold: Hold, state: str) -> None:
+    hold.state, hold.slot, hold.closed_at = state, None, working.at
+    hold.save(using=working.db, update_fields=["state", "slot", "closed_at", "captured"])
+
+
+@outermost_retried
+def release(*, hold_id: int, account_id: int, because: Because, at: datetime) -> bool:
+    """Give an open hold back, once; returns False where it was closed already. Lots that ran out meanwhile expire."""
+    with desk(account_id=account_id, at=at) as working:
+        hold = _open_holds(working).filter(pk=hold_id).first()
+        if hold is None:
+            return False
+        _let_go(working, hold, because=because)
+    return True
+
+
+@outermost_retried
+def capture(
+    *, hold_id: int, account_id: int, points: int, because: Because, at: datetime, actor: str = "system"
+) -> Posted:
+    """
+    Use `points` of a hold for good and give the rest back, in one entry.
+
+    The same call again is a replay. Raises `NotEnoughPoints` where the hold has fewer, `NotAllowed`
+    where it was given back.
+    """
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
+        print_ = fingerprint("capture", points)
+        if done := working.replay(key=_key(hold, "capture"), print_=print_):
+            return done
+        if hold.state != Hold.State.OPEN:
+            raise NotAllowed("these points are no longer set aside")
+        if not 0 < points <= hold.points:
+            raise NotEnoughPoints(f"{hold.points} points are set aside, {points} were asked for")
+        run_out: list[Lot] = []
+        left = points
+        for part in hold.lots.using(working.db).select_related("lot").order_by("pk"):
+            lot = working.known(part.lot)
+            used = min(left, part.points)
+            left -= used
+            if used:
+                working.use_reserved(lot, used)
+                HoldLot.objects.using(working.db).filter(pk=part.pk).update(used=used)
+            if part.points > used:
+                working.unreserve(lot, part.points - used)
+                run_out += [lot] if lot.expires_at is not None and lot.expires_at <= at else []
+        hold.captured = points
+        entry = working.write(
+            key=_key(hold, "capture"), kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_
+        )
+        _close(working, hold, Hold.State.CAPTURED)
+        for lot in run_out:
+            expire_lot(working, lot)
+    return Posted(entry)
+
+
+@outermost_retried
+def restore(
+    *,
+    hold_id: int,
+    account_id: int,
+    points: int,
+    key: str,
+    goods_returned: bool,
+    because: Because,
+    at: datetime,
+    actor: str = "system",
+) -> Posted:
+    """
+    Give used points back to the lots they came from, with the dates those had.
+
+    Only where goods came back, a lot that ran out or does so within 30 days gets 30 days from now,
+    once in its life; otherwise no date moves and what has run out expires again. Raises
+    `NotEnoughPoints` for more than is still to be given back.
+    """
+    print_ = fingerprint("restore", hold_id, points)
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=key, print_=print_):
+            return done
+        hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
+        if not 0 < points <= hold.captured - hold.returned:
+            raise NotEnoughPoints(f"{hold.captured - hold.returned} points can be returned, {points} were asked for")
+        touched, left = [], points
+        for part in hold.lots.using(working.db).select_related("lot").order_by("pk"):
+            back = min(left, part.used - part.returned)
+            if back:
+                lot = working.known(part.lot)
+                _grace(lot, at=at, allowed=goods_returned)
+                working.put_back(lot, back)
+                HoldLot.objects.using(working.db).filter(pk=part.pk).update(returned=part.returned + back)
+                touched.append(lot)
+                left -= back
+        Hold.objects.using(working.db).filter(pk=hold.pk).update(returned=hold.returned + points)
+        entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.REDEMPTION, because=because, print_=print_)
+        for lot in touched:
+            if lot.expires_at is not None and lot.expires_at <= at:
+                expire_lot(working, lot)
+    return Posted(entry)
+
+
+def _grace(lot: Lot, *, at: datetime, allowed: bool) -> None:
+    if allowed and not lot.graced and lot.expires_at is not None and lot.expires_at < at + GRACE:
+        lot.expires_at, lot.graced = at + GRACE, True
+
+
+@outermost_retried
+def settle_holds(*, account_id: int, is_gone: Callable[[str], bool], at: datetime, keep: Collection[str] = ()) -> int:
+    """
+    Give back the holds of an account that have run out or whose slot is gone; returns how many.
+
+    `is_gone(slot)` is the shop's word on a slot (basket merged, deleted, ordered); slots in `keep`
+    (a basket frozen while the gateway works) are left alone.
+    """
+    count = 0
+    with desk(account_id=account_id, at=at) as working:
+        for hold in list(_open_holds(working).order_by("pk")):
+            gone = is_gone(hold.origin)
+            if hold.origin not in keep and (gone or hold.expires_at <= at):
+                _let_go(working, hold, because=Because("slot_gone" if gone else "hold_ran_out"))
+                count += 1
+    return count

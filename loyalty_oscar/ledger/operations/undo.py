@@ -1,0 +1,159 @@
+"""Taking back what should not have been given, and giving back what should not have been taken."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import Sum
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
+
+from ..models import Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove
+from .desk import Desk, Posted, desk, fingerprint, outermost_retried
+from .expiry import expire_lot, sweep
+
+
+@outermost_retried
+def claw_back(
+    *,
+    account_id: int,
+    source: str,
+    points: int,
+    key: str,
+    because: Because,
+    at: datetime,
+    may_owe: bool = True,
+    forgiven_before: int = 0,
+    keep_slots: Collection[str] = (),
+    actor: str = "system",
+    reverses: Entry | None = None,
+    counter: str = Counter.ISSUANCE,
+) -> Posted:
+    """
+    Take back points that a source brought: what is on the way, its own lots, forgive what of them has run
+    out, other lots by soonest expiry, points set aside in open baskets, and write down the rest as debt.
+
+    `may_owe` False lets the shop bear the rest; `forgiven_before` is what earlier calls forgave of this
+    source; holds in `keep_slots` are left alone (a customer is paying). The result says what was forgiven.
+    """
+    if points < 1:
+        raise LoyaltyError(f"at least 1 point is taken back, not {points!r}")
+    print_ = fingerprint("claw", source, points)
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=key, print_=print_):
+            return done
+        sweep(working)
+        own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, lot.pk))
+        left = _take_from(working, [working.known(lot) for lot in own], points)
+        expired = _run_out(working, own) - forgiven_before if left else 0
+        forgiven = min(left, max(0, expired))
+        left = _take_from(working, working.spendable(), left - forgiven)
+        left = _take_from_holds(working, left, keep_slots)
+        if left and may_owe:
+            working.owe(left)
+        elif left:
+            forgiven += left
+        entry = working.write(
+            key=key,
+            kind=Kind.CLAW,
+            counter=counter,
+            print_=print_,
+            reverses=reverses,
+            because=Because(because.code, **because.params, **({"forgiven": forgiven} if forgiven else {})),
+        )
+    return Posted(entry, forgiven=forgiven)
+
+
+def _take_from(working: Desk, lots, left: int) -> int:
+    if left <= 0:
+        return 0
+    for lot in lots:
+        part = min(left, lot.remaining)
+        if part:
+            working.take(lot, part)
+            left -= part
+        if not left:
+            break
+    return left
+
+
+def _run_out(working: Desk, lots: list[Lot]) -> int:
+    """Return how many points of these lots have run out (and were not brought back to life)."""
+    moves = LotMove.objects.using(working.db).filter(account=working.account, lot__in=lots, entry__kind=Kind.EXPIRE)
+    return moves.aggregate(points=Sum("points"))["points"] or 0
+
+
+def _take_from_holds(working: Desk, left: int, keep: Collection[str]) -> int:
+    if left <= 0:
+        return 0
+    holds = Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
+    for hold in holds.exclude(slot__in=list(keep)).order_by("-created_at"):
+        parts = list(HoldLot.objects.using(working.db).filter(hold=hold).select_related("lot").order_by("-pk"))
+        for part in parts:
+            used = min(left, part.points)
+            if used:
+                working.use_reserved(working.known(part.lot), used)
+                hold.points, part.points, left = hold.points - used, part.points - used, left - used
+                if part.points:
+                    part.save(using=working.db, update_fields=["points"])
+                else:
+                    part.delete(using=working.db)
+        if not hold.points:
+            hold.points, hold.state, hold.slot, hold.closed_at = hold.asked, Hold.State.RELEASED, None, working.at
+        hold.save(using=working.db, update_fields=["points", "state", "slot", "closed_at"])
+    return left
+
+
+@outermost_retried
+def give_back(
+    *, account_id: int, source: str, points: int, key: str, because: Because, at: datetime, actor: str = "system"
+) -> Posted:
+    """
+    Give points back that were taken back from a source (a cancel undone), to the same lots with the same dates.
+
+    Raises `NotAllowed` for more than its lots ever held. Ready points pay what is to be made up first.
+    """
+    print_ = fingerprint("give_back", source, points)
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=key, print_=print_):
+            return done
+        left, touched = points, []
+        for lot in working.lots(source=source):
+            part = min(left, lot.granted - lot.remaining - lot.reserved)
+            if part:
+                if lot.state == Lot.State.CLOSED and (lot.available_at is None or lot.available_at > at):
+                    lot.state = Lot.State.PENDING
+                working.put_back(lot, part)
+                touched.append(lot)
+                left -= part
+        if left or points < 1:
+            raise NotAllowed(f"{points} points cannot go back to {source}; its lots have room for {points - left}")
+        entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.ISSUANCE, because=because, print_=print_)
+        for lot in touched:
+            if lot.state == Lot.State.OPEN and lot.expires_at is not None and lot.expires_at <= at:
+                expire_lot(working, lot)
+    return Posted(entry)
+
+
+def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: str = "system") -> Posted:
+    """
+    Undo a grant (earned, welcome, import, adjustment upwards) as a whole, once.
+
+    What is gone already becomes points to make up. Raises `NotAllowed` for entries that gave nothing.
+    """
+    given = sum(lot.granted for lot in entry.lots.all())
+    if not given:
+        raise NotAllowed(f"{entry.key} gave no points, so there is nothing to take back")
+    return claw_back(
+        account_id=entry.account_id,
+        source=entry.lots.first().source,
+        points=given,
+        key=key,
+        because=because,
+        at=at,
+        actor=actor,
+        reverses=entry,
+        counter=entry.counter,
+    )

@@ -1,0 +1,93 @@
+"""Reading the ledger: balances, what is coming, what runs out, and the statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+
+from .models import Account, Entry, Hold, Kind, Lot, LotMove
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coming:
+    """Points on the way from one source; `at` None waits for the order."""
+
+    points: int
+    at: datetime | None
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expiring:
+    """Points that run out at one instant (exclusive)."""
+
+    points: int
+    expires_at: datetime
+
+
+def account_of_user(*, user_id: Any, unit_id: int) -> Account | None:
+    """Return a person's account of a unit with its member, or None. One query."""
+    return (
+        Account.objects.filter(unit_id=unit_id, member__user_id=user_id, member__merged_into=None)
+        .select_related("member")
+        .first()
+    )
+
+
+def coming(*, account_id: int) -> list[Coming]:
+    """Return what is on the way, soonest first, those without a date last."""
+    lots = Lot.objects.filter(account_id=account_id, is_open=True, state=Lot.State.PENDING, remaining__gt=0)
+    found = [Coming(points=lot.remaining, at=lot.available_at, source=lot.source) for lot in lots.order_by("pk")]
+    return sorted(found, key=lambda row: (row.at is None, row.at.timestamp() if row.at else 0))
+
+
+def expiring(*, account_id: int, at: datetime, until: datetime | None = None) -> list[Expiring]:
+    """Return all coming expiries of ready points, soonest first (points of one instant together)."""
+    lots = Lot.objects.filter(
+        account_id=account_id, is_open=True, state=Lot.State.OPEN, expires_at__gt=at, remaining__gt=0
+    )
+    if until:
+        lots = lots.filter(expires_at__lte=until)
+    rows = lots.values("expires_at").annotate(points=Sum("remaining")).order_by("expires_at")
+    return [Expiring(points=row["points"], expires_at=row["expires_at"]) for row in rows]
+
+
+#: Kinds that change nothing a member would miss: they stand in the history of the desk, not in the statement.
+QUIET = (Kind.EXTEND, Kind.HOLD, Kind.RELEASE)
+
+
+def statement(*, account_id: int) -> QuerySet[Entry]:
+    """Return the entries a member sees, newest first: no setting aside, no moving of dates, nothing twice."""
+    return Entry.objects.filter(account_id=account_id).exclude(kind__in=QUIET).order_by("-seq")
+
+
+def entries_of_source(*, account_id: int, source: str) -> QuerySet[Entry]:
+    """Return every entry of one source (`order:42`), oldest first."""
+    return Entry.objects.filter(account_id=account_id, key__startswith=f"{source}:").order_by("seq")
+
+
+def lots_of_sources(*, account_id: int, sources: Sequence[str]) -> dict[str, list[Lot]]:
+    """Return the lots of several sources of one account, by source."""
+    found: dict[str, list[Lot]] = {source: [] for source in sources}
+    for lot in Lot.objects.filter(account_id=account_id, source__in=sources).order_by("pk"):
+        found[lot.source].append(lot)
+    return found
+
+
+def open_hold(*, slot: str) -> Hold | None:
+    """Return the open hold of a slot (`basket:42`), or None."""
+    return Hold.objects.filter(slot=slot).first()
+
+
+def latest_claws(*, account_id: int) -> QuerySet[Entry]:
+    """Return what was taken back, newest first: the story behind points to make up."""
+    return Entry.objects.filter(account_id=account_id, kind=Kind.CLAW, d_debt__gt=0).order_by("-seq")
+
+
+def moved_total(*, lot_id: int) -> int:
+    """Return what all moves took from a lot, net (points)."""
+    return LotMove.objects.filter(lot_id=lot_id).aggregate(points=Sum("points"))["points"] or 0

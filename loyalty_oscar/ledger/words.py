@@ -1,0 +1,90 @@
+"""What the ledger's reasons say. Codes are for ever; words may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.program.words import reasons
+
+Params = Mapping[str, Any]
+
+
+def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
+    """Register the words of a code."""
+    return reasons.register(code)
+
+
+@say("return_period_over")
+def _return_period_over(p: Params) -> str:
+    return pgettext("loyalty", "The return period is over")
+
+
+@say("ran_out")
+def _ran_out(p: Params) -> str:
+    return pgettext("loyalty", "Ran out")
+
+
+@say("replaced")
+@say("slot_gone")
+def _given_back(p: Params) -> str:
+    return pgettext("loyalty", "Given back, because the basket changed")
+
+
+@say("hold_ran_out")
+def _hold_ran_out(p: Params) -> str:
+    return pgettext("loyalty", "Given back, because they were set aside too long")
+
+
+@say("program_paused")
+def _program_paused(p: Params) -> str:
+    return pgettext("loyalty", "Given back, because the program pauses")
+
+
+@say("program_was_paused")
+def _program_was_paused(p: Params) -> str:
+    days = int(p.get("days", 0))
+    text = npgettext(
+        "loyalty",
+        "Last longer, because the program paused for %(days)d day",
+        "Last longer, because the program paused for %(days)d days",
+        days,
+    )
+    return text % {"days": days}
+
+
+@say("program_closed")
+def _program_closed(p: Params) -> str:
+    return pgettext("loyalty", "The program has ended")
+
+
+@say("not_announced")
+def _not_announced(p: Params) -> str:
+    return pgettext("loyalty", "Last longer, because we could not tell you in time")
+
+
+@say("still_active")
+def _still_active(p: Params) -> str:
+    return pgettext("loyalty", "Last longer, because you ordered")
+
+
+@say("adjusted")
+def _adjusted(p: Params) -> str:
+    return pgettext("loyalty", "Changed by the shop")
+
+
+@say("goodwill")
+def _goodwill(p: Params) -> str:
+    return pgettext("loyalty", "A thank-you from the shop")
+
+
+@say("opening_balance")
+def _opening_balance(p: Params) -> str:
+    return pgettext("loyalty", "Brought along from before")
+
+
+@say("batch_undone")
+def _batch_undone(p: Params) -> str:
+    return pgettext("loyalty", "Taken back, because they were given by mistake")

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+from django.utils.translation import pgettext_lazy
+
+
+class ProgramConfig(AppConfig):
+    name = "loyalty_oscar.program"
+    label = "loyalty_program"
+    verbose_name = pgettext_lazy("loyalty", "Loyalty: program and members")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks, receivers  # noqa: F401

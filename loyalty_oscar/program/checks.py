@@ -1,0 +1,79 @@
+"""System checks: a mistake in the settings is said at start, with a hint, and never becomes a silent zero."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Warning, register
+
+from .conf import PREFIX, LoyaltySettings, conf
+from .tasks import backends
+
+NAMES = {PREFIX + f.name: f for f in dataclasses.fields(LoyaltySettings)}
+
+
+@register("loyalty")
+def check_setting_names(**kwargs: Any) -> list[Warning]:
+    """Warn of a `LOYALTY_…` name that nobody reads, with the nearest one that exists."""
+    found = []
+    for name in dir(settings):
+        if name.startswith(PREFIX) and name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else "Remove it; docs/reference/settings.md lists all names."
+            found.append(Warning(f"There is no setting {name}.", hint=hint, id="loyalty_program.W001"))
+    return found
+
+
+@register("loyalty")
+def check_setting_values(**kwargs: Any) -> list[Error]:
+    """Refuse values of the wrong type or out of range."""
+    found = []
+    for name, spec in NAMES.items():
+        value = getattr(conf, spec.name)
+        default = getattr(LoyaltySettings(), spec.name)
+        listed = (list, tuple, set)
+        right = isinstance(value, listed) if isinstance(default, listed) else type(value) is type(default)
+        if not right:
+            kind = type(default).__name__
+            found.append(Error(f"{name} must be a {kind}, not {value!r}.", id="loyalty_program.E001"))
+        elif type(value) is int and value < 1:
+            found.append(Error(f"{name} must be at least 1.", id="loyalty_program.E001"))
+    if isinstance(conf.BADGE, str) and conf.BADGE not in ("render", "fetch"):
+        found.append(Error("LOYALTY_BADGE must be “render” or “fetch”.", id="loyalty_program.E003"))
+    if conf.TASKS not in backends:
+        hint = "Install the extra “celery” and list loyalty_oscar.jobs." if conf.TASKS == "celery" else None
+        there = ", ".join(backends)
+        found.append(
+            Error(f"LOYALTY_TASKS is {conf.TASKS!r}; there are: {there}.", hint=hint, id="loyalty_program.E002")
+        )
+    return found
+
+
+@register("loyalty")
+def check_sqlite(**kwargs: Any) -> list[Warning]:
+    """Warn of the two SQLite set-ups in which a page waits for the write lock and fails."""
+    found = []
+    for alias, database in settings.DATABASES.items():
+        if not database.get("ENGINE", "").endswith("sqlite3"):
+            continue
+        immediate = database.get("OPTIONS", {}).get("transaction_mode", "").upper() == "IMMEDIATE"
+        if not immediate:
+            found.append(
+                Warning(
+                    f"SQLite database {alias!r} does not use IMMEDIATE transactions.",
+                    hint='Set OPTIONS = {"transaction_mode": "IMMEDIATE"}, or two buyers at once get an error.',
+                    id="loyalty_program.W002",
+                )
+            )
+        elif database.get("ATOMIC_REQUESTS"):
+            found.append(
+                Warning(
+                    f"SQLite database {alias!r} has IMMEDIATE transactions and ATOMIC_REQUESTS.",
+                    hint="Switch ATOMIC_REQUESTS off there: every page view would wait for the write lock.",
+                    id="loyalty_program.W003",
+                )
+            )
+    return found

@@ -1,0 +1,79 @@
+"""
+The settings of the suite: one typed object, one documented field each, prefix `LOYALTY_`.
+
+`docs/reference/settings.md` is generated from this class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+PREFIX = "LOYALTY_"
+
+
+def doc(text: str, default: Any) -> Any:
+    """Return a dataclass field with its documentation."""
+    make = {"default_factory": lambda: default} if isinstance(default, (tuple, list, dict)) else {"default": default}
+    return field(**make, metadata={"doc": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoyaltySettings:
+    """Everything a store may set in its Django settings. What a merchant decides stands in the admin instead."""
+
+    TASKS: str = doc("Where work goes after commit: `inline` (in the request) or `celery`.", "inline")
+    READY_STATUS: str = doc(
+        "Order status after which the return period runs. Empty: the end of the order pipeline that is not dead.", ""
+    )
+    DEAD_STATUSES: tuple[str, ...] = doc(
+        "Order statuses that mean the order came to nothing; it gives no points.",
+        ("Cancelled", "Canceled", "Refunded", "Returned", "Payment Declined", "Failed"),
+    )
+    DEAD_LINE_STATUSES: tuple[str, ...] = doc(
+        "Line statuses that mean all units of the line came to nothing.",
+        ("Cancelled", "Canceled", "Refunded", "Returned"),
+    )
+    RETURN_EVENT_CODES: tuple[str, ...] = doc(
+        "Codes of shipping event types that say units came back.", ("returned", "cancelled")
+    )
+    REFUND_EVENT_CODES: tuple[str, ...] = doc(
+        "Codes of payment event types that say units were paid back.", ("refunded", "refund")
+    )
+    BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
+    CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
+    GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
+    GUEST_CLAIM_DAYS: int = doc("Days in which a guest's order can be claimed after it was placed.", 30)
+    SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
+    MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
+
+
+def load() -> LoyaltySettings:
+    """Read the settings now; unknown names are the system checks' business, not ours."""
+    names = {f.name for f in dataclasses.fields(LoyaltySettings)}
+    given = {n: getattr(django_settings, PREFIX + n) for n in names if hasattr(django_settings, PREFIX + n)}
+    return LoyaltySettings(**given)
+
+
+class _Current:
+    """The settings in force; follows `override_settings`."""
+
+    def __init__(self) -> None:
+        self._loaded: LoyaltySettings | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._loaded is None:
+            self._loaded = load()
+        return getattr(self._loaded, name)
+
+    def forget(self, *, setting: str, **kwargs: Any) -> None:
+        if setting.startswith(PREFIX):
+            self._loaded = None
+
+
+conf = _Current()
+setting_changed.connect(conf.forget, dispatch_uid="loyalty_oscar.program.conf")

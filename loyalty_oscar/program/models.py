@@ -1,0 +1,396 @@
+"""
+Who is who: Program, its sites, phases and terms; Unit, Member, ProductSet; the Outbox and the job log.
+
+Rows here name people and promises. Points live one floor up, in `ledger`.
+"""
+
+from __future__ import annotations
+
+import calendar
+import uuid
+import zoneinfo
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+code_validator = RegexValidator(
+    r"^[a-z0-9][a-z0-9-]*$",
+    pgettext_lazy("loyalty", "Use small letters, digits and hyphens only, for example paw-club."),
+)
+
+
+def validate_zone(value: str) -> None:
+    """Refuse a time zone that the machine does not know."""
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValidationError(
+            pgettext_lazy("loyalty", "There is no such time zone. Write it like Europe/Berlin.")
+        ) from error
+
+
+class State(models.TextChoices):
+    DRAFT = "draft", pgettext_lazy("loyalty", "draft")
+    LIVE = "live", pgettext_lazy("loyalty", "live")
+    PAUSED = "paused", pgettext_lazy("loyalty", "paused")
+    CLOSING = "closing", pgettext_lazy("loyalty", "closing")
+    CLOSED = "closed", pgettext_lazy("loyalty", "closed")
+
+
+class Program(models.Model):
+    """
+    A promise to customers. What it says is checked when it is saved; what it brought stands in the ledger.
+
+    `state` and `earns_from` are written by `operations.change_state` alone, together with a `Phase` row.
+    """
+
+    class Enrolment(models.TextChoices):
+        AUTOMATIC = "automatic", pgettext_lazy("loyalty", "everybody, with the first order")
+        OPT_IN = "opt-in", pgettext_lazy("loyalty", "who joins and accepts the terms")
+
+    class Rounding(models.TextChoices):
+        FLOOR = "floor", pgettext_lazy("loyalty", "down")
+        HALF_UP = "half_up", pgettext_lazy("loyalty", "to the nearest, halves up")
+        CEIL = "ceil", pgettext_lazy("loyalty", "up")
+        BLOCK = "block", pgettext_lazy("loyalty", "full steps only")
+
+    class Stage(models.TextChoices):
+        ORDER = "order", pgettext_lazy("loyalty", "once an order")
+        LINE = "line", pgettext_lazy("loyalty", "on every line")
+
+    class Base(models.TextChoices):
+        AS_SHOWN = "as-shown", pgettext_lazy("loyalty", "as the shop shows prices")
+        INCL = "incl", pgettext_lazy("loyalty", "prices with tax")
+        EXCL = "excl", pgettext_lazy("loyalty", "prices without tax")
+
+    class Debt(models.TextChoices):
+        DEBT = "debt", pgettext_lazy("loyalty", "next points make it up")
+        CLAMP = "clamp", pgettext_lazy("loyalty", "the shop bears it")
+
+    class Expiry(models.TextChoices):
+        MONTHS = "months", pgettext_lazy("loyalty", "so many months after they are ready")
+        INACTIVITY = "inactivity", pgettext_lazy("loyalty", "so many months after the last order")
+        FIXED = "fixed", pgettext_lazy("loyalty", "on one day of the year")
+        NEVER = "never", pgettext_lazy("loyalty", "never")
+
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=40, unique=True, validators=[code_validator])
+    name = models.CharField(
+        pgettext_lazy("loyalty", "name"),
+        max_length=100,
+        help_text=pgettext_lazy("loyalty", "As customers read it, for example Paw Club."),
+    )
+    state = models.CharField(
+        pgettext_lazy("loyalty", "state"), max_length=10, choices=State, default=State.DRAFT, editable=False
+    )
+    earns_from = models.DateTimeField(pgettext_lazy("loyalty", "earns from"), null=True, blank=True, editable=False)
+    is_default = models.BooleanField(
+        pgettext_lazy("loyalty", "default program"),
+        default=False,
+        help_text=pgettext_lazy(
+            "loyalty", "Serves every site that has no program of its own. Only one program can be the default."
+        ),
+    )
+    currency = models.CharField(
+        pgettext_lazy("loyalty", "currency"),
+        max_length=3,
+        default="EUR",
+        validators=[RegexValidator(r"^[A-Z]{3}$")],
+        help_text=pgettext_lazy("loyalty", "Currency of the amounts on this page, as a code of three letters."),
+    )
+    time_zone = models.CharField(
+        pgettext_lazy("loyalty", "time zone"),
+        max_length=60,
+        default="UTC",
+        validators=[validate_zone],
+        help_text=pgettext_lazy("loyalty", "Days begin and end here, for example Europe/Berlin."),
+    )
+    enrolment = models.CharField(
+        pgettext_lazy("loyalty", "who takes part"), max_length=10, choices=Enrolment, default=Enrolment.AUTOMATIC
+    )
+    hold_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "return period in days"),
+        default=14,
+        validators=[MaxValueValidator(365)],
+        help_text=pgettext_lazy(
+            "loyalty", "Points are ready so many days after the order reached its last status. 14 is the EU's period."
+        ),
+    )
+    rounding = models.CharField(
+        pgettext_lazy("loyalty", "rounding"), max_length=10, choices=Rounding, default=Rounding.FLOOR
+    )
+    rounding_stage = models.CharField(
+        pgettext_lazy("loyalty", "rounded"), max_length=10, choices=Stage, default=Stage.ORDER
+    )
+    earning_base = models.CharField(
+        pgettext_lazy("loyalty", "points count on"), max_length=10, choices=Base, default=Base.AS_SHOWN
+    )
+    excluded_set = models.ForeignKey(
+        "ProductSet",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        verbose_name=pgettext_lazy("loyalty", "products that bring no points"),
+        help_text=pgettext_lazy("loyalty", "For example gift cards."),
+    )
+    debt_policy = models.CharField(
+        pgettext_lazy("loyalty", "when returned points are used up already"),
+        max_length=10,
+        choices=Debt,
+        default=Debt.DEBT,
+    )
+    expiry = models.CharField(
+        pgettext_lazy("loyalty", "points run out"), max_length=12, choices=Expiry, default=Expiry.MONTHS
+    )
+    expiry_months = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "months"),
+        default=12,
+        validators=[MinValueValidator(1), MaxValueValidator(120)],
+        help_text=pgettext_lazy("loyalty", "Always rounded up to the end of the month."),
+    )
+    expiry_month = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "month of the day"),
+        default=12,
+        validators=[MinValueValidator(1), MaxValueValidator(12)],
+    )
+    expiry_day = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "day of the month"),
+        default=31,
+        validators=[MinValueValidator(1), MaxValueValidator(31)],
+    )
+    max_extensions = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "extensions without an address"),
+        default=3,
+        help_text=pgettext_lazy(
+            "loyalty",
+            "Points of somebody whom no notice reaches are extended so often before they run out. 0 = always.",
+        ),
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "program")
+        verbose_name_plural = pgettext_lazy("loyalty", "programs")
+        constraints = [
+            models.UniqueConstraint(
+                models.Case(models.When(is_default=True, then=1)), name="loyalty_program_one_default"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Say which settings clash, field by field."""
+        wrong: dict[str, str] = {}
+        if self.rounding == self.Rounding.BLOCK and self.rounding_stage == self.Stage.LINE:
+            wrong["rounding_stage"] = pgettext_lazy(
+                "loyalty", "Full steps are counted once an order. Choose “once an order”."
+            )
+        other = Program.objects.filter(is_default=True).exclude(pk=self.pk).first() if self.is_default else None
+        if other:
+            wrong["is_default"] = pgettext_lazy("loyalty", "“%s” is the default program already.") % other.name
+        if self.expiry == self.Expiry.FIXED:
+            longest = calendar.monthrange(2024, self.expiry_month)[1] if 1 <= self.expiry_month <= 12 else 0
+            if self.expiry_day > longest:
+                wrong["expiry_day"] = pgettext_lazy("loyalty", "That month has no such day.")
+        if wrong:
+            raise ValidationError(wrong)
+
+
+class ProgramSite(models.Model):
+    """A site has at most one program."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="sites")
+    site = models.OneToOneField(
+        "sites.Site", models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "site")
+    )
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "site")
+        verbose_name_plural = pgettext_lazy("loyalty", "sites")
+
+    def __str__(self) -> str:
+        return str(self.site)
+
+
+class Phase(models.Model):
+    """A dated step in the life of a program, with who and why. The state at any moment can be read from these."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="phases")
+    state = models.CharField(max_length=10, choices=State)
+    starts_at = models.DateTimeField()
+    earning_ends_at = models.DateTimeField(null=True, blank=True)
+    spending_ends_at = models.DateTimeField(null=True, blank=True)
+    actor = models.CharField(max_length=40)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "phase")
+        verbose_name_plural = pgettext_lazy("loyalty", "phases")
+        ordering = ["starts_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} {self.starts_at:%Y-%m-%d}"
+
+
+class TermsVersion(models.Model):
+    """What members agreed to: a text per language with a start. Never edited, only followed by the next."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="terms")
+    version = models.PositiveIntegerField(pgettext_lazy("loyalty", "version"))
+    language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=10, default="en")
+    text = models.TextField(pgettext_lazy("loyalty", "text"))
+    starts_at = models.DateTimeField(pgettext_lazy("loyalty", "in force from"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "terms")
+        verbose_name_plural = pgettext_lazy("loyalty", "terms")
+        ordering = ["-version", "language"]
+        constraints = [models.UniqueConstraint(fields=["program", "version", "language"], name="loyalty_terms_version")]
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.version} ({self.language})"
+
+
+class PointWorth(models.Model):
+    """What points buy, a row per currency: `points` points are worth `minor` minor units. Never an exchange rate."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="worths")
+    currency = models.CharField(
+        pgettext_lazy("loyalty", "currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
+    )
+    points = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "points"), default=100, validators=[MinValueValidator(1)]
+    )
+    minor = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "are worth (in cents)"),
+        default=100,
+        validators=[MinValueValidator(1)],
+        help_text=pgettext_lazy("loyalty", "In the smallest unit of the currency: 100 cents are 1.00."),
+    )
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "worth of points")
+        verbose_name_plural = pgettext_lazy("loyalty", "worth of points")
+        constraints = [
+            models.UniqueConstraint(fields=["program", "currency"], name="loyalty_worth_currency"),
+            models.CheckConstraint(condition=models.Q(points__gt=0, minor__gt=0), name="loyalty_worth_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.points} = {self.minor} {self.currency}"
+
+
+class Unit(models.Model):
+    """What an account counts. `names` holds the word per language and CLDR plural category."""
+
+    class Kind(models.TextChoices):
+        SPENDABLE = "spendable", pgettext_lazy("loyalty", "points to use")
+        QUALIFYING = "qualifying", pgettext_lazy("loyalty", "level progress")
+        STAMPS = "stamps", pgettext_lazy("loyalty", "stamps")
+        MONEY = "money", pgettext_lazy("loyalty", "money")
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="units")
+    code = models.SlugField(
+        pgettext_lazy("loyalty", "code"), max_length=40, default="points", validators=[code_validator]
+    )
+    kind = models.CharField(pgettext_lazy("loyalty", "kind"), max_length=12, choices=Kind, default=Kind.SPENDABLE)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    names = models.JSONField(pgettext_lazy("loyalty", "names"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "kind of points")
+        verbose_name_plural = pgettext_lazy("loyalty", "kinds of points")
+        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_unit_code")]
+
+    def __str__(self) -> str:
+        return f"{self.program}: {self.code}"
+
+
+class Member(models.Model):
+    """One person in one program. The user may go; the pseudonym and its history stay."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    program = models.ForeignKey(
+        Program, models.PROTECT, related_name="members", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "person"),
+    )
+    joined_at = models.DateTimeField(pgettext_lazy("loyalty", "joined"))
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
+    terms_version = models.PositiveIntegerField(null=True, blank=True)
+    terms_accepted_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "member")
+        verbose_name_plural = pgettext_lazy("loyalty", "members")
+        constraints = [models.UniqueConstraint(fields=["program", "user"], name="loyalty_member_person")]
+
+    def __str__(self) -> str:
+        return str(self.user) if self.user_id else str(self.public_id)
+
+
+class ProductSet(models.Model):
+    """A named set of products. Which products it holds is the shop floor's business (an Oscar range)."""
+
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, unique=True, validators=[code_validator])
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "product set")
+        verbose_name_plural = pgettext_lazy("loyalty", "product sets")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Outbox(models.Model):
+    """A message that leaves after commit, at least once. `key` is its message id and comes once per topic."""
+
+    topic = models.CharField(max_length=40)
+    key = models.CharField(max_length=120)
+    member = models.ForeignKey(Member, models.CASCADE, null=True, related_name="+")
+    payload = models.JSONField(default=dict)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+    is_open = models.BooleanField(default=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "message")
+        verbose_name_plural = pgettext_lazy("loyalty", "messages")
+        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_outbox_key")]
+        indexes = [models.Index(fields=["is_open", "next_at"], name="loyalty_outbox_due")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.key}"
+
+
+class JobRun(models.Model):
+    """When a job last ran and what it did: one row a job, so that the doctor can say so."""
+
+    name = models.CharField(max_length=40, unique=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "job")
+        verbose_name_plural = pgettext_lazy("loyalty", "jobs")
+
+    def __str__(self) -> str:
+        return self.name

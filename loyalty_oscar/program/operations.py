@@ -1,0 +1,129 @@
+"""Changing the program: its life, its members, its outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from loyalty_oscar.kernel.errors import NotAllowed
+
+from .models import JobRun, Member, Outbox, Phase, Program, State
+from .queries import forget_cache
+from .signals import member_joined, program_state_changed
+
+#: From each state, where a program may go.
+WAYS = {
+    State.DRAFT: (State.LIVE,),
+    State.LIVE: (State.PAUSED, State.CLOSING),
+    State.PAUSED: (State.LIVE, State.CLOSING),
+    State.CLOSING: (State.CLOSED,),
+    State.CLOSED: (),
+}
+CLOSING_DAYS = 90
+
+
+def change_state(
+    *,
+    program: Program,
+    to: str,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    earning_ends_at: datetime | None = None,
+) -> Phase:
+    """
+    Take a program to another state and write down when, who and why.
+
+    Going live for the first time sets `earns_from`: no order placed before it earns. Closing stops
+    earning at `earning_ends_at` (default: now) and spending 90 days later. Raises `NotAllowed` for a
+    step that is not open from here.
+    """
+    with transaction.atomic():
+        program = Program.objects.select_for_update().get(pk=program.pk)
+        before = program.state
+        if to not in WAYS[State(before)]:
+            raise NotAllowed(f"a {before} program cannot become {to}; open from here: {', '.join(WAYS[State(before)])}")
+        ends = (earning_ends_at or at) if to == State.CLOSING else None
+        if to == State.CLOSED:
+            closing = program.phases.filter(state=State.CLOSING).last()
+            if closing and closing.spending_ends_at and at < closing.spending_ends_at:
+                raise NotAllowed(
+                    f"members may use their points until {closing.spending_ends_at:%Y-%m-%d}; close it then"
+                )
+        phase = Phase.objects.create(
+            program=program,
+            state=to,
+            starts_at=at,
+            actor=actor,
+            reason=reason,
+            earning_ends_at=ends,
+            spending_ends_at=ends + timedelta(days=CLOSING_DAYS) if ends else None,
+        )
+        program.state = to
+        if to == State.LIVE and program.earns_from is None:
+            program.earns_from = at
+        program.save(update_fields=["state", "earns_from"])
+        program_state_changed.send(sender=Program, program=program, before=before, after=to, at=at)
+    forget_cache()
+    return phase
+
+
+def join(*, program: Program, user_id: Any, at: datetime, terms_version: int | None = None) -> Member:
+    """Return the membership of a person, made now if there is none. Safe to call twice at once."""
+    member, created = Member.objects.get_or_create(
+        program=program,
+        user_id=user_id,
+        defaults={
+            "joined_at": at,
+            "terms_version": terms_version,
+            "terms_accepted_at": at if terms_version is not None else None,
+        },
+    )
+    if created:
+        member_joined.send(sender=Member, member=member, at=at)
+    elif terms_version is not None and member.terms_version != terms_version:
+        Member.objects.filter(pk=member.pk).update(terms_version=terms_version, terms_accepted_at=at)
+        member.terms_version, member.terms_accepted_at = terms_version, at
+    return member
+
+
+def join_many(*, program: Program, joined_at: Mapping[Any, datetime]) -> dict[Any, Member]:
+    """Return the memberships of many people by user id, made with these dates where there are none."""
+    rows = [Member(program=program, user_id=user_id, joined_at=day) for user_id, day in joined_at.items()]
+    Member.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    members = {m.user_id: m for m in Member.objects.filter(program=program, user_id__in=list(joined_at))}
+    made = {row.public_id for row in rows}
+    for member in members.values():
+        if member.public_id in made:
+            member_joined.send(sender=Member, member=member, at=member.joined_at)
+    return members
+
+
+def put_message(*, topic: str, key: str, member_id: int | None, payload: dict[str, Any], at: datetime) -> None:
+    """Put a message into the outbox, in the caller's transaction; the same topic and key come once only."""
+    put_messages(
+        messages=[Outbox(topic=topic, key=key, member_id=member_id, payload=payload, created_at=at, next_at=at)]
+    )
+
+
+def put_messages(*, messages: list[Outbox]) -> None:
+    """Put many messages; those that are there already are left alone."""
+    Outbox.objects.bulk_create(messages, ignore_conflicts=True, batch_size=1000)
+
+
+def touch_version(*, program_id: int) -> None:
+    """Count a program's version up, so that caches anywhere notice a change of rules."""
+    Program.objects.filter(pk=program_id).update(version=F("version") + 1)
+    forget_cache()
+
+
+def note_run(*, name: str, started_at: datetime, finished_at: datetime | None, done: int, error: str = "") -> None:
+    """Write down that a job ran, for the doctor."""
+    JobRun.objects.update_or_create(
+        name=name,
+        defaults={"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]},
+    )

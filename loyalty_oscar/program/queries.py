@@ -1,0 +1,105 @@
+"""Reading the program: which one serves a site, what it promised at a moment, who its members are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, Q
+
+from loyalty_oscar.kernel import periods
+
+from .models import Member, Phase, PointWorth, Program, State, Unit
+
+CACHE_SECONDS = 60
+CACHE_ROWS = 10_000
+_cache: dict[Any, tuple[float, Any]] = {}
+
+
+def forget_cache() -> None:
+    """Drop what this process remembers of programs; every save of ours does it."""
+    _cache.clear()
+
+
+def remembered(*, key: Any, load: Any) -> Any:
+    """Return what `load()` returned at most 60 seconds ago in this process. Never for points or prices."""
+    found = _cache.get(key)
+    if found and found[0] > time.monotonic():
+        return found[1]
+    value = load()
+    if len(_cache) >= CACHE_ROWS:
+        _cache.clear()
+    _cache[key] = (time.monotonic() + CACHE_SECONDS, value)
+    return value
+
+
+def unit_for_site(*, site_id: int | None) -> Unit | None:
+    """
+    Return the spendable unit (with its program) that serves a site, or None.
+
+    The program of the site, else the default one. Draft and closed programs serve nobody. One query.
+    """
+    own = Q(program__sites__site_id=site_id) if site_id else Q(pk__in=())
+    return (
+        Unit.objects.filter(own | Q(program__is_default=True), kind=Unit.Kind.SPENDABLE)
+        .exclude(program__state__in=(State.DRAFT, State.CLOSED))
+        .select_related("program")
+        .order_by(F("program__sites__site_id").desc(nulls_last=True), "pk")
+        .annotate(own_site=F("program__sites__site_id"))
+        .first()
+    )
+
+
+def programs_by_site() -> tuple[dict[int, Unit], Unit | None]:
+    """Return the spendable unit of each site that has a program, and that of the default program (bulk work)."""
+    units = list(
+        Unit.objects.filter(kind=Unit.Kind.SPENDABLE)
+        .exclude(program__state__in=(State.DRAFT, State.CLOSED))
+        .select_related("program", "program__excluded_set")
+        .prefetch_related("program__sites", "program__phases")
+        .order_by("-pk")
+    )
+    sites = {row.site_id: unit for unit in units for row in unit.program.sites.all()}
+    return sites, next((unit for unit in reversed(units) if unit.program.is_default), None)
+
+
+def phase_at(*, phases: Iterable[Phase], at: datetime) -> Phase | None:
+    """Return the phase in force at a moment, or None before the first."""
+    started = [phase for phase in phases if phase.starts_at <= at]
+    return max(started, key=lambda phase: (phase.starts_at, phase.pk), default=None)
+
+
+def earns_at(*, phases: Iterable[Phase], at: datetime) -> bool:
+    """Return whether an order placed at this moment earns: live, or closing before earning ends."""
+    phase = phase_at(phases=phases, at=at)
+    if phase is None:
+        return False
+    if phase.state == State.CLOSING:
+        return phase.earning_ends_at is not None and at < phase.earning_ends_at
+    return phase.state == State.LIVE
+
+
+def worth_of(*, program_id: int) -> dict[str, PointWorth]:
+    """Return what points buy, by currency (remembered for a minute)."""
+    return remembered(
+        key=("worth", program_id),
+        load=lambda: {row.currency: row for row in PointWorth.objects.filter(program_id=program_id)},
+    )
+
+
+def member_of(*, program_id: int, user_id: Any) -> Member | None:
+    """Return this person's membership in the program, or None."""
+    return Member.objects.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
+
+
+def expiry_of(*, program: Program, available_at: datetime) -> datetime | None:
+    """Return when points run out (exclusive, UTC) that become ready at a moment; None = never."""
+    if program.expiry == Program.Expiry.NEVER:
+        return None
+    if program.expiry == Program.Expiry.FIXED:
+        return periods.fixed_date_after(
+            at=available_at, month=program.expiry_month, day=program.expiry_day, zone=program.time_zone
+        )
+    return periods.end_of_month_after(at=available_at, months=program.expiry_months, zone=program.time_zone)

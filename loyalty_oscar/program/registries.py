@@ -1,0 +1,57 @@
+"""
+The five ways in which features meet without knowing each other. Filled in `ready()` of their apps.
+
+A feature registers here and imports no neighbour; the rooms above read what is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.kernel.registry import Registry
+
+
+class FactProvider(Protocol):
+    """Answers one fact about members, in bulk, at a moment."""
+
+    def __call__(self, *, members: Sequence[int], at: datetime) -> Mapping[int, Any]: ...
+
+
+class Grant(Protocol):
+    """Gives a member something once per key, and takes it back."""
+
+    def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None: ...
+
+    def revoke(self, *, member_id: int, key: str, because: Because, at: datetime) -> None: ...
+
+
+class OrderEffect(Protocol):
+    """
+    What orders bring about. `apply` is told the orders as they are now, works out what they should have
+    brought by now and posts the difference; so it may be called any number of times, and undoing is
+    the same call with less left of the order.
+    """
+
+    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> None: ...
+
+    def set_codes(self) -> Collection[str]:
+        """Return the product sets that lines are to be looked up in."""
+        ...
+
+
+class Panel(Protocol):
+    """A piece of a page: a template name and its context for one subject (member, order)."""
+
+    def __call__(self, *, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None: ...
+
+
+facts: Registry[FactProvider] = Registry("fact")
+grants: Registry[Grant] = Registry("grant")
+order_effects: Registry[OrderEffect] = Registry("order effect")
+panels: Registry[Panel] = Registry("panel")
+#: name -> callable; names begin with their occasion: "doctor:", "setup:", "uninstall:", "export:", "erase:".
+checks: Registry[Callable[..., Any]] = Registry("check")

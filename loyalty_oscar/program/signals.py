@@ -1,0 +1,8 @@
+"""Sent inside the transaction that makes the change; receivers above do their part of it there."""
+
+from django.dispatch import Signal
+
+#: sender=Program; program, before, after (State values), at
+program_state_changed = Signal()
+#: sender=Member; member, at: a person took part for the first time
+member_joined = Signal()

@@ -1,0 +1,23 @@
+from importlib import import_module
+
+from django.apps import AppConfig, apps
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import pgettext_lazy
+
+#: Features of floor 3 that have a room here; each is loaded only where its app is listed.
+FEATURES = ("earning",)
+
+
+class ShopConfig(AppConfig):
+    name = "loyalty_oscar.shop"
+    label = "loyalty_shop"
+    verbose_name = pgettext_lazy("loyalty", "Loyalty: shop")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks, receivers  # noqa: F401
+
+        for feature in FEATURES:
+            if apps.is_installed(f"loyalty_oscar.{feature}"):
+                import_module(f"{self.name}.{feature}")
+        autodiscover_modules("loyalty_rules")

@@ -1,0 +1,1 @@
+"""What earning shows in the shop; the one place on this floor that knows the feature."""

@@ -1,0 +1,57 @@
+"""What ties the house to Oscar: product sets to ranges, and a mark for each order that is to be looked at."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.program.models import ProductSet
+
+
+class ProductSetRange(models.Model):
+    """The Oscar range whose products a product set holds. A set whose range is gone suspends its rules."""
+
+    product_set = models.OneToOneField(
+        ProductSet, models.CASCADE, related_name="tie", verbose_name=pgettext_lazy("loyalty", "product set")
+    )
+    range = models.ForeignKey(
+        "offer.Range",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "range of products"),
+    )
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "range of a product set")
+        verbose_name_plural = pgettext_lazy("loyalty", "ranges of product sets")
+
+    def __str__(self) -> str:
+        return f"{self.product_set}: {self.range}"
+
+
+class OrderSync(models.Model):
+    """
+    Where the house stands with an order: looked at or to be looked at again.
+
+    `final_at` is when the order reached its final status (or when that was first seen), `fingerprint`
+    what it looked like last time. No foreign key: a mark may be there before the order is committed.
+    """
+
+    order_id = models.BigIntegerField(unique=True)
+    is_dirty = models.BooleanField(default=True)
+    dirty_since = models.DateTimeField(null=True, blank=True)
+    fingerprint = models.CharField(max_length=32, blank=True, default="")
+    final_at = models.DateTimeField(null=True, blank=True)
+    is_settled = models.BooleanField(default=False)
+    failures = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "mark of an order")
+        verbose_name_plural = pgettext_lazy("loyalty", "marks of orders")
+        indexes = [models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}"

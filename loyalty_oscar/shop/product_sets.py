@@ -1,0 +1,48 @@
+"""Which products are in which product sets: Oscar's ranges, asked in bulk and remembered for a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program.queries import remembered
+
+from .models import ProductSetRange
+
+
+def ties() -> dict[str, Any]:
+    """Return the Oscar range of each product set that has one, by the set's code (remembered for a minute)."""
+    rows = ProductSetRange.objects.filter(range__isnull=False).select_related("product_set", "range")
+    return remembered(key="ties", load=lambda: {row.product_set.code: row.range for row in rows})
+
+
+def sets_of(*, product_ids: Iterable[int | None], codes: Iterable[str]) -> dict[int, frozenset[str]]:
+    """
+    Return, for each product, in which of these product sets it is.
+
+    One query for each set that is tied to a range; variants count where their parent does, as Oscar decides.
+    """
+    ids = {pk for pk in product_ids if pk is not None}
+    found: dict[int, set[str]] = {pk: set() for pk in ids}
+    for code, range_ in ties().items():
+        if ids and code in set(codes):
+            for pk in _members(range_, ids):
+                found[pk].add(code)
+    return {pk: frozenset(sets) for pk, sets in found.items()}
+
+
+def _members(range_: Any, ids: set[int]) -> Iterable[int]:
+    if range_.proxy:
+        products = get_model("catalogue", "Product").objects.filter(pk__in=ids)
+        return [product.pk for product in products if range_.contains_product(product)]
+    products = remembered(key=("range", range_.pk), load=lambda: range_.product_queryset)
+    return products.filter(pk__in=ids).values_list("pk", flat=True)
+
+
+def sets_of_product(*, product_id: int, codes: frozenset[str]) -> frozenset[str]:
+    """Return the product sets of one product for showing (at most 60 seconds old, then no query)."""
+    return remembered(
+        key=("sets", product_id, codes), load=lambda: sets_of(product_ids=[product_id], codes=codes)[product_id]
+    )

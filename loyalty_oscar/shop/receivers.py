@@ -1,0 +1,128 @@
+"""
+Oscar's signals. They note orders and decide nothing; the work is done after commit, and no fault of ours
+reaches a checkout. Imports, admin edits and `update()` send no signal: the sweep finds those.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import wraps
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models.signals import post_delete, post_save
+from oscar.apps.order.signals import order_line_status_changed, order_placed, order_status_changed
+from oscar.core.loading import get_model
+
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.queries import forget_cache
+
+from .models import ProductSetRange
+from .sync import after_commit
+
+logger = logging.getLogger("loyalty_oscar")
+
+
+class _Noted:
+    """The orders noted in one transaction; called once, after its commit."""
+
+    def __init__(self) -> None:
+        self.order_ids: set[int] = set()
+
+    def __call__(self) -> None:
+        after_commit(order_ids=self.order_ids)
+
+
+def note(*, order_id: int) -> None:
+    """Have an order looked at once the transaction commits; many notes of one transaction are one look."""
+    db = write_db()
+    waiting = (function for _sids, function, *_robust in connections[db].run_on_commit)
+    noted = next((function for function in waiting if isinstance(function, _Noted)), None)
+    if noted is None:
+        noted = _Noted()
+        noted.order_ids.add(order_id)
+        transaction.on_commit(noted, using=db)
+    else:
+        noted.order_ids.add(order_id)
+
+
+def harmless(receiver: Any) -> Any:
+    """Wrap a receiver so that whatever goes wrong in it is logged and left to the sweep."""
+
+    @wraps(receiver)
+    def guarded(sender: Any, raw: bool = False, **kwargs: Any) -> None:
+        if raw:
+            return
+        try:
+            receiver(sender=sender, **kwargs)
+        except Exception:
+            logger.exception("an order could not be noted; the next sweep finds it")
+
+    return guarded
+
+
+@harmless
+def order_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    note(order_id=instance.pk)
+
+
+@harmless
+def line_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    note(order_id=instance.order_id)
+    # The order's own instance remembers it, so that `order_placed` right after adds no second look.
+    if "order" in instance._state.fields_cache:
+        instance.order._loyalty_noted = True
+
+
+@harmless
+def placed(sender: Any, order: Any, **kwargs: Any) -> None:
+    """
+    An order was placed.
+
+    Oscar sends this after the money is taken and catches nothing; a creator that saved its lines one by
+    one has been noted already.
+    """
+    if not getattr(order, "_loyalty_noted", False):
+        note(order_id=order.pk)
+
+
+@harmless
+def status_changed(sender: Any, order: Any, **kwargs: Any) -> None:
+    note(order_id=order.pk)
+
+
+@harmless
+def line_status_changed(sender: Any, line: Any, **kwargs: Any) -> None:
+    note(order_id=line.order_id)
+
+
+@harmless
+def quantity_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    note(order_id=instance.line.order_id)
+
+
+@harmless
+def of_order_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    note(order_id=instance.order_id)
+
+
+def product_sets_changed(**kwargs: Any) -> None:
+    forget_cache()
+
+
+def _connect(signal: Any, receiver: Any, sender: Any = None) -> None:
+    name = f"loyalty_oscar.shop.{receiver.__name__}.{getattr(sender, '__name__', '')}"
+    signal.connect(receiver, sender=sender, weak=False, dispatch_uid=name)
+
+
+_connect(post_save, order_saved, get_model("order", "Order"))
+_connect(post_save, line_saved, get_model("order", "Line"))
+_connect(post_delete, of_order_saved, get_model("order", "Line"))
+_connect(post_save, of_order_saved, get_model("order", "OrderStatusChange"))
+_connect(post_save, quantity_saved, get_model("order", "ShippingEventQuantity"))
+_connect(post_save, quantity_saved, get_model("order", "PaymentEventQuantity"))
+_connect(order_placed, placed)
+_connect(order_status_changed, status_changed)
+_connect(order_line_status_changed, line_status_changed)
+for _signal in (post_save, post_delete):
+    _connect(_signal, product_sets_changed, ProductSetRange)

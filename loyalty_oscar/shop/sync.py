@@ -1,0 +1,192 @@
+"""
+`sync_orders`: look at orders as they are now and let every order effect post what is missing or too much.
+
+Receivers only mark; the mark is a row that the sync locks, so one order is never worked on twice at once
+and a change during the work marks it again. The sweep finds whatever no signal told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import connections, transaction
+from django.db.models import Exists, F, Min, OuterRef, Q
+from oscar.core.loading import get_model
+
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.registries import order_effects
+from loyalty_oscar.program.tasks import enqueue, task
+
+from .facts import fingerprint, gather_orders
+from .models import OrderSync
+
+logger = logging.getLogger("loyalty_oscar")
+#: An order whose points are ready is looked at no more by itself, this long after that day.
+SETTLED_AFTER = timedelta(days=30)
+
+
+def mark(*, order_ids: Iterable[int], at: datetime) -> None:
+    """Mark orders to be looked at. One statement."""
+    rows = [OrderSync(order_id=pk, is_dirty=True, dirty_since=at) for pk in order_ids]
+    target = (
+        {"unique_fields": ["order_id"]}
+        if connections[write_db()].features.supports_update_conflicts_with_target
+        else {}
+    )
+    OrderSync.objects.using(write_db()).bulk_create(
+        rows, update_conflicts=True, update_fields=["is_dirty", "dirty_since"], **target
+    )
+
+
+def after_commit(*, order_ids: Iterable[int]) -> None:
+    """Mark orders and have them looked at; called once they are really committed. Never raises."""
+    if not somebody_cares():
+        return
+    try:
+        ids = sorted(order_ids)
+        mark(order_ids=ids, at=clock.now())
+        for order_id in ids:
+            enqueue("sync_order", order_id=order_id)
+    except Exception:
+        logger.exception("orders %s could not be marked; the next sweep finds them", order_ids)
+
+
+def somebody_cares() -> bool:
+    """Return whether any program has gone live: before that an installed suite costs nothing and writes nothing."""
+    return remembered(key="live", load=lambda: Program.objects.exclude(state=State.DRAFT).exists())
+
+
+@task("sync_order")
+def sync_order(*, order_id: int) -> None:
+    """Look at one order; a failure is written on its mark, logged, and left to the sweep."""
+    try:
+        sync_orders(order_ids=[order_id], at=clock.now())
+    except Exception as error:
+        logger.exception("order %s could not be synced; the sweep tries again", order_id)
+        note_failure(order_id=order_id, error=error)
+
+
+def note_failure(*, order_id: int, error: Exception) -> None:
+    """Write on the mark of an order why it could not be synced."""
+    OrderSync.objects.using(write_db()).filter(order_id=order_id).update(
+        failures=F("failures") + 1, error=f"{type(error).__name__}: {error}"[:200], is_dirty=True
+    )
+
+
+def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> int:
+    """
+    Bring everything that these orders caused in line with what they are now; returns how many were looked at.
+
+    One transaction for all of them. `batch` names a welcome, in which orders from before the program count.
+    Called again it posts nothing; raises whatever an effect raises, and then nothing has happened.
+    """
+    ids = list(order_ids)
+    db = write_db()
+    with transaction.atomic(using=db):
+        marks = _locked_marks(ids)
+        missing = [OrderSync(order_id=pk) for pk in ids if pk not in marks]
+        if missing:
+            OrderSync.objects.using(db).bulk_create(missing, ignore_conflicts=True)
+            marks = _locked_marks(ids)
+        seen = {pk: row.final_at for pk, row in marks.items() if row.final_at}
+        orders = gather_orders(order_ids=ids, set_codes=_set_codes(), at=at, seen_final=seen)
+        if batch:
+            orders = [_as_of_old(order, seen, at) for order in orders]
+        prints = {order.order_id: fingerprint(order=order) for order in orders}
+        changed = [o for o in orders if batch or marks[o.order_id].fingerprint != prints[o.order_id]]
+        for _name, effect in order_effects.items():
+            if changed:
+                effect.apply(orders=changed, at=at, batch=batch)
+        for order in orders:
+            row = marks[order.order_id]
+            row.is_dirty = not order.purchase.lines  # An order without lines isn't there yet.
+            row.final_at, row.fingerprint = order.final_at, prints[order.order_id]
+            row.is_settled = order.dead or (order.final_at is not None and order.final_at + SETTLED_AFTER < at)
+            row.failures, row.error = 0, ""
+        _save_marks(marks.values(), present={order.order_id for order in orders})
+    return len(orders)
+
+
+def _locked_marks(ids: list[int]) -> dict[int, OrderSync]:
+    rows = OrderSync.objects.using(write_db()).select_for_update().filter(order_id__in=ids).order_by("order_id")
+    return {row.order_id: row for row in rows}
+
+
+def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
+    fields = ["is_dirty", "final_at", "fingerprint", "is_settled", "failures", "error"]
+    kept = [row for row in rows if row.order_id in present]
+    gone = [row.pk for row in rows if row.order_id not in present]
+    if len(kept) == 1:
+        kept[0].save(using=write_db(), update_fields=fields)
+    elif kept:
+        OrderSync.objects.using(write_db()).bulk_update(kept, fields, batch_size=500)
+    if gone:
+        # The order was rolled back or deleted: nothing to look at until it is marked again.
+        OrderSync.objects.using(write_db()).filter(pk__in=gone).update(is_dirty=False)
+
+
+def _as_of_old(order, seen, at):
+    """In a welcome, an order from before that was final when first seen counts from the day it was placed."""
+    first_seen = order.final_at == at and order.order_id not in seen
+    return replace(order, final_at=order.placed_at) if first_seen else order
+
+
+def _set_codes() -> frozenset[str]:
+    """Return the codes of the product sets that any effect asks for (remembered for a minute)."""
+    effects = [effect for _name, effect in order_effects.items()]
+    return remembered(key="set-codes", load=lambda: frozenset().union(*(effect.set_codes() for effect in effects)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swept:
+    """One step of a sweep: how many orders were looked at, how many failed."""
+
+    looked_at: int
+    failed: int
+
+
+def sweep(*, at: datetime, everything: bool = False) -> Iterator[Swept]:
+    """
+    Find what no signal told and bring it in line, some hundred orders at a time.
+
+    Takes orders that are marked and orders since a program went live that have no mark; with
+    `everything` (once a night) also each order that is not settled. Orders from before are never touched.
+    """
+    last = 0
+    while ids := _next_ids(after=last, everything=everything):
+        last = ids[-1]
+        yield _sync_batch(ids, at)
+
+
+def _next_ids(*, after: int, everything: bool) -> list[int]:
+    begun = Program.objects.filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))["first"]
+    if begun is None:
+        return []
+    marks = OrderSync.objects.filter(order_id=OuterRef("pk"))
+    waiting = marks.filter(is_dirty=True) if not everything else marks.filter(Q(is_dirty=True) | Q(is_settled=False))
+    wanted = Exists(waiting) | (Q(date_placed__gte=begun) & ~Exists(marks))
+    orders = get_model("order", "Order").objects.using(write_db()).filter(wanted, pk__gt=after)
+    return list(orders.order_by("pk").values_list("pk", flat=True)[: conf.SWEEP_BATCH])
+
+
+def _sync_batch(ids: list[int], at: datetime) -> Swept:
+    try:
+        return Swept(looked_at=sync_orders(order_ids=ids, at=at), failed=0)
+    except Exception:
+        logger.exception("a batch of orders could not be synced; each is tried alone")
+    failed = 0
+    for order_id in ids:
+        try:
+            sync_orders(order_ids=[order_id], at=at)
+        except Exception as error:  # noqa: BLE001 - whatever it is stands on the order's mark
+            failed += 1
+            mark(order_ids=[order_id], at=at)
+            note_failure(order_id=order_id, error=error)
+    return Swept(looked_at=len(ids) - failed, failed=failed)

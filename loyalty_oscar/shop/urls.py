@@ -1,0 +1,4 @@
+"""The customer's pages, namespace `loyalty`."""
+
+app_name = "loyalty"
+urlpatterns: list = []
