@@ -148,7 +148,7 @@ class _Counting:
         if self.terms.stage == "line":
             return {i: rounding.round_points(exact=w, mode=mode) for i, w in zip(ids, weights, strict=True)}
         total = rounding.round_points(exact=sum(weights, Fraction(0)), mode=mode)
-        return dict(zip(ids, rounding.spread(total=total, weights=weights), strict=True))
+        return dict(zip(ids, rounding.share_out(total=total, exact=weights), strict=True))
 
 
 def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> Decision:

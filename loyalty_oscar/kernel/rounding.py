@@ -44,7 +44,15 @@ def spread(*, total: int, weights: Sequence[Fraction | int]) -> list[int]:
     whole = sum(Fraction(weight) for weight in weights)
     if not whole:
         return [total] + [0] * (len(weights) - 1)
-    exact = [Fraction(weight) * total / whole for weight in weights]
+    return share_out(total=total, exact=[Fraction(weight) * total / whole for weight in weights])
+
+
+def share_out(*, total: int, exact: Sequence[Fraction]) -> list[int]:
+    """
+    Round exact shares, whose sum was rounded to `total`, so that they add up and none moves by a whole point.
+
+    Each share is rounded down; what is left goes to the largest remainders, ties to the first.
+    """
     parts = [share.numerator // share.denominator for share in exact]
     left = total - sum(parts)
     by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
