@@ -62,15 +62,21 @@ def articles_of(row: dict[str, Any]) -> Iterator[Article]:
 
 
 def load(*, at: datetime) -> None:
-    """Make or renew all rows of the catalogue; `at` is when the shop opened its doors."""
+    """
+    Make or renew all rows of the catalogue; `at` is when the shop opened its doors.
+
+    Lists show the newest first, so products are dated in the order of the file.
+    """
     classes = {name: _product_class(name) for name in data()["classes"]}
     categories = {path: _category(path, text) for path, text in data()["categories"].items()}
     partner, _ = get_model("partner", "Partner").objects.get_or_create(code="tumblepaw", defaults={"name": "Tumblepaw"})
     for position, row in enumerate(data()["product"]):
-        product = _product(row, classes[row["class"]], shown_first=at - timedelta(minutes=position))
+        product = _product(row, classes[row["class"]])
+        _date(product, at - timedelta(minutes=position))
         product.categories.set([categories[row["category"]]])
-        for article in articles_of(row):
+        for number, article in enumerate(articles_of(row)):
             sold = _variant(product, article) if article.size else product
+            _date(sold, at - timedelta(minutes=position, seconds=number))
             sold.stockrecords.update_or_create(
                 partner=partner,
                 partner_sku=article.upc,
@@ -112,7 +118,7 @@ def _category(path: str, text: str) -> Any:
     return category
 
 
-def _product(row: dict[str, Any], product_class: Any, *, shown_first: datetime) -> Any:
+def _product(row: dict[str, Any], product_class: Any) -> Any:
     product_model = get_model("catalogue", "Product")
     product, _ = product_model.objects.update_or_create(
         upc=row["upc"],
@@ -120,7 +126,7 @@ def _product(row: dict[str, Any], product_class: Any, *, shown_first: datetime) 
             "structure": product_model.PARENT if row.get("variants") else product_model.STANDALONE,
             "title": row["title"],
             "slug": slugify(row["title"])[:80].strip("-"),
-            "description": f"<p>{row['text']}</p>",
+            "description": row["text"],
             "product_class": product_class,
         },
     )
@@ -128,8 +134,11 @@ def _product(row: dict[str, Any], product_class: Any, *, shown_first: datetime) 
         setattr(product.attr, code, value)
     product.save()
     product.images.get_or_create(original=_picture(product.upc))
-    product_model.objects.filter(pk=product.pk).update(date_created=shown_first)
     return product
+
+
+def _date(product: Any, at: datetime) -> None:
+    type(product).objects.filter(pk=product.pk).update(date_created=at)
 
 
 def _variant(parent: Any, article: Article) -> Any:
@@ -160,8 +169,8 @@ def _toy_spring(toys: Any) -> None:
         "toy-spring",
         "Toy spring: two toys, 20 % off",
         condition.objects.get_or_create(range=toys, type=condition.COUNT, value=2)[0],
-        benefit.objects.get_or_create(range=toys, type=benefit.PERCENTAGE, value=20, max_affected_items=2)[0],
-        description="Any two toys, for whomever they are: 20 % off both.",
+        benefit.objects.get_or_create(range=toys, type=benefit.PERCENTAGE, value=20)[0],
+        description="Two toys or more, for whomever they are: 20 % off each of them.",
     )
 
 

@@ -14,10 +14,10 @@ def paw(c: Canvas, color: str) -> None:
     for x, y, turn in ((-8.2, -1, -25), (-3, -7, -8), (3, -7, 8), (8.2, -1, 25)):
         with c.placed(x, y, turn=turn):
             c.oval(0, 0, 2.3, 3.2, color)
-    c.poly([(-7, 7), (-6.4, 3.6), (-3, 0.4), (0, -1), (3, 0.4), (6.4, 3.6), (7, 7)], color)
-    for x in (-3.8, 3.8):
-        c.oval(x, 6.6, 3.6, 3.2, color)
-    c.oval(0, 5, 5.5, 4, color)
+    c.oval(0, 2.6, 4.6, 3.6, color)
+    for x in (-3.4, 3.4):
+        c.oval(x, 5.8, 3.8, 3.6, color)
+    c.poly([(-6.6, 4.2), (-4.4, 1.6), (4.4, 1.6), (6.6, 4.2), (3.4, 9.3), (-3.4, 9.3)], color)
 
 
 def bone(c: Canvas, color: str) -> None:

@@ -13,7 +13,7 @@ class Parcel(methods.Base):
 
     code = "parcel"
     name = "Delivery"
-    description = "With you in two to three working days. Free from 39.00 €."
+    description = "With you in two to three working days. Free from 39.00\u00a0€."
 
     def calculate(self, basket):
         if basket.total_incl_tax >= FREE_FROM:
