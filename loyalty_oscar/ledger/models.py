@@ -38,6 +38,10 @@ class Account(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "account")
         verbose_name_plural = pgettext_lazy("loyalty", "accounts")
+        permissions = [
+            ("adjust_account", "Can give and take points by hand"),
+            ("goodwill_account", "Can give goodwill points"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["member", "unit"], name="loyalty_account_member_unit"),
             models.CheckConstraint(
