@@ -28,8 +28,10 @@ class _Noted:
 
     def __init__(self) -> None:
         self.order_ids: set[int] = set()
+        self.is_done = False
 
     def __call__(self) -> None:
+        self.is_done = True
         after_commit(order_ids=self.order_ids)
 
 
@@ -37,7 +39,8 @@ def note(*, order_id: int) -> None:
     """Have an order looked at once the transaction commits; many notes of one transaction are one look."""
     db = write_db()
     waiting = (function for _sids, function, *_robust in connections[db].run_on_commit)
-    noted = next((function for function in waiting if isinstance(function, _Noted)), None)
+    # A test case runs callbacks and keeps them, hence the second condition.
+    noted = next((function for function in waiting if isinstance(function, _Noted) and not function.is_done), None)
     if noted is None:
         noted = _Noted()
         noted.order_ids.add(order_id)

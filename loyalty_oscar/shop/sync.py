@@ -16,6 +16,7 @@ from django.db import connections, transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
@@ -28,8 +29,8 @@ from .facts import fingerprint, gather_orders
 from .models import OrderSync
 
 logger = logging.getLogger("loyalty_oscar")
-#: An order whose points are ready is looked at no more by itself, this long after that day.
-SETTLED_AFTER = timedelta(days=30)
+#: So long after its last status (a dead one: after it was placed) an order is looked at only when it is marked.
+SETTLED_AFTER = timedelta(days=60)
 
 
 def mark(*, order_ids: Iterable[int], at: datetime) -> None:
@@ -108,10 +109,16 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> i
             row = marks[order.order_id]
             row.is_dirty = not order.purchase.lines  # An order without lines isn't there yet.
             row.final_at, row.fingerprint = order.final_at, prints[order.order_id]
-            row.is_settled = order.dead or (order.final_at is not None and order.final_at + SETTLED_AFTER < at)
+            row.is_settled = _is_settled(order, at)
             row.failures, row.error = 0, ""
         _save_marks(marks.values(), present={order.order_id for order in orders})
     return len(orders)
+
+
+def _is_settled(order: OrderFacts, at: datetime) -> bool:
+    """Return whether an order is over for so long that nobody changes it silently any more."""
+    over = order.placed_at if order.dead else order.final_at
+    return over is not None and over + SETTLED_AFTER < at
 
 
 def _locked_marks(ids: list[int]) -> dict[int, OrderSync]:
