@@ -1,11 +1,11 @@
-"""What ties the house to Oscar: product sets to ranges, and a mark for each order that is to be looked at."""
+"""What ties the house to Oscar: ranges of product sets, a mark for each order to be looked at, and what members were told."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.models import Member, ProductSet
 
 
 class ProductSetRange(models.Model):
@@ -55,3 +55,33 @@ class OrderSync(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}"
+
+
+class Notice(models.Model):
+    """
+    What a member was told, and whether it arrived: a date binds only if it was announced.
+
+    `about` names what is announced (`account:5:expires:2027-06-01`), `key` adds the stage (`…:30`).
+    `accepted_at` is when the mail server took it, `bounced_at` when the shop heard that it came back, `seen_at`
+    when the member saw it signed-in; `inbox_id` is its row in Oscar's inbox.
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, default="expiry")
+    about = models.CharField(max_length=100)
+    key = models.CharField(max_length=110)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    bounced_at = models.DateTimeField(null=True, blank=True)
+    inbox_id = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "notice")
+        verbose_name_plural = pgettext_lazy("loyalty", "notices")
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="loyalty_notice_key")]
+        indexes = [models.Index(fields=["kind", "about"], name="loyalty_notice_about")]
+
+    def __str__(self) -> str:
+        return self.key
