@@ -1,0 +1,52 @@
+"""Which lots a spend takes, and that it reads no more of them than it needs."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loyalty_oscar.kernel.lots import OpenLot, Take, spending_order, take
+
+DAY = datetime(2026, 5, 1, tzinfo=UTC)
+days = st.none() | st.integers(0, 5).map(lambda n: DAY + timedelta(days=n))
+some_lots = st.lists(st.tuples(st.integers(0, 50), days), max_size=12).map(
+    lambda rows: [OpenLot(pk, free, expires_at) for pk, (free, expires_at) in enumerate(rows, start=1)]
+)
+
+
+class TestTheOrderOfSpending:
+    def test_is_soonest_expiry_then_age_then_what_never_runs_out(self):
+        late, soon, never, old_never = OpenLot(1, 5, DAY + timedelta(days=9)), OpenLot(4, 5, DAY), 3, 2
+        lots = [OpenLot(never, 5), late, soon, OpenLot(old_never, 5), OpenLot(5, 5, DAY)]
+        assert [lot.pk for lot in spending_order(lots=lots)] == [4, 5, 1, old_never, never]
+
+    @given(some_lots)
+    def test_loses_nothing_and_does_not_depend_on_how_lots_come(self, lots):
+        order = spending_order(lots=lots)
+        assert order == spending_order(lots=reversed(lots))
+        assert sorted(lot.pk for lot in order) == [lot.pk for lot in lots]
+
+
+class TestTaking:
+    @given(some_lots, st.integers(0, 400))
+    def test_takes_what_is_asked_or_all_there_is(self, lots, points):
+        taken = list(take(lots=lots, points=points))
+        free = {lot.pk: lot.free for lot in lots}
+        assert sum(part.points for part in taken) == min(points, sum(free.values()))
+        assert all(0 < part.points <= free[part.pk] for part in taken)
+        # Every lot but the last one touched is emptied.
+        assert all(part.points == free[part.pk] for part in taken[:-1])
+
+    def test_reads_no_lot_after_the_last_one_it_needs(self):
+        read = []
+
+        def lots():
+            for pk in range(1, 1000):
+                read.append(pk)
+                yield OpenLot(pk, 10)
+
+        assert list(take(lots=lots(), points=15)) == [Take(1, 10), Take(2, 5)]
+        assert len(read) <= 3
+
+    def test_of_nothing_takes_nothing(self):
+        assert list(take(lots=[OpenLot(1, 10)], points=0)) == []
