@@ -10,6 +10,7 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.operations.desk import lock
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 
@@ -70,6 +71,7 @@ def revoke_batch(*, batch: str, actor: str, at: datetime) -> Iterable[Award]:
     """
     for award in Award.objects.filter(batch=batch, revoked=False).order_by("account_id", "pk"):
         with transaction.atomic():
+            lock(account_id=award.account_id)  # Accounts before awards, as everywhere.
             award = Award.objects.select_for_update().get(pk=award.pk)
             if award.given:
                 award.syncs += 1
