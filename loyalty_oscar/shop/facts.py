@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Min, Sum
+from django.db.models import Min, OuterRef, QuerySet, Subquery, Sum
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -25,18 +23,13 @@ def gather_orders(
     *, order_ids: Iterable[int], set_codes: Iterable[str], at: datetime, seen_final: Mapping[int, datetime]
 ) -> list[OrderFacts]:
     """
-    Return the facts of these orders, in a number of queries that does not grow with them.
+    Return the facts of these orders. Two queries however many they are, and those that product sets ask for.
 
     `seen_final` is when an order was first seen in its final status, for shops that keep no history of
     statuses; an order seen so for the first time counts from `at`.
     """
-    orders = list(get_model("order", "Order").objects.using(write_db()).filter(pk__in=list(order_ids)).order_by("pk"))
-    ids = [order.pk for order in orders]
-    lines = _lines(
-        ids, gone=_units_gone(ids), set_codes=frozenset(set_codes), currencies={o.pk: o.currency for o in orders}
-    )
-    changes = _final_changes(ids)
-    first = _first_orders([order.user_id for order in orders if order.user_id])
+    orders = list(_orders().filter(pk__in=list(order_ids)).order_by("pk"))
+    lines = _lines(set_codes=frozenset(set_codes), currencies={order.pk: order.currency for order in orders})
     known = frozenset(ties()) if set_codes else frozenset()
     return [
         OrderFacts(
@@ -46,12 +39,12 @@ def gather_orders(
             user_id=order.user_id,
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=_final_at(order, changes.get(order.pk), seen_final.get(order.pk), at),
+            final_at=_final_at(order, seen_final.get(order.pk), at),
             purchase=Purchase(
                 currency=order.currency,
                 placed_at=order.date_placed,
                 lines=tuple(lines[order.pk]),
-                is_first=order.date_placed <= first.get(order.user_id, order.date_placed),
+                is_first=order.date_placed <= (order.loyalty_first or order.date_placed),
                 known_sets=known,
             ),
         )
@@ -61,61 +54,62 @@ def gather_orders(
 
 def fingerprint(*, order: OrderFacts) -> str:
     """Return 32 characters that change whenever the facts of an order do (titles of products apart)."""
-    lines = tuple(replace(line, title="", sets=frozenset()) for line in order.purchase.lines)
-    plain = replace(order, purchase=replace(order.purchase, lines=lines, known_sets=frozenset()))
+    bought = order.purchase
+    plain = (
+        (order.order_id, order.number, order.site_id, order.user_id, order.status, order.dead, order.final_at),
+        (bought.currency, bought.placed_at, bought.is_first),
+        [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.paid_excl_minor) for i in bought.lines],
+    )
     return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()
 
 
-def _final_at(order: Any, changed: datetime | None, seen: datetime | None, at: datetime) -> datetime | None:
+def _orders() -> QuerySet[Any]:
+    """
+    Orders, each with the moment of its first final status and that of its customer's first order that
+    came to something.
+    """
+    orders = get_model("order", "Order").objects.using(write_db())
+    changes = get_model("order", "OrderStatusChange").objects.filter(new_status__in=statuses.final_statuses())
+    final = changes.filter(order_id=OuterRef("pk")).order_by().values("order_id")
+    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(status__in=conf.DEAD_STATUSES)
+    return orders.annotate(
+        loyalty_final=Subquery(final.annotate(day=Min("date_created")).values("day")),
+        loyalty_first=Subquery(earlier.order_by().values("user_id").annotate(day=Min("date_placed")).values("day")),
+    )
+
+
+def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | None:
     if statuses.is_dead(status=order.status):
         return seen
     if not statuses.pipeline() and not conf.READY_STATUS:
         return order.date_placed
-    if changed is not None:
-        return changed
+    if order.loyalty_final is not None:
+        return order.loyalty_final
     if order.status in statuses.final_statuses():
         return seen or at
     return seen
 
 
-def _final_changes(order_ids: Sequence[int]) -> dict[int, datetime]:
-    final = statuses.final_statuses()
-    if not final:
-        return {}
-    rows = get_model("order", "OrderStatusChange").objects.using(write_db())
-    rows = rows.filter(order_id__in=order_ids, new_status__in=final)
-    return dict(rows.order_by().values_list("order_id").annotate(Min("date_created")))
+def _units(model: str, codes: Iterable[str]) -> Subquery:
+    """How many units of a line the events of these types speak of."""
+    events = get_model("order", model).objects.filter(line_id=OuterRef("pk"), event__event_type__code__in=codes)
+    return Subquery(events.order_by().values("line_id").annotate(units=Sum("quantity")).values("units"))
 
 
-def _first_orders(user_ids: Iterable[Any]) -> dict[Any, datetime]:
-    """Return the moment of each person's first order that came to something."""
-    rows = get_model("order", "Order").objects.using(write_db()).filter(user_id__in=set(user_ids))
-    rows = rows.exclude(status__in=conf.DEAD_STATUSES)
-    return dict(rows.order_by().values_list("user_id").annotate(Min("date_placed")))
-
-
-def _units_gone(order_ids: Sequence[int]) -> dict[int, int]:
-    """Return units gone by line: the most that returns or refunds say, never their sum (one unit may be both)."""
-    gone: dict[int, int] = defaultdict(int)
-    for model, codes in (
-        ("ShippingEventQuantity", conf.RETURN_EVENT_CODES),
-        ("PaymentEventQuantity", conf.REFUND_EVENT_CODES),
-    ):
-        rows = get_model("order", model).objects.using(write_db())
-        rows = rows.filter(line__order_id__in=order_ids, event__event_type__code__in=codes)
-        for line_id, units in rows.order_by().values_list("line_id").annotate(Sum("quantity")):
-            gone[line_id] = max(gone[line_id], units)
-    return gone
-
-
-def _lines(
-    order_ids: Sequence[int], *, gone: Mapping[int, int], set_codes: frozenset[str], currencies: Mapping[int, str]
-) -> dict[int, list[LineFacts]]:
-    rows = list(get_model("order", "Line").objects.using(write_db()).filter(order_id__in=order_ids).order_by("pk"))
+def _lines(*, set_codes: frozenset[str], currencies: Mapping[int, str]) -> dict[int, list[LineFacts]]:
+    """Return the lines of these orders. Gone is the most that returns or refunds say: one unit may be both."""
+    lines = get_model("order", "Line").objects.using(write_db()).filter(order_id__in=list(currencies))
+    rows = list(
+        lines.annotate(
+            loyalty_returned=_units("ShippingEventQuantity", conf.RETURN_EVENT_CODES),
+            loyalty_refunded=_units("PaymentEventQuantity", conf.REFUND_EVENT_CODES),
+        ).order_by("pk")
+    )
     sets = sets_of(product_ids=[row.product_id for row in rows], codes=set_codes) if set_codes else {}
-    found: dict[int, list[LineFacts]] = {order_id: [] for order_id in order_ids}
+    found: dict[int, list[LineFacts]] = {order_id: [] for order_id in currencies}
     for row in rows:
         dead = row.status in conf.DEAD_LINE_STATUSES
+        gone = max(row.loyalty_returned or 0, row.loyalty_refunded or 0)
         currency = currencies[row.order_id]
         found[row.order_id].append(
             LineFacts(
@@ -125,7 +119,7 @@ def _lines(
                 quantity=row.quantity,
                 paid_minor=to_minor(amount=row.line_price_incl_tax, currency=currency),
                 paid_excl_minor=to_minor(amount=row.line_price_excl_tax, currency=currency),
-                gone=row.quantity if dead else min(gone.get(row.pk, 0), row.quantity),
+                gone=row.quantity if dead else min(gone, row.quantity),
                 sets=sets.get(row.product_id, frozenset()),
             )
         )
