@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from .models import Account, Entry, Hold, Kind, Lot, LotMove
 
@@ -91,3 +91,43 @@ def latest_claws(*, account_id: int) -> QuerySet[Entry]:
 def moved_total(*, lot_id: int) -> int:
     """Return what all moves took from a lot, net (points)."""
     return LotMove.objects.filter(lot_id=lot_id).aggregate(points=Sum("points"))["points"] or 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owed:
+    """What all members of a unit have together (points), by bucket, and in how many accounts."""
+
+    available: int
+    pending: int
+    reserved: int
+    debt: int
+    accounts: int
+
+    @property
+    def points(self) -> int:
+        """Points that the shop still owes: ready, on the way and set aside."""
+        return self.available + self.pending + self.reserved
+
+
+def owed(*, unit_id: int) -> Owed:
+    """Return what the members of a unit have together. One query over the accounts."""
+    buckets = ("available", "pending", "reserved", "debt")
+    sums = Account.objects.filter(unit_id=unit_id).aggregate(
+        accounts=Count("pk"), **{bucket: Sum(bucket, default=0) for bucket in buckets}
+    )
+    return Owed(**sums)
+
+
+def moved_since(*, unit_id: int, since: datetime) -> dict[str, int]:
+    """Return what the points of a unit did since a moment, net, by kind of entry (signed points). One query."""
+    change = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
+    entries = Entry.objects.filter(account__unit_id=unit_id, created_at__gte=since)
+    return dict(entries.order_by().values_list("kind").annotate(Sum(change)))
+
+
+def goodwill_given(*, actor: str, since: datetime) -> int:
+    """Return the goodwill points that one member of staff gave since a moment; looks at noted entries alone."""
+    entries = Entry.objects.filter(
+        note__isnull=False, actor=actor, kind=Kind.ADJUST, because__c="goodwill", created_at__gt=since
+    )
+    return entries.aggregate(points=Sum(F("d_available") - F("d_debt"), default=0))["points"]

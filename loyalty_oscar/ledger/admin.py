@@ -1,0 +1,154 @@
+"""The ledger, to look at. Points change by operations alone, so nothing here can be added, changed or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.program import actors, money
+from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.words import points as in_words
+from loyalty_oscar.program.words import why
+from loyalty_oscar.program.worth import worth
+
+from .models import Account, Entry, Hold, Lot
+from .queries import Owed, owed
+
+
+class LotInline(ReadOnly, admin.TabularInline):
+    model = Lot
+    fk_name = "account"
+    fields = ("source", "state", "granted", "remaining", "reserved", "available_at", "expires_at")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).filter(is_open=True)
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnly, admin.ModelAdmin):
+    """What each member has, in four numbers, with the points that are still there."""
+
+    list_display = ("pk", "member", "unit", "available", "pending", "reserved", "debt")
+    list_display_links = ("pk", "member")
+    list_filter = ("unit",)
+    list_select_related = ("member__user", "unit__program")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    inlines = (LotInline,)
+    search_help_text = pgettext_lazy("loyalty", "E-mail address of the member, or its public id")
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return (f"member__user__{get_user_model().get_email_field_name()}", "=member__public_id")
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnly, admin.ModelAdmin):
+    """Every change of every account, newest first."""
+
+    list_display = ("key", "member", "kind", "d_available", "d_pending", "d_reserved", "d_debt", "says", "effective_at")
+    list_filter = ("kind", "counter", "account__unit")
+    list_select_related = ("account__member__user", "account__unit__program", "note")
+    search_fields = ("^key",)
+    search_help_text = pgettext_lazy("loyalty", "How the key begins, for example order:42")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    exclude = ("fingerprint", "because", "actor")
+    readonly_fields = ("says", "who", "reason")
+
+    @admin.display(description=pgettext_lazy("loyalty", "member"))
+    def member(self, entry: Entry) -> str:
+        return str(entry.account.member)
+
+    @admin.display(description=pgettext_lazy("loyalty", "why"))
+    def says(self, entry: Entry) -> str:
+        return why(entry.because)
+
+    @admin.display(description=pgettext_lazy("loyalty", "by"))
+    def who(self, entry: Entry) -> str:
+        return actors.name(entry.actor)
+
+    @admin.display(description=pgettext_lazy("loyalty", "reason that was typed"))
+    def reason(self, entry: Entry) -> str:
+        return entry.note.text if hasattr(entry, "note") else ""
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnly, admin.ModelAdmin):
+    """Points set aside for baskets."""
+
+    list_display = ("public_id", "member", "origin", "points", "state", "created_at", "expires_at")
+    list_filter = ("state",)
+    list_select_related = ("account__member__user",)
+    search_fields = ("=slot", "=origin", "=public_id")
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    @admin.display(description=pgettext_lazy("loyalty", "member"))
+    def member(self, hold: Hold) -> str:
+        return str(hold.account.member)
+
+
+def unit_of(program: Program) -> Unit | None:
+    """Return the kind of points that members of a program use, or None."""
+    return program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+
+
+@checks.register("change-state:2-ledger")
+def at_stake(*, program: Program, to: str, at: datetime) -> Iterator[str]:
+    """Say how many points members have, what they are worth, which go back and which dates move."""
+    unit = unit_of(program)
+    if unit is None:
+        return
+    unit.program = program
+    yield _have(unit, owed(unit_id=unit.pk))
+    if to == State.PAUSED:
+        yield _go_back(unit)
+    elif program.state == State.PAUSED:
+        yield _move(unit, at)
+
+
+def _have(unit: Unit, sums: Owed) -> str:
+    text = pgettext("loyalty", "Members have %(ready)s ready and %(pending)s on the way")
+    told = text % {
+        "ready": in_words(unit=unit, points=sums.available),
+        "pending": in_words(unit=unit, points=sums.pending),
+    }
+    value = worth(unit=unit, points=sums.points)
+    if value is None:
+        return f"{told}."
+    return pgettext("loyalty", "%(told)s, worth %(worth)s.") % {"told": told, "worth": value}
+
+
+def _go_back(unit: Unit) -> str:
+    holds = Hold.objects.filter(account__unit=unit, state=Hold.State.OPEN)
+    points, count = sum(holds.values_list("points", flat=True)), holds.count()
+    text = npgettext(
+        "loyalty",
+        "%(points)s set aside for %(count)s basket go back.",
+        "%(points)s set aside for %(count)s baskets go back.",
+        count,
+    )
+    return text % {"points": in_words(unit=unit, points=points), "count": money.number(count)}
+
+
+def _move(unit: Unit, at: datetime) -> str:
+    paused = unit.program.phases.filter(state=State.PAUSED).last()
+    begun = paused.starts_at if paused else at
+    lots = Lot.objects.filter(account__unit=unit, is_open=True, state=Lot.State.OPEN, expires_at__gt=begun)
+    points, days = sum(lots.values_list("remaining", flat=True)), (at - begun).days
+    text = npgettext(
+        "loyalty",
+        "The dates of %(points)s move by %(days)d day.",
+        "The dates of %(points)s move by %(days)d days.",
+        days,
+    )
+    return text % {"points": in_words(unit=unit, points=points), "days": days}

@@ -1,0 +1,280 @@
+"""The program's page: what it promises, in whose words, and the steps of its life, each said before it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.errors import NotAllowed
+
+from . import actors, clock, operations
+from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
+from .registries import checks
+from .words import day
+
+STYLES = {"all": ["loyalty/admin.css"]}
+#: What the button of each step says. Going on after a pause has a word of its own.
+STEPS = {
+    State.LIVE: pgettext_lazy("loyalty", "Go live"),
+    State.PAUSED: pgettext_lazy("loyalty", "Pause"),
+    State.CLOSING: pgettext_lazy("loyalty", "Close"),
+    State.CLOSED: pgettext_lazy("loyalty", "Close for good"),
+}
+
+
+def step_label(program: Program, to: str) -> str:
+    """Return what the button for the next step says."""
+    if program.state == State.PAUSED and to == State.LIVE:
+        return pgettext("loyalty", "Go on")
+    return str(STEPS[State(to)])
+
+
+def said(occasion: str, **about: Any) -> list[str]:
+    """Return the sentences that all features have to say on an occasion, in order of their names."""
+    return [text for name, say in checks.items() if name.startswith(f"{occasion}:") for text in say(**about)]
+
+
+class ReadOnly:
+    """For what is written by operations alone: everybody with the right may look, nobody may touch."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NoDelete:
+    """For what is followed or switched off, never deleted."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class SiteInline(admin.TabularInline):
+    model = ProgramSite
+    extra = 0
+
+
+class UnitInline(NoDelete, admin.StackedInline):
+    model = Unit
+    extra = 0
+    min_num = 1
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "kind")})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        words = [
+            (language_name(language), {"fields": [tuple(word_field(language, c) for c in plural_samples(language))]})
+            for language in languages()
+        ]
+        return [(None, {"fields": [("code", "kind")]}), *words]
+
+
+class WorthInline(admin.TabularInline):
+    model = PointWorth
+    form = WorthForm
+    fields = ("points", "amount", "currency")
+    extra = 0
+
+
+class TermsInline(NoDelete, admin.StackedInline):
+    """Terms are followed by the next version, never changed."""
+
+    model = TermsVersion
+    fields = (("version", "language", "starts_at"), "text")
+    extra = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PhaseInline(ReadOnly, admin.TabularInline):
+    model = Phase
+    fields = ("state", "starts_at", "who", "reason", "earning_ends_at", "spending_ends_at")
+    readonly_fields = ("who",)
+    verbose_name_plural = pgettext_lazy("loyalty", "History")
+
+    @admin.display(description=pgettext_lazy("loyalty", "by"))
+    def who(self, phase: Phase) -> str:
+        return actors.name(phase.actor)
+
+
+@admin.register(Program)
+class ProgramAdmin(NoDelete, admin.ModelAdmin):
+    """One page for everything that a program promises."""
+
+    change_form_template = "loyalty/admin/program.html"
+    list_display = ("name", "state", "is_default", "earns_from", "currency")
+    inlines = (UnitInline, WorthInline, SiteInline, TermsInline, PhaseInline)
+    fieldsets = (
+        (None, {"fields": ("name", "code", "is_default", "currency", "time_zone")}),
+        (pgettext_lazy("loyalty", "Who takes part"), {"fields": ("enrolment",)}),
+        (
+            pgettext_lazy("loyalty", "How points are counted"),
+            {
+                "fields": ("earning_base", "excluded_set", "rounding", "rounding_stage"),
+                "description": pgettext_lazy("loyalty", "How many points there are for what is said by the rules."),
+            },
+        ),
+        (pgettext_lazy("loyalty", "When points are ready"), {"fields": ("hold_days", "debt_policy")}),
+        (
+            pgettext_lazy("loyalty", "When points run out"),
+            {"fields": ("expiry", "expiry_months", ("expiry_day", "expiry_month"), "max_extensions")},
+        ),
+    )
+
+    class Media:
+        css = STYLES
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Program | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Program | None = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name",)}
+
+    def get_urls(self) -> list[Any]:
+        step = path(
+            "<path:object_id>/step/<slug:to>/",
+            self.admin_site.admin_view(self.step_view),
+            name="loyalty_program_program_step",
+        )
+        return [step, *super().get_urls()]
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        program = self.get_object(request, object_id) if object_id else None
+        if program and self.has_view_or_change_permission(request, program):
+            steps = operations.WAYS[State(program.state)] if self.has_change_permission(request, program) else ()
+            extra_context = {
+                **(extra_context or {}),
+                "steps": [(step_url(program, to), step_label(program, to)) for to in steps],
+                "warnings": said("program-warning", program=program, at=clock.now()),
+            }
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def step_view(self, request: HttpRequest, object_id: str, to: str) -> HttpResponse:
+        """Say what a step does and costs; take it once that is confirmed."""
+        program = self.get_object(request, object_id)
+        if program is None or to not in State.values:
+            raise Http404
+        if not self.has_change_permission(request, program):
+            raise PermissionDenied
+        back = HttpResponseRedirect(reverse("admin:loyalty_program_program_change", args=[program.pk]))
+        if to not in operations.WAYS[State(program.state)]:
+            text = pgettext("loyalty", "The program is %(state)s by now; this step is not open from there.")
+            messages.error(request, text % {"state": program.get_state_display()})
+            return back
+        at = clock.now()
+        form = StepForm(request.POST or None, program=program, to=to, at=at)
+        if request.method == "POST" and form.is_valid() and self.take_step(request, program, to, form, at):
+            return back
+        context = {
+            **self.admin_site.each_context(request),
+            "title": step_label(program, to),
+            "opts": self.opts,
+            "original": program,
+            "form": form,
+            "media": self.media,
+            "sentences": said("change-state", program=program, to=to, at=at),
+            "warnings": said("program-warning", program=program, at=at) if to == State.LIVE else [],
+        }
+        return TemplateResponse(request, "loyalty/admin/step.html", context)
+
+    def take_step(self, request: HttpRequest, program: Program, to: str, form: StepForm, at: datetime) -> bool:
+        try:
+            operations.change_state(
+                program=program,
+                to=to,
+                actor=actors.staff(request.user),
+                at=at,
+                reason=form.cleaned_data["reason"],
+                earning_ends_at=form.earning_ends_at(),
+            )
+        except NotAllowed as error:
+            form.add_error(None, str(error))
+            return False
+        program.refresh_from_db()
+        self.log_change(request, program, [{"changed": {"name": str(program), "fields": [to]}}])
+        text = pgettext("loyalty", "%(program)s is %(state)s now.")
+        messages.success(request, text % {"program": program, "state": program.get_state_display()})
+        return True
+
+
+def step_url(program: Program, to: str) -> str:
+    """Return the page that says what a step does and asks to confirm it."""
+    return reverse("admin:loyalty_program_program_step", args=[program.pk, to])
+
+
+@checks.register("program-warning:program")
+def missing(*, program: Program, at: datetime) -> Iterator[str]:
+    """Say what a program lacks."""
+    if not program.units.filter(kind=Unit.Kind.SPENDABLE).exists():
+        yield pgettext("loyalty", "There is no kind of points that members could use. Add one below.")
+    if not program.worths.filter(currency=program.currency).exists():
+        text = pgettext("loyalty", "Nobody knows what points are worth in %(currency)s. Add it below.")
+        yield text % {"currency": program.currency}
+    if not program.is_default and not program.sites.exists():
+        yield pgettext("loyalty", "The program serves no site. Add one below, or make it the default program.")
+
+
+@checks.register("change-state:1-program")
+def consequences(*, program: Program, to: str, at: datetime) -> Iterable[str]:
+    """Say what a step means for orders, and for how many people."""
+    count = program.members.filter(merged_into=None, user__isnull=False).count()
+    members = npgettext("loyalty", "%(count)d member takes part.", "%(count)d members take part.", count)
+    return [*_meaning(program, to, at), members % {"count": count}]
+
+
+def _meaning(program: Program, to: str, at: datetime) -> list[str]:
+    if to == State.LIVE and program.earns_from is None:
+        return [
+            pgettext("loyalty", "Orders placed from this moment on earn points."),
+            pgettext("loyalty", "Orders placed before bring nothing, and nobody is mailed about them."),
+        ]
+    if to == State.LIVE:
+        return [pgettext("loyalty", "Orders earn again. Orders placed during the pause bring nothing.")]
+    if to == State.PAUSED:
+        return [
+            pgettext("loyalty", "Orders placed during the pause bring nothing, and nobody can use points."),
+            pgettext("loyalty", "No points run out meanwhile: their dates move by the length of the pause."),
+        ]
+    if to == State.CLOSING:
+        until = day(at + timedelta(days=operations.CLOSING_DAYS), zone=program.time_zone)
+        text = pgettext("loyalty", "Points can be used until %(day)s, or %(days)d days from the last day that earns.")
+        return [
+            pgettext("loyalty", "Orders placed after the day below bring nothing. There is no way back."),
+            text % {"day": until, "days": operations.CLOSING_DAYS},
+        ]
+    return [pgettext("loyalty", "All points that are left are written off. Statements stay readable.")]
+
+
+@admin.register(Outbox)
+class OutboxAdmin(ReadOnly, admin.ModelAdmin):
+    """Messages that left or wait to leave."""
+
+    list_display = ("topic", "key", "member", "created_at", "next_at", "done_at", "attempts", "error")
+    list_filter = ("topic", "is_open")
+    search_fields = ("^key",)
+    list_select_related = ("member__user",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnly, admin.ModelAdmin):
+    """When each job last ran."""
+
+    list_display = ("name", "started_at", "finished_at", "done", "error")

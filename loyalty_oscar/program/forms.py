@@ -1,0 +1,165 @@
+"""Forms of the program's page: words for points instead of JSON, money instead of cents, and the next step."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from django import forms
+from django.conf import settings
+from django.utils.translation import get_language_info, pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.rounding import to_major
+
+from . import money
+from .models import PointWorth, Program, State, Unit
+
+#: Whole numbers that between them meet every plural category that points can have.
+SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
+
+
+def languages() -> list[str]:
+    """Return the languages of the shop without their regions (`en` for `en-gb`), each once."""
+    return list(dict.fromkeys(code.split("-")[0] for code, _name in settings.LANGUAGES))
+
+
+def plural_samples(language: str) -> dict[str, int]:
+    """Return the plural categories of a language (CLDR) that whole numbers have, each with an example."""
+    try:
+        category = Locale.parse(language).plural_form
+    except (UnknownLocaleError, ValueError):
+        return {"other": 2}
+    found: dict[str, int] = {}
+    for number in SAMPLES:
+        found.setdefault(category(number), number)
+    return found
+
+
+def language_name(language: str) -> str:
+    """Return the name of a language in the reader's words."""
+    try:
+        return str(get_language_info(language)["name_translated"])
+    except KeyError:
+        return language
+
+
+class UnitFormBase(forms.ModelForm):
+    """The kind of points with its word in each language, a field for each plural form."""
+
+    class Meta:
+        model = Unit
+        fields = ("code", "kind")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for language in languages():
+            for category in plural_samples(language):
+                word = self.instance.names.get(language, {}).get(category, "")
+                self.fields[word_field(language, category)].initial = word
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        names = dict(self.instance.names)
+        for language in languages():
+            given = {c: data.get(word_field(language, c), "").strip() for c in plural_samples(language)}
+            if not any(given.values()):
+                names.pop(language, None)
+                continue
+            for category, word in given.items():
+                if not word:
+                    text = pgettext("loyalty", "Fill in every form of a language, or leave the language empty.")
+                    self.add_error(word_field(language, category), text)
+            names[language] = {**names.get(language, {}), **given}
+        self.instance.names = names
+        return data
+
+    def has_changed(self) -> bool:
+        # A new program always gets its points, also where nobody typed a word for them.
+        return self.instance.pk is None or super().has_changed()
+
+
+def word_field(language: str, category: str) -> str:
+    """Return the name of the field for one word."""
+    return f"word_{language}_{category}"
+
+
+def unit_form() -> type[UnitFormBase]:
+    """Return the form with the fields that the shop's languages ask for."""
+    fields: dict[str, forms.Field] = {}
+    for language in languages():
+        for category, sample in plural_samples(language).items():
+            label = pgettext("loyalty", "after %(number)s") % {"number": money.number(sample)}
+            fields[word_field(language, category)] = forms.CharField(label=label, max_length=40, required=False)
+    return type("UnitForm", (UnitFormBase,), {**fields, "__module__": __name__})
+
+
+class WorthForm(forms.ModelForm):
+    """What points buy, typed as money."""
+
+    amount = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "are worth"),
+        min_value=Decimal("0.01"),
+        max_digits=9,
+        decimal_places=2,
+        help_text=pgettext_lazy("loyalty", "Money of that currency: 100 points are worth 1.00, for example."),
+    )
+
+    class Meta:
+        model = PointWorth
+        fields = ("currency", "points")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            places = money.exponent(currency=self.instance.currency)
+            self.fields["amount"].initial = to_major(minor=self.instance.minor, exponent=places)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        amount, currency = data.get("amount"), data.get("currency")
+        if amount and currency:
+            minor = money.to_minor(amount=amount, currency=currency)
+            if to_major(minor=minor, exponent=money.exponent(currency=currency)) != amount:
+                text = pgettext("loyalty", "%(currency)s has no such fraction. Write a whole amount.")
+                self.add_error("amount", text % {"currency": currency})
+            else:
+                self.instance.minor = minor
+        return data
+
+
+class StepForm(forms.Form):
+    """The reason for a step in the life of a program, and for closing the last day that earns."""
+
+    reason = forms.CharField(
+        label=pgettext_lazy("loyalty", "Reason"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text=pgettext_lazy("loyalty", "Stands in the history beside your name and the date."),
+    )
+    last_day = forms.DateField(
+        label=pgettext_lazy("loyalty", "Orders earn until"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=pgettext_lazy("loyalty", "This day included. Empty: earning stops at once."),
+    )
+
+    def __init__(self, *args: Any, program: Program, to: str, at: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone, self.at = ZoneInfo(program.time_zone), at
+        if to != State.CLOSING:
+            del self.fields["last_day"]
+
+    def clean_last_day(self) -> Any:
+        day = self.cleaned_data["last_day"]
+        if day and day < self.at.astimezone(self.zone).date():
+            raise forms.ValidationError(pgettext("loyalty", "Choose today or a later day."))
+        return day
+
+    def earning_ends_at(self) -> datetime | None:
+        """Return the end of the last day that earns (UTC), or None for at once."""
+        day = self.cleaned_data.get("last_day")
+        return datetime.combine(day, time.max, tzinfo=self.zone).astimezone(UTC) if day else None
