@@ -1,0 +1,83 @@
+"""A mistake in the settings is said at start, with a hint."""
+
+import dataclasses
+
+import pytest
+from django.test import override_settings
+
+from loyalty_oscar.program import checks
+from loyalty_oscar.program.conf import LoyaltySettings, conf
+from loyalty_oscar.shop import checks as shop_checks
+from loyalty_oscar.shop import statuses
+
+
+class TestAnUnknownName:
+    @override_settings(LOYALTY_RETURN_EVENT_CODE=["returned"])
+    def test_is_a_warning_with_the_nearest_one(self):
+        (found,) = checks.check_setting_names()
+        assert (found.id, found.hint) == ("loyalty_program.W001", "Did you mean LOYALTY_RETURN_EVENT_CODES?")
+
+    def test_is_not_found_where_there_is_none(self):
+        assert checks.check_setting_names() == []
+
+
+class TestAValue:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("LOYALTY_GOODWILL_DAILY_LIMIT", "many"),
+            ("LOYALTY_GOODWILL_DAILY_LIMIT", 0),
+            ("LOYALTY_DEAD_STATUSES", "Cancelled"),
+            ("LOYALTY_CSS", "no"),
+            ("LOYALTY_BADGE", "blink"),
+            ("LOYALTY_TASKS", "pigeon"),
+        ],
+    )
+    def test_that_makes_no_sense_is_an_error_that_names_the_setting(self, name, value):
+        with override_settings(**{name: value}):
+            found = checks.check_setting_values()
+        assert len(found) == 1
+        assert name in found[0].msg
+
+    def test_is_read_again_when_a_test_overrides_it(self):
+        with override_settings(LOYALTY_SWEEP_BATCH=7):
+            assert conf.SWEEP_BATCH == 7
+        assert LoyaltySettings().SWEEP_BATCH == conf.SWEEP_BATCH
+
+    def test_is_documented_for_every_setting(self):
+        assert all(field.metadata["doc"].endswith(".") for field in dataclasses.fields(LoyaltySettings))
+
+
+class TestSqlite:
+    @pytest.mark.parametrize(
+        ("options", "atomic", "expected"),
+        [
+            ({}, False, ["loyalty_program.W002"]),
+            ({"transaction_mode": "IMMEDIATE"}, True, ["loyalty_program.W003"]),
+            ({"transaction_mode": "IMMEDIATE"}, False, []),
+        ],
+    )
+    def test_is_warned_of_when_a_page_could_wait_for_the_write_lock(self, options, atomic, expected, settings):
+        there = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": options, "ATOMIC_REQUESTS": atomic}
+        settings.DATABASES = {"default": there}
+        assert [found.id for found in checks.check_sqlite()] == expected
+
+
+class TestTheFinalStatus:
+    def test_is_the_end_of_the_pipeline_that_is_not_dead(self):
+        assert statuses.ready_status() == "Delivered"
+        assert shop_checks.check_statuses() == []
+
+    def test_includes_what_may_follow_it(self, settings):
+        settings.LOYALTY_READY_STATUS = "Shipped"
+        assert statuses.final_statuses() == {"Shipped", "Delivered"}
+
+    def test_is_asked_for_when_more_than_one_is_left(self, settings):
+        settings.OSCAR_ORDER_STATUS_PIPELINE = {"New": ("Sent", "Collected"), "Sent": (), "Collected": ()}
+        assert [found.id for found in shop_checks.check_statuses()] == ["loyalty_shop.W002"]
+
+    def test_that_no_pipeline_knows_is_a_warning(self, settings):
+        settings.LOYALTY_READY_STATUS = "Done"
+        (found,) = shop_checks.check_statuses()
+        assert found.id == "loyalty_shop.W001"
+        assert "Delivered" in found.hint

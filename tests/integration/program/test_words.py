@@ -1,0 +1,72 @@
+"""Numbers and names as people read them, in their language."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.utils import translation
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Unit
+
+PAWS = {
+    "en": {"one": "paw", "other": "paws"},
+    "de": {"one": "Pfote", "other": "Pfoten"},
+    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki"},
+    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки"},
+}
+
+
+class TestPoints:
+    @pytest.mark.parametrize(
+        ("language", "points", "expected"),
+        [
+            ("en", 1, "1 paw"),
+            ("en", 0, "0 paws"),
+            ("en", 118_400, "118,400 paws"),
+            ("de", 1250, "1.250 Pfoten"),
+            ("pl", 1, "1 łapka"),
+            ("pl", 3, "3 łapki"),
+            ("pl", 5, "5 łapek"),
+            ("pl", 22, "22 łapki"),
+            ("ru", 21, "21 лапка"),
+            ("ru", 2, "2 лапки"),
+            ("ru", 11, "11 лапок"),
+            ("en", -7, "\N{MINUS SIGN}7 paws"),
+        ],
+    )
+    def test_have_the_plural_of_the_language(self, language, points, expected):
+        with translation.override(language):
+            said = words.points(unit=Unit(names=PAWS), points=points)
+        assert said.replace(words.NBSP, " ") == expected
+        assert words.NBSP in said
+
+    def test_without_a_name_are_points(self):
+        assert words.points(unit=Unit(), points=2, signed=True).replace(words.NBSP, " ") == "+2 points"
+
+
+class TestMoney:
+    @pytest.mark.parametrize(
+        ("language", "currency", "minor", "expected"),
+        [("en", "EUR", 1250, "€12.50"), ("de", "EUR", 1250, "12,50\xa0€"), ("en", "JPY", 1250, "¥1,250")],
+    )
+    def test_has_the_decimals_of_its_currency(self, language, currency, minor, expected):
+        with translation.override(language):
+            assert money.in_words(minor=minor, currency=currency) == expected
+
+
+class TestADay:
+    def test_is_said_in_the_zone_of_the_program(self):
+        late = datetime(2026, 5, 5, 22, 30, tzinfo=UTC)
+        assert words.day(late, zone="Europe/Berlin") == "6 May 2026"
+        assert words.day(late, zone="UTC", year=False) == "5 May"
+
+
+class TestAReason:
+    def test_of_an_unknown_code_is_shown_as_itself(self):
+        assert words.why(Because("someday", a=1)) == "someday"
+
+    def test_survives_the_row_it_is_stored_in(self):
+        because = Because("goods_returned", order=42, number="100042", units=1)
+        assert Because.from_json(because.to_json()) == because
+        assert words.why(because.to_json()) == "1 piece of order 100042 went back"
