@@ -3,7 +3,7 @@ Proof on demand: every balance is worked out again from the history, and every d
 
 An account is sound when its entries run 1..n, each carries the balance on, buckets are the sum of the
 entries and of the lots, each lot is what was granted less what its moves took, each entry moved exactly
-the points its lots lost or got, and what is set aside is what open holds say.
+the points its lots lost or got, what is set aside is what open holds say, and each hold is what its lots say.
 """
 
 from __future__ import annotations
@@ -63,12 +63,17 @@ def _check(accounts: list[Account], progress: Progress) -> None:
         .values("lot")
         .annotate(points=Sum("points"))
     }
+    holds = defaultdict(list)
+    sums = {"kept": Sum("lots__points"), "used": Sum("lots__used"), "back": Sum("lots__returned")}
+    for hold in Hold.objects.using(db).filter(account_id__in=ids).annotate(**sums):
+        holds[hold.account_id].append(hold)
     for account in accounts:
         for lot in lots[account.pk]:
             by_entry[lot.entry_id] += lot.granted
         for wrong in (
             *_wrong_entries(account, entries[account.pk], by_entry),
             *_wrong_lots(account, lots[account.pk], by_lot, held),
+            *_wrong_holds(holds[account.pk]),
         ):
             progress.wrong.append((account.pk, wrong))
         progress.accounts += 1
@@ -112,3 +117,13 @@ def _wrong_lots(account: Account, lots: list[Lot], by_lot: dict[int, int], held:
     for bucket in ("available", "pending", "reserved"):
         if getattr(account, bucket) != sums[bucket]:
             yield f"{bucket} is {getattr(account, bucket)}, the lots say {sums[bucket]}"
+
+
+def _wrong_holds(holds: list[Hold]) -> Iterator[str]:
+    for hold in holds:
+        kept, used, back = hold.kept or 0, hold.used or 0, hold.back or 0
+        # What was given back may have lost lots to a return of goods before; nothing hangs on it any more.
+        if hold.state != Hold.State.RELEASED and hold.points != kept:
+            yield f"hold {hold.public_id} is of {hold.points} points, its lots say {kept}"
+        if (hold.captured, hold.returned) != (used, back):
+            yield f"hold {hold.public_id} says {hold.captured} used, {hold.returned} back; its lots say {used}, {back}"
