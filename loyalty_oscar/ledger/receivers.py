@@ -14,15 +14,16 @@ from .models import Account, Hold, Lot
 
 @receiver(program_state_changed, sender=Program, dispatch_uid="loyalty_oscar.ledger.follow_program")
 def follow_program(sender, program: Program, before: str, after: str, at: datetime, **kwargs) -> None:
-    """Paused: holds go back. Live again: dates move by the pause. Closed: the rest is written off."""
-    if after == State.PAUSED:
-        for hold in Hold.objects.filter(account__member__program=program, state=Hold.State.OPEN):
-            operations.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("program_paused"), at=at)
+    """Paused: holds go back. Live again: dates move by the pause. Closed: holds go back, the rest is written off."""
+    if after in (State.PAUSED, State.CLOSED):
+        why = Because("program_paused" if after == State.PAUSED else "program_closed")
+        for hold in Hold.objects.filter(account__member__program=program, state=Hold.State.OPEN).order_by("account_id"):
+            operations.release(hold_id=hold.pk, account_id=hold.account_id, because=why, at=at)
+    if after == State.CLOSED:
+        for account in Account.objects.filter(member__program=program).order_by("pk"):
+            operations.write_off(account_id=account.pk, key=f"program:{program.pk}:close", at=at)
     elif before == State.PAUSED and after in (State.LIVE, State.CLOSING):
         _put_off(program, at)
-    elif after == State.CLOSED:
-        for account in Account.objects.filter(member__program=program):
-            operations.write_off(account_id=account.pk, key=f"program:{program.pk}:close", at=at)
 
 
 def _put_off(program: Program, at: datetime) -> None:
@@ -39,5 +40,6 @@ def _put_off(program: Program, at: datetime) -> None:
             lot_id=lot.pk,
             expires_at=lot.expires_at + pause,
             because=Because("program_was_paused", days=pause.days),
-            at=paused.starts_at,
+            alive_at=paused.starts_at,
+            at=at,
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 from django.db import OperationalError, router, transaction
@@ -23,7 +23,7 @@ from django.db.models import F, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
-from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.models import Member, Program, State, Unit
 
 from ..models import Account, Counter, Entry, Lot, LotMove, Note
 
@@ -71,7 +71,8 @@ def outermost_retried(operation: F_) -> F_:
 
 def fingerprint(*parts: Any) -> bytes:
     """Return 16 bytes that say what an operation was asked to do."""
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def open_account(*, member: Member, unit: Unit) -> Account:
@@ -86,6 +87,7 @@ class Desk:
         self.account, self.at, self.actor = account, at, actor
         self.db = account._state.db or write_db()
         self._changed: dict[int, Lot] = {}
+        self._unsaved: set[int] = set()
         self._dirty = False
         self._clear()
 
@@ -114,6 +116,7 @@ class Desk:
 
     def spendable(self) -> Iterator[Lot]:
         """Yield open lots in spending order, a few at a time, so that a spend reads only what it uses."""
+        self._save_lots()  # What this desk gave back a moment ago can be used again.
         open_lots = self.lots(is_open=True, state=Lot.State.OPEN, remaining__gt=0)
         start, size = 0, CHUNK
         while True:
@@ -126,6 +129,16 @@ class Desk:
     def known(self, lot: Lot) -> Lot:
         """Return the instance that this desk has changed already, if there is one."""
         return self._changed.get(lot.pk, lot)
+
+    def touch(self, lot: Lot) -> None:
+        """Remember a lot whose fields were changed, so that it is saved."""
+        self._changed[lot.pk] = lot
+        self._unsaved.add(lot.pk)
+
+    @cached_property
+    def is_paused(self) -> bool:
+        """Whether the program pauses: dates are put off by the pause, so nothing runs out meanwhile."""
+        return Program.objects.using(self.db).filter(units=self.account.unit_id, state=State.PAUSED).exists()
 
     # Moving points (changes lots and the deltas of the buckets together) --------------------------------------------
 
@@ -173,10 +186,9 @@ class Desk:
         self._delta["reserved"] += reserved
         for bucket, points in buckets.items():
             self._delta[bucket] += points
-        if moved and lot.pk:
+        if moved:
             self._moves[lot.pk] = self._moves.get(lot.pk, 0) + moved
-        if lot.pk:
-            self._changed[lot.pk] = lot
+        self.touch(lot)
 
     def _settle_debt(self) -> int:
         """Let what is ready now pay what is to be made up; returns the points paid."""
@@ -264,18 +276,22 @@ class Desk:
                 LotMove(account=self.account, lot_id=pk, entry=entry, points=points) for pk, points in moves
             )
 
+    def _save_lots(self) -> None:
+        changed = [self._changed[pk] for pk in sorted(self._unsaved)]
+        self._unsaved.clear()
+        for lot in changed:
+            lot.is_open = lot.remaining + lot.reserved > 0
+            lot.state = lot.state if lot.is_open else Lot.State.CLOSED
+        fields = ["remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"]
+        fields += ["extensions", "graced"]
+        if len(changed) == 1:
+            changed[0].save(using=self.db, update_fields=fields)
+        elif changed:
+            Lot.objects.using(self.db).bulk_update(changed, fields, batch_size=200)
+
     def close(self) -> None:
         """Save the lots and the account; the constraints have the last word."""
-        for lot in self._changed.values():
-            lot.is_open = lot.remaining + lot.reserved > 0
-            if not lot.is_open:
-                lot.state = Lot.State.CLOSED
-        fields = ["remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"]
-        changed = list(self._changed.values())
-        if len(changed) == 1:
-            changed[0].save(using=self.db, update_fields=[*fields, "extensions", "graced"])
-        elif changed:
-            Lot.objects.using(self.db).bulk_update(changed, [*fields, "extensions", "graced"], batch_size=200)
+        self._save_lots()
         if self._dirty:
             fields = ["available", "pending", "reserved", "debt", "lifetime_earned", "seq"]
             self.account.save(using=self.db, update_fields=fields)

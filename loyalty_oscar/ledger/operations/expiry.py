@@ -7,7 +7,7 @@ from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
 
-from ..models import Counter, Kind, Lot
+from ..models import Counter, Kind, Lot, LotMove
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
 
 
@@ -20,10 +20,10 @@ def sweep(working: Desk) -> int:
 
 
 def expire_lot(working: Desk, lot: Lot) -> int:
-    """Write off what is free in one lot; what is set aside stays until its hold ends."""
-    points = lot.remaining
+    """Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends."""
+    points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
-        times = lot.moves.filter(entry__kind=Kind.EXPIRE).count() if lot.granted != lot.remaining + lot.reserved else 0
+        times = LotMove.objects.using(working.db).filter(lot=lot, entry__kind=Kind.EXPIRE).count()
         working.take(lot, points)
         working.write(
             key=f"lot:{lot.pk}:expire:{times}",
@@ -55,20 +55,32 @@ def expire_due(*, at: datetime, skip_programs: tuple[int, ...] = ()) -> Iterator
 
 @outermost_retried
 def extend(
-    *, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime, actor: str = "system"
+    *,
+    account_id: int,
+    lot_id: int,
+    expires_at: datetime,
+    because: Because,
+    at: datetime,
+    alive_at: datetime | None = None,
+    actor: str = "system",
 ) -> Posted | None:
     """
     Move the date of a lot to a later one, with a reason; returns None where it would not be later.
 
-    Only lots that have not run out yet are moved.
+    Only lots that had not run out at `alive_at` (default: now) are moved.
     """
     with desk(account_id=account_id, at=at, actor=actor) as working:
         lot = working.lots(pk=lot_id).first()
-        if lot is None or not lot.is_open or lot.expires_at is None or not at < lot.expires_at < expires_at:
+        if (
+            lot is None
+            or not lot.is_open
+            or lot.expires_at is None
+            or not (alive_at or at) < lot.expires_at < expires_at
+        ):
             return None
         lot.extensions += 1
         lot.expires_at = expires_at
-        working._changed[lot.pk] = lot
+        working.touch(lot)
         key = f"lot:{lot.pk}:extend:{lot.extensions}"
         entry = working.write(
             key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=fingerprint(expires_at)

@@ -9,11 +9,11 @@ from datetime import datetime
 from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import LoyaltyError, NotEnoughPoints
+from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
 from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import KEY, Desk, Posted, desk, fingerprint, outermost_retried, write_db
 from .expiry import sweep
 
 
@@ -22,7 +22,8 @@ class Grant:
     """
     Points to give. On the way while `available_at` is None or lies ahead; `expires_at` (exclusive) None is never.
 
-    `source` names what brought them (`order:42`), `effective_at` when it happened.
+    `source` names what brought them (`order:42`), `effective_at` when it happened. Raises `LoyaltyError`
+    for less than one whole point and for a key or source that no row can hold.
     """
 
     account_id: int
@@ -35,6 +36,14 @@ class Grant:
     available_at: datetime | None = None
     expires_at: datetime | None = None
     effective_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.points) is not int or self.points < 1:
+            raise LoyaltyError(f"a grant is at least 1 point, not {self.points!r}")
+        if not KEY.fullmatch(self.key) or len(self.source) > 60:
+            raise LoyaltyError(
+                f"a key is 1 to 100 of a-z 0-9 : . _ -, a source at most 60, not {self.key!r}, {self.source!r}"
+            )
 
     def print_(self) -> bytes:
         """Return what makes two grants with one key the same grant (dates may be set later)."""
@@ -57,13 +66,7 @@ class Grant:
 
 @outermost_retried
 def post(*, grant: Grant, at: datetime, actor: str = "system", note: str = "") -> Posted:
-    """
-    Give points once per key.
-
-    Raises `LoyaltyError` for points below 1 and `KeyMismatch` where the key was used for something else.
-    """
-    if type(grant.points) is not int or grant.points < 1:
-        raise LoyaltyError(f"a grant is at least 1 point, not {grant.points!r}")
+    """Give points once per key. Raises `KeyMismatch` where the key was used for something else."""
     with desk(account_id=grant.account_id, at=at, actor=actor) as working:
         if done := working.replay(key=grant.key, print_=grant.print_()):
             return done
@@ -87,19 +90,16 @@ def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system") -
 
     Accounts are locked by primary key, keys that exist are dropped, sequence and balances run over what is
     left, and the rows are inserted plainly: a conflict rolls all of it back. Accounts that owe points go
-    one by one, because ready points pay first.
+    one by one, because ready points pay first. Raises `KeyMismatch` as `post` does.
     """
     db = write_db()
     with transaction.atomic(using=db):
         ids = sorted({grant.account_id for grant in grants})
         locked = Account.objects.using(db).select_for_update().filter(pk__in=ids).order_by("pk")
         accounts = {account.pk: account for account in locked}
-        there = set(
-            Entry.objects.using(db)
-            .filter(account_id__in=ids, key__in=[grant.key for grant in grants])
-            .values_list("account_id", "key")
-        )
-        fresh = [grant for grant in grants if (grant.account_id, grant.key) not in there]
+        there = Entry.objects.using(db).filter(account_id__in=ids, key__in=[grant.key for grant in grants])
+        rows = there.values_list("account_id", "key", "fingerprint")
+        fresh = _fresh(grants, {(account_id, key): bytes(print_) for account_id, key, print_ in rows})
         owing = [grant for grant in fresh if accounts[grant.account_id].debt]
         plain = [grant for grant in fresh if not accounts[grant.account_id].debt]
         entries, lots = [], []
@@ -117,6 +117,18 @@ def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system") -
         for grant in owing:
             post(grant=grant, at=at, actor=actor)
     return len(fresh)
+
+
+def _fresh(grants: Sequence[Grant], there: dict[tuple[int, str], bytes]) -> list[Grant]:
+    fresh = []
+    for grant in grants:
+        place, print_ = (grant.account_id, grant.key), grant.print_()
+        if place not in there:
+            there[place] = print_
+            fresh.append(grant)
+        elif there[place] != print_:
+            raise KeyMismatch(f"{grant.key} was posted before with other contents; nothing was written")
+    return fresh
 
 
 def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tuple[Entry, Lot]:
@@ -157,7 +169,7 @@ def schedule(*, account_id: int, source: str, available_at: datetime, expires_at
         lots = list(working.lots(source=source, state=Lot.State.PENDING))
         for lot in lots:
             lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
-            working._changed[lot.pk] = lot
+            working.touch(lot)
             if available_at <= at:
                 _make_ready(working, lot)
     return len(lots)
@@ -212,6 +224,8 @@ def adjust(
     """
     if not note.strip():
         raise LoyaltyError("an adjustment needs a reason")
+    if type(points) is not int or points == 0:
+        raise LoyaltyError(f"an adjustment gives or takes whole points, at least one, not {points!r}")
     if points > 0:
         grant = Grant(
             account_id=account_id,
@@ -225,8 +239,6 @@ def adjust(
             expires_at=expires_at,
         )
         return post(grant=grant, at=at, actor=actor, note=note)
-    if points == 0:
-        raise LoyaltyError("an adjustment of 0 points changes nothing")
     print_ = fingerprint(Kind.ADJUST, points)
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):

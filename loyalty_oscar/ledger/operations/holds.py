@@ -31,13 +31,16 @@ def place_hold(
     Set points aside for a slot (`basket:42`); an open hold of the same slot is given back first.
 
     Expired lots are swept before, so a late job never makes them usable. Raises `NotEnoughPoints`
-    where fewer are ready or points are to be made up, and changes nothing then.
+    where fewer are ready or points are to be made up, `NotAllowed` where the slot is another account's,
+    and changes nothing then.
     """
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"a hold is at least 1 point, not {points!r}")
     with desk(account_id=account_id, at=at, actor=actor) as working:
+        old = Hold.objects.using(working.db).filter(slot=slot).first()
+        if old and old.account_id != account_id:
+            raise NotAllowed(f"points of another account are set aside for {slot}")
         sweep(working)
-        old = _open_holds(working).filter(slot=slot).first()
         if old:
             _let_go(working, old, because=Because("replaced"))
         if working.account.debt:

@@ -38,12 +38,14 @@ def claw_back(
     `may_owe` False lets the shop bear the rest; `forgiven_before` is what earlier calls forgave of this
     source; holds in `keep_slots` are left alone (a customer is paying). The result says what was forgiven.
     """
-    if points < 1:
+    if type(points) is not int or points < 1:
         raise LoyaltyError(f"at least 1 point is taken back, not {points!r}")
     print_ = fingerprint("claw", source, points)
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):
             return done
+        if reverses and Entry.objects.using(working.db).filter(account=working.account, reverses=reverses).exists():
+            raise NotAllowed(f"{reverses.key} was taken back before")
         sweep(working)
         own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, lot.pk))
         left = _take_from(working, [working.known(lot) for lot in own], points)
