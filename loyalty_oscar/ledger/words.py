@@ -70,6 +70,11 @@ def _still_active(p: Params) -> str:
     return pgettext("loyalty", "Last longer, because you ordered")
 
 
+@say("order_paid")
+def _order_paid(p: Params) -> str:
+    return pgettext("loyalty", "Used for order %(number)s") % {"number": p.get("number", "")}
+
+
 @say("adjusted")
 def _adjusted(p: Params) -> str:
     return pgettext("loyalty", "Changed by the shop")
