@@ -1,0 +1,33 @@
+"""The base rule of the ready program: one point for each 1.00 paid."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from loyalty_oscar.earning.models import Rule
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.program.money import in_words
+from loyalty_oscar.program.registries import checks
+
+from ..setup import ACTOR, Ready, coin
+
+
+@checks.register("setup:earning")
+def base_rule(*, ready: Ready, at: datetime) -> None:
+    """Save a rule per amount in the program's currency where the program has no rule at all."""
+    rules = list(Rule.objects.filter(program=ready.program).order_by("code"))
+    if rules:
+        ready.there.append(f"Earning rules: {', '.join(rule.code for rule in rules)}")
+        return
+    currency = ready.program.currency
+    step = coin(currency=currency)
+    save_rule(
+        unit=ready.unit,
+        code="base",
+        name="Base",
+        type="per-amount",
+        params={"currency": currency, "points": 1, "step_minor": step},
+        actor=ACTOR,
+        at=at,
+    )
+    ready.made.append(f"Earning rule: 1 point for each {in_words(minor=step, currency=currency)} paid for goods")

@@ -1,0 +1,142 @@
+"""What is to be done again and again, in this order: by cron (`loyalty_run`) or by a queue (the task `jobs`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import JobRun, Program, State
+from loyalty_oscar.program.operations import note_run
+from loyalty_oscar.program.tasks import task
+
+from . import sync
+
+logger = logging.getLogger("loyalty_oscar")
+
+
+class NotAllDone(LoyaltyError):
+    """A job did what it could and something is left."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """
+    A piece of work: `run(at)` does it step by step and yields how much each step did.
+
+    A nightly job is done once a day (in Django's time zone), at the first occasion.
+    """
+
+    name: str
+    what: str
+    run: Callable[[datetime], Iterator[int]]
+    nightly: bool = False
+
+    def is_due(self, *, at: datetime) -> bool:
+        """Return whether a nightly job has not been done today; the others always are."""
+        last = JobRun.objects.filter(name=self.name, finished_at__isnull=False).first()
+        return not self.nightly or last is None or _day(last.started_at) < _day(at)
+
+
+def _day(at: datetime) -> object:
+    return timezone.localtime(at).date()
+
+
+def _sweep(at: datetime, *, everything: bool = False) -> Iterator[int]:
+    failed = 0
+    for step in sync.sweep(at=at, everything=everything):
+        failed += step.failed
+        yield step.looked_at
+    if failed:
+        raise NotAllDone(f"{failed} order(s) could not be looked at; loyalty_doctor says why")
+
+
+def _nightly(at: datetime) -> Iterator[int]:
+    yield from _sweep(at, everything=True)
+
+
+def _mature(at: datetime) -> Iterator[int]:
+    for _account, points in ledger.mature_due(at=at):
+        yield points
+
+
+def _expire(at: datetime) -> Iterator[int]:
+    paused = tuple(Program.objects.filter(state=State.PAUSED).values_list("pk", flat=True))
+    for _account, points in ledger.expire_due(at=at, skip_programs=paused):
+        yield points
+
+
+def _holds(at: datetime) -> Iterator[int]:
+    due = Hold.objects.using(write_db()).filter(state=Hold.State.OPEN, expires_at__lte=at)
+    for account_id in list(due.order_by("account_id").values_list("account_id", flat=True).distinct()):
+        yield ledger.settle_holds(account_id=account_id, is_gone=lambda slot: False, at=at)
+
+
+#: Notices come before expiry, because they move the date of what could not be announced.
+JOBS = (
+    Job(name="sweep", what="orders looked at", run=_sweep),
+    Job(name="nightly", what="orders looked at", run=_nightly, nightly=True),
+    Job(name="mature", what="points made ready", run=_mature),
+    Job(name="expire", what="points run out", run=_expire),
+    Job(name="holds", what="given back", run=_holds),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """How far a job is: `done` so far; `error` when it ended badly; `finished` with its last step."""
+
+    job: Job
+    done: int
+    finished: bool = False
+    error: str = ""
+
+
+def run(
+    *, only: str = "", nightly: bool = False, stop: Callable[[], bool] = lambda: False, at: datetime | None = None
+) -> Iterator[Ran]:
+    """
+    Do all jobs once (or `only` one); yields after each step. A job that fails does not keep the next from its work.
+
+    `nightly` does the nightly ones though they were done today; `stop` is asked between steps.
+    """
+    for job in JOBS:
+        if stop() or (only and job.name != only):
+            continue
+        now = at or clock.now()
+        if only or (job.nightly and nightly) or job.is_due(at=now):
+            yield from _run(job, now, stop)
+
+
+def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
+    done, error, began = 0, "", timezone.now()
+    note_run(name=job.name, started_at=at, finished_at=None, done=0)
+    try:
+        for step in job.run(at):
+            done += step
+            yield Ran(job=job, done=done)
+            if stop():
+                return
+    except NotAllDone as left:
+        error = str(left)
+    except Exception as failure:
+        logger.exception("the job %s failed", job.name)
+        error = f"{type(failure).__name__}: {failure}"
+    spent = max(timezone.now() - began, timedelta())
+    note_run(name=job.name, started_at=at, finished_at=at + spent, done=done, error=error)
+    yield Ran(job=job, done=done, finished=True, error=error)
+
+
+@task("jobs")
+def run_all(*, only: str = "") -> None:
+    """Do what is due, for a queue with a schedule; failures stand in the log and with the doctor."""
+    for _step in run(only=only):
+        pass

@@ -1,0 +1,48 @@
+"""The ready program, made once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser, no_translations
+
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import State
+from loyalty_oscar.shop.setup import make_ready
+
+from ..command import LoyaltyCommand
+
+NEXT_DRAFT = """Next:
+  - look at it in the admin, under “Loyalty: program and members”: names of the points, return period, expiry
+  - manage.py loyalty_doctor       says what is missing in the shop
+  - manage.py loyalty_setup --live when customers are to see it; only orders placed after that earn
+  - manage.py loyalty_run          every five minutes, by cron"""
+NEXT_LIVE = """Next:
+  - manage.py loyalty_doctor                      says what is missing in the shop
+  - manage.py loyalty_run                         every five minutes, by cron
+  - manage.py loyalty_welcome --since DATE        gives points for earlier orders, if you wish (--dry-run first)"""
+
+
+class Command(LoyaltyCommand):
+    help = "Makes a ready program, as a draft that nobody sees; called again it changes nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--code", default="points", help="short name of the program (default: points)")
+        parser.add_argument("--name", default="Points", help="its name as customers read it (default: Points)")
+        parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
+        parser.add_argument("--live", action="store_true", help="switch it on: orders placed from now on earn")
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:
+        super().handle(*args, **options)
+
+    def work(self, *, code: str, name: str, currency: str | None, live: bool, **options: Any) -> None:
+        currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+        ready = make_ready(code=code, name=name, currency=currency, live=live, at=clock.now())
+        for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
+            if lines:
+                self.say(title)
+                for line in lines:
+                    self.say(f"  - {line}")
+        self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
