@@ -20,13 +20,13 @@ from loyalty_oscar.kernel.facts import OrderFacts, Purchase
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Kind, Lot
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Member, Outbox, Program, State, Unit
+from loyalty_oscar.program.models import Member, Outbox, Program, Unit
 from loyalty_oscar.program.operations import join_many, put_messages
-from loyalty_oscar.program.queries import earns_at, expiry_of, programs_by_site
+from loyalty_oscar.program.queries import begun_units, earns_at, expiry_of, programs_by_site
 
 from .decision import Decision, LineLeft, decide, left_of
 from .models import Award, AwardLine
-from .queries import awards_of, rule_book, terms_of
+from .queries import awards_of, book_of, terms_of
 
 
 class Earning:
@@ -38,17 +38,16 @@ class Earning:
 
         One transaction; the caller holds the marks of the orders, so two workers never do one order at once.
         """
-        with transaction.atomic(using=write_db()):
+        with transaction.atomic(using=write_db(), savepoint=False):
             work = _Work(orders=orders, at=at, batch=batch)
             work.award_new()
             work.follow_known()
 
     def set_codes(self) -> frozenset[str]:
         """Return the product sets that rules name or programs exclude."""
-        programs = Program.objects.exclude(state=State.DRAFT).select_related("excluded_set").prefetch_related("units")
-        units = [unit.pk for program in programs for unit in program.units.all()]
-        excluded = {program.excluded_set.code for program in programs if program.excluded_set}
-        return frozenset(rule_book(unit_ids=units).sets() | excluded)
+        units = begun_units()
+        excluded = {unit.program.excluded_set.code for unit in units if unit.program.excluded_set}
+        return frozenset(excluded.union(*(book_of(unit=unit).sets() for unit in units)))
 
 
 earning = Earning()
@@ -60,8 +59,6 @@ class _Work:
         self.orders = [order for order in orders if order.purchase.lines]
         self.awards = awards_of(source_kind="order", source_ids=[order.order_id for order in self.orders])
         self.by_site, self.default = programs_by_site() if self.orders else ({}, None)
-        units = {unit.pk for unit in [*self.by_site.values(), self.default] if unit}
-        self.book = rule_book(unit_ids=units)
 
     def unit_of(self, order: OrderFacts) -> Unit | None:
         return self.by_site.get(order.site_id, self.default)
@@ -74,9 +71,9 @@ class _Work:
             return
         accounts = self.accounts_of(fresh)
         made = [
-            (order, unit, decision, accounts[unit.pk, order.user_id])
+            (order, unit, self.decide(order, unit), account)
             for order, unit in fresh
-            if (unit.pk, order.user_id) in accounts and (decision := self.decide(order, unit))
+            if (account := accounts.get((unit.pk, order.user_id))) and self.takes_part(order, account, unit.program)
         ]
         awards = [self.award(*row) for row in made]
         Award.objects.bulk_create(awards, batch_size=1000)
@@ -85,10 +82,8 @@ class _Work:
             batch_size=1000,
         )
         grants = [self.grant(award, row[0]) for award, row in zip(awards, made, strict=True) if award.points]
-        if len(grants) == 1:
-            ledger.post(grant=grants[0], at=self.at)
-        elif grants:
-            ledger.post_many(grants=grants, at=self.at)
+        if grants:
+            ledger.post_many(grants=grants, at=self.at, savepoint=False)
         if not self.batch:
             put_messages(messages=[self.message(award) for award in awards if award.points])
         for award in awards:
@@ -102,7 +97,7 @@ class _Work:
             return True
         program = unit.program
         begun = program.earns_from is not None and order.placed_at >= program.earns_from
-        return begun and earns_at(phases=program.phases.all(), at=order.placed_at)
+        return begun and earns_at(phases=program.known_phases, at=order.placed_at)
 
     def accounts_of(self, fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, Any], Account]:
         """Return the accounts that earn, by (unit, user); who takes part with the first order joins here."""
@@ -112,33 +107,29 @@ class _Work:
             wanted = by_unit.setdefault(unit.pk, (unit, {}))[1]
             wanted[order.user_id] = min(order.placed_at, wanted.get(order.user_id, order.placed_at))
         for unit, first_orders in by_unit.values():
-            members = self.members(unit.program, first_orders)
-            accounts = {
-                account.member_id: account
-                for account in Account.objects.using(write_db()).filter(unit=unit, member__in=members)
-            }
-            missing = [Account(member=m, unit=unit) for m in members if m.pk not in accounts]
-            if missing:
+            accounts = Account.objects.using(write_db()).filter(unit=unit).select_related("member")
+            there = {a.member.user_id: a for a in accounts.filter(member__user_id__in=list(first_orders))}
+            absent = {user: day for user, day in first_orders.items() if user not in there}
+            if members := self.members(unit.program, absent) if absent else ():
+                missing = [Account(member=member, unit=unit) for member in members]
                 Account.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True, batch_size=1000)
-                accounts = {
-                    account.member_id: account
-                    for account in Account.objects.using(write_db()).filter(unit=unit, member__in=members)
-                }
-            found.update({(unit.pk, member.user_id): accounts[member.pk] for member in members})
+                there.update((a.member.user_id, a) for a in accounts.filter(member__in=members))
+            found.update(((unit.pk, user), account) for user, account in there.items())
         return found
 
-    def members(self, program: Program, first_orders: dict[Any, datetime]) -> list[Member]:
-        there = Member.objects.using(write_db()).filter(program=program, user_id__in=list(first_orders))
-        members = {member.user_id: member for member in there}
+    def members(self, program: Program, first_orders: dict[Any, datetime]) -> Iterable[Member]:
+        """Return the memberships of people who have no account yet."""
         if program.enrolment == Program.Enrolment.AUTOMATIC:
-            absent = {user: day for user, day in first_orders.items() if user not in members}
-            if absent:
-                members.update(join_many(program=program, joined_at=absent))
-            return list(members.values())
-        return [member for user, member in members.items() if member.joined_at <= first_orders[user] or self.batch]
+            return join_many(program=program, joined_at=first_orders).values()
+        return list(Member.objects.using(write_db()).filter(program=program, user_id__in=list(first_orders)))
+
+    def takes_part(self, order: OrderFacts, account: Account, program: Program) -> bool:
+        """Return whether the customer had joined when the order was placed (who must opt in; not in a welcome)."""
+        automatic = program.enrolment == Program.Enrolment.AUTOMATIC
+        return automatic or bool(self.batch) or account.member.joined_at <= order.placed_at
 
     def decide(self, order: OrderFacts, unit: Unit) -> Decision:
-        rules = self.book.at(unit_id=unit.pk, moment=self.at if self.batch else order.placed_at)
+        rules = book_of(unit=unit).at(unit_id=unit.pk, moment=self.at if self.batch else order.placed_at)
         return decide(purchase=on_base(order.purchase, unit.program), rules=rules, terms=terms_of(program=unit.program))
 
     def award(self, order: OrderFacts, unit: Unit, decision: Decision, account: Account) -> Award:

@@ -63,6 +63,12 @@ def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:
     return RuleBook(versions.select_related("rule").order_by("rule_id", "number"))
 
 
+def book_of(*, unit: Unit) -> RuleBook:
+    """Return the rules of a unit that was just read: remembered for the version that its program has."""
+    key = ("rules", unit.pk, unit.program.version)
+    return remembered(key=key, load=lambda: rule_book(unit_ids=[unit.pk]))
+
+
 def remembered_book(*, unit_id: int) -> RuleBook:
     """Return the rules of a unit for showing what something would bring (at most 60 seconds old)."""
     return remembered(key=("rules", unit_id), load=lambda: rule_book(unit_ids=[unit_id]))

@@ -12,16 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.desk import write_db, write_over
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Program, State
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import begun_units, remembered
 from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.program.tasks import enqueue, task
 
@@ -34,16 +34,9 @@ SETTLED_AFTER = timedelta(days=60)
 
 
 def mark(*, order_ids: Iterable[int], at: datetime) -> None:
-    """Mark orders to be looked at. One statement."""
+    """Mark orders to be looked at; each keeps what else its mark says. One statement."""
     rows = [OrderSync(order_id=pk, is_dirty=True, dirty_since=at) for pk in order_ids]
-    target = (
-        {"unique_fields": ["order_id"]}
-        if connections[write_db()].features.supports_update_conflicts_with_target
-        else {}
-    )
-    OrderSync.objects.using(write_db()).bulk_create(
-        rows, update_conflicts=True, update_fields=["is_dirty", "dirty_since"], **target
-    )
+    write_over(rows=rows, fields=["is_dirty", "dirty_since"], unique="order_id")
 
 
 def after_commit(*, order_ids: Iterable[int]) -> None:
@@ -61,7 +54,7 @@ def after_commit(*, order_ids: Iterable[int]) -> None:
 
 def somebody_cares() -> bool:
     """Return whether any program has gone live: before that an installed suite costs nothing and writes nothing."""
-    return remembered(key="live", load=lambda: Program.objects.exclude(state=State.DRAFT).exists())
+    return remembered(key="live", load=lambda: bool(begun_units()))
 
 
 @task("sync_order")
@@ -133,7 +126,7 @@ def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
     if len(kept) == 1:
         kept[0].save(using=write_db(), update_fields=fields)
     elif kept:
-        OrderSync.objects.using(write_db()).bulk_update(kept, fields, batch_size=500)
+        write_over(rows=kept, fields=fields, unique="order_id")
     if gone:
         # The order was rolled back or deleted: nothing to look at until it is marked again.
         OrderSync.objects.using(write_db()).filter(pk__in=gone).update(is_dirty=False)
@@ -146,9 +139,8 @@ def _as_of_old(order, seen, at):
 
 
 def _set_codes() -> frozenset[str]:
-    """Return the codes of the product sets that any effect asks for (remembered for a minute)."""
-    effects = [effect for _name, effect in order_effects.items()]
-    return remembered(key="set-codes", load=lambda: frozenset().union(*(effect.set_codes() for effect in effects)))
+    """Return the codes of the product sets that any effect asks for."""
+    return frozenset().union(*(effect.set_codes() for _name, effect in order_effects.items()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

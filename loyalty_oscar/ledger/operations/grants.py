@@ -13,7 +13,7 @@ from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoin
 from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .desk import KEY, Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import KEY, Desk, Posted, desk, fingerprint, outermost_retried, write_db, write_over
 from .expiry import sweep
 
 
@@ -84,16 +84,17 @@ def post(*, grant: Grant, at: datetime, actor: str = "system", note: str = "") -
 
 
 @outermost_retried
-def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system") -> int:
+def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system", savepoint: bool = True) -> int:
     """
     Give points to many accounts in one transaction and a handful of statements; returns how many were new.
 
     Accounts are locked by primary key, keys that exist are dropped, sequence and balances run over what is
     left, and the rows are inserted plainly: a conflict rolls all of it back. Accounts that owe points go
-    one by one, because ready points pay first. Raises `KeyMismatch` as `post` does.
+    one by one, because ready points pay first. Raises `KeyMismatch` as `post` does. A caller whose own
+    transaction ends with any failure needs no `savepoint` in it.
     """
     db = write_db()
-    with transaction.atomic(using=db):
+    with transaction.atomic(using=db, savepoint=savepoint):
         ids = sorted({grant.account_id for grant in grants})
         locked = Account.objects.using(db).select_for_update().filter(pk__in=ids).order_by("pk")
         accounts = {account.pk: account for account in locked}
@@ -112,8 +113,7 @@ def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system") -
             lot.entry_id, lot.account_id = entry.pk, entry.account_id
         Lot.objects.using(db).bulk_create(lots, batch_size=1000)
         changed = [accounts[pk] for pk in sorted({grant.account_id for grant in plain})]
-        fields = ["available", "pending", "lifetime_earned", "seq"]
-        Account.objects.using(db).bulk_update(changed, fields, batch_size=500)
+        write_over(rows=changed, fields=["available", "pending", "lifetime_earned", "seq"])
         for grant in owing:
             post(grant=grant, at=at, actor=actor)
     return len(fresh)
