@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.sites.models import Site
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
@@ -39,7 +39,10 @@ class Command(BaseCommand):
             people.load(people=everybody, joined=joined(events), at=today)
             history.open_the_store_room()
         self._say(f"{len(catalogue.data()['product'])} products, {len(everybody)} people")
-        self._live_through(run, events)
+        try:
+            self._live_through(run, events)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped half-way. Run the same command again and it goes on from here.") from None
         history.count_the_stock(articles=catalogue.articles())
         SeedRun.objects.filter(pk=run.pk).update(finished_at=timezone.now())
         self._say(f"Done. Log in at /accounts/login/ with the password {people.password()}")
