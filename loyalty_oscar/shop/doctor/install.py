@@ -1,0 +1,102 @@
+"""Is the suite rightly installed: apps, middleware, addresses, versions, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks as system_checks
+from django.urls import get_resolver
+from oscar import VERSION as OSCAR_VERSION
+from oscar.core.application import OscarConfig
+from oscar.core.loading import get_class, get_model
+
+from loyalty_oscar.program.registries import checks
+
+from .findings import Finding, Level
+
+MIDDLEWARE = "loyalty_oscar.shop.middleware.LoyaltyMiddleware"
+
+
+@checks.register("doctor:10-apps")
+def app_order(*, at: datetime) -> Iterator[Finding]:
+    """Our apps stand before Oscar's, or its templates hide ours."""
+    configs = list(apps.get_app_configs())
+    ours = [number for number, config in enumerate(configs) if config.name == "loyalty_oscar.shop"]
+    oscars = [number for number, config in enumerate(configs) if isinstance(config, OscarConfig)]
+    if ours and oscars and ours[0] > oscars[0]:
+        hint = "Write INSTALLED_APPS = [*loyalty_oscar.SUITE, *INSTALLED_APPS]."
+        text = f"loyalty_oscar.shop stands behind {configs[oscars[0]].name}: nothing of ours is shown."
+        yield Finding(level=Level.ERROR, about="apps", text=text, hint=hint)
+    else:
+        yield Finding(level=Level.OK, about="apps", text="stand before Oscar's")
+
+
+@checks.register("doctor:11-middleware")
+def middleware(*, at: datetime) -> Iterator[Finding]:
+    """Our middleware is there, behind the one that gives the basket."""
+    names = list(settings.MIDDLEWARE)
+    basket = [number for number, name in enumerate(names) if name.endswith(".BasketMiddleware")]
+    if MIDDLEWARE not in names:
+        text, hint = "ours is missing: no points in any page", f"Add {MIDDLEWARE!r} behind Oscar's BasketMiddleware."
+        yield Finding(level=Level.ERROR, about="middleware", text=text, hint=hint)
+    elif not basket or names.index(MIDDLEWARE) < basket[-1]:
+        text, hint = "ours stands before the one that brings the basket", "Move it behind Oscar's BasketMiddleware."
+        yield Finding(level=Level.WARNING, about="middleware", text=text, hint=hint)
+    else:
+        yield Finding(level=Level.OK, about="middleware", text="stands behind Oscar's BasketMiddleware")
+
+
+@checks.register("doctor:12-addresses")
+def addresses(*, at: datetime) -> Iterator[Finding]:
+    """The customer's pages have an address."""
+    if "loyalty" in get_resolver().namespace_dict:
+        yield Finding(level=Level.OK, about="addresses", text="the customer's pages are included")
+    else:
+        hint = 'Add path("loyalty/", include("loyalty_oscar.urls")) to your urlpatterns.'
+        text = "the customer's pages have none"
+        yield Finding(level=Level.ERROR, about="addresses", text=text, hint=hint)
+
+
+@checks.register("doctor:13-settings")
+def settings_checked(*, at: datetime) -> Iterator[Finding]:
+    """What the system checks say: names, values, statuses, the modes of SQLite."""
+    found = system_checks.run_checks(tags=["loyalty"])
+    for message in found:
+        level = Level.ERROR if message.is_serious() else Level.WARNING
+        yield Finding(level=level, about="settings", text=str(message.msg), hint=str(message.hint or ""))
+    if not found:
+        yield Finding(level=Level.OK, about="settings", text="names, values and order statuses fit")
+
+
+@checks.register("doctor:14-versions")
+def versions(*, at: datetime) -> Iterator[Finding]:
+    """Oscar before 4.2 breaks with a newer treebeard, which nothing there pins."""
+    try:
+        treebeard = version("django-treebeard")
+    except PackageNotFoundError:
+        return
+    if OSCAR_VERSION[:2] < (4, 2) and int(treebeard.partition(".")[0]) >= 5:
+        text = f"Oscar {OSCAR_VERSION[0]}.{OSCAR_VERSION[1]} does not work with django-treebeard {treebeard}"
+        yield Finding(level=Level.ERROR, about="versions", text=text, hint='pip install "django-treebeard<5"')
+    else:
+        yield Finding(level=Level.OK, about="versions", text=f"Oscar {'.'.join(map(str, OSCAR_VERSION[:2]))}")
+
+
+@checks.register("doctor:15-tax")
+def offers_and_tax(*, at: datetime) -> Iterator[Finding]:
+    """Offers that count without tax give wrong amounts where prices are shown with it."""
+    if getattr(settings, "OSCAR_OFFERS_INCL_TAX", False):
+        return
+    product = get_model("catalogue", "Product").objects.filter(stockrecords__isnull=False).first()
+    if product is None:
+        return
+    price: Any = get_class("partner.strategy", "Selector")().strategy().fetch_for_product(product).price
+    if price.exists and price.is_tax_known and price.tax:
+        text = "prices are shown with tax, and OSCAR_OFFERS_INCL_TAX is off: a discount of 5.00 becomes more"
+        hint = "Set OSCAR_OFFERS_INCL_TAX = True before points are used as a discount."
+        yield Finding(level=Level.WARNING, about="tax", text=text, hint=hint)

@@ -1,0 +1,148 @@
+"""How the suite does: the program, the guard of the ledger, the jobs, the messages, orders that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.db import connections
+from django.db.models import Min
+from django.utils.timesince import timesince
+
+from loyalty_oscar.ledger import triggers
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program, State
+from loyalty_oscar.program.registries import checks
+
+from .. import jobs
+from ..models import OrderSync
+from ..product_sets import ties
+from .findings import Finding, Level
+
+#: App labels of the suite, also of those that come later: their tables are ours.
+LABELS = (
+    "program", "ledger", "earning", "redemption", "tiers", "referrals", "exclusives", "memberships", "journeys",
+    "insights", "shop", "api", "jobs",
+)  # fmt: skip
+LATE = timedelta(hours=2)
+LATE_NIGHTLY = timedelta(hours=26)
+WAITING = timedelta(hours=1)
+
+
+@checks.register("doctor:30-program")
+def program_state(*, at: datetime) -> Iterator[Finding]:
+    """Whether there is a program, and what customers see of it."""
+    programs = list(Program.objects.order_by("code"))
+    if not programs:
+        text, hint = "there is none: nothing is shown, earned or sent", "Run `manage.py loyalty_setup`."
+        yield Finding(level=Level.NOTE, about="program", text=text, hint=hint)
+    for program in programs:
+        name = f"“{program.name}” ({program.code})"
+        if program.state == State.DRAFT:
+            text, hint = (
+                f"{name} is a draft: not live yet, nobody sees it",
+                "Switch it on in the admin when it is ready.",
+            )
+            yield Finding(level=Level.NOTE, about="program", text=text, hint=hint)
+        elif program.state == State.LIVE:
+            yield Finding(level=Level.OK, about="program", text=f"{name} is live since {program.earns_from:%Y-%m-%d}")
+        else:
+            yield Finding(level=Level.NOTE, about="program", text=f"{name} is {program.state}: orders earn nothing")
+        if program.state != State.DRAFT and not program.is_default and not program.sites.exists():
+            text, hint = f"{name} serves no site", "Give it a site, or make it the default program."
+            yield Finding(level=Level.WARNING, about="program", text=text, hint=hint)
+
+
+@checks.register("doctor:31-ledger")
+def guard(*, at: datetime) -> Iterator[Finding]:
+    """The database itself refuses changes of the ledger's rows."""
+    vendor = connections[write_db()].vendor
+    if triggers.are_laid(using=write_db()):
+        yield Finding(level=Level.OK, about="ledger", text="the database keeps its rows from being changed")
+    elif triggers.statements(vendor=vendor):
+        text = "the database does not keep its rows from being changed"
+        hint = "Run `manage.py migrate` as a user who may create triggers."
+        yield Finding(level=Level.WARNING, about="ledger", text=text, hint=hint)
+    else:
+        text = f"on {vendor} the database does not keep its rows from being changed yet"
+        yield Finding(level=Level.NOTE, about="ledger", text=text)
+
+
+@checks.register("doctor:32-tables")
+def unlisted_tables(*, at: datetime) -> Iterator[Finding]:
+    """A table whose app is not listed any more keeps its foreign keys, and `user.delete()` fails on them."""
+    there = connections[write_db()].introspection.table_names()
+    for label in LABELS:
+        left = [table for table in there if table.startswith(f"loyalty_{label}_")]
+        if left and f"loyalty_{label}" not in apps.app_configs:
+            text = (
+                f"loyalty_oscar.{label} is not listed, and {len(left)} of its tables are there: deleting a user fails"
+            )
+            hint = f"List it again and run `manage.py loyalty_uninstall --app {label}`."
+            yield Finding(level=Level.ERROR, about="tables", text=text, hint=hint)
+
+
+@checks.register("doctor:33-jobs")
+def jobs_ran(*, at: datetime) -> Iterator[Finding]:
+    """When each job last ran to its end; without a program on, none is needed."""
+    if not Program.objects.exclude(state=State.DRAFT).exists():
+        return
+    hint = "Call `manage.py loyalty_run` every five minutes, by cron or by a queue's schedule."
+    ran = {row.name: row for row in JobRun.objects.all()}
+    quiet = True
+    for job in jobs.JOBS:
+        row = ran.get(job.name)
+        late = LATE_NIGHTLY if job.nightly else LATE
+        if row is None:
+            text = f"{job.name} never ran"
+        elif row.error:
+            text = f"{job.name} failed {timesince(row.started_at, at)} ago: {row.error}"
+        elif row.started_at < at - late:
+            text = f"{job.name} last ran {timesince(row.started_at, at)} ago"
+        else:
+            continue
+        quiet = False
+        yield Finding(level=Level.WARNING, about="jobs", text=text, hint=hint)
+    if quiet:
+        last = min(row.started_at for row in ran.values())
+        yield Finding(level=Level.OK, about="jobs", text=f"all ran since {last:%Y-%m-%d %H:%M} UTC")
+
+
+@checks.register("doctor:34-messages")
+def messages(*, at: datetime) -> Iterator[Finding]:
+    """Messages that wait too long, and those that were given up."""
+    due = Outbox.objects.filter(is_open=True, next_at__lte=at - WAITING)
+    oldest = due.aggregate(oldest=Min("created_at"))["oldest"]
+    given_up = Outbox.objects.filter(is_open=False, done_at__isnull=True).exclude(error="")
+    last = given_up.order_by("-pk").first()
+    if oldest:
+        text, hint = f"{due.count():,} wait, the oldest since {oldest:%Y-%m-%d %H:%M}", "Does `loyalty_run` run?"
+        yield Finding(level=Level.WARNING, about="messages", text=text, hint=hint)
+    if last:
+        text = f"{given_up.count():,} were given up; the last one said: {last.error}"
+        yield Finding(level=Level.WARNING, about="messages", text=text, hint="Look at EMAIL_… in your settings.")
+    if not oldest and not last:
+        yield Finding(level=Level.OK, about="messages", text="none is waiting")
+
+
+@checks.register("doctor:35-orders")
+def orders_failing(*, at: datetime) -> Iterator[Finding]:
+    """Orders whose points could not be worked out."""
+    failing = OrderSync.objects.filter(failures__gt=0)
+    first = failing.order_by("order_id").first()
+    if first:
+        text = f"{failing.count():,} could not be looked at; order {first.order_id} says: {first.error}"
+        hint = "They are tried again with every sweep; the log tells the whole story."
+        yield Finding(level=Level.WARNING, about="orders", text=text, hint=hint)
+    else:
+        yield Finding(level=Level.OK, about="orders", text="none fails")
+
+
+@checks.register("doctor:36-product-sets")
+def untied_sets(*, at: datetime) -> Iterator[Finding]:
+    """A product set whose range is gone suspends every rule that names it."""
+    for product_set in ProductSet.objects.exclude(code__in=list(ties())).order_by("code"):
+        text = f"“{product_set.name}” is tied to no range: rules that name it are suspended"
+        hint = "Choose a range for it in the admin."
+        yield Finding(level=Level.WARNING, about="product sets", text=text, hint=hint)

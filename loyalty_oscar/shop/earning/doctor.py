@@ -1,0 +1,59 @@
+"""What the doctor knows of earning: rules that no longer build, and currencies that no rule counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+from oscar.core.loading import get_model
+
+from loyalty_oscar.earning.queries import broken_versions, rule_book
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
+from loyalty_oscar.program.registries import checks
+
+from ..doctor import Finding, Level
+
+LOOK_BACK = timedelta(days=90)
+
+
+@checks.register("doctor:40-rules")
+def rules(*, at: datetime) -> Iterator[Finding]:
+    """Every rule of every program builds, and a live program has one that counts money."""
+    for unit in Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program"):
+        broken = broken_versions(unit=unit)
+        for code, wrong in broken.items():
+            text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"
+            hint = "Save it anew in the admin, or put back the code that registered it."
+            yield Finding(level=Level.ERROR, about="rules", text=text, hint=hint)
+        if not broken and unit.program.state == State.LIVE:
+            yield from _currencies(unit, at)
+
+
+def _currencies(unit: Unit, at: datetime) -> Iterator[Finding]:
+    in_force = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+    counting = [rule.rule for rule in in_force if rule.rule.stage in ("amount", "unit")]
+    name = f"“{unit.program.name}”"
+    if not counting:
+        text, hint = f"{name} has no rule in force: orders bring nothing", "Add one in the admin."
+        yield Finding(level=Level.WARNING, about="rules", text=text, hint=hint)
+        return
+    known = {getattr(rule, "currency", None) for rule in counting}
+    seen = _orders_of(unit.program, at - LOOK_BACK).values("currency").annotate(orders=Count("pk"))
+    missing = [] if None in known else [row for row in seen.order_by("currency") if row["currency"] not in known]
+    for row in missing:
+        text = f"{row['orders']:,} orders of 90 days in {row['currency']} brought nothing: {name} has no rule for it"
+        hint = "Add a rule per amount in that currency."
+        yield Finding(level=Level.WARNING, about="rules", text=text, hint=hint)
+    if not missing:
+        yield Finding(level=Level.OK, about="rules", text=f"{len(in_force)} in force for {name}")
+
+
+def _orders_of(program: Program, since: datetime):
+    orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
+    own = Q(site_id__in=list(program.sites.values_list("site_id", flat=True)))
+    if program.is_default:
+        others = list(ProgramSite.objects.exclude(program=program).values_list("site_id", flat=True))
+        own |= Q(site_id=None) | ~Q(site_id__in=others)
+    return orders.filter(own, date_placed__gte=program.earns_from).order_by()
