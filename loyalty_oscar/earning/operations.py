@@ -15,6 +15,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 
 from .models import Award, Rule, RuleVersion
+from .queries import in_force
 from .rules import build, conditions, earning_rules
 
 
@@ -61,6 +62,32 @@ def save_rule(
             )
             touch_version(program_id=unit.program_id)
     return rule
+
+
+def switch_rule(*, rule: Rule, is_on: bool, actor: str, at: datetime) -> None:
+    """
+    Switch a rule off or on again from now on, with what it says; a next version unless it is so already.
+
+    Off works for every rule, also for one whose code is no longer there. Raises `BadRule` or `UnknownCode`
+    for switching on what no longer builds.
+    """
+    with transaction.atomic():
+        rule = Rule.objects.select_for_update().get(pk=rule.pk)
+        last = rule.versions.order_by("-number").first()
+        if last is None or last.is_on == is_on:
+            return
+        if is_on:
+            in_force(version=last)
+        RuleVersion.objects.create(
+            rule=rule,
+            number=last.number + 1,
+            params=last.params,
+            conditions=last.conditions,
+            is_on=is_on,
+            valid_from=at,
+            actor=actor,
+        )
+        touch_version(program_id=rule.program_id)
 
 
 def revoke_batch(*, batch: str, actor: str, at: datetime) -> Iterable[Award]:

@@ -77,6 +77,8 @@ class UnitInline(NoDelete, admin.StackedInline):
         return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "kind")})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if not self.has_change_permission(request, obj):
+            return [(None, {"fields": ["code", "kind", "names"]})]
         words = [
             (language_name(language), {"fields": [tuple(word_field(language, c) for c in plural_samples(language))]})
             for language in languages()
@@ -87,8 +89,11 @@ class UnitInline(NoDelete, admin.StackedInline):
 class WorthInline(admin.TabularInline):
     model = PointWorth
     form = WorthForm
-    fields = ("points", "amount", "currency")
     extra = 0
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        changes = self.has_change_permission(request, obj)
+        return ("points", "amount", "currency") if changes else ("points", "minor", "currency")
 
 
 class TermsInline(NoDelete, admin.StackedInline):

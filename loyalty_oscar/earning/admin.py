@@ -1,0 +1,283 @@
+"""Rules in the admin: typed fields for each kind, the sentence that reads a rule back, and a preview of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program import actors, clock, money
+from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.pages import rendered
+from loyalty_oscar.program.registries import checks
+
+from . import operations, params
+from .forms import RuleFormBase, rule_form
+from .models import Rule, RuleVersion
+from .queries import in_force, rule_book
+from .rules import RuleInForce, earning_rules
+from .sentences import sentence
+
+#: What a kind of rule is called, and what it is good for.
+TYPES = {
+    "per-amount": (
+        pgettext_lazy("loyalty", "Points for money paid"),
+        pgettext_lazy("loyalty", "The base of most programs: 1 point for each 1.00."),
+    ),
+    "multiplier": (
+        pgettext_lazy("loyalty", "Multiply points"),
+        pgettext_lazy("loyalty", "For a campaign: double points on cat food in May."),
+    ),
+    "per-unit": (
+        pgettext_lazy("loyalty", "Points for a product"),
+        pgettext_lazy("loyalty", "A fixed number for each piece of some products."),
+    ),
+    "first-order": (
+        pgettext_lazy("loyalty", "Points for the first order"),
+        pgettext_lazy("loyalty", "A welcome for new customers."),
+    ),
+}
+
+
+def type_name(code: str) -> str:
+    """Return what a kind of rule is called; one of the store's own is called by its code."""
+    return str(TYPES[code][0]) if code in TYPES else capfirst(code.replace("-", " "))
+
+
+def type_help(code: str) -> str:
+    """Return what a kind of rule is good for; one of the store's own says it in its docstring."""
+    if code in TYPES:
+        return str(TYPES[code][1])
+    lines = (earning_rules.get(code).__doc__ or "").strip().splitlines()
+    return lines[0] if lines and not lines[0].startswith(f"{earning_rules.get(code).__name__}(") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A rule as it stands on the page; `stored` says that it is what is saved and in force already."""
+
+    unit: Unit
+    rule: RuleInForce
+    stored: bool
+
+
+def reads(version: RuleVersion) -> SafeString | str:
+    """Return a stored version as a sentence, or what is wrong with it."""
+    try:
+        return sentence(rule=in_force(version=version), unit=version.rule.unit)
+    except LoyaltyError as error:
+        return pgettext("loyalty", "This rule no longer works: %(error)s") % {"error": error}
+
+
+class VersionInline(ReadOnly, admin.TabularInline):
+    """What the rule said, and from when."""
+
+    model = RuleVersion
+    fields = ("number", "valid_from", "is_on", "says", "who")
+    readonly_fields = ("says", "who")
+    ordering = ("-number",)
+    verbose_name_plural = pgettext_lazy("loyalty", "History")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("rule__unit__program__excluded_set")
+
+    @admin.display(description=pgettext_lazy("loyalty", "the rule"))
+    def says(self, version: RuleVersion) -> str:
+        return reads(version)
+
+    @admin.display(description=pgettext_lazy("loyalty", "by"))
+    def who(self, version: RuleVersion) -> str:
+        return actors.name(version.actor)
+
+
+@admin.register(Rule)
+class RuleAdmin(NoDelete, admin.ModelAdmin):
+    """A page for each rule; saving writes its next version."""
+
+    change_form_template = "loyalty/admin/rule.html"
+    list_display = ("name", "kind", "says", "is_on", "program")
+    list_filter = ("program", "type")
+    search_fields = ("name", "code")
+    actions = ("switch_off", "switch_on")
+    inlines = (VersionInline,)
+
+    class Media:
+        css = STYLES
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        newest = RuleVersion.objects.filter(rule=OuterRef("pk")).order_by("-number")
+        rules = super().get_queryset(request).select_related("unit__program__excluded_set", "program")
+        return rules.annotate(on=Subquery(newest.values("is_on")[:1])).prefetch_related("versions")
+
+    @admin.display(description=pgettext_lazy("loyalty", "kind"), ordering="type")
+    def kind(self, rule: Rule) -> str:
+        return type_name(rule.type)
+
+    @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="on")
+    def is_on(self, rule: Rule) -> bool:
+        return bool(rule.on)
+
+    @admin.display(description=pgettext_lazy("loyalty", "the rule"))
+    def says(self, rule: Rule) -> str:
+        versions = list(rule.versions.all())
+        if not versions:
+            return ""
+        versions[-1].rule = rule
+        return reads(versions[-1])
+
+    # The form ---------------------------------------------------------------------------------------------------
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Rule | None = None) -> tuple[str, ...]:
+        return ("code", "unit", "kind") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Rule | None = None, change: bool = False, **kwargs: Any) -> Any:
+        programs = [obj.program] if obj else list(Program.objects.prefetch_related("worths"))
+        codes = params.currencies(programs) or ["EUR"]
+        form = rule_form(type=obj.type if obj else request.GET.get("type", ""), codes=codes)
+        return super().get_form(request, obj, change, **{**kwargs, "form": form, "fields": ["name", "code", "unit"]})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
+        who = ("name", "kind", "code", "unit") if obj else ("name", "code", "unit")
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": who})]
+        form = self.get_form(request, obj)
+        gives = [name for name in form.base_fields if name.startswith("p_")]
+        others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
+        return [
+            (None, {"fields": (*who, "is_on")}),
+            (pgettext("loyalty", "What it gives"), {"fields": gives}),
+            (
+                pgettext("loyalty", "For what"),
+                {"fields": ("inside", "outside", "minimum", "minimum_currency", *others)},
+            ),
+            (pgettext("loyalty", "When"), {"fields": ("first", "last")}),
+        ]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Ask for the kind of rule first; the fields follow from it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.GET.get("type") in earning_rules:
+            return super().add_view(request, form_url, extra_context)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": pgettext("loyalty", "What should the rule do?"),
+            "opts": self.opts,
+            "media": self.media,
+            "types": [(code, type_name(code), type_help(code)) for code in earning_rules],
+            "units": Unit.objects.exists(),
+        }
+        return TemplateResponse(request, "loyalty/admin/rule_types.html", context)
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: RuleFormBase, change: bool) -> None:
+        rule = operations.save_rule(
+            unit=form.unit,
+            code=obj.code,
+            name=obj.name,
+            type=form.type,
+            params=form.params_typed,
+            narrowed=form.narrowed,
+            is_on=form.cleaned_data["is_on"],
+            actor=actors.staff(request.user),
+            at=clock.now(),
+        )
+        obj.pk, obj.program, obj.type = rule.pk, rule.program, rule.type
+        obj._state.adding = False
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        rule = kwargs.get("obj")
+        draft = self.draft(context["adminform"].form, rule)
+        if draft:
+            context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
+            context["panels"] = rendered(page="rule", subject=draft, request=request)
+        elif rule and (newest := rule.versions.last()):
+            context["sentence"] = reads(newest)
+        context["previewing"] = "_preview" in request.POST
+        context["show_save_and_add_another"] = False
+        context["may_save"] = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
+        return super().render_change_form(request, context, **kwargs)
+
+    def draft(self, form: Any, rule: Rule | None) -> Draft | None:
+        """Return the rule as typed where the form was sent, else as stored; None where it doesn't build."""
+        if form.is_bound:
+            typed = getattr(form, "rule", None)
+            return Draft(form.unit, typed, stored=False) if typed else None
+        newest = rule.versions.last() if rule else None
+        try:
+            return Draft(rule.unit, in_force(version=newest), stored=newest.is_on) if newest else None
+        except LoyaltyError:
+            return None
+
+    # Switching ----------------------------------------------------------------------------------------------------
+
+    @admin.action(description=pgettext_lazy("loyalty", "Switch off"), permissions=["change"])
+    def switch_off(self, request: HttpRequest, queryset: Any) -> None:
+        self.switch(request, queryset, is_on=False)
+
+    @admin.action(description=pgettext_lazy("loyalty", "Switch on"), permissions=["change"])
+    def switch_on(self, request: HttpRequest, queryset: Any) -> None:
+        self.switch(request, queryset, is_on=True)
+
+    def switch(self, request: HttpRequest, rules: Any, *, is_on: bool) -> None:
+        for rule in rules:
+            try:
+                operations.switch_rule(rule=rule, is_on=is_on, actor=actors.staff(request.user), at=clock.now())
+            except LoyaltyError as error:
+                messages.error(request, f"{rule}: {error}")
+
+
+def spendable(program: Program) -> Unit | None:
+    """Return the kind of points that members of a program use, or None."""
+    unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    if unit:
+        unit.program = program
+    return unit
+
+
+@checks.register("program-warning:rules")
+def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
+    """Say that nothing earns, or that a rule no longer works."""
+    for version in newest_versions(program):
+        try:
+            in_force(version=version)
+        except LoyaltyError as error:
+            text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
+            yield text % {"rule": version.rule, "error": error}
+            return
+    unit = spendable(program)
+    if unit and not rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at):
+        yield pgettext("loyalty", "No rule is in force, so no order brings points. Add one under “earning rules”.")
+
+
+def newest_versions(program: Program) -> list[RuleVersion]:
+    """Return the newest version of each rule that is switched on."""
+    versions = RuleVersion.objects.filter(rule__program=program).select_related("rule").order_by("number")
+    newest = {version.rule_id: version for version in versions}
+    return [version for version in newest.values() if version.is_on]
+
+
+@checks.register("change-state:3-rules")
+def rules_in_force(*, program: Program, to: str, at: datetime) -> Iterator[str]:
+    """Say how many rules are in force, and which."""
+    unit = spendable(program)
+    if unit is None or to not in (State.LIVE, State.PAUSED):
+        return
+    try:
+        rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+    except LoyaltyError:
+        return  # The warning beside it says so.
+    text = npgettext("loyalty", "%(count)s rule is in force: ", "%(count)s rules are in force: ", len(rules))
+    names = ", ".join(rule.name for rule in rules) or pgettext("loyalty", "none")
+    yield text % {"count": money.number(len(rules))} + names + "."

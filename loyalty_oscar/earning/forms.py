@@ -1,0 +1,202 @@
+"""The form of one rule: what it gives, on which products, when. Saving it writes the next version."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.text import slugify
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program.models import Unit
+
+from . import params as p
+from .models import Rule, RuleVersion
+from .rules import RuleInForce, build, conditions, earning_rules
+
+#: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
+OWN = ("minimum-spend", "product-set", "dates")
+
+
+class DayInput(forms.DateInput):
+    """A date as the browser asks for it."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class RuleFormBase(forms.ModelForm):
+    """What every rule has; `rule_form` adds the parameters of its type."""
+
+    type: ClassVar[str] = ""
+    params: ClassVar[list[p.Param]] = []
+    others: ClassVar[dict[str, list[p.Param]]] = {}
+
+    inside = p.sets_field(
+        label=pgettext_lazy("loyalty", "Only on"), help_text=pgettext_lazy("loyalty", "Nothing ticked: all products.")
+    )
+    outside = p.sets_field(label=pgettext_lazy("loyalty", "Not on"))
+    minimum = p.money_field(
+        label=pgettext_lazy("loyalty", "Orders of at least"),
+        required=False,
+        help_text=pgettext_lazy("loyalty", "Money paid for goods. Empty: every order."),
+    )
+    first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
+    last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
+    is_on = forms.BooleanField(
+        label=pgettext_lazy("loyalty", "in force"),
+        required=False,
+        initial=True,
+        help_text=pgettext_lazy("loyalty", "A rule is never deleted, only switched off: orders keep its terms."),
+    )
+
+    class Meta:
+        model = Rule
+        fields = ("name", "code", "unit")
+        help_texts = {"name": pgettext_lazy("loyalty", "Members read this name in their “why”.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kept: list[dict[str, Any]] = []
+        if "code" in self.fields:
+            self.fields["code"].required = False
+            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        if "unit" in self.fields and Unit.objects.count() == 1:
+            self.fields["unit"].initial = Unit.objects.get()
+        self.newest = self.instance.versions.last() if self.instance.pk else None
+        if self.newest:
+            self._show(self.newest)
+
+    def _show(self, version: RuleVersion) -> None:
+        currency = self.instance.unit.program.currency
+        self.initial["is_on"] = version.is_on
+        self.initial.update(p.shown(params=self.params, values=version.params, prefix="p_", currency=currency))
+        taken: set[str] = set()
+        for row in version.conditions:
+            values = row.get("params", {})
+            place = "outside" if values.get("outside") and row["code"] == "product-set" else row["code"]
+            if place in taken or row["code"] not in (*OWN, *self.others):
+                self.kept.append(row)
+                continue
+            taken.add(place)
+            if row["code"] == "product-set":
+                self.initial["outside" if place == "outside" else "inside"] = values["sets"]
+            elif row["code"] == "dates":
+                days = {key: values.get(key) for key in ("first", "last")}
+                self.initial.update({key: date.fromisoformat(day) for key, day in days.items() if day})
+            elif row["code"] == "minimum-spend":
+                self.initial["minimum_currency"] = values["currency"]
+                self.initial["minimum"] = p.from_minor(values["minimum_minor"], values["currency"])
+            else:
+                prefix = f"c_{row['code']}_"
+                found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
+                self.initial.update({f"use_{row['code']}": True, **found})
+
+    def is_valid(self) -> bool:
+        # A preview answers with the page again: nothing is saved, whatever was typed.
+        return super().is_valid() and "_preview" not in self.data
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        unit = self.instance.unit if self.instance.pk else data.get("unit")
+        if unit is None:
+            return data
+        self.unit = unit
+        self._clean_code(data)
+        self.rule = self._built(data)
+        return data
+
+    def _clean_code(self, data: dict[str, Any]) -> None:
+        if self.instance.pk:
+            return
+        code = data.get("code") or slugify(data.get("name") or "")
+        data["code"] = self.instance.code = code
+        if Rule.objects.filter(program=self.unit.program, code=code).exists():
+            text = pgettext("loyalty", "There is a rule “%(code)s” already. Choose another code.")
+            self.add_error("code", text % {"code": code})
+        elif not code and "name" not in self.errors:
+            self.add_error("code", pgettext("loyalty", "The name has no letters for a code. Write one here."))
+
+    def _built(self, data: dict[str, Any]) -> RuleInForce | None:
+        """Return the rule as typed, or None with an error on the field that is wrong."""
+        currency = self.unit.program.currency
+        try:
+            self.params_typed = p.stored(params=self.params, data=data, prefix="p_", currency=currency)
+            self.narrowed = [*self._typed(data, currency), *self.kept]
+        except forms.ValidationError as error:
+            self.add_error(None, error)
+            return None
+        fields = {"p_" + param.name: param.name for param in self.params}
+        if any(name in self.errors for name in [*fields, "minimum", "first", "last"]):
+            return None
+        rule = self._try(fields, registry=earning_rules, code=self.type, params=self.params_typed)
+        narrow = [self._try(_fields_of(row, self.others), registry=conditions, **row) for row in self.narrowed]
+        if rule is None or None in narrow:
+            return None
+        code = self.instance.code or data.get("code", "")
+        name = data.get("name") or self.instance.name
+        return RuleInForce(code=code, name=name, version_id=0, rule=rule, conditions=tuple(narrow))
+
+    def _try(self, fields: dict[str, str], **what: Any) -> Any:
+        """Return what is built; a refusal lands on the field whose parameter it names, else on the first."""
+        try:
+            return build(**what)
+        except LoyaltyError as error:
+            named = [field for field, param in fields.items() if param in str(error)]
+            self.add_error(next(iter([*named, *fields]), None), str(error))
+            return None
+
+    def _typed(self, data: dict[str, Any], currency: str) -> list[dict[str, Any]]:
+        found = []
+        if data.get("inside"):
+            found.append({"code": "product-set", "params": {"sets": list(data["inside"])}})
+        if data.get("outside"):
+            found.append({"code": "product-set", "params": {"sets": list(data["outside"]), "outside": True}})
+        if data.get("minimum"):
+            own = data.get("minimum_currency") or currency
+            try:
+                least = p.to_minor(data["minimum"], own)
+            except forms.ValidationError as error:
+                raise forms.ValidationError({"minimum": error}) from error
+            found.append({"code": "minimum-spend", "params": {"currency": own, "minimum_minor": least}})
+        days = {key: data[key].isoformat() for key in ("first", "last") if data.get(key)}
+        if days:
+            found.append({"code": "dates", "params": days})
+        for code, params in self.others.items():
+            if data.get(f"use_{code}"):
+                values = p.stored(params=params, data=data, prefix=f"c_{code}_", currency=currency)
+                found.append({"code": code, "params": values})
+        return found
+
+
+def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[str, str]:
+    """Return the fields that a stored condition was typed in, with the parameter that each holds."""
+    own = {
+        "minimum-spend": {"minimum": "minimum_minor"},
+        "dates": {"last": "last", "first": "first"},
+        "product-set": {"inside": "sets", "outside": "outside"},
+    }
+    generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
+    return own.get(row["code"], generated)
+
+
+def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
+    """Return the form for rules of one type (an unknown one has no fields); `codes` are currencies to choose from."""
+    params = p.params_of(code=type, kind=earning_rules.get(type), codes=codes) if type in earning_rules else []
+    others = {
+        code: p.params_of(code=code, kind=kind, codes=codes, optional=True)
+        for code, kind in conditions.items()
+        if code not in OWN
+    }
+    fields: dict[str, Any] = {"p_" + param.name: param.field for param in params}
+    fields["minimum_currency"] = p.currency_field(codes, label=pgettext("loyalty", "Currency"), required=False)
+    for code, found in others.items():
+        name = code.replace("-", " ").capitalize()
+        fields[f"use_{code}"] = forms.BooleanField(label=name, required=False)
+        fields.update({f"c_{code}_{param.name}": param.field for param in found})
+    about = {"type": type, "params": params, "others": others, "__module__": __name__}
+    return forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})

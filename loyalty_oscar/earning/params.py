@@ -1,0 +1,169 @@
+"""The parameters of a rule or condition as plain form fields, made from its dataclass: no JSON, money as money."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from django import forms
+from django.utils.text import capfirst
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import money
+from loyalty_oscar.program.models import ProductSet, Program
+
+#: (code, parameter) -> label, help, and the least that makes sense.
+WORDS: dict[tuple[str, str], tuple[Any, Any, int | None]] = {
+    ("per-amount", "points"): (pgettext_lazy("loyalty", "Points"), "", 1),
+    ("per-amount", "step_minor"): (
+        pgettext_lazy("loyalty", "For each amount of"),
+        pgettext_lazy("loyalty", "Money paid for goods, after all discounts and without delivery."),
+        None,
+    ),
+    ("multiplier", "percent"): (
+        pgettext_lazy("loyalty", "Times"),
+        pgettext_lazy("loyalty", "2 doubles the points for money paid, 1.5 gives half as many again."),
+        None,
+    ),
+    ("multiplier", "group"): (
+        pgettext_lazy("loyalty", "Bonuses that don’t add up"),
+        pgettext_lazy("loyalty", "Of the multipliers with the same word here only the best counts."),
+        None,
+    ),
+    ("per-unit", "points"): (
+        pgettext_lazy("loyalty", "Points for each piece"),
+        pgettext_lazy("loyalty", "Come on top, and no multiplier touches them."),
+        1,
+    ),
+    ("first-order", "points"): (
+        pgettext_lazy("loyalty", "Points for the first order"),
+        pgettext_lazy("loyalty", "Only if money was paid for it."),
+        1,
+    ),
+}
+
+
+def same(value: Any, currency: str) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter: its form field, and how its value is stored (`store`) and shown again (`show`)."""
+
+    name: str
+    field: forms.Field
+    store: Callable[[Any, str], Any] = same
+    show: Callable[[Any, str], Any] = same
+
+
+def to_minor(value: Decimal, currency: str) -> int:
+    """Return typed money as minor units; refuse a fraction that the currency does not have."""
+    minor = money.to_minor(amount=value, currency=currency)
+    if from_minor(minor, currency) != value:
+        text = pgettext("loyalty", "%(currency)s has no such fraction. Write a whole amount.")
+        raise forms.ValidationError(text % {"currency": currency})
+    return minor
+
+
+def from_minor(value: int, currency: str) -> Decimal:
+    """Return minor units as money."""
+    return to_major(minor=value, exponent=money.exponent(currency=currency))
+
+
+def money_field(**kwargs: Any) -> forms.DecimalField:
+    """Return a field for an amount of money above zero."""
+    return forms.DecimalField(min_value=Decimal("0.01"), max_digits=12, decimal_places=2, **kwargs)
+
+
+def currencies(programs: Iterable[Program]) -> list[str]:
+    """Return the currencies that programs speak of, their own first."""
+    found = [program.currency for program in programs]
+    return list(dict.fromkeys([*found, *(w.currency for program in programs for w in program.worths.all())]))
+
+
+def currency_field(codes: list[str], **kwargs: Any) -> forms.ChoiceField:
+    """Return a field for a currency; with only one it is not asked."""
+    widget = forms.HiddenInput() if len(codes) == 1 else forms.Select()
+    return forms.ChoiceField(choices=[(c, c) for c in codes], initial=codes[0], widget=widget, **kwargs)
+
+
+def set_choices() -> list[tuple[str, str]]:
+    """Return the product sets to choose from."""
+    return list(ProductSet.objects.order_by("name").values_list("code", "name"))
+
+
+def sets_field(**kwargs: Any) -> forms.MultipleChoiceField:
+    """Return a field for some product sets."""
+    return forms.MultipleChoiceField(choices=set_choices, widget=forms.CheckboxSelectMultiple, required=False, **kwargs)
+
+
+def params_of(*, code: str, kind: type, codes: list[str], optional: bool = False) -> list[Param]:
+    """Return the parameters of a registered rule or condition; `optional` ones may all be left empty."""
+    hints = get_type_hints(kind)
+    return [_param(code, spec, hints[spec.name], codes, optional) for spec in dataclasses.fields(kind)]
+
+
+def _param(code: str, spec: dataclasses.Field, hint: Any, codes: list[str], optional: bool) -> Param:
+    label, help_text, least = WORDS.get((code, spec.name), (capfirst(spec.name.replace("_", " ")), "", None))
+    without = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+    about = {"label": label, "help_text": help_text, "required": without and not optional}
+    if spec.default is not dataclasses.MISSING and not optional:
+        about["initial"] = spec.default
+    if spec.name == "currency":
+        return Param("currency", currency_field(codes, label=pgettext("loyalty", "Currency"), required=not optional))
+    if (code, spec.name) == ("multiplier", "percent"):
+        times = forms.DecimalField(max_digits=7, decimal_places=2, **about)
+        return Param("percent", times, lambda v, c: int(v * 100), lambda v, c: Decimal(v) / 100)
+    if hint is int and spec.name.endswith("_minor"):
+        named = about["label"] if (code, spec.name) in WORDS else capfirst(spec.name[:-6].replace("_", " "))
+        return Param(spec.name, money_field(**{**about, "label": _in(named, codes)}), to_minor, from_minor)
+    if hint is int:
+        return Param(spec.name, forms.IntegerField(min_value=least, **about))
+    if hint is bool:
+        return Param(spec.name, forms.BooleanField(**{**about, "required": False}))
+    if spec.name == "sets":
+        about.pop("required")
+        return Param("sets", sets_field(**about), lambda v, c: list(v))
+    if get_origin(hint) is Literal:
+        return Param(spec.name, forms.ChoiceField(choices=[(v, v) for v in get_args(hint)], **about))
+    if get_origin(hint) in (tuple, list):
+        many = lambda v, c: [part.strip() for part in v.split(",") if part.strip()]  # noqa: E731
+        return Param(spec.name, forms.CharField(**about), many, lambda v, c: ", ".join(map(str, v)))
+    return Param(spec.name, forms.CharField(max_length=200, **about))
+
+
+def _in(label: Any, codes: list[str]) -> str:
+    """Return the label of an amount, with the currency where there is only one."""
+    return f"{label} ({codes[0]})" if len(codes) == 1 else str(label)
+
+
+def stored(*, params: Iterable[Param], data: Mapping[str, Any], prefix: str, currency: str) -> dict[str, Any]:
+    """
+    Return cleaned form data as stored parameters; what was left empty is left out.
+
+    Raises `ValidationError` by field where money has a fraction that the currency does not know.
+    """
+    found, wrong = {}, {}
+    own = data.get(f"{prefix}currency") or currency
+    for param in params:
+        value = data.get(prefix + param.name)
+        if value in (None, "", []):
+            continue
+        try:
+            found[param.name] = param.store(value, own)
+        except forms.ValidationError as error:
+            wrong[prefix + param.name] = error
+    if wrong:
+        raise forms.ValidationError(wrong)
+    return found
+
+
+def shown(*, params: Iterable[Param], values: Mapping[str, Any], prefix: str, currency: str) -> dict[str, Any]:
+    """Return stored parameters as what form fields show first."""
+    own = values.get("currency") or currency
+    return {prefix + p.name: p.show(values[p.name], own) for p in params if p.name in values}

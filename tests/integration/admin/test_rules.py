@@ -1,0 +1,242 @@
+"""The pages of rules in the admin."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+from django.urls import reverse
+from django.utils.html import strip_tags
+
+from loyalty_oscar.earning.models import Rule, RuleVersion
+from loyalty_oscar.earning.rules import conditions, earning_rules
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import BadRule
+from loyalty_oscar.program.models import ProductSet
+
+INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+ADD = reverse("admin:loyalty_earning_rule_add")
+
+
+def page(rule):
+    return reverse("admin:loyalty_earning_rule_change", args=[rule.pk])
+
+
+def typed(**fields):
+    return {"name": "Double May", "is_on": "on", "minimum_currency": "EUR", **INLINE, **fields}
+
+
+def read_back(response):
+    return strip_tags(response.context["sentence"]).replace("\xa0", " ")
+
+
+@pytest.fixture
+def base(unit):
+    return Rule.objects.get(code="base")
+
+
+@pytest.fixture
+def sets(db):
+    return [
+        ProductSet.objects.create(code=code, name=name) for code, name in [("cats", "Cat food"), ("cards", "Cards")]
+    ]
+
+
+class TestANewRule:
+    def test_asks_for_its_kind_first(self, root, unit):
+        response = root.get(ADD)
+        assert [code for code, *_ in response.context["types"]] == [
+            "first-order",
+            "multiplier",
+            "per-amount",
+            "per-unit",
+        ]
+
+    def test_is_saved_as_its_first_version_with_amounts_in_cents(self, root, unit):
+        data = typed(name="Small steps", unit=unit.pk, p_currency="EUR", p_points="2", p_step_minor="1.50")
+        response = root.post(f"{ADD}?type=per-amount", data)
+        assert response.status_code == 302, response.context["errors"]
+        rule = Rule.objects.get(code="small-steps")
+        assert rule.versions.get().params == {"currency": "EUR", "points": 2, "step_minor": 150}
+        assert rule.versions.get().actor.startswith("staff:")
+
+    def test_takes_every_condition_from_plain_fields(self, root, unit, sets):
+        data = typed(unit=unit.pk, p_percent="1.5", p_group="campaign", inside="cats", outside="cards", minimum="30")
+        data |= {"first": "2026-05-01", "last": "2026-05-31"}
+        response = root.post(f"{ADD}?type=multiplier", data)
+        assert response.status_code == 302, response.context["errors"]
+        version = Rule.objects.get(code="double-may").versions.get()
+        assert version.params == {"percent": 150, "group": "campaign"}
+        assert version.conditions == [
+            {"code": "product-set", "params": {"sets": ["cats"]}},
+            {"code": "product-set", "params": {"sets": ["cards"], "outside": True}},
+            {"code": "minimum-spend", "params": {"currency": "EUR", "minimum_minor": 3000}},
+            {"code": "dates", "params": {"first": "2026-05-01", "last": "2026-05-31"}},
+        ]
+        assert read_back(root.get(page(Rule.objects.get(code="double-may")))) == (
+            "1.5 × the points for money paid, on Cat food but Cards, in orders of at least €30.00, "
+            "from 1 May 2026 to 31 May 2026."
+        )
+
+    def test_may_not_take_the_code_of_another(self, root, unit, base):
+        response = root.post(f"{ADD}?type=first-order", typed(code="base", unit=unit.pk, p_points="100"))
+        assert "code" in response.context["adminform"].form.errors
+        assert RuleVersion.objects.count() == 1
+        assert Rule.objects.get().type == "per-amount"
+
+    @pytest.mark.parametrize(
+        ("kind", "fields", "wrong"),
+        [
+            ("per-amount", {"p_currency": "EUR", "p_points": "0", "p_step_minor": "1"}, "p_points"),
+            ("per-amount", {"p_currency": "EUR", "p_points": "1", "p_step_minor": "0"}, "p_step_minor"),
+            ("per-amount", {"p_currency": "EUR", "p_points": "1", "p_step_minor": "much"}, "p_step_minor"),
+            ("per-amount", {"p_currency": "GBP", "p_points": "1", "p_step_minor": "1"}, "p_currency"),
+            ("per-amount", {"p_currency": "EUR", "p_points": "1", "p_step_minor": "1", "minimum": "-3"}, "minimum"),
+            ("multiplier", {"p_percent": "1", "p_group": "campaign"}, "p_percent"),
+            ("multiplier", {"p_percent": "101", "p_group": "campaign"}, "p_percent"),
+            ("first-order", {"p_points": ""}, "p_points"),
+            ("first-order", {"p_points": "5", "first": "soon"}, "first"),
+            ("first-order", {"p_points": "5", "first": "2026-06-01", "last": "2026-05-01"}, "last"),
+            ("first-order", {"p_points": "5", "inside": "nothing"}, "inside"),
+            ("first-order", {"p_points": "5", "name": ""}, "name"),
+            ("first-order", {"p_points": "5", "name": "***"}, "code"),
+        ],
+    )
+    def test_says_beside_the_field_what_is_wrong_and_writes_nothing(self, root, unit, kind, fields, wrong):
+        response = root.post(f"{ADD}?type={kind}", typed(**{"unit": unit.pk, **fields}))
+        assert list(response.context["adminform"].form.errors) == [wrong]
+        assert RuleVersion.objects.count() == 1
+
+
+class TestASavedRule:
+    def test_reads_itself_back_as_the_largest_thing(self, root, base):
+        assert read_back(root.get(page(base))) == "1 paw for each €1.00, on everything."
+
+    def test_shows_its_amounts_as_money(self, root, base):
+        assert root.get(page(base)).context["adminform"].form["p_step_minor"].value() == 1
+
+    def test_gets_a_next_version_and_keeps_the_old_one(self, root, base):
+        data = typed(name="Base", p_currency="EUR", p_points="2", p_step_minor="1.00")
+        assert root.post(page(base), data).status_code == 302
+        assert [v.params["points"] for v in base.versions.all()] == [1, 2]
+
+    def test_gets_no_version_where_nothing_changed(self, root, base):
+        data = typed(name="Base", p_currency="EUR", p_points="1", p_step_minor="1.00")
+        assert root.post(page(base), data).status_code == 302
+        assert base.versions.count() == 1
+
+    def test_keeps_a_condition_that_the_page_cannot_show(self, root, base, sets):
+        twice = [{"code": "product-set", "params": {"sets": [code]}} for code in ("cats", "cards")]
+        RuleVersion.objects.create(
+            rule=base,
+            number=2,
+            params=base.versions.get().params,
+            conditions=twice,
+            valid_from=base.versions.get().valid_from,
+        )
+        data = typed(name="Base", p_currency="EUR", p_points="3", p_step_minor="1.00", inside="cats")
+        assert root.post(page(base), data).status_code == 302
+        assert base.versions.last().conditions == twice
+
+    def test_is_previewed_without_being_saved(self, root, base):
+        data = typed(name="Base", p_currency="EUR", p_points="7", p_step_minor="1.00", _preview="1")
+        assert read_back(root.post(page(base), data)) == "7 paws for each €1.00, on everything."
+        assert base.versions.count() == 1
+
+    def test_is_switched_off_from_the_list(self, root, base):
+        data = {"action": "switch_off", "_selected_action": [base.pk]}
+        root.post(reverse("admin:loyalty_earning_rule_changelist"), data)
+        assert [v.is_on for v in base.versions.all()] == [True, False]
+
+    def test_is_never_deleted(self, root, base):
+        response = root.post(reverse("admin:loyalty_earning_rule_delete", args=[base.pk]), {"post": "yes"})
+        assert response.status_code == 403
+        assert Rule.objects.filter(pk=base.pk).exists()
+
+    def test_is_only_read_by_somebody_who_may_only_look(self, staff, base):
+        _user, client = staff("loyalty_earning.view_rule", "loyalty_earning.view_ruleversion")
+        assert client.get(page(base)).status_code == 200
+        assert client.post(page(base), typed(name="x")).status_code == 403
+        assert client.get(ADD).status_code == 403
+        assert base.versions.count() == 1
+
+    def test_says_so_when_its_code_is_gone_and_can_be_switched_off(self, root, base):
+        Rule.objects.filter(pk=base.pk).update(type="per-kilo")
+        assert "no longer works" in read_back(root.get(page(base)))
+        root.post(
+            reverse("admin:loyalty_earning_rule_changelist"), {"action": "switch_off", "_selected_action": [base.pk]}
+        )
+        assert base.versions.last().is_on is False
+
+
+@pytest.fixture
+def per_kilo():
+    @dataclass(frozen=True, kw_only=True)
+    class PerKilo:
+        """So many points for each kilogram."""
+
+        stage: ClassVar[str] = "unit"
+        points: int
+        price_minor: int
+        brands: tuple[str, ...]
+        loud: bool = False
+
+        def __post_init__(self):
+            if self.points > 10:
+                raise BadRule("points are at most 10")
+
+        def because(self):
+            return Because("per_kilo", points=self.points)
+
+    earning_rules.register("per-kilo")(PerKilo)
+    yield
+    earning_rules.unregister("per-kilo")
+
+
+@pytest.fixture
+def weekend():
+    @dataclass(frozen=True, kw_only=True)
+    class Weekday:
+        day: int
+
+        def __post_init__(self):
+            if not 0 <= self.day <= 6:
+                raise BadRule("day is 0 to 6")
+
+        def admits(self, *, purchase, terms):
+            return True
+
+        def covers(self, *, line):
+            return True
+
+    conditions.register("weekday")(Weekday)
+    yield
+    conditions.unregister("weekday")
+
+
+class TestARuleOfTheStoresOwn:
+    data = {"p_points": "3", "p_price_minor": "2.50", "p_brands": "Miau, Wau", "p_loud": "on"}
+
+    def test_gets_a_form_from_its_fields(self, root, unit, per_kilo):
+        response = root.post(f"{ADD}?type=per-kilo", typed(unit=unit.pk, **self.data))
+        assert response.status_code == 302, response.context["errors"]
+        version = Rule.objects.get(type="per-kilo").versions.get()
+        assert version.params == {"points": 3, "price_minor": 250, "brands": ["Miau", "Wau"], "loud": True}
+        assert root.get(page(version.rule)).context["adminform"].form["p_brands"].value() == "Miau, Wau"
+
+    def test_says_what_it_refuses_on_the_field_that_it_names(self, root, unit, per_kilo):
+        response = root.post(f"{ADD}?type=per-kilo", typed(unit=unit.pk, **{**self.data, "p_points": "11"}))
+        assert response.context["adminform"].form.errors == {"p_points": ["points are at most 10"]}
+        assert not Rule.objects.filter(type="per-kilo").exists()
+
+    def test_takes_a_condition_of_the_stores_own(self, root, unit, weekend):
+        data = typed(unit=unit.pk, p_points="5", use_weekday="on", c_weekday_day="6")
+        assert root.post(f"{ADD}?type=first-order", data).status_code == 302
+        version = Rule.objects.get(type="first-order").versions.get()
+        assert version.conditions == [{"code": "weekday", "params": {"day": 6}}]
+        assert root.get(page(version.rule)).context["adminform"].form["c_weekday_day"].value() == 6
+
+    def test_says_what_a_condition_refuses_beside_it(self, root, unit, weekend):
+        data = typed(unit=unit.pk, p_points="5", use_weekday="on", c_weekday_day="9")
+        response = root.post(f"{ADD}?type=first-order", data)
+        assert list(response.context["adminform"].form.errors) == ["c_weekday_day"]
+        assert not Rule.objects.filter(type="first-order").exists()
