@@ -7,7 +7,6 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-COMMANDS := loyalty_oscar/shop/management/commands
 POSTGRES := LOYALTY_TEST_DB=postgres
 # Long runs are the modules of tests/benchmarks that bear these names.
 LONG := $(filter cdnow benchmark soak scale mutation,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
@@ -45,10 +44,9 @@ venv: $(VENV)/.all ## Make .venv with everything that developing needs
 # Migrating and seeding leave alone what is there. The jobs run beside the shop and end with it.
 sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
 	@$(PY) manage.py migrate --verbosity 0
-	@$(if $(wildcard $(COMMANDS)/loyalty_setup.py),$(PY) manage.py loyalty_setup)
 	@$(PY) manage.py sandbox_seed
-	@trap 'trap - EXIT; kill $$jobs $$shop 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; jobs=; \
-	$(if $(wildcard $(COMMANDS)/loyalty_run.py),$(PY) manage.py loyalty_run --every 30 & jobs=$$!;) \
+	@trap 'trap - EXIT; kill $$jobs $$shop 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
+	$(PY) manage.py loyalty_run --every 30 & jobs=$$!; \
 	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop
 
 test: test-sqlite test-postgres test-projects test-browser ## Everything but the long runs, on SQLite and a real PostgreSQL

@@ -1,11 +1,143 @@
-"""Where the loyalty program runs through the shop's past: its clock, and a word after every event."""
+"""
+The Paw Club lives through the shop's past: its rules, a day's work every day, and what the demo people are for.
 
-from datetime import datetime
+Nothing here writes points by a back door: orders earn through Oscar's signals, the jobs run on each day of the
+past, and used or given points are operations of the ledger like any other.
+"""
 
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.test.utils import override_settings
+from oscar.core.loading import get_model
+
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
+from loyalty_oscar.program.models import Member, ProductSet, TermsVersion, Unit
+from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.setup import make_ready
 
 clock = program_clock.at
 
+NAMES = {
+    "en": {"one": "paw", "other": "paws"},
+    "de": {"one": "Pfote", "other": "Pfoten"},
+    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki"},
+    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки"},
+}
+TERMS = (
+    "1 paw for each 1.00 € you pay for goods. Paws are ready 14 days after delivery and last 12 months, to the end "
+    "of the month. 100 paws are worth 1.00 €. When goods come back, their paws do too. Leave whenever you like."
+)
+#: Nobody reads the mails of eighteen months; they are written, and counted as taken.
+UNREAD = {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
 
-def after_event(*, order_id: int, at: datetime) -> None:
-    """Called after each event of the past is committed, in order of time, with the clock standing at `at`."""
+
+def open_club(*, at: datetime) -> None:
+    """Open the Paw Club on the shop's first day."""
+    ready = make_ready(code="paw-club", name="Paw Club", currency="EUR", live=True, at=at)
+    Unit.objects.filter(pk=ready.unit.pk).update(names=NAMES)
+    TermsVersion.objects.get_or_create(
+        program=ready.program, version=1, language="en", defaults={"text": TERMS, "starts_at": at}
+    )
+    beds, _made = ProductSet.objects.get_or_create(code="dog-beds", defaults={"name": "Dog beds"})
+    range_ = get_model("offer", "Range").objects.filter(slug="dog-beds").first()
+    ProductSetRange.objects.update_or_create(product_set=beds, defaults={"range": range_})
+    save_rule(
+        unit=ready.unit,
+        code="double-dog-beds",
+        name="Double paws on dog beds",
+        type="multiplier",
+        params={"percent": 200, "group": "campaign"},
+        narrowed=[{"code": "product-set", "params": {"sets": ["dog-beds"]}}],
+        actor="system",
+        at=at,
+    )
+    save_rule(
+        unit=ready.unit,
+        code="first-order",
+        name="A thank-you for the first order",
+        type="first-order",
+        params={"points": 20},
+        narrowed=[{"code": "minimum-spend", "params": {"currency": "EUR", "minimum_minor": 2000}}],
+        actor="system",
+        at=at,
+    )
+
+
+class Days:
+    """Does each day's work of the past once, and what the demo people are known for on its day."""
+
+    def __init__(self, *, today: datetime) -> None:
+        self.today = today
+        self.last: datetime | None = None
+
+    def after_event(self, *, order_id: int, at: datetime) -> None:
+        """Called after each event of the past is committed, in order of time, with the clock standing at `at`."""
+        if self.last is None or at.date() > self.last.date():
+            self._work(at)
+            self.last = at
+        self._use_points(order_id, at)
+
+    def end(self) -> None:
+        """Do what is due today, and let the merchant in."""
+        with clock(self.today):
+            self._work(self.today)
+        group, _made = Group.objects.get_or_create(name="Paw Club")
+        group.permissions.set(Permission.objects.filter(content_type__app_label__startswith="loyalty_"))
+        group.user_set.add(*get_user_model().objects.filter(email="merchant@example.com"))
+
+    def _work(self, at: datetime) -> None:
+        self._thank_for_waiting(at)
+        with override_settings(**UNREAD):
+            for _step in jobs.run(at=at):
+                pass
+        for label, model in (("communication", "Email"), ("communication", "Notification")):
+            fresh = get_model(label, model).objects.filter(date_sent__gt=self.today)
+            fresh.update(date_sent=at)
+
+    def _use_points(self, order_id: int, at: datetime) -> None:
+        """Anna-Lena pays her second order with all she has; a month later the goods that brought it come back."""
+        order = get_model("order", "Order").objects.select_related("user").get(pk=order_id)
+        account = _account("owing@example.com")
+        if account and account.available and order.user_id == account.member.user_id and order.status == "Pending":
+            because = Because("order_paid", order=order.pk, number=order.number)
+            hold = ledger.place_hold(
+                account_id=account.pk,
+                slot=f"basket:{order.basket_id}",
+                points=account.available,
+                expires_at=at + timedelta(hours=1),
+                because=because,
+                at=at,
+            )
+            ledger.capture(hold_id=hold.pk, account_id=account.pk, points=hold.points, because=because, at=at)
+
+    def _thank_for_waiting(self, at: datetime) -> None:
+        """Six weeks ago Priya waited long for a parcel; what she got for it lasts until five days from today."""
+        account = _account("expiring@example.com")
+        if account and at > self.today - timedelta(days=42):
+            last_day = periods.local_day(at=self.today, zone="Europe/Berlin") + timedelta(days=6)
+            ledger.adjust(
+                account_id=account.pk,
+                points=60,
+                key="demo:late-parcel",
+                because=Because("goodwill"),
+                actor="system",
+                note="Sorry for the late parcel",
+                at=at,
+                expires_at=periods.start_of_day(day=last_day, zone="Europe/Berlin"),
+            )
+
+
+def _account(email: str) -> Account | None:
+    members: Any = Member.objects.filter(user__email=email)
+    return Account.objects.filter(member__in=members).select_related("member").first()

@@ -39,15 +39,17 @@ class Command(BaseCommand):
             people.load(people=everybody, joined=joined(events), at=today)
             history.open_the_store_room()
         self._say(f"{len(catalogue.data()['product'])} products, {len(everybody)} people")
+        with loyalty.clock(opened):
+            loyalty.open_club(at=opened)
         try:
-            self._live_through(run, events)
+            self._live_through(run, events, loyalty.Days(today=today))
         except KeyboardInterrupt:
             raise CommandError("Stopped half-way. Run the same command again and it goes on from here.") from None
         history.count_the_stock(articles=catalogue.articles())
         SeedRun.objects.filter(pk=run.pk).update(finished_at=timezone.now())
         self._say(f"Done. Log in at /accounts/login/ with the password {people.password()}")
 
-    def _live_through(self, run: SeedRun, events: list[Event]) -> None:
+    def _live_through(self, run: SeedRun, events: list[Event], days: loyalty.Days) -> None:
         player = history.History(people={person.email: person for person in people.everybody()})
         began = time.monotonic()
         for number, event in enumerate(events[run.events :], start=run.events + 1):
@@ -55,9 +57,10 @@ class Command(BaseCommand):
                 with transaction.atomic():
                     order_id = player.play(event)
                     SeedRun.objects.filter(pk=run.pk).update(events=number)
-                loyalty.after_event(order_id=order_id, at=event.at)
+                days.after_event(order_id=order_id, at=event.at)
             if number % 200 == 0 or number == len(events):
                 self._say(f"{event.at:%B %Y}: {number} of {len(events)} events, {time.monotonic() - began:.0f} s")
+        days.end()
 
     def _say(self, words: str, *, shown: bool = True) -> None:
         if shown:
