@@ -29,6 +29,7 @@ OSCAR_ORDER_STATUS_PIPELINE = {
     "Withdrawn": (),
 }
 OSCAR_LINE_STATUS_PIPELINE = OSCAR_ORDER_STATUS_PIPELINE
+LOYALTY_DEAD_STATUSES = LOYALTY_DEAD_LINE_STATUSES = ("Withdrawn",)
 
 DATABASES["default"]["ATOMIC_REQUESTS"] = True
 TEMPLATES[0]["DIRS"] = [Path(__file__).parent / "templates"]  # Full copies of Oscar's: they shadow ours.

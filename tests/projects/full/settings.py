@@ -1,5 +1,5 @@
 from tests.projects.stock import *  # noqa: F403
-from tests.projects.stock import INSTALLED_APPS, LOYALTY, MIDDLEWARE, TEMPLATES
+from tests.projects.stock import DATABASES, INSTALLED_APPS, LOYALTY, MIDDLEWARE, TEMPLATES
 
 ROOT_URLCONF = "tests.projects.bare.urls"
 LANGUAGES = [("en-gb", "English"), ("de", "Deutsch"), ("pl", "Polski")]
@@ -20,6 +20,9 @@ MIDDLEWARE.insert(
     "django.middleware.locale.LocaleMiddleware",
 )
 TEMPLATES[0]["OPTIONS"]["context_processors"].append("django.template.context_processors.i18n")
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"].setdefault("OPTIONS", {})["transaction_mode"] = "IMMEDIATE"
 
 CELERY_TASK_ALWAYS_EAGER = True  # No broker in this matrix: the test of the jobs starts a real one.
 

@@ -7,6 +7,7 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from tests.projects.shopping import person, product
+from tests.projects.steps.pages import shown
 
 EMAIL, PASSWORD = "newcomer@example.com", "a-password-of-some-length"
 ADDRESS = {
@@ -43,8 +44,6 @@ def run() -> dict:
     thanks = client.get(reverse("checkout:thank-you"))
     order = get_model("order", "Order").objects.get(user=person(EMAIL))
     return {
-        "order": order.pk,
-        "number": str(order.number) in thanks.content.decode(),
-        "shows_points": "data-loyalty" in thanks.content.decode(),
-        "mails": [message.subject for message in mail.outbox],
+        "is_confirmed": any(f"order {order.number}" in message.subject for message in mail.outbox),
+        "earn": shown(thanks.content.decode(), "earn"),
     }

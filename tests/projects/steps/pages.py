@@ -18,6 +18,11 @@ def lines(body: str) -> list[str]:
     return [" ".join(line.split()) for line in body.splitlines() if line.strip()]
 
 
+def shown(body: str, number: str) -> list[int]:
+    """The numbers of ours that a page carries, such as all that are `available`."""
+    return [int(value) for value in re.findall(rf'data-loyalty="{number}" data-value="(-?\d+)"', body)]
+
+
 def visit(client: Client, address: str) -> dict:
     """One page, the second time that it is asked for: the first one fills the caches that every shop has."""
     client.get(address)

@@ -1,0 +1,141 @@
+"""Each project leads its life with us, from the first migrate to the day we are gone. The stages stand in conftest."""
+
+import pytest
+
+from tests.projects.conftest import OWES_NOTHING
+
+WHO = ["anonymous", "customer", "staff"]
+
+#: A point for each full pound; the forked shop adds 20 % VAT. "unit" is a third of what the line of three leads brought.
+POINTS = {
+    "bare": {"customer": 36, "other": 25, "newcomer": 32, "unit": 8},
+    "full": {"customer": 36, "other": 25, "newcomer": 32, "unit": 8},
+    "forked": {"customer": 43, "other": 30, "newcomer": 39, "unit": 9},
+}
+
+
+@pytest.fixture
+def points(cell) -> dict[str, int]:
+    """What people get in the shop of this cell."""
+    return POINTS[cell.partition(" ")[0]]
+
+
+def each(stage, who: str, *keys: str) -> dict:
+    """Of each page that somebody visited at a stage, these facts."""
+    return {address: {key: page[key] for key in keys} for address, page in stage.found["pages"][who].items()}
+
+
+def text(stage, who: str) -> str:
+    """Everything that somebody got to read, as one text."""
+    return "\n".join(line for page in stage.found["pages"][who].values() for line in page["lines"])
+
+
+class TestAnEmptyShop:
+    def test_migrates_with_us_and_leaves_no_migration_owing(self, cell, migrated):
+        found = migrated(cell, loyalty=True).do(":migrate --check", OWES_NOTHING, ":check")
+
+        assert [result for result in found.values() if result["exit"]] == []
+
+
+class TestAShopWithAPast:
+    def test_migrates_and_leaves_no_migration_owing(self, installed):
+        results = [installed.found[step] for step in (":migrate", OWES_NOTHING, ":check")]
+
+        assert [result for result in results if result["exit"]] == []
+
+    @pytest.mark.parametrize("who", WHO)
+    def test_pays_no_query_and_sees_no_header_change_before_there_is_a_program(self, past, installed, who):
+        facts = ("status", "queries", "vary", "cookies")
+
+        assert each(installed, who, *facts) == each(past, who, *facts)
+
+    @pytest.mark.parametrize("who", ["anonymous", "customer"])
+    def test_shows_not_one_line_more_before_there_is_a_program(self, past, installed, who):
+        assert each(installed, who, "lines") == each(past, who, "lines")
+
+    def test_marks_nothing_in_its_dashboard_before_there_is_a_program(self, installed):
+        assert "data-loyalty" not in text(installed, "staff")
+
+    def test_mails_and_books_nothing_before_there_is_a_program(self, installed):
+        assert installed.found[":loyalty_run"]["exit"] == 0
+        assert installed.found["pages"]["mails"] == 0
+        assert set(installed.found["books"].values()) == {0}
+
+
+class TestAProgramThatBegins:
+    def test_is_found_healthy_by_the_doctor(self, begun):
+        assert begun.found[":loyalty_doctor"]["exit"] == 0, begun.found[":loyalty_doctor"]["said"]
+
+    def test_owes_nothing_for_the_past(self, begun):
+        assert begun.found[":loyalty_run"]["exit"] == 0
+        assert begun.found["books"]["entries"] == begun.found["books"]["messages"] == 0
+        assert begun.found["pages"]["mails"] == 0
+
+    def test_shows_itself_to_customers_and_to_nobody_else(self, begun):
+        assert 'data-loyalty="available"' in text(begun, "customer")
+        assert 'data-loyalty="available"' not in text(begun, "anonymous")
+
+    def test_costs_anonymous_people_no_query_and_changes_no_header(self, past, begun):
+        facts = ("status", "queries", "vary", "cookies")
+        product = next(address for address in begun.found["pages"]["anonymous"] if "bowl" in address)
+        free = {address: page for address, page in each(begun, "anonymous", *facts).items() if address != product}
+
+        assert free == {address: each(past, "anonymous", *facts)[address] for address in free}
+
+
+class TestPeopleWhoBuy:
+    def test_earn_a_point_for_each_full_pound_at_every_site(self, traded, points):
+        assert traded.found["buy"]["earned"] == {who: points[who] for who in ("customer", "other")}
+
+    def test_lose_what_a_returned_unit_brought_and_no_more(self, traded, points):
+        assert traded.found["buy"]["left"] == points["customer"] - points["unit"]
+
+    def test_earn_in_the_web_checkout_and_read_it_on_its_last_page(self, traded, points):
+        assert traded.found["checkout"] == {"is_confirmed": True, "earn": [points["newcomer"]]}
+
+    def test_leave_books_that_balance(self, traded):
+        assert traded.found[":loyalty_audit"]["exit"] == 0, traded.found[":loyalty_audit"]["said"]
+        assert traded.found["books"]["nameless"] == 0
+
+
+class TestACustomerWhoDeletesTheProfile:
+    def test_is_told_first_what_goes(self, left, points):
+        assert points["newcomer"] in left.found["leave"]["tells"]
+
+    def test_is_gone_and_the_order_stays(self, left):
+        assert left.found["leave"]["is_gone"]
+        assert left.found["leave"]["orders_kept"] == 1
+
+    def test_leaves_every_entry_under_a_pseudonym(self, traded, left):
+        before, after = traded.found["books"], left.found["books"]
+
+        assert (after["entries"], after["net"], after["members"]) == (
+            before["entries"],
+            before["net"],
+            before["members"],
+        )
+        assert after["nameless"] == before["nameless"] + 1
+
+    def test_leaves_books_that_balance_and_a_healthy_shop(self, left):
+        results = [left.found[step] for step in (":loyalty_audit", ":loyalty_doctor")]
+
+        assert [result for result in results if result["exit"]] == []
+
+
+class TestAShopThatWeHaveLeft:
+    def test_has_every_row_of_ours_in_its_export(self, left, gone):
+        assert gone.found["goodbye"]["exit"] == 0, gone.found["goodbye"]["said"]
+        assert gone.found["exported"]["loyalty_ledger_entry"] == left.found["books"]["entries"]
+        assert gone.found["exported"]["loyalty_program_member"] == left.found["books"]["members"]
+
+    def test_keeps_no_trace_of_us(self, gone):
+        assert gone.found["traces"] == {"tables": [], "triggers": [], "offers": [], "migrations": [], "permissions": []}
+
+    @pytest.mark.parametrize("who", WHO)
+    def test_answers_as_it_did_before_us(self, past, gone, who):
+        assert each(gone, who, "status") == each(past, who, "status")
+
+    def test_is_whole_sells_and_lets_people_go(self, gone):
+        assert [gone.found[step]["exit"] for step in (":check", ":migrate --check")] == [0, 0]
+        assert gone.found["checkout"]["is_confirmed"]
+        assert gone.found["leave"]["is_gone"]
