@@ -27,6 +27,8 @@ from loyalty_oscar.program.registries import (
 )
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
+from loyalty_oscar.shop.notices import report_bounce
+from loyalty_oscar.shop.notices.letters import languages
 
 __all__ = [
     "BadRule",
@@ -45,8 +47,10 @@ __all__ = [
     "earning_rules",
     "facts",
     "grants",
+    "languages",
     "order_effects",
     "panels",
     "reasons",
+    "report_bounce",
     "task_backends",
 ]

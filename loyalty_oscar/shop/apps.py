@@ -15,7 +15,7 @@ class ShopConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, receivers  # noqa: F401
+        from . import checks, notices, people, receivers  # noqa: F401
 
         for feature in FEATURES:
             if apps.is_installed(f"loyalty_oscar.{feature}"):

@@ -1,0 +1,55 @@
+"""Whether a notice arrived: what the mail server said, what came back, and what was seen with one's own eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program.models import Member
+
+from ..models import Notice
+
+#: A mail counts as delivered when no bounce was reported for so long after the server took it.
+QUIET_TIME = timedelta(hours=48)
+#: A bounce is laid to the mails of so many days before it.
+BOUNCE_DAYS = timedelta(days=7)
+
+
+def seen(*, member: Member, at: datetime) -> None:
+    """Write down that a member, signed in, saw the page with all coming expiries. Writes where there is news only."""
+    news = Notice.objects.filter(member=member, seen_at=None)
+    if news.exists():
+        news.update(seen_at=at)
+
+
+def report_bounce(*, email: str, at: datetime) -> int:
+    """
+    Tell that mail to an address came back; returns how many notices that concerns.
+
+    For the shop's own bounce handling (a webhook of its mail service, a job that reads the return mailbox).
+    Mails sent to this address in the 7 days before `at` count as not delivered.
+    """
+    field = get_user_model().get_email_field_name()
+    sent = Notice.objects.filter(sent_at__gt=at - BOUNCE_DAYS, sent_at__lte=at, bounced_at=None)
+    ids = list(sent.filter(**{f"member__user__{field}__iexact": email.strip()}).values_list("pk", flat=True))
+    return Notice.objects.filter(pk__in=ids).update(bounced_at=at)
+
+
+def told(*, abouts: Iterable[str], at: datetime) -> set[str]:
+    """Return which of these dates (`Notice.about`) were really announced to their owners by a moment."""
+    rows = list(Notice.objects.filter(kind="expiry", about__in=list(abouts)))
+    read = _read([row.inbox_id for row in rows if row.inbox_id not in ("", "-")])
+    return {row.about for row in rows if row.seen_at or row.inbox_id in read or _delivered(row, at)}
+
+
+def _delivered(row: Notice, at: datetime) -> bool:
+    return row.accepted_at is not None and row.bounced_at is None and row.accepted_at + QUIET_TIME <= at
+
+
+def _read(inbox_ids: list[str]) -> set[str]:
+    rows = get_model("communication", "Notification").objects.filter(~Q(date_read=None), pk__in=inbox_ids)
+    return {str(pk) for pk in rows.values_list("pk", flat=True)}

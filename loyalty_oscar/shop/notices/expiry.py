@@ -1,0 +1,141 @@
+"""
+Points about to run out: announced 30, 7 and 1 days before, and put off where the announcement did not arrive.
+
+A date binds only if it was announced. Within 7 days of a date that nobody was told of, the job moves it to the end of
+the next month. So putting off comes first, and what is left is announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.html import conditional_escape, format_html
+from django.utils.translation import pgettext
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.queries import expiring
+from loyalty_oscar.program import words
+from loyalty_oscar.program.models import Outbox, Program, State
+from loyalty_oscar.program.operations import put_messages
+
+from ..models import Notice
+from .arrival import told
+from .letters import Letter, shared, site_of, topics
+
+STAGES = (1, 7, 30)
+BINDING_DAYS = 7
+BATCH = 500
+
+
+def announce(*, at: datetime) -> Iterator[int]:
+    """Put off dates that were not announced, then put due notices into the outbox; yields how many of both."""
+    yield from put_off(at=at)
+    lots = _due(at, STAGES[-1]).values("account_id", "expires_at", "account__member", "account__member__program")
+    rows = lots.order_by("account_id", "expires_at").distinct().iterator(chunk_size=BATCH)
+    zones = dict(Program.objects.values_list("pk", "time_zone"))
+    while chunk := list(islice(rows, BATCH)):
+        yield _announce(chunk, zones, at)
+
+
+def put_off(*, at: datetime) -> Iterator[int]:
+    """Move dates within 7 days whose owners could not be told to the end of the next month; yields how many."""
+    last = 0
+    lots = _due(at, BINDING_DAYS).select_related("account__member__program").order_by("pk")
+    while chunk := list(lots.filter(pk__gt=last)[:BATCH]):
+        last = chunk[-1].pk
+        abouts = {lot.pk: about(account_id=lot.account_id, day=_day(lot.expires_at, _zone(lot))) for lot in chunk}
+        known = told(abouts=abouts.values(), at=at)
+        yield sum(_put_off_one(lot, at) for lot in chunk if abouts[lot.pk] not in known)
+
+
+def about(*, account_id: int, day: date) -> str:
+    """Return the name of a date in notices: the first day on which the points are gone."""
+    return f"account:{account_id}:expires:{day.isoformat()}"
+
+
+def _due(at: datetime, days: int) -> QuerySet[Lot]:
+    """Lots that run out within so many days, of people who are still there, in programs whose clocks run."""
+    running = Q(account__member__program__state__in=(State.LIVE, State.CLOSING))
+    there = Q(account__member__user__isnull=False, account__member__erased_at=None)
+    until = at + timedelta(days=days)
+    lots = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.OPEN, remaining__gt=0)
+    return lots.filter(running, there, expires_at__gt=at, expires_at__lte=until)
+
+
+def _zone(lot: Lot) -> str:
+    return lot.account.member.program.time_zone
+
+
+def _day(expires_at: datetime, zone: str) -> date:
+    return periods.last_day(expires_at=expires_at, zone=zone) + timedelta(days=1)
+
+
+def _put_off_one(lot: Lot, at: datetime) -> bool:
+    """Move the date of one lot, at most as often as the program says."""
+    program = lot.account.member.program
+    if program.max_extensions:
+        moves = Entry.objects.using(write_db()).filter(account_id=lot.account_id, kind=Kind.EXTEND)
+        before = moves.filter(key__startswith=f"lot:{lot.pk}:extend:", because__c="not_announced").count()
+        if before >= program.max_extensions:
+            return False
+    last_instant = lot.expires_at - timedelta(microseconds=1)
+    later = periods.end_of_month_after(at=last_instant, months=1, zone=program.time_zone)
+    because = Because("not_announced", until=later.isoformat())
+    return bool(ledger.extend(account_id=lot.account_id, lot_id=lot.pk, expires_at=later, because=because, at=at))
+
+
+def _announce(rows: Iterable[dict[str, Any]], zones: dict[int, str], at: datetime) -> int:
+    """Write the notices of these dates that are missing, each with its message, in one transaction."""
+    wanted: dict[str, Notice] = {}
+    messages: dict[str, Outbox] = {}
+    for row in rows:
+        day = _day(row["expires_at"], zones[row["account__member__program"]])
+        named = about(account_id=row["account_id"], day=day)
+        stage = next(days for days in STAGES if row["expires_at"] <= at + timedelta(days=days))
+        key, member_id = f"{named}:{stage}", row["account__member"]
+        wanted[key] = Notice(member_id=member_id, kind="expiry", about=named, key=key, created_at=at)
+        payload = {"account": row["account_id"], "day": day.isoformat(), "notice": key}
+        messages[key] = Outbox(
+            topic="points-expiring", key=key, member_id=member_id, payload=payload, created_at=at, next_at=at
+        )
+    there = set(Notice.objects.filter(kind="expiry", key__in=list(wanted)).values_list("key", flat=True))
+    missing = [key for key in wanted if key not in there]
+    with transaction.atomic(using=write_db()):
+        Notice.objects.bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
+        put_messages(messages=[messages[key] for key in missing])
+    return len(missing)
+
+
+@topics.register("points-expiring")
+def points_expiring(*, message: Outbox, at: datetime) -> Letter | None:
+    """Write the letter about points that run out on one day; None where they were used or put off meanwhile."""
+    account = Account.objects.select_related("unit__program").get(pk=message.payload["account"])
+    unit, member = account.unit, message.member
+    zone = unit.program.time_zone
+    day = date.fromisoformat(message.payload["day"])
+    rows = [row for row in expiring(account_id=account.pk, at=at) if _day(row.expires_at, zone) == day]
+    points = sum(row.points for row in rows)
+    notice = Notice.objects.filter(kind="expiry", key=message.payload["notice"]).first()
+    if not points or notice is None:
+        return None
+    context = shared(member=member, account=account, unit=unit, site=site_of(member=member), points=points)
+    last = day - timedelta(days=1)
+    context |= {"day": words.day(last, zone=zone), "days_left": max((rows[0].expires_at - at).days, 0)}
+    return Letter(code="LOYALTY_POINTS_EXPIRING", context=context, notice=notice, inbox=_inbox(context))
+
+
+def _inbox(context: dict[str, Any]) -> tuple[str, str]:
+    """The same as a row of Oscar's inbox, which shows subject and body as HTML."""
+    params = {"points": conditional_escape(context["points"]), "day": context["day"]}
+    subject = pgettext("loyalty", "%(points)s can be used until %(day)s") % params
+    text = pgettext("loyalty", "See what you have and what you can do with it.")
+    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)

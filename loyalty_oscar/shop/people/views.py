@@ -1,0 +1,145 @@
+"""The doors of this room: keep a guest's points, confirm an address, take one's data along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms, http
+from django.conf import settings
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.sites.shortcuts import get_current_site
+from django.core.cache import cache
+from django.shortcuts import redirect
+from django.urls import reverse, reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import pgettext_lazy
+from django.views.decorators.cache import cache_control
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import TemplateView, View
+from oscar.core.loading import get_class, get_model
+
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Member
+
+from ..notices.letters import absolute, first_name
+from . import claims
+from .export import export_member
+from .pieces import has_account, offer
+
+RegisterUserMixin = get_class("customer.mixins", "RegisterUserMixin")
+EmailUserCreationForm = get_class("customer.forms", "EmailUserCreationForm")
+#: Seconds between two mails that ask the same person to confirm an address.
+ADDRESS_PAUSE = 600
+
+private = method_decorator(cache_control(private=True, no_store=True), name="dispatch")
+
+
+class OwnPage(LoginRequiredMixin):
+    """A page of somebody who is signed in."""
+
+    login_url = reverse_lazy("customer:login")
+
+
+class PasswordForm(forms.Form):
+    """The one field between a guest and an account."""
+
+    password = forms.CharField(
+        label=pgettext_lazy("loyalty", "Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "form-control"}),
+    )
+
+
+@private
+@method_decorator(sensitive_post_parameters("password"), name="dispatch")
+class KeepView(RegisterUserMixin, TemplateView):
+    """Keep the points of this session's order: with a password, or in the account one is signed in to."""
+
+    template_name = "loyalty/people/keep_page.html"
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> http.HttpResponse:
+        number = request.session.get("checkout_order_id")
+        self.order = get_model("order", "Order").objects.filter(pk=number).first() if number else None
+        self.offered = offer(order=self.order, request=request)
+        if self.offered is None:
+            return redirect("loyalty:overview")
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**self.offered, **kwargs)
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> http.HttpResponse:
+        if not request.user.is_authenticated:
+            form = PasswordForm(request.POST)
+            account = self.account_form(form)
+            if account is None:
+                self.offered["has_account"] = has_account(email=self.order.guest_email)
+                return self.render_to_response(self.get_context_data(form=form))
+            self.register_user(account)
+        claims.keep_order(order=self.order, user=request.user, at=clock.now())
+        return redirect("checkout:thank-you")
+
+    def account_form(self, form: PasswordForm) -> Any | None:
+        """Return the shop's own form for a new account, valid; or None, with what is wrong on ours."""
+        if not form.is_valid():
+            return None
+        password = form.cleaned_data["password"]
+        data = {"email": self.order.guest_email, "password1": password, "password2": password, "redirect_url": ""}
+        account = EmailUserCreationForm(data, host=self.request.get_host())
+        if account.is_valid():
+            return account
+        for errors in account.errors.as_data().values():
+            form.add_error("password", errors)
+        return None
+
+
+@private
+class ConfirmAddressView(OwnPage, View):
+    """Send the link that confirms the address one has."""
+
+    def post(self, request: Any) -> http.HttpResponse:
+        user = request.user
+        if user.email and cache.add(f"loyalty-address:{user.pk}", 1, ADDRESS_PAUSE):
+            path = reverse("loyalty:address", args=[claims.make_token(user=user)])
+            link = absolute(site=get_current_site(request), path=path)
+            dispatcher = get_class("communication.utils", "Dispatcher")()
+            context = {"first_name": first_name(user=user), "link": link, "shop_name": settings.OSCAR_SHOP_NAME}
+            messages = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
+            dispatcher.dispatch_user_messages(user, messages)
+        return redirect("loyalty:address-sent")
+
+
+@private
+class AddressSentView(OwnPage, TemplateView):
+    """Say that the link is on its way."""
+
+    template_name = "loyalty/people/address_sent.html"
+
+
+@private
+class AddressView(OwnPage, TemplateView):
+    """Where the link leads: a button, because mail programs open links by themselves, then what was found."""
+
+    template_name = "loyalty/people/address.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        is_right = claims.is_token_of(token=self.kwargs["token"], user=self.request.user)
+        return super().get_context_data(is_right=is_right, **kwargs)
+
+    def post(self, request: Any, token: str) -> http.HttpResponse:
+        if not claims.is_token_of(token=token, user=request.user):
+            return self.render_to_response(self.get_context_data())
+        found = claims.claim_orders(user=request.user, email=request.user.email, at=clock.now())
+        return self.render_to_response(self.get_context_data(is_done=True, found=len(found)))
+
+
+@private
+class ExportView(OwnPage, View):
+    """Everything that is kept about the visitor, as a file."""
+
+    def get(self, request: Any) -> http.HttpResponse:
+        members = Member.objects.filter(user_id=request.user.pk).select_related("program").order_by("pk")
+        data = [export_member(member=member, at=clock.now()) for member in members]
+        response = http.JsonResponse({"memberships": data}, json_dumps_params={"indent": 2, "ensure_ascii": False})
+        response["Content-Disposition"] = 'attachment; filename="loyalty.json"'
+        return response
