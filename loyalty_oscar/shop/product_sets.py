@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from oscar.core.loading import get_model
@@ -41,8 +42,13 @@ def _members(range_: Any, ids: set[int]) -> Iterable[int]:
     return products.filter(pk__in=ids).values_list("pk", flat=True)
 
 
-def sets_of_product(*, product_id: int, codes: frozenset[str]) -> frozenset[str]:
-    """Return the product sets of one product for showing (at most 60 seconds old, then no query)."""
-    return remembered(
-        key=("sets", product_id, codes), load=lambda: sets_of(product_ids=[product_id], codes=codes)[product_id]
-    )
+def sets_shown(*, product_ids: Iterable[int], codes: frozenset[str]) -> dict[int, frozenset[str]]:
+    """Return the product sets of products for showing: at most 60 seconds old, then without a query."""
+    ids, loaded = frozenset(product_ids), {}
+
+    def load(pk: int) -> frozenset[str]:
+        if not loaded:
+            loaded.update(sets_of(product_ids=ids, codes=codes))
+        return loaded[pk]
+
+    return {pk: remembered(key=("sets", pk, codes), load=partial(load, pk)) for pk in ids}

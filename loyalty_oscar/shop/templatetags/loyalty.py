@@ -1,0 +1,132 @@
+"""
+`{% load loyalty %}`: every widget of the suite as a tag, for templates that do not let ours through.
+
+Each tag renders a template of `loyalty/widgets/`, or nothing at all where no program is live. What goes wrong in
+one is logged and leaves a gap on the page, never an error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Unit
+
+from .. import showing
+
+register = template.Library()
+logger = logging.getLogger("loyalty_oscar")
+
+
+def widget(tag: Callable[..., str]) -> Callable[..., str]:
+    """Register a tag that is told the visit first, and only called where a program serves the site."""
+
+    @wraps(tag)
+    def guarded(context: Context, *args: Any, **kwargs: Any) -> str:
+        visit = getattr(context.get("request"), "loyalty", None)
+        try:
+            return tag(context, *args, **kwargs) if visit is not None and visit.unit is not None else ""
+        except Exception:
+            logger.exception("a page goes without its %s", tag.__name__)
+            return ""
+
+    return register.simple_tag(takes_context=True)(guarded)
+
+
+def rendered(context: Context, name: str, data: Mapping[str, Any]) -> SafeString:
+    """Render a widget with its own data only, as an inclusion tag does."""
+    found = context.template.engine.get_template(name)
+    return found.render(context.new({"request": context["request"], "csrf_token": context.get("csrf_token"), **data}))
+
+
+def piece(context: Context, name: str, subject: Any) -> str:
+    """Render one feature's piece of a page, or nothing."""
+    found = showing.piece(name=name, subject=subject, request=context["request"])
+    return rendered(context, *found) if found else ""
+
+
+@widget
+def loyalty_badge(context: Context, short: bool = False) -> str:
+    """Show how many points the visitor has, linked to the account page; `short=True` without the word."""
+    visit = context["request"].loyalty
+    fetched = conf.BADGE == "fetch"
+    if not fetched and not showing.takes_part(visit=visit):
+        return ""
+    data = {"unit": visit.unit, "program": visit.unit.program, "short": short, "fetched": fetched}
+    if fetched:
+        data["word"] = words.unit_name(unit=visit.unit, points=2)
+    else:
+        data.update(badge(unit=visit.unit, points=visit.account.available if visit.account else 0))
+    return rendered(context, "loyalty/widgets/badge.html", data)
+
+
+def badge(*, unit: Unit, points: int) -> dict[str, Any]:
+    """Return what stands on a badge: the value, the number, and both with the word."""
+    return {"value": points, "number": money.number(points), "points": words.points(unit=unit, points=points)}
+
+
+@widget
+def loyalty_earn_product(context: Context, product: Any) -> str:
+    """Show what one piece of this product brings, with the why. Put it before the price; `as` keeps it for later."""
+    return piece(context, "product:earning", product)
+
+
+@widget
+def loyalty_earn_basket(context: Context, basket: Any) -> str:
+    """Show what this basket brings, with the why."""
+    return piece(context, "basket:earning", basket)
+
+
+@widget
+def loyalty_thank_you(context: Context, order: Any) -> str:
+    """Show what this order brought or will bring its member, with the why."""
+    return piece(context, "thank-you:earning", order)
+
+
+@widget
+def loyalty_keep(context: Context, order: Any) -> str:
+    """Offer a guest to keep the points of this order."""
+    return piece(context, "keep:people", order)
+
+
+@widget
+def loyalty_goes(context: Context) -> str:
+    """Say on the page that deletes a profile what goes with it."""
+    return piece(context, "goes:people", context["request"].user)
+
+
+@widget
+def loyalty_points(context: Context, unit: Unit, points: int, signed: bool = False) -> str:
+    """Write "1,250 paws" in the visitor's language."""
+    return words.points(unit=unit, points=points, signed=signed)
+
+
+@widget
+def loyalty_tab(context: Context) -> str:
+    """Show the program's entry of the account navigation."""
+    return rendered(
+        context,
+        "loyalty/widgets/tab.html",
+        {"program": context["request"].loyalty.unit.program, "active_tab": context.get("active_tab")},
+    )
+
+
+@widget
+def loyalty_head(context: Context) -> str:
+    """Link the small style sheet, and with LOYALTY_BADGE = "fetch" the script that fills in the badge."""
+    found = ""
+    if conf.CSS:
+        found += format_html('<link rel="stylesheet" href="{}">\n', static("loyalty/loyalty.css"))
+    if conf.BADGE == "fetch":
+        found += format_html('<script src="{}" defer></script>\n', static("loyalty/badge.js"))
+    return SafeString(found)
