@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, format_decimal, get_currency_precision
+from django.conf import settings
 from django.utils.translation import get_language, to_locale
 
 from loyalty_oscar.kernel import rounding
@@ -30,10 +31,11 @@ def locale() -> Locale:
 
 
 def in_words(*, minor: int, currency: str) -> str:
-    """Return an amount of minor units as the visitor reads it: 12.50 EUR as "€12.50" or "12,50 €"."""
-    return format_currency(
-        rounding.to_major(minor=minor, exponent=exponent(currency=currency)), currency, locale=locale()
-    )
+    """Return minor units as the visitor reads money, in the format that the shop has chosen (OSCAR_CURRENCY_FORMAT)."""
+    amount = rounding.to_major(minor=minor, exponent=exponent(currency=currency))
+    chosen = getattr(settings, "OSCAR_CURRENCY_FORMAT", None)
+    more = chosen.get(currency, {}) if isinstance(chosen, dict) else {"format": chosen}
+    return format_currency(amount, currency, **{"locale": locale(), **more})
 
 
 def number(value: int | Decimal) -> str:

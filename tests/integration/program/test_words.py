@@ -54,6 +54,11 @@ class TestMoney:
         with translation.override(language):
             assert money.in_words(minor=minor, currency=currency) == expected
 
+    @pytest.mark.parametrize("chosen", ["#,##0.00 ¤", {"EUR": {"format": "#,##0.00 ¤"}}])
+    def test_stands_as_the_shop_writes_it(self, settings, chosen):
+        settings.OSCAR_CURRENCY_FORMAT = chosen
+        assert money.in_words(minor=1250, currency="EUR") == "12.50 €"
+
 
 class TestADay:
     def test_is_said_in_the_zone_of_the_program(self):
