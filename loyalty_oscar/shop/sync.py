@@ -8,7 +8,7 @@ and a change during the work marks it again. The sweep finds whatever no signal 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,8 @@ from django.db.models import Exists, F, Min, OuterRef, Q
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db, write_over
+from loyalty_oscar.ledger.operations.bulk import write_over
+from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program
@@ -90,9 +91,9 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> i
             OrderSync.objects.using(db).bulk_create(missing, ignore_conflicts=True)
             marks = _locked_marks(ids)
         seen = {pk: row.final_at for pk, row in marks.items() if row.final_at}
-        orders = gather_orders(order_ids=ids, set_codes=_set_codes(), at=at, seen_final=seen)
+        orders = gather_orders(order_ids=ids, set_codes=set_codes(), at=at, seen_final=seen)
         if batch:
-            orders = [_as_of_old(order, seen, at) for order in orders]
+            orders = [as_of_old(order, seen, at) for order in orders]
         prints = {order.order_id: fingerprint(order=order) for order in orders}
         changed = [o for o in orders if batch or marks[o.order_id].fingerprint != prints[o.order_id]]
         for _name, effect in order_effects.items():
@@ -132,13 +133,13 @@ def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
         OrderSync.objects.using(write_db()).filter(pk__in=gone).update(is_dirty=False)
 
 
-def _as_of_old(order, seen, at):
-    """In a welcome, an order from before that was final when first seen counts from the day it was placed."""
+def as_of_old(order: OrderFacts, seen: Mapping[int, datetime], at: datetime) -> OrderFacts:
+    """Return an order as a welcome sees it: one that was final when first seen is final since it was placed."""
     first_seen = order.final_at == at and order.order_id not in seen
     return replace(order, final_at=order.placed_at) if first_seen else order
 
 
-def _set_codes() -> frozenset[str]:
+def set_codes() -> frozenset[str]:
     """Return the codes of the product sets that any effect asks for."""
     return frozenset().union(*(effect.set_codes() for _name, effect in order_effects.items()))
 

@@ -11,16 +11,15 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
-from django.db import OperationalError, connections, router, transaction
-from django.db.models import F, Model, QuerySet
-from django.db.models.constants import OnConflict
+from django.db import OperationalError, router, transaction
+from django.db.models import F, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
@@ -33,6 +32,12 @@ RETRIES = 5
 #: Deadlock and serialization failures: PostgreSQL's SQLSTATE, MySQL's numbers.
 RETRIABLE = ("40P01", "40001", 1213, 1205)
 CHUNK = 32
+#: What a change of points may change in these rows.
+ACCOUNT_FIELDS = ("available", "pending", "reserved", "debt", "lifetime_earned", "seq")
+LOT_FIELDS = (
+    *("remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"),
+    *("extensions", "graced"),
+)
 F_ = TypeVar("F_", bound=Callable[..., Any])
 
 
@@ -255,13 +260,16 @@ class Desk:
         )
         if counter == Counter.ISSUANCE and kind in ("earn", "welcome"):
             account.lifetime_earned += sum(lot.granted for lot in self._new)
+        self._store(entry, note)
+        self._dirty = True
+        self._clear()
+        return entry
+
+    def _store(self, entry: Entry, note: str) -> None:
         entry.save(using=self.db, force_insert=True)
         self._write_lots(entry)
         if note:
             Note.objects.using(self.db).create(entry=entry, text=note)
-        self._dirty = True
-        self._clear()
-        return entry
 
     def _write_lots(self, entry: Entry) -> None:
         moves = [(pk, points) for pk, points in self._moves.items() if points]
@@ -277,53 +285,26 @@ class Desk:
                 LotMove(account=self.account, lot_id=pk, entry=entry, points=points) for pk, points in moves
             )
 
-    def _save_lots(self) -> None:
+    def _settled_lots(self) -> list[Lot]:
         changed = [self._changed[pk] for pk in sorted(self._unsaved)]
         self._unsaved.clear()
         for lot in changed:
             lot.is_open = lot.remaining + lot.reserved > 0
             lot.state = lot.state if lot.is_open else Lot.State.CLOSED
-        fields = ["remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"]
-        fields += ["extensions", "graced"]
+        return changed
+
+    def _save_lots(self) -> None:
+        changed = self._settled_lots()
         if len(changed) == 1:
-            changed[0].save(using=self.db, update_fields=fields)
+            changed[0].save(using=self.db, update_fields=LOT_FIELDS)
         elif changed:
-            Lot.objects.using(self.db).bulk_update(changed, fields, batch_size=200)
+            Lot.objects.using(self.db).bulk_update(changed, LOT_FIELDS, batch_size=200)
 
     def close(self) -> None:
         """Save the lots and the account; the constraints have the last word."""
         self._save_lots()
         if self._dirty:
-            fields = ["available", "pending", "reserved", "debt", "lifetime_earned", "seq"]
-            self.account.save(using=self.db, update_fields=fields)
-
-
-def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "id") -> None:
-    """
-    Write these columns of rows that may be there already, found by `unique`; new ones are written whole.
-
-    One statement a thousand rows, where `bulk_update` builds a CASE for every value; a single row needs no
-    transaction of its own.
-    """
-    if not rows:
-        return
-    db, model = write_db(), type(rows[0])
-    has_target = connections[db].features.supports_update_conflicts_with_target
-    target = [unique] if has_target else []
-    if len(rows) > 1:
-        model._base_manager.using(db).bulk_create(
-            rows, update_conflicts=True, update_fields=fields, unique_fields=target or None, batch_size=1000
-        )
-        return
-    meta = model._meta
-    model._base_manager._insert(
-        rows,
-        fields=[field for field in meta.concrete_fields if rows[0].pk or not field.primary_key],
-        using=db,
-        on_conflict=OnConflict.UPDATE,
-        update_fields=[meta.get_field(name) for name in fields],
-        unique_fields=[meta.get_field(name) for name in target],
-    )
+            self.account.save(using=self.db, update_fields=ACCOUNT_FIELDS)
 
 
 def lock(*, account_id: int) -> Account:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+
+from django.db.models import Count, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 
 from ..models import Counter, Kind, Lot, LotMove
+from .bulk import TOGETHER, desks
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
 
 
@@ -19,11 +22,15 @@ def sweep(working: Desk) -> int:
     return points
 
 
-def expire_lot(working: Desk, lot: Lot) -> int:
-    """Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends."""
+def expire_lot(working: Desk, lot: Lot, *, times: int | None = None) -> int:
+    """
+    Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends.
+
+    `times` is how often the lot ran out before, where the caller knows.
+    """
     points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
-        times = LotMove.objects.using(working.db).filter(lot=lot, entry__kind=Kind.EXPIRE).count()
+        times = _times_run_out([lot.pk]).get(lot.pk, 0) if times is None else times
         working.take(lot, points)
         working.write(
             key=f"lot:{lot.pk}:expire:{times}",
@@ -42,15 +49,34 @@ def expire(*, account_id: int, at: datetime) -> int:
         return sweep(working)
 
 
+def _times_run_out(lot_ids: Iterable[int]) -> dict[int, int]:
+    moves = LotMove.objects.using(write_db()).filter(lot_id__in=lot_ids, entry__kind=Kind.EXPIRE)
+    return dict(moves.order_by().values_list("lot_id").annotate(Count("pk")))
+
+
 def expire_due(*, at: datetime, skip_programs: tuple[int, ...] = ()) -> Iterator[tuple[int, int]]:
-    """Expire everything that has run out, an account at a time; yields (account id, points). Resumable."""
-    due = (
-        Lot.objects.using(write_db())
-        .filter(is_open=True, state=Lot.State.OPEN, expires_at__lte=at, remaining__gt=0)
-        .exclude(account__member__program_id__in=skip_programs)
-    )
-    for account_id in list(due.order_by("account_id").values_list("account_id", flat=True).distinct()):
-        yield account_id, expire(account_id=account_id, at=at)
+    """Expire everything that has run out, some hundred accounts at once; yields (account id, points). Resumable."""
+    due = _run_out(at).exclude(account__member__program_id__in=skip_programs)
+    ids = list(due.order_by("account_id").values_list("account_id", flat=True).distinct())
+    for start in range(0, len(ids), TOGETHER):
+        yield from expire_together(account_ids=ids[start : start + TOGETHER], at=at).items()
+
+
+@outermost_retried
+def expire_together(*, account_ids: Sequence[int], at: datetime) -> dict[int, int]:
+    """Expire what has run out on these accounts in one transaction; returns points by account."""
+    points = dict.fromkeys(account_ids, 0)
+    with desks(account_ids=account_ids, at=at) as working:
+        lots = list(_run_out(at).filter(account_id__in=working).order_by("expires_at", "pk"))
+        times = _times_run_out([lot.pk for lot in lots])
+        for lot in lots:
+            points[lot.account_id] += expire_lot(working[lot.account_id], lot, times=times.get(lot.pk, 0))
+    return points
+
+
+def _run_out(at: datetime) -> QuerySet[Lot]:
+    lots = Lot.objects.using(write_db())
+    return lots.filter(is_open=True, state=Lot.State.OPEN, expires_at__lte=at, remaining__gt=0)
 
 
 @outermost_retried
