@@ -121,17 +121,17 @@ def capture(
         if not 0 < points <= hold.points:
             raise NotEnoughPoints(f"{hold.points} points are set aside, {points} were asked for")
         run_out: list[Lot] = []
-        left = points
-        for part in hold.lots.using(working.db).select_related("lot").order_by("pk"):
+        parts, left = list(hold.lots.using(working.db).select_related("lot").order_by("pk")), points
+        for part in parts:
             lot = working.known(part.lot)
-            used = min(left, part.points)
-            left -= used
-            if used:
-                working.use_reserved(lot, used)
-                HoldLot.objects.using(working.db).filter(pk=part.pk).update(used=used)
-            if part.points > used:
-                working.unreserve(lot, part.points - used)
+            part.used = min(left, part.points)
+            left -= part.used
+            if part.used:
+                working.use_reserved(lot, part.used)
+            if part.points > part.used:
+                working.unreserve(lot, part.points - part.used)
                 run_out += [lot] if lot.expires_at is not None and lot.expires_at <= at else []
+        HoldLot.objects.using(working.db).bulk_update(parts, ["used"], batch_size=200)
         hold.captured = points
         entry = working.write(
             key=_key(hold, "capture"), kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_
@@ -168,16 +168,17 @@ def restore(
         hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
         if not 0 < points <= hold.captured - hold.returned:
             raise NotEnoughPoints(f"{hold.captured - hold.returned} points can be returned, {points} were asked for")
-        touched, left = [], points
-        for part in hold.lots.using(working.db).select_related("lot").order_by("pk"):
+        parts, touched, left = list(hold.lots.using(working.db).select_related("lot").order_by("pk")), [], points
+        for part in parts:
             back = min(left, part.used - part.returned)
             if back:
                 lot = working.known(part.lot)
                 _grace(lot, at=at, allowed=goods_returned)
                 working.put_back(lot, back)
-                HoldLot.objects.using(working.db).filter(pk=part.pk).update(returned=part.returned + back)
+                part.returned += back
                 touched.append(lot)
                 left -= back
+        HoldLot.objects.using(working.db).bulk_update(parts, ["returned"], batch_size=200)
         Hold.objects.using(working.db).filter(pk=hold.pk).update(returned=hold.returned + points)
         entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.REDEMPTION, because=because, print_=print_)
         for lot in touched:
