@@ -183,7 +183,7 @@ class ProgramAdmin(NoDelete, admin.ModelAdmin):
             messages.error(request, text % {"state": program.get_state_display()})
             return back
         at = clock.now()
-        form = StepForm(request.POST or None, program=program, to=to, at=at)
+        form = StepForm(request.POST if request.method == "POST" else None, program=program, to=to, at=at)
         if request.method == "POST" and form.is_valid() and self.take_step(request, program, to, form, at):
             return back
         context = {

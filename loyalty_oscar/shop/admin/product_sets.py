@@ -1,0 +1,79 @@
+"""Product sets with the Oscar range that holds their products; and what else staff may look at or must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.registries import checks
+
+from .. import statuses
+from ..models import OrderSync, ProductSetRange
+
+
+class RangeInline(admin.TabularInline):
+    model = ProductSetRange
+    can_delete = False
+    min_num = 1
+    verbose_name_plural = pgettext_lazy("loyalty", "The range whose products it holds")
+
+
+@admin.register(ProductSet)
+class ProductSetAdmin(admin.ModelAdmin):
+    """A set of products that rules speak of. Without a range it suspends the rules that name it."""
+
+    list_display = ("name", "code", "range")
+    search_fields = ("name", "code")
+    inlines = (RangeInline,)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("tie__range")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ProductSet | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: ProductSet | None = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name",)}
+
+    def has_delete_permission(self, request: HttpRequest, obj: ProductSet | None = None) -> bool:
+        # Rules keep the code of a set for ever; an empty range does what deleting would.
+        return False
+
+    @admin.display(description=pgettext_lazy("loyalty", "range of products"))
+    def range(self, product_set: ProductSet) -> str:
+        tie = getattr(product_set, "tie", None)
+        return str(tie.range) if tie and tie.range else pgettext("loyalty", "none: its rules are suspended")
+
+
+@admin.register(OrderSync)
+class OrderSyncAdmin(ReadOnly, admin.ModelAdmin):
+    """Where the house stands with each order; those that failed say why."""
+
+    list_display = ("order_id", "is_dirty", "dirty_since", "final_at", "failures", "error")
+    list_filter = ("is_dirty",)
+    search_fields = ("=order_id",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+
+@checks.register("program-warning:shop")
+def unclear(*, program: Program, at: datetime) -> Iterator[str]:
+    """Say that nobody knows when points become ready, and which sets have no products."""
+    if statuses.pipeline() and statuses.ready_status() is None:
+        ends = ", ".join(statuses.candidates()) or pgettext("loyalty", "none")
+        text = pgettext(
+            "loyalty",
+            "It is not clear after which order status the return period starts (open ends: %(ends)s). "
+            "Have LOYALTY_READY_STATUS set; until then points stay on the way.",
+        )
+        yield text % {"ends": ends}
+    for product_set in ProductSet.objects.filter(tie__range=None):
+        text = pgettext("loyalty", "The product set “%(name)s” has no range, so the rules that name it are suspended.")
+        yield text % {"name": product_set}

@@ -1,0 +1,1 @@
+"""What staff see of loyalty in Oscar's dashboard: panels on its pages, goodwill points, and a page of our own."""

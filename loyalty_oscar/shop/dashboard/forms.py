@@ -1,0 +1,44 @@
+"""Points by hand: how many, why, and a token that lets a form count once however often it is sent."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils.translation import pgettext_lazy
+
+
+class ByHandForm(forms.Form):
+    """Points given or taken by hand."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    points = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "Points"),
+        min_value=-10_000_000,
+        max_value=10_000_000,
+        help_text=pgettext_lazy("loyalty", "With a minus to take points. Only points that are ready can be taken."),
+    )
+    reason = forms.CharField(
+        label=pgettext_lazy("loyalty", "Reason"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text=pgettext_lazy("loyalty", "Stands beside the entry for your colleagues; the member does not read it."),
+    )
+
+    def clean_points(self) -> int:
+        points = self.cleaned_data["points"]
+        if points == 0:
+            raise forms.ValidationError(pgettext_lazy("loyalty", "0 points change nothing."))
+        return points
+
+
+class GoodwillForm(ByHandForm):
+    """Goodwill only gives."""
+
+    points = forms.IntegerField(label=pgettext_lazy("loyalty", "Points"), min_value=1, max_value=10_000_000)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in ("points", "reason"):
+            self.fields[field].widget.attrs["class"] = "form-control"

@@ -1,0 +1,74 @@
+"""Goodwill: a few points as a thank-you or an apology, by staff, up to a limit a day."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import NotAllowed
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.queries import goodwill_given
+from loyalty_oscar.program import actors
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import expiry_of, member_of
+
+DAY = timedelta(hours=24)
+
+
+class TooMuch(NotAllowed):
+    """More than this member of staff may still give; `left` says how much that is."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{left} goodwill points are left for today")
+        self.left = left
+
+
+def left_today(*, staff: Any, at: datetime) -> int:
+    """Return how many points somebody may still give, of the limit for the 24 hours up to now."""
+    return max(0, conf.GOODWILL_DAILY_LIMIT - goodwill_given(actor=actors.staff(staff), since=at - DAY))
+
+
+def give(*, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: UUID, at: datetime) -> ledger.Posted:
+    """
+    Give goodwill points once per token.
+
+    Who is no member yet joins where everybody takes part by themselves. Raises `NotAllowed` for points to
+    oneself and for somebody who has not joined, `TooMuch` above the limit of the day.
+    """
+    if user.pk == staff.pk:
+        raise NotAllowed("nobody gives points to themselves")
+    with transaction.atomic(using=write_db()):
+        # One desk at a time for each member of staff, so that two windows don't share a limit.
+        get_user_model()._default_manager.select_for_update().get(pk=staff.pk)
+        account = ledger.open_account(member=_member(user, unit, at), unit=unit)
+        key = f"manual:{token}"
+        known = account.entries.filter(key=key).exists()
+        if not known and points > (left := left_today(staff=staff, at=at)):
+            raise TooMuch(left)
+        return ledger.adjust(
+            account_id=account.pk,
+            points=points,
+            key=key,
+            because=Because("goodwill"),
+            actor=actors.staff(staff),
+            note=reason,
+            at=at,
+            expires_at=expiry_of(program=unit.program, available_at=at),
+        )
+
+
+def _member(user: Any, unit: Unit, at: datetime) -> Member:
+    member = member_of(program_id=unit.program_id, user_id=user.pk)
+    if member is None and unit.program.enrolment == unit.program.Enrolment.AUTOMATIC:
+        member = join(program=unit.program, user_id=user.pk, at=at)
+    if member is None:
+        raise NotAllowed("this customer has not joined the program")
+    return member

@@ -1,0 +1,27 @@
+"""Who may do what at the desk. Groups are the shop's business; these are the permissions to put into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import QuerySet
+
+LOOK = "loyalty_ledger.view_account"
+GOODWILL = "loyalty_ledger.goodwill_account"
+ADJUST = "loyalty_ledger.adjust_account"
+
+
+def loyalty_permissions() -> QuerySet[Permission]:
+    """Return every permission of the suite and of nothing else: what a loyalty manager's group holds."""
+    return Permission.objects.filter(content_type__app_label__startswith="loyalty_").order_by("pk")
+
+
+def may_look(user: Any) -> bool:
+    """Return whether somebody of staff may see points."""
+    return bool(user.is_active and user.is_staff and user.has_perm(LOOK))
+
+
+def may_give(user: Any) -> bool:
+    """Return whether somebody of staff may give goodwill points."""
+    return may_look(user) and user.has_perm(GOODWILL)

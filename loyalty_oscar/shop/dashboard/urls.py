@@ -1,0 +1,10 @@
+"""Addresses of the staff's pages, below the customer's; `shop.urls` includes them."""
+
+from django.urls import path
+
+from .views import GoodwillView, OverviewView
+
+urlpatterns = [
+    path("dashboard/", OverviewView.as_view(), name="dashboard"),
+    path("dashboard/goodwill/<str:user_id>/<int:unit_id>/", GoodwillView.as_view(), name="dashboard-goodwill"),
+]

@@ -1,0 +1,158 @@
+"""The dashboard's own page of loyalty, and goodwill points for a customer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.contrib.auth import get_user_model
+from django.contrib.auth.mixins import UserPassesTestMixin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import pgettext
+from django.views.generic import FormView, TemplateView
+
+from loyalty_oscar.kernel.errors import KeyMismatch, NotAllowed
+from loyalty_oscar.ledger.models import Kind
+from loyalty_oscar.ledger.queries import moved_since, owed
+from loyalty_oscar.program import clock, words
+from loyalty_oscar.program.models import JobRun, State, Unit
+
+from ..showing import worth
+from . import goodwill
+from .forms import GoodwillForm
+from .links import admin_url
+from .permissions import may_give, may_look
+
+GIVEN = (Kind.EARN, Kind.WELCOME, Kind.IMPORT, Kind.ADJUST)
+USED = (Kind.CAPTURE, Kind.RESTORE)
+
+
+class StaffView(UserPassesTestMixin):
+    """For staff with the permission; strangers are asked to log in, others are refused."""
+
+    def test_func(self) -> bool:
+        return may_look(self.request.user)
+
+    def get_login_url(self) -> str:
+        return reverse("dashboard:login")
+
+
+class OverviewView(StaffView, TemplateView):
+    """How each program stands: members, what was given and used this month, what is owed, and the jobs."""
+
+    template_name = "loyalty/dashboard/overview.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        at = clock.now()
+        units = Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("program__name")
+        links = [
+            (pgettext("loyalty", "Rules"), admin_url("loyalty_earning_rule_changelist")),
+            (pgettext("loyalty", "Members"), admin_url("loyalty_program_member_changelist")),
+            (pgettext("loyalty", "Product sets"), admin_url("loyalty_program_productset_changelist")),
+            (pgettext("loyalty", "Every entry"), admin_url("loyalty_ledger_entry_changelist")),
+        ]
+        return super().get_context_data(
+            **kwargs,
+            programs=[self.program(unit, at) for unit in units],
+            jobs=JobRun.objects.order_by("name"),
+            links=[link for link in links if link[1]],
+            add_url=admin_url("loyalty_program_program_add"),
+        )
+
+    def program(self, unit: Unit, at: datetime) -> dict[str, Any]:
+        """Return the numbers of one program."""
+        program = unit.program
+        local = at.astimezone(ZoneInfo(program.time_zone))
+        month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        moved, sums = moved_since(unit_id=unit.pk, since=month), owed(unit_id=unit.pk)
+
+        def total(*kinds: str) -> int:
+            return sum(moved.get(kind, 0) for kind in kinds)
+
+        return {
+            "program": program,
+            "unit": unit,
+            "url": admin_url("loyalty_program_program_change", program.pk),
+            "is_live": program.state == State.LIVE,
+            "members": program.members.filter(Q(merged_into=None), user__isnull=False).count(),
+            "given": words.points(unit=unit, points=total(*GIVEN)),
+            "back": words.points(unit=unit, points=-total(Kind.CLAW)),
+            "used": words.points(unit=unit, points=-total(*USED)),
+            "out": words.points(unit=unit, points=-total(Kind.EXPIRE)),
+            "owed": words.points(unit=unit, points=sums.points),
+            "owed_value": sums.points,
+            "worth": worth(unit=unit, points=sums.points),
+        }
+
+
+class GoodwillView(StaffView, FormView):
+    """Give a customer a few points, with a reason."""
+
+    template_name = "loyalty/dashboard/goodwill.html"
+    form_class = GoodwillForm
+
+    def test_func(self) -> bool:
+        return may_give(self.request.user)
+
+    def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        try:
+            self.customer = get_user_model()._default_manager.filter(pk=kwargs["user_id"]).first()
+        except (ValidationError, ValueError):
+            self.customer = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.test_func():
+            if self.customer is None:
+                raise Http404
+            if self.customer.pk == request.user.pk:
+                raise PermissionDenied("nobody gives points to themselves")
+            units = Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program")
+            closed = (State.DRAFT, State.CLOSED)
+            self.unit = get_object_or_404(units.exclude(program__state__in=closed), pk=kwargs["unit_id"])
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_success_url(self) -> str:
+        return reverse("dashboard:user-detail", kwargs={"pk": self.customer.pk})
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        left = goodwill.left_today(staff=self.request.user, at=clock.now())
+        return super().get_context_data(
+            **kwargs,
+            customer=self.customer,
+            unit=self.unit,
+            left=words.points(unit=self.unit, points=left),
+            cancel=self.get_success_url(),
+        )
+
+    def form_valid(self, form: GoodwillForm) -> HttpResponse:
+        data, unit = form.cleaned_data, self.unit
+        try:
+            goodwill.give(
+                staff=self.request.user,
+                user=self.customer,
+                unit=unit,
+                points=data["points"],
+                reason=data["reason"],
+                token=data["token"],
+                at=clock.now(),
+            )
+        except goodwill.TooMuch as error:
+            text = pgettext("loyalty", "You can give %(points)s more today.")
+            form.add_error("points", text % {"points": words.points(unit=unit, points=error.left)})
+        except KeyMismatch:
+            form.add_error(None, pgettext("loyalty", "This form was sent before with another number. Open it anew."))
+        except NotAllowed:
+            form.add_error(None, pgettext("loyalty", "This customer has not joined the program."))
+        if form.errors:
+            return self.form_invalid(form)
+        text = pgettext("loyalty", "%(points)s given to %(customer)s.")
+        given = {"points": words.points(unit=unit, points=data["points"]), "customer": self.customer}
+        messages.success(self.request, text % given, fail_silently=True)
+        return super().form_valid(form)

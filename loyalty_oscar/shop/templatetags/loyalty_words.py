@@ -1,0 +1,24 @@
+"""`{% load loyalty_words %}`: points and reasons in words, for pages of staff."""
+
+from __future__ import annotations
+
+from django import template
+
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Unit
+
+register = template.Library()
+
+
+@register.simple_tag
+def in_points(unit: Unit, points: int, signed: bool = False) -> str:
+    """Show points with their unit, `signed=True` with a plus."""
+    return words.points(unit=unit, points=points, signed=signed)
+
+
+@register.simple_tag
+def signed(points: int, plus: bool = True) -> str:
+    """Show a bare number with its sign, and nothing for a change of 0."""
+    if not points and plus:
+        return ""
+    return ("+" if points > 0 and plus else "") + money.number(points)
