@@ -16,7 +16,9 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, notices, people, receivers  # noqa: F401
+        from .dashboard import nav, panels  # noqa: F401
 
+        nav.add()
         for feature in FEATURES:
             if apps.is_installed(f"loyalty_oscar.{feature}"):
                 import_module(f"{self.name}.{feature}")
