@@ -86,8 +86,11 @@ class _Work:
             ledger.post_many(grants=grants, at=self.at, savepoint=False)
         if not self.batch:
             put_messages(messages=[self.message(award) for award in awards if award.points])
-        for award in awards:
+        for award, (order, *_rest) in zip(awards, made, strict=True):
             self.keep_alive(award, award.unit.program)
+            if units_gone(order):
+                # Seen for the first time with a part of it gone: the snapshot is of the whole, what stands is not.
+                self.post_difference(order, award)
 
     def earns(self, order: OrderFacts, unit: Unit) -> bool:
         """Return whether this order is new and may earn: placed while the program earned, or named by a welcome."""

@@ -1,0 +1,99 @@
+"""What earning gives for old orders: decided with the rules of today, posted under a kind of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+
+from django.db import transaction
+from django.db.models import Count, Min, Sum
+
+from loyalty_oscar.earning.decision import LineLeft, decide, left_of
+from loyalty_oscar.earning.effects import on_base, ready_at
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.operations import revoke_batch
+from loyalty_oscar.earning.queries import awards_of, rule_book, terms_of
+from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Outbox, Program, Unit
+from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.queries import expiry_of
+from loyalty_oscar.program.registries import checks
+
+from .. import sync
+from ..welcome import Tally
+
+TOPIC = "welcome"
+#: Orders taken back in one transaction: each commit waits for the disk, each lock for nobody long.
+UNDO_AT_ONCE = 100
+
+
+class Welcome:
+    """The `Welcoming` of earning."""
+
+    def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
+        awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
+        unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+        terms = terms_of(program=program)
+        for order in orders:
+            award = awards.get(order.order_id)
+            if order.dead or (award and not award.revoked):
+                continue
+            if award:
+                points, ready = award.points, award.available_at
+            else:
+                decision = decide(purchase=on_base(order.purchase, program), rules=rules, terms=terms)
+                gone = {line.line_id: line.gone for line in order.purchase.lines}
+                lines = [
+                    LineLeft(
+                        line_id=line.line_id,
+                        quantity=line.quantity,
+                        points=line.points,
+                        paid_minor=line.paid_minor,
+                        gone=gone[line.line_id],
+                    )
+                    for line in decision.lines
+                ]
+                points = left_of(lines=lines, bonuses=[bonus.to_json() for bonus in decision.bonuses])
+                ready = ready_at(order, program)
+            if points:
+                expires_at = expiry_of(program=program, available_at=ready) if ready else None
+                tally.add(user_id=order.user_id, points=points, available_at=ready, expires_at=expires_at, at=at)
+
+    def give(self, *, order_ids: Sequence[int], batch: str, at: datetime, mail: bool) -> None:
+        with transaction.atomic(using=write_db()):
+            sync.sync_orders(order_ids=order_ids, at=at, batch=batch)
+            if mail:
+                put_messages(messages=list(self._messages(order_ids, batch, at)))
+
+    def _messages(self, order_ids: Sequence[int], batch: str, at: datetime) -> Iterator[Outbox]:
+        given = Award.objects.using(write_db()).filter(batch=batch, given__gt=0, source_id__in=order_ids)
+        for member_id in given.order_by().values_list("account__member_id", flat=True).distinct():
+            yield Outbox(
+                topic=TOPIC,
+                key=f"{batch}:{member_id}",
+                member_id=member_id,
+                payload={"batch": batch},
+                created_at=at,
+                next_at=at,
+            )
+
+    def given(self) -> Mapping[str, tuple[int, int]]:
+        rows = Award.objects.exclude(batch="").values("batch").annotate(first=Min("pk"), orders=Count("pk"))
+        rows = rows.annotate(points=Sum("given")).order_by("first")
+        return {row["batch"]: (row["orders"], row["points"]) for row in rows}
+
+    def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:
+        Outbox.objects.filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
+        awards = iter(revoke_batch(batch=batch, actor=actor, at=at))
+        while True:
+            with transaction.atomic(using=write_db()):
+                points = [award.points for award in islice(awards, UNDO_AT_ONCE)]
+            yield from points
+            if len(points) < UNDO_AT_ONCE:
+                return
+
+
+checks.register("welcome:earning")(Welcome())
