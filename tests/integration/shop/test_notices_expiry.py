@@ -7,6 +7,7 @@ from django.core import mail
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test.factories import UserFactory
 
@@ -281,3 +282,15 @@ class TestABounce:
         assert extend.report_bounce(email="one@example.com", at=before(28)) == 0
         bounced = Notice.objects.exclude(bounced_at=None).get()
         assert bounced.member.user.email == "one@example.com"
+
+
+class TestTheAccountPage:
+    def test_counts_as_having_been_told(self, unit, client):
+        account = a_member(unit)
+        a_day(before(30), server_works=False)
+        client.force_login(account.member.user)
+        with clock.at(before(10)):
+            assert client.get(reverse("loyalty:overview")).status_code == 200
+        assert Notice.objects.get().seen_at == before(10)
+        a_day(before(7))
+        assert date_of(account) == ENDS
