@@ -122,7 +122,7 @@ def moved_since(*, unit_id: int, since: datetime) -> dict[str, int]:
     """Return what the points of a unit did since a moment, net, by kind of entry (signed points). One query."""
     change = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
     entries = Entry.objects.filter(account__unit_id=unit_id, created_at__gte=since)
-    return dict(entries.order_by().values_list("kind").annotate(Sum(change)))
+    return dict(entries.order_by().values_list("kind").annotate(points=Sum(change)))
 
 
 def goodwill_given(*, actor: str, since: datetime) -> int:

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -25,7 +25,7 @@ from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.queries import expiry_of
 
 from ..dashboard.forms import ByHandForm
-from ..dashboard.permissions import ADJUST
+from ..dashboard.permissions import ADJUST, may_give
 from ..showing import worth
 
 NEWEST = 50
@@ -78,6 +78,7 @@ class MemberAdmin(ReadOnly, admin.ModelAdmin):
         context: dict[str, Any] = {
             "account": account,
             "may_adjust": may_adjust(request.user, member),
+            "goodwill_url": goodwill_url(request.user, member, account),
             "panels": rendered(page="member", subject=member, request=request),
         }
         if account is None:
@@ -148,6 +149,16 @@ def may_adjust(user: Any, member: Member) -> bool:
     """Return whether somebody may change a member's points: with the permission of its own, and never on oneself."""
     own = member.user_id is not None and member.user_id == user.pk
     return user.has_perm(ADJUST) and not own and member.merged_into_id is None
+
+
+def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
+    """Return where somebody may give this member goodwill points, or nothing."""
+    if account is None or member.user_id in (None, user.pk) or not may_give(user):
+        return ""
+    try:
+        return reverse("loyalty:dashboard-goodwill", args=[member.user_id, account.unit_id]) + "?back=member"
+    except NoReverseMatch:
+        return ""
 
 
 def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:

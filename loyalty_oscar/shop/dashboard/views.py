@@ -21,7 +21,8 @@ from loyalty_oscar.kernel.errors import KeyMismatch, NotAllowed
 from loyalty_oscar.ledger.models import Kind
 from loyalty_oscar.ledger.queries import moved_since, owed
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.models import JobRun, State, Unit
+from loyalty_oscar.program.models import JobRun, Member, State, Unit
+from loyalty_oscar.program.queries import member_of
 
 from ..showing import worth
 from . import goodwill
@@ -119,7 +120,13 @@ class GoodwillView(StaffView, FormView):
         return super().dispatch(request, *args, **kwargs)
 
     def get_success_url(self) -> str:
+        member = self.customer_member()
+        if member and self.request.GET.get("back") == "member":
+            return admin_url("loyalty_program_member_change", member.pk) or reverse("loyalty:dashboard")
         return reverse("dashboard:user-detail", kwargs={"pk": self.customer.pk})
+
+    def customer_member(self) -> Member | None:
+        return member_of(program_id=self.unit.program_id, user_id=self.customer.pk)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         left = goodwill.left_today(staff=self.request.user, at=clock.now())

@@ -11,7 +11,9 @@ from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.rules import conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet
+from tests.orders import imported
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
 ADD = reverse("admin:loyalty_earning_rule_add")
@@ -166,6 +168,37 @@ class TestASavedRule:
             reverse("admin:loyalty_earning_rule_changelist"), {"action": "switch_off", "_selected_action": [base.pk]}
         )
         assert base.versions.last().is_on is False
+
+
+class TestThePreview:
+    def preview(self, response):
+        (panel,) = response.context["panels"]
+        return " ".join(strip_tags(panel.replace("<", " <")).replace("\xa0", " ").split())
+
+    @pytest.fixture
+    def order(self, customer):
+        return imported(user=customer, lines=[("36.80", 1), ("11.20", 1)], placed_at=clock.now())
+
+    def test_says_what_an_order_would_bring_without_a_rule_in_force(self, root, base, order):
+        assert "€48.00 0 paws 48 paws +48 paws (worth €0.48)" in self.preview(root.get(page(base)))
+
+    def test_sets_what_is_typed_beside_what_is_in_force(self, root, base, order):
+        data = typed(name="Base", p_currency="EUR", p_points="2", p_step_minor="1.00", _preview="1")
+        assert "€48.00 48 paws 96 paws +48 paws" in self.preview(root.post(page(base), data))
+
+    def test_leaves_dates_aside(self, root, unit, base, order):
+        data = typed(unit=unit.pk, p_percent="2", p_group="campaign", first="2090-01-01", _preview="1")
+        text = self.preview(root.post(f"{ADD}?type=multiplier", data))
+        assert "48 paws 96 paws" in text
+        assert "dates of the rule are left aside" in text
+        assert Rule.objects.count() == 1
+
+    def test_says_so_where_nothing_changes(self, root, unit, base, order):
+        data = typed(unit=unit.pk, p_percent="2", p_group="campaign", minimum="50", _preview="1")
+        assert "No difference" in self.preview(root.post(f"{ADD}?type=multiplier", data))
+
+    def test_says_so_where_there_are_no_orders(self, root, base):
+        assert "no orders of customers yet" in self.preview(root.get(page(base)))
 
 
 @pytest.fixture

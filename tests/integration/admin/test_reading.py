@@ -1,0 +1,95 @@
+"""What can be read in the admin and never touched."""
+
+import pytest
+from django.urls import reverse
+from oscar.test.factories import RangeFactory
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Entry, Hold
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import JobRun, Outbox, ProductSet
+from loyalty_oscar.program.operations import join, note_run, put_message
+from loyalty_oscar.shop.models import OrderSync, ProductSetRange
+from loyalty_oscar.shop.sync import mark
+
+READ = [Account, Entry, Hold, Outbox, JobRun, OrderSync]
+
+
+def url(model, name, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+@pytest.fixture
+def books(unit, customer):
+    """One row of everything."""
+    now = clock.now()
+    account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=now), unit=unit)
+    for number in (1, 2):
+        grant = ledger.Grant(
+            account_id=account.pk,
+            points=50,
+            key=f"order:{number}:earn",
+            source=f"order:{number}",
+            because=Because("order_earned", order=number, number=f"10000{number}"),
+            available_at=now,
+        )
+        ledger.post(grant=grant, at=now)
+    ledger.place_hold(
+        account_id=account.pk, points=10, slot="basket:1", because=Because("adjusted"), expires_at=now, at=now
+    )
+    put_message(topic="points-earned", key="order:1:earned", member_id=account.member_id, payload={}, at=now)
+    note_run(name="sweep", started_at=now, finished_at=now, done=1)
+    mark(order_ids=[1], at=now)
+    return account
+
+
+@pytest.mark.parametrize("model", READ)
+class TestWhatIsOnlyRead:
+    def test_is_listed_and_opened(self, root, books, model):
+        assert root.get(url(model, "changelist")).status_code == 200
+        assert root.get(url(model, "change", model.objects.first().pk)).status_code == 200
+
+    def test_is_never_added_changed_or_deleted(self, root, books, model):
+        row = model.objects.first()
+        before = list(model.objects.values().order_by("pk"))
+        for page in (url(model, "add"), url(model, "change", row.pk), url(model, "delete", row.pk)):
+            assert root.post(page, {"post": "yes"}).status_code == 403
+        root.post(url(model, "changelist"), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+        assert list(model.objects.values().order_by("pk")) == before
+
+    def test_is_hidden_from_who_may_not_look(self, staff, books, model):
+        _user, client = staff("loyalty_program.view_program")
+        assert client.get(url(model, "changelist")).status_code == 403
+
+
+class TestTheLedger:
+    def test_is_searched_by_the_key(self, root, books):
+        found = root.get(url(Entry, "changelist") + "?q=order:2").context["cl"].result_list
+        assert [entry.key for entry in found] == ["order:2:earn"]
+
+    def test_says_why_in_words(self, root, books):
+        html = root.get(url(Entry, "change", Entry.objects.get(key="order:1:earn").pk)).content.decode()
+        assert "Order 100001" in html
+        assert "the shop itself" in html
+
+    def test_finds_an_account_by_the_address_of_its_member(self, root, books):
+        assert root.get(url(Account, "changelist") + "?q=boris@").context["cl"].result_count == 1
+        assert root.get(url(Account, "changelist") + "?q=nobody@").context["cl"].result_count == 0
+
+
+class TestAProductSet:
+    def test_is_made_with_its_range(self, root, db):
+        range_ = RangeFactory(name="Cats")
+        data = {"name": "Cat food", "code": "cats", "tie-TOTAL_FORMS": 1, "tie-INITIAL_FORMS": 0}
+        assert root.post(url(ProductSet, "add"), {**data, "tie-0-range": range_.pk}).status_code == 302
+        assert ProductSetRange.objects.get(product_set__code="cats").range == range_
+
+    def test_is_listed_as_suspended_without_one(self, root, db):
+        ProductSet.objects.create(code="cats", name="Cat food")
+        assert "its rules are suspended" in root.get(url(ProductSet, "changelist")).content.decode()
+
+    def test_is_never_deleted(self, root, db):
+        product_set = ProductSet.objects.create(code="cats", name="Cat food")
+        assert root.post(url(ProductSet, "delete", product_set.pk), {"post": "yes"}).status_code == 403
+        assert ProductSet.objects.exists()
