@@ -37,7 +37,8 @@ def imported(*, user, lines, placed_at, status="Delivered", number="imported-1",
         amount = Decimal(str(price)) * quantity
         rows.append(
             Line(
-                order=order, product=product, title="Imported", upc="", quantity=quantity, status=status, num_allocated=0,
+                order=order, product=product, title="Imported", upc="", quantity=quantity, status=status,
+                num_allocated=0,
                 line_price_incl_tax=amount, line_price_excl_tax=amount,
                 line_price_before_discounts_incl_tax=amount, line_price_before_discounts_excl_tax=amount,
                 unit_price_incl_tax=Decimal(str(price)), unit_price_excl_tax=Decimal(str(price)),
