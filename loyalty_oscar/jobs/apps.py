@@ -9,6 +9,7 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from loyalty_oscar.program.tasks import backends
+        from loyalty_oscar.shop import jobs  # noqa: F401 - registers the task that the schedule names
 
         from . import tasks
 

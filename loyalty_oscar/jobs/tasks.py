@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import shared_task
+from celery import current_app, shared_task
+from kombu.pools import producers
 
 from loyalty_oscar.program import tasks
+
+#: A broker that is away is asked once and for a second: a customer waits, and the sweep does the work anyway.
+AT_ONCE = {"max_retries": 0}
+SECONDS = {"socket_connect_timeout": 1, "socket_timeout": 5}
 
 
 @shared_task(name="loyalty_oscar.run", acks_late=True, ignore_result=True)
@@ -16,5 +21,8 @@ def run(name: str, arguments: dict[str, Any]) -> None:
 
 
 def hand_over(name: str, arguments: dict[str, Any]) -> None:
-    """Put a task on the queue, without waiting for a broker that is away."""
-    run.apply_async((name, arguments), retry=False)
+    """Put a task on the queue, without waiting for a broker that is away; raises what kombu raises then."""
+    options = {**SECONDS, **current_app.conf.broker_transport_options, **AT_ONCE}
+    connection = current_app.connection_for_write(transport_options=options)
+    with producers[connection].acquire(block=True, timeout=1) as producer:
+        run.apply_async((name, arguments), retry=False, producer=producer)

@@ -18,7 +18,7 @@ from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.tasks import task
 
-from . import sync
+from . import notices, sync
 
 logger = logging.getLogger("loyalty_oscar")
 
@@ -80,13 +80,23 @@ def _holds(at: datetime) -> Iterator[int]:
         yield ledger.settle_holds(account_id=account_id, is_gone=lambda slot: False, at=at)
 
 
+def _notices(at: datetime) -> Iterator[int]:
+    yield from notices.announce(at=at)
+
+
+def _messages(at: datetime) -> Iterator[int]:
+    yield from notices.deliver(at=at)
+
+
 #: Notices come before expiry, because they move the date of what could not be announced.
 JOBS = (
     Job(name="sweep", what="orders looked at", run=_sweep),
     Job(name="nightly", what="orders looked at", run=_nightly, nightly=True),
     Job(name="mature", what="points made ready", run=_mature),
+    Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
+    Job(name="messages", what="messages sent", run=_messages),
 )
 
 
