@@ -21,13 +21,12 @@ def run() -> dict:
         for model in ("Condition", "Benefit")
         for row in get_model("offer", model).objects.filter(proxy_class__startswith="loyalty_oscar")
     ]
+    applied = MigrationRecorder(connection).applied_migrations()
     kinds = ContentType.objects.filter(app_label__startswith="loyalty")
     return {
         "tables": [name for name in connection.introspection.table_names() if name.startswith("loyalty")],
         "triggers": triggers,
         "offers": offers,
-        "migrations": [
-            key for key in MigrationRecorder(connection).applied_migrations() if key[0].startswith("loyalty")
-        ],
+        "migrations": [key for key in applied if key[0].startswith("loyalty")],
         "permissions": [str(permission) for permission in Permission.objects.filter(content_type__in=kinds)],
     }
