@@ -46,6 +46,7 @@ class PasswordForm(forms.Form):
     password = forms.CharField(
         label=pgettext_lazy("loyalty", "Password"),
         strip=False,
+        error_messages={"required": pgettext_lazy("loyalty", "Choose a password.")},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "form-control"}),
     )
 

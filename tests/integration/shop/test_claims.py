@@ -143,7 +143,7 @@ class TestChoosingAPassword:
     )
     @pytest.mark.parametrize(
         ("password", "says"),
-        [("", "required"), ("short", "at least 9 characters"), ("mei.tanaka", "too similar")],
+        [("", "Choose a password."), ("short", "at least 9 characters"), ("mei.tanaka", "too similar")],
     )
     def test_refuses_a_bad_one_and_says_what_to_do(self, client, unit, password, says):
         order = a_guest_order()

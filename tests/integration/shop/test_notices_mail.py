@@ -313,3 +313,20 @@ class TestManyMessages:
             an_order(user=UserFactory(), number=f"n{number}", lines=((Decimal(5 + number), 1),))
         assert list(deliver(at=NOW)) == [20, 20, 5]
         assert len({letter.message()["Message-ID"] for letter in mail.outbox}) == 45
+
+
+class SilentServer(BrokenServer):
+    """A mail backend that sends and does not say how many."""
+
+    def send_messages(self, messages):
+        mail.outbox.extend(messages)
+
+
+class TestAMailServer:
+    def test_that_says_nothing_took_the_message(self, at):
+        a_program(live_from=NOW - timedelta(days=30))
+        an_order(user=UserFactory())
+        with override_settings(EMAIL_BACKEND=f"{__name__}.SilentServer"):
+            assert send() == 1
+            assert send(NOW + timedelta(days=1)) == 0
+        assert len(mail.outbox) == 1
