@@ -19,6 +19,7 @@ from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.tasks import task
 
 from . import notices, sync
+from .people.erasure import finish_erasures
 
 logger = logging.getLogger("loyalty_oscar")
 
@@ -88,6 +89,10 @@ def _messages(at: datetime) -> Iterator[int]:
     yield from notices.deliver(at=at)
 
 
+def _farewells(at: datetime) -> Iterator[int]:
+    yield from finish_erasures(at=at)
+
+
 #: Notices come before expiry, because they move the date of what could not be announced.
 JOBS = (
     Job(name="sweep", what="orders looked at", run=_sweep),
@@ -96,6 +101,7 @@ JOBS = (
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
+    Job(name="farewells", what="people who left forgotten", run=_farewells),
     Job(name="messages", what="messages sent", run=_messages),
 )
 
