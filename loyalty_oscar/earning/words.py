@@ -87,6 +87,9 @@ def _earned(p: Params) -> str:
 @say("per_amount")
 def _per_amount(p: Params) -> str:
     step = money.in_words(minor=int(p["step_minor"]), currency=p["currency"])
+    if "unit" in p:  # Known where the reader is a shopper: "2 paws", not "2 points".
+        points = points_in_words(unit=p["unit"], points=int(p["points"]))
+        return pgettext("loyalty", "%(points)s for each %(step)s") % {"points": points, "step": step}
     text = npgettext(
         "loyalty", "%(points)d point for each %(step)s", "%(points)d points for each %(step)s", int(p["points"])
     )
@@ -141,7 +144,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         )
     ]
     for number, step in enumerate(p["steps"]):
-        text = reasons.get(step["c"])(step["p"]) if step["c"] in reasons else step["c"]
+        text = reasons.get(step["c"])({**step["p"], "unit": unit}) if step["c"] in reasons else step["c"]
         rows.append(WhyRow(text, ("+" if number else "") + step["p"]["exact"]))
     rounded = ROUNDED.get(p["rounding"], ROUNDED["floor:order"])()
     rows.append(WhyRow(rounded, points_in_words(unit=unit, points=p["points"]), is_total=True))

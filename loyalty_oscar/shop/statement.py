@@ -197,7 +197,16 @@ class Teller:
         if entry.kind == Kind.EXPIRE:
             text = pgettext("loyalty", "From order %(number)s") % {"number": order.number}
             return {**told, "text": text, "more": words.day(order.date_placed, zone=self.zone)}
-        return {**told, "text": words.why(entry.because), "more": ""}
+        shown = told if entry.kind == Kind.CLAW else {**told, "rows": ()}
+        return {**shown, "text": words.why(entry.because), "more": self._on_the_way(entry)}
+
+    def _on_the_way(self, entry: Entry) -> str:
+        """Return what an entry did to points on the way, which the column of points does not count."""
+        if not entry.d_pending:
+            return ""
+        gone = pgettext("loyalty", "%(points)s on the way will not come")
+        text = pgettext("loyalty", "%(points)s are on the way again") if entry.d_pending > 0 else gone
+        return text % {"points": self._points(abs(entry.d_pending))}
 
     def _notes(self, entry: Entry, lot: Lot | None, why: Any) -> Iterable[str]:
         p = entry.because.get("p", {})
@@ -206,12 +215,9 @@ class Teller:
         if made_up := p.get("made_up"):
             text = pgettext("loyalty", "%(points)s of them made up what was missing.")
             yield text % {"points": self._points(made_up)}
-        if entry.kind == Kind.CLAW and entry.d_pending:
-            text = pgettext("loyalty", "%(points)s that were on the way do not come.")
-            yield text % {"points": self._points(-entry.d_pending)}
-        if entry.kind == Kind.RESTORE and entry.d_pending:
-            text = pgettext("loyalty", "%(points)s are on the way again.")
-            yield text % {"points": self._points(entry.d_pending)}
+        if entry.kind == Kind.CLAW and why:
+            text = pgettext("loyalty", "So the order had brought %(points)s. What goes back takes its share along.")
+            yield text % {"points": self._points(why["points"])}
         if forgiven := p.get("forgiven"):
             text = pgettext("loyalty", "%(points)s had run out before; you need not give those back.")
             yield text % {"points": self._points(forgiven)}

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.registries import panels
 
 from .. import showing
 
@@ -103,6 +104,13 @@ def loyalty_keep(context: Context, order: Any) -> str:
 def loyalty_goes(context: Context) -> str:
     """Say on the page that deletes a profile what goes with it."""
     return piece(context, "goes:people", context["request"].user)
+
+
+@widget
+def loyalty_pieces(context: Context, place: str, subject: Any) -> str:
+    """Show what every feature has to say in one place of a page ("account"), in order of their names."""
+    names = [name for name in panels if name.startswith(f"{place}:")]
+    return SafeString("".join(piece(context, name, subject) for name in names))
 
 
 @widget

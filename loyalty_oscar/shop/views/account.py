@@ -25,6 +25,7 @@ from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import phase_at
 
 from .. import showing, statement
+from ..notices import seen
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 
@@ -102,8 +103,8 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
         )
         found["phase"] = self.phase(at)
         if account is None or not account.seq:
-            found["pieces"] = [showing.piece(name="first-order:earning", subject=self.unit, request=self.request)]
             return found
+        seen(member=account.member, at=at)
         return {
             **found,
             "coming": self.coming(account),

@@ -44,7 +44,6 @@ class HowItWorksView(WithProgram, PageTitleMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         terms = terms_in_force(program=self.program, at=clock.now())
         return super().get_context_data(
-            rules=showing.piece(name="how-it-works:earning", subject=self.unit, request=self.request),
             facts=facts(unit=self.unit),
             is_earning=self.request.loyalty.is_earning,
             joins=self.program.enrolment == Program.Enrolment.OPT_IN

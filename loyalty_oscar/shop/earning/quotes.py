@@ -1,0 +1,124 @@
+"""What a product, a basket or an order that nobody counted yet would bring: the same decision, made for showing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch, prefetch_related_objects
+from oscar.core.loading import get_model
+
+from loyalty_oscar.earning.decision import Decision, decide
+from loyalty_oscar.earning.effects import on_base
+from loyalty_oscar.earning.queries import remembered_book, terms_of
+from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.money import to_minor
+
+from ..facts import gather_basket, gather_orders
+from ..product_sets import sets_shown, ties
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quote:
+    """What would be earned: from the least to the most, which differ for a product with variants."""
+
+    least: Decision
+    most: Decision
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the answer depends on a choice that is still open."""
+        return self.least.points != self.most.points
+
+
+class Teller:
+    """Tells what purchases would bring in one program at a moment, by rules at most 60 seconds old."""
+
+    def __init__(self, *, unit: Unit, at: datetime) -> None:
+        book = remembered_book(unit_id=unit.pk)
+        self.unit, self.at = unit, at
+        self.rules = book.at(unit_id=unit.pk, moment=at)
+        self.terms = terms_of(program=unit.program)
+        excluded = {self.terms.excluded_set} - {None}
+        self.codes = frozenset(book.sets() | excluded)
+
+    def decide(self, purchase: Purchase) -> Decision:
+        """Return what a purchase brings."""
+        return decide(purchase=on_base(purchase, self.unit.program), rules=self.rules, terms=self.terms)
+
+    def in_sets(self, purchase: Purchase) -> Purchase:
+        """Return the purchase with the product sets of its lines filled in."""
+        if not self.codes:
+            return purchase
+        sets = sets_shown(product_ids={line.product_id for line in purchase.lines}, codes=self.codes)
+        lines = tuple(replace(line, sets=sets[line.product_id]) for line in purchase.lines)
+        return replace(purchase, lines=lines, known_sets=frozenset(ties()))
+
+    def asks_for_the_first_order(self) -> bool:
+        """Return whether it matters to a rule in force if this is somebody's first order."""
+        return any(rule.rule.stage == "bonus" for rule in self.rules)
+
+
+def of_product(*, product: Any, strategy: Any, teller: Teller) -> Quote | None:
+    """
+    Return what one piece of a product would bring, or None where it cannot be bought or brings nothing.
+
+    Call it before the page asks for prices: it loads the stock records onto the product, where Oscar's
+    strategies find them, so the page asks the database less often than without us.
+    """
+    decisions = []
+    for choice in _choices(product):
+        info = strategy.fetch_for_product(choice)
+        if info.price.exists and info.availability.is_available_to_buy:
+            purchase = Purchase(currency=info.price.currency, placed_at=teller.at, lines=(_piece(choice, info.price),))
+            decisions.append(teller.decide(teller.in_sets(purchase)))
+    if not any(decision.points for decision in decisions):
+        return None
+    by_points = sorted(decisions, key=lambda decision: decision.points)
+    return Quote(least=by_points[0], most=by_points[-1])
+
+
+def _choices(product: Any) -> list[Any]:
+    if not product.is_parent:
+        prefetch_related_objects([product], "stockrecords")
+        return [product]
+    public = get_model("catalogue", "Product").objects.public().prefetch_related("stockrecords")
+    # The name under which Oscar's own `prefetch_public_children` leaves them.
+    prefetch_related_objects([product], Prefetch("children", public, to_attr="_prefetched_public_children"))
+    return list(product.get_public_children())
+
+
+def _piece(product: Any, price: Any) -> LineFacts:
+    shown = price.incl_tax if price.is_tax_known else price.excl_tax
+    return LineFacts(
+        line_id=product.pk,
+        product_id=product.pk,
+        quantity=1,
+        paid_minor=to_minor(amount=shown, currency=price.currency),
+        paid_excl_minor=to_minor(amount=price.excl_tax, currency=price.currency),
+    )
+
+
+def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
+    """Return what a basket would bring if it were ordered now. One query where a rule asks for the first order."""
+    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not _has_ordered(user)
+    purchase = gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first)
+    decision = teller.decide(teller.in_sets(purchase))
+    return Quote(least=decision, most=decision)
+
+
+def _has_ordered(user: Any) -> bool:
+    orders = get_model("order", "Order").objects.filter(user_id=user.pk)
+    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
+
+
+def of_order(*, order: Any, teller: Teller) -> Quote | None:
+    """Return what an order will bring that was placed but not counted yet; None for one that came to nothing."""
+    found = gather_orders(order_ids=[order.pk], set_codes=teller.codes, at=teller.at, seen_final={})
+    if not found or found[0].dead:
+        return None
+    decision = teller.decide(found[0].purchase)
+    return Quote(least=decision, most=decision)

@@ -1,0 +1,289 @@
+"""What the account page says."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.models import TermsVersion
+from loyalty_oscar.program.operations import change_state, join
+from loyalty_oscar.testing import clock
+from tests.storefront import (
+    TODAY,
+    a_club,
+    a_product,
+    a_user,
+    arrive,
+    boris,
+    buy,
+    day,
+    numbers,
+    ripen,
+    send_back,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+BY_HAND = {"actor": "system", "note": "for a test"}
+SIGNED = re.compile(r'class="loyalty-sum loyalty-(\w+)-ink">([+−\d,]*)<')
+
+
+@pytest.fixture
+def page(client):
+    """The account page of a user; today is 6 May 2026."""
+
+    def open_page(user, query=""):
+        client.force_login(user)
+        with clock.at(TODAY):
+            return client.get(reverse("loyalty:overview") + query)
+
+    return open_page
+
+
+def column(response):
+    """The signed numbers of the statement with their states, from the top."""
+    found = SIGNED.findall(response.content.decode())
+    return [(state, int(text.replace("−", "-").replace(",", "") or 0)) for state, text in found]
+
+
+class TestTheNumbers:
+    def test_say_what_is_ready_with_its_worth_and_what_is_on_the_way_with_its_day(self, page):
+        a_club()
+        response = page(boris())
+        said = text_of(response)
+        assert "Ready to use 222 paws = €2.22 in your basket" in said
+        assert "On the way 37 paws = €0.37 24 on 13 May 2026, order" in said
+        assert re.search(r"13 after delivery, order \d+", said)
+        assert set(numbers(response, "available")) == {222}
+        assert numbers(response, "pending") == [37]
+        assert numbers(response, "debt") == []
+
+    def test_list_every_coming_expiry_and_name_the_next(self, page):
+        a_club()
+        said = text_of(page(boris()))
+        assert "Next to run out 38 paws = €0.38 on 31 March 2027" in said
+        assert "31 March 2027: 38 paws 31 May 2027: 184 paws" in said
+
+    def test_hold_very_large_and_very_small_numbers(self, page):
+        unit = a_club()
+        large, one = a_user("l@example.com"), a_user("o@example.com")
+        for user, points in ((large, 118_400), (one, 1)):
+            account = ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=TODAY), unit=unit)
+            ledger.adjust(
+                account_id=account.pk, points=points, key="adjust:1", because=Because("goodwill"), at=TODAY, **BY_HAND
+            )
+        assert "118,400 paws = €1,184.00" in text_of(page(large))
+        assert "Ready to use 1 paw = €0.01" in text_of(page(one))
+
+
+class TestTheStatement:
+    def test_shows_an_order_once_whatever_became_of_its_points(self, page):
+        a_club()
+        user = boris()
+        said = text_of(page(user))
+        for order in user.orders.all():
+            assert said.count(f"Order {order.number} ,") == 1
+
+    def test_adds_up_to_what_is_ready_and_what_is_on_the_way(self, page):
+        a_club()
+        user = boris()
+        found = column(page(user))
+        account = Account.objects.get(member__user=user)
+        assert found == [("way", 13), ("way", 24), ("ready", 184), ("back", -6), ("ready", 44)]
+        assert sum(n for state, n in found if state != "way") == account.available - account.debt
+        assert sum(n for state, n in found if state == "way") == account.pending
+
+    def test_explains_each_line_and_says_when_its_points_run_out(self, page):
+        a_club()
+        said = text_of(page(boris()))
+        assert (
+            "Why 184? Goods you paid for, after discounts €184.50 1 paw for each €1.00 184.50 "
+            "Rounded down once 184 paws Ordered on 14 April 2026. They run out on 31 May 2027." in said
+        )
+        assert "Orthopaedic bed for extra-large dogs, moss green, 110 × 80 cm and 2 more" in said
+        assert "So the order had brought 44 paws." in said
+
+    def test_sums_each_month_by_state(self, page):
+        a_club()
+        assert "March 2026 +44 ready, −6 taken back" in text_of(page(boris()))
+
+    def test_shows_points_that_came_back_before_they_were_ready_without_counting_them(self, page):
+        a_club()
+        user = a_user()
+        order = arrive(buy(user, (a_product(price="10.00"), 3), on=day(4, 28)), on=day(4, 29))
+        send_back(order, 1, on=day(5, 2))
+        response = page(user)
+        assert "went back , 10 paws on the way will not come" in text_of(response)
+        assert column(response) == [("way", 20), ("back", 0)]
+        assert numbers(response, "pending") == [20]
+
+    @pytest.mark.parametrize(
+        ("kind", "shown"),
+        [
+            ("ready", [("ready", 184), ("ready", 44)]),
+            ("way", [("way", 13), ("way", 24)]),
+            ("back", [("back", -6)]),
+            ("used", []),
+            ("out", []),
+        ],
+    )
+    def test_can_be_filtered_in_the_address(self, page, kind, shown):
+        a_club()
+        assert column(page(boris(), f"?kind={kind}")) == shown
+
+    def test_starts_with_the_month_of_the_address(self, page):
+        a_club()
+        assert column(page(boris(), "?from=2026-03")) == [("back", -6), ("ready", 44)]
+
+    def test_goes_on_with_the_next_month_after_a_dozen_lines(self, page):
+        unit = a_club()
+        user, thing = a_user(), a_product(price="1.00")
+        for month in (2, 3, 4):
+            for number in range(1, 9):
+                arrive(buy(user, (thing, 1), on=day(month, number)), on=day(month, number))
+        ripen(on=day(4, 30))
+        response = page(user)
+        assert len(column(response)) == 16
+        assert "Show February 2026" in text_of(response)
+        assert "?kind=&amp;from=2026-02#statement" in response.content.decode()
+        assert len(column(page(user, "?kind=&from=2026-02"))) == 8
+        assert unit.program.name in text_of(response)
+
+    @pytest.mark.parametrize("query", ["?kind=nonsense", "?from=1999-13", "?from=%00", "?kind=ready&from=2020-01"])
+    def test_says_that_a_choice_does_not_exist_and_shows_everything(self, page, query):
+        a_club()
+        response = page(boris(), query)
+        assert response.status_code == 200
+        assert "There is no such choice." in text_of(response)
+        assert len(column(response)) == 5
+
+    def test_shows_no_order_of_somebody_else(self, page):
+        a_club()
+        boris()
+        said = text_of(page(a_user("else@example.com")))
+        assert "Statement" not in said
+        assert not re.search(r"Order \d{6}", said)
+
+
+class TestPointsToMakeUp:
+    @pytest.fixture
+    def owing(self):
+        """Bought for 97, used 57 of the paws, sent everything back: 40 missing. Another order is on the way."""
+        a_club()
+        user = a_user()
+        order = arrive(buy(user, (a_product(price="97.00"), 1), on=day(4, 1)), on=day(4, 2))
+        ripen(on=day(4, 20))
+        account = Account.objects.get(member__user=user)
+        ledger.adjust(
+            account_id=account.pk, points=-40, key="adjust:1", because=Because("adjusted"), at=day(4, 21), **BY_HAND
+        )
+        send_back(order, 1, on=day(4, 25))
+        buy(user, (a_product(price="66.00"), 1), on=day(5, 1))
+        return user
+
+    def test_come_first_with_their_story_and_no_threat(self, page, owing):
+        response = page(owing)
+        said = text_of(response)
+        assert "40 paws to go before you can use paws again" in said
+        assert "97 paws were to go back. The next 40 paws you earn make up the rest by themselves." in said
+        assert "Nothing is charged in money." in said
+        assert "57 of 97 paws made up 40 to go" in said
+        assert numbers(response, "debt") == [40]
+        assert set(numbers(response, "available")) == {0}
+        assert said.index("to go before") < said.index("Ready to use")
+
+    def test_are_told_apart_from_what_is_on_the_way_at_the_same_time(self, page, owing):
+        response = page(owing)
+        assert numbers(response, "pending") == [66]
+        assert "40 of them make up the rest, 26 paws stay yours ." in text_of(response)
+
+    def test_are_explained_where_later_points_made_them_up(self, page, owing):
+        arrive(owing.orders.order_by("-pk").first(), on=day(5, 2))
+        ripen(on=day(5, 30))
+        response = page(owing)
+        assert "40 paws of them made up what was missing." in text_of(response)
+        assert set(numbers(response, "available")) == {26}
+        assert sum(n for _state, n in column(response)) == 26
+
+
+class TestTheEmptyAccount:
+    def test_says_what_the_first_order_brings_and_has_one_button(self, page):
+        a_club()
+        for number in range(3):
+            buy(a_user(f"{number}@example.com"), (a_product(price="43.00"), 1), on=day(4, 1))
+        response = page(a_user())
+        assert "Your first order brings about 40 paws" in text_of(response)
+        assert set(numbers(response, "available")) == {0}
+        assert response.content.decode().count("btn-primary") == 1
+
+    def test_makes_no_number_up_where_nobody_earned_yet(self, page):
+        a_club()
+        assert "Your first order starts your account" in text_of(page(a_user()))
+
+
+class TestAPausedOrEndingProgram:
+    def test_says_that_it_pauses(self, page):
+        unit = a_club()
+        user = boris()
+        change_state(program=unit.program, to="paused", actor="system", at=day(5, 6))
+        said = text_of(page(user))
+        assert "The Paw Club pauses. What you have stays yours" in said
+        assert "222 paws" in said
+
+    def test_says_until_when_points_can_be_used(self, page):
+        unit = a_club()
+        user = boris()
+        change_state(program=unit.program, to="closing", actor="system", at=day(5, 1))
+        said = text_of(page(user))
+        assert "The Paw Club is coming to an end. Orders earned until 1 May 2026. What you have is yours until" in said
+
+
+class TestJoining:
+    @pytest.fixture
+    def club(self):
+        unit = a_club(enrolment="opt-in")
+        TermsVersion.objects.create(program=unit.program, version=3, text="Be nice.", starts_at=day(1, 1))
+        return unit
+
+    def test_is_offered_to_who_is_not_in(self, page, club):
+        said = text_of(page(a_user()))
+        assert "You are not in the Paw Club yet" in said
+        assert "Ready to use" not in said
+
+    def test_writes_down_which_terms_were_accepted(self, client, club):
+        user = a_user()
+        client.force_login(user)
+        with clock.at(TODAY):
+            assert "Terms of the Paw Club, version 3, 1 January 2026 Be nice." in text_of(
+                client.get(reverse("loyalty:join"))
+            )
+            response = client.post(reverse("loyalty:join"), {"accept": "on"}, follow=True)
+        account = Account.objects.select_related("member").get(member__user=user)
+        assert (account.member.terms_version, account.member.joined_at) == (3, TODAY)
+        assert "Ready to use 0 paws" in text_of(response)
+
+    def test_is_refused_without_consent(self, client, club):
+        client.force_login(a_user())
+        response = client.post(reverse("loyalty:join"), {})
+        assert "Tick the box to join" in text_of(response)
+        assert not Account.objects.exists()
+
+    def test_is_for_people_who_are_signed_in(self, client, club):
+        response = client.post(reverse("loyalty:join"), {"accept": "on"})
+        assert response.status_code == 302
+        assert response.url.startswith(reverse("customer:login"))
+        assert not Account.objects.exists()
+
+
+class TestTheAccountPageWithoutAProgram:
+    def test_is_not_there(self, client):
+        client.force_login(a_user())
+        assert client.get(reverse("loyalty:overview")).status_code == 404
+
+    def test_asks_strangers_to_log_in_first(self, client):
+        a_club()
+        response = client.get(reverse("loyalty:overview"))
+        assert response.url == f"{reverse('customer:login')}?next={reverse('loyalty:overview')}"

@@ -1,0 +1,113 @@
+"""What the storefront costs, against the same pages of the same shop while no program serves it."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from loyalty_oscar.earning.models import Rule
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import forget_cache
+from tests.storefront import a_basket, a_club, a_product, a_user, buy, day, dog_beds, fill, first_order_bonus, variants
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop():
+    """A shop with all kinds of rules, a member with a basket, and products."""
+    unit = a_club()
+    bed = a_product("Bed", "89.00")
+    dog_beds(unit, bed)
+    first_order_bonus(unit)
+    user = a_user()
+    buy(user, (bed, 1), on=day(5, 1))
+    a_basket(user, (bed, 1), *((a_product(f"Thing {number}", "7.00"), 1) for number in range(4)))
+    bone = a_product("Bone", "3.00")
+    return {
+        "bed": bed.get_absolute_url(),
+        "bone": bone.get_absolute_url(),
+        "toy": variants("20.00", "29.00").get_absolute_url(),
+        "user": user,
+    }
+
+
+def asked(client, address):
+    """How many questions a page puts to the database."""
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(address).status_code == 200
+    return len(found)
+
+
+def visitor(user=None):
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client
+
+
+def without(client, address):
+    """How many it asks while no program serves the site."""
+    Program.objects.update(state="draft")
+    forget_cache()
+    asked(client, address)
+    found = asked(client, address)
+    Program.objects.update(state="live")
+    forget_cache()
+    return found
+
+
+def more(address, user=None, seen=()):
+    """How many queries more a page asks with a program: at first (after the pages `seen`), and from then on."""
+    client = visitor(user)
+    plain = without(client, address)
+    for page in seen:
+        asked(visitor(), page)
+    return asked(client, address) - plain, asked(client, address) - plain
+
+
+class TestPagesForStrangers:
+    @pytest.mark.parametrize("name", ["list", "bed", "toy"])
+    def test_ask_the_database_nothing_more(self, shop, name):
+        assert more({"list": "/catalogue/"}.get(name) or shop[name])[1] <= 0
+
+    @pytest.mark.parametrize("badge", ["render", "fetch"])
+    def test_carry_the_same_headers(self, shop, settings, badge):
+        settings.LOYALTY_BADGE = badge
+        found = []
+        for state in ("draft", "live"):
+            Program.objects.update(state=state)
+            forget_cache()
+            response = visitor().get(shop["bed"])
+            found.append(
+                (response.headers.get("vary"), sorted(response.cookies), response.headers.get("cache-control"))
+            )
+        assert found[0] == found[1]
+
+
+class TestPagesForMembers:
+    @pytest.mark.parametrize("address", ["/catalogue/", "/accounts/profile/", "/accounts/orders/"])
+    def test_ask_once_more(self, shop, address):
+        assert more(address, shop["user"]) == (2, 1)  # Cold: also which program serves the site.
+
+    @pytest.mark.parametrize("name", ["bed", "toy"])
+    def test_ask_no_more_for_a_product_than_without_us(self, shop, name):
+        assert more(shop[name], shop["user"])[1] <= 0  # Oscar finds the stock records that we loaded.
+
+    @pytest.mark.parametrize("name", ["bed", "toy"])
+    def test_ask_at_most_thrice_more_for_a_product_that_nobody_looked_at_yet(self, shop, name):
+        assert more(shop[name], shop["user"], seen=[shop["bone"]])[0] <= 3
+
+    def test_ask_at_most_thrice_more_where_the_process_remembers_nothing_and_no_rule_asks_for_products(self, shop):
+        Rule.objects.get(code="double").versions.all().delete()
+        assert more(shop["bed"], shop["user"])[0] <= 3
+
+    def test_ask_a_few_more_once_a_minute_to_learn_which_products_a_rule_is_for(self, shop):
+        assert more(shop["bed"], shop["user"])[0] <= 7
+
+    def test_ask_twice_more_for_a_basket_of_any_size(self, shop):
+        address = reverse("basket:summary")
+        assert more(address, shop["user"])[1] == 2
+        fill(shop["user"].baskets.get(status="Open"), *((a_product(f"New {n}", "3.00"), 1) for n in range(5)))
+        assert more(address, shop["user"])[1] == 2

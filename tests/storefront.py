@@ -1,0 +1,134 @@
+"""A small shop with a program and a member in a state worth seeing, for the tests of the customer's pages."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from html import unescape
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from oscar.core.loading import get_class, get_model
+from oscar.test import factories
+
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.ledger.operations import mature_due
+from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.testing import a_program, clock
+from tests.orders import come_back, deliver
+
+TODAY = datetime(2026, 5, 6, 10, tzinfo=UTC)
+
+
+def day(month, number, year=2026):
+    """Noon of a day."""
+    return datetime(year, month, number, 12, tzinfo=UTC)
+
+
+def a_club(**fields):
+    """The Paw Club, live since January 2025: 1 paw for each euro, ready 14 days after delivery."""
+    return a_program(live_from=day(1, 1, 2025), **{"time_zone": "Europe/Berlin", "hold_days": 14, **fields})
+
+
+def a_user(email="boris@example.com"):
+    return get_user_model().objects.create_user(username=email, email=email, password="a good one")
+
+
+def a_product(title="Liver bites", price="24.90"):
+    return factories.create_product(title=title, price=Decimal(price), num_in_stock=1000)
+
+
+def variants(*prices):
+    """A product with a variant at each price."""
+    parent = factories.create_product(title="Rope toy", structure="parent")
+    for price in prices:
+        factories.create_product(title=f"Rope toy {price}", parent=parent, price=Decimal(price), num_in_stock=9)
+    return parent
+
+
+def fill(basket, *things):
+    """Put things into a basket: pairs of a product and how many."""
+    basket.strategy = get_class("partner.strategy", "Selector")().strategy(user=basket.owner)
+    for product, quantity in things:
+        basket.add_product(product, quantity)
+    return basket
+
+
+def a_basket(user, *things):
+    return fill(get_model("basket", "Basket").objects.create(owner=user), *things)
+
+
+def buy(user, *things, on):
+    """An order placed through Oscar's own creator on a day, and looked at."""
+    with clock.at(on), transaction.atomic():
+        order = factories.create_order(basket=a_basket(user, *things), user=user, date_placed=on)
+    sync_orders(order_ids=[order.pk], at=on)
+    return order
+
+
+def arrive(order, *, on):
+    """The order is delivered on a day."""
+    with clock.at(on), transaction.atomic():
+        deliver(order)
+        order.status_changes.update(date_created=on)
+    sync_orders(order_ids=[order.pk], at=on)
+    return order
+
+
+def send_back(order, quantity, *, on):
+    """So many units of the first line come back on a day."""
+    with clock.at(on), transaction.atomic():
+        come_back(line=order.lines.first(), quantity=quantity)
+    sync_orders(order_ids=[order.pk], at=on)
+
+
+def ripen(*, on):
+    """Make ready what is due on a day."""
+    return list(mature_due(at=on))
+
+
+def boris():
+    """A member with points ready, on the way with and without a date, and one return: a statement of three months."""
+    user = a_user()
+    bed = a_product("Orthopaedic bed for extra-large dogs, moss green, 110 × 80 cm", "128.20")
+    bites, toy = a_product(), a_product("Captain Knot rope toy", "6.50")
+    first = arrive(buy(user, (toy, 3), (bites, 1), on=day(2, 20)), on=day(2, 24))
+    ripen(on=day(3, 11))
+    send_back(first, 1, on=day(3, 16))
+    arrive(buy(user, (bed, 1), (bites, 2), (toy, 1), on=day(4, 14)), on=day(4, 20))
+    ripen(on=day(5, 5))
+    arrive(buy(user, (bites, 1), on=day(4, 27)), on=day(4, 29))
+    buy(user, (toy, 2), on=day(5, 5))
+    return user
+
+
+def dog_beds(unit, product):
+    """Double paws on dog beds, and which product is one."""
+    beds = get_model("offer", "Range").objects.create(name="Dog beds")
+    beds.add_product(product)
+    found = ProductSet.objects.create(code="dog-beds", name="Dog beds")
+    ProductSetRange.objects.create(product_set=found, range=beds)
+    narrowed = [{"code": "product-set", "params": {"sets": ["dog-beds"]}}]
+    save_rule(
+        unit=unit, code="double", name="Double on dog beds", type="multiplier", params={"percent": 200},
+        narrowed=narrowed, actor="system", at=day(1, 1),
+    )  # fmt: skip
+
+
+def first_order_bonus(unit):
+    save_rule(
+        unit=unit, code="first", name="First order", type="first-order", params={"points": 20}, actor="system",
+        at=day(1, 1),
+    )  # fmt: skip
+
+
+def text_of(response):
+    """The words of a page, without markup and with plain spaces."""
+    plain = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(plain).replace("\xa0", " "))
+
+
+def numbers(response, what):
+    """The values that a page carries for machines."""
+    return [int(n) for n in re.findall(rf'data-loyalty="{what}" data-value="(-?\d+)"', response.content.decode())]
