@@ -1,0 +1,74 @@
+"""Giving people what a checked file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.operations import join_many
+
+from .checking import CHUNK, Balances, Row
+
+
+def is_there(*, program: Program, name: str) -> bool:
+    """Return whether the file of this name (`name_of`) was imported into the program already."""
+    accounts = Account.objects.filter(unit__program=program)
+    return Entry.objects.filter(account__in=accounts, kind=Kind.IMPORT, key__startswith=f"import:{name}:").exists()
+
+
+def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator[int]:
+    """
+    Give everybody their points, in one transaction; yields after each portion how many rows were new.
+
+    People without a membership join now. The same file again posts nothing.
+    """
+    program = balances.program
+    unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    with transaction.atomic(using=write_db()):
+        for start in range(0, len(balances.rows), CHUNK):
+            rows = balances.rows[start : start + CHUNK]
+            accounts = _accounts(program, unit, {row.user_id for row in rows}, at)
+            grants = {row.number: _grant(balances, row, accounts[row.user_id].pk, at) for row in rows}
+            new = ledger.post_many(grants=list(grants.values()), at=at, actor=actor)
+            _note(rows, grants)
+            yield new
+
+
+def _accounts(program: Program, unit: Unit, user_ids: set[Any], at: datetime) -> dict[Any, Account]:
+    members = join_many(program=program, joined_at=dict.fromkeys(user_ids, at))
+    rows = [Account(member=member, unit=unit) for member in members.values()]
+    Account.objects.using(write_db()).bulk_create(rows, ignore_conflicts=True)
+    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values()).select_related("member")
+    return {account.member.user_id: account for account in accounts}
+
+
+def _grant(balances: Balances, row: Row, account_id: int, at: datetime) -> ledger.Grant:
+    key = f"import:{balances.name}:{row.number}"
+    return ledger.Grant(
+        account_id=account_id,
+        points=row.points,
+        key=key,
+        source=key,
+        because=Because("opening_balance"),
+        kind=Kind.IMPORT,
+        counter=Counter.ADJUSTMENT,
+        available_at=at,
+        expires_at=row.expires_at,
+    )
+
+
+def _note(rows: Iterable[Row], grants: dict[int, ledger.Grant]) -> None:
+    """Keep the references beside the entries, where they can be erased."""
+    texts = {grants[row.number].key: row.reference for row in rows if row.reference}
+    entries = Entry.objects.using(write_db()).filter(
+        account_id__in={grant.account_id for grant in grants.values()}, key__in=list(texts), note__isnull=True
+    )
+    Note.objects.using(write_db()).bulk_create(Note(entry=entry, text=texts[entry.key]) for entry in entries)
