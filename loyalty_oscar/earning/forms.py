@@ -48,7 +48,7 @@ class RuleFormBase(forms.ModelForm):
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
     last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
     is_on = forms.BooleanField(
-        label=pgettext_lazy("loyalty", "in force"),
+        label=pgettext_lazy("loyalty", "In force"),
         required=False,
         initial=True,
         help_text=pgettext_lazy("loyalty", "A rule is never deleted, only switched off: orders keep its terms."),

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
@@ -90,7 +91,8 @@ class MemberAdmin(ReadOnly, admin.ModelAdmin):
             "worth": worth(unit=unit, points=account.available),
             "coming": [(row, words.day(row.at, zone=zone) if row.at else "") for row in coming(account_id=account.pk)],
             "expiring": [
-                (row, words.day(row.expires_at, zone=zone)) for row in expiring(account_id=account.pk, at=clock.now())
+                (row, words.day(periods.last_day(expires_at=row.expires_at, zone=zone), zone=zone))
+                for row in expiring(account_id=account.pk, at=clock.now())
             ],
             "statement": [
                 {

@@ -1,0 +1,145 @@
+"""The merchant at work, on a desk and on a phone: going live, a rule, a member, goodwill points."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import PointWorth, ProductSet, Program, State, Unit
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.testing import a_program
+from tests.orders import come_back, deliver, imported, place
+
+
+@pytest.fixture
+def merchant(transactional_db):
+    user = get_user_model().objects.create_user("kate", "merchant@example.com", "x", is_staff=True)
+    user.user_permissions.set([*loyalty_permissions(), *oscars_pages()])
+    return user
+
+
+@pytest.fixture
+def customer(transactional_db):
+    return get_user_model().objects.create_user("boris", "boris@example.com", "x")
+
+
+@pytest.fixture(params=[375, 1280])
+def desk(request, browser, live_server, merchant):
+    """A signed-in page of the merchant's, and a way to the addresses of the shop."""
+    client = Client()
+    client.force_login(merchant)
+    with browser.new_page(viewport={"width": request.param, "height": 900}) as page:
+        errors = []
+        # Oscar's own page of an order calls a function of its own that is not there.
+        page.on("pageerror", lambda error: "oscar.dashboard" in str(error) or errors.append(str(error)))
+        cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+        page.context.add_cookies([cookie])
+        page.visit = lambda name, *args, more="": page.goto(live_server.url + reverse(name, args=args) + more)
+        yield page
+        assert errors == []
+
+
+def looked_at(page, name, within="html"):
+    """Keep a picture where LOYALTY_PICTURES names a folder; nothing of ours may stick out sideways."""
+    if folder := os.environ.get("LOYALTY_PICTURES"):
+        page.screenshot(path=Path(folder) / f"desk-{name}-{page.viewport_size['width']}.png", full_page=True)
+    reach = "part => part === document.documentElement ? part.scrollWidth : part.getBoundingClientRect().right"
+    for part in page.locator(within).all():
+        assert part.evaluate(reach) <= page.viewport_size["width"]
+
+
+class TestTheMerchant:
+    def test_opens_a_program(self, desk, customer):
+        program = Program.objects.create(code="club", name="Paw Club", is_default=True)
+        Unit.objects.create(program=program, names={"en": {"one": "paw", "other": "paws"}})
+        PointWorth.objects.create(program=program, currency="EUR", points=100, minor=100)
+        imported(user=customer, lines=[("36.80", 2)], placed_at=clock.now() - timedelta(days=2))
+        desk.visit("admin:loyalty_program_program_change", program.pk)
+        assert desk.get_by_text("No rule is in force").is_visible()
+        looked_at(desk, "draft")
+
+        desk.visit("admin:loyalty_earning_rule_add")
+        looked_at(desk, "rule-types")
+        desk.get_by_text("Points for money paid").click()
+        desk.fill("#id_name", "Base")
+        desk.fill("#id_p_points", "2")
+        desk.fill("#id_p_step_minor", "1.00")
+        desk.get_by_role("button", name="Preview").click()
+        desk.get_by_text("As typed, not saved yet").wait_for()
+        assert "2 paws for each €1.00" in desk.locator("[data-loyalty=rule]").inner_text().replace("\xa0", " ")
+        looked_at(desk, "rule-preview")
+        desk.get_by_role("button", name="Save", exact=True).click()
+
+        desk.visit("admin:loyalty_program_program_change", program.pk)
+        desk.get_by_role("link", name="Go live").click()
+        assert "147 paws, worth €1.47" in desk.locator(".loyalty-sentences").inner_text().replace("\xa0", " ")
+        looked_at(desk, "go-live")
+        desk.fill("#id_reason", "Spring")
+        desk.get_by_role("button", name="Go live").click()
+        desk.wait_for_load_state()
+        program.refresh_from_db()
+        assert program.state == State.LIVE
+        looked_at(desk, "program")
+
+    def test_sees_a_rule_with_all_its_fields(self, desk, customer):
+        unit = a_program()
+        for code, name in (("cats", "Cat food"), ("cards", "Gift cards")):
+            ProductSet.objects.create(code=code, name=name)
+        imported(user=customer, lines=[("36.80", 2)], placed_at=clock.now())
+        desk.visit("admin:loyalty_earning_rule_add", more="?type=multiplier")
+        desk.fill("#id_name", "Double May")
+        desk.fill("#id_p_percent", "2")
+        desk.get_by_label("Gift cards").last.check()
+        desk.fill("#id_first", "2026-06-01")
+        desk.fill("#id_last", "2026-05-31")
+        desk.get_by_role("button", name="Save", exact=True).click()
+        desk.get_by_text("the first day lies after the last").wait_for()
+        desk.fill("#id_first", "2026-05-01")
+        desk.get_by_role("button", name="Save and continue").click()
+        desk.get_by_text("was added successfully").wait_for()
+        assert (
+            desk.locator("[data-loyalty=rule]").inner_text().replace("\xa0", " ")
+        ) == "2 × the points for money paid, on everything but Gift cards, from 1 May 2026 to 31 May 2026."
+        assert unit.program.rules.count() == 2
+        looked_at(desk, "rule")
+        desk.visit("admin:loyalty_earning_rule_changelist")
+        looked_at(desk, "rules")
+
+    def test_helps_a_customer(self, desk, customer):
+        a_program(live_from=clock.now() - timedelta(hours=1))
+        order = place(user=customer, lines=[("36.80", 2), ("11.20", 1)])
+        deliver(order)
+        come_back(line=order.lines.first(), quantity=1)
+        desk.visit("dashboard:order-detail", order.number)
+        assert desk.locator("[data-loyalty=earn]").get_attribute("data-value") == "48"
+        looked_at(desk, "order", within=".loyalty-panel")
+        desk.visit("dashboard:user-detail", customer.pk)
+        looked_at(desk, "user", within=".loyalty-panel")
+        desk.get_by_role("link", name="Give goodwill points").click()
+        looked_at(desk, "goodwill")
+        desk.get_by_label("Points").fill("50")
+        desk.get_by_label("Reason").fill("Parcel was late")
+        desk.get_by_role("button", name="Give points").click()
+        desk.wait_for_load_state()
+        account = Account.objects.get()
+        assert (account.available, account.pending) == (50, 48)
+
+        desk.visit("admin:loyalty_program_member_change", account.member_id)
+        desk.locator("summary").first.click()
+        looked_at(desk, "member")
+        desk.get_by_role("link", name="Give or take points").click()
+        desk.fill("#id_points", "-51")
+        desk.fill("#id_reason", "Slip")
+        desk.get_by_role("button", name="Give or take points").click()
+        desk.get_by_text("can be taken: no more are ready").wait_for()
+        looked_at(desk, "adjust")
+        desk.visit("loyalty:dashboard")
+        looked_at(desk, "overview")
+        desk.visit("admin:loyalty_ledger_entry_changelist")
+        looked_at(desk, "entries")
