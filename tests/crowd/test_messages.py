@@ -1,0 +1,71 @@
+"""Several workers empty the outbox at the same time: each message leaves once."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.db import connections
+from django.db.models import QuerySet
+from oscar.test.factories import UserFactory
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.shop.models import Notice
+from loyalty_oscar.shop.notices import announce, deliver
+from loyalty_oscar.testing import a_program
+
+MEMBERS, WORKERS = 60, 4
+
+
+@pytest.fixture
+def at(transactional_db):
+    """A shop in which every member has points that run out in four weeks."""
+    now = clock.now()
+    unit = a_program(live_from=now - timedelta(days=1))
+    for number in range(MEMBERS):
+        member = Member.objects.create(program=unit.program, user=UserFactory(), joined_at=now)
+        grant = ledger.Grant(
+            account_id=ledger.open_account(member=member, unit=unit).pk, points=10 + number, key="gift:a",
+            source="gift:a", because=Because("goodwill"), available_at=now, expires_at=now + timedelta(days=28),
+        )  # fmt: skip
+        ledger.post(grant=grant, at=now)
+    return now
+
+
+def all_at_once(work):
+    """Let all workers do the same work at the same time; a worker's fault is the test's."""
+    faults, start = [], threading.Barrier(WORKERS)
+
+    def worker():
+        try:
+            start.wait()
+            list(work())
+        except Exception as fault:  # noqa: BLE001 - shown below
+            faults.append(fault)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=worker) for _worker in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+class TestManyWorkers:
+    def test_announce_and_send_each_message_once(self, at):
+        all_at_once(lambda: announce(at=at))
+        assert Notice.objects.count() == Outbox.objects.count() == MEMBERS
+        all_at_once(lambda: deliver(at=at))
+        assert len({letter.message()["Message-ID"] for letter in mail.outbox}) == len(mail.outbox) == MEMBERS
+        assert not Outbox.objects.filter(is_open=True).exists()
+
+    def test_would_send_some_twice_without_the_lock(self, at, monkeypatch):
+        list(announce(at=at))
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
+        all_at_once(lambda: deliver(at=at))
+        assert len(mail.outbox) > MEMBERS
