@@ -61,8 +61,8 @@ def migrated(raise_shop):
     """
     A shop of a cell that has just been migrated from nothing, with us or without.
 
-    Made once: *bare* and *full* list the same apps with tables, so that *full* finds everything migrated. Both sorts are
-    made at the same time, because a migrate of Oscar's history keeps one core busy for a while.
+    Made once: *bare* and *full* list the same apps with tables, so that *full* finds everything migrated. Both sorts
+    are made at the same time, because a migrate of Oscar's history keeps one core busy for a while.
     """
 
     def make(cell: str, loyalty: bool) -> Shop:
