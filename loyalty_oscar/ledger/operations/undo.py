@@ -91,7 +91,7 @@ def _take_from_holds(working: Desk, left: int, keep: Collection[str]) -> int:
     if left <= 0:
         return 0
     holds = Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
-    for hold in holds.exclude(slot__in=list(keep)).order_by("-created_at"):
+    for hold in holds.exclude(slot__in=list(keep)).order_by("-created_at", "-pk"):
         parts = list(HoldLot.objects.using(working.db).filter(hold=hold).select_related("lot").order_by("-pk"))
         for part in parts:
             used = min(left, part.points)
