@@ -1,0 +1,340 @@
+"""
+The real ledger and the plain one side by side: whatever is done to both leaves both the same.
+
+`soak` runs many more steps than the tests do: `python -m pytest tests/integration/ledger/test_machine.py` with
+LOYALTY_MACHINE_STEPS=10000, or from another program inside a database that may be written to.
+"""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
+
+from .books import NOW, WHY, a_unit, an_account, capture, dump, hold, restore, wrong
+from .reference import GRACE, Reference, Refused
+
+PEOPLE = 3
+STEPS = 40
+
+who = st.integers(0, PEOPLE - 1)
+which = st.integers(0, 99)
+some = st.integers(1, 60)
+maybe_hours = st.none() | st.integers(0, 24 * 40)
+slots = st.sampled_from(["basket:1", "basket:2", "basket:3"])
+
+
+def moment(hours: int | None):
+    """An instant so many hours after NOW."""
+    return None if hours is None else NOW + timedelta(hours=hours)
+
+
+class TwoLedgers(RuleBasedStateMachine):
+    """Each rule does one thing to both; each thing that has a key is done twice."""
+
+    counted = 0
+
+    def __init__(self):
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        unit = a_unit()
+        self.accounts = [an_account(unit) for _ in range(PEOPLE)]
+        self.plain = Reference(PEOPLE)
+        self.numbers = 0
+        self.given: dict[tuple[int, str], int] = {}
+        self.forgiven: dict[tuple[int, str], int] = {}
+
+    def teardown(self):
+        """Leave the database as it was."""
+        connection.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+
+    @property
+    def at(self):
+        """The present instant."""
+        return moment(self.plain.now)
+
+    def number(self) -> int:
+        """A new number of this machine's own, so that a failure can be replayed."""
+        self.numbers += 1
+        return self.numbers
+
+    def same(self, real, plain, *, keyed: bool = True):
+        """Do a thing to both: both refuse and nothing moves, or both do it, and once only."""
+        type(self).counted += 1
+        before, trial = dump(), copy.deepcopy((self.plain, None))
+        try:
+            expected = plain(trial[0])
+        except Refused:
+            try:
+                with transaction.atomic():
+                    real()
+            except LoyaltyError:
+                assert dump() == before, "a refusal moved something"
+                return None
+            raise AssertionError("the real ledger did what the plain one refuses") from None
+        answer = real()
+        self.plain = trial[0]
+        if keyed:
+            after = dump()
+            real()
+            assert dump() == after, "a replay moved something"
+        return answer, expected
+
+    # Rules -----------------------------------------------------------------------------------------------------------
+
+    @rule(hours=st.integers(1, 24 * 20))
+    def time_passes(self, hours):
+        self.plain.now += hours
+
+    @rule(owner=who, points=some, wait=maybe_hours, life=st.none() | st.integers(1, 24 * 60))
+    def an_order_earns(self, owner, points, wait, life):
+        source = f"order:{self.number()}"
+        ready = None if wait is None else self.plain.now + wait
+        until = None if ready is None or life is None else ready + life
+        grant = ledger.Grant(
+            account_id=self.accounts[owner].pk,
+            points=points,
+            key=f"{source}:earn",
+            source=source,
+            because=WHY,
+            available_at=moment(ready),
+            expires_at=moment(until),
+        )
+        at = self.at
+        self.same(lambda: ledger.post(grant=grant, at=at), lambda p: p.give(owner, points, source, ready, until))
+        self.given[owner, source] = points
+
+    @rule(owner=who)
+    def points_become_ready(self, owner):
+        self.same(lambda: ledger.mature(account_id=self.accounts[owner].pk, at=self.at), lambda p: p.mature(owner))
+
+    @rule(owner=who)
+    def points_run_out(self, owner):
+        self.same(lambda: ledger.expire(account_id=self.accounts[owner].pk, at=self.at), lambda p: p.expire(owner))
+
+    @precondition(lambda self: self.plain.lots)
+    @rule(pick=which, hours=st.integers(1, 24 * 90))
+    def a_date_moves(self, pick, hours):
+        number, until = pick % len(self.plain.lots), self.plain.now + hours
+        lot, account = Lot.objects.order_by("pk")[number], self.accounts[self.plain.lots[number].owner]
+        fields = {"account_id": account.pk, "lot_id": lot.pk, "because": WHY, "at": self.at}
+        done = self.same(
+            lambda: ledger.extend(expires_at=moment(until), **fields), lambda p: p.extend(p.lots[number], until)
+        )
+        assert (done[0] is not None) == done[1]
+
+    @rule(owner=who, slot=slots, points=some)
+    def points_are_set_aside(self, owner, slot, points):
+        self.set_aside(owner, slot, points)
+
+    def set_aside(self, owner, slot, points):
+        """Hold points of an account."""
+        self.same(
+            lambda: hold(self.accounts[owner], points, slot=slot, at=self.at),
+            lambda p: p.hold(owner, slot, points),
+            keyed=False,
+        )
+
+    def a_hold(self, pick):
+        """One of the holds there were, in both ledgers."""
+        number = pick % len(self.plain.holds)
+        return number, Hold.objects.order_by("pk")[number]
+
+    @precondition(lambda self: self.plain.holds)
+    @rule(pick=which)
+    def a_hold_is_released(self, pick):
+        number, held = self.a_hold(pick)
+        released = []
+
+        def real():
+            fields = {"hold_id": held.pk, "account_id": held.account_id, "because": WHY, "at": self.at}
+            released.append(ledger.release(**fields))
+
+        done = self.same(real, lambda p: p.release(p.holds[number]))
+        assert released == [done[1], False], "a hold is given back once"
+
+    @precondition(lambda self: self.plain.holds)
+    @rule(pick=which, points=some)
+    def a_hold_is_used(self, pick, points):
+        number, held = self.a_hold(pick)
+        if held.state == Hold.State.CAPTURED:  # Asked again it is a replay or another amount: seen in `same`.
+            return
+        self.same(lambda: capture(held, points, at=self.at), lambda p: p.capture(p.holds[number], points))
+
+    @precondition(lambda self: self.plain.holds)
+    @rule(pick=which, points=some, goods=st.booleans())
+    def used_points_come_back(self, pick, points, goods):
+        number, held = self.a_hold(pick)
+        key, at = f"r:{self.number()}", self.at
+        self.same(
+            lambda: restore(held, points, key=key, goods_returned=goods, at=at),
+            lambda p: p.restore(p.holds[number], points, goods_returned=goods),
+        )
+
+    @precondition(lambda self: self.given)
+    @rule(pick=which, points=some, may_owe=st.booleans())
+    def goods_come_back(self, pick, points, may_owe):
+        owner, source = sorted(self.given)[pick % len(self.given)]
+        self.take_back(owner, source, min(points, self.given[owner, source]), may_owe=may_owe)
+
+    def take_back(self, owner, source, points, *, may_owe=True):
+        """Take back from a source what it still stands for."""
+        if not points:
+            return
+        key, before = f"{source}:claw:{self.number()}", self.forgiven.get((owner, source), 0)
+        done = self.same(
+            lambda: ledger.claw_back(
+                account_id=self.accounts[owner].pk,
+                source=source,
+                points=points,
+                key=key,
+                because=WHY,
+                at=self.at,
+                may_owe=may_owe,
+                forgiven_before=before,
+            ),
+            lambda p: p.claw(owner, source, points, forgiven_before=before, may_owe=may_owe),
+        )
+        assert done[0].forgiven == done[1]
+        self.given[owner, source] -= points
+        self.forgiven[owner, source] = before + done[1]
+
+    @precondition(lambda self: self.given)
+    @rule(pick=which, points=some)
+    def a_cancel_is_undone(self, pick, points):
+        owner, source = sorted(self.given)[pick % len(self.given)]
+        key, at = f"{source}:back:{self.number()}", self.at
+        fields = {"account_id": self.accounts[owner].pk, "source": source, "points": points, "key": key}
+        done = self.same(
+            lambda: ledger.give_back(because=WHY, at=at, **fields), lambda p: p.give_back(owner, source, points)
+        )
+        if done:
+            self.given[owner, source] += points
+
+    @rule(owner=who, points=st.integers(-60, 60))
+    def staff_adjusts(self, owner, points):
+        key, account, at = f"manual:{self.number()}", self.accounts[owner].pk, self.at
+        fields = {"account_id": account, "points": points, "key": key, "because": WHY, "actor": "staff:1", "note": "x"}
+        self.same(lambda: ledger.adjust(at=at, **fields), lambda p: p.adjust(owner, points, key))
+
+    @rule(giver=who, taker=who, points=some)
+    def points_are_passed_on(self, giver, taker, points):
+        key, ids, at = f"transfer:{self.number()}", (self.accounts[giver].pk, self.accounts[taker].pk), self.at
+        fields = {"from_id": ids[0], "to_id": ids[1], "points": points, "key": key, "because": WHY, "at": at}
+        self.same(lambda: ledger.transfer(**fields), lambda p: p.transfer(giver, taker, points, key))
+
+    # Directed rules: what chance alone seldom meets ------------------------------------------------------------------
+
+    @rule(owner=who, points=some)
+    def earn_spend_everything_and_return_it_all(self, owner, points):
+        self.an_order_earns(owner, points, 0, 24)
+        source = f"order:{self.numbers}"
+        if ready := self.plain.balance(owner)[0]:
+            self.set_aside(owner, "basket:1", ready)
+            self.use_newest(ready)
+        self.take_back(owner, source, self.given[owner, source])
+
+    @rule(owner=who, points=some, goods=st.booleans(), hours=st.integers(0, 24 * 35))
+    def spend_and_get_it_back_twice(self, owner, points, goods, hours):
+        self.an_order_earns(owner, points, 0, 24)
+        for half in (max(1, points // 2), points):
+            if ready := self.plain.balance(owner)[0]:
+                self.set_aside(owner, "basket:2", ready)
+                self.use_newest(ready)
+                self.plain.now += hours
+                newest = len(self.plain.holds) - 1
+                self.used_points_come_back(newest, half, goods)
+                self.used_points_come_back(newest, ready, goods)
+                self.used_points_come_back(newest, ready - half, goods)
+
+    @rule(owner=who, points=some, hours=st.integers(0, 48), use=st.booleans())
+    def points_run_out_while_they_are_set_aside(self, owner, points, hours, use):
+        self.an_order_earns(owner, points, 0, 24)
+        if ready := self.plain.balance(owner)[0]:
+            self.set_aside(owner, "basket:3", max(1, ready - 1))
+            self.plain.now += hours
+            self.points_run_out(owner)
+            self.use_newest(1) if use else self.a_hold_is_released(len(self.plain.holds) - 1)
+
+    @precondition(lambda self: self.plain.holds)
+    @rule(pick=which, points=some)
+    def a_hold_is_resolved_twice(self, pick, points):
+        self.a_hold_is_used(pick, points)
+        self.a_hold_is_released(pick)
+        self.a_hold_is_released(pick)
+
+    def use_newest(self, points):
+        """Use points of the hold that was placed last."""
+        if self.plain.holds:
+            self.a_hold_is_used(len(self.plain.holds) - 1, points)
+
+    # What always holds -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def both_are_the_same(self):
+        plain = self.plain
+        for owner, account in enumerate(self.accounts):
+            now = Account.objects.get(pk=account.pk)
+            assert (now.available, now.pending, now.reserved, now.debt) == plain.balance(owner)
+        real = [
+            (row.source, row.granted, row.remaining, row.reserved, row.state, row.expires_at, row.graced)
+            for row in Lot.objects.order_by("pk")
+        ]
+        assert real == [
+            (lot.source, lot.granted, lot.free, lot.held, state_of(lot), moment(lot.until), lot.graced)
+            for lot in plain.lots
+        ]
+        real = [(row.state, row.slot, row.points, row.captured, row.returned) for row in Hold.objects.order_by("pk")]
+        assert real == [(h.state, h.slot, h.points, h.captured, h.returned) for h in plain.holds]
+
+    @invariant()
+    def the_audit_is_clean_and_nothing_comes_from_nowhere(self):
+        assert wrong() == []
+        assert sum(entry.net for entry in Entry.objects.filter(counter="transfer")) == 0
+        assert all(row.returned <= row.captured <= row.points for row in Hold.objects.all())
+        # No credit outlives its first date, but for one grace and what was moved with a reason.
+        for row in Lot.objects.filter(extensions=0, expires_at__isnull=False):
+            assert row.expires_at == row.first_expires_at or row.graced
+            assert row.expires_at <= max(row.first_expires_at, self.at + timedelta(hours=GRACE))
+
+
+def state_of(lot) -> str:
+    """The state that a plain lot has in the real ledger."""
+    if lot.free + lot.held == 0:
+        return "closed"
+    return "pending" if lot.waiting else "open"
+
+
+def soak(*, steps: int, seed: int | None = None, shrink: bool = True) -> int:
+    """
+    Run about so many steps and return how often something was done to both ledgers.
+
+    Needs a database without programs that may be written to; everything is rolled back. Raises AssertionError with
+    the steps that led there, as few as can be found if `shrink`. The same `seed` takes the same steps.
+    """
+    TwoLedgers.counted = 0
+    machine = TwoLedgers if seed is None else seeded(seed)(TwoLedgers)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=max(1, steps // STEPS),
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    return TwoLedgers.counted

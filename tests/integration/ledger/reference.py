@@ -1,0 +1,279 @@
+"""
+The ledger once more, as plain as can be: lists in memory, no database, no history, no keys.
+
+It shares no line with the real one. Time is a number of hours; lots stand in the order in which they were made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+GRACE = 30 * 24
+
+
+class Refused(Exception):
+    """The real ledger has to refuse this as well."""
+
+
+@dataclass
+class Lot:
+    """Points that came together: `free` and `held` are left; `expired` is what ran out."""
+
+    owner: int
+    source: str
+    granted: int
+    free: int
+    ready_at: int | None
+    until: int | None
+    waiting: bool
+    first: int | None
+    held: int = 0
+    graced: bool = False
+    expired: int = 0
+
+
+@dataclass
+class Part:
+    """What a hold took from one lot, used of it, and got back."""
+
+    lot: Lot
+    points: int
+    used: int = 0
+    returned: int = 0
+
+
+@dataclass
+class Hold:
+    """Points set aside."""
+
+    owner: int
+    slot: str | None
+    points: int
+    asked: int
+    parts: list[Part]
+    state: str = "open"
+    captured: int = 0
+    returned: int = 0
+
+
+@dataclass
+class Reference:
+    """What some accounts have, and what may be done to them."""
+
+    accounts: int
+    now: int = 0
+    lots: list[Lot] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    debt: list[int] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.debt = self.debt or [0] * self.accounts
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def balance(self, owner: int) -> tuple[int, int, int, int]:
+        """Ready, on the way, set aside, to make up."""
+        mine = [lot for lot in self.lots if lot.owner == owner]
+        ready = sum(lot.free for lot in mine if not lot.waiting)
+        coming = sum(lot.free for lot in mine if lot.waiting)
+        return ready, coming, sum(lot.held for lot in mine), self.debt[owner]
+
+    def in_order(self, owner: int) -> list[Lot]:
+        """An account's lots, soonest to run out first, then oldest."""
+        mine = [(n, lot) for n, lot in enumerate(self.lots) if lot.owner == owner]
+        return [lot for _n, lot in sorted(mine, key=lambda row: (row[1].until is None, row[1].until or 0, row[0]))]
+
+    # What every change is made of ------------------------------------------------------------------------------------
+
+    def over(self, lot: Lot) -> bool:
+        """Whether a lot has run out."""
+        return not lot.waiting and lot.until is not None and lot.until <= self.now
+
+    def run_out(self, lots: list[Lot]) -> None:
+        """Let run out what has."""
+        for lot in lots:
+            if self.over(lot):
+                lot.expired, lot.free = lot.expired + lot.free, 0
+
+    def pay(self, owner: int, lots: list[Lot]) -> None:
+        """What is ready now pays what is to be made up."""
+        for lot in lots:
+            if not lot.waiting:
+                part = min(self.debt[owner], lot.free)
+                lot.free, self.debt[owner] = lot.free - part, self.debt[owner] - part
+
+    def pick(self, owner: int, points: int) -> list[tuple[Lot, int]]:
+        """Choose ready points."""
+        if self.balance(owner)[0] < points:
+            raise Refused
+        chosen = []
+        for lot in self.in_order(owner):
+            part = 0 if lot.waiting else min(lot.free, points)
+            if part:
+                chosen.append((lot, part))
+                points -= part
+        return chosen
+
+    def take(self, lots: list[Lot], points: int) -> int:
+        """Take what lots have, up to some points; returns what is missing."""
+        for lot in lots:
+            part = min(lot.free, points)
+            lot.free, points = lot.free - part, points - part
+        return points
+
+    def let_go(self, hold: Hold) -> None:
+        """Give a hold back."""
+        for part in hold.parts:
+            part.lot.held, part.lot.free = part.lot.held - part.points, part.lot.free + part.points
+        hold.state, hold.slot = "released", None
+        lots = [part.lot for part in hold.parts]
+        self.pay(hold.owner, lots)
+        self.run_out(lots)
+
+    # What may be done ------------------------------------------------------------------------------------------------
+
+    def give(self, owner: int, points: int, source: str, ready_at: int | None, until: int | None) -> None:
+        """Give points, ready or on the way."""
+        waiting = ready_at is None or ready_at > self.now
+        lot = Lot(owner, source, points, points, ready_at, until, waiting, until)
+        self.lots.append(lot)
+        self.pay(owner, [lot])
+
+    def mature(self, owner: int) -> None:
+        """Make ready what is due."""
+        for lot in self.in_order(owner):
+            if lot.waiting and lot.free and lot.ready_at is not None and lot.ready_at <= self.now:
+                lot.waiting = False
+                self.pay(owner, [lot])
+
+    def expire(self, owner: int) -> None:
+        """Let run out what has."""
+        self.run_out(self.in_order(owner))
+
+    def extend(self, lot: Lot, until: int) -> bool:
+        """Move a lot's date to a later one."""
+        if lot.free + lot.held == 0 or lot.until is None or not self.now < lot.until < until:
+            return False
+        lot.until = until
+        return True
+
+    def hold(self, owner: int, slot: str, points: int) -> None:
+        """Set points aside."""
+        old = [hold for hold in self.holds if hold.slot == slot]
+        if points < 1 or any(hold.owner != owner for hold in old):
+            raise Refused
+        self.expire(owner)
+        for hold in old:
+            self.let_go(hold)
+        if self.debt[owner]:
+            raise Refused
+        parts = []
+        for lot, part in self.pick(owner, points):
+            lot.free, lot.held = lot.free - part, lot.held + part
+            parts.append(Part(lot, part))
+        self.holds.append(Hold(owner, slot, points, points, parts))
+
+    def release(self, hold: Hold) -> bool:
+        """Give a hold back, if it is open."""
+        if hold.state != "open":
+            return False
+        self.let_go(hold)
+        return True
+
+    def capture(self, hold: Hold, points: int) -> None:
+        """Use points of a hold."""
+        if hold.state != "open" or not 0 < points <= hold.points:
+            raise Refused
+        left, touched = points, []
+        for part in hold.parts:
+            part.used = min(left, part.points)
+            left -= part.used
+            part.lot.held -= part.points
+            part.lot.free += part.points - part.used
+            touched += [part.lot] if part.points > part.used else []
+        hold.state, hold.slot, hold.captured = "captured", None, points
+        self.pay(hold.owner, touched)
+        self.run_out(touched)
+
+    def restore(self, hold: Hold, points: int, *, goods_returned: bool) -> None:
+        """Give used points back to where they came from."""
+        if not 0 < points <= hold.captured - hold.returned:
+            raise Refused
+        hold.returned += points
+        touched = []
+        for part in hold.parts:
+            back = min(points, part.used - part.returned)
+            if not back:
+                continue
+            lot, points = part.lot, points - back
+            part.returned += back
+            if goods_returned and not lot.graced and lot.until is not None and lot.until < self.now + GRACE:
+                lot.until, lot.graced = self.now + GRACE, True
+            lot.free, lot.waiting = lot.free + back, False
+            touched.append(lot)
+        self.pay(hold.owner, touched)
+        self.run_out(touched)
+
+    def claw(self, owner: int, source: str, points: int, *, forgiven_before: int, may_owe: bool) -> int:
+        """Take back what a source brought; returns what was forgiven."""
+        if points < 1:
+            raise Refused
+        self.expire(owner)
+        own = [lot for lot in self.lots if lot.owner == owner and lot.source == source]
+        left = self.take([lot for lot in own if lot.waiting] + [lot for lot in own if not lot.waiting], points)
+        forgiven = min(left, max(0, sum(lot.expired for lot in own) - forgiven_before))
+        left = self.take([lot for lot in self.in_order(owner) if not lot.waiting], left - forgiven)
+        for hold in reversed([hold for hold in self.holds if hold.owner == owner and hold.state == "open"]):
+            for part in reversed(hold.parts):
+                used = min(left, part.points)
+                part.lot.held, part.points, left = part.lot.held - used, part.points - used, left - used
+                hold.points -= used
+            hold.parts = [part for part in hold.parts if part.points]
+            if not hold.points:
+                hold.points, hold.state, hold.slot = hold.asked, "released", None
+        if may_owe:
+            self.debt[owner] += left
+            return forgiven
+        return forgiven + left
+
+    def give_back(self, owner: int, source: str, points: int) -> None:
+        """Give back to a source what was taken back from it."""
+        own = [lot for lot in self.in_order(owner) if lot.source == source]
+        if not 0 < points <= sum(lot.granted - lot.free - lot.held for lot in own):
+            raise Refused
+        touched = []
+        for lot in own:
+            part = min(points, lot.granted - lot.free - lot.held)
+            if not part:
+                continue
+            if lot.free + lot.held == 0:
+                lot.waiting = lot.ready_at is None or lot.ready_at > self.now
+            lot.free, points = lot.free + part, points - part
+            touched.append(lot)
+        self.pay(owner, touched)
+        self.run_out(touched)
+
+    def adjust(self, owner: int, points: int, source: str) -> None:
+        """Give or take by hand."""
+        if points > 0:
+            self.give(owner, points, source, self.now, None)
+        elif points == 0:
+            raise Refused
+        else:
+            self.expire(owner)
+            for lot, part in self.pick(owner, -points):
+                lot.free -= part
+
+    def transfer(self, giver: int, taker: int, points: int, source: str) -> None:
+        """Pass points on."""
+        if giver == taker or points < 1:
+            raise Refused
+        self.expire(giver)
+        if self.debt[giver]:
+            raise Refused
+        passed = []
+        for lot, part in self.pick(giver, points):
+            lot.free -= part
+            passed.append(Lot(taker, source, part, part, lot.ready_at, lot.until, False, lot.first, graced=lot.graced))
+        self.lots += passed
+        self.pay(taker, passed)

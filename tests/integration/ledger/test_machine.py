@@ -1,0 +1,94 @@
+"""Hundreds of steps that chance chooses, each checked against a plain ledger in memory."""
+
+import os
+
+import pytest
+from django.db import IntegrityError
+
+from loyalty_oscar.ledger.models import Lot
+from loyalty_oscar.ledger.operations import desk, holds, undo
+
+from .machine import TwoLedgers, soak
+
+pytestmark = pytest.mark.django_db
+STEPS = int(os.environ.get("LOYALTY_MACHINE_STEPS", "320"))
+SEED = os.environ.get("LOYALTY_MACHINE_SEED")
+
+
+class TestWhateverIsDone:
+    def test_leaves_the_real_ledger_like_the_plain_one(self):
+        done = soak(steps=STEPS, seed=int(SEED) if SEED else None)
+        print(f"{done} operations on both ledgers")
+        assert done >= STEPS // 2
+
+
+def releases_twice(monkeypatch):
+    """A hold that was given back can be given back again."""
+    real = holds._let_go
+
+    def twice(working, hold, *, because):
+        real(working, hold, because=because)
+        working.account.available += 1
+
+    monkeypatch.setattr(holds, "_let_go", twice)
+
+
+def forgets_debt(monkeypatch):
+    """New points don't pay what is to be made up."""
+    monkeypatch.setattr(desk.Desk, "_settle_debt", lambda self: 0)
+
+
+def graces_always(monkeypatch):
+    """A cancelled order gives its points new life as well."""
+    real = holds._grace
+    monkeypatch.setattr(holds, "_grace", lambda lot, *, at, allowed: real(lot, at=at, allowed=True))
+
+
+def graces_for_ever(monkeypatch):
+    """Every return gives thirty days, not only the first."""
+
+    def grace(lot, *, at, allowed):
+        if allowed and lot.expires_at is not None and lot.expires_at < at + holds.GRACE:
+            lot.expires_at, lot.graced = at + holds.GRACE, True
+
+    monkeypatch.setattr(holds, "_grace", grace)
+
+
+def never_sweeps(monkeypatch):
+    """Points that ran out can be used until a job comes."""
+    monkeypatch.setattr(holds, "sweep", lambda working: 0)
+    monkeypatch.setattr(undo, "sweep", lambda working: 0)
+
+
+def forgives_nothing(monkeypatch):
+    """What ran out has to be given back all the same."""
+    monkeypatch.setattr(undo, "_run_out", lambda working, lots: 0)
+
+
+def spends_the_oldest_first(monkeypatch):
+    """Lots are used by age, not by their dates."""
+
+    def lots(self, **where):
+        return Lot.objects.filter(account=self.account, **where).order_by("pk")
+
+    monkeypatch.setattr(desk.Desk, "lots", lots)
+
+
+BUGS = [
+    releases_twice,
+    forgets_debt,
+    graces_always,
+    graces_for_ever,
+    never_sweeps,
+    forgives_nothing,
+    spends_the_oldest_first,
+]
+
+
+class TestAWrongLedger:
+    @pytest.mark.parametrize("bug", BUGS)
+    def test_is_found_out(self, bug, monkeypatch):
+        bug(monkeypatch)
+        with pytest.raises((AssertionError, IntegrityError)):
+            soak(steps=4000, seed=7, shrink=False)
+        print(f"found after {TwoLedgers.counted} operations")
