@@ -129,7 +129,7 @@ def points_expiring(*, message: Outbox, at: datetime) -> Letter | None:
         return None
     context = shared(member=member, account=account, unit=unit, site=site_of(member=member), points=points)
     last = day - timedelta(days=1)
-    context |= {"day": words.day(last, zone=zone), "days_left": max((rows[0].expires_at - at).days, 0)}
+    context["day"] = words.day(last, zone=zone)
     return Letter(code="LOYALTY_POINTS_EXPIRING", context=context, notice=notice, inbox=_inbox(context))
 
 
