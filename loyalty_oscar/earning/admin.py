@@ -64,6 +64,20 @@ def type_help(code: str) -> str:
     return lines[0] if lines and not lines[0].startswith(f"{earning_rules.get(code).__name__}(") else ""
 
 
+class KindFilter(admin.SimpleListFilter):
+    """Filters rules by kind, by its name."""
+
+    title = pgettext_lazy("loyalty", "kind")
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = Rule.objects.order_by("type").values_list("type", flat=True).distinct()
+        return [(code, type_name(code)) for code in codes]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A rule as it stands on the page; `stored` says that it is what is saved and in force already."""
@@ -108,7 +122,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
 
     change_form_template = "loyalty/admin/rule.html"
     list_display = ("name", "kind", "says", "is_on", "program")
-    list_filter = ("program", "type")
+    list_filter = ("program", KindFilter)
     search_fields = ("name", "code")
     actions = ("switch_off", "switch_on")
     inlines = (VersionInline,)

@@ -212,7 +212,7 @@ class ProgramAdmin(NoDelete, admin.ModelAdmin):
             form.add_error(None, str(error))
             return False
         program.refresh_from_db()
-        self.log_change(request, program, [{"changed": {"name": str(program), "fields": [to]}}])
+        self.log_change(request, program, f"{to} {form.cleaned_data['reason']}".strip())
         text = pgettext("loyalty", "%(program)s is %(state)s now.")
         messages.success(request, text % {"program": program, "state": program.get_state_display()})
         return True

@@ -188,6 +188,11 @@ class TestGoingLive:
         assert (draft.state, phase.actor, phase.reason) == (State.LIVE, f"staff:{user.pk}", "Spring")
         assert draft.earns_from is not None
 
+    def test_stands_in_the_history_of_the_page(self, root, draft):
+        root.post(step(draft, "live"), {"reason": "Spring"})
+        history = root.get(reverse("admin:loyalty_program_program_history", args=[draft.pk]))
+        assert "live Spring" in history.content.decode()
+
     def test_repeats_the_warnings(self, root, draft):
         draft.worths.all().delete()
         forget_cache()

@@ -139,6 +139,16 @@ class TestASavedRule:
         assert root.post(page(base), data).status_code == 302
         assert base.versions.last().conditions == twice
 
+    def test_is_listed_by_its_kind(self, root, base):
+        url = reverse("admin:loyalty_earning_rule_changelist")
+        assert root.get(url + "?type=per-amount").context["cl"].result_count == 1
+        assert root.get(url + "?type=multiplier").context["cl"].result_count == 0
+
+    def test_stands_in_the_history_of_its_page(self, root, base):
+        root.post(page(base), typed(name="Base", p_currency="EUR", p_points="2", p_step_minor="1.00"))
+        history = root.get(reverse("admin:loyalty_earning_rule_history", args=[base.pk]))
+        assert "Points" in history.content.decode()
+
     def test_is_previewed_without_being_saved(self, root, base):
         data = typed(name="Base", p_currency="EUR", p_points="7", p_step_minor="1.00", _preview="1")
         assert read_back(root.post(page(base), data)) == "7 paws for each €1.00, on everything."
