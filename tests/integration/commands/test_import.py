@@ -1,0 +1,173 @@
+"""`loyalty_import`: balances from another system, brought along once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from oscar.test.factories import UserFactory
+
+from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.testing import a_program, clock
+from tests.integration.commands.calling import books, manage, refuses
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def shop():
+    """A program, two people, and the clock at 5 May 2026."""
+    with clock.at(NOW):
+        a_program(live_from=NOW - timedelta(days=1), time_zone="Europe/Berlin", hold_days=14)
+        UserFactory(username="ann", email="ann@example.com")
+        UserFactory(username="ben", email="ben@example.com")
+        yield
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a file and return its path."""
+
+    def write(text, name="balances.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+GOOD = "email,points,expires,reference\nann@example.com,100,2027-12-31,card-1\nBEN@example.com,250,,card-2\n"
+
+
+class TestAnImport:
+    def test_shows_the_totals_and_writes_nothing_when_tried_dry(self, file):
+        before = books()
+        said = manage("import --dry-run", file(GOOD))
+        assert (said.code, books()) == (0, before)
+        assert "2 rows for 2 people; 2 of them join “Paw Club”" in said.out
+        assert "350 points, worth €3.50" in said.out
+
+    def test_gives_everybody_their_points_with_their_day(self, file):
+        said = manage("import", file(GOOD))
+        assert "2 balances brought along." in said.out
+        found = {entry.account.member.user.username: entry for entry in Entry.objects.all()}
+        assert {(e.kind, e.counter, e.because["c"]) for e in found.values()} == {
+            (Kind.IMPORT, Counter.ADJUSTMENT, "opening_balance")
+        }
+        assert {name: entry.account.available for name, entry in found.items()} == {"ann": 100, "ben": 250}
+        assert Lot.objects.get(entry=found["ann"]).expires_at == datetime(2027, 12, 31, 23, tzinfo=UTC)
+        assert Lot.objects.get(entry=found["ben"]).expires_at == datetime(2027, 5, 31, 22, tzinfo=UTC)
+        assert found["ann"].note.text == "card-1"
+        assert found["ann"].key.startswith("import:")
+        assert found["ann"].key.endswith(":2")
+        assert manage("audit").code == 0
+
+    def test_is_done_once_whatever_the_file_is_called(self, file):
+        manage("import", file(GOOD))
+        before = books()
+        said = manage("import", file(GOOD, name="again.csv"))
+        assert (said.code, books()) == (0, before)
+        assert "was imported already" in said.out
+
+    def test_knows_people_by_their_id_too(self, file):
+        ann = Member._meta.get_field("user").related_model.objects.get(username="ann")
+        assert manage("import", file(f"user,points\n{ann.pk},100\n")).code == 0
+        assert Account.objects.get().member.user_id == ann.pk
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+    def test_reads_what_spreadsheets_write(self, file, encoding):
+        text = "Email;Points\r\nann@example.com;100\r\n;\r\n"
+        assert manage("import", file(text, encoding=encoding)).code == 0
+        assert Account.objects.get().available == 100
+
+    def test_asks_a_number_of_queries_that_does_not_grow_with_its_rows(self, file, django_assert_max_num_queries):
+        people = UserFactory.create_batch(200)
+        rows = "".join(f"{user.email},10,,\n" for user in people)
+        with django_assert_max_num_queries(40):
+            manage("import", file(f"email,points,expires,reference\n{rows}"))
+        assert Account.objects.count() == 200
+
+
+class TestABadFile:
+    @pytest.mark.parametrize(
+        ("row", "says"),
+        [
+            ("nobody@example.com,100,,", "row 3, email: nobody here is 'nobody@example.com'"),
+            (",100,,", "row 3, email: is empty"),
+            ("ben@example.com,1.5,,", "row 3, points: '1.5' is no whole number"),
+            ("ben@example.com,0,,", "row 3, points: '0' is no whole number"),
+            ("ben@example.com,-5,,", "row 3, points: '-5' is no whole number"),
+            ("ben@example.com,,,", "row 3, points: '' is no whole number"),
+            ("ben@example.com,ten,,", "row 3, points: 'ten' is no whole number"),
+            (f"ben@example.com,{'9' * 5000},,", "is no whole number"),
+            ("ben@example.com,=1+1,,", "row 3, points: '=1+1' is a formula"),
+            ("ben@example.com,10,,=cmd|' /C calc'!A0", "row 3, reference: "),
+            ("ben@example.com,10,,@SUM(A1)", "is a formula"),
+            ("ben@example.com,10,2020-01-01,", "row 3, expires: 2020-01-01 is over"),
+            ("ben@example.com,10,31.12.2027,", "row 3, expires: '31.12.2027' is no day"),
+            ("ben@example.com,10,9999-12-31,", "row 3, expires: '9999-12-31' is no day"),
+            ("ann@example.com,10,,card-1", "row 3, reference: the same person and reference as in row 2"),
+            ("ben@example.com,10,", "row 3: 3 cells, but there are 4 columns"),
+            ('ben@example.com,10,,"open', "row 3: unexpected end of data"),
+        ],
+    )
+    def test_is_refused_with_row_and_column_and_nothing_is_written(self, file, row, says):
+        before = books()
+        head = "email,points,expires,reference\nann@example.com,100,,card-1\n"
+        said = manage("import", file(f"{head}{row}\n"))
+        assert (said.code, books()) == (1, before)
+        assert says in said.err
+        assert "1 mistake(s); nothing was written" in said.err
+
+    @pytest.mark.parametrize(
+        ("content", "says"),
+        [
+            ("", "the column points is missing"),
+            ("email,points\n", "there is no row"),
+            ("email,expires\nann@example.com,\n", "the column points is missing"),
+            ("points\n10\n", "one column says who it is"),
+            ("email,user,points\nann@example.com,1,10\n", "one column says who it is"),
+            ("email,points,expiry\nann@example.com,10,\n", "there is no column 'expiry' to read"),
+            ("email,points,points\nann@example.com,10,10\n", "the column 'points' comes twice"),
+            ("email,points\nänn@example.com,10\n".encode("latin-1"), "row 2: this is not UTF-8"),
+            ("email,points\n".encode("utf-16"), "this is not UTF-8"),
+            (b"email,points\nann@example.com,1\x00\n", "this is no text file"),
+        ],
+    )
+    def test_is_refused_as_a_whole(self, file, content, says):
+        before = books()
+        said = manage("import", file(content))
+        assert (said.code, books()) == (1, before)
+        assert says in said.err
+
+    def test_names_all_its_mistakes_at_once(self, file):
+        said = manage("import", file("email,points\na@example.com,x\nb@example.com,1\n"))
+        assert said.err.count("row 2, ") == 2
+        assert said.err.count("row 3, ") == 1
+        assert said.err.endswith("3 mistake(s); nothing was written")
+
+    def test_is_one_whose_address_two_people_have(self, file):
+        UserFactory(username="ann2", email="Ann@example.com")
+        assert "2 people have the address" in manage("import", file(GOOD)).err
+        assert not Entry.objects.exists()
+
+    def test_is_one_with_people_who_have_not_joined_where_they_must(self, file):
+        Program.objects.update(enrolment="opt-in")
+        assert "'ann@example.com' has not joined" in manage("import", file(GOOD)).err
+        assert not Entry.objects.exists()
+
+
+class TestBadInput:
+    def test_is_a_file_that_is_not_there(self, tmp_path):
+        refuses("import", tmp_path / "none.csv", says="cannot be read: No such file")
+        refuses("import", tmp_path, says="cannot be read: Is a directory")
+        refuses("import", says="the following arguments are required: FILE.csv")
+
+    def test_is_a_program_that_is_not_there_or_ends(self, file):
+        refuses("import --program nope", file(GOOD), says="there is no program 'nope'")
+        Program.objects.update(state="closing")
+        refuses("import", file(GOOD), says="is closing; nothing is brought into it")
+
+    def test_leaves_no_reference_behind(self, file):
+        manage("import", file("email,points,reference\nann@example.com,0,card-1\n"))
+        assert not Note.objects.exists()

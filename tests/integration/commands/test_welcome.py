@@ -1,0 +1,183 @@
+"""A shop with a past, and `loyalty_welcome`: points for old orders, as an act that can be undone."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.ledger.models import Account, Entry, Kind
+from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.testing import a_program, clock
+from tests.integration.commands.calling import books, manage, refuses
+from tests.integration.commands.past import old_orders
+from tests.orders import come_back
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def past():
+    """Twelve orders of 12.50 by three customers, an hour apart, and a program that began after them."""
+    at = clock.now()
+    orders = old_orders(count=12, customers=3, until=at - timedelta(days=30), each=timedelta(hours=1))
+    a_program(live_from=at - timedelta(days=1), hold_days=14)
+    return orders
+
+
+class TestAShopWithAPast:
+    def test_posts_nothing_and_mails_nobody_when_it_is_switched_on(self):
+        at = clock.now()
+        old_orders(count=10_000, customers=200, until=at - timedelta(days=1))
+        a_program(live_from=at)
+        before = books()
+        with clock.at(at + timedelta(minutes=1)):
+            assert manage("run --nightly").code == 0
+            assert manage("reconcile --since 3000d").code == 0
+        assert books() == before
+        assert mail.outbox == []
+
+
+class TestAWelcome:
+    def test_shows_what_it_would_give_and_writes_nothing(self, past):
+        before = books()
+        said = manage("welcome --since 400d --dry-run")
+        assert books() == before
+        assert "12 bring points, of 12 looked at" in said.out
+        assert "members  3" in said.out
+        assert "points   144; ready at once 144; worth €1.44" in said.out
+        assert "144 until " in said.out
+        assert said.out.endswith("Nothing was written.\n")
+
+    def test_gives_it_under_a_kind_of_its_own_as_from_the_day_of_the_order(self, past):
+        said = manage("welcome --since 400d --yes")
+        assert "welcome:1: 144 points for 12 orders" in said.out
+        assert set(Entry.objects.values_list("kind", flat=True)) == {Kind.WELCOME}
+        assert [account.available for account in Account.objects.all()] == [48, 48, 48]
+        award = Award.objects.get(source_id=past[0].pk)
+        assert award.available_at == past[0].date_placed + timedelta(days=14)
+        assert manage("audit").code == 0
+
+    def test_writes_to_each_member_once(self, past):
+        manage("welcome --since 400d --yes")
+        keys = {f"welcome:1:{member.pk}" for member in Member.objects.all()}
+        assert set(Outbox.objects.values_list("topic", "key")) == {("welcome", key) for key in keys}
+        manage("run")
+        assert len(mail.outbox) == 3
+
+    def test_writes_to_nobody_when_told(self, past):
+        manage("welcome --since 400d --yes --no-mail")
+        assert Award.objects.count() == 12
+        assert not Outbox.objects.exists()
+
+    def test_gives_nothing_twice(self, past):
+        manage("welcome --since 400d --yes")
+        before = books()
+        said = manage("welcome --since 400d --yes")
+        assert "There is nothing to give." in said.out
+        assert books() == before
+
+    def test_gives_the_rest_after_it_was_interrupted(self, past, settings):
+        settings.LOYALTY_SWEEP_BATCH = 4
+        sync_orders(order_ids=[order.pk for order in past[:5]], at=clock.now(), batch="welcome:1")
+        assert "welcome:2: 84 points for 7 orders" in manage("welcome --since 400d --yes").out
+        assert Award.objects.count() == 12
+
+    def test_counts_orders_since_the_day_it_is_told(self, past):
+        since = past[9].date_placed.isoformat()
+        assert "3 bring points, of 3 looked at" in manage("welcome --dry-run --since", since).out
+
+    def test_leaves_out_dead_orders_guests_and_what_earns_by_itself(self, past):
+        past[0].__class__.objects.filter(pk=past[0].pk).update(status="Cancelled")
+        past[1].__class__.objects.filter(pk=past[1].pk).update(user=None)
+        past[2].__class__.objects.filter(pk=past[2].pk).update(date_placed=clock.now())
+        manage("welcome --since 400d --yes")
+        assert set(Award.objects.values_list("source_id", flat=True)) == {order.pk for order in past[3:]}
+
+    def test_gives_nothing_for_what_went_back_before(self, past):
+        come_back(line=past[0].lines.get(), quantity=1)
+        said = manage("welcome --since 400d --yes")
+        assert "points   132; " in said.out
+        assert "welcome:1: 132 points" in said.out
+        assert sum(account.available for account in Account.objects.all()) == 132
+        assert manage("audit").code == 0
+
+    def test_says_what_has_run_out_already(self, past):
+        for order in past[:6]:
+            order.__class__.objects.filter(pk=order.pk).update(date_placed=order.date_placed - timedelta(days=800))
+        said = manage("welcome --since 1200d --yes")
+        assert "72 have run out already" in said.out
+        manage("run --only expire")
+        assert sum(account.available for account in Account.objects.all()) == 72
+        assert manage("audit").code == 0
+
+    def test_works_in_portions_of_whole_customers(self, past, settings):
+        settings.LOYALTY_SWEEP_BATCH = 5
+        manage("welcome --since 400d --yes")
+        assert Award.objects.count() == 12
+        assert OrderSync.objects.count() == 12
+
+    def test_costs_a_number_of_queries_that_does_not_grow_with_its_orders(self, django_assert_max_num_queries):
+        at = clock.now()
+        old_orders(count=400, customers=50, until=at - timedelta(days=30))
+        a_program(live_from=at)
+        with django_assert_max_num_queries(90):
+            manage("welcome --since 400d --yes")
+        assert Award.objects.count() == 400
+
+
+class TestUndoingAWelcome:
+    def test_takes_all_of_it_back_and_withdraws_the_letters(self, past):
+        manage("welcome --since 400d --yes")
+        said = manage("welcome --undo welcome:1 --yes")
+        assert "welcome:1 is undone: 144 points of 12 orders." in said.out
+        assert [(account.net, account.debt) for account in Account.objects.all()] == [(0, 0)] * 3
+        assert not Outbox.objects.exists()
+        manage("run --nightly")
+        manage("reconcile --since 400d")
+        assert [account.net for account in Account.objects.all()] == [0, 0, 0]
+        assert mail.outbox == []
+        assert manage("audit").code == 0
+
+    def test_leaves_another_welcome_alone_and_lets_one_give_again(self, past):
+        manage("welcome --yes --since", past[9].date_placed.isoformat())
+        manage("welcome --since 400d --yes")
+        manage("welcome --undo welcome:2 --yes")
+        assert sum(account.net for account in Account.objects.all()) == 36
+        said = manage("welcome --since 400d --yes")
+        assert "welcome:3: 108 points for 9 orders" in said.out
+        assert sum(account.net for account in Account.objects.all()) == 144
+        assert manage("audit").code == 0
+
+    def test_writes_nothing_when_tried_dry(self, past):
+        manage("welcome --since 400d --yes")
+        before = books()
+        assert "12 orders, 144 points stand" in manage("welcome --undo welcome:1 --dry-run").out
+        assert books() == before
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("line", "says"),
+        [
+            ("welcome", "either --since DATE or --undo BATCH"),
+            ("welcome --since 2d --undo welcome:1", "either --since DATE or --undo BATCH"),
+            ("welcome --since yesterday", "'yesterday' is no moment"),
+            ("welcome --since 2026-02-30", "'2026-02-30' is no moment"),
+            ("welcome --since 2999-01-01", "lies in the future"),
+            ("welcome --since 2d --program nope", "there is no program 'nope'; there are: club"),
+            ("welcome --undo welcome:7", "there is no batch 'welcome:7'"),
+            ("welcome --since 400d", "say --yes"),
+        ],
+    )
+    def test_is_refused(self, past, line, says):
+        refuses(line, says=says)
+
+    def test_is_a_program_that_is_not_live(self):
+        manage("setup")
+        refuses("welcome --since 2d --yes", says="is draft; a welcome needs a live program")
+
+    def test_is_a_shop_without_a_program(self):
+        refuses("welcome --since 2d", says="run `manage.py loyalty_setup` first")
