@@ -1,0 +1,160 @@
+"""
+`make benchmark`: what the suite costs a shop, against the same shop without it in the same run, on PostgreSQL.
+
+Two processes are two shops that differ in their settings alone. Statements are counted as Django tells them, BEGIN
+and COMMIT with them; CPU times are medians of paired rounds that take turns.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import django
+
+from tests.benchmarks.board import Board
+
+SETTINGS = {"without": "tests.benchmarks.without", "with": "tests.settings"}
+INLINE, QUEUED, CPU_TIMES = 24, 1, 1.20
+ROUNDS, WARM_UP = 31, 3
+
+
+class Worker:
+    """One of the two shops, in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def answer(self) -> Any:
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("One of the two shops has ended; its last words stand above.")
+        return json.loads(line)
+
+    def ask(self, what: str, **arguments: Any) -> Any:
+        print(json.dumps([what, arguments]), file=self.process.stdin, flush=True)
+        return self.answer()
+
+
+@contextmanager
+def worker(name: str):
+    """Start a shop; it removes its database when its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.worker", name],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": SETTINGS[name]},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield Worker(process)
+    finally:
+        process.stdin.close()
+        process.wait(60)
+
+
+class Shops:
+    """Both shops, asked the same."""
+
+    def __init__(self, without: Worker, with_: Worker) -> None:
+        self.without, self.with_ = without, with_
+
+    def both(self, what: str, **arguments: Any) -> tuple[Any, Any]:
+        return self.without.ask(what, **arguments), self.with_.ask(what, **arguments)
+
+    def cpu(self, rounds: int, **arguments: Any) -> tuple[float, float]:
+        """Return the median CPU seconds of each; who begins changes from round to round."""
+        spent: dict[Worker, list[float]] = {self.without: [], self.with_: []}
+        for n in range(rounds + WARM_UP):
+            for shop in [self.without, self.with_][:: 1 if n % 2 else -1]:
+                spent[shop].append(shop.ask("cpu", **arguments))
+        found = [statistics.median(times[WARM_UP:]) for times in spent.values()]
+        return found[0], found[1]
+
+
+def page(
+    board: Board, shops: Shops, what: str, *, most: int, same_headers: bool = False, shows: str = "", **how
+) -> None:
+    """A page: at most so many queries more, the same headers, and what it must show to be worth counting."""
+    without, with_ = shops.both("page", **how)
+    more = with_["queries"] - without["queries"]
+    board.promise(f"{what}, at most {most}", kept=more <= most, figure=f"{more:+d} ({without['queries']})")
+    if same_headers:
+        kept = with_["headers"] == without["headers"]
+        board.promise(f"{what}: the same headers", kept=kept, figure="" if kept else with_["headers"])
+    if shows:
+        board.promise(f"{what}: shows {shows}", kept=shows in with_["shows"])
+
+
+def pages(shops: Shops) -> int:
+    board = Board("Queries more on a page (without us)")
+    for name in ("home", "catalogue", "product", "basket"):
+        page(board, shops, f"stranger: {name}", most=0, same_headers=True, name=name)
+    page(board, shops, "stranger: product, cold", most=3, shows="earn", name="product", cold=True)
+    page(board, shops, "stranger: product, warm", most=1, shows="earn", name="product")
+    for name in ("home", "catalogue", "product"):
+        page(board, shops, f"signed in: {name}", most=1, name=name, signed_in=True)
+    page(board, shops, "signed in: catalogue", most=1, shows="available", name="catalogue", signed_in=True)
+    page(board, shops, "signed in: product, cold", most=3, shows="earn", name="product", signed_in=True, cold=True)
+    for filled in (False, True):
+        for signed_in in (False, True):
+            who, how = "signed in" if signed_in else "stranger", "filled" if filled else "empty"
+            shows = "earn" if filled else ""
+            page(
+                board, shops, f"{who}: basket, {how}", most=2, shows=shows, name="basket", signed_in=signed_in,
+                filled=filled,
+            )  # fmt: skip
+    return board.broken
+
+
+def orders(shops: Shops) -> int:
+    board = Board("Statements of ours when an order is placed: before its commit, after it")
+    for web in (False, True):
+        for lines in (1, 10, 40):
+            for new in (True, False):
+                for cold, queue in ((True, False), (False, False), (False, True)):
+                    how = {"lines": lines, "new": new, "cold": cold, "queue": queue, "web": web}
+                    without, with_ = shops.both("order", **how)
+                    before, after = (with_[part] - without[part] for part in ("before", "after"))
+                    most = QUEUED if queue else INLINE
+                    words = (
+                        f"{'checkout' if web else 'creator'}, {lines} lines, {'first' if new else 'next'} order, "
+                        f"{'cold' if cold else 'warm'}, {'queue' if queue else 'inline'}"
+                    )
+                    kept = before == 0 and with_["ours_before"] == 0 and after <= most
+                    board.promise(f"{words}, at most {most}", kept=kept, figure=f"{before}, {after}")
+    return board.broken
+
+
+def cpu(shops: Shops, rounds: int) -> int:
+    board = Board(f"CPU time of placing an order, medians of {rounds} paired rounds: without us, with us")
+    for web, queue, lines in ((True, False, 3), (True, True, 3), (True, False, 10), (False, False, 3)):
+        without, with_ = shops.cpu(rounds, lines=lines, queue=queue, web=web)
+        words = f"{'checkout' if web else 'creator alone'}, {lines} lines, {'queue' if queue else 'inline'}"
+        times = with_ / without
+        figure = f"{without * 1000:.1f} ms, {with_ * 1000:.1f} ms, {times:.2f} x"
+        if web:
+            board.promise(f"{words}, at most {CPU_TIMES:.2f} x", kept=times <= CPU_TIMES, figure=figure)
+        else:
+            board.say(words, figure)
+    return board.broken
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
+    given = parser.parse_args(arguments)
+    django.setup()  # Starts the server that both shops find in the environment.
+    with ExitStack() as stack:
+        without, with_ = (stack.enter_context(worker(name)) for name in SETTINGS)
+        assert without.answer() == with_.answer() == "ready"
+        shops = Shops(without, with_)
+        broken = pages(shops) + orders(shops) + cpu(shops, given.rounds)
+    sys.exit(1 if broken else 0)
+
+
+if __name__ == "__main__":
+    main()

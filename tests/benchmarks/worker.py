@@ -1,0 +1,194 @@
+"""
+One of the two shops that `benchmark` compares, as a process that does as it is told: a line of JSON in, one out.
+
+Run with the settings of the shop; it makes a database of its own and fills it the same way in both.
+"""
+
+import gc
+import itertools
+import json
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import django
+from django.conf import settings
+
+SHOP = sys.argv[1] if len(sys.argv) > 1 else "with"
+PRODUCTS = 40
+PAGES = {"home": "/", "catalogue": "/catalogue/", "basket": "/basket/"}
+ADDRESS = {
+    "first_name": "New",
+    "last_name": "Comer",
+    "line1": "1 Long Street",
+    "line4": "London",
+    "postcode": "N1 9RT",
+    "country": "GB",
+}
+HEADERS = ("Vary", "Cache-Control", "Expires", "Content-Type")
+
+
+class Shop:
+    """Products, a customer with a past, and what can be measured. Every measurement returns plain values."""
+
+    def __init__(self, has_suite: bool) -> None:
+        from oscar.core.loading import get_model
+
+        from tests.projects import shopping
+
+        self.has_suite, self.shopping, self.numbers = has_suite, shopping, itertools.count(1)
+        get_model("address", "Country").objects.create(
+            iso_3166_1_a2="GB", printable_name="United Kingdom", is_shipping_country=True
+        )
+        category = get_model("catalogue", "Category").add_root(name="Everything")
+        self.titles = [f"Product {n:02d}" for n in range(PRODUCTS)]
+        for n, title in enumerate(self.titles):
+            shopping.a_product(title, price=f"{10 + n}.33", category=category)
+        get_model("partner", "StockRecord").objects.update(num_in_stock=1_000_000)
+        if has_suite:
+            from loyalty_oscar.program.tasks import backends
+            from loyalty_oscar.testing import a_program
+
+            a_program(code="club", name="Paw Club")
+            backends.register("nowhere")(lambda name, arguments: None)
+        self.member = shopping.a_person("member@example.com")
+        shopping.place(self.member, {self.titles[0]: 1})
+        self.pages = {**PAGES, "product": shopping.product(self.titles[3]).get_absolute_url()}
+
+    def forget(self) -> None:
+        """Be as cold as a process that has just begun."""
+        if self.has_suite:
+            from loyalty_oscar.program.queries import forget_cache
+
+            forget_cache()
+
+    def page(self, *, name: str, signed_in: bool = False, cold: bool = False, filled: bool = False) -> dict[str, Any]:
+        """Get a page as somebody who was there before: queries, headers, and what ours shows there."""
+        from django.test import Client
+
+        client = self.shopping.client_of("member@example.com") if signed_in else Client()
+        if filled:
+            client.post(f"/basket/add/{self.shopping.product(self.titles[3]).pk}/", {"quantity": 1})
+        address = self.pages[name]
+        client.get(address)
+        if cold:
+            self.forget()
+        with captured() as queries:
+            answer = client.get(address)
+        cookies = sorted((m.key, m["path"], m["httponly"], m["samesite"], m["secure"]) for m in answer.cookies.values())
+        return {
+            "status": answer.status_code,
+            "queries": len(queries),
+            "headers": [*((name, answer.get(name)) for name in HEADERS), ("Set-Cookie", cookies)],
+            "shows": sorted({m for m in ("earn", "available") if f'data-loyalty="{m}"' in answer.content.decode()}),
+        }
+
+    def order(
+        self, *, lines: int, new: bool = False, cold: bool = False, queue: bool = False, web: bool = False
+    ) -> dict[str, int]:
+        """Place an order of so many lines: statements up to its commit and after it, and how many name our tables."""
+        place = self._ready(lines, new=new, web=web)
+        if cold:
+            self.forget()
+        with tasks(queue), captured() as queries:
+            place()
+        said = [query["sql"] for query in queries]
+        at = next(n for n, sql in enumerate(said) if sql.startswith('INSERT INTO "order_order"'))
+        commit = next(n for n, sql in enumerate(said) if n > at and sql.startswith("COMMIT"))
+        ours = sum("loyalty_" in sql for sql in said[: commit + 1])
+        return {"before": commit + 1, "ours_before": ours, "after": len(said) - commit - 1}
+
+    def cpu(self, *, lines: int, queue: bool = False, web: bool = False) -> float:
+        """Place an order of so many lines and return the CPU seconds that it took; nobody counts statements."""
+        place = self._ready(lines, new=False, web=web)
+        gc.collect()
+        with tasks(queue):
+            begun = time.process_time()
+            place()
+            return time.process_time() - begun
+
+    def _ready(self, lines: int, *, new: bool, web: bool) -> Callable[[], None]:
+        email = f"{next(self.numbers)}@example.com" if new else "member@example.com"
+        user = self.shopping.a_person(email) if new else self.member
+        prepare = self._through_the_checkout if web else self._through_the_creator
+        return prepare(user, email, self.titles[:lines])
+
+    def _through_the_creator(self, user: Any, email: str, titles: list[str]) -> Callable[[], None]:
+        from oscar.core.loading import get_class
+
+        basket = self.shopping.a_basket(user, dict.fromkeys(titles, 2))
+        shipping = get_class("shipping.methods", "Free")()
+        charge = shipping.calculate(basket)
+        total = get_class("checkout.calculators", "OrderTotalCalculator")().calculate(basket, charge)
+        number = get_class("order.utils", "OrderNumberGenerator")().order_number(basket)
+
+        def place() -> None:
+            get_class("order.utils", "OrderCreator")().place_order(
+                basket=basket, total=total, shipping_method=shipping, shipping_charge=charge, user=user,
+                order_number=number,
+            )  # fmt: skip
+
+        return place
+
+    def _through_the_checkout(self, user: Any, email: str, titles: list[str]) -> Callable[[], None]:
+        from oscar.core.loading import get_model
+
+        get_model("basket", "Basket").objects.filter(owner=user, status="Open").delete()
+        self.shopping.a_basket(user, dict.fromkeys(titles, 2))
+        client = self.shopping.client_of(email)
+        client.post("/checkout/shipping-address/", ADDRESS)
+        client.get("/checkout/shipping-method/")
+        client.get("/checkout/preview/")
+
+        def place() -> None:
+            answer = client.post("/checkout/preview/", {"action": "place_order"})
+            assert answer.status_code == 302 and "thank-you" in answer.url, answer
+
+        return place
+
+
+def tasks(queue: bool) -> AbstractContextManager[Any]:
+    """Where tasks go: to a queue that nobody empties, or inline as the settings say."""
+    from django.test import override_settings
+
+    return override_settings(LOYALTY_TASKS="nowhere") if queue else nullcontext()
+
+
+@contextmanager
+def captured():
+    """The statements of a block, as Django tells them; the list is filled when the block ends."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    found: list[dict[str, str]] = []
+    with CaptureQueriesContext(connection) as context:
+        yield found
+    found.extend(context.captured_queries)
+
+
+def main() -> None:
+    """Make the shop, say so, and answer until the input ends."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)  # The products have no pictures, and the thumbnails say so each time.
+    settings.DATABASES["default"]["TEST"] = {"NAME": f"benchmark_{SHOP}"}
+    django.setup()
+    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
+
+    setup_test_environment(debug=False)
+    made = setup_databases(verbosity=0, interactive=False)
+    try:
+        shop = Shop(has_suite=SHOP == "with")
+        print(json.dumps("ready"), flush=True)
+        for line in sys.stdin:
+            what, arguments = json.loads(line)
+            print(json.dumps(getattr(shop, what)(**arguments), default=str), flush=True)
+    finally:
+        teardown_databases(made, verbosity=0)
+
+
+if __name__ == "__main__":
+    main()
