@@ -11,7 +11,7 @@
         text.textContent = found[badge.dataset.loyaltyForm];
         text.dataset.loyalty = "available";
         text.dataset.value = found.value;
-        badge.setAttribute("aria-label", badge.title ? badge.title + ": " + found.points : found.points);
+        badge.setAttribute("aria-label", found.points);
       });
     })
     .catch(function () {});
