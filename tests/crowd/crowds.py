@@ -1,0 +1,71 @@
+"""Many people at the same instant, each with a connection of their own; and a ledger whose guards were taken away."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+
+from django.db import connection, transaction
+from django.db.models import Model
+
+CROWD = 20
+PATIENCE = 60
+
+
+class Crowd:
+    """Twenty threads that do something at once, again and again, on twenty connections."""
+
+    def __init__(self, *, outer: bool = False, search_path: str = ""):
+        """`outer` wraps each in a transaction as ATOMIC_REQUESTS does; `search_path` is where tables are found."""
+        self.outer, self.search_path = outer, search_path
+        self.pool = ThreadPoolExecutor(CROWD)
+        self.barrier = threading.Barrier(CROWD, timeout=PATIENCE)
+
+    def __enter__(self) -> Crowd:
+        self.do(lambda number: self.look_elsewhere())
+        return self
+
+    def __exit__(self, *args) -> None:
+        self.do(lambda number: connection.close(), outer=False)
+        self.pool.shutdown()
+
+    def look_elsewhere(self) -> None:
+        """Connect, and find tables in another schema where one is named."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET search_path TO {self.search_path or 'public'}")
+
+    def do(self, what: Callable[[int], object], *, outer: bool | None = None) -> Counter[str]:
+        """Let everybody do `what(number)` at once; returns how often it went well (`done`) or what went wrong."""
+        return Counter(self.pool.map(lambda number: self.one(what, number, outer), range(CROWD)))
+
+    def one(self, what: Callable[[int], object], number: int, outer: bool | None) -> str:
+        """Wait for the others, do it, and name what came of it."""
+        self.barrier.wait()
+        inside = self.outer if outer is None else outer
+        try:
+            with transaction.atomic() if inside else nullcontext():
+                what(number)
+        except Exception as error:  # noqa: BLE001 - the tests say which they expect
+            return type(error).__name__
+        return "done"
+
+
+@contextmanager
+def bare_copies(*models: type[Model]) -> Iterator[str]:
+    """Copies of tables without any constraint, key or trigger; yields the search path that finds them first."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS twin CASCADE")
+        cursor.execute("CREATE SCHEMA twin")
+        for model in models:
+            table = model._meta.db_table
+            cursor.execute(f"CREATE TABLE twin.{table} (LIKE public.{table} INCLUDING DEFAULTS INCLUDING IDENTITY)")
+        cursor.execute("SET search_path TO twin, public")
+    try:
+        yield "twin, public"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path TO public")
+            cursor.execute("DROP SCHEMA twin CASCADE")
