@@ -249,7 +249,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
             try:
                 operations.switch_rule(rule=rule, is_on=is_on, actor=actors.staff(request.user), at=clock.now())
             except LoyaltyError as error:
-                messages.error(request, f"{rule}: {error}")
+                messages.error(request, f"{rule}: {error}", fail_silently=True)
 
 
 def spendable(program: Program) -> Unit | None:

@@ -180,7 +180,7 @@ class ProgramAdmin(NoDelete, admin.ModelAdmin):
         back = HttpResponseRedirect(reverse("admin:loyalty_program_program_change", args=[program.pk]))
         if to not in operations.WAYS[State(program.state)]:
             text = pgettext("loyalty", "The program is %(state)s by now; this step is not open from there.")
-            messages.error(request, text % {"state": program.get_state_display()})
+            messages.error(request, text % {"state": program.get_state_display()}, fail_silently=True)
             return back
         at = clock.now()
         form = StepForm(request.POST if request.method == "POST" else None, program=program, to=to, at=at)
@@ -214,7 +214,8 @@ class ProgramAdmin(NoDelete, admin.ModelAdmin):
         program.refresh_from_db()
         self.log_change(request, program, f"{to} {form.cleaned_data['reason']}".strip())
         text = pgettext("loyalty", "%(program)s is %(state)s now.")
-        messages.success(request, text % {"program": program, "state": program.get_state_display()})
+        told = text % {"program": program, "state": program.get_state_display()}
+        messages.success(request, told, fail_silently=True)
         return True
 
 

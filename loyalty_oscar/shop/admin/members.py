@@ -119,7 +119,7 @@ class MemberAdmin(ReadOnly, admin.ModelAdmin):
         form = ByHandForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid() and adjusted(request, member, form):
             text = pgettext("loyalty", "The points of %(member)s are changed.") % {"member": member}
-            messages.success(request, text)
+            messages.success(request, text, fail_silently=True)
             return HttpResponseRedirect(reverse("admin:loyalty_program_member_change", args=[member.pk]))
         account = account_of(member)
         context = {
