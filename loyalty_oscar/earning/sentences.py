@@ -80,7 +80,8 @@ def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> str:
         found = format_html(pgettext("loyalty", "on {products}"), products=_listed(inside[0], names))
         for codes in inside[1:]:
             found += format_html(pgettext("loyalty", " that are also in {products}"), products=_listed(codes, names))
-        return found + (_but(without, names) if any(c.outside for c in chosen) else "")
+        named = tuple(code for c in chosen if c.outside for code in c.sets)
+        return found + (_but(named, names) if named else mark_safe(""))
     if isinstance(stored.rule, FirstOrder) and not chosen:
         return ""
     return format_html("{}{}", pgettext("loyalty", "on everything"), _but(without, names) if without else "")
