@@ -39,7 +39,7 @@ def books():
     return rows | Account.objects.aggregate(**sums)
 
 
-def refuses(line, *more, says, code=1):
+def expect_refusal(line, *more, says, code=1):
     """Assert that a command refuses in one line that holds these words, and writes nothing."""
     before = books()
     said = manage(line, *more)

@@ -8,7 +8,7 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.testing import a_program, clock
-from tests.integration.commands.calling import manage, refuses
+from tests.integration.commands.calling import expect_refusal, manage
 from tests.orders import imported
 
 pytestmark = pytest.mark.django_db
@@ -59,5 +59,5 @@ class TestAnAudit:
         assert manage("audit").out.startswith("3 of 3 accounts, 3 entries\r")
 
     def test_refuses_an_account_that_is_not_there(self, accounts):
-        refuses("audit --account 999999", says="there is no account 999999")
-        refuses("audit --account me", says="invalid int value")
+        expect_refusal("audit --account 999999", says="there is no account 999999")
+        expect_refusal("audit --account me", says="invalid int value")

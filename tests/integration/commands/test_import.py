@@ -8,7 +8,7 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.testing import a_program, clock
-from tests.integration.commands.calling import books, manage, refuses
+from tests.integration.commands.calling import books, expect_refusal, manage
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)
@@ -159,14 +159,14 @@ class TestABadFile:
 
 class TestBadInput:
     def test_is_a_file_that_is_not_there(self, tmp_path):
-        refuses("import", tmp_path / "none.csv", says="cannot be read: No such file")
-        refuses("import", tmp_path, says="cannot be read: Is a directory")
-        refuses("import", says="the following arguments are required: FILE.csv")
+        expect_refusal("import", tmp_path / "none.csv", says="cannot be read: No such file")
+        expect_refusal("import", tmp_path, says="cannot be read: Is a directory")
+        expect_refusal("import", says="the following arguments are required: FILE.csv")
 
     def test_is_a_program_that_is_not_there_or_ends(self, file):
-        refuses("import --program nope", file(GOOD), says="there is no program 'nope'")
+        expect_refusal("import --program nope", file(GOOD), says="there is no program 'nope'")
         Program.objects.update(state="closing")
-        refuses("import", file(GOOD), says="is closing; nothing is brought into it")
+        expect_refusal("import", file(GOOD), says="is closing; nothing is brought into it")
 
     def test_leaves_no_reference_behind(self, file):
         manage("import", file("email,points,reference\nann@example.com,0,card-1\n"))

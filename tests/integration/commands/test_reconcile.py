@@ -9,7 +9,7 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.shop import reconcile
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.testing import a_program, clock
-from tests.integration.commands.calling import books, manage, refuses
+from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import Order, imported
 
 pytestmark = pytest.mark.django_db
@@ -78,4 +78,4 @@ class TestReconciling:
 class TestBadInput:
     @pytest.mark.parametrize("since", ["soon", "2x", "-2d", "2026-13-01", "2999-01-01", "2026-05-05T12:00"])
     def test_is_refused(self, order, since):
-        refuses(f"reconcile --since={since}", says=since)
+        expect_refusal(f"reconcile --since={since}", says=since)

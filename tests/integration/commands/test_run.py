@@ -17,7 +17,7 @@ from loyalty_oscar.program.models import JobRun, Outbox
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.testing import a_program, clock
-from tests.integration.commands.calling import books, manage, refuses
+from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import imported, place
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +165,7 @@ class TestAJobThatFails:
         assert Award.objects.get().source_id == good.pk
 
 
+@pytest.mark.django_db(transaction=True)
 class TestRunningAgainAndAgain:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_ends_cleanly_with_a_signal(self, number):
@@ -189,12 +190,12 @@ class TestBadInput:
         ],
     )
     def test_is_refused(self, line, says):
-        refuses(line, says=says)
+        expect_refusal(line, says=says)
         assert not JobRun.objects.exists()
 
     def test_in_the_settings_is_refused(self, settings):
         settings.LOYALTY_TASKS = "carrier-pigeon"
-        refuses("run", says="LOYALTY_TASKS is 'carrier-pigeon'")
+        expect_refusal("run", says="LOYALTY_TASKS is 'carrier-pigeon'")
         assert not JobRun.objects.exists()
 
 

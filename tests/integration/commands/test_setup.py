@@ -9,7 +9,7 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.program.models import PointWorth, Program, State
 from loyalty_oscar.program.words import points
-from tests.integration.commands.calling import books, manage, refuses
+from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import place
 
 pytestmark = pytest.mark.django_db
@@ -104,4 +104,4 @@ class TestBadInput:
         ],
     )
     def test_is_refused(self, arguments, says):
-        refuses("setup", *arguments, says=says)
+        expect_refusal("setup", *arguments, says=says)

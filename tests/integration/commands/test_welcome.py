@@ -11,7 +11,7 @@ from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
-from tests.integration.commands.calling import books, manage, refuses
+from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.integration.commands.past import old_orders
 from tests.orders import come_back
 
@@ -173,11 +173,11 @@ class TestBadInput:
         ],
     )
     def test_is_refused(self, past, line, says):
-        refuses(line, says=says)
+        expect_refusal(line, says=says)
 
     def test_is_a_program_that_is_not_live(self):
         manage("setup")
-        refuses("welcome --since 2d --yes", says="is draft; a welcome needs a live program")
+        expect_refusal("welcome --since 2d --yes", says="is draft; a welcome needs a live program")
 
     def test_is_a_shop_without_a_program(self):
-        refuses("welcome --since 2d", says="run `manage.py loyalty_setup` first")
+        expect_refusal("welcome --since 2d", says="run `manage.py loyalty_setup` first")

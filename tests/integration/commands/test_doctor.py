@@ -1,0 +1,234 @@
+"""`loyalty_doctor`: what is missing or wrong in a shop, with what to do."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from oscar.test.factories import UserFactory
+
+from loyalty_oscar.earning.models import RuleVersion
+from loyalty_oscar.ledger import triggers
+from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.shop.doctor import Level, examine, install
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.testing import a_program, clock
+from tests.integration.commands.calling import books, manage
+from tests.orders import imported
+
+pytestmark = pytest.mark.django_db
+
+
+def found(about, *levels):
+    """What the doctor says about a subject, as (level, text and hint)."""
+    wanted = levels or (Level.NOTE, Level.WARNING, Level.ERROR)
+    findings = [f for f in examine(at=clock.now()) if f.about == about and f.level in wanted]
+    return [(finding.level, f"{finding.text} | {finding.hint}") for finding in findings]
+
+
+class TestAShopThatIsWell:
+    def test_is_told_so(self):
+        a_program()
+        manage("run")
+        said = manage("doctor")
+        assert (said.code, said.err) == (0, "")
+        assert said.out.endswith("All is well.\n")
+        assert all(line.startswith("ok ") for line in said.out.splitlines()[:-1])
+
+    def test_is_told_so_in_json(self):
+        a_program()
+        manage("run")
+        said = json.loads(manage("doctor --json").out)
+        assert said["ok"] is True
+        assert {finding["level"] for finding in said["findings"]} == {"ok"}
+        assert set(said["findings"][0]) == {"level", "about", "text", "hint"}
+
+    def test_is_left_as_it_is(self):
+        a_program()
+        before = books()
+        manage("doctor")
+        assert books() == before
+
+    def test_may_have_no_program_yet(self):
+        said = manage("doctor")
+        assert said.code == 0
+        assert "Run `manage.py loyalty_setup`." in said.out
+
+    def test_may_have_a_draft_that_needs_no_jobs(self):
+        manage("setup")
+        [(level, text)] = found("program")
+        assert level == Level.NOTE
+        assert text.startswith("“Points” (points) is a draft: not live yet")
+        assert found("jobs") == []
+
+
+class TestAnInstallMistake:
+    def test_is_our_apps_behind_oscars(self, monkeypatch):
+        configs = list(install.apps.get_app_configs())
+        ours = [config for config in configs if config.name.startswith("loyalty_oscar")]
+        theirs = [config for config in configs if config not in ours]
+        monkeypatch.setattr(install.apps, "get_app_configs", lambda: [*theirs, *ours])
+        [(level, text)] = found("apps")
+        assert level == Level.ERROR
+        assert "[*loyalty_oscar.SUITE, *INSTALLED_APPS]" in text
+
+    def test_is_a_missing_middleware(self, settings):
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "loyalty" not in name]
+        [(level, text)] = found("middleware")
+        assert level == Level.ERROR
+        assert "behind Oscar's BasketMiddleware" in text
+
+    def test_is_a_middleware_before_the_basket(self, settings):
+        settings.MIDDLEWARE = [settings.MIDDLEWARE[-1], *settings.MIDDLEWARE[:-1]]
+        assert [level for level, _text in found("middleware")] == [Level.WARNING]
+
+    def test_is_a_missing_address(self, settings):
+        settings.ROOT_URLCONF = "tests.integration.commands.no_urls"
+        [(level, text)] = found("addresses")
+        assert level == Level.ERROR
+        assert 'include("loyalty_oscar.urls")' in text
+
+    def test_is_a_setting_that_nobody_reads(self, settings):
+        settings.LOYALTY_REDY_STATUS = "Delivered"
+        assert found("settings") == [
+            ("warning", "There is no setting LOYALTY_REDY_STATUS. | Did you mean LOYALTY_READY_STATUS?")
+        ]
+
+    def test_is_a_status_that_is_not_clear(self, settings):
+        settings.OSCAR_ORDER_STATUS_PIPELINE = {"New": ("Sent", "Fetched"), "Sent": (), "Fetched": ()}
+        assert any("It is not clear after which order status" in text for _level, text in found("settings"))
+
+    def test_is_a_value_that_makes_commands_stop_but_not_the_doctor(self, settings):
+        settings.LOYALTY_TASKS = "carrier-pigeon"
+        said = manage("doctor")
+        assert said.code == 1
+        assert said.err == "1 error(s)"
+        assert "LOYALTY_TASKS is 'carrier-pigeon'" in said.out
+
+    @pytest.mark.parametrize(
+        ("oscar", "treebeard", "levels"),
+        [((4, 1), "5.0.1", ["error"]), ((4, 1), "4.7.1", []), ((4, 2), "5.0.1", [])],
+    )
+    def test_is_a_treebeard_too_new_for_oscar(self, monkeypatch, oscar, treebeard, levels):
+        monkeypatch.setattr(install, "OSCAR_VERSION", (*oscar, 0, "final", 0))
+        monkeypatch.setattr(install, "version", lambda name: treebeard)
+        assert [level for level, _text in found("versions")] == levels
+
+    def test_is_a_copy_of_a_template_that_hides_ours(self, settings, tmp_path):
+        name = "oscar/partials/nav_accounts.html"
+        (tmp_path / "oscar/partials").mkdir(parents=True)
+        (tmp_path / name).write_text("<nav>a copy</nav>")
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+        [(level, text)] = found("templates")
+        assert level == Level.WARNING
+        assert f"{name} is shadowed by {tmp_path}" in text
+        assert "{% load loyalty %} {% loyalty_" in text
+
+    def test_is_not_an_override_that_passes_on(self, settings, tmp_path):
+        name = "oscar/partials/nav_accounts.html"
+        (tmp_path / "oscar/partials").mkdir(parents=True)
+        (tmp_path / name).write_text(f'{{% extends "{name}" %}}')
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+        assert found("templates") == []
+
+
+class TestTheStateOfThings:
+    def test_names_jobs_that_never_ran_failed_or_are_late(self):
+        at = clock.now()
+        a_program(live_from=at - timedelta(days=3))
+        assert [text.partition(" |")[0] for _level, text in found("jobs")][:2] == [
+            "sweep never ran",
+            "nightly never ran",
+        ]
+        manage("run")
+        assert found("jobs") == []
+        JobRun.objects.filter(name="sweep").update(started_at=at - timedelta(hours=3))
+        JobRun.objects.filter(name="nightly").update(started_at=at - timedelta(hours=25))
+        JobRun.objects.filter(name="mature").update(error="no luck")
+        texts = [text.partition(" |")[0].replace("\xa0", " ") for _level, text in found("jobs")]
+        assert texts == ["sweep last ran 3 hours ago", "mature failed 0 minutes ago: no luck"]
+
+    def test_names_messages_that_wait_or_were_given_up(self):
+        at = clock.now()
+        Outbox.objects.create(topic="welcome", key="a", created_at=at, next_at=at - timedelta(hours=2))
+        Outbox.objects.create(topic="welcome", key="b", created_at=at, next_at=at, is_open=False, error="refused")
+        (_, waiting), (_, given_up) = found("messages")
+        assert waiting.startswith("1 wait, the oldest since")
+        assert given_up.startswith("1 were given up; the last one said: refused")
+
+    def test_names_orders_that_fail(self):
+        OrderSync.objects.create(order_id=42, failures=3, error="ZeroDivisionError: no luck")
+        [(level, text)] = found("orders")
+        assert level == Level.WARNING
+        assert "order 42 says: ZeroDivisionError: no luck" in text
+
+    def test_names_product_sets_without_a_range(self):
+        ProductSet.objects.create(code="food", name="Food")
+        [(level, text)] = found("product sets")
+        assert (level, text.startswith("“Food” is tied to no range")) == (Level.WARNING, True)
+
+    def test_names_currencies_that_no_rule_counts(self):
+        at = clock.now()
+        a_program(live_from=at - timedelta(days=3))
+        imported(user=UserFactory(), lines=[("9.00", 1)], placed_at=at - timedelta(days=1), currency="CHF")
+        [(level, text)] = found("rules")
+        assert level == Level.WARNING
+        assert text.startswith("1 orders of 90 days in CHF brought nothing")
+
+    def test_names_rules_that_no_longer_build(self):
+        a_program()
+        RuleVersion.objects.update(params={"currency": "EUR", "points": 0, "step_minor": 100})
+        [(level, text)] = found("rules")
+        assert level == Level.ERROR
+        assert "base of “Paw Club” no longer builds: points must be a whole number" in text
+
+    def test_names_a_program_without_a_site(self):
+        a_program()
+        Program.objects.update(is_default=False)
+        assert (
+            "warning",
+            "“Paw Club” (club) serves no site | Give it a site, or make it the default program.",
+        ) in found("program")
+
+    def test_names_tables_whose_app_is_not_listed(self):
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE loyalty_tiers_standing (id integer)")
+        try:
+            [(level, text)] = found("tables")
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("DROP TABLE loyalty_tiers_standing")
+        assert level == Level.ERROR
+        assert "loyalty_uninstall --app tiers" in text
+
+    def test_says_that_the_guard_of_the_ledger_is_missing(self):
+        with connection.cursor() as cursor:
+            for statement in triggers.removal(vendor=connection.vendor):
+                cursor.execute(statement)
+        try:
+            [(level, text)] = found("ledger")
+        finally:
+            triggers.lay()
+        assert level == Level.WARNING
+        assert "may create triggers" in text
+
+
+class TestACheckThatFails:
+    def test_is_a_finding_and_keeps_no_other_from_its_work(self):
+        @checks.register("doctor:00-broken")
+        def broken(*, at):
+            raise ZeroDivisionError("no luck")
+
+        try:
+            said = manage("doctor")
+        finally:
+            checks.unregister("doctor:00-broken")
+        assert said.code == 1
+        assert "broken: could not be looked at: ZeroDivisionError: no luck" in said.out
+        assert "ok      middleware" in said.out
+
+
+class TestBadInput:
+    def test_is_refused(self):
+        assert "unrecognized arguments: --yaml" in manage("doctor --yaml").err
