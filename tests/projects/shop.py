@@ -82,9 +82,9 @@ class Shop:
         self.server.copy(self.database, database)
         return replace(self, database=database)
 
-    def do(self, *steps: str, loyalty: bool = True) -> dict[str, dict]:
+    def do(self, *steps: str, loyalty: bool = True, without: str = "") -> dict[str, dict]:
         """
-        Do steps in one process; answers with what each found, by its name.
+        Do steps in one process, with our apps, or `without` one of them; answers with what each found, by its name.
 
         Raises RuntimeError with the last words of a process that fails. A command that exits with an error is no
         failure of the process: its code stands in what it found.
@@ -92,6 +92,7 @@ class Shop:
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": f"tests.projects.{self.project}.settings",
             "LOYALTY_INSTALLED": str(int(loyalty)),
+            "LOYALTY_WITHOUT": without,
             "PROJECT_DATABASE": json.dumps(self.server.settings(self.database)),
             "PROJECT_MEDIA": str(self.media),
         }

@@ -1,3 +1,5 @@
+import os
+
 from tests.projects.stock import *  # noqa: F403
 from tests.projects.stock import DATABASES, INSTALLED_APPS, LOYALTY, MIDDLEWARE, TEMPLATES
 
@@ -29,7 +31,8 @@ CELERY_TASK_ALWAYS_EAGER = True  # No broker in this matrix: the test of the job
 if LOYALTY:
     import loyalty_oscar
 
-    INSTALLED_APPS = [*loyalty_oscar.SUITE, "loyalty_oscar.jobs", *INSTALLED_APPS]
+    _SUITE = [app for app in loyalty_oscar.SUITE if app != os.environ.get("LOYALTY_WITHOUT")]
+    INSTALLED_APPS = [*_SUITE, "loyalty_oscar.jobs", *INSTALLED_APPS]
     MIDDLEWARE.insert(
         MIDDLEWARE.index("oscar.apps.basket.middleware.BasketMiddleware") + 1,
         "loyalty_oscar.shop.middleware.LoyaltyMiddleware",
