@@ -1,0 +1,258 @@
+"""
+Reference pages from the code: what has a name in the code is listed by the code, so that no page can forget it.
+
+A page says `<!-- generated: settings -->` on a line of its own; what `PARTS["settings"]` returns stands there instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.core.management import get_commands, load_command_class
+
+import loyalty_oscar
+
+ROOT = Path(loyalty_oscar.__file__).parent
+PLACE = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+PARTS: dict[str, Callable[[], str]] = {}
+#: Plain values for the parameters of because codes, so that their words can be shown.
+SAMPLE = {
+    "number": "100042",
+    "units": 2,
+    "days": 3,
+    "points": 2,
+    "step_minor": 100,
+    "currency": "EUR",
+    "rule": "Double paws on dog beds",
+    "percent": 200,
+}
+#: What every Django command has too.
+DJANGO_OPTIONS = {
+    "help",
+    "version",
+    "verbosity",
+    "settings",
+    "pythonpath",
+    "traceback",
+    "no_color",
+    "force_color",
+    "skip_checks",
+}
+
+
+def part(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Register the part of a reference page under a name."""
+
+    def register(make: Callable[[], str]) -> Callable[[], str]:
+        PARTS[name] = make
+        return make
+
+    return register
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a Markdown table."""
+    cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [heads, ["---"] * len(heads), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def code(value: Any) -> str:
+    """Return a value as code; what is empty as such."""
+    return f"`{value}`" if value not in ("", None) else "empty"
+
+
+@part("settings")
+def settings_() -> str:
+    """Return every setting with its kind and default."""
+    from loyalty_oscar.program.conf import PREFIX, LoyaltySettings
+
+    defaults = LoyaltySettings()
+    return "\n\n".join(
+        f"## {PREFIX}{spec.name}\n\n{spec.metadata['doc']}\n\n"
+        f"Default: {in_words(getattr(defaults, spec.name))}. Takes {kind(getattr(defaults, spec.name))}."
+        for spec in dataclasses.fields(LoyaltySettings)
+    )
+
+
+def in_words(value: Any) -> str:
+    """Return a default as a reader writes it."""
+    return ", ".join(code(f'"{each}"') for each in value) if isinstance(value, tuple) else code(value)
+
+
+def kind(value: Any) -> str:
+    """Return what sort of value a setting takes."""
+    kinds = {bool: "`True` or `False`", int: "a whole number of at least 1", tuple: "a list of texts", str: "a text"}
+    return kinds[type(value)]
+
+
+def command_names() -> list[str]:
+    """Return the names of our management commands."""
+    return sorted(name for name, app in get_commands().items() if app == "loyalty_oscar.shop")
+
+
+def options_of(name: str) -> list[argparse.Action]:
+    """Return the options that a command of ours adds to Django's."""
+    parser = load_command_class("loyalty_oscar.shop", name).create_parser("manage.py", name)
+    return [action for action in parser._actions if action.dest not in DJANGO_OPTIONS]
+
+
+@part("commands")
+def commands() -> str:
+    """Return every command with its options."""
+    found = []
+    for name in command_names():
+        found.append(f"## {name}\n\n{load_command_class('loyalty_oscar.shop', name).help}")
+        rows = [(code(spelled(action)), f"{action.help or ''}{choices(action)}") for action in options_of(name)]
+        found.append(table(["option", "what it does"], rows) if rows else "No options of its own.")
+    return "\n\n".join(found)
+
+
+def spelled(action: argparse.Action) -> str:
+    """Return an option as it is typed."""
+    name = action.option_strings[0] if action.option_strings else ""
+    value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper() if name else action.dest)
+    return f"{name} {value}".strip()
+
+
+def choices(action: argparse.Action) -> str:
+    return f" ({', '.join(map(str, action.choices))})" if action.choices else ""
+
+
+@part("because-codes")
+def because_codes() -> str:
+    """Return every because code that the suite knows, with its English words for sample parameters."""
+    from django.utils.translation import override
+
+    from loyalty_oscar.program.words import reasons
+
+    with override("en"):
+        rows = [(code(name), say(SAMPLE), code(floor(say))) for name, say in sorted(reasons.items())]
+    return table(["code", "what it says", "from"], rows)
+
+
+def floor(function: Callable[..., Any]) -> str:
+    """Return the app that something of ours comes from."""
+    return function.__module__.split(".")[1]
+
+
+@part("kinds")
+def kinds() -> str:
+    """Return the kinds of entries."""
+    from loyalty_oscar.ledger.models import Kind
+
+    return table(["kind", "customers read"], [(code(each.value), each.label) for each in Kind])
+
+
+@part("counters")
+def counters() -> str:
+    """Return the other sides of entries."""
+    from loyalty_oscar.ledger.models import Counter
+
+    return table(["counter", "meaning"], [(code(each.value), each.label) for each in Counter])
+
+
+@part("tags")
+def tags() -> str:
+    """Return the template tags of `{% load loyalty %}`."""
+    from loyalty_oscar.shop.templatetags.loyalty import register
+
+    rows = [(code(name), first_line(tag)) for name, tag in sorted(register.tags.items())]
+    return table(["tag", "what it does"], rows)
+
+
+def first_line(thing: Any) -> str:
+    """Return the first paragraph of a docstring on one line."""
+    return " ".join((thing.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+@part("css-variables")
+def css_variables() -> str:
+    """Return the variables that the style sheet reads, with the values it falls back to."""
+    sheet = (ROOT / "shop/static/loyalty/loyalty.css").read_text(encoding="utf-8")
+    found: Mapping[str, str] = dict(sorted(re.findall(r"var\((--loyalty-[a-z-]+), ([^)]+)\)", sheet)))
+    return table(["variable", "without it"], [(code(name), code(value)) for name, value in found.items()])
+
+
+@part("permissions")
+def permissions() -> str:
+    """Return the permissions that are ours beyond Django's four of every model."""
+    rows = [
+        (code(f"{model._meta.app_label}.{codename}"), name)
+        for model in apps.get_models()
+        if model._meta.app_label.startswith("loyalty_")
+        for codename, name in model._meta.permissions
+    ]
+    return table(["permission", "who has it"], rows)
+
+
+@part("jobs")
+def jobs() -> str:
+    """Return the jobs in the order in which they run."""
+    from loyalty_oscar.shop.jobs import JOBS
+
+    rows = [(code(job.name), job.what, "once a day" if job.nightly else "every time") for job in JOBS]
+    return table(["job", "what it counts", "when"], rows)
+
+
+@part("rule-types")
+def rule_types() -> str:
+    """Return the types of earning rules and of conditions with their parameters."""
+    from loyalty_oscar.earning.rules import conditions, earning_rules
+
+    found = []
+    for title, registry in (("Rules", earning_rules), ("Conditions", conditions)):
+        rows = [
+            (code(name), ", ".join(f"`{spec.name}`" for spec in dataclasses.fields(each)), first_line(each))
+            for name, each in registry.items()
+        ]
+        found.append(f"## {title}\n\n" + table(["code", "parameters", "what it does"], rows))
+    return "\n\n".join(found)
+
+
+@part("registries")
+def registries() -> str:
+    """Return what stands at the door for store developers."""
+    from loyalty_oscar import extend
+    from loyalty_oscar.kernel.registry import Registry
+
+    found = [(name, each) for name in extend.__all__ if isinstance(each := getattr(extend, name), Registry)]
+    rows = [(code(f"extend.{name}"), each.kind, ", ".join(map(code, each)) or "nothing") for name, each in found]
+    return table(["registry", "holds", "registered by the suite"], rows)
+
+
+@part("example-order")
+def example_order() -> str:
+    """Return the order of the worked example."""
+    from loyalty_example import order
+
+    return table(["line", "paid", "exact points", "points"], order())
+
+
+@part("example-returns")
+def example_returns() -> str:
+    """Return what the worked example takes back."""
+    from loyalty_example import returns
+
+    return table(["what goes back", "points taken back", "left"], returns())
+
+
+def fill(text: str) -> str:
+    """Return a page with its generated parts; a part that nobody makes is an error."""
+    return PLACE.sub(lambda found: PARTS[found[1]](), text)
+
+
+def _on_source_read(app: Any, docname: str, source: list[str]) -> None:
+    source[0] = fill(source[0])
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Let Sphinx fill the pages while it reads them."""
+    app.connect("source-read", _on_source_read)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

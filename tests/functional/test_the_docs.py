@@ -1,0 +1,161 @@
+"""The docs say what the code does: examples run, and the reference leaves nothing out."""
+
+import importlib.util
+import re
+import sys
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.urls import get_resolver
+
+from loyalty_oscar import extend
+from loyalty_oscar.earning.decision import decide
+from loyalty_oscar.earning.rules import RuleInForce, Terms, build
+from loyalty_oscar.kernel.errors import BadRule
+from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.program.conf import LoyaltySettings
+from loyalty_oscar.program.words import reasons, why
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+EXAMPLES = DOCS / "howto" / "examples"
+SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
+
+
+def load(path: Path):
+    """Import a Python file of the docs."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # A dataclass looks its module up.
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def extension():
+    """The Sphinx extension that fills the reference pages."""
+    return load(DOCS / "_ext" / "loyalty_reference.py")
+
+
+@pytest.fixture(scope="module")
+def reference(extension) -> str:
+    """All pages of the reference as one text."""
+    return "\n".join(extension.fill(page.read_text("utf-8")) for page in sorted((DOCS / "reference").glob("*.md")))
+
+
+@pytest.fixture
+def own_rules():
+    """The rules of the how-to, registered for one test."""
+    module = load(EXAMPLES / "loyalty_rules.py")
+    yield module
+    extend.earning_rules.unregister("many-products")
+    extend.conditions.unregister("weekday")
+    extend.reasons.unregister("many_products")
+
+
+def purchase(*, products: int, day: int = 2) -> Purchase:
+    """So many different products at 10.00; 2 June 2026 is a Tuesday."""
+    lines = tuple(LineFacts(line_id=n, product_id=n, quantity=1, paid_minor=1000) for n in range(products))
+    return Purchase(currency="EUR", placed_at=datetime(2026, 6, day, 12, tzinfo=UTC), lines=lines)
+
+
+class TestARuleOfYourOwn:
+    def given(self, **bought) -> int:
+        rule = build(registry=extend.earning_rules, code="many-products", params={"points": 30, "products": 3})
+        on = build(registry=extend.conditions, code="weekday", params={"day": "Tue"})
+        found = RuleInForce(code="many", name="Many things", version_id=1, rule=rule, conditions=(on,))
+        return decide(purchase=purchase(**bought), rules=[found], terms=Terms(zone="Europe/Berlin")).points
+
+    def test_gives_its_points_when_its_day_has_come(self, own_rules):
+        assert self.given(products=3) == 30
+
+    @pytest.mark.parametrize("bought", [{"products": 2}, {"products": 3, "day": 3}])
+    def test_gives_none_for_less_or_on_another_day(self, own_rules, bought):
+        assert self.given(**bought) == 0
+
+    def test_says_why_in_words(self, own_rules):
+        because = own_rules.ManyProducts(points=30, products=3).because()
+
+        assert why(because) == "For 3 products in one order"
+
+    @pytest.mark.parametrize("params", [{"points": 0}, {"points": 5, "products": 1}])
+    def test_refuses_nonsense_when_it_is_built(self, own_rules, params):
+        with pytest.raises(BadRule):
+            build(registry=extend.earning_rules, code="many-products", params=params)
+
+
+class TestTheExampleOfAStoresTest:
+    test_holds = staticmethod(load(EXAMPLES / "test_points.py").test_an_order_earns_and_its_points_become_ready)
+
+
+class TestTheReference:
+    def test_lists_every_setting_with_its_default(self, extension):
+        page = extension.PARTS["settings"]()
+
+        for spec in fields(LoyaltySettings):
+            assert f"## LOYALTY_{spec.name}\n\n{spec.metadata['doc']}" in page
+            assert extension.in_words(getattr(LoyaltySettings(), spec.name)) in page
+
+    def test_lists_every_command_with_its_options(self, extension):
+        page = extension.PARTS["commands"]()
+        there = {path.stem for path in SOURCES if path.stem.startswith("loyalty_") and path.parent.name == "commands"}
+
+        assert there == set(extension.command_names())
+        for name in there:
+            options = [option for action in extension.options_of(name) for option in action.option_strings]
+            assert [option for option in [f"## {name}\n", *options] if option not in page] == []
+
+    def test_has_words_for_every_because_code(self, extension):
+        page = extension.PARTS["because-codes"]()
+
+        assert [code for code in reasons if f"| `{code}` |" not in page] == []
+
+    @pytest.mark.parametrize(
+        "pattern",
+        [
+            r"loyalty_(?:program|ledger|earning|shop)\.[EW]\d{3}",
+            r"code=\"(LOYALTY_[A-Z_]+)\"",
+            r"get_messages\(\"(LOYALTY_[A-Z_]+)\"",
+            r"@task\(\"([a-z_]+)\"\)",
+        ],
+    )
+    def test_lists_every_name_of_its_kind(self, reference, pattern):
+        names = {name for path in SOURCES for name in re.findall(pattern, path.read_text("utf-8"))}
+
+        assert names
+        assert {name for name in names if f"`{name}`" not in reference} == set()
+
+    def test_lists_every_name_of_an_address(self, reference):
+        _prefix, resolver = get_resolver().namespace_dict["loyalty"]
+        names = {name for name in resolver.reverse_dict if isinstance(name, str)}
+
+        assert {name for name in names if f"`{name}`" not in reference} == set()
+
+    def test_names_every_number_that_a_page_shows(self, reference):
+        pages = (ROOT / "loyalty_oscar/shop/templates/loyalty").rglob("*.html")
+        names = {name for page in pages for name in re.findall(r'data-loyalty="(\w+)"', page.read_text("utf-8"))}
+
+        assert {name for name in names if f"`{name}`" not in reference} == set()
+
+
+class TestTheReadme:
+    def test_shows_the_three_edits_that_the_bare_shop_makes(self):
+        readme = (ROOT / "README.md").read_text("utf-8")
+        shop = "".join(path.read_text("utf-8") for path in (ROOT / "tests/projects/bare").glob("*.py"))
+
+        for edit in (
+            "INSTALLED_APPS = [*loyalty_oscar.SUITE, *INSTALLED_APPS]",
+            '"loyalty_oscar.shop.middleware.LoyaltyMiddleware"',
+            'path("loyalty/", include("loyalty_oscar.urls"))',
+        ):
+            assert edit in readme
+            assert edit in shop
+
+    def test_shows_pictures_that_are_there_and_light(self):
+        pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
+        named = {page.parent / name for page in pages for name in re.findall(r"[\w./-]+\.png", page.read_text("utf-8"))}
+
+        assert named
+        assert [str(path) for path in named if path.stat().st_size > 150_000] == []
