@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
@@ -15,6 +16,10 @@ from loyalty_oscar.program.models import PointWorth, ProductSet, Program, State,
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.testing import a_program
 from tests.orders import come_back, deliver, imported, place
+
+
+#: Where on pages of Django's and Oscar's our own parts stand.
+OURS = (".loyalty-card", ".loyalty-scroll", ".loyalty-panel", ".loyalty-types", ".loyalty-page")
 
 
 @pytest.fixture
@@ -49,6 +54,9 @@ def looked_at(page, name, within="html"):
     """Keep a picture where LOYALTY_PICTURES names a folder; nothing of ours may stick out sideways."""
     if folder := os.environ.get("LOYALTY_PICTURES"):
         page.screenshot(path=Path(folder) / f"desk-{name}-{page.viewport_size['width']}.png", full_page=True)
+    ours = [part for part in OURS if page.locator(part).count()]
+    found = Axe().run(page, context={"include": [[part] for part in ours]}).response["violations"] if ours else []
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
     reach = "part => part === document.documentElement ? part.scrollWidth : part.getBoundingClientRect().right"
     for part in page.locator(within).all():
         assert part.evaluate(reach) <= page.viewport_size["width"]

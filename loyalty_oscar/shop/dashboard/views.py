@@ -80,7 +80,6 @@ class OverviewView(StaffView, TemplateView):
             "program": program,
             "unit": unit,
             "url": admin_url("loyalty_program_program_change", program.pk),
-            "is_live": program.state == State.LIVE,
             "members": program.members.filter(Q(merged_into=None), user__isnull=False).count(),
             "given": words.points(unit=unit, points=total(*GIVEN)),
             "back": words.points(unit=unit, points=-total(Kind.CLAW)),
