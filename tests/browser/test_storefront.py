@@ -111,6 +111,17 @@ class TestThePages:
             assert page.evaluate("document.documentElement.scrollWidth") <= width, address
             assert violations(page) == [], address
 
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_leave_room_for_what_an_entry_is_about(self, open_page, width):
+        a_club()
+        with clock.at(TODAY):
+            user = boris()
+        page = open_page(reverse("loyalty:overview"), user, width)
+        boxes = [what.bounding_box() for what in page.locator(".loyalty-what").all()]
+        assert len(boxes) == 5
+        assert min(box["width"] for box in boxes) >= 150
+        assert max(box["height"] for box in boxes) < 200
+
     def test_show_where_the_keyboard_is(self, open_page):
         a_club()
         page = open_page(a_product().get_absolute_url())
