@@ -82,7 +82,7 @@ class TestATransfer:
 
 
 class TestATransferIsRefused:
-    def refused(self, giver, taker, points, *, error=LoyaltyError, at=NOW):
+    def check_refused(self, giver, taker, points, *, error=LoyaltyError, at=NOW):
         """Ask for it, and see that no row changed."""
         before = dump()
         with pytest.raises(error):
@@ -91,29 +91,29 @@ class TestATransferIsRefused:
 
     def test_to_oneself(self, pair):
         give(pair[0], 50)
-        self.refused(pair[0], pair[0], 10)
+        self.check_refused(pair[0], pair[0], 10)
 
     @pytest.mark.parametrize("points", [0, -5, 1.5, True, 51])
     def test_of_what_is_not_there(self, pair, points):
         give(pair[0], 50)
-        self.refused(*pair, points)
+        self.check_refused(*pair, points)
 
     def test_of_points_on_the_way_or_set_aside(self, pair):
         give(pair[0], 50, ready=None)
         give(pair[0], 50)
         hold(pair[0], 40)
-        self.refused(*pair, 11, error=NotEnoughPoints)
+        self.check_refused(*pair, 11, error=NotEnoughPoints)
 
     def test_of_points_that_have_run_out(self, pair):
         give(pair[0], 50, until=later(days=1))
-        self.refused(*pair, 1, error=NotEnoughPoints, at=later(days=1))
+        self.check_refused(*pair, 1, error=NotEnoughPoints, at=later(days=1))
 
     def test_while_points_are_to_be_made_up(self, pair):
         give(pair[0], 50, source="order:1")
         capture(hold(pair[0], 50), 50)
         claw(pair[0], 50, source="order:1", key="c")
-        self.refused(*pair, 1, error=NotEnoughPoints)
+        self.check_refused(*pair, 1, error=NotEnoughPoints)
 
     def test_to_another_kind_of_points(self, pair):
         give(pair[0], 50)
-        self.refused(pair[0], an_account(a_unit(code="other")), 10)
+        self.check_refused(pair[0], an_account(a_unit(code="other")), 10)
