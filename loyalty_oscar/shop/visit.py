@@ -9,8 +9,9 @@ from django.utils.functional import cached_property
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import account_of_user
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State, Unit
-from loyalty_oscar.program.queries import remembered, unit_for_site
+from loyalty_oscar.program.queries import earns_at, remembered, unit_for_site
 
 
 class Visit:
@@ -27,8 +28,12 @@ class Visit:
 
     @cached_property
     def is_earning(self) -> bool:
-        """Whether an order placed now would earn."""
-        return self.unit is not None and self.unit.program.state == State.LIVE
+        """Whether an order placed now would earn: the program is live, or closing and earning has not ended yet."""
+        if self.unit is None or self.unit.program.state != State.CLOSING:
+            return self.unit is not None and self.unit.program.state == State.LIVE
+        program = self.unit.program
+        phases = remembered(key=("phases", program.pk), load=lambda: list(program.phases.all()))
+        return earns_at(phases=phases, at=clock.now())
 
     @cached_property
     def account(self) -> Account | None:

@@ -169,7 +169,7 @@ def ready_sentence(unit: Unit, award: Award | None) -> str:
     """Return when the points of an order are ready, with the day where it is known."""
     if award and award.available_at:
         if award.available_at <= clock.now():
-            return pgettext("loyalty", "They are ready now.")
+            return pgettext("loyalty", "ready now.")
         day = words.day(award.available_at, zone=unit.program.time_zone)
         return pgettext("loyalty", "on %(day)s, when the return period is over.") % {"day": day}
     days = unit.program.hold_days

@@ -17,6 +17,7 @@ from django.template.context import Context
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
@@ -117,6 +118,13 @@ def loyalty_pieces(context: Context, place: str, subject: Any) -> str:
 def loyalty_points(context: Context, unit: Unit, points: int, signed: bool = False) -> str:
     """Write "1,250 paws" in the visitor's language."""
     return words.points(unit=unit, points=points, signed=signed)
+
+
+@widget
+def loyalty_cache_key(context: Context) -> str:
+    """Write what a cached piece of a page with an earn line depends on: the program, its version and the language."""
+    program = context["request"].loyalty.unit.program
+    return f"loyalty:{program.pk}:{program.version}:{program.state}:{get_language()}"
 
 
 @widget

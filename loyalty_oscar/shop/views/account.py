@@ -124,7 +124,7 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
     def day(self, value: Any, *, year: bool = True) -> str:
         return words.day(value, zone=self.program.time_zone, year=year)
 
-    def phase(self, at: Any) -> dict[str, str] | None:
+    def phase(self, at: Any) -> dict[str, Any] | None:
         """Say it where the program pauses or ends."""
         if self.program.state == State.LIVE:
             return None
@@ -133,7 +133,8 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
             "earning": phase and phase.earning_ends_at and self.day(phase.earning_ends_at),
             "spending": phase and phase.spending_ends_at and self.day(phase.spending_ends_at),
         }
-        return {"state": self.program.state, **{name: day or "" for name, day in ends.items()}}
+        still = self.request.loyalty.is_earning
+        return {"state": self.program.state, "still": still, **{name: day or "" for name, day in ends.items()}}
 
     def coming(self, account: Account) -> list[dict[str, Any]]:
         rows = coming(account_id=account.pk)

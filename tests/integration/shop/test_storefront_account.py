@@ -240,6 +240,16 @@ class TestAPausedOrEndingProgram:
         said = text_of(page(user))
         assert "The Paw Club is coming to an end. Orders earned until 1 May 2026. What you have is yours until" in said
 
+    def test_says_that_orders_still_earn_until_they_do_not(self, page, client):
+        unit, user, product = a_club(), boris(), a_product()
+        program = unit.program
+        change_state(program=program, to="closing", actor="system", at=day(5, 1), earning_ends_at=day(5, 31))
+        assert "Orders earn until 31 May 2026." in text_of(page(user))
+        with clock.at(TODAY):
+            assert "Earn 24 paws" in text_of(client.get(product.get_absolute_url()))
+        with clock.at(day(6, 1)):
+            assert "Earn 24 paws" not in text_of(client.get(product.get_absolute_url()))
+
 
 class TestJoining:
     @pytest.fixture

@@ -323,6 +323,18 @@ class TestTheTags:
         assert 'data-value="222"' in said
         assert said.endswith("|21\xa0paws")
 
+    def test_offer_a_key_for_caches_that_changes_with_the_rules(self, rf):
+        unit = a_club()
+        keys = []
+        for _round in range(2):
+            request = rf.get("/")
+            request.loyalty = Visit(request)
+            template = Template("{% load loyalty %}{% loyalty_cache_key %}")
+            keys.append(template.render(Context({"request": request})))
+            first_order_bonus(unit)
+        assert keys[0] != keys[1]
+        assert all(key.startswith("loyalty:") for key in keys)
+
     def test_show_nothing_on_a_page_without_a_request(self):
         a_club()
         assert Template("{% load loyalty %}{% loyalty_badge %}").render(Context({})) == ""
