@@ -47,7 +47,7 @@ def give(*, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: 
         raise NotAllowed("nobody gives points to themselves")
     with transaction.atomic(using=write_db()):
         # One desk at a time for each member of staff, so that two windows don't share a limit.
-        get_user_model()._default_manager.select_for_update().get(pk=staff.pk)
+        get_user_model()._default_manager.using(write_db()).select_for_update().get(pk=staff.pk)
         account = ledger.open_account(member=_member(user, unit, at), unit=unit)
         key = f"manual:{token}"
         known = account.entries.filter(key=key).exists()

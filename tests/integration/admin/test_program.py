@@ -15,6 +15,7 @@ from loyalty_oscar.program.forms import plural_samples
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.earning import desk
 from tests.orders import imported, place
 
 ADD = reverse("admin:loyalty_program_program_add")
@@ -179,6 +180,14 @@ class TestGoingLive:
         ]
         draft.refresh_from_db()
         assert draft.state == State.DRAFT
+
+    def test_reckons_from_the_newest_orders_where_there_are_very_many(self, root, draft, customer, monkeypatch):
+        monkeypatch.setattr(desk, "MOST_ORDERS", 2)
+        for number in "abcd":
+            imported(user=customer, lines=[("10", 1)], placed_at=clock.now(), number=number)
+        assert told(root.get(step(draft, "live")))[-1] == (
+            "The 4 orders of customers in the last 30 days would have brought 40 paws, worth €0.40."
+        )
 
     def test_happens_once_it_is_confirmed_with_who_and_why(self, staff, draft):
         user, client = staff("loyalty_program.view_program", "loyalty_program.change_program")
