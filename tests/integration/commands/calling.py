@@ -44,6 +44,6 @@ def expect_refusal(line, *more, says, code=1):
     before = books()
     said = manage(line, *more)
     assert said.code == code
-    assert says in said.err
+    assert says in said.err, said.err
     assert "\n" not in said.err.strip()
     assert books() == before
