@@ -50,6 +50,7 @@ class TestAMembersPage:
         assert 'data-loyalty="available" data-value="100"' in html
         assert 'data-loyalty="pending" data-value="40"' in html
         assert html.count("Changed by the shop") == 2
+        assert "<code>g:100</code>" in html
 
     def test_leads_to_every_entry_of_the_member(self, root, account):
         url = reverse("admin:loyalty_ledger_entry_changelist") + f"?account__id__exact={account.pk}"
