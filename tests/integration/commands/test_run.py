@@ -16,6 +16,7 @@ from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import JobRun, Outbox
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.management.commands.loyalty_run import Command
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import imported, place
@@ -207,3 +208,11 @@ class TestBeforeThereIsAProgram:
             assert manage("run").code == 0
         assert books() == before
         assert mail.outbox == []
+
+
+class TestTheCommandLine:
+    def test_hears_one_line_where_an_option_makes_no_sense(self, capsys):
+        with pytest.raises(SystemExit) as ended:
+            Command().run_from_argv(["manage.py", "loyalty_run", "--bogus"])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == ("loyalty_run: unrecognized arguments: --bogus; --help names the options\n")
