@@ -162,19 +162,23 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         form = rule_form(type=obj.type if obj else request.GET.get("type", ""), codes=codes)
         return super().get_form(request, obj, change, **{**kwargs, "form": form, "fields": ["name", "code", "unit"]})
 
+    def get_inlines(self, request: HttpRequest, obj: Rule | None) -> Any:
+        return self.inlines if obj else ()
+
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         who = ("name", "kind", "code", "unit") if obj else ("name", "code", "unit")
         if obj and not self.has_change_permission(request, obj):
             return [(None, {"fields": who})]
         form = self.get_form(request, obj)
         gives = [name for name in form.base_fields if name.startswith("p_")]
+        sets = ("inside", "outside") if params.set_choices() else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
             (pgettext("loyalty", "What it gives"), {"fields": gives}),
             (
                 pgettext("loyalty", "For what"),
-                {"fields": ("inside", "outside", "minimum", "minimum_currency", *others)},
+                {"fields": (*sets, "minimum", "minimum_currency", *others)},
             ),
             (pgettext("loyalty", "When"), {"fields": ("first", "last")}),
         ]
