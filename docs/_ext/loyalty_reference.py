@@ -189,7 +189,7 @@ def permissions() -> str:
         if model._meta.app_label.startswith("loyalty_")
         for codename, name in model._meta.permissions
     ]
-    return table(["permission", "who has it"], rows)
+    return table(["permission", "what it allows"], rows)
 
 
 @part("jobs")

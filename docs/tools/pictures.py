@@ -108,11 +108,16 @@ class Walk:
         self.page.goto(self.address + path, wait_until="load")
 
     def shoot(self, name: str, *, show: str = "", height: int = 0) -> None:
-        """Take the window (or `height` pixels from the top), scrolled to the element `show`."""
+        """Take the window, made `height` pixels high, with the element `show` near its top."""
+        if height:
+            self.page.set_viewport_size({"width": self.page.viewport_size["width"], "height": height})
         if show:
-            self.page.locator(show).first.evaluate("e => window.scrollTo(0, e.getBoundingClientRect().top - 24)")
-        clip = {"x": 0, "y": 0, "width": self.page.viewport_size["width"], "height": height} if height else None
-        save(self.page.screenshot(clip=clip, animations="disabled"), name)
+            self.page.locator(show).first.evaluate("e => window.scrollTo(0, e.getBoundingClientRect().top - 120)")
+        save(self.page.screenshot(animations="disabled"), name)
+
+    def open_why(self) -> None:
+        """Open the first "Why?" of the page."""
+        self.page.locator(".loyalty-why summary").first.click()
 
 
 def buy(walk: Walk, path: str) -> None:
@@ -154,25 +159,27 @@ def take(browser: Any, address: str, *, bed: str) -> None:
     """Take all pictures."""
     member = Walk(browser, address, DESKTOP, email="member@example.com")
     member.go("/loyalty/")
-    member.shoot("points")
+    member.shoot("points", height=1000)
     member.go(bed)
-    member.shoot("product", height=760)
+    member.open_why()
+    member.shoot("product", height=840)
 
     phone = Walk(browser, address, PHONE, email="member@example.com")
     phone.go("/loyalty/")
     phone.shoot("points-phone")
     buy(phone, bed)
+    phone.open_why()
     phone.shoot("thank-you-phone")
 
     admin = Walk(browser, address, DESKTOP, email="admin@example.com")
     admin.go("/admin/loyalty_earning/rule/")
     admin.page.click("text=Double paws on dog beds")
     admin.page.wait_for_load_state()
-    admin.shoot("admin-rule")
+    admin.shoot("admin-rule", height=840)
     admin.go("/dashboard/users/?email=member@example.com")
     admin.page.locator("a[href*='/dashboard/users/']:has-text('member@example.com')").first.click()
     admin.page.wait_for_load_state()
-    admin.shoot("dashboard", height=800)
+    admin.shoot("dashboard", show="[data-loyalty=available]")
 
     letter = browser.new_page(viewport={"width": 640, "height": 780}, locale="en-GB")
     letter.set_content(mail_about("points-earned", "member@example.com"))
