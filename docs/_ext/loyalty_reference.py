@@ -117,7 +117,7 @@ def commands() -> str:
 def spelled(action: argparse.Action) -> str:
     """Return an option as it is typed."""
     name = action.option_strings[0] if action.option_strings else ""
-    value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper() if name else action.dest)
+    value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
     return f"{name} {value}".strip()
 
 

@@ -133,11 +133,26 @@ class TestTheReference:
 
         assert {name for name in names if f"`{name}`" not in reference} == set()
 
+    def test_lists_every_template_of_oscars_that_we_extend(self, reference):
+        folder = ROOT / "loyalty_oscar/shop/templates"
+        names = {path.relative_to(folder).as_posix() for path in folder.glob("oscar/**/*.html")}
+
+        assert {name for name in names if "/emails/" not in name and f"`{name}`" not in reference} == set()
+
     def test_names_every_number_that_a_page_shows(self, reference):
         pages = (ROOT / "loyalty_oscar/shop/templates/loyalty").rglob("*.html")
         names = {name for page in pages for name in re.findall(r'data-loyalty="(\w+)"', page.read_text("utf-8"))}
 
         assert {name for name in names if f"`{name}`" not in reference} == set()
+
+
+class TestTheWorkedExample:
+    def test_takes_back_all_that_the_order_brought(self):
+        example = load(DOCS / "_ext" / "loyalty_example.py")
+        taken, left = zip(*((int(row[1]), int(row[2])) for row in example.returns()), strict=True)
+
+        assert sum(taken) == example.decided().points == 225
+        assert left[-1] == 0
 
 
 class TestTheReadme:
