@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test.utils import override_settings
 from oscar.core.loading import get_model
 
@@ -23,6 +23,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
 from loyalty_oscar.program.models import Member, ProductSet, TermsVersion, Unit
 from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.setup import make_ready
 
@@ -93,7 +94,7 @@ class Days:
         with clock(self.today):
             self._work(self.today)
         group, _made = Group.objects.get_or_create(name="Paw Club")
-        group.permissions.set(Permission.objects.filter(content_type__app_label__startswith="loyalty_"))
+        group.permissions.set(loyalty_permissions())
         group.user_set.add(*get_user_model().objects.filter(email="merchant@example.com"))
 
     def _work(self, at: datetime) -> None:
