@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +10,18 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.operations.desk import lock
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations.bulk import write_over
+from loyalty_oscar.ledger.operations.desk import outermost_retried, write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 
 from .models import Award, Rule, RuleVersion
 from .queries import in_force
 from .rules import build, conditions, earning_rules
+
+#: Orders of a batch that are taken back in one transaction.
+REVOKED_AT_ONCE = 200
 
 
 def save_rule(
@@ -90,29 +95,44 @@ def switch_rule(*, rule: Rule, is_on: bool, actor: str, at: datetime) -> None:
         touch_version(program_id=rule.program_id)
 
 
-def revoke_batch(*, batch: str, actor: str, at: datetime) -> Iterable[Award]:
+def revoke_batch(*, batch: str, actor: str, at: datetime) -> Iterator[Award]:
     """
-    Take back everything that a batch (a welcome) gave, order by order; yields each award it took back.
+    Take back everything that a batch (a welcome) gave, some hundred orders at once; yields each award it took back.
 
-    The awards stay, marked, so that no sweep gives the points again; another welcome may.
+    The awards stay, marked, so that no sweep gives the points again; another welcome may. Resumable.
     """
-    for award in Award.objects.filter(batch=batch, revoked=False).order_by("account_id", "pk"):
-        with transaction.atomic():
-            lock(account_id=award.account_id)  # Accounts before awards, as everywhere.
-            award = Award.objects.select_for_update().get(pk=award.pk)
-            if award.given:
-                award.syncs += 1
-                posted = ledger.claw_back(
-                    account_id=award.account_id,
-                    source=award.source,
-                    points=award.given,
-                    key=f"{award.source}:sync:{award.syncs}",
-                    because=Because("batch_undone", batch=batch),
-                    forgiven_before=award.forgiven,
-                    at=at,
-                    actor=actor,
-                )
-                award.given, award.forgiven = 0, award.forgiven + posted.forgiven
+    standing = Award.objects.using(write_db()).filter(batch=batch, revoked=False)
+    ids = list(standing.order_by("account_id", "pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), REVOKED_AT_ONCE):
+        yield from _revoke(award_ids=ids[start : start + REVOKED_AT_ONCE], actor=actor, at=at)
+
+
+@outermost_retried
+def _revoke(*, award_ids: Sequence[int], actor: str, at: datetime) -> list[Award]:
+    db = write_db()
+    with transaction.atomic(using=db):
+        standing = Award.objects.using(db).filter(pk__in=award_ids, revoked=False)
+        accounts = Account.objects.using(db).filter(awards__in=standing).values_list("pk", flat=True)
+        # Accounts before awards, as everywhere.
+        list(Account.objects.using(db).select_for_update().filter(pk__in=set(accounts)).order_by("pk"))
+        awards = list(standing.select_for_update().order_by("account_id", "pk"))
+        claws = {award.pk: _claw(award) for award in awards if award.given}
+        posted = ledger.claw_back_together(claws=list(claws.values()), at=at, actor=actor)
+        for award in awards:
+            if claw := claws.get(award.pk):
+                award.forgiven += posted[claw.account_id, claw.key].forgiven
+                award.given, award.syncs = 0, award.syncs + 1
             award.revoked = True
-            award.save(update_fields=["given", "forgiven", "syncs", "revoked"])
-        yield award
+        write_over(rows=awards, fields=["given", "forgiven", "syncs", "revoked"])
+    return awards
+
+
+def _claw(award: Award) -> ledger.Claw:
+    return ledger.Claw(
+        account_id=award.account_id,
+        source=award.source,
+        points=award.given,
+        key=f"{award.source}:sync:{award.syncs + 1}",
+        because=Because("batch_undone", batch=award.batch),
+        forgiven_before=award.forgiven,
+    )

@@ -6,13 +6,16 @@ from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import capture, place_hold, release, restore, settle_holds
 from .transfers import transfer
 from .undo import claw_back, give_back, reverse
+from .undo_many import Claw, claw_back_together
 
 __all__ = [
+    "Claw",
     "Grant",
     "Posted",
     "adjust",
     "capture",
     "claw_back",
+    "claw_back_together",
     "expire",
     "expire_due",
     "extend",

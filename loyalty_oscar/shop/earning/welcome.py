@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 
 from django.db import transaction
 from django.db.models import Count, Min, Sum
@@ -25,8 +24,6 @@ from .. import sync
 from ..welcome import Tally
 
 TOPIC = "welcome"
-#: Orders taken back in one transaction: each commit waits for the disk, each lock for nobody long.
-UNDO_AT_ONCE = 100
 
 
 class Welcome:
@@ -87,13 +84,8 @@ class Welcome:
 
     def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:
         Outbox.objects.filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
-        awards = iter(revoke_batch(batch=batch, actor=actor, at=at))
-        while True:
-            with transaction.atomic(using=write_db()):
-                points = [award.points for award in islice(awards, UNDO_AT_ONCE)]
-            yield from points
-            if len(points) < UNDO_AT_ONCE:
-                return
+        for award in revoke_batch(batch=batch, actor=actor, at=at):
+            yield award.points
 
 
 checks.register("welcome:earning")(Welcome())
