@@ -26,6 +26,14 @@ from ..welcome import Tally
 TOPIC = "welcome"
 
 
+def _what_is_left(order: OrderFacts, lines: Sequence[tuple[int, int, int, int]]) -> list[LineLeft]:
+    gone = {line.line_id: line.gone for line in order.purchase.lines}
+    return [
+        LineLeft(line_id=pk, quantity=quantity, points=points, paid_minor=paid, gone=gone.get(pk, quantity))
+        for pk, quantity, points, paid in lines
+    ]
+
+
 class Welcome:
     """The `Welcoming` of earning."""
 
@@ -39,22 +47,13 @@ class Welcome:
             if order.dead or (award and not award.revoked):
                 continue
             if award:
-                points, ready = award.points, award.available_at
+                lines = [(row.line, row.quantity, row.points, row.paid_minor) for row in award.lines.all()]
+                bonuses, ready = award.bonuses, award.available_at
             else:
                 decision = decide(purchase=on_base(order.purchase, program), rules=rules, terms=terms)
-                gone = {line.line_id: line.gone for line in order.purchase.lines}
-                lines = [
-                    LineLeft(
-                        line_id=line.line_id,
-                        quantity=line.quantity,
-                        points=line.points,
-                        paid_minor=line.paid_minor,
-                        gone=gone[line.line_id],
-                    )
-                    for line in decision.lines
-                ]
-                points = left_of(lines=lines, bonuses=[bonus.to_json() for bonus in decision.bonuses])
-                ready = ready_at(order, program)
+                lines = [(row.line_id, row.quantity, row.points, row.paid_minor) for row in decision.lines]
+                bonuses, ready = [bonus.to_json() for bonus in decision.bonuses], ready_at(order, program)
+            points = left_of(lines=_what_is_left(order, lines), bonuses=bonuses)
             if points:
                 expires_at = expiry_of(program=program, available_at=ready) if ready else None
                 tally.add(user_id=order.user_id, points=points, available_at=ready, expires_at=expires_at, at=at)

@@ -151,6 +151,15 @@ class TestUndoingAWelcome:
         assert sum(account.net for account in Account.objects.all()) == 144
         assert manage("audit").code == 0
 
+    def test_leaves_out_what_went_back_since_when_it_gives_again(self, past):
+        manage("welcome --since 400d --yes")
+        manage("welcome --undo welcome:1 --yes")
+        come_back(line=past[0].lines.get(), quantity=1)
+        said = manage("welcome --since 400d --yes")
+        assert "points   132; " in said.out
+        assert sum(account.net for account in Account.objects.all()) == 132
+        assert manage("audit").code == 0
+
     def test_writes_nothing_when_tried_dry(self, past):
         manage("welcome --since 400d --yes")
         before = books()
