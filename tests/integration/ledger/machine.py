@@ -123,6 +123,20 @@ class TwoLedgers(RuleBasedStateMachine):
     def points_run_out(self, owner):
         self.same(lambda: ledger.expire(account_id=self.accounts[owner].pk, at=self.at), lambda p: p.expire(owner))
 
+    @rule()
+    def the_night_comes(self):
+        def real():
+            list(ledger.mature_due(at=self.at))
+            list(ledger.expire_due(at=self.at))
+
+        def plain(reference):
+            for owner in range(PEOPLE):
+                reference.mature(owner)
+            for owner in range(PEOPLE):
+                reference.expire(owner)
+
+        self.same(real, plain)
+
     @precondition(lambda self: self.plain.lots)
     @rule(pick=which, hours=st.integers(1, 24 * 90))
     def a_date_moves(self, pick, hours):
@@ -183,27 +197,27 @@ class TwoLedgers(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.given)
-    @rule(pick=which, points=some, may_owe=st.booleans())
-    def goods_come_back(self, pick, points, may_owe):
+    @rule(pick=which, points=some, how=st.sampled_from(["owe", "bear", "together"]))
+    def goods_come_back(self, pick, points, how):
         owner, source = sorted(self.given)[pick % len(self.given)]
-        self.take_back(owner, source, min(points, self.given[owner, source]), may_owe=may_owe)
+        self.take_back(owner, source, min(points, self.given[owner, source]), how=how)
 
-    def take_back(self, owner, source, points, *, may_owe=True):
+    def take_back(self, owner, source, points, *, how="owe"):
         """Take back from a source what it still stands for."""
         if not points:
             return
         key, before = f"{source}:claw:{self.number()}", self.forgiven.get((owner, source), 0)
+        account, at, may_owe = self.accounts[owner].pk, self.at, how != "bear"
+        fields = {"account_id": account, "source": source, "points": points, "key": key}
+        fields |= {"because": WHY, "forgiven_before": before}
+
+        def real():
+            if how == "together":
+                return ledger.claw_back_together(claws=[ledger.Claw(**fields)], at=at)[account, key]
+            return ledger.claw_back(may_owe=may_owe, at=at, **fields)
+
         done = self.same(
-            lambda: ledger.claw_back(
-                account_id=self.accounts[owner].pk,
-                source=source,
-                points=points,
-                key=key,
-                because=WHY,
-                at=self.at,
-                may_owe=may_owe,
-                forgiven_before=before,
-            ),
+            real,
             lambda p: p.claw(owner, source, points, forgiven_before=before, may_owe=may_owe),
         )
         assert done[0].forgiven == done[1]

@@ -88,7 +88,7 @@ class TestAnEntry:
     def test_takes_at_most_430_bytes_with_all_its_indexes(self):
         unit = a_unit()
         accounts = [an_account(unit).pk for _ in range(500)]
-        for batch in range(20):
+        for batch in range(10):
             orders = range(1_000_000 + batch * 1000, 1_001_000 + batch * 1000)
             grants = [
                 ledger.Grant(
@@ -112,6 +112,6 @@ class TestAnEntry:
                 "SELECT indexrelid::regclass, pg_relation_size(indexrelid) FROM pg_index"
                 " WHERE indrelid = 'entries'::regclass"
             )
-            each = {name: size // 20_000 for name, size in cursor.fetchall()}
-        print(f"an entry: {heap / 20_000:.0f} bytes of row, {indexes / 20_000:.0f} of indexes {each}")
-        assert (heap + indexes) / 20_000 <= 430
+            each = {name: size // 10_000 for name, size in cursor.fetchall()}
+        print(f"an entry: {heap / 10_000:.0f} bytes of row, {indexes / 10_000:.0f} of indexes {each}")
+        assert (heap + indexes) / 10_000 <= 430
