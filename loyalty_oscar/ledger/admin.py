@@ -123,7 +123,7 @@ def _have(unit: Unit, sums: Owed) -> str:
         "pending": in_words(unit=unit, points=sums.pending),
     }
     value = worth(unit=unit, points=sums.points)
-    if value is None:
+    if not value:
         return f"{told}."
     return pgettext("loyalty", "%(told)s, worth %(worth)s.") % {"told": told, "worth": value}
 

@@ -1,6 +1,8 @@
-"""What points are worth in the program's own currency, in words."""
+"""What points are worth, in words: in the shop's currency, else in the program's own."""
 
 from __future__ import annotations
+
+from django.conf import settings
 
 from loyalty_oscar.kernel.rounding import worth_minor
 
@@ -9,10 +11,11 @@ from .models import Unit
 from .queries import worth_of
 
 
-def worth(*, unit: Unit, points: int) -> str | None:
-    """Return what points buy in the program's currency ("€12.50"), or None where nobody said what they are worth."""
-    row = worth_of(program_id=unit.program_id).get(unit.program.currency)
+def worth(*, unit: Unit, points: int) -> str:
+    """Return what points buy ("12.50 €"), or nothing where nobody said what they are worth."""
+    known = worth_of(program_id=unit.program_id)
+    row = known.get(getattr(settings, "OSCAR_DEFAULT_CURRENCY", "")) or known.get(unit.program.currency)
     if row is None:
-        return None
+        return ""
     minor = worth_minor(points=points, per_points=row.points, minor=row.minor)
     return money.in_words(minor=minor, currency=row.currency)

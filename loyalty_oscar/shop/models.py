@@ -1,4 +1,4 @@
-"""What ties the house to Oscar: ranges of product sets, a mark for each order to be looked at, and what members were told."""
+"""What ties the house to Oscar: ranges of product sets, a mark for each order, and what members were told."""
 
 from __future__ import annotations
 

@@ -1,34 +1,19 @@
-"""What the customer's pages and tags share: worth in words, pieces of features, and what goes wrong quietly."""
+"""What the customer's pages and tags share: pieces of features, and what goes wrong quietly."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
-
 from loyalty_oscar.kernel.registry import Registry
-from loyalty_oscar.kernel.rounding import worth_minor
-from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.queries import member_of, worth_of
+from loyalty_oscar.program.queries import member_of
 from loyalty_oscar.program.registries import panels
 
 #: feature -> function (order_ids, unit) that tells, for each order, the rows of its why and when it was placed.
 order_whys: Registry[Callable[..., Mapping[int, Any]]] = Registry("why of an order")
 #: feature -> function (order, request) that tells how many points an order is about to bring, or None.
 order_quotes: Registry[Callable[..., int | None]] = Registry("quote of an order")
-
-
-def worth(*, unit: Unit, points: int) -> str:
-    """Return what points buy in the shop's currency ("€12.50"), or nothing where the shop has not said so."""
-    known = worth_of(program_id=unit.program_id)
-    row = known.get(settings.OSCAR_DEFAULT_CURRENCY) or known.get(unit.program.currency)
-    if row is None:
-        return ""
-    return money.in_words(
-        minor=worth_minor(points=points, per_points=row.points, minor=row.minor), currency=row.currency
-    )
 
 
 def piece(*, name: str, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:

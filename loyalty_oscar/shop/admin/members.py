@@ -24,10 +24,10 @@ from loyalty_oscar.program.admin import STYLES, ReadOnly
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.queries import expiry_of
+from loyalty_oscar.program.worth import worth
 
 from ..dashboard.forms import ByHandForm
 from ..dashboard.permissions import ADJUST, may_give
-from ..showing import worth
 
 NEWEST = 50
 

@@ -9,8 +9,8 @@ from typing import Any
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program.worth import worth
 
-from ..showing import worth
 from .links import admin_url
 from .permissions import may_give
 

@@ -23,8 +23,8 @@ from loyalty_oscar.ledger.queries import moved_since, owed
 from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.models import JobRun, Member, State, Unit
 from loyalty_oscar.program.queries import member_of
+from loyalty_oscar.program.worth import worth
 
-from ..showing import worth
 from . import goodwill
 from .forms import GoodwillForm
 from .links import admin_url

@@ -25,10 +25,10 @@ from loyalty_oscar.program.clock import now
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
 from loyalty_oscar.program.queries import earns_at, member_of, unit_for_site
 from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.program.worth import worth
 
 from .. import statuses
 from ..facts import gather_orders
-from ..showing import worth
 
 Piece = tuple[str, Mapping[str, Any]]
 PREVIEWED = 5

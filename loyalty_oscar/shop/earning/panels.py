@@ -14,8 +14,9 @@ from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program.worth import worth
 
-from ..showing import order_quotes, order_whys, takes_part, worth
+from ..showing import order_quotes, order_whys, takes_part
 from . import quotes
 
 Piece = tuple[str, Mapping[str, Any]]

@@ -25,9 +25,9 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Member, Outbox, ProgramSite, Unit
+from loyalty_oscar.program.worth import worth
 
 from ..models import Notice
-from ..showing import worth
 
 #: Anything that a mail program would turn into a link: schemes, addresses, bare domains, paths, markup.
 LINK = re.compile(r"\S*(?:[/\\@<>]|www\.|\w\.\w\w)\S*", re.IGNORECASE)

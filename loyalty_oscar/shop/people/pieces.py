@@ -14,8 +14,9 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program.worth import worth
 
-from ..showing import brings, worth
+from ..showing import brings
 from .claims import may_be_kept
 
 Piece = tuple[str, Mapping[str, Any]]

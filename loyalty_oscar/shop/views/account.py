@@ -23,6 +23,7 @@ from loyalty_oscar.ledger.queries import coming, expiring, latest_claws
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import phase_at
+from loyalty_oscar.program.worth import worth
 
 from .. import showing, statement
 from ..notices import seen
@@ -118,7 +119,7 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
         return Card(
             value=points,
             points=words.points(unit=self.unit, points=points),
-            worth=showing.worth(unit=self.unit, points=points),
+            worth=worth(unit=self.unit, points=points),
         )
 
     def day(self, value: Any, *, year: bool = True) -> str:

@@ -17,6 +17,7 @@ from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.worth import worth
 
 from .. import showing
 from .account import WithProgram
@@ -65,8 +66,8 @@ def facts(*, unit: Any) -> list[str]:
     )
     at_once = pgettext("loyalty", "On the way as soon as you order, ready on delivery.")
     found = [ready % {"days": program.hold_days} if program.hold_days else at_once]
-    if worth := showing.worth(unit=unit, points=100):
-        found.append(pgettext("loyalty", "%(points)s are worth %(amount)s.") % {"points": hundred, "amount": worth})
+    if value := worth(unit=unit, points=100):
+        found.append(pgettext("loyalty", "%(points)s are worth %(amount)s.") % {"points": hundred, "amount": value})
     found.append(_expiry(program))
     found.append(pgettext("loyalty", "What you send back takes its share along, exactly and no more."))
     if program.debt_policy == Program.Debt.DEBT:
