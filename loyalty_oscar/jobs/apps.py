@@ -11,6 +11,6 @@ class JobsConfig(AppConfig):
         from loyalty_oscar.program.tasks import backends
         from loyalty_oscar.shop import jobs  # noqa: F401 - registers the task that the schedule names
 
-        from . import tasks
+        from . import doctor, tasks  # noqa: F401
 
         backends.register("celery")(tasks.hand_over)

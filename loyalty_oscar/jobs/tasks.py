@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import current_app, shared_task
+from kombu import Connection
 from kombu.pools import producers
 
 from loyalty_oscar.program import tasks
@@ -20,9 +21,13 @@ def run(name: str, arguments: dict[str, Any]) -> None:
     tasks.run(name, **arguments)
 
 
+def connection() -> Connection:
+    """Return an unopened connection to the broker that gives up at once."""
+    options = {**SECONDS, **current_app.conf.broker_transport_options, **AT_ONCE}
+    return current_app.connection_for_write(transport_options=options)
+
+
 def hand_over(name: str, arguments: dict[str, Any]) -> None:
     """Put a task on the queue, without waiting for a broker that is away; raises what kombu raises then."""
-    options = {**SECONDS, **current_app.conf.broker_transport_options, **AT_ONCE}
-    connection = current_app.connection_for_write(transport_options=options)
-    with producers[connection].acquire(block=True, timeout=1) as producer:
+    with producers[connection()].acquire(block=True, timeout=1) as producer:
         run.apply_async((name, arguments), retry=False, producer=producer)

@@ -13,12 +13,13 @@ from kombu.exceptions import OperationalError
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award
+from loyalty_oscar.jobs.doctor import queue
 from loyalty_oscar.jobs.schedule import SCHEDULE
 from loyalty_oscar.jobs.tasks import hand_over
 from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.testing import a_program
+from loyalty_oscar.testing import a_program, clock
 from tests.orders import place
 from tests.projects.shop import ROOT
 from tests.services import free_port
@@ -115,3 +116,17 @@ class TestABrokerThatIsAway:
             with pytest.raises(OperationalError):
                 hand_over("sync_order", {"order_id": 1})
             assert time.monotonic() - began < 2
+
+
+class TestTheDoctor:
+    def test_says_whether_the_broker_answers(self, settings, redis_url):
+        settings.LOYALTY_TASKS = "celery"
+        with broker(redis_url):
+            assert [finding.level for finding in queue(at=clock.now())] == ["ok"]
+        with broker(f"redis://127.0.0.1:{free_port()}/0"):
+            [finding] = queue(at=clock.now())
+        assert finding.level == "warning"
+        assert "the broker does not answer" in finding.text
+
+    def test_asks_no_broker_where_work_is_done_in_the_request(self):
+        assert list(queue(at=clock.now())) == []
