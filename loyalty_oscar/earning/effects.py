@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -110,13 +111,17 @@ class _Work:
             wanted = by_unit.setdefault(unit.pk, (unit, {}))[1]
             wanted[order.user_id] = min(order.placed_at, wanted.get(order.user_id, order.placed_at))
         for unit, first_orders in by_unit.values():
-            accounts = Account.objects.using(write_db()).filter(unit=unit).select_related("member")
-            there = {a.member.user_id: a for a in accounts.filter(member__user_id__in=list(first_orders))}
+            accounts = (
+                Account.objects.using(write_db())
+                .filter(unit=unit)
+                .annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
+            )
+            there = {account.user_id: account for account in accounts.filter(member__user_id__in=list(first_orders))}
             absent = {user: day for user, day in first_orders.items() if user not in there}
             if members := self.members(unit.program, absent) if absent else ():
                 missing = [Account(member=member, unit=unit) for member in members]
                 Account.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True, batch_size=1000)
-                there.update((a.member.user_id, a) for a in accounts.filter(member__in=members))
+                there.update((account.user_id, account) for account in accounts.filter(member__in=members))
             found.update(((unit.pk, user), account) for user, account in there.items())
         return found
 
@@ -129,7 +134,7 @@ class _Work:
     def takes_part(self, order: OrderFacts, account: Account, program: Program) -> bool:
         """Return whether the customer had joined when the order was placed (who must opt in; not in a welcome)."""
         automatic = program.enrolment == Program.Enrolment.AUTOMATIC
-        return automatic or bool(self.batch) or account.member.joined_at <= order.placed_at
+        return automatic or bool(self.batch) or account.joined_at <= order.placed_at
 
     def decide(self, order: OrderFacts, unit: Unit) -> Decision:
         rules = book_of(unit=unit).at(unit_id=unit.pk, moment=self.at if self.batch else order.placed_at)

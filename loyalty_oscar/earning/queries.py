@@ -85,9 +85,9 @@ def terms_of(*, program: Program) -> Terms:
 
 
 def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award]:
-    """Return the awards of these sources with their lines, by source id. Two queries."""
+    """Return the awards of these sources with their lines, accounts and units, by source id. Alone where none is."""
     found = Award.objects.filter(source_kind=source_kind, source_id__in=list(source_ids))
-    return {award.source_id: award for award in found.select_related("account", "unit").prefetch_related("lines")}
+    return {award.source_id: award for award in found.prefetch_related("lines", "account", "unit")}
 
 
 def award_of_order(*, order_id: int) -> Award | None:

@@ -54,12 +54,14 @@ def unit_for_site(*, site_id: int | None) -> Unit | None:
 
 def begun_units() -> list[Unit]:
     """
-    Return the spendable units of the programs that ever went live, oldest first. One query, at most a second old,
-    so that the steps of one piece of work share it.
+    Return the spendable units of the programs that ever went live, oldest first; remembered for the versions that
+    these programs have. One query, at most a second old, so that the steps of one piece of work share it.
 
     Their programs know more than a row: `known_sites` (ids) and `known_phases`.
     """
-    return remembered(key="begun", load=_load_begun, seconds=1)
+    programs = Program.objects.order_by("pk").values_list("pk", "version", "state")
+    versions = remembered(key="versions", load=lambda: tuple(programs), seconds=1)
+    return remembered(key=("begun", versions), load=_load_begun) if versions else []
 
 
 def _load_begun() -> list[Unit]:

@@ -1,15 +1,25 @@
-"""Every change of a program makes this process forget what it remembered."""
+"""Every change of a program counts its version up and makes this process forget what it remembered."""
 
+from typing import Any
+
+from django.db.models import F
 from django.db.models.signals import post_delete, post_save
 
 from . import models
 from .queries import forget_cache
 
 
-def forget(**kwargs) -> None:
+def forget(instance: Any, **kwargs: Any) -> None:
+    """Other processes see the version and read again."""
+    program_id = instance.pk if isinstance(instance, models.Program) else getattr(instance, "program_id", None)
+    if program_id is not None:
+        models.Program.objects.filter(pk=program_id).update(version=F("version") + 1)
     forget_cache()
 
 
-for _model in (models.Program, models.ProgramSite, models.Unit, models.PointWorth, models.ProductSet):
+for _model in (
+    *(models.Program, models.ProgramSite, models.Phase, models.Unit),
+    *(models.PointWorth, models.ProductSet),
+):
     for _signal in (post_save, post_delete):
         _signal.connect(forget, sender=_model, dispatch_uid=f"loyalty_oscar.program.forget.{_model.__name__}")

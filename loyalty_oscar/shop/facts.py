@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -17,6 +18,13 @@ from loyalty_oscar.program.money import to_minor
 
 from . import statuses
 from .product_sets import sets_of, ties
+
+#: The columns that count, so that a row is light to read and to carry.
+ORDER = ("pk", "number", "site_id", "user_id", "status", "currency", "date_placed")
+LINE = (
+    *("pk", "order_id", "product_id", "title", "quantity", "status"),
+    *("line_price_incl_tax", "line_price_excl_tax"),
+)
 
 
 def gather_orders(
@@ -28,7 +36,8 @@ def gather_orders(
     `seen_final` is when an order was first seen in its final status, for shops that keep no history of
     statuses; an order seen so for the first time counts from `at`.
     """
-    orders = list(_orders().filter(pk__in=list(order_ids)).order_by("pk"))
+    final = statuses.final_statuses()
+    orders = list(_orders(write_db(), final, tuple(conf.DEAD_STATUSES)).filter(pk__in=list(order_ids)))
     lines = _lines(set_codes=frozenset(set_codes), currencies={order.pk: order.currency for order in orders})
     known = frozenset(ties()) if set_codes else frozenset()
     return [
@@ -39,7 +48,7 @@ def gather_orders(
             user_id=order.user_id,
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=_final_at(order, seen_final.get(order.pk), at),
+            final_at=_final_at(order, seen_final.get(order.pk), final, at),
             purchase=Purchase(
                 currency=order.currency,
                 placed_at=order.date_placed,
@@ -63,29 +72,30 @@ def fingerprint(*, order: OrderFacts) -> str:
     return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()
 
 
-def _orders() -> QuerySet[Any]:
+@lru_cache(maxsize=8)
+def _orders(db: str, final: frozenset[str], dead: tuple[str, ...]) -> QuerySet[Any]:
     """
     Orders, each with the moment of its first final status and that of its customer's first order that
-    came to something.
+    came to something. Building the query takes longer than asking it, so it is built once.
     """
-    orders = get_model("order", "Order").objects.using(write_db())
-    changes = get_model("order", "OrderStatusChange").objects.filter(new_status__in=statuses.final_statuses())
-    final = changes.filter(order_id=OuterRef("pk")).order_by().values("order_id")
-    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(status__in=conf.DEAD_STATUSES)
+    orders = get_model("order", "Order").objects.using(db).order_by("pk")
+    changes = get_model("order", "OrderStatusChange").objects.filter(new_status__in=final)
+    final = changes.filter(order_id=OuterRef("pk")).order_by("date_created")
+    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(status__in=dead)
     return orders.annotate(
-        loyalty_final=Subquery(final.annotate(day=Min("date_created")).values("day")),
-        loyalty_first=Subquery(earlier.order_by().values("user_id").annotate(day=Min("date_placed")).values("day")),
-    )
+        loyalty_final=Subquery(final.values("date_created")[:1]),
+        loyalty_first=Subquery(earlier.order_by("date_placed").values("date_placed")[:1]),
+    ).values_list(*ORDER, "loyalty_final", "loyalty_first", named=True)
 
 
-def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | None:
+def _final_at(order: Any, seen: datetime | None, final: frozenset[str], at: datetime) -> datetime | None:
     if statuses.is_dead(status=order.status):
         return seen
     if not statuses.pipeline() and not conf.READY_STATUS:
         return order.date_placed
     if order.loyalty_final is not None:
         return order.loyalty_final
-    if order.status in statuses.final_statuses():
+    if order.status in final:
         return seen or at
     return seen
 
@@ -96,15 +106,20 @@ def _units(model: str, codes: Iterable[str]) -> Subquery:
     return Subquery(events.order_by().values("line_id").annotate(units=Sum("quantity")).values("units"))
 
 
+@lru_cache(maxsize=8)
+def _line_rows(db: str, returned: tuple[str, ...], refunded: tuple[str, ...]) -> QuerySet[Any]:
+    """Lines, each with the units that events of these types speak of."""
+    lines = get_model("order", "Line").objects.using(db).order_by("pk")
+    return lines.annotate(
+        loyalty_returned=_units("ShippingEventQuantity", returned),
+        loyalty_refunded=_units("PaymentEventQuantity", refunded),
+    ).values_list(*LINE, "loyalty_returned", "loyalty_refunded", named=True)
+
+
 def _lines(*, set_codes: frozenset[str], currencies: Mapping[int, str]) -> dict[int, list[LineFacts]]:
     """Return the lines of these orders. Gone is the most that returns or refunds say: one unit may be both."""
-    lines = get_model("order", "Line").objects.using(write_db()).filter(order_id__in=list(currencies))
-    rows = list(
-        lines.annotate(
-            loyalty_returned=_units("ShippingEventQuantity", conf.RETURN_EVENT_CODES),
-            loyalty_refunded=_units("PaymentEventQuantity", conf.REFUND_EVENT_CODES),
-        ).order_by("pk")
-    )
+    lines = _line_rows(write_db(), tuple(conf.RETURN_EVENT_CODES), tuple(conf.REFUND_EVENT_CODES))
+    rows = list(lines.filter(order_id__in=list(currencies)))
     sets = sets_of(product_ids=[row.product_id for row in rows], codes=set_codes) if set_codes else {}
     found: dict[int, list[LineFacts]] = {order_id: [] for order_id in currencies}
     for row in rows:
