@@ -306,9 +306,11 @@ class _Work:
 
     def date(self, order: OrderFacts, award: Award) -> None:
         """Once the order is final, its points get the day they are ready."""
-        ready = ready_at(order, award.unit.program)
-        if ready is None or award.available_at is not None:
+        if order.final_at is None or award.available_at is not None:
             return
+        # The return period that was promised when the order was placed, whatever the program says by now.
+        days = award.terms.get("hold_days", award.unit.program.hold_days)
+        ready = periods.after_days(at=order.final_at, days=days)
         ledger.schedule(
             account_id=award.account_id,
             source=award.source,

@@ -98,7 +98,7 @@ def _per_amount(p: Params) -> str:
 
 @say("multiplier")
 def _multiplier(p: Params) -> str:
-    return pgettext("loyalty", "%(rule)s: %(percent)d %% more") % {
+    return pgettext("loyalty", "%(rule)s: %(percent)d\u00a0%% more") % {
         "rule": p.get("rule", ""),
         "percent": int(p["percent"]) - 100,
     }

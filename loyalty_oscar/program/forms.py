@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from django import forms
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.utils.translation import get_language_info, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
@@ -22,8 +22,15 @@ SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
 
 
 def languages() -> list[str]:
-    """Return the languages of the shop without their regions (`en` for `en-gb`), each once."""
-    return list(dict.fromkeys(code.split("-")[0] for code, _name in settings.LANGUAGES))
+    """
+    Return the languages of the shop without their regions (`en` for `en-gb`), each once.
+
+    A shop that chose none has Django's hundred; there its own language and those of the ready words are asked for.
+    """
+    chosen = [code for code, _name in settings.LANGUAGES]
+    if settings.LANGUAGES == global_settings.LANGUAGES:
+        chosen = [settings.LANGUAGE_CODE, "en", "de", "pl", "ru"]
+    return list(dict.fromkeys(code.split("-")[0] for code in chosen))
 
 
 def plural_samples(language: str) -> dict[str, int]:

@@ -53,6 +53,14 @@ class TestAnOrderThroughTheCheckout:
         assert [points for _account, points in ledger.mature_due(at=lot.available_at)] == [55]
         assert (account_of(user).available, account_of(user).pending) == (55, 0)
 
+    def test_keeps_the_return_period_that_it_was_promised(self):
+        unit = a_program()
+        order = orders.place(user=UserFactory(), lines=LINES)
+        unit.program.hold_days = 60
+        unit.program.save()
+        orders.deliver(order)
+        assert timedelta(days=13) < Lot.objects.get().available_at - timezone.now() < timedelta(days=15)
+
     def test_gives_back_exactly_the_unit_that_returned_and_in_the_end_everything(self):
         a_program()
         user = UserFactory()

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import global_settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.models import Member, Phase, Program, ProgramSite, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import earns_at, expiry_of, unit_for_site
@@ -126,3 +128,10 @@ class TestTheClock:
     def test_takes_no_moment_without_a_zone(self):
         with pytest.raises(ValueError, match="aware"), clock.at(datetime(2026, 5, 6)):  # noqa: DTZ001
             clock.now()
+
+
+class TestTheWordsOfPoints:
+    def test_are_asked_for_in_a_hundred_languages_by_nobody(self, settings):
+        settings.LANGUAGES = global_settings.LANGUAGES
+        settings.LANGUAGE_CODE = "en-us"
+        assert languages() == ["en", "de", "pl", "ru"]

@@ -54,7 +54,7 @@ class TestTheNumbers:
         a_club()
         response = page(boris())
         said = text_of(response)
-        assert "Ready to use 222 paws = €2.22 in your basket" in said
+        assert "Ready to use 222 paws = €2.22" in said
         assert "On the way 37 paws = €0.37 24 on 13 May 2026, order" in said
         assert re.search(r"13 after delivery, order \d+", said)
         assert set(numbers(response, "available")) == {222}
