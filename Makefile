@@ -58,7 +58,7 @@ test-postgres: $(VENV)/.all ## Only the part on PostgreSQL: what touches a datab
 	$(POSTGRES) $(BIN)/pytest -m 'not (browser or projects or slow)' --ignore=tests/house --ignore=tests/unit $(ARGS)
 
 test-projects: $(VENV)/.all ## Only the install matrix: bare, forked and full shops
-	$(BIN)/pytest -m 'projects and not slow' $(ARGS)
+	$(POSTGRES) $(BIN)/pytest -m 'projects and not slow' $(ARGS)
 
 test-browser: $(VENV)/.all ## Only the journeys in a real Chromium
 	$(POSTGRES) $(BIN)/pytest -m 'browser and not slow' $(ARGS)

@@ -17,7 +17,6 @@ from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars
 from loyalty_oscar.testing import a_program
 from tests.orders import come_back, deliver, imported, place
 
-
 #: Where on pages of Django's and Oscar's our own parts stand.
 OURS = (".loyalty-card", ".loyalty-scroll", ".loyalty-panel", ".loyalty-types", ".loyalty-page")
 
