@@ -33,16 +33,21 @@ class LineAward:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bonus:
-    """Whole points for the order; they stay while at least `minimum_minor` stays paid for `line_ids`."""
+    """
+    Whole points for the order; they stay while anything stays paid for `line_ids`, which the rule covers, and at
+    least `minimum_minor` for `order_ids`, which are all lines.
+    """
 
     points: int
     minimum_minor: int
     line_ids: tuple[int, ...]
+    order_ids: tuple[int, ...]
     rule: str
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it stands on the award."""
-        return {"p": self.points, "min": self.minimum_minor, "lines": list(self.line_ids), "rule": self.rule}
+        found = {"p": self.points, "min": self.minimum_minor, "lines": list(self.line_ids), "rule": self.rule}
+        return found if self.order_ids == self.line_ids else {**found, "all": list(self.order_ids)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,8 +141,11 @@ class _Counting:
         for rule, lines in self.stage("bonus"):
             if rule.rule.wanted(purchase=self.purchase):
                 ids = tuple(line.line_id for line in lines)
-                minimum = rule.minimum_minor()
-                found.append(Bonus(points=rule.rule.points, minimum_minor=minimum, line_ids=ids, rule=rule.code))
+                minimum, every = rule.minimum_minor(), tuple(line.line_id for line in self.purchase.lines)
+                bonus = Bonus(
+                    points=rule.rule.points, minimum_minor=minimum, line_ids=ids, order_ids=every, rule=rule.code
+                )
+                found.append(bonus)
                 self.step(rule, rule.rule.points)
         return found
 
@@ -214,6 +222,9 @@ def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) 
             points=line.paid_minor, gone=line.gone, quantity=line.quantity
         )
     for bonus in bonuses:
-        if sum(paid.get(line_id, 0) for line_id in bonus["lines"]) >= bonus["min"]:
+        covered, whole = (
+            sum(paid.get(line_id, 0) for line_id in ids) for ids in (bonus["lines"], bonus.get("all", bonus["lines"]))
+        )
+        if covered > 0 and whole >= bonus["min"]:
             points += bonus["p"]
     return points

@@ -114,6 +114,23 @@ class TestAFirstOrderBonus:
     def test_does_not_come_when_no_money_was_paid(self):
         assert points(a_purchase(a_line(paid_minor=0), is_first=True), in_force(FirstOrder(points=40))) == 0
 
+    @pytest.mark.parametrize(
+        ("gone", "stays"),
+        [((0, 0), True), ((1, 0), True), ((1, 1), False), ((2, 0), False)],
+    )
+    def test_stays_while_a_minimum_that_all_goods_met_is_met(self, gone, stays):
+        bed = a_line(paid_minor=5000, quantity=2, sets=["beds"])
+        card = a_line(paid_minor=6000, quantity=2)
+        conditions = InProductSet(sets=("beds",)), MinimumSpend(currency="EUR", minimum_minor=6000)
+        bonus = in_force(FirstOrder(points=40), *conditions)
+        decision = decide(purchase=a_purchase(bed, card, is_first=True), rules=[bonus], terms=Terms())
+        lines = [
+            a_left(points=0, quantity=2, gone=units, line_id=line.line_id, paid_minor=line.paid_minor)
+            for line, units in zip((bed, card), gone, strict=True)
+        ]
+        assert decision.points == 40
+        assert left(*lines, bonuses=[bonus.to_json() for bonus in decision.bonuses]) == (40 if stays else 0)
+
 
 class TestConditions:
     @pytest.mark.parametrize(("paid", "expected"), [(4999, 0), (5000, 50)])
