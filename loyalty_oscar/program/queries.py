@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from loyalty_oscar.kernel import periods
 
@@ -46,8 +46,8 @@ def unit_for_site(*, site_id: int | None) -> Unit | None:
         Unit.objects.filter(own | Q(program__is_default=True), kind=Unit.Kind.SPENDABLE)
         .exclude(program__state__in=(State.DRAFT, State.CLOSED))
         .select_related("program")
-        .order_by(F("program__sites__site_id").desc(nulls_last=True), "pk")
-        .annotate(own_site=F("program__sites__site_id"))
+        # The default program may have sites too: only the one asked for comes before it.
+        .order_by(Case(When(program__sites__site_id=site_id, then=0), default=1), "pk")
         .first()
     )
 

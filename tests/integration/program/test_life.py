@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import global_settings
+from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from oscar.test.factories import UserFactory
@@ -85,6 +86,14 @@ class TestASite:
         ProgramSite.objects.create(program=own.program, site_id=1)
         assert unit_for_site(site_id=1) == own
         assert unit_for_site(site_id=2) == default
+
+    def test_has_its_own_program_also_where_the_default_names_other_sites(self):
+        default, own = a_program(), a_program(code="own", is_default=False)
+        ProgramSite.objects.create(program=own.program, site_id=1)
+        other = Site.objects.create(domain="other.example", name="Other")
+        ProgramSite.objects.create(program=default.program, site=other)
+        assert unit_for_site(site_id=1) == own
+        assert unit_for_site(site_id=other.pk) == default
 
     def test_of_a_draft_is_served_by_nobody(self):
         Unit.objects.create(program=Program.objects.create(code="draft", name="Draft", is_default=True))
