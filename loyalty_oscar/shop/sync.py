@@ -42,9 +42,9 @@ def mark(*, order_ids: Iterable[int], at: datetime) -> None:
 
 def after_commit(*, order_ids: Iterable[int]) -> None:
     """Mark orders and have them looked at; called once they are really committed. Never raises."""
-    if not somebody_cares():
-        return
     try:
+        if not somebody_cares():
+            return
         ids = sorted(order_ids)
         mark(order_ids=ids, at=clock.now())
         for order_id in ids:

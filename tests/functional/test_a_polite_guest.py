@@ -15,6 +15,7 @@ from oscar.test.factories import UserFactory
 import loyalty_oscar
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.shop import receivers, sync
 from loyalty_oscar.shop.models import OrderSync
@@ -66,6 +67,16 @@ class TestAFaultOfOurs:
             fresh = orders.Order.objects.get(pk=order.pk)
             order_placed.send(sender=None, order=fresh, user=fresh.user)
         assert caplog.text.count("could not be noted") == 2
+
+    def test_before_anything_is_known_of_programs_is_logged_and_not_raised(self, monkeypatch, caplog):
+        def no_tables():
+            raise DatabaseError("no such table")
+
+        monkeypatch.setattr(sync, "begun_units", no_tables)
+        forget_cache()
+        order = orders.place(user=UserFactory(), lines=[("10.00", 2)])
+        assert orders.Order.objects.filter(pk=order.pk).exists()
+        assert "could not be marked" in caplog.text
 
     def test_leaves_one_bad_order_behind_and_not_its_whole_batch(self, monkeypatch):
         a_program()
