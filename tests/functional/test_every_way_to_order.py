@@ -9,6 +9,7 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Outbox
@@ -92,6 +93,20 @@ class TestAnOrderThroughTheCheckout:
             swept(everything=True)
             assert account_of(user).pending == (0 if status == "Cancelled" else 40)
         assert Lot.objects.get().granted == 40
+
+    def test_whose_return_is_undone_after_its_delivery_is_ready_on_its_day(self):
+        a_program()
+        user = UserFactory()
+        order = orders.place(user=user, lines=[("10.00", 1)])
+        orders.come_back(line=order.lines.get(), quantity=1)
+        orders.deliver(orders.Order.objects.get(pk=order.pk))
+        orders.get_model("order", "ShippingEvent").objects.all().delete()
+        swept(everything=True)
+        lot = Lot.objects.get()
+        assert (account_of(user).pending, lot.available_at) == (10, Award.objects.get().available_at)
+        list(ledger.mature_due(at=lot.available_at))
+        assert (account_of(user).available, account_of(user).pending) == (10, 0)
+        assert [step.wrong for step in audit() if step.wrong] == []
 
     def test_without_money_paid_is_kept_with_its_reason(self):
         a_program()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
@@ -168,7 +168,9 @@ def schedule(*, account_id: int, source: str, available_at: datetime, expires_at
     Those whose time has come already are made ready now. Returns how many lots were dated.
     """
     with desk(account_id=account_id, at=at) as working:
-        lots = list(working.lots(source=source, state=Lot.State.PENDING))
+        # Also what was taken back whole while it waited: it may be given back later, and then it needs its dates.
+        waiting = Q(state=Lot.State.PENDING) | Q(state=Lot.State.CLOSED, available_at=None)
+        lots = list(working.lots(source=source).filter(waiting))
         for lot in lots:
             lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
             working.touch(lot)
