@@ -209,7 +209,10 @@ class _Work:
             award = self.awards.get(order.order_id)
             if award is None:
                 continue
-            award.unit = self.unit_of(order) or award.unit
+            unit = self.unit_of(order)
+            if unit is not None and unit.pk == award.unit_id:
+                # It knows its program already. An award stays with its own, whichever program serves the site by now.
+                award.unit = unit
             if self.batch and award.revoked:
                 award.revoked, award.batch = False, self.batch
                 award.save(update_fields=["revoked", "batch"])

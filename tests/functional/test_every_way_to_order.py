@@ -12,7 +12,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.program.models import Member, Outbox, ProgramSite
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop import sync
 from loyalty_oscar.testing import a_program
@@ -107,6 +107,16 @@ class TestAnOrderThroughTheCheckout:
         list(ledger.mature_due(at=lot.available_at))
         assert (account_of(user).available, account_of(user).pending) == (10, 0)
         assert [step.wrong for step in audit() if step.wrong] == []
+
+    def test_keeps_the_terms_of_its_program_when_its_site_gets_another(self):
+        a_program()
+        order = orders.place(user=UserFactory(), lines=LINES)
+        other = a_program(code="other", is_default=False, expiry="never")
+        ProgramSite.objects.create(program=other.program, site_id=order.site_id)
+        orders.deliver(order)
+        lot = Lot.objects.get()
+        assert lot.available_at is not None
+        assert lot.expires_at is not None
 
     def test_without_money_paid_is_kept_with_its_reason(self):
         a_program()
