@@ -28,6 +28,7 @@ from loyalty_oscar.program.queries import begun_units, earns_at, expiry_of, prog
 from .decision import Decision, LineLeft, decide, left_of
 from .models import Award, AwardLine
 from .queries import awards_of, book_of, terms_of
+from .rules import FirstOrder, RuleInForce
 
 
 class Earning:
@@ -72,7 +73,7 @@ class _Work:
             return
         accounts = self.accounts_of(fresh)
         made = [
-            (order, unit, self.decide(order, unit), account)
+            (order, unit, self.decide(order, unit, account), account)
             for order, unit in fresh
             if (account := accounts.get((unit.pk, order.user_id))) and self.takes_part(order, account, unit.program)
         ]
@@ -136,9 +137,21 @@ class _Work:
         automatic = program.enrolment == Program.Enrolment.AUTOMATIC
         return automatic or bool(self.batch) or account.joined_at <= order.placed_at
 
-    def decide(self, order: OrderFacts, unit: Unit) -> Decision:
+    def decide(self, order: OrderFacts, unit: Unit, account: Account) -> Decision:
         rules = book_of(unit=unit).at(unit_id=unit.pk, moment=self.at if self.batch else order.placed_at)
-        return decide(purchase=on_base(order.purchase, unit.program), rules=rules, terms=terms_of(program=unit.program))
+        purchase = on_base(order.purchase, unit.program)
+        if purchase.is_first and self.had_first(order, account, rules):
+            purchase = replace(purchase, is_first=False)
+        return decide(purchase=purchase, rules=rules, terms=terms_of(program=unit.program))
+
+    def had_first(self, order: OrderFacts, account: Account, rules: Iterable[RuleInForce]) -> bool:
+        """Return whether another order of the account stands as its first: a guest's, claimed late, may be older."""
+        codes = {rule.code for rule in rules if isinstance(rule.rule, FirstOrder)}
+        if not codes or not account.seq:
+            return False
+        others = Award.objects.using(write_db()).filter(account=account, given__gt=0)
+        others = others.exclude(source_kind="order", source_id=order.order_id).exclude(bonuses=[])
+        return any(bonus["rule"] in codes for found in others.values_list("bonuses", flat=True) for bonus in found)
 
     def award(self, order: OrderFacts, unit: Unit, decision: Decision, account: Account) -> Award:
         return Award(
@@ -227,7 +240,7 @@ class _Work:
 
     def count_again(self, order: OrderFacts, award: Award) -> None:
         """A line came late: the whole order is counted and rounded again, under the rules of its day."""
-        decision = self.decide(order, award.unit)
+        decision = self.decide(order, award.unit, award.account)
         if decision.points > award.points:
             award.syncs += 1
             grant = ledger.Grant(

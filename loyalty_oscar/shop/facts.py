@@ -53,7 +53,7 @@ def gather_orders(
                 currency=order.currency,
                 placed_at=order.date_placed,
                 lines=tuple(lines[order.pk]),
-                is_first=order.date_placed <= (order.loyalty_first or order.date_placed),
+                is_first=order.loyalty_first in (None, order.pk),
                 known_sets=known,
             ),
         )
@@ -75,7 +75,7 @@ def fingerprint(*, order: OrderFacts) -> str:
 @lru_cache(maxsize=8)
 def _orders(db: str, final: frozenset[str], dead: tuple[str, ...]) -> QuerySet[Any]:
     """
-    Orders, each with the moment of its first final status and that of its customer's first order that
+    Orders, each with the moment of its first final status and the key of its customer's first order that
     came to something. Building the query takes longer than asking it, so it is built once.
     """
     orders = get_model("order", "Order").objects.using(db).order_by("pk")
@@ -84,7 +84,7 @@ def _orders(db: str, final: frozenset[str], dead: tuple[str, ...]) -> QuerySet[A
     earlier = orders.filter(user_id=OuterRef("user_id")).exclude(status__in=dead)
     return orders.annotate(
         loyalty_final=Subquery(final.values("date_created")[:1]),
-        loyalty_first=Subquery(earlier.order_by("date_placed").values("date_placed")[:1]),
+        loyalty_first=Subquery(earlier.order_by("date_placed", "pk").values("pk")[:1]),
     ).values_list(*ORDER, "loyalty_final", "loyalty_first", named=True)
 
 

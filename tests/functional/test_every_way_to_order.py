@@ -7,6 +7,7 @@ from django.utils import timezone
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
@@ -168,6 +169,20 @@ class TestAnOrderThatNoSignalTold:
         orders.imported(user=None, lines=LINES, placed_at=timezone.now(), guest_email="guest@example.com")
         swept()
         assert not Member.objects.exists()
+
+
+class TestAFirstOrder:
+    def test_is_one_even_of_two_that_were_imported_with_the_same_moment(self):
+        unit, user, at = a_program(live_from=clock.now() - timedelta(days=9)), UserFactory(), clock.now()
+        save_rule(
+            unit=unit, code="first", name="First", type="first-order", params={"points": 100},
+            actor="system", at=at - timedelta(days=8),
+        )  # fmt: skip
+        for number in ("one", "two"):
+            placed_at = at - timedelta(days=1)
+            orders.imported(user=user, lines=[("10.00", 1)], placed_at=placed_at, status="Pending", number=number)
+        swept()
+        assert account_of(user).pending == 120
 
 
 class TestAnOrderFromBefore:

@@ -328,6 +328,19 @@ class TestConfirmingAnAddress:
         assert claims.keep_order(order=order, user=other, at=clock.now()) is False
         assert get_model("order", "Order").objects.get().user == mei
 
+    def test_gives_the_bonus_for_a_first_order_once_though_a_claimed_order_is_older(self, unit, mei):
+        save_rule(
+            unit=unit, code="first", name="First", type="first-order", params={"points": 100},
+            actor="system", at=clock.now() - timedelta(days=90),
+        )  # fmt: skip
+        lines = [("10.00", 1)]
+        orders.imported(user=mei, lines=lines, placed_at=clock.now() - timedelta(days=2), status="Pending")
+        list(sweep(at=clock.now()))
+        assert Account.objects.get().pending == 110
+        a_guest_order(days_ago=5, lines=lines)
+        claims.claim_orders(user=mei, email=EMAIL, at=clock.now())
+        assert Account.objects.get().pending == 120
+
     def test_means_nothing_without_an_address(self, mei):
         a_guest_order(email="")
         assert claims.claim_orders(user=mei, email=" ", at=clock.now()) == []
