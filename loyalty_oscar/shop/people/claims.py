@@ -7,6 +7,7 @@ An equal e-mail address alone proves nothing, so it never moves an order.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,8 +49,19 @@ def claim_orders(*, user: Any, email: str, at: datetime) -> list[int]:
     They earn at once if they were placed while the program earned. Where people join by choice, this does not
     join anybody.
     """
-    ids = list(claimable(email=email, at=at).order_by("pk").values_list("pk", flat=True))
+    rows = claimable(email=email, at=at).order_by("pk").values_list("pk", "guest_email")
+    ids = [pk for pk, address in rows if _folded(address) == _folded(email)]
     return _give(ids, user=user, at=at, joins=False)
+
+
+def _folded(address: str) -> str:
+    """
+    Return an address as it is compared with another.
+
+    A database may take "ı" for "i" when it ignores case, and then an address like mıke@… would get the orders of
+    mike@… (as in CVE-2019-19844).
+    """
+    return unicodedata.normalize("NFKC", address.strip()).casefold()
 
 
 def keep_order(*, order: Any, user: Any, at: datetime) -> bool:

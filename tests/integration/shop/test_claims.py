@@ -341,6 +341,13 @@ class TestConfirmingAnAddress:
         claims.claim_orders(user=mei, email=EMAIL, at=clock.now())
         assert Account.objects.get().pending == 120
 
+    def test_gives_nothing_to_an_address_that_only_a_database_takes_for_the_same(self, unit, mei, monkeypatch):
+        order = a_guest_order()
+        # What PostgreSQL finds where its upper("ı") is "I".
+        monkeypatch.setattr(claims, "claimable", lambda **kwargs: orders.Order.objects.all())
+        assert claims.claim_orders(user=mei, email=EMAIL.replace("i", "ı"), at=clock.now()) == []
+        assert_nothing_moved(order)
+
     def test_means_nothing_without_an_address(self, mei):
         a_guest_order(email="")
         assert claims.claim_orders(user=mei, email=" ", at=clock.now()) == []
