@@ -99,15 +99,23 @@ class ConfirmAddressView(OwnPage, View):
     """Send the link that confirms the address one has."""
 
     def post(self, request: Any) -> http.HttpResponse:
-        user = request.user
-        if user.email and cache.add(f"loyalty-address:{user.pk}", 1, ADDRESS_PAUSE):
-            path = reverse("loyalty:address", args=[claims.make_token(user=user)])
-            link = absolute(site=get_current_site(request), path=path)
-            dispatcher = get_class("communication.utils", "Dispatcher")()
-            context = {"first_name": first_name(user=user), "link": link, "shop_name": settings.OSCAR_SHOP_NAME}
-            messages = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
-            dispatcher.dispatch_user_messages(user, messages)
+        user, lately = request.user, f"loyalty-address:{request.user.pk}"
+        if user.email and cache.add(lately, 1, ADDRESS_PAUSE):
+            try:
+                self.send(request)
+            except Exception:
+                cache.delete(lately)  # Nothing was sent: the next try must not be told that it was.
+                raise
         return redirect("loyalty:address-sent")
+
+    def send(self, request: Any) -> None:
+        user = request.user
+        path = reverse("loyalty:address", args=[claims.make_token(user=user)])
+        link = absolute(site=get_current_site(request), path=path)
+        dispatcher = get_class("communication.utils", "Dispatcher")()
+        context = {"first_name": first_name(user=user), "link": link, "shop_name": settings.OSCAR_SHOP_NAME}
+        messages = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
+        dispatcher.dispatch_user_messages(user, messages)
 
 
 @private

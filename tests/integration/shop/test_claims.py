@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -347,6 +348,14 @@ class TestConfirmingAnAddress:
         monkeypatch.setattr(claims, "claimable", lambda **kwargs: orders.Order.objects.all())
         assert claims.claim_orders(user=mei, email=EMAIL.replace("i", "ı"), at=clock.now()) == []
         assert_nothing_moved(order)
+
+    def test_sends_the_link_at_the_next_try_when_the_mail_server_refused_the_first(self, client, mei, monkeypatch):
+        client.force_login(mei)
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="refused"):
+            patched.setattr("django.core.mail.EmailMultiAlternatives.send", Mock(side_effect=OSError("refused")))
+            patched.setattr("django.core.mail.EmailMessage.send", Mock(side_effect=OSError("refused")))
+            client.post(reverse("loyalty:confirm-address"))
+        assert ask_for_link(client)
 
     def test_means_nothing_without_an_address(self, mei):
         a_guest_order(email="")
