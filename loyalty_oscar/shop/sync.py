@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models.functions import Least
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import OrderFacts
@@ -32,6 +33,8 @@ from .models import OrderSync
 logger = logging.getLogger("loyalty_oscar")
 #: So long after its last status (a dead one: after it was placed) an order is looked at only when it is marked.
 SETTLED_AFTER = timedelta(days=60)
+#: What the column holds.
+MOST_FAILURES = 32767
 
 
 def mark(*, order_ids: Iterable[int], at: datetime) -> None:
@@ -71,7 +74,10 @@ def sync_order(*, order_id: int) -> None:
 def note_failure(*, order_id: int, error: Exception) -> None:
     """Write on the mark of an order why it could not be synced."""
     OrderSync.objects.using(write_db()).filter(order_id=order_id).update(
-        failures=F("failures") + 1, error=f"{type(error).__name__}: {error}"[:200], is_dirty=True
+        # Compared before it is counted: a column that overflows would end every later sweep at this order.
+        failures=Least(F("failures"), MOST_FAILURES - 1) + 1,
+        error=f"{type(error).__name__}: {error}"[:200],
+        is_dirty=True,
     )
 
 

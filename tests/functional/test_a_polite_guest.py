@@ -94,6 +94,10 @@ class TestAFaultOfOurs:
         assert [(step.looked_at, step.failed) for step in steps] == [(1, 1)]
         assert OrderSync.objects.get(order_id=good.pk).failures == 0
         assert "cannot read" in OrderSync.objects.get(order_id=bad.pk).error
+        # However long nobody mends it: the count stops at what its column holds, and the sweep goes on.
+        OrderSync.objects.filter(order_id=bad.pk).update(failures=sync.MOST_FAILURES)
+        assert [step.failed for step in sync.sweep(at=clock.now())] == [1]
+        assert OrderSync.objects.get(order_id=bad.pk).failures == sync.MOST_FAILURES == 32767
 
 
 class TestBeforeAnyProgramIsLive:
