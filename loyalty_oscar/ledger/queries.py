@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db.models import Count, F, QuerySet, Sum
 
+from loyalty_oscar.program.models import State, Unit
+
 from .models import Account, Entry, Hold, Kind, Lot, LotMove
 
 
@@ -36,6 +38,13 @@ def account_of_user(*, user_id: Any, unit_id: int) -> Account | None:
         .select_related("member")
         .first()
     )
+
+
+def closed_account_of_user(*, user_id: Any) -> Account | None:
+    """Return a person's newest account with entries in a closed program, with its member and unit, or None."""
+    accounts = Account.objects.filter(member__user_id=user_id, member__merged_into=None, seq__gt=0)
+    accounts = accounts.filter(unit__kind=Unit.Kind.SPENDABLE, unit__program__state=State.CLOSED)
+    return accounts.select_related("member", "unit__program").order_by("-pk").first()
 
 
 def coming(*, account_id: int) -> list[Coming]:

@@ -19,7 +19,7 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.queries import coming, expiring, latest_claws
+from loyalty_oscar.ledger.queries import closed_account_of_user, coming, expiring, latest_claws
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import phase_at
@@ -35,11 +35,15 @@ class WithProgram:
     """A page that is there only where a program serves the site."""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if request.loyalty.unit is None:
+        self.unit = self.find_unit(request)
+        if self.unit is None:
             raise Http404("no program serves this site")
-        self.unit = request.loyalty.unit
         self.program = self.unit.program
         return super().dispatch(request, *args, **kwargs)
+
+    def find_unit(self, request: Any) -> Any:
+        """Return the kind of points that the page speaks of, or None."""
+        return request.loyalty.unit
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(unit=self.unit, program=self.program, **kwargs)
@@ -91,12 +95,20 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
     login_url = reverse_lazy("customer:login")
     active_tab = "loyalty"
 
+    def find_unit(self, request: Any) -> Any:
+        """Where no program serves the site any more, the statement of a closed one stays readable."""
+        unit, self.account = super().find_unit(request), request.loyalty.account
+        if unit is None:
+            self.account = closed_account_of_user(user_id=request.user.pk)
+            unit = self.account and self.account.unit
+        return unit
+
     def get_page_title(self) -> str:
         return self.program.name
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        account, at = self.request.loyalty.account, clock.now()
-        takes_part = showing.takes_part(visit=self.request.loyalty)
+        account, at = self.account, clock.now()
+        takes_part = account is not None or showing.takes_part(visit=self.request.loyalty)
         found = super().get_context_data(takes_part=takes_part, account=account, **kwargs)
         found["ready"], found["pending"] = (
             self.card(account and account.available),

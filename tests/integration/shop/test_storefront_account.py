@@ -240,6 +240,18 @@ class TestAPausedOrEndingProgram:
         said = text_of(page(user))
         assert "The Paw Club is coming to an end. Orders earned until 1 May 2026. What you have is yours until" in said
 
+    def test_leaves_its_statement_to_its_members_when_it_is_closed(self, page):
+        unit = a_club()
+        user = boris()
+        for state, month in (("closing", 1), ("closed", 5)):
+            change_state(program=unit.program, to=state, actor="system", at=day(month, 6, 2027))
+        response = page(user, "?kind=ready")
+        said = text_of(response)
+        assert "The Paw Club has ended. Your statement stays here." in said
+        assert "Ready to use 0 paws" in said
+        assert [points for _state, points in column(response)], "the lines are there"
+        assert page(a_user("stranger@example.com")).status_code == 404
+
     def test_says_that_orders_still_earn_until_they_do_not(self, page, client):
         unit, user, product = a_club(), boris(), a_product()
         program = unit.program
