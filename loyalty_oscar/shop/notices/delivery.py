@@ -79,13 +79,16 @@ def _send_one(message: Outbox, at: datetime) -> bool:
         why_not = _send(message, at)
     except Exception as error:
         logger.warning("message %s could not be sent", message, exc_info=True)
-        message.error = f"{type(error).__name__}: {error}"[:200]
-        message.is_open = message.attempts < conf.MAIL_ATTEMPTS
-        message.save(update_fields=["error", "is_open"])
+        said = f"{type(error).__name__}: {error}"[:200]
+        _note(message, error=said, is_open=message.attempts < conf.MAIL_ATTEMPTS)
         return False
-    message.is_open, message.done_at, message.error = False, at, why_not
-    message.save(update_fields=["is_open", "done_at", "error"])
+    _note(message, is_open=False, done_at=at, error=why_not)
     return not why_not
+
+
+def _note(message: Outbox, **said: Any) -> None:
+    """Write what became of a message, if it is still there: a welcome that is undone takes its messages along."""
+    Outbox.objects.using(write_db()).filter(pk=message.pk).update(**said)
 
 
 def _send(message: Outbox, at: datetime) -> str:

@@ -13,7 +13,7 @@ from loyalty_oscar import extend
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member, Outbox, Program
 from loyalty_oscar.program.operations import put_message
-from loyalty_oscar.shop.notices import deliver
+from loyalty_oscar.shop.notices import deliver, delivery
 from loyalty_oscar.shop.notices.letters import first_name
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
@@ -256,6 +256,22 @@ class TestAMessageThatFails:
         put_message(topic="points-earned", key="a:broken", member_id=Member.objects.get().pk, payload={}, at=NOW)
         assert send() == 1
         assert Outbox.objects.get(key="a:broken").error.startswith("KeyError")
+
+    def test_may_be_gone_once_it_was_sent_and_the_next_one_leaves_all_the_same(self, at, monkeypatch):
+        a_program(live_from=NOW - timedelta(days=30))
+        for number in ("1", "2"):
+            an_order(user=UserFactory(), number=number)
+        real = delivery._send
+
+        def undone_meanwhile(message, at):
+            answer = real(message, at)
+            Outbox.objects.filter(pk=message.pk, payload__order=orders.Order.objects.get(number="1").pk).delete()
+            return answer
+
+        monkeypatch.setattr(delivery, "_send", undone_meanwhile)
+        assert send() == 2
+        assert len(mail.outbox) == 2
+        assert not Outbox.objects.get().is_open
 
     def test_of_another_topic_is_left_to_its_owner(self, at):
         a_program(live_from=NOW - timedelta(days=30))
