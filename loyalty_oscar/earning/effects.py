@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connections, transaction
+from django.db.models import F, QuerySet
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -85,7 +85,9 @@ class _Work:
         )
         grants = [self.grant(award, row[0]) for award, row in zip(awards, made, strict=True) if award.points]
         if grants:
-            ledger.post_many(grants=grants, at=self.at, savepoint=False)
+            # One order's account is locked since it was read, and its award, just written, says that its key is new.
+            locked = {account.pk: account for account in accounts.values()} if len(fresh) == 1 else None
+            ledger.post_many(grants=grants, at=self.at, savepoint=False, locked=locked)
         if not self.batch:
             put_messages(messages=[self.message(award) for award in awards if award.points])
         for award, (order, *_rest) in zip(awards, made, strict=True):
@@ -117,6 +119,8 @@ class _Work:
                 .filter(unit=unit)
                 .annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
             )
+            if len(by_unit) == len(first_orders) == 1:
+                accounts = locking(accounts)
             there = {account.user_id: account for account in accounts.filter(member__user_id__in=list(first_orders))}
             absent = {user: day for user, day in first_orders.items() if user not in there}
             if members := self.members(unit.program, absent) if absent else ():
@@ -336,6 +340,12 @@ class _Work:
         )
         award.available_at = ready
         award.save(update_fields=["available_at"])
+
+
+def locking(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """Return the same accounts, locked when they are read; where the database can, not the members beside them."""
+    exact = connections[write_db()].features.has_select_for_update_of
+    return accounts.select_for_update(of=("self",) if exact else ())
 
 
 def on_base(purchase: Purchase, program: Program) -> Purchase:

@@ -11,7 +11,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -310,6 +310,12 @@ class Desk:
 def lock(*, account_id: int) -> Account:
     """Lock one account row for the rest of the transaction and return it as it is now."""
     return Account.objects.using(write_db()).select_for_update().get(pk=account_id)
+
+
+def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
+    """Lock account rows in the order of their primary keys and return them by it."""
+    rows = Account.objects.using(write_db()).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
+    return {row.pk: row for row in rows}
 
 
 @contextmanager

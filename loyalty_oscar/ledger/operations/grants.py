@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
 from .bulk import TOGETHER, desks, write_over
-from .desk import KEY, Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import KEY, Desk, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
 from .expiry import sweep
 
 
@@ -86,22 +86,29 @@ def post(*, grant: Grant, at: datetime, actor: str = "system", note: str = "") -
 
 
 @outermost_retried
-def post_many(*, grants: Sequence[Grant], at: datetime, actor: str = "system", savepoint: bool = True) -> int:
+def post_many(
+    *,
+    grants: Sequence[Grant],
+    at: datetime,
+    actor: str = "system",
+    savepoint: bool = True,
+    locked: Mapping[int, Account] | None = None,
+) -> int:
     """
     Give points to many accounts in one transaction and a handful of statements; returns how many were new.
 
     Accounts are locked by primary key, keys that exist are dropped, sequence and balances run over what is
     left, and the rows are inserted plainly: a conflict rolls all of it back. Accounts that owe points go
     one by one, because ready points pay first. Raises `KeyMismatch` as `post` does. A caller whose own
-    transaction ends with any failure needs no `savepoint` in it.
+    transaction ends with any failure needs no `savepoint` in it; one that holds the accounts locked already
+    (`locked`, by primary key) and whose keys are new by a guard of its own saves two statements.
     """
     db = write_db()
     with transaction.atomic(using=db, savepoint=savepoint):
         ids = sorted({grant.account_id for grant in grants})
-        locked = Account.objects.using(db).select_for_update().filter(pk__in=ids).order_by("pk")
-        accounts = {account.pk: account for account in locked}
+        accounts = locked or lock_many(account_ids=ids)
         there = Entry.objects.using(db).filter(account_id__in=ids, key__in=[grant.key for grant in grants])
-        rows = there.values_list("account_id", "key", "fingerprint")
+        rows = () if locked else there.values_list("account_id", "key", "fingerprint")
         fresh = _fresh(grants, {(account_id, key): bytes(print_) for account_id, key, print_ in rows})
         owing = [grant for grant in fresh if accounts[grant.account_id].debt]
         plain = [grant for grant in fresh if not accounts[grant.account_id].debt]
