@@ -18,6 +18,7 @@ from django.db.models.signals import pre_delete
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold, Note
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -64,12 +65,28 @@ def erase_person(*, user_id: Any, at: datetime) -> None:
 
 
 def finish_erasures(*, at: datetime) -> Iterator[int]:
-    """Erase members whose user is gone without our knowing (another way of deleting, a fault); yields how many."""
+    """
+    Erase members whose user is gone without our knowing (another way of deleting, a fault); yields how many.
+
+    One that cannot be erased keeps nobody else waiting. Raises `LoyaltyError` at the end where some are left.
+    """
     gone = Member.objects.using(write_db()).filter(user=None, erased_at=None, merged_into=None).order_by("pk")
-    while members := list(gone[:BATCH]):
-        for member in members:
-            erase(member=member, at=at)
-        yield len(members)
+    last, left = 0, 0
+    while members := list(gone.filter(pk__gt=last)[:BATCH]):
+        last, done = members[-1].pk, sum(_is_erased(member, at) for member in members)
+        left += len(members) - done
+        yield done
+    if left:
+        raise LoyaltyError(f"{left} member(s) who left could not be erased; the log says why")
+
+
+def _is_erased(member: Member, at: datetime) -> bool:
+    try:
+        erase(member=member, at=at)
+    except Exception:
+        logger.exception("member %s could not be erased; the next job tries again", member.pk)
+        return False
+    return True
 
 
 def user_is_going(sender: Any, instance: Any, **kwargs: Any) -> None:

@@ -134,6 +134,25 @@ class TestAFaultOfOurs:
 
 
 class TestErasing:
+    def test_of_one_who_left_does_not_wait_for_another_who_cannot_be_erased(self, account):
+        stuck, at = account.member, clock.now()
+        other = Member.objects.create(program=stuck.program, joined_at=at)
+        Member.objects.filter(pk=stuck.pk).update(user=None)
+
+        @checks.register("erase:a-fault")
+        def fail(*, member, at):
+            if member.pk == stuck.pk:
+                raise RuntimeError("not this one")
+
+        try:
+            [last] = [step for step in jobs.run(only="farewells") if step.finished]
+        finally:
+            checks.unregister("erase:a-fault")
+        assert (last.done, "1 member(s)" in last.error) == (1, True)
+        assert Member.objects.get(erased_at=None) == stuck
+        assert Member.objects.get(pk=other.pk).erased_at is not None
+        assert Note.objects.count() == 1, "nothing of the other was touched"
+
     def test_twice_is_once(self, account):
         erasure.erase(member=account.member, at=clock.now())
         first, rows = Member.objects.get().erased_at, Entry.objects.count()
