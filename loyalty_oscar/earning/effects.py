@@ -59,7 +59,7 @@ class _Work:
     def __init__(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> None:
         self.at, self.batch = at, batch
         self.orders = [order for order in orders if order.purchase.lines]
-        self.awards = awards_of(source_kind="order", source_ids=[order.order_id for order in self.orders])
+        self.awards = awards_of(source_kind="order", source_ids=[o.order_id for o in self.orders if not o.is_new])
         self.by_site, self.default = programs_by_site() if self.orders else ({}, None)
 
     def unit_of(self, order: OrderFacts) -> Unit | None:

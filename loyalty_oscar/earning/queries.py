@@ -86,7 +86,10 @@ def terms_of(*, program: Program) -> Terms:
 
 def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award]:
     """Return the awards of these sources with their lines, accounts and units, by source id. Alone where none is."""
-    found = Award.objects.filter(source_kind=source_kind, source_id__in=list(source_ids))
+    wanted = list(source_ids)
+    if not wanted:
+        return {}
+    found = Award.objects.filter(source_kind=source_kind, source_id__in=wanted)
     return {award.source_id: award for award in found.prefetch_related("lines", "account", "unit")}
 
 

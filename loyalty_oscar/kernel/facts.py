@@ -51,7 +51,8 @@ class OrderFacts:
     An order as the house sees it, whatever the shop calls its statuses.
 
     `dead` means cancelled or failed; `final_at` is when the order reached the state after which
-    the return period runs (None = not yet). `user_id` is None for a guest.
+    the return period runs (None = not yet). `user_id` is None for a guest. `is_new` says that no
+    effect has seen the order yet, so that none need look for what it did before.
     """
 
     order_id: int
@@ -62,6 +63,7 @@ class OrderFacts:
     dead: bool
     final_at: datetime | None
     purchase: Purchase
+    is_new: bool = False
 
     @property
     def placed_at(self) -> datetime:

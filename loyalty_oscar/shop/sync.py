@@ -100,6 +100,8 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> i
         orders = gather_orders(order_ids=ids, set_codes=set_codes(), at=at, seen_final=seen)
         if batch:
             orders = [as_of_old(order, seen, at) for order in orders]
+        else:
+            orders = [replace(order, is_new=_is_new(marks[order.order_id])) for order in orders]
         prints = {order.order_id: fingerprint(order=order) for order in orders}
         changed = [o for o in orders if batch or marks[o.order_id].fingerprint != prints[o.order_id]]
         for _name, effect in order_effects.items():
@@ -113,6 +115,11 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> i
             row.failures, row.error = 0, ""
         _save_marks(marks.values(), present={order.order_id for order in orders})
     return len(orders)
+
+
+def _is_new(row: OrderSync) -> bool:
+    """Return whether no effect has seen an order; after a failure nobody takes that for granted."""
+    return not row.fingerprint and not row.failures
 
 
 def _is_settled(order: OrderFacts, at: datetime) -> bool:

@@ -14,7 +14,7 @@ from loyalty_oscar.testing import a_program
 from tests.orders import Order, place
 
 pytestmark = pytest.mark.django_db(transaction=True)
-FIRST, NEXT, COLD = 20, 16, 2
+FIRST, NEXT, COLD = 19, 15, 2
 
 
 @pytest.fixture
