@@ -23,7 +23,9 @@ class ByHandForm(forms.Form):
         label=pgettext_lazy("loyalty", "Reason"),
         max_length=300,
         widget=forms.TextInput(attrs={"size": 60}),
-        help_text=pgettext_lazy("loyalty", "Stands beside the entry for your colleagues; the member finds it only in a download of the own data."),
+        help_text=pgettext_lazy(
+            "loyalty", "Stands beside the entry for your colleagues; members find it only in a download of their data."
+        ),
     )
 
     def clean_points(self) -> int:
