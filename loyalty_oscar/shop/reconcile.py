@@ -18,7 +18,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program
 
 from .models import OrderSync
-from .sync import mark, note_failure, sync_orders
+from .sync import LOOK_AGAIN, mark, note_failure, sync_orders
 
 logger = logging.getLogger("loyalty_oscar")
 
@@ -61,7 +61,7 @@ def _look(ids: list[int], at: datetime, dry_run: bool) -> Step:
     with transaction.atomic(using=write_db()):
         entries = Entry.objects.using(write_db())
         newest = entries.aggregate(pk=Max("pk"))["pk"] or 0
-        OrderSync.objects.using(write_db()).filter(order_id__in=ids).update(fingerprint="")
+        OrderSync.objects.using(write_db()).filter(order_id__in=ids).update(fingerprint=LOOK_AGAIN)
         sync_orders(order_ids=ids, at=at)
         fresh = entries.filter(pk__gt=newest, created_at=at).exclude(kind__in=(Kind.MATURE, Kind.EXPIRE))
         step = Step(looked_at=len(ids), posted=list(fresh.order_by("pk")))

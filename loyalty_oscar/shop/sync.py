@@ -31,6 +31,8 @@ from .facts import fingerprint, gather_orders
 from .models import OrderSync
 
 logger = logging.getLogger("loyalty_oscar")
+#: In place of a fingerprint: no order looks like this, so it is looked at again.
+LOOK_AGAIN = "again"
 #: So long after its last status (a dead one: after it was placed) an order is looked at only when it is marked.
 SETTLED_AFTER = timedelta(days=60)
 #: What the column holds.
