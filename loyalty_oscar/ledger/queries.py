@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from django.db.models import Count, F, QuerySet, Sum
 
 from loyalty_oscar.program.models import State, Unit
 
-from .models import Account, Entry, Hold, Kind, Lot, LotMove
+from .models import Account, Entry, Kind, Lot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,32 +73,9 @@ def statement(*, account_id: int) -> QuerySet[Entry]:
     return Entry.objects.filter(account_id=account_id).exclude(kind__in=QUIET).order_by("-seq")
 
 
-def entries_of_source(*, account_id: int, source: str) -> QuerySet[Entry]:
-    """Return every entry of one source (`order:42`), oldest first."""
-    return Entry.objects.filter(account_id=account_id, key__startswith=f"{source}:").order_by("seq")
-
-
-def lots_of_sources(*, account_id: int, sources: Sequence[str]) -> dict[str, list[Lot]]:
-    """Return the lots of several sources of one account, by source."""
-    found: dict[str, list[Lot]] = {source: [] for source in sources}
-    for lot in Lot.objects.filter(account_id=account_id, source__in=sources).order_by("pk"):
-        found[lot.source].append(lot)
-    return found
-
-
-def open_hold(*, slot: str) -> Hold | None:
-    """Return the open hold of a slot (`basket:42`), or None."""
-    return Hold.objects.filter(slot=slot).first()
-
-
 def latest_claws(*, account_id: int) -> QuerySet[Entry]:
     """Return what was taken back, newest first: the story behind points to make up."""
     return Entry.objects.filter(account_id=account_id, kind=Kind.CLAW, d_debt__gt=0).order_by("-seq")
-
-
-def moved_total(*, lot_id: int) -> int:
-    """Return what all moves took from a lot, net (points)."""
-    return LotMove.objects.filter(lot_id=lot_id).aggregate(points=Sum("points"))["points"] or 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
