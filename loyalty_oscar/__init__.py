@@ -7,5 +7,6 @@ SUITE = [
     "loyalty_oscar.program",
     "loyalty_oscar.ledger",
     "loyalty_oscar.earning",
+    "loyalty_oscar.redemption",
     "loyalty_oscar.shop",
 ]

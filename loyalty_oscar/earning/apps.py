@@ -14,4 +14,4 @@ class EarningConfig(AppConfig):
         from . import words  # noqa: F401
         from .effects import earning
 
-        order_effects.register("earning")(earning)
+        order_effects.register("20-earning")(earning)

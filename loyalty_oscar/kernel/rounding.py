@@ -87,6 +87,15 @@ def worth_minor(*, points: int, per_points: int, minor: int) -> int:
     return points * minor // per_points
 
 
+def fewest_points(*, wanted: int, per_points: int, minor: int) -> int:
+    """
+    Return the fewest points that buy `wanted` minor units: `per_points` points buy `minor` minor units.
+
+    So nobody pays points for a fraction of a cent: worth_minor of the answer is at least `wanted`, of one less not.
+    """
+    return -(-wanted * per_points // minor)
+
+
 def per_mille(*, part: int, whole: int) -> int:
     """Return part of whole in thousandths, for progress bars (0 to 1000; 0 of 0 is 0)."""
     return min(1000, max(0, part * 1000 // whole)) if whole > 0 else 0

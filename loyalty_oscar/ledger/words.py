@@ -33,6 +33,11 @@ def _given_back(p: Params) -> str:
     return pgettext("loyalty", "Given back, because the basket changed")
 
 
+@say("not_wanted")
+def _not_wanted(p: Params) -> str:
+    return pgettext("loyalty", "Given back, as you wished")
+
+
 @say("hold_ran_out")
 def _hold_ran_out(p: Params) -> str:
     return pgettext("loyalty", "Given back, because they were set aside too long")

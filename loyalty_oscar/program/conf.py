@@ -48,6 +48,10 @@ class LoyaltySettings:
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
     GUEST_CLAIM_DAYS: int = doc("Days in which a guest's order can be claimed after it was placed.", 30)
+    HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
+    GATEWAY_MINUTES: int = doc(
+        "How long points stay set aside while a basket is frozen: longer than the gateway waits for a payment.", 180
+    )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
     MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
 

@@ -65,7 +65,7 @@ def begun_units() -> list[Unit]:
 
 
 def _load_begun() -> list[Unit]:
-    names = ("id", "state", "starts_at", "earning_ends_at")
+    names = ("id", "state", "starts_at", "earning_ends_at", "spending_ends_at")
     rows = (
         Unit.objects.filter(kind=Unit.Kind.SPENDABLE)
         .exclude(program__state=State.DRAFT)
@@ -109,6 +109,16 @@ def earns_at(*, phases: Iterable[Phase], at: datetime) -> bool:
         return False
     if phase.state == State.CLOSING:
         return phase.earning_ends_at is not None and at < phase.earning_ends_at
+    return phase.state == State.LIVE
+
+
+def spends_at(*, phases: Iterable[Phase], at: datetime) -> bool:
+    """Return whether points can be used at this moment: live, or closing before that ends."""
+    phase = phase_at(phases=phases, at=at)
+    if phase is None:
+        return False
+    if phase.state == State.CLOSING:
+        return phase.spending_ends_at is None or at < phase.spending_ends_at
     return phase.state == State.LIVE
 
 

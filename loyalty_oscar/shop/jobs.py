@@ -18,7 +18,7 @@ from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.tasks import task
 
-from . import notices, sync
+from . import notices, slots, sync
 from .people.erasure import finish_erasures
 
 logger = logging.getLogger("loyalty_oscar")
@@ -78,7 +78,7 @@ def _expire(at: datetime) -> Iterator[int]:
 def _holds(at: datetime) -> Iterator[int]:
     due = Hold.objects.using(write_db()).filter(state=Hold.State.OPEN, expires_at__lte=at)
     for account_id in list(due.order_by("account_id").values_list("account_id", flat=True).distinct()):
-        yield ledger.settle_holds(account_id=account_id, is_gone=lambda slot: False, at=at)
+        yield ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
 
 
 def _notices(at: datetime) -> Iterator[int]:

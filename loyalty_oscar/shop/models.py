@@ -1,11 +1,19 @@
-"""What ties the house to Oscar: ranges of product sets, a mark for each order, and what members were told."""
+"""
+What ties the house to Oscar: ranges of product sets, a mark for each order, what members were told, and the
+classes that Oscar's rows name. Those names are for ever, and all are declared whatever is installed.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
+from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import Member, ProductSet
+
+from .offers import discounts
 
 
 class ProductSetRange(models.Model):
@@ -85,3 +93,59 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class PointsCondition(get_model("offer", "Condition")):
+    """The customer has set points aside for this basket."""
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "points are set aside")
+        verbose_name_plural = pgettext_lazy("loyalty", "points are set aside")
+
+    @property
+    def name(self) -> str:
+        return pgettext("loyalty", "The customer uses loyalty points")
+
+    @property
+    def description(self) -> str:
+        return self.name
+
+    def is_satisfied(self, offer: Any, basket: Any) -> bool:
+        """Ask the feature; one query for a member's basket, none for others."""
+        return "points" in discounts and discounts.get("points").is_wanted(basket=basket)
+
+    def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
+        return False
+
+    def get_upsell_message(self, offer: Any, basket: Any) -> None:
+        return None
+
+    def consume_items(self, offer: Any, basket: Any, affected_lines: Any) -> None:
+        """Consume nothing: points lie on top of every other offer."""
+
+
+class PointsBenefit(get_model("offer", "Benefit")):
+    """What points take off a basket, and their capture in the transaction of its order."""
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "points used")
+        verbose_name_plural = pgettext_lazy("loyalty", "points used")
+
+    @property
+    def name(self) -> str:
+        return pgettext("loyalty", "Loyalty points lower the price")
+
+    @property
+    def description(self) -> str:
+        return self.name
+
+    def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
+        if "points" in discounts:
+            return discounts.get("points").apply(basket=basket, offer=offer)
+        return get_class("offer.results", "ZERO_DISCOUNT")
+
+    def apply_deferred(self, basket: Any, order: Any, application: Any) -> str:
+        """Take the points. Oscar calls this inside the transaction that writes the order."""
+        return discounts.get("points").take(basket=basket, order=order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.sites.shortcuts import get_current_site
@@ -11,7 +12,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import account_of_user
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State, Unit
-from loyalty_oscar.program.queries import earns_at, remembered, unit_for_site
+from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
 
 
 class Visit:
@@ -29,11 +30,19 @@ class Visit:
     @cached_property
     def is_earning(self) -> bool:
         """Whether an order placed now would earn: the program is live, or closing and earning has not ended yet."""
+        return self._is(earns_at)
+
+    @cached_property
+    def is_spending(self) -> bool:
+        """Whether points can be used now: the program is live, or closing and that has not ended yet."""
+        return self._is(spends_at)
+
+    def _is(self, at_work: Callable[..., bool]) -> bool:
         if self.unit is None or self.unit.program.state != State.CLOSING:
             return self.unit is not None and self.unit.program.state == State.LIVE
         program = self.unit.program
         phases = remembered(key=("phases", program.pk), load=lambda: list(program.phases.all()))
-        return earns_at(phases=phases, at=clock.now())
+        return at_work(phases=phases, at=clock.now())
 
     @cached_property
     def account(self) -> Account | None:

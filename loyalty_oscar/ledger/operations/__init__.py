@@ -3,13 +3,14 @@
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, write_off
 from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
-from .holds import capture, place_hold, release, restore, settle_holds
+from .holds import Fate, capture, place_hold, release, restore, settle_holds
 from .transfers import transfer
-from .undo import claw_back, give_back, reverse
+from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
 
 __all__ = [
     "Claw",
+    "Fate",
     "Grant",
     "Posted",
     "adjust",
@@ -32,5 +33,6 @@ __all__ = [
     "schedule",
     "settle_holds",
     "transfer",
+    "use_again",
     "write_off",
 ]

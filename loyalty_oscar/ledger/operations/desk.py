@@ -38,6 +38,8 @@ LOT_FIELDS = (
     *("remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"),
     *("extensions", "graced"),
 )
+#: What a lot that takes another's place has from it.
+LIKE = ("source", "available_at", "expires_at", "first_expires_at", "extensions", "graced")
 F_ = TypeVar("F_", bound=Callable[..., Any])
 
 
@@ -159,6 +161,24 @@ class Desk:
             lot.state = Lot.State.OPEN
         bucket = "pending" if lot.state == Lot.State.PENDING else "available"
         self._shift(lot, remaining=points, moved=-points, **{bucket: points})
+
+    def return_to(self, lot: Lot, points: int) -> list[Lot]:
+        """
+        Put points back into a lot; what it has no room for becomes a lot like it. Returns the lots that got some.
+
+        There is no room where the lot was filled from elsewhere meanwhile, or its points are set aside.
+        """
+        room = min(points, lot.granted - lot.remaining - lot.reserved)
+        if room:
+            self.put_back(lot, room)
+        if room == points:
+            return [lot]
+        rest = points - room
+        like = {name: getattr(lot, name) for name in LIKE}
+        state = Lot.State.OPEN if lot.state == Lot.State.CLOSED else lot.state
+        twin = Lot(**like, granted=rest, remaining=rest, state=state, is_open=True)
+        self.add_lot(twin)
+        return [lot, twin] if room else [twin]
 
     def reserve(self, lot: Lot, points: int) -> None:
         """Set free points of a lot aside."""
@@ -319,9 +339,13 @@ def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
 
 
 @contextmanager
-def desk(*, account_id: int, at: datetime, actor: str = "system") -> Iterator[Desk]:
-    """Open the desk of an account in one transaction; on an error nothing has happened."""
-    with transaction.atomic(using=write_db()):
+def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: bool = True) -> Iterator[Desk]:
+    """
+    Open the desk of an account in one transaction; on an error nothing has happened.
+
+    Without `savepoint` an error takes the caller's transaction along.
+    """
+    with transaction.atomic(using=write_db(), savepoint=savepoint):
         working = Desk(account=lock(account_id=account_id), at=at, actor=actor)
         yield working
         working.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from loyalty_oscar.kernel.because import Because
@@ -25,14 +26,15 @@ def place_hold(
     expires_at: datetime,
     because: Because,
     at: datetime,
+    asked: int | None = None,
     actor: str = "system",
 ) -> Hold:
     """
     Set points aside for a slot (`basket:42`); an open hold of the same slot is given back first.
 
-    Expired lots are swept before, so a late job never makes them usable. Raises `NotEnoughPoints`
-    where fewer are ready or points are to be made up, `NotAllowed` where the slot is another account's,
-    and changes nothing then.
+    `asked` is what the customer wanted, where that is more. Expired lots are swept before, so a late job
+    never makes them usable. Raises `NotEnoughPoints` where fewer are ready or points are to be made up,
+    `NotAllowed` where the slot is another account's or the program pauses, and changes nothing then.
     """
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"a hold is at least 1 point, not {points!r}")
@@ -40,6 +42,8 @@ def place_hold(
         old = Hold.objects.using(working.db).filter(slot=slot).first()
         if old and old.account_id != account_id:
             raise NotAllowed(f"points of another account are set aside for {slot}")
+        if working.is_paused:
+            raise NotAllowed("the program pauses; nothing can be used meanwhile")
         sweep(working)
         if old:
             _let_go(working, old, because=Because("replaced"))
@@ -49,7 +53,7 @@ def place_hold(
             account=working.account,
             slot=slot,
             origin=slot,
-            asked=points,
+            asked=max(asked or points, points),
             points=points,
             created_at=at,
             expires_at=expires_at,
@@ -103,18 +107,27 @@ def release(*, hold_id: int, account_id: int, because: Because, at: datetime) ->
 
 @outermost_retried
 def capture(
-    *, hold_id: int, account_id: int, points: int, because: Because, at: datetime, actor: str = "system"
+    *,
+    hold_id: int,
+    account_id: int,
+    points: int,
+    because: Because,
+    at: datetime,
+    actor: str = "system",
+    savepoint: bool = True,
 ) -> Posted:
     """
     Use `points` of a hold for good and give the rest back, in one entry.
 
     The same call again is a replay. Raises `NotEnoughPoints` where the hold has fewer, `NotAllowed`
-    where it was given back.
+    where it was given back; without `savepoint` that takes the caller's transaction along.
     """
-    with desk(account_id=account_id, at=at, actor=actor) as working:
+    with desk(account_id=account_id, at=at, actor=actor, savepoint=savepoint) as working:
         hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
         print_ = fingerprint("capture", points)
-        if done := working.replay(key=_key(hold, "capture"), print_=print_):
+        # Under the lock an open hold says that it was not captured yet.
+        done = hold.state != Hold.State.OPEN and working.replay(key=_key(hold, "capture"), print_=print_)
+        if done:
             return done
         if hold.state != Hold.State.OPEN:
             raise NotAllowed("these points are no longer set aside")
@@ -174,9 +187,8 @@ def restore(
             if back:
                 lot = working.known(part.lot)
                 _grace(lot, at=at, allowed=goods_returned)
-                working.put_back(lot, back)
+                touched += working.return_to(lot, back)
                 part.returned += back
-                touched.append(lot)
                 left -= back
         HoldLot.objects.using(working.db).bulk_update(parts, ["returned"], batch_size=200)
         Hold.objects.using(working.db).filter(pk=hold.pk).update(returned=hold.returned + points)
@@ -192,19 +204,37 @@ def _grace(lot: Lot, *, at: datetime, allowed: bool) -> None:
         lot.expires_at, lot.graced = at + GRACE, True
 
 
-@outermost_retried
-def settle_holds(*, account_id: int, is_gone: Callable[[str], bool], at: datetime, keep: Collection[str] = ()) -> int:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fate:
     """
-    Give back the holds of an account that have run out or whose slot is gone; returns how many.
+    What the shop says of a slot: it `is_gone` (basket merged, deleted, ordered), or its points stay set aside
+    `until` a later moment (the basket is live, or a gateway is at work). None of both: the hold's own date decides.
+    """
 
-    `is_gone(slot)` is the shop's word on a slot (basket merged, deleted, ordered); slots in `keep`
-    (a basket frozen while the gateway works) are left alone.
+    is_gone: bool = False
+    until: datetime | None = None
+
+
+@outermost_retried
+def settle_holds(
+    *, account_id: int, fates: Callable[[Collection[Hold]], Mapping[str, Fate]], at: datetime, keep: str = ""
+) -> int:
+    """
+    Give back the holds of an account that have run out or whose slot is gone, renew those that live on;
+    returns how many were given back. The hold of the slot `keep` is left alone.
+
+    `fates` is asked once about all open holds and answers by slot.
     """
     count = 0
     with desk(account_id=account_id, at=at) as working:
-        for hold in list(_open_holds(working).order_by("pk")):
-            gone = is_gone(hold.origin)
-            if hold.origin not in keep and (gone or hold.expires_at <= at):
-                _let_go(working, hold, because=Because("slot_gone" if gone else "hold_ran_out"))
+        held = [hold for hold in _open_holds(working).order_by("pk") if hold.slot != keep]
+        told = fates(held) if held else {}
+        for hold in held:
+            fate = told.get(hold.origin, Fate())
+            if fate.until and fate.until > hold.expires_at:
+                hold.expires_at = fate.until
+                hold.save(using=working.db, update_fields=["expires_at"])
+            if fate.is_gone or hold.expires_at <= at:
+                _let_go(working, hold, because=Because("slot_gone" if fate.is_gone else "hold_ran_out"))
                 count += 1
     return count

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Sum
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
+from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 
 from ..models import Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried
@@ -113,7 +113,8 @@ def give_back(
     *, account_id: int, source: str, points: int, key: str, because: Because, at: datetime, actor: str = "system"
 ) -> Posted:
     """
-    Give points back that were taken back from a source (a cancel undone), to the same lots with the same dates.
+    Give points back that were taken back from a source (a cancel undone), to the same lots with the same dates;
+    what was taken from elsewhere, because those were used, becomes a lot like them.
 
     Raises `NotAllowed` for more than its lots ever held. Ready points pay what is to be made up first.
     """
@@ -121,21 +122,56 @@ def give_back(
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):
             return done
+        own = list(working.lots(source=source))
+        if not 0 < points <= sum(lot.granted for lot in own):
+            raise NotAllowed(f"{points} points cannot go back to {source}; its lots never held so many")
         left, touched = points, []
-        for lot in working.lots(source=source):
-            part = min(left, lot.granted - lot.remaining - lot.reserved)
+        for lot in own:
+            room = lot.granted - lot.remaining - lot.reserved
+            part = left if lot is own[-1] else min(left, room)
             if part:
                 if lot.state == Lot.State.CLOSED and (lot.available_at is None or lot.available_at > at):
                     lot.state = Lot.State.PENDING
-                working.put_back(lot, part)
-                touched.append(lot)
+                touched += working.return_to(lot, part)
                 left -= part
-        if left or points < 1:
-            raise NotAllowed(f"{points} points cannot go back to {source}; its lots have room for {points - left}")
         entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.ISSUANCE, because=because, print_=print_)
         for lot in touched:
             if lot.state == Lot.State.OPEN and lot.expires_at is not None and lot.expires_at <= at:
                 expire_lot(working, lot)
+    return Posted(entry)
+
+
+@outermost_retried
+def use_again(
+    *, hold_id: int, account_id: int, points: int, key: str, because: Because, at: datetime, actor: str = "system"
+) -> Posted:
+    """
+    Use points again that came back (a cancelled order stands again): from the lots they came back to, then from
+    others and from what is set aside in open baskets; the rest is to be made up.
+
+    Raises `NotEnoughPoints` for more than came back.
+    """
+    print_ = fingerprint("use_again", hold_id, points)
+    with desk(account_id=account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=key, print_=print_):
+            return done
+        hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
+        if not 0 < points <= hold.returned:
+            raise NotEnoughPoints(f"{hold.returned} points came back, {points} were asked for")
+        sweep(working)
+        parts, own, left = list(hold.lots.using(working.db).select_related("lot").order_by("-pk")), [], points
+        for part in parts:
+            again = min(left, part.returned)
+            part.returned, left = part.returned - again, left - again
+            own += [working.known(part.lot)] if again else []
+        HoldLot.objects.using(working.db).bulk_update(parts, ["returned"], batch_size=200)
+        Hold.objects.using(working.db).filter(pk=hold.pk).update(returned=hold.returned - points)
+        left = _take_from(working, own, points)
+        left = _take_from(working, working.spendable(), left)
+        left = _take_from_holds(working, left, keep=())
+        if left:
+            working.owe(left)
+        entry = working.write(key=key, kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_)
     return Posted(entry)
 
 

@@ -1,0 +1,18 @@
+from django.apps import AppConfig
+from django.utils.translation import pgettext_lazy
+
+
+class RedemptionConfig(AppConfig):
+    name = "loyalty_oscar.redemption"
+    label = "loyalty_redemption"
+    verbose_name = pgettext_lazy("loyalty", "Loyalty: using points")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from loyalty_oscar.program.registries import order_effects
+
+        from . import words  # noqa: F401
+        from .effects import using
+
+        # Before what was earned is taken back: points that return can pay for it.
+        order_effects.register("10-redemption")(using)

@@ -1,0 +1,132 @@
+"""What points may pay for in a program, and each use of points: its price in money, its order and the way back."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.program.models import ProductSet, Program
+
+
+class UseTerms(models.Model):
+    """What a merchant allows points to pay for. A program without this row lets nobody use points."""
+
+    program = models.OneToOneField(
+        Program, models.CASCADE, related_name="use_terms", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "customers can use points"), default=True)
+    share = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "share of the goods in percent"),
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=pgettext_lazy(
+            "loyalty", "So much of the goods can be paid with points. They never pay for delivery."
+        ),
+    )
+    minimum = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "fewest points"), default=1, validators=[MinValueValidator(1)]
+    )
+    step = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "in steps of"),
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text=pgettext_lazy("loyalty", "100 means that 100, 200, 300 … points can be used."),
+    )
+    per_day = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "most points a day"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=pgettext_lazy("loyalty", "For each member, by the program's calendar. Empty: no limit."),
+    )
+    excluded_sets = models.ManyToManyField(
+        ProductSet,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "products that points do not pay for"),
+    )
+    not_on_exclusive = models.BooleanField(
+        pgettext_lazy("loyalty", "not on products that an exclusive offer applies to"),
+        default=False,
+        help_text=pgettext_lazy("loyalty", "Oscar makes every offer exclusive unless you say otherwise."),
+    )
+    not_on_discounted = models.BooleanField(
+        pgettext_lazy("loyalty", "not on products that are reduced already"), default=False
+    )
+    not_with_vouchers = models.BooleanField(pgettext_lazy("loyalty", "not together with a voucher"), default=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "limits of using points")
+        verbose_name_plural = pgettext_lazy("loyalty", "limits of using points")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(share__gte=1, share__lte=100, minimum__gte=1, step__gte=1), name="loyalty_useterms_sound"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.program)
+
+
+class LeastOrder(models.Model):
+    """From which amount of goods on points can be used, a row per currency; none: from the first cent on."""
+
+    terms = models.ForeignKey(UseTerms, models.CASCADE, related_name="least_orders")
+    currency = models.CharField(
+        pgettext_lazy("loyalty", "currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
+    )
+    minor = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "goods for at least (in cents)"), validators=[MinValueValidator(1)]
+    )
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "least order")
+        verbose_name_plural = pgettext_lazy("loyalty", "least orders")
+        constraints = [models.UniqueConstraint(fields=["terms", "currency"], name="loyalty_leastorder_currency")]
+
+    def __str__(self) -> str:
+        return f"{self.minor} {self.currency}"
+
+
+class Redemption(models.Model):
+    """
+    The money side of a hold: what its points buy, promised when they were set aside.
+
+    Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
+    (`{"product", "quantity", "minor", "points"}` in basket order, `"line"` once an order line was matched).
+    `returned` points came back since. A use that a second payment of the same order replaced `is_replaced`.
+    """
+
+    hold = models.OneToOneField(Hold, models.PROTECT, related_name="redemption")
+    per_points = models.PositiveIntegerField()
+    per_minor = models.PositiveIntegerField()
+    currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=3)
+    order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, db_index=True)
+    points = models.BigIntegerField(pgettext_lazy("loyalty", "points used"), default=0)
+    minor = models.BigIntegerField(pgettext_lazy("loyalty", "taken off (in cents)"), default=0)
+    lines = models.JSONField(default=list)
+    used_at = models.DateTimeField(pgettext_lazy("loyalty", "used"), null=True)
+    returned = models.BigIntegerField(pgettext_lazy("loyalty", "points returned"), default=0)
+    is_replaced = models.BooleanField(default=False)
+    syncs = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "use of points")
+        verbose_name_plural = pgettext_lazy("loyalty", "uses of points")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(per_points__gt=0, per_minor__gt=0, points__gte=0, minor__gte=0, returned__gte=0)
+                & Q(returned__lte=F("points")),
+                name="loyalty_redemption_sound",
+            ),
+            models.CheckConstraint(
+                condition=Q(order_id__isnull=True, points=0, minor=0) | Q(order_id__isnull=False, points__gt=0),
+                name="loyalty_redemption_used_or_not",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.points}"

@@ -1,0 +1,84 @@
+"""Reading what points may pay for, and what they paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q, Sum
+
+from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.queries import remembered, worth_of
+
+from .models import Redemption, UseTerms
+from .rules import Limits, Worth
+
+
+def terms_of(*, program_id: int) -> UseTerms | None:
+    """Return what a program lets points pay for, or None where nobody can use any (remembered for a minute)."""
+    return remembered(key=("use-terms", program_id), load=lambda: _load(program_id))
+
+
+def _load(program_id: int) -> UseTerms | None:
+    terms = UseTerms.objects.filter(program_id=program_id, is_on=True).first()
+    if terms:
+        terms.known_sets = frozenset(terms.excluded_sets.values_list("code", flat=True))
+        terms.known_least = dict(terms.least_orders.values_list("currency", "minor"))
+    return terms
+
+
+def limits_of(*, terms: UseTerms, currency: str) -> Limits:
+    """Return the limits for a basket in this currency."""
+    return Limits(
+        share=terms.share,
+        minimum=terms.minimum,
+        step=terms.step,
+        least_order=terms.known_least.get(currency, 0),
+        excluded=terms.known_sets,
+        not_on_exclusive=terms.not_on_exclusive,
+        not_on_discounted=terms.not_on_discounted,
+        not_with_vouchers=terms.not_with_vouchers,
+    )
+
+
+def worth_in(*, program_id: int, currency: str) -> Worth | None:
+    """Return what points buy in this currency today, or None where nobody said it."""
+    row = worth_of(program_id=program_id).get(currency)
+    return Worth(points=row.points, minor=row.minor, currency=currency) if row else None
+
+
+def promised(*, redemption: Redemption) -> Worth:
+    """Return what the points of a use buy: what they did when they were set aside."""
+    return Worth(points=redemption.per_points, minor=redemption.per_minor, currency=redemption.currency)
+
+
+def open_for(*, slot: str) -> Redemption | None:
+    """Return what is set aside for a slot, with its hold, account, member, unit and program, or None. One query."""
+    found = Redemption.objects.using(write_db()).filter(hold__slot=slot, hold__state=Hold.State.OPEN)
+    return found.select_related("hold__account__member", "hold__account__unit__program").first()
+
+
+def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:
+    """Return the uses of points of these orders, oldest first, by order. One query."""
+    found: dict[int, list[Redemption]] = {}
+    rows = Redemption.objects.using(write_db()).filter(order_id__in=list(order_ids))
+    for row in rows.select_related("hold").order_by("pk"):
+        found.setdefault(row.order_id, []).append(row)
+    return found
+
+
+def use_in_force(*, order_id: int) -> Redemption | None:
+    """Return the use that an order's discount stands for, with its account, or None."""
+    rows = Redemption.objects.filter(order_id=order_id, is_replaced=False)
+    return rows.select_related("hold__account").order_by("-pk").first()
+
+
+def taken_since(*, account_id: int, since: datetime, but: str = "") -> int:
+    """Return the points an account used since then (less what came back) and has set aside, but for one slot."""
+    rows = Redemption.objects.using(write_db()).filter(hold__account_id=account_id)
+    used = Sum("points", filter=Q(used_at__gte=since), default=0)
+    back = Sum("returned", filter=Q(used_at__gte=since), default=0)
+    held = Sum("hold__points", filter=Q(hold__state=Hold.State.OPEN) & ~Q(hold__slot=but), default=0)
+    sums = rows.aggregate(used=used, back=back, held=held)
+    return sums["used"] - sums["back"] + sums["held"]

@@ -1,0 +1,34 @@
+"""
+The discount behind our one Oscar offer, by name: features register it, the proxy classes in `models` ask for it.
+
+Where the feature is not installed nothing is registered, and the offer gives nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from oscar.apps.order.exceptions import UnableToPlaceOrder
+
+from loyalty_oscar.kernel.registry import Registry
+
+
+class PointsUnavailable(UnableToPlaceOrder, ValueError):
+    """
+    The points of this order are no longer set aside. The message is for the customer.
+
+    Oscar's checkout understands the first of its parents, django-oscar-api the second.
+    """
+
+
+class Discount(Protocol):
+    """What an offer of ours does to a basket, and what it takes when the order is placed."""
+
+    def is_wanted(self, *, basket: Any) -> bool: ...
+
+    def apply(self, *, basket: Any, offer: Any) -> Any: ...
+
+    def take(self, *, basket: Any, order: Any) -> str: ...
+
+
+discounts: Registry[Discount] = Registry("discount")

@@ -1,0 +1,126 @@
+"""Setting points aside for a basket: one call for the page, the API and the rehearsal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import npgettext, pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations.desk import lock, write_db
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.redemption import operations
+from loyalty_oscar.redemption.models import Redemption, UseTerms
+from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
+
+from ..slots import fates, slot_of
+
+
+class Refused(LoyaltyError):
+    """Points cannot be set aside: `code` is for programs, `text` for the customer."""
+
+    def __init__(self, *, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: datetime) -> Redemption | None:
+    """
+    Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
+
+    Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
+    `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this currency).
+    """
+    slot, user_id = slot_of(basket=basket), account.member.user_id
+    try:
+        with transaction.atomic(using=write_db()):
+            ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=slot)
+            fresh = lock(account_id=account.pk)
+            _mind_basket(basket, user_id)
+            before = open_for(slot=slot)
+            if not points:
+                return _give_back(before, at)
+            terms = _mind_terms(unit, basket, points)
+            _mind_ready(fresh, before, unit, points)
+            return operations.set_aside(
+                account_id=account.pk,
+                slot=slot,
+                asked=points,
+                points=_within_day(account, terms, unit, points, slot, at),
+                worth=worth_in(program_id=unit.program_id, currency=basket.currency),
+                expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
+                at=at,
+            )
+    except NotEnoughPoints as error:
+        # Some had run out, and no job has told the account yet.
+        ledger.expire(account_id=account.pk, at=at)
+        account.refresh_from_db()
+        raise _not_enough(unit, account.available) from error
+    except NotAllowed as error:
+        raise _not_now() from error
+
+
+def _give_back(before: Redemption | None, at: datetime) -> None:
+    if before:
+        hold = before.hold
+        ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("not_wanted"), at=at)
+
+
+def _mind_basket(basket: Any, user_id: Any) -> None:
+    baskets = get_model("basket", "Basket").objects.using(write_db())
+    if not baskets.filter(pk=basket.pk, owner_id=user_id, status=basket.OPEN).exists():
+        text = pgettext("loyalty", "This basket is being paid for. Points cannot be changed now.")
+        raise Refused(code="basket_closed", text=text)
+
+
+def _mind_terms(unit: Unit, basket: Any, points: int) -> UseTerms:
+    terms = terms_of(program_id=unit.program_id)
+    if terms is None or worth_in(program_id=unit.program_id, currency=basket.currency or "") is None:
+        raise _not_now()
+    if points < terms.minimum:
+        text = npgettext(
+            "loyalty", "Use %(points)s point or more.", "Use %(points)s points or more.", terms.minimum
+        ) % {"points": money.number(terms.minimum)}
+        raise Refused(code="too_few_points", text=text)
+    return terms
+
+
+def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
+    if account.debt:
+        text = pgettext("loyalty", "%(points)s are to be made up before you can use any.")
+        raise Refused(code="to_make_up", text=text % {"points": words.points(unit=unit, points=account.debt)})
+    ready = account.available + (before.hold.points if before else 0)
+    if points > ready:
+        raise _not_enough(unit, ready)
+
+
+def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot: str, at: datetime) -> int:
+    """Return how many of the points may be set aside today."""
+    if terms.per_day is None:
+        return points
+    today = periods.local_day(at=at, zone=unit.program.time_zone)
+    since = periods.start_of_day(day=today, zone=unit.program.time_zone)
+    left = terms.per_day - taken_since(account_id=account.pk, since=since, but=slot)
+    if left < terms.minimum:
+        text = pgettext("loyalty", "You have used %(points)s today, which is the most for one day.")
+        raise Refused(code="daily_limit", text=text % {"points": words.points(unit=unit, points=terms.per_day)})
+    return min(points, left)
+
+
+def _not_enough(unit: Unit, ready: int) -> Refused:
+    text = pgettext("loyalty", "You have %(points)s. Choose a number up to %(number)s.")
+    said = text % {"points": words.points(unit=unit, points=ready), "number": money.number(ready)}
+    return Refused(code="not_enough_points", text=said)
+
+
+def _not_now() -> Refused:
+    return Refused(code="not_now", text=pgettext("loyalty", "Points cannot be used at the moment."))

@@ -1,0 +1,173 @@
+"""
+Points as a discount on a basket: what they may pay for, spread over the lines to the cent, taken with the order.
+
+Reading a page asks for the hold and changes nothing; `applied = min(set aside, what the basket takes)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, prefetch_related_objects
+from django.utils.translation import pgettext
+from oscar.core.loading import get_class, get_model
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import clock, words
+from loyalty_oscar.program.money import exponent, to_minor
+from loyalty_oscar.redemption import operations
+from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.queries import open_for, promised, terms_of
+from loyalty_oscar.redemption.rules import Quote
+
+from ..offers import PointsUnavailable, discounts
+from ..slots import slot_of
+from .quotes import quote_of, to_pay
+
+
+@dataclass(kw_only=True, slots=True)
+class Applied:
+    """What points do to a basket in this request: the decision, and what each line really got (minor units)."""
+
+    redemption: Redemption
+    quote: Quote
+    parts: Sequence[int] = ()
+
+    @property
+    def minor(self) -> int:
+        """Return what comes off the basket, in minor units."""
+        return sum(self.parts)
+
+    @property
+    def points(self) -> int:
+        """Return the points that are charged for it."""
+        return promised(redemption=self.redemption).price(self.minor)
+
+
+def set_aside_for(*, basket: Any) -> Redemption | None:
+    """Return what is set aside for a basket; asked once for each basket that was loaded, never for strangers."""
+    if basket.pk is None or basket.owner_id is None:
+        return None
+    if not hasattr(basket, "_loyalty_redemption"):
+        basket._loyalty_redemption = open_for(slot=slot_of(basket=basket))
+    return basket._loyalty_redemption
+
+
+def applied_to(*, basket: Any) -> Applied | None:
+    """Return what points came to when the offers of this basket were applied, or None."""
+    return getattr(basket, "_loyalty_applied", None)
+
+
+def look_again(*, basket: Any, request: Any) -> None:
+    """Apply all offers anew, after points were set aside or given back in this request."""
+    basket.__dict__.pop("_loyalty_redemption", None)
+    basket.reset_offer_applications()
+    if not basket.is_empty:
+        get_class("offer.applicator", "Applicator")().apply(basket, request.user, request)
+
+
+class PointsDiscount:
+    """What our offer does; its three parts are called by the classes that Oscar's rows name."""
+
+    def is_wanted(self, *, basket: Any) -> bool:
+        """Return whether points are set aside for this basket and can be used at all."""
+        basket._loyalty_applied = None
+        found = set_aside_for(basket=basket)
+        return found is not None and terms_of(program_id=found.hold.account.unit.program_id) is not None
+
+    def apply(self, *, basket: Any, offer: Any) -> Any:
+        """Take what the set-aside points buy off the lines, on top of whatever other offers took."""
+        found = set_aside_for(basket=basket)
+        quote = quote_of(basket=basket, unit=found.hold.account.unit, redemption=found)
+        basket._loyalty_applied = applied = Applied(redemption=found, quote=quote)
+        lines = list(basket.all_lines())
+        _know_combinations(lines, offer)
+        applied.parts = tuple(
+            _take_off(line, part, offer, found.currency) if part else 0
+            for line, part in zip(lines, quote.parts, strict=True)
+        )
+        if not applied.minor:
+            return get_class("offer.results", "ZERO_DISCOUNT")
+        # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
+        offer.name = self.name(applied)
+        offer.record_usage = partial(_count_after_commit, offer.pk)
+        amount = to_major(minor=applied.minor, exponent=exponent(currency=found.currency))
+        result = get_class("offer.results", "BasketDiscount")(amount)
+        result.is_final = True
+        return result
+
+    def take(self, *, basket: Any, order: Any) -> str:
+        """
+        Take the points for an order, inside its transaction; returns what stands on its discount.
+
+        Raises `PointsUnavailable` where they are no longer set aside, and the order is not placed.
+        """
+        applied, at, number = applied_to(basket=basket), clock.now(), str(order.number)
+        gone = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
+        if applied is None or applied.redemption.hold.account.member.user_id != order.user_id:
+            raise PointsUnavailable(gone)
+        lines = [
+            {"product": line.product_id, "quantity": line.quantity, "minor": part}
+            for line, part in zip(basket.all_lines(), applied.parts, strict=True)
+        ]
+        try:
+            operations.replace(order_id=order.pk, number=number, at=at)
+            operations.take(
+                redemption=applied.redemption, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at
+            )
+        except LoyaltyError as error:
+            raise PointsUnavailable(gone) from error
+        return self.name(applied)
+
+    def name(self, applied: Applied) -> str:
+        """Return "500 paws used"."""
+        points = words.points(unit=applied.redemption.hold.account.unit, points=applied.points)
+        return pgettext("loyalty", "%(points)s used") % {"points": points}
+
+
+discounts.register("points")(PointsDiscount())
+
+
+def _take_off(line: Any, part: int, offer: Any, currency: str) -> int:
+    """
+    Take minor units off what the customer sees of a line; returns what was really taken, whatever a fork makes of it.
+
+    Tax-exclusive discounts keep their full precision, so that the price with tax lands on the cent.
+    """
+    before = to_pay(line=line)
+    with_tax = _with_tax(line)
+    amount = to_major(minor=part, exponent=exponent(currency=currency))
+    amount = amount if with_tax or not line.is_tax_known else amount * line._tax_ratio
+    line.discount(amount, line.quantity, incl_tax=with_tax, offer=offer)
+    return to_minor(amount=before - to_pay(line=line), currency=currency)
+
+
+def _with_tax(line: Any) -> bool:
+    """Return whether a line is discounted with tax: as it was before, else as the shop's setting says. Never mixed."""
+    if not line.is_tax_known or line.discounts.excl_tax:
+        return False
+    return bool(line.discounts.incl_tax) or settings.OSCAR_OFFERS_INCL_TAX
+
+
+def _know_combinations(lines: Sequence[Any], offer: Any) -> None:
+    """Oscar asks each offer of a line for its combinations; ask them all at once. No query without other offers."""
+    offer._prefetched_objects_cache = {"combinations": type(offer)._default_manager.none()}
+    others = {discount.offer for line in lines for discount in line.discounts if discount.offer}
+    prefetch_related_objects([other for other in others if not other.exclusive], "combinations")
+
+
+def _count_after_commit(offer_id: int, application: Any) -> None:
+    """Count a use of our offer once its order is committed: inside, its one row would be a lock for the whole shop."""
+    offers = get_model("offer", "ConditionalOffer")._default_manager.filter(pk=offer_id)
+    counted = {
+        "num_applications": F("num_applications") + application["freq"],
+        "num_orders": F("num_orders") + 1,
+        "total_discount": F("total_discount") + application["discount"],
+    }
+    transaction.on_commit(lambda: offers.update(**counted), robust=True)

@@ -1,0 +1,70 @@
+"""Our one row among Oscar's offers: made by `loyalty_setup`, taken along by `loyalty_uninstall`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.redemption.models import UseTerms
+
+from ..setup import Ready
+
+#: For ever: Oscar's rows name them.
+CONDITION = "loyalty_oscar.shop.models.PointsCondition"
+BENEFIT = "loyalty_oscar.shop.models.PointsBenefit"
+#: After everything else that a shop may have.
+PRIORITY = -10_000
+NAME = "Loyalty points"
+TEXT = "Members use the points they have collected: choose how many in the basket."
+
+
+def our_offers() -> QuerySet[Any]:
+    """Return Oscar's offers that stand for points (there should be one)."""
+    offers = get_model("offer", "ConditionalOffer").objects
+    return offers.filter(Q(condition__proxy_class=CONDITION) | Q(benefit__proxy_class=BENEFIT)).order_by("pk")
+
+
+@checks.register("setup:redemption")
+def let_points_be_used(*, ready: Ready, at: datetime) -> None:
+    """Make the limits of the program (none at all, to begin with) and the one offer that serves all programs."""
+    _terms, made = UseTerms.objects.get_or_create(program=ready.program)
+    (ready.made if made else ready.there).append("Customers can use points in the basket")
+    if our_offers().exists():
+        ready.there.append("Offer “Loyalty points” among Oscar's offers")
+        return
+    make_offer()
+    ready.made.append("Offer “Loyalty points” among Oscar's offers, after all others")
+
+
+def make_offer() -> Any:
+    """Make the offer with its condition and benefit; a name that is taken gets a number."""
+    offers = get_model("offer", "ConditionalOffer").objects
+    condition, _made = get_model("offer", "Condition").objects.get_or_create(proxy_class=CONDITION)
+    benefit, _made = get_model("offer", "Benefit").objects.get_or_create(proxy_class=BENEFIT)
+    taken = offers.filter(name__startswith=NAME).count()
+    return offers.create(
+        name=f"{NAME} {taken + 1}" if taken else NAME,
+        description=TEXT,
+        condition=condition,
+        benefit=benefit,
+        priority=PRIORITY,
+        exclusive=False,
+        max_basket_applications=1,
+    )
+
+
+@checks.register("uninstall:redemption")
+def take_offer_away(*, names: list[str]) -> Iterator[str]:
+    """Remove our rows from Oscar's offers: without our code every basket would break on them."""
+    if not {"redemption", "shop"} & set(names):
+        return
+    gone = our_offers().count()
+    our_offers().delete()
+    get_model("offer", "Condition").objects.filter(proxy_class=CONDITION).delete()
+    get_model("offer", "Benefit").objects.filter(proxy_class=BENEFIT).delete()
+    yield f"offers of ours: {gone} gone"
