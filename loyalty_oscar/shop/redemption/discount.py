@@ -66,7 +66,9 @@ def applied_to(*, basket: Any) -> Applied | None:
 
 def look_again(*, basket: Any, request: Any) -> None:
     """Apply all offers anew, after points were set aside or given back in this request."""
-    basket.__dict__.pop("_loyalty_redemption", None)
+    for name in ("_loyalty_redemption", "_loyalty_applied"):
+        if hasattr(basket, name):
+            delattr(basket, name)
     basket.reset_offer_applications()
     if not basket.is_empty:
         get_class("offer.applicator", "Applicator")().apply(basket, request.user, request)
@@ -77,30 +79,29 @@ class PointsDiscount:
 
     def is_wanted(self, *, basket: Any) -> bool:
         """Return whether points are set aside for this basket and can be used at all."""
-        basket._loyalty_applied = None
         found = set_aside_for(basket=basket)
         return found is not None and terms_of(program_id=found.hold.account.unit.program_id) is not None
 
     def apply(self, *, basket: Any, offer: Any) -> Any:
         """Take what the set-aside points buy off the lines, on top of whatever other offers took."""
+        lines, zero = list(basket.all_lines()), get_class("offer.results", "ZERO_DISCOUNT")
+        if any(discount.offer is offer for line in lines for discount in line.discounts):
+            return zero
         found = set_aside_for(basket=basket)
         quote = quote_of(basket=basket, unit=found.hold.account.unit, redemption=found)
         basket._loyalty_applied = applied = Applied(redemption=found, quote=quote)
-        lines = list(basket.all_lines())
         _know_combinations(lines, offer)
         applied.parts = tuple(
             _take_off(line, part, offer, found.currency) if part else 0
             for line, part in zip(lines, quote.parts, strict=True)
         )
         if not applied.minor:
-            return get_class("offer.results", "ZERO_DISCOUNT")
+            return zero
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
         offer.name = self.name(applied)
         offer.record_usage = partial(_count_after_commit, offer.pk)
         amount = to_major(minor=applied.minor, exponent=exponent(currency=found.currency))
-        result = get_class("offer.results", "BasketDiscount")(amount)
-        result.is_final = True
-        return result
+        return get_class("offer.results", "BasketDiscount")(amount)
 
     def take(self, *, basket: Any, order: Any) -> str:
         """
