@@ -1,0 +1,52 @@
+"""A club whose points can be used, members who have some, and baskets they use them on."""
+
+from types import SimpleNamespace
+
+from oscar.core.loading import get_model
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.queries import account_of_user
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.redemption.desk import use_points
+from loyalty_oscar.shop.redemption.discount import look_again
+from loyalty_oscar.shop.redemption.offer import make_offer
+from tests.storefront import TODAY, a_club, day
+
+
+def points_club(*, club=None, **terms):
+    """The Paw Club with its points usable: 100 paws buy 1.00, within these limits."""
+    unit = a_club(**(club or {}))
+    UseTerms.objects.create(program=unit.program, **terms)
+    make_offer()
+    return unit
+
+
+def give(user, points, unit, *, source="gift", until=None, at=None) -> Account:
+    """So many points, ready at once, for a person who joins now if need be."""
+    account = ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=day(1, 2)), unit=unit)
+    grant = ledger.Grant(
+        account_id=account.pk, points=points, key=f"test:{source}", source=source, kind="adjust",
+        because=Because("goodwill"), available_at=day(1, 2), expires_at=until or day(12, 31, 2027),
+    )  # fmt: skip
+    ledger.post(grant=grant, at=at or day(1, 2))
+    account.refresh_from_db()
+    return account
+
+
+def use(user, basket, points, *, unit, at=TODAY):
+    """Set points aside for a basket as the page does, and return the basket as the next page loads it."""
+    use_points(
+        account=account_of_user(user_id=user.pk, unit_id=unit.pk), unit=unit, basket=basket, points=points, at=at
+    )
+    return reload(user, basket)
+
+
+def reload(user, basket):
+    """The basket as a new request loads it, all offers applied."""
+    fresh = get_model("basket", "Basket").objects.get(pk=basket.pk)
+    fresh.strategy = basket.strategy
+    look_again(basket=fresh, request=SimpleNamespace(user=user))
+    return fresh
