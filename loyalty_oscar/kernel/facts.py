@@ -52,7 +52,9 @@ class OrderFacts:
 
     `dead` means cancelled or failed; `final_at` is when the order reached the state after which
     the return period runs (None = not yet). `user_id` is None for a guest. `is_new` says that no
-    effect has seen the order yet, so that none need look for what it did before.
+    effect has seen the order yet, so that none need look for what it did before. `paying` are the slots
+    (`basket:42`) for which the customer is paying at this moment, told where some of the order is gone: points
+    set aside for them are left alone.
     """
 
     order_id: int
@@ -64,6 +66,12 @@ class OrderFacts:
     final_at: datetime | None
     purchase: Purchase
     is_new: bool = False
+    paying: frozenset[str] = frozenset()
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether nothing or not all is left of it."""
+        return self.dead or any(line.gone for line in self.purchase.lines)
 
     @property
     def placed_at(self) -> datetime:

@@ -28,7 +28,7 @@ class Using:
 
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Bring back what these orders no longer use. An order that stands as it was placed costs nothing."""
-        wanted = {order.order_id: order for order in orders if not order.is_new or order.dead or _has_gone(order)}
+        wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}
         if not wanted:
             return
         with transaction.atomic(using=write_db(), savepoint=False):
@@ -45,10 +45,6 @@ class Using:
 using = Using()
 
 
-def _has_gone(order: OrderFacts) -> bool:
-    return any(line.gone for line in order.purchase.lines)
-
-
 def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
     """Bring the points of one use in line with what is left of its order."""
     match_lines(order=order, use=use)
@@ -61,7 +57,7 @@ def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
     else:
         because = Because("use_returned", **params)
     # A date moves only for goods that had been delivered: else spend, cancel, repeat kept points alive for ever.
-    delivered = order.final_at is not None and (not order.dead or _has_gone(order))
+    delivered = order.final_at is not None and any(line.gone for line in order.purchase.lines)
     bring_back(use=use, target=target, because=because, at=at, goods_returned=delivered)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -31,7 +32,8 @@ def gather_orders(
     *, order_ids: Iterable[int], set_codes: Iterable[str], at: datetime, seen_final: Mapping[int, datetime]
 ) -> list[OrderFacts]:
     """
-    Return the facts of these orders. Two queries however many they are, and those that product sets ask for.
+    Return the facts of these orders. Two queries however many they are, those that product sets ask for,
+    and one where something of them is gone.
 
     `seen_final` is when an order was first seen in its final status, for shops that keep no history of
     statuses; an order seen so for the first time counts from `at`.
@@ -40,7 +42,7 @@ def gather_orders(
     orders = list(_orders(write_db(), final, tuple(conf.DEAD_STATUSES)).filter(pk__in=list(order_ids)))
     lines = _lines(set_codes=frozenset(set_codes), currencies={order.pk: order.currency for order in orders})
     known = frozenset(ties()) if set_codes else frozenset()
-    return [
+    found = [
         OrderFacts(
             order_id=order.pk,
             number=str(order.number),
@@ -59,6 +61,21 @@ def gather_orders(
         )
         for order in orders
     ]
+    return _with_payers(found)
+
+
+def _with_payers(orders: Sequence[OrderFacts]) -> list[OrderFacts]:
+    """Tell, of customers whose orders came to less, which baskets they are paying for now. At most one query."""
+    users = {order.user_id for order in orders if order.has_gone and order.user_id is not None}
+    if not users:
+        return list(orders)
+    basket = get_model("basket", "Basket")
+    ordered = get_model("order", "Order").objects.using(write_db()).filter(basket_id=OuterRef("pk"))
+    frozen = basket.objects.using(write_db()).filter(~Exists(ordered), owner_id__in=users, status=basket.FROZEN)
+    paying: dict[Any, set[str]] = {}
+    for owner, pk in frozen.values_list("owner_id", "pk"):
+        paying.setdefault(owner, set()).add(f"basket:{pk}")
+    return [replace(order, paying=frozenset(paying.get(order.user_id, ()))) for order in orders]
 
 
 def fingerprint(*, order: OrderFacts) -> str:

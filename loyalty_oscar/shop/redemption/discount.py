@@ -80,7 +80,9 @@ class PointsDiscount:
     def is_wanted(self, *, basket: Any) -> bool:
         """Return whether points are set aside for this basket and can be used at all."""
         found = set_aside_for(basket=basket)
-        return found is not None and terms_of(program_id=found.hold.account.unit.program_id) is not None
+        if found is None or not _is_here(basket, found):
+            return False
+        return terms_of(program_id=found.hold.account.unit.program_id) is not None
 
     def apply(self, *, basket: Any, offer: Any) -> Any:
         """Take what the set-aside points buy off the lines, on top of whatever other offers took."""
@@ -133,6 +135,12 @@ class PointsDiscount:
 
 
 discounts.register("points")(PointsDiscount())
+
+
+def _is_here(basket: Any, found: Redemption) -> bool:
+    """Return whether the site of this request is served by the program whose points these are."""
+    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
+    return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
 
 
 def _take_off(line: Any, part: int, offer: Any, currency: str) -> int:
