@@ -8,5 +8,6 @@ SUITE = [
     "loyalty_oscar.ledger",
     "loyalty_oscar.earning",
     "loyalty_oscar.redemption",
+    "loyalty_oscar.tiers",
     "loyalty_oscar.shop",
 ]

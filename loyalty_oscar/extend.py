@@ -29,6 +29,8 @@ from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import languages
+from loyalty_oscar.tiers.metrics import TierMetric
+from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 
 __all__ = [
     "BadRule",
@@ -42,6 +44,7 @@ __all__ = [
     "OrderFacts",
     "Panel",
     "Purchase",
+    "TierMetric",
     "checks",
     "conditions",
     "earning_rules",
@@ -53,4 +56,5 @@ __all__ = [
     "reasons",
     "report_bounce",
     "task_backends",
+    "tier_metrics",
 ]

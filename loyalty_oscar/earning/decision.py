@@ -119,6 +119,7 @@ class _Counting:
                 if slot not in best or rule.rule.percent > best[slot][0]:
                     best[slot] = (rule.rule.percent, rule)
         base = dict(self.exact)
+        self.tier(base)
         extra: dict[int, Fraction] = defaultdict(Fraction)
         by_version = {rule.version_id: rule for _percent, rule in best.values()}
         for (line_id, _group), (percent, rule) in best.items():
@@ -128,6 +129,17 @@ class _Counting:
         for version_id, more in extra.items():
             if more:
                 self.step(by_version[version_id], more)
+
+    def tier(self, base: Mapping[int, Fraction]) -> None:
+        """A level is a group of its own, and stands before the campaigns."""
+        tier = self.purchase.facts.get("tier") or {}
+        percent = int(tier.get("percent", 100))
+        more = sum(base.values(), Fraction(0)) * (percent - 100) / 100
+        if more > 0:
+            for line_id, share in base.items():
+                self.exact[line_id] += share * (percent - 100) / 100
+            params = {"rule": tier.get("name", ""), "percent": percent, "exact": rounding.two_places(exact=more)}
+            self.steps.append({"c": "tier_bonus", "p": params})
 
     def units(self) -> None:
         for rule, lines in self.stage("unit"):

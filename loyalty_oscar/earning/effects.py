@@ -27,7 +27,7 @@ from loyalty_oscar.program.queries import begun_units, earns_at, expiry_of, prog
 
 from .decision import Decision, LineLeft, decide, left_of
 from .models import Award, AwardLine
-from .queries import awards_of, book_of, terms_of
+from .queries import awards_of, book_of, facts_about, terms_of
 from .rules import FirstOrder, RuleInForce
 
 
@@ -146,6 +146,8 @@ class _Work:
         purchase = on_base(order.purchase, unit.program)
         if purchase.is_first and self.had_first(order, account, rules):
             purchase = replace(purchase, is_first=False)
+        known = facts_about(member_id=account.member_id, rules=rules, at=order.placed_at)
+        purchase = replace(purchase, facts=known) if known else purchase
         return decide(purchase=purchase, rules=rules, terms=terms_of(program=unit.program))
 
     def had_first(self, order: OrderFacts, account: Account, rules: Iterable[RuleInForce]) -> bool:

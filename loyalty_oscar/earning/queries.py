@@ -9,6 +9,7 @@ from typing import Any
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.registries import facts
 
 from .models import Award, RuleVersion
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
@@ -72,6 +73,16 @@ def book_of(*, unit: Unit) -> RuleBook:
 def remembered_book(*, unit_id: int) -> RuleBook:
     """Return the rules of a unit for showing what something would bring (at most 60 seconds old)."""
     return remembered(key=("rules", unit_id), load=lambda: rule_book(unit_ids=[unit_id]))
+
+
+def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
+    """Return what other features say of a member at a moment: the level, and what the rules' conditions need."""
+    wanted = {"tier"}.union(*(getattr(one, "needs", ()) for rule in rules for one in rule.conditions))
+    return {
+        name: told[member_id]
+        for name in sorted(wanted)
+        if name in facts and member_id in (told := facts.get(name)(members=[member_id], at=at))
+    }
 
 
 def terms_of(*, program: Program) -> Terms:

@@ -228,6 +228,25 @@ class Dates:
         return True
 
 
+@conditions.register("tier")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AtLeastTier:
+    """Only members whose level has at least this rank (1 is the lowest); without levels nobody has one."""
+
+    needs: ClassVar[tuple[str, ...]] = ("tier_rank",)
+    rank: int
+
+    def __post_init__(self) -> None:
+        at_least_one(rank=self.rank)
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        """Return whether the customer's level was high enough when the order was placed."""
+        return int(purchase.facts.get("tier_rank") or 0) >= self.rank
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleInForce:
     """A rule with its conditions, as the version in force says."""

@@ -104,6 +104,14 @@ def _multiplier(p: Params) -> str:
     }
 
 
+@say("tier_bonus")
+def _tier_bonus(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s level: %(percent)d\u00a0%% more") % {
+        "tier": p.get("rule", ""),
+        "percent": int(p["percent"]) - 100,
+    }
+
+
 @say("per_unit")
 def _per_unit(p: Params) -> str:
     return pgettext("loyalty", "%(rule)s: %(points)d for each piece") % {

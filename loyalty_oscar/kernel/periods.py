@@ -19,6 +19,11 @@ def start_of_day(*, day: date, zone: str) -> datetime:
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
 
 
+def start_of_year(*, year: int, zone: str) -> datetime:
+    """Return the instant (UTC) at which a year begins in a time zone."""
+    return start_of_day(day=date(year, 1, 1), zone=zone)
+
+
 def local_day(*, at: datetime, zone: str) -> date:
     """Return the calendar day of an instant in a time zone."""
     return at.astimezone(ZoneInfo(zone)).date()

@@ -1,0 +1,1 @@
+"""Levels in the shop; the one place on this floor that knows the feature."""

@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+from django.utils.translation import pgettext_lazy
+
+
+class TiersConfig(AppConfig):
+    name = "loyalty_oscar.tiers"
+    label = "loyalty_tiers"
+    verbose_name = pgettext_lazy("loyalty", "Loyalty: levels")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from loyalty_oscar.program.registries import facts, order_effects
+
+        from . import words  # noqa: F401
+        from .effects import climbing
+        from .queries import ranks_at, tiers_at
+
+        facts.register("tier")(tiers_at)
+        facts.register("tier_rank")(ranks_at)
+        # After what was earned: a metric may count it.
+        order_effects.register("30-tiers")(climbing)

@@ -1,0 +1,75 @@
+"""
+What orders count on the ladder: the order effect `tiers` writes it down for each order and settles their members.
+
+State-based: what is left of an order is what it counts, so a return takes the level along that stood on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.ledger.operations.bulk import write_over
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.queries import programs_by_site
+
+from .metrics import metrics
+from .models import Ladder, Score
+from .operations import settle
+from .queries import ladder_of
+
+FIELDS = ["member", "placed_at", "value", "safe_at"]
+
+
+class Climbing:
+    """The order effect of this floor."""
+
+    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
+        """Write down what these orders count by now, and settle where their customers stand."""
+        for ladder, own in self.by_ladder(orders):
+            members = self.members(ladder.program, own)
+            mine = [order for order in own if order.user_id in members]
+            if not mine:
+                continue
+            values = metrics.get(ladder.metric).values(orders=mine, members=members)
+            rows = [self.score(order, members[order.user_id], values[order.order_id], ladder.program) for order in mine]
+            write_over(rows=rows, fields=FIELDS, unique="order_id")
+            settle(ladder=ladder, member_ids=members.values(), at=at)
+
+    def set_codes(self) -> frozenset[str]:
+        """Return no product sets: what was paid counts, whatever was bought."""
+        return frozenset()
+
+    def by_ladder(self, orders: Sequence[OrderFacts]) -> list[tuple[Ladder, list[OrderFacts]]]:
+        """Return the orders of customers by the ladder that serves their site."""
+        wanted = [order for order in orders if order.user_id is not None and order.purchase.lines]
+        by_site, default = programs_by_site() if wanted else ({}, None)
+        found: dict[int, list[OrderFacts]] = {}
+        for order in wanted:
+            unit = by_site.get(order.site_id, default)
+            if unit and unit.program.earns_from and order.placed_at >= unit.program.earns_from:
+                found.setdefault(unit.program_id, []).append(order)
+        ladders = {pk: ladder_of(program_id=pk) for pk in found}
+        return [(ladder, found[pk]) for pk, ladder in ladders.items() if ladder]
+
+    def members(self, program: Program, orders: Sequence[OrderFacts]) -> dict[Any, int]:
+        """Return the members among the customers: user id -> member id. One query."""
+        users = {order.user_id for order in orders}
+        rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users, merged_into=None)
+        return dict(rows.values_list("user_id", "pk"))
+
+    def score(self, order: OrderFacts, member_id: int, value: int, program: Program) -> Score:
+        safe_at = order.final_at + timedelta(days=program.hold_days) if order.final_at else None
+        return Score(
+            member_id=member_id,
+            order_id=order.order_id,
+            placed_at=order.placed_at,
+            value=0 if order.dead else value,
+            safe_at=safe_at,
+        )
+
+
+climbing = Climbing()

@@ -1,0 +1,69 @@
+"""What can count on a ladder. A store registers its own through `extend.tier_metrics`; a code is for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from django.db.models import F, Sum
+
+from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
+from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.kernel.rounding import taken_back
+from loyalty_oscar.ledger.models import Counter, Entry
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program
+
+
+class TierMetric(Protocol):
+    """Says what orders count, in bulk: order id -> a whole number that is not negative."""
+
+    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]: ...
+
+
+metrics: Registry[TierMetric] = Registry("tier metric")
+
+
+class Spend:
+    """What stays paid for goods, in minor units of the program's currency; orders in others count nothing."""
+
+    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
+        """Return what is left of each order's goods."""
+        currencies = set(Program.objects.values_list("currency", flat=True))
+        return {
+            order.order_id: sum(map(_left, order.purchase.lines)) if order.purchase.currency in currencies else 0
+            for order in orders
+        }
+
+
+class Orders:
+    """One for each order of which something stays paid."""
+
+    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
+        """Return 1 for an order that stands, else 0."""
+        return {order.order_id: int(any(map(_left, order.purchase.lines))) for order in orders}
+
+
+class Points:
+    """The points that the order brought, less what a return took back; using or losing them counts nothing."""
+
+    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
+        """Return what each order issued so far. One query."""
+        sources = {f"order:{order.order_id}": order.order_id for order in orders}
+        entries = Entry.objects.using(write_db()).filter(
+            account__member_id__in=list(members.values()),
+            counter=Counter.ISSUANCE,
+            because__p__order__in=[order.order_id for order in orders],
+        )
+        net = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
+        found = dict(entries.order_by().values_list("because__p__order").annotate(points=Sum(net)))
+        return {order_id: max(0, found.get(order_id, 0)) for order_id in sources.values()}
+
+
+def _left(line: LineFacts) -> int:
+    return line.paid_minor - taken_back(points=line.paid_minor, gone=line.gone, quantity=line.quantity)
+
+
+metrics.register("spend")(Spend())
+metrics.register("orders")(Orders())
+metrics.register("points")(Points())

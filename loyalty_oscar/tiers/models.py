@@ -1,0 +1,195 @@
+"""The ladder of a program with its levels, what each order counts on it, and where every member stood and stands."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.program.models import Member, Program, code_validator
+
+from . import rules
+
+
+class Ladder(models.Model):
+    """How one climbs in a program. A program without a ladder has no levels."""
+
+    class Window(models.TextChoices):
+        CALENDAR_YEAR = rules.CALENDAR_YEAR, pgettext_lazy("loyalty", "a calendar year, kept to the end of the next")
+        ROLLING = rules.ROLLING, pgettext_lazy("loyalty", "the last 12 months")
+        LIFETIME = rules.LIFETIME, pgettext_lazy("loyalty", "since joining, for good")
+
+    program = models.OneToOneField(
+        Program, models.CASCADE, related_name="ladder", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    metric = models.CharField(
+        pgettext_lazy("loyalty", "what counts"),
+        max_length=20,
+        default="spend",
+        help_text=pgettext_lazy("loyalty", "Using points or losing them never lowers it; a return does."),
+    )
+    window = models.CharField(
+        pgettext_lazy("loyalty", "counted over"), max_length=15, choices=Window, default=Window.CALENDAR_YEAR
+    )
+    grace_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "days of grace"),
+        default=30,
+        validators=[MaxValueValidator(365)],
+        help_text=pgettext_lazy("loyalty", "A level ends so many days after its date, and only if that was announced."),
+    )
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "levels")
+        verbose_name_plural = pgettext_lazy("loyalty", "levels")
+
+    def __str__(self) -> str:
+        return str(self.program)
+
+
+class Tier(models.Model):
+    """
+    One level: from which value on, how it looks, and what it brings.
+
+    `threshold` counts what the ladder's metric counts: minor units of the program's currency, points, or orders.
+    """
+
+    ladder = models.ForeignKey(Ladder, models.CASCADE, related_name="tiers")
+    rank = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "rank"),
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text=pgettext_lazy("loyalty", "1 is the lowest level."),
+    )
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=40, validators=[code_validator])
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=40)
+    names = models.JSONField(
+        pgettext_lazy("loyalty", "names in other languages"),
+        default=dict,
+        blank=True,
+        help_text=pgettext_lazy("loyalty", 'For example {"de": "Gold", "pl": "Złoty"}.'),
+    )
+    threshold = models.PositiveBigIntegerField(
+        pgettext_lazy("loyalty", "from (cents, points or orders)"), validators=[MinValueValidator(1)]
+    )
+    picture = models.FileField(pgettext_lazy("loyalty", "picture"), upload_to="loyalty/tiers", blank=True)
+    color = models.CharField(
+        pgettext_lazy("loyalty", "color"),
+        max_length=7,
+        default="#55636A",
+        validators=[RegexValidator(r"^#[0-9A-Fa-f]{6}$")],
+        help_text=pgettext_lazy("loyalty", "Of the badge where there is no picture, like #94470A."),
+    )
+    percent = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "points in percent"),
+        default=100,
+        validators=[MinValueValidator(100), MaxValueValidator(1000)],
+        help_text=pgettext_lazy("loyalty", "110 means 10 % more points for each amount paid."),
+    )
+    gift_points = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "points as a welcome gift"),
+        default=0,
+        help_text=pgettext_lazy("loyalty", "Once in a lifetime, when the level is reached for the first time."),
+    )
+    text = models.TextField(
+        pgettext_lazy("loyalty", "what else it brings"),
+        blank=True,
+        help_text=pgettext_lazy("loyalty", "One benefit a line, as members read it."),
+    )
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "level")
+        verbose_name_plural = pgettext_lazy("loyalty", "levels")
+        ordering = ["rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["ladder", "rank"], name="loyalty_tier_rank"),
+            models.UniqueConstraint(fields=["ladder", "code"], name="loyalty_tier_code"),
+            models.CheckConstraint(
+                condition=Q(rank__gte=1, threshold__gte=1, percent__gte=100), name="loyalty_tier_sound"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Score(models.Model):
+    """
+    What an order counts on the ladder now: less when goods go back, nothing when it is cancelled.
+
+    Up to `safe_at` (None = not known yet) its goods can still be returned.
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+", db_index=False)
+    order_id = models.BigIntegerField(unique=True)
+    placed_at = models.DateTimeField()
+    value = models.BigIntegerField(default=0)
+    safe_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "level progress")
+        verbose_name_plural = pgettext_lazy("loyalty", "level progress")
+        constraints = [models.CheckConstraint(condition=Q(value__gte=0), name="loyalty_score_not_negative")]
+        indexes = [models.Index(fields=["member", "placed_at"], name="loyalty_score_window")]
+
+    def __str__(self) -> str:
+        return f"{self.value}"
+
+
+class Standing(models.Model):
+    """
+    Where a member stood from one moment to the next; the newest row `is_current` (True, else NULL).
+
+    `tier` None is no level. `because` says what made it; `extensions` how often its end was put off.
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="standings", db_index=False)
+    tier = models.ForeignKey(Tier, models.PROTECT, null=True, related_name="+")
+    rank = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "rank"))
+    starts_at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
+    kept_until = models.DateTimeField(pgettext_lazy("loyalty", "kept until"), null=True)
+    is_current = models.BooleanField(null=True, default=True)
+    is_counted = models.BooleanField(default=True)
+    because = models.JSONField(default=dict)
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, default="system")
+    extensions = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "standing")
+        verbose_name_plural = pgettext_lazy("loyalty", "standings")
+        constraints = [
+            models.UniqueConstraint(fields=["member", "is_current"], name="loyalty_standing_current"),
+            models.CheckConstraint(
+                condition=Q(tier__isnull=True, rank=0) | Q(tier__isnull=False, rank__gt=0), name="loyalty_standing_rank"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["member", "starts_at"], name="loyalty_standing_history"),
+            models.Index(fields=["is_current", "kept_until"], name="loyalty_standing_due"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.tier or "–")
+
+
+class GivenTier(models.Model):
+    """A level that staff gave: a floor under the member, with a reason and an end (None = until taken back)."""
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="given_tiers")
+    tier = models.ForeignKey(Tier, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "level"))
+    starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"))
+    until = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    reason = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=200)
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "level given by hand")
+        verbose_name_plural = pgettext_lazy("loyalty", "levels given by hand")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gt=F("starts_at")), name="loyalty_giventier_dates"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.tier)

@@ -1,0 +1,145 @@
+"""Reading levels: the ladder in force, what members have counted, and where they stand or stood."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, Sum
+from django.utils.translation import get_language
+
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import remembered
+
+from . import rules
+from .models import GivenTier, Ladder, Score, Standing, Tier
+
+
+def ladder_of(*, program_id: int) -> Ladder | None:
+    """Return the ladder in force with its levels (`known_tiers`, lowest first), or None (remembered for a minute)."""
+    return remembered(key=("ladder", program_id), load=lambda: _load(program_id))
+
+
+def _load(program_id: int) -> Ladder | None:
+    ladder = Ladder.objects.filter(program_id=program_id, is_on=True).select_related("program").first()
+    if ladder is None:
+        return None
+    ladder.known_tiers = list(ladder.tiers.order_by("rank"))
+    return ladder if ladder.known_tiers else None
+
+
+def rules_of(*, ladder: Ladder) -> rules.Ladder:
+    """Return the ladder as the rules see it."""
+    return rules.Ladder(
+        thresholds=tuple(tier.threshold for tier in ladder.known_tiers),
+        window=ladder.window,
+        zone=ladder.program.time_zone,
+        grace_days=ladder.grace_days,
+    )
+
+
+def tier_of_rank(*, ladder: Ladder, rank: int) -> Tier | None:
+    """Return the level of a rank (1 is the lowest); None for rank 0."""
+    return ladder.known_tiers[rank - 1] if rank else None
+
+
+def tier_name(*, tier: Tier) -> str:
+    """Return the name of a level in the reader's language."""
+    return tier.names.get((get_language() or "en").split("-")[0]) or tier.name
+
+
+def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
+    """Return what orders count for these members, oldest first. One query."""
+    found: dict[int, list[rules.Counted]] = defaultdict(list)
+    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0).order_by("placed_at")
+    for member_id, at, value in rows.values_list("member_id", "placed_at", "value"):
+        found[member_id].append(rules.Counted(at=at, value=value))
+    return found
+
+
+def given_to(*, member_ids: Iterable[int], at: datetime) -> dict[int, GivenTier]:
+    """Return the highest level that staff gave each member and that is in force. One query."""
+    rows = GivenTier.objects.using(write_db()).filter(member_id__in=list(member_ids), starts_at__lte=at)
+    rows = rows.filter(Q(until=None) | Q(until__gt=at)).select_related("tier").order_by("tier__rank")
+    return {row.member_id: row for row in rows}
+
+
+def standing_of(*, member_id: int) -> Standing | None:
+    """Return where a member stands now, with the level, or None where nobody looked yet. One query."""
+    return Standing.objects.filter(member_id=member_id, is_current=True).select_related("tier").first()
+
+
+def standings_at(*, member_ids: Iterable[int], at: datetime) -> dict[int, Standing]:
+    """Return where members stood at a moment, with the levels. One query."""
+    rows = Standing.objects.filter(member_id__in=list(member_ids), starts_at__lte=at).select_related("tier")
+    return {row.member_id: row for row in rows.order_by("starts_at", "pk")}
+
+
+def tiers_at(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
+    """The fact `tier`: rank, name and points in percent of each member's level at a moment."""
+    if not _anybody_climbs():
+        return {}
+    return {
+        member_id: {"rank": row.rank, "name": row.tier.name, "percent": row.tier.percent}
+        for member_id, row in standings_at(member_ids=members, at=at).items()
+        if row.tier
+    }
+
+
+def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
+    """The fact `tier_rank`: the rank of each member's level at a moment; who has none is not in it."""
+    return {member_id: tier["rank"] for member_id, tier in tiers_at(members=members, at=at).items()}
+
+
+def _anybody_climbs() -> bool:
+    return remembered(key="ladders", load=lambda: Ladder.objects.filter(is_on=True).exists())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """
+    How far a member is: `value` counts now, `unsafe` of it can still be returned, `tier` is held until `kept_until`.
+
+    `next_tier` is the level above and `missing` what it still takes, by `ends_at` (exclusive; None = no date);
+    `to_keep` is what keeps the present level past its date.
+    """
+
+    tier: Tier | None
+    kept_until: datetime | None
+    value: int
+    unsafe: int
+    next_tier: Tier | None
+    missing: int
+    to_keep: int
+    ends_at: datetime | None
+
+
+def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> Progress:
+    """Return how far a member is on the ladder. One query."""
+    start, end = rules.span(window=ladder.window, at=at, zone=ladder.program.time_zone)
+    rows = Score.objects.filter(member_id=member_id)
+    rows = rows.filter(placed_at__gte=start) if start else rows
+    unsafe = Q(safe_at=None) | Q(safe_at__gt=at)
+    sums = rows.aggregate(counts=Sum("value", default=0), unsafe=Sum("value", filter=unsafe, default=0))
+    rank = standing.rank if standing else 0
+    above = ladder.known_tiers[rank] if rank < len(ladder.known_tiers) else None
+    tier = standing.tier if standing else None
+    return Progress(
+        tier=tier,
+        kept_until=standing.kept_until if standing else None,
+        value=sums["counts"],
+        unsafe=sums["unsafe"],
+        next_tier=above,
+        missing=max(0, above.threshold - sums["counts"]) if above else 0,
+        to_keep=max(0, tier.threshold - sums["counts"]) if tier else 0,
+        ends_at=end,
+    )
+
+
+def programs_with_ladders() -> list[Program]:
+    """Return the programs that have levels in force."""
+    return [ladder.program for ladder in Ladder.objects.filter(is_on=True).select_related("program").order_by("pk")]

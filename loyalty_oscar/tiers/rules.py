@@ -1,0 +1,170 @@
+"""
+Where a member stands: pure decisions from what orders counted, the ladder, and the standing so far.
+
+Up at once; down at once only where a return took away what the level stood on; else on schedule, after the grace
+and an announced notice, one level at a time. Instants are UTC, calendar days and years the program's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from loyalty_oscar.kernel import periods
+
+CALENDAR_YEAR, ROLLING, LIFETIME = "calendar-year", "rolling", "lifetime"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What one order counts on the ladder, from when it was placed."""
+
+    at: datetime
+    value: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ladder:
+    """The levels: `thresholds` by rank (rank 1 first), what they count in (`window`), and days of grace."""
+
+    thresholds: tuple[int, ...]
+    window: str = CALENDAR_YEAR
+    zone: str = "UTC"
+    grace_days: int = 30
+
+    def rank(self, value: int) -> int:
+        """Return the highest rank whose threshold a value reaches; 0 is no level."""
+        return sum(value >= threshold for threshold in self.thresholds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Now:
+    """
+    A member's present standing: `rank` since `since`, kept until `kept_until` (None = for good).
+
+    `is_counted` False: it was given by hand or kept at the last descent, so no order need carry it.
+    """
+
+    rank: int = 0
+    since: datetime | None = None
+    kept_until: datetime | None = None
+    is_counted: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """The decision: the `rank` to stand on, until when it is kept, and why (up, given, kept, recounted, down)."""
+
+    rank: int
+    kept_until: datetime | None
+    why: str
+
+
+def span(*, window: str, at: datetime, zone: str) -> tuple[datetime | None, datetime | None]:
+    """Return the first instant that counts at a moment and the first that no longer does (None = open)."""
+    today = periods.local_day(at=at, zone=zone)
+    if window == CALENDAR_YEAR:
+        return periods.start_of_year(year=today.year, zone=zone), periods.start_of_year(year=today.year + 1, zone=zone)
+    if window == ROLLING:
+        return periods.start_of_day(day=periods.add_months(day=today, months=-12), zone=zone), None
+    return None, None
+
+
+def value(*, counted: Iterable[Counted], window: str, at: datetime, zone: str) -> int:
+    """Return what counts at a moment: of this year, of the last 12 months, or of a lifetime."""
+    start, end = span(window=window, at=at, zone=zone)
+    return sum(one.value for one in counted if (start is None or one.at >= start) and (end is None or one.at < end))
+
+
+def deserved(*, counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tuple[int, datetime | None]:
+    """
+    Return the rank that the orders carry at a moment, and until when they carry it (None = for good).
+
+    A calendar year carries to the end of the next; the rolling window as long as the value in it lasts.
+    """
+    if ladder.window == CALENDAR_YEAR:
+        return _by_years(counted, ladder, at)
+    rank = ladder.rank(value(counted=counted, window=ladder.window, at=at, zone=ladder.zone))
+    if ladder.window == LIFETIME or not rank:
+        return rank, None
+    return rank, _rolls_out(counted, ladder, at, rank)
+
+
+def _by_years(counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tuple[int, datetime | None]:
+    year = periods.local_day(at=at, zone=ladder.zone).year
+    ranks = {y: ladder.rank(_of_year(counted, y, ladder.zone)) for y in (year - 1, year)}
+    best = max(ranks.values())
+    newest = year if ranks[year] == best else year - 1
+    return best, periods.start_of_year(year=newest + 2, zone=ladder.zone) if best else None
+
+
+def _of_year(counted: Iterable[Counted], year: int, zone: str) -> int:
+    return sum(one.value for one in counted if periods.local_day(at=one.at, zone=zone).year == year)
+
+
+def _rolls_out(counted: Sequence[Counted], ladder: Ladder, at: datetime, rank: int) -> datetime:
+    """Return when so much has rolled out of the window that the rank no longer stands."""
+    left = value(counted=counted, window=ROLLING, at=at, zone=ladder.zone)
+    start, _end = span(window=ROLLING, at=at, zone=ladder.zone)
+    gone = at
+    for one in sorted(counted, key=lambda one: one.at):
+        if start is not None and one.at < start:
+            continue
+        left -= one.value
+        day = periods.local_day(at=one.at, zone=ladder.zone) + timedelta(days=1)
+        gone = periods.start_of_day(day=periods.add_months(day=day, months=12), zone=ladder.zone)
+        if ladder.rank(left) < rank:
+            break
+    return gone
+
+
+def still_carried(*, counted: Sequence[Counted], ladder: Ladder, now: Now, at: datetime) -> bool:
+    """Return whether the orders, as they are counted today, ever carried this standing: if not, a return took it."""
+    moments = [one.at for one in counted if one.at <= at] + [at]
+    return any(deserved(counted=_until(counted, moment), ladder=ladder, at=moment)[0] >= now.rank for moment in moments)
+
+
+def _until(counted: Sequence[Counted], at: datetime) -> list[Counted]:
+    return [one for one in counted if one.at <= at]
+
+
+def decide(
+    *,
+    now: Now,
+    counted: Sequence[Counted],
+    ladder: Ladder,
+    at: datetime,
+    given: tuple[int, datetime | None] = (0, None),
+    announced: bool = False,
+) -> Step | None:
+    """
+    Return the step to take at a moment, or None where nothing changes.
+
+    `given` is the rank that staff gave and until when; `announced` says that the descent was told in time.
+    """
+    rank, until = deserved(counted=counted, ladder=ladder, at=at)
+    by_hand = given[0] > rank
+    best, best_until = given if by_hand else (rank, until)
+    if best > now.rank:
+        return Step(rank=best, kept_until=best_until, why="given" if by_hand else "up")
+    if best == now.rank:
+        longer = best_until != now.kept_until and (
+            best_until is None or now.kept_until is None or best_until > now.kept_until
+        )
+        return Step(rank=best, kept_until=best_until, why="kept") if best and longer else None
+    if now.is_counted and not still_carried(counted=counted, ladder=ladder, now=now, at=at):
+        return Step(rank=best, kept_until=best_until, why="recounted")
+    if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
+        return None
+    lower = max(best, now.rank - 1)
+    kept = best_until if lower == best else next_end(ladder=ladder, at=at)
+    return Step(rank=lower, kept_until=kept, why="down")
+
+
+def next_end(*, ladder: Ladder, at: datetime) -> datetime:
+    """Return until when a level is kept that somebody came down to: the end of the year, or 12 months."""
+    today = periods.local_day(at=at, zone=ladder.zone)
+    if ladder.window == CALENDAR_YEAR:
+        return periods.start_of_year(year=today.year + 1, zone=ladder.zone)
+    return periods.start_of_day(day=periods.add_months(day=today, months=12) + timedelta(days=1), zone=ladder.zone)

@@ -1,0 +1,47 @@
+"""What the reasons of levels say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from loyalty_oscar.program.words import reasons
+
+Params = Mapping[str, Any]
+
+
+def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
+    """Register the words of a code."""
+    return reasons.register(code)
+
+
+@say("tier_up")
+def _tier_up(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s reached") % {"tier": p.get("tier", "")}
+
+
+@say("tier_given")
+def _tier_given(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s, given by the shop") % {"tier": p.get("tier", "")}
+
+
+@say("tier_kept")
+def _tier_kept(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s kept") % {"tier": p.get("tier", "")}
+
+
+@say("tier_recounted")
+def _tier_recounted(p: Params) -> str:
+    return pgettext("loyalty", "Counted again, because goods went back")
+
+
+@say("tier_down")
+def _tier_down(p: Params) -> str:
+    return pgettext("loyalty", "The level before has ended")
+
+
+@say("tier_gift")
+def _tier_gift(p: Params) -> str:
+    return pgettext("loyalty", "A gift for reaching %(tier)s") % {"tier": p.get("tier", "")}
