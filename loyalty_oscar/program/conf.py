@@ -52,6 +52,10 @@ class LoyaltySettings:
     GATEWAY_MINUTES: int = doc(
         "How long points stay set aside while a basket is frozen: longer than the gateway waits for a payment.", 180
     )
+    CLASS_LOADER: str = doc(
+        "The class loader that `loyalty_oscar.shop.loading.class_loader` asks in turn: the store's own, else Oscar's.",
+        "oscar.core.loading.default_class_loader",
+    )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
     MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
 from django.utils.functional import cached_property
 
@@ -18,13 +19,24 @@ from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_
 class Visit:
     """The program that serves this site and the visitor's account in it. One query for members, none for others."""
 
-    def __init__(self, request: Any) -> None:
-        self.request = request
+    def __init__(self, request: Any, user: Any = None) -> None:
+        self.request, self._user, self._once = request, user, {}
+
+    @property
+    def user(self) -> Any:
+        """The visitor; read late, because a token is checked long after the middleware."""
+        return self._user or getattr(self.request, "user", None)
+
+    def once(self, *, key: Any, load: Callable[[], Any]) -> Any:
+        """Return what `load()` returned when it was first asked for in this visit."""
+        if key not in self._once:
+            self._once[key] = load()
+        return self._once[key]
 
     @cached_property
     def unit(self) -> Unit | None:
         """The kind of points that this site gives, with its program (at most 60 seconds old)."""
-        site_id = get_current_site(self.request).pk
+        site_id = get_current_site(self.request).pk if self.request else settings.SITE_ID
         return remembered(key=("unit", site_id), load=lambda: unit_for_site(site_id=site_id))
 
     @cached_property
@@ -47,7 +59,15 @@ class Visit:
     @cached_property
     def account(self) -> Account | None:
         """The visitor's account with its member, fresh; None for strangers and those who take no part yet."""
-        user = getattr(self.request, "user", None)
+        user = self.user
         if self.unit is None or user is None or not user.is_authenticated:
             return None
         return account_of_user(user_id=user.pk, unit_id=self.unit.pk)
+
+
+def visit_of(*, request: Any, user: Any = None) -> Visit | None:
+    """Return the visit of a request, or one of a user alone; None where nobody asks in particular."""
+    if request is None and user is None:
+        return None
+    found = getattr(request, "loyalty", None) or getattr(getattr(request, "_request", None), "loyalty", None)
+    return found or Visit(request, user)
