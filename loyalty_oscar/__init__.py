@@ -9,5 +9,6 @@ SUITE = [
     "loyalty_oscar.earning",
     "loyalty_oscar.redemption",
     "loyalty_oscar.tiers",
+    "loyalty_oscar.exclusives",
     "loyalty_oscar.shop",
 ]

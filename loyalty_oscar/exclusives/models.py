@@ -1,0 +1,181 @@
+"""Exclusive sales: what is sold, the doors with their dates, lists of people, and every piece that is taken."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
+
+
+class MemberList(models.Model):
+    """People who are invited by name."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="member_lists")
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    members = models.ManyToManyField(
+        Member, blank=True, related_name="+", verbose_name=pgettext_lazy("loyalty", "members")
+    )
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "list of members")
+        verbose_name_plural = pgettext_lazy("loyalty", "lists of members")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Sale(models.Model):
+    """
+    A sale that opens to some before others.
+
+    Until it is public its products are closed to everybody who is not admitted: shown with a lock, or hidden.
+    """
+
+    class Mode(models.TextChoices):
+        LOCK = "lock", pgettext_lazy("loyalty", "everybody sees the products, with a lock")
+        HIDE = "hide", pgettext_lazy("loyalty", "nobody else sees the products")
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="sales", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    code = models.SlugField(
+        pgettext_lazy("loyalty", "code"),
+        max_length=60,
+        validators=[code_validator],
+        help_text=pgettext_lazy("loyalty", "Stands in the address of its page."),
+    )
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    text = models.TextField(pgettext_lazy("loyalty", "text"), blank=True)
+    picture = models.ImageField(pgettext_lazy("loyalty", "picture"), upload_to="loyalty/sales", blank=True)
+    product_set = models.ForeignKey(
+        ProductSet, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "products")
+    )
+    mode = models.CharField(pgettext_lazy("loyalty", "before it opens"), max_length=5, choices=Mode, default=Mode.LOCK)
+    percent = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "off the price, in percent"),
+        default=0,
+        validators=[MaxValueValidator(95)],
+        help_text=pgettext_lazy("loyalty", "For everybody who may buy; 0 leaves the price as it is."),
+    )
+    public_from = models.DateTimeField(
+        pgettext_lazy("loyalty", "open to everybody from"),
+        null=True,
+        blank=True,
+        help_text=pgettext_lazy("loyalty", "Empty: never, it stays with those below."),
+    )
+    ends_at = models.DateTimeField(pgettext_lazy("loyalty", "ends"), null=True, blank=True)
+    quota = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "pieces in all"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=pgettext_lazy("loyalty", "Empty: as many as there are in stock."),
+    )
+    per_member = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "pieces for each member"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "exclusive sale")
+        verbose_name_plural = pgettext_lazy("loyalty", "exclusive sales")
+        constraints = [
+            models.UniqueConstraint(fields=["program", "code"], name="loyalty_sale_code"),
+            models.CheckConstraint(condition=Q(percent__lte=95), name="loyalty_sale_percent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Say which dates do not fit."""
+        if self.ends_at and self.public_from and self.ends_at <= self.public_from:
+            wrong = pgettext_lazy("loyalty", "It must end after it has opened to everybody.")
+            raise ValidationError({"ends_at": wrong})
+
+
+class Door(models.Model):
+    """Who gets in before the others: members from a level on, or those on a list, from two dates on."""
+
+    sale = models.ForeignKey(Sale, models.CASCADE, related_name="doors")
+    rank = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "from level"),
+        default=0,
+        help_text=pgettext_lazy("loyalty", "Rank of the lowest level that gets in; 0 is every member."),
+    )
+    member_list = models.ForeignKey(
+        MemberList,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "or only this list"),
+    )
+    seen_from = models.DateTimeField(pgettext_lazy("loyalty", "see it from"))
+    buys_from = models.DateTimeField(pgettext_lazy("loyalty", "buy from"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "door")
+        verbose_name_plural = pgettext_lazy("loyalty", "who gets in, and when")
+        constraints = [
+            models.CheckConstraint(condition=Q(seen_from__lte=F("buys_from")), name="loyalty_door_dates"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.member_list or self.rank)
+
+
+class Count(models.Model):
+    """
+    The locked row of a sale with a quota: pieces `taken`, reserved or bought. The constraint is the second guard.
+
+    It is there exactly while the sale has a quota, whose number it repeats.
+    """
+
+    sale = models.OneToOneField(Sale, models.CASCADE, related_name="count")
+    quota = models.PositiveIntegerField()
+    taken = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "pieces taken")
+        verbose_name_plural = pgettext_lazy("loyalty", "pieces taken")
+        constraints = [models.CheckConstraint(condition=Q(taken__lte=F("quota")), name="loyalty_count_within_quota")]
+
+    def __str__(self) -> str:
+        return f"{self.taken} / {self.quota}"
+
+
+class Place(models.Model):
+    """
+    Pieces of a sale that a basket reserved (`slot`, until a moment) or that an order bought (`order_id`).
+
+    A reserved place that ran out counts no more and is removed by the next who asks.
+    """
+
+    sale = models.ForeignKey(Sale, models.PROTECT, related_name="places", db_index=False)
+    user_id = models.CharField(max_length=40, blank=True, default="")
+    slot = models.CharField(max_length=60, null=True)
+    order_id = models.BigIntegerField(null=True)
+    quantity = models.PositiveIntegerField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "place in a sale")
+        verbose_name_plural = pgettext_lazy("loyalty", "places in sales")
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "slot"], name="loyalty_place_slot"),
+            models.UniqueConstraint(fields=["sale", "order_id"], name="loyalty_place_order"),
+            models.CheckConstraint(
+                condition=Q(slot__isnull=False, until__isnull=False, order_id__isnull=True)
+                | Q(slot__isnull=True, until__isnull=True, order_id__isnull=False),
+                name="loyalty_place_reserved_or_bought",
+            ),
+        ]
+        indexes = [models.Index(fields=["sale", "user_id"], name="loyalty_place_user")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity}"

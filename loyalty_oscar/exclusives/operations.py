@@ -1,0 +1,120 @@
+"""Taking pieces of sales with a quota: reserve from the preview on, buy with the order, give back with its goods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Sum
+
+from loyalty_oscar.kernel.errors import NotAllowed
+from loyalty_oscar.ledger.operations.desk import write_db
+
+from .models import Count, Place, Sale
+
+RESERVED_FOR = timedelta(minutes=15)
+
+
+class SoldOut(NotAllowed):
+    """No piece of a sale is left, or none for this member; `sale` says which, `left` how many there are."""
+
+    def __init__(self, *, sale: Sale, left: int) -> None:
+        super().__init__(f"{left} pieces of {sale.code} are left")
+        self.sale, self.left = sale, left
+
+
+def lock_counts(*, sale_ids: Any) -> dict[int, Count]:
+    """Lock the rows of these sales' quotas by primary key, in one statement, for the rest of the transaction."""
+    rows = Count.objects.using(write_db()).select_for_update().filter(sale_id__in=list(sale_ids)).order_by("pk")
+    return {row.sale_id: row for row in rows}
+
+
+def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> None:
+    """
+    Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more.
+
+    Raises `SoldOut` and reserves nothing then.
+    """
+    with transaction.atomic(using=write_db()):
+        counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
+        for sale, quantity in _in_order(wanted):
+            _sweep(sale, counts.get(sale.pk), at)
+            own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
+            _take(sale, counts.get(sale.pk), quantity - (own.quantity if own else 0), quantity, user_id, own)
+            Place.objects.using(write_db()).update_or_create(
+                sale=sale,
+                slot=slot,
+                defaults={"user_id": str(user_id), "quantity": quantity, "until": at + RESERVED_FOR},
+            )
+
+
+def buy(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, order_id: int, at: datetime) -> None:
+    """
+    Turn what a basket reserved into what its order bought, in the order's own transaction; what was not reserved, or
+    no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
+    """
+    counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
+    for sale, quantity in _in_order(wanted):
+        count = counts.get(sale.pk)
+        _sweep(sale, count, at)
+        own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
+        _take(sale, count, quantity - (own.quantity if own else 0), quantity, user_id, own)
+        if own:
+            own.delete()
+        Place.objects.using(write_db()).create(sale=sale, user_id=str(user_id), order_id=order_id, quantity=quantity)
+
+
+def keep(*, place: Place, quantity: int, at: datetime) -> None:
+    """Say how many pieces an order still has: fewer after a return, none after a cancel, more if it stands again."""
+    with transaction.atomic(using=write_db()):
+        count = lock_counts(sale_ids=[place.sale_id]).get(place.sale_id)
+        change = quantity - place.quantity
+        if not change:
+            return
+        if count:
+            # An order that stands again has been paid: it keeps its pieces though the quota is full by now.
+            room = max(0, min(count.quota - count.taken, change)) if change > 0 else change
+            Count.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + room)
+        Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=quantity)
+
+
+def release(*, slot: str) -> None:
+    """Give back what a basket reserved."""
+    with transaction.atomic(using=write_db()):
+        places = list(Place.objects.using(write_db()).filter(slot=slot))
+        counts = lock_counts(sale_ids=[place.sale_id for place in places])
+        for place in places:
+            gone, _kinds = Place.objects.using(write_db()).filter(pk=place.pk).delete()
+            if gone and place.sale_id in counts:
+                Count.objects.using(write_db()).filter(sale_id=place.sale_id).update(taken=F("taken") - place.quantity)
+
+
+def _in_order(wanted: Mapping[Sale, int]) -> list[tuple[Sale, int]]:
+    return sorted(wanted.items(), key=lambda row: row[0].pk)
+
+
+def _sweep(sale: Sale, count: Count | None, at: datetime) -> None:
+    """Forget what was reserved too long ago."""
+    old = Place.objects.using(write_db()).filter(sale=sale, until__lte=at)
+    pieces = old.aggregate(sum=Sum("quantity", default=0))["sum"]
+    if pieces:
+        old.delete()
+        if count:
+            count.taken -= pieces
+            count.save(using=write_db(), update_fields=["taken"])
+
+
+def _take(sale: Sale, count: Count | None, more: int, quantity: int, user_id: Any, own: Place | None) -> None:
+    if sale.per_member is not None:
+        others = Place.objects.using(write_db()).filter(sale=sale, user_id=str(user_id))
+        others = others.exclude(pk=own.pk) if own else others
+        left = sale.per_member - others.aggregate(sum=Sum("quantity", default=0))["sum"]
+        if quantity > left:
+            raise SoldOut(sale=sale, left=max(0, left))
+    if count and more:
+        if count.taken + more > count.quota:
+            raise SoldOut(sale=sale, left=count.quota - count.taken)
+        count.taken += more
+        count.save(using=write_db(), update_fields=["taken"])

@@ -1,0 +1,42 @@
+"""Reading sales: those in force with their doors, and the lists somebody is on."""
+
+from __future__ import annotations
+
+from loyalty_oscar.program.queries import remembered
+
+from . import rules
+from .models import MemberList, Sale
+
+
+def sales_in_force(*, program_id: int) -> list[Sale]:
+    """Return the sales of a program that are switched on, each with `dates` for the rules (remembered a minute)."""
+    return remembered(key=("sales", program_id), load=lambda: _load(program_id))
+
+
+def _load(program_id: int) -> list[Sale]:
+    sales = Sale.objects.filter(program_id=program_id, is_on=True).select_related("product_set")
+    found = list(sales.prefetch_related("doors").order_by("pk"))
+    for sale in found:
+        sale.dates = dates_of(sale=sale)
+    return found
+
+
+def dates_of(*, sale: Sale) -> rules.Sale:
+    """Return a sale as the rules see it."""
+    doors = tuple(
+        rules.Door(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, list_id=door.member_list_id)
+        for door in sale.doors.all()
+    )
+    return rules.Sale(
+        id=sale.pk,
+        doors=doors,
+        public_from=sale.public_from,
+        ends_at=sale.ends_at,
+        percent=sale.percent,
+        is_hidden=sale.mode == Sale.Mode.HIDE,
+    )
+
+
+def lists_of(*, member_id: int) -> frozenset[int]:
+    """Return the lists that a member is on. One query."""
+    return frozenset(MemberList.objects.filter(members=member_id).values_list("pk", flat=True))

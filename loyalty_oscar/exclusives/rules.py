@@ -1,0 +1,94 @@
+"""
+Who is admitted to a sale at a moment: pure decisions over its dates. Instants are UTC; a beginning belongs to the
+sale, an end does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Who:
+    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the lists one is on."""
+
+    is_member: bool = False
+    rank: int = 0
+    lists: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """One way in: members from a rank on (0 = every member), or those on a list, with two dates."""
+
+    seen_from: datetime
+    buys_from: datetime
+    rank: int = 0
+    list_id: int | None = None
+
+    def is_for(self, who: Who) -> bool:
+        """Return whether somebody may use this door."""
+        if self.list_id is not None:
+            return self.list_id in who.lists
+        return who.is_member and who.rank >= self.rank
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sale:
+    """
+    The dates of a sale: its doors, when everybody may buy (None = never), and when it is over (None = no end).
+
+    `percent` is what it takes off the price for those who may buy.
+    """
+
+    id: int
+    doors: tuple[Door, ...]
+    public_from: datetime | None = None
+    ends_at: datetime | None = None
+    percent: int = 0
+    is_hidden: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """
+    The decision: may one see it, may one buy now, and from when on (None = never).
+    """
+
+    sees: bool
+    buys: bool
+    opens_at: datetime | None
+
+
+def is_over(*, sale: Sale, at: datetime) -> bool:
+    """Return whether a sale has ended: then it closes nothing and lowers no price."""
+    return sale.ends_at is not None and at >= sale.ends_at
+
+
+def is_public(*, sale: Sale, at: datetime) -> bool:
+    """Return whether everybody may buy."""
+    return sale.public_from is not None and at >= sale.public_from
+
+
+def admission(*, sale: Sale, who: Who, at: datetime) -> Admission:
+    """Return what a visitor may do with a sale at a moment. What is visible and locked is seen by all."""
+    mine = [door for door in sale.doors if door.is_for(who)]
+    opens = [door.buys_from for door in mine] + ([sale.public_from] if sale.public_from else [])
+    opens_at = min(opens, default=None)
+    public = is_public(sale=sale, at=at)
+    sees = public or not sale.is_hidden or any(door.seen_from <= at for door in mine)
+    buys = not is_over(sale=sale, at=at) and opens_at is not None and opens_at <= at
+    return Admission(sees=sees, buys=buys, opens_at=opens_at)
+
+
+def closes(*, sales: Iterable[Sale], who: Who, at: datetime) -> list[Sale]:
+    """Return the sales that keep their products from this visitor now: in force, not public yet, no door open."""
+    waiting = [sale for sale in sales if not is_over(sale=sale, at=at) and not is_public(sale=sale, at=at)]
+    return [sale for sale in waiting if not admission(sale=sale, who=who, at=at).buys]
+
+
+def best_percent(*, sales: Iterable[Sale], who: Who, at: datetime) -> int:
+    """Return the most that any open sale takes off the price for this visitor (percent); sales do not add up."""
+    return max((sale.percent for sale in sales if admission(sale=sale, who=who, at=at).buys), default=0)
