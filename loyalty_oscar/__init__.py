@@ -9,6 +9,7 @@ SUITE = [
     "loyalty_oscar.earning",
     "loyalty_oscar.redemption",
     "loyalty_oscar.tiers",
+    "loyalty_oscar.referrals",
     "loyalty_oscar.exclusives",
     "loyalty_oscar.shop",
 ]

@@ -27,6 +27,8 @@ from loyalty_oscar.program.registries import (
 )
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
+from loyalty_oscar.referrals.rules import Person, ReferralCheck
+from loyalty_oscar.referrals.rules import checks as referral_checks
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import languages
 from loyalty_oscar.tiers.metrics import TierMetric
@@ -43,7 +45,9 @@ __all__ = [
     "OrderEffect",
     "OrderFacts",
     "Panel",
+    "Person",
     "Purchase",
+    "ReferralCheck",
     "TierMetric",
     "checks",
     "conditions",
@@ -54,6 +58,7 @@ __all__ = [
     "order_effects",
     "panels",
     "reasons",
+    "referral_checks",
     "report_bounce",
     "task_backends",
     "tier_metrics",

@@ -15,12 +15,15 @@ from loyalty_oscar.program.registries import grants
 
 from .models import Entry
 from .operations.desk import lock, open_account, write_db
-from .operations.grants import Grant, post
+from .operations.grants import Grant, post, schedule
 from .operations.undo import claw_back, give_back
 
 
 class PointGifts:
-    """The grant `points`: `{"points": 50}` ready at once, or at `"ready_at"` (a moment, UTC)."""
+    """
+    The grant `points`: `{"points": 50}`, ready at once; with `"waits"` on the way until `"ready_at"` (a moment in
+    UTC, None = not known yet), which a later call with the same key may tell.
+    """
 
     def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None:
         """Give the points once; what was taken back under this key before is given back."""
@@ -29,7 +32,8 @@ class PointGifts:
         if unit is None:
             return
         account = open_account(member=member, unit=unit)
-        ready = reward.get("ready_at") or at
+        ready = reward.get("ready_at") if reward.get("waits") else at
+        expires_at = expiry_of(program=member.program, available_at=ready) if ready else None
         with transaction.atomic(using=write_db()):
             lock(account_id=account.pk)
             taken = self.times(account.pk, f"{key}:back:")
@@ -44,9 +48,11 @@ class PointGifts:
                 source=key,
                 because=because,
                 available_at=ready,
-                expires_at=expiry_of(program=member.program, available_at=ready),
+                expires_at=expires_at,
             )
-            post(grant=gift, at=at)
+            posted = post(grant=gift, at=at)
+            if posted.replayed and ready:
+                schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
 
     def revoke(self, *, member_id: int, key: str, because: Because, at: datetime) -> None:
         """Take the points back; a gift that was never given, or is taken back already, is left alone."""

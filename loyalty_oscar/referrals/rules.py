@@ -1,0 +1,131 @@
+"""
+Checks on a referral and codes to pass on: pure. A check answers allow, review or block, with its reason; the
+strictest answer counts, a household is reviewed and never blocked.
+"""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.registry import Registry
+
+ALLOW, REVIEW, BLOCK = "allow", "review", "block"
+ORDER = (ALLOW, REVIEW, BLOCK)
+CONSONANTS, VOWELS = "bdfghkmnprstvz", "aeiou"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """
+    One side of a referral as the checks see it: plain facts, gathered by the shop.
+
+    `addresses` are normalized postal addresses, `ordered_before` when the person first bought (None = never),
+    `joined_at` when the membership began.
+    """
+
+    user_id: object
+    email: str = ""
+    addresses: frozenset[str] = frozenset()
+    phones: frozenset[str] = frozenset()
+    ordered_before: datetime | None = None
+    joined_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Who invited, who came, and when the two were tied."""
+
+    giver: Person
+    newcomer: Person
+    bound_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What a check found: its verdict and why."""
+
+    check: str
+    verdict: str = ALLOW
+    because: Because = field(default_factory=lambda: Because("nothing_found"))
+
+
+class ReferralCheck(Protocol):
+    """Looks at a pair; returns a verdict with its reason, or None where it has nothing to say."""
+
+    def __call__(self, *, pair: Pair) -> tuple[str, Because] | None: ...
+
+
+checks: Registry[ReferralCheck] = Registry("referral check")
+
+
+def findings(*, pair: Pair) -> list[Finding]:
+    """Return what every registered check has to say, in order of their codes."""
+    told = ((name, check(pair=pair)) for name, check in checks.items())
+    return [Finding(check=name, verdict=found[0], because=found[1]) for name, found in told if found]
+
+
+def verdict(*, found: Iterable[Finding]) -> str:
+    """Return the strictest verdict."""
+    return max((one.verdict for one in found), key=ORDER.index, default=ALLOW)
+
+
+def plain_email(*, email: str) -> str:
+    """
+    Return an address without what makes one mailbox look like many: case, full-width letters, a +tag, and dots and
+    the second domain name of Google's mail.
+    """
+    name, _at, domain = unicodedata.normalize("NFKC", email).strip().casefold().rpartition("@")
+    name = name.partition("+")[0]
+    if domain in ("gmail.com", "googlemail.com"):
+        name, domain = name.replace(".", ""), "gmail.com"
+    return f"{name}@{domain}"
+
+
+def plain_address(*, parts: Iterable[str]) -> str:
+    """Return a postal address as letters and digits alone, so that one flat has one spelling."""
+    text = unicodedata.normalize("NFKD", " ".join(parts)).casefold()
+    return "".join(c for c in text if c.isalnum())
+
+
+def new_code() -> str:
+    """Return a fresh code of four syllables that can be said on the phone ("bafi-muzo"); about 24 million of them."""
+    syllables = [secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(4)]
+    return f"{''.join(syllables[:2])}-{''.join(syllables[2:])}"
+
+
+@checks.register("same-account")
+def same_account(*, pair: Pair) -> tuple[str, Because] | None:
+    """Nobody brings themselves."""
+    return (BLOCK, Because("same_account")) if pair.giver.user_id == pair.newcomer.user_id else None
+
+
+@checks.register("same-email")
+def same_email(*, pair: Pair) -> tuple[str, Because] | None:
+    """One mailbox is one person, however its address is written."""
+    mine, theirs = plain_email(email=pair.giver.email), plain_email(email=pair.newcomer.email)
+    return (BLOCK, Because("same_email")) if mine == theirs and pair.giver.email else None
+
+
+@checks.register("known-customer")
+def known_customer(*, pair: Pair) -> tuple[str, Because] | None:
+    """Who has bought here before was not brought in."""
+    before = pair.newcomer.ordered_before
+    return (BLOCK, Because("known_customer")) if before is not None and before < pair.bound_at else None
+
+
+@checks.register("same-address")
+def same_address(*, pair: Pair) -> tuple[str, Because] | None:
+    """A household may invite each other; somebody looks at it."""
+    return (REVIEW, Because("same_address")) if pair.giver.addresses & pair.newcomer.addresses else None
+
+
+@checks.register("same-phone")
+def same_phone(*, pair: Pair) -> tuple[str, Because] | None:
+    """One phone may serve a household; somebody looks at it."""
+    return (REVIEW, Because("same_phone")) if pair.giver.phones & pair.newcomer.phones else None
