@@ -217,18 +217,18 @@ class Fate:
 
 @outermost_retried
 def settle_holds(
-    *, account_id: int, fates: Callable[[Collection[Hold]], Mapping[str, Fate]], at: datetime, keep: str = ""
+    *, account_id: int, fates: Callable[[Collection[Hold], datetime], Mapping[str, Fate]], at: datetime, keep: str = ""
 ) -> int:
     """
     Give back the holds of an account that have run out or whose slot is gone, renew those that live on;
     returns how many were given back. The hold of the slot `keep` is left alone.
 
-    `fates` is asked once about all open holds and answers by slot.
+    `fates` is asked once about all these holds at this moment and answers by slot.
     """
     count = 0
     with desk(account_id=account_id, at=at) as working:
         held = [hold for hold in _open_holds(working).order_by("pk") if hold.slot != keep]
-        told = fates(held) if held else {}
+        told = fates(held, at) if held else {}
         for hold in held:
             fate = told.get(hold.origin, Fate())
             if fate.until and fate.until > hold.expires_at:

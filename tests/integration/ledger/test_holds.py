@@ -121,6 +121,18 @@ class TestReleasing:
 
 
 class TestSettlingHolds:
+    def settle(self, account, *, at, keep="", **told):
+        """Settle an account of which these fates are told, by the number of the basket."""
+        asked = []
+
+        def fates(holds, now):
+            asked.append([hold.slot for hold in holds])
+            assert now == at
+            return {f"basket:{name[1:]}": fate for name, fate in told.items()}
+
+        count = ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=keep)
+        return count, asked
+
     def test_gives_back_what_ran_out_or_whose_basket_is_gone_and_leaves_who_pays(self):
         account = an_account()
         give(account, 100)
@@ -128,15 +140,39 @@ class TestSettlingHolds:
         hold(account, 20, slot="basket:2", until=later(hours=9))
         hold(account, 30, slot="basket:3", until=later(hours=1))
         hold(account, 5, slot="basket:4", until=later(hours=9))
-        count = ledger.settle_holds(
-            account_id=account.pk, is_gone=lambda slot: slot == "basket:2", at=later(hours=1), keep=["basket:3"]
-        )
-        assert count == 2
+        told = {"_2": ledger.Fate(is_gone=True), "_3": ledger.Fate(until=later(hours=2))}
+        assert self.settle(account, at=later(hours=1), **told)[0] == 2
         assert sorted(Hold.objects.filter(state="open").values_list("slot", flat=True)) == ["basket:3", "basket:4"]
+        assert Hold.objects.get(slot="basket:3").expires_at == later(hours=2)
         assert balance(account) == (65, 0, 35, 0)
         reasons = [row["c"] for row in Entry.objects.filter(kind="release").values_list("because", flat=True)]
         assert reasons == ["hold_ran_out", "slot_gone"]
         assert_clean()
+
+    def test_leaves_alone_what_is_to_be_replaced_and_asks_nobody_about_it(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10, slot="basket:1")
+        before = dump()
+        assert self.settle(account, at=later(hours=1), keep="basket:1", _1=ledger.Fate(is_gone=True)) == (0, [])
+        assert dump() == before
+
+    def test_never_shortens_a_date(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10, slot="basket:1", until=later(hours=2))
+        before = dump()
+        assert self.settle(account, at=later(hours=1), _1=ledger.Fate(until=later(minutes=1)))[0] == 0
+        assert dump() == before
+
+    def test_gives_back_once(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10)
+        assert self.settle(account, at=later(hours=1))[0] == 1
+        before = dump()
+        assert self.settle(account, at=later(hours=1)) == (0, [])
+        assert dump() == before
 
 
 class TestCapturing:
