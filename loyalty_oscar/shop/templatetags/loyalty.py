@@ -90,6 +90,12 @@ def loyalty_earn_basket(context: Context, basket: Any) -> str:
 
 
 @widget
+def loyalty_use_points(context: Context, basket: Any) -> str:
+    """Let a member use points on this basket: buttons, a number, and what they do. Put it above the totals."""
+    return piece(context, "basket:redemption", basket)
+
+
+@widget
 def loyalty_thank_you(context: Context, order: Any) -> str:
     """Show what this order brought or will bring its member, with the why."""
     return piece(context, "thank-you:earning", order)
