@@ -1,3 +1,3 @@
 """Using points in the shop; the one place on this floor that knows the feature."""
 
-from . import discount, offer, panels, staff  # noqa: F401 - each registers its pieces
+from . import checks, discount, doctor, export, offer, panels, staff  # noqa: F401 - each registers its pieces
