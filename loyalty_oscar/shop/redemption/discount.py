@@ -124,7 +124,8 @@ class PointsDiscount:
             )
         except LoyaltyError as error:
             raise PointsUnavailable(gone) from error
-        return self.name(applied)
+        order._loyalty_used = self.name(applied)
+        return order._loyalty_used
 
     def name(self, applied: Applied) -> str:
         """Return "500 paws used"."""
