@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import pgettext
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.response import Response
 
-from loyalty_oscar.program import clock, words
+from loyalty_oscar.program import clock
+from loyalty_oscar.redemption.words import sentence
 from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import look_again
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
@@ -21,12 +23,6 @@ from .views import BecauseSerializer, MemberView, described
 
 #: Nobody has more, and nothing overflows.
 MOST_POINTS = 999_999_999
-ASKED = {
-    "type": "object",
-    "properties": {"points": {"type": "integer", "minimum": 1, "maximum": MOST_POINTS, "example": 500}},
-    "required": ["points"],
-    "additionalProperties": False,
-}
 USED = {
     "asked": 500,
     "applied": 317,
@@ -53,6 +49,23 @@ class Conflict(APIException):
     """The desk refused; its code and its words."""
 
     status_code = 409
+
+
+class AskedSerializer(serializers.Serializer):
+    points = serializers.IntegerField(min_value=1, max_value=MOST_POINTS)
+
+    class Meta:
+        ref_name = "LoyaltyAsked"
+
+
+class AskedExtension(OpenApiSerializerExtension):
+    """Tells OpenAPI that the body has nothing else."""
+
+    target_class = AskedSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        found = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**found, "additionalProperties": False}
 
 
 class StandingSerializer(serializers.Serializer):
@@ -84,7 +97,7 @@ class BasketPointsView(MemberView):
         wrong=(403, 409, 413, 415),
         operation_id="loyalty_use_points",
         summary="Use points",
-        request={"application/json": ASKED},
+        request=AskedSerializer,
     )
     def put(self, request: Any) -> Response:
         """Set so many points aside for your open basket, in place of what was set aside for it before."""
@@ -134,7 +147,7 @@ class BasketPointsView(MemberView):
             "because": {
                 "code": found.because.code,
                 "params": found.because.params,
-                "text": words.why(found.because),
+                "text": sentence(because=found.because, unit=self.visit.unit),
             },
         }
         return Response(StandingSerializer(told).data)
