@@ -84,13 +84,16 @@ def _holds(at: datetime) -> Iterator[int]:
 
 
 def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
-    """Walk through all open holds, some hundred at a time, for those that have run out or whose basket is gone."""
+    """Walk through all open holds, some hundred at a time, for those that are over or began or ended to be paid."""
     last = ""
     # By slot, which only open holds have: its index tells them from all that ever were.
     while held := list(Hold.objects.using(write_db()).filter(slot__gt=last).order_by("slot")[: conf.SWEEP_BATCH]):
-        last, told = held[-1].slot, slots.fates(held, at)
-        over = (hold for hold in held if hold.expires_at <= at or told.get(hold.origin, Fate()).is_gone)
-        yield sorted({hold.account_id for hold in over})
+        last, told = held[-1].slot, slots.fates(held)
+        yield sorted({hold.account_id for hold in held if _is_news(hold, told.get(hold.origin, Fate()), at)})
+
+
+def _is_news(hold: Hold, fate: Fate, at: datetime) -> bool:
+    return hold.expires_at <= at or fate.is_gone or (fate.is_at_work is None) != (hold.paying_since is None)
 
 
 def _notices(at: datetime) -> Iterator[int]:

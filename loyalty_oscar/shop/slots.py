@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Max, OuterRef, Subquery
@@ -20,7 +20,7 @@ def slot_of(*, basket: Any) -> str:
     return f"basket:{basket.pk}"
 
 
-def fates(holds: Collection[Hold], at: datetime) -> Mapping[str, Fate]:
+def fates(holds: Collection[Hold]) -> Mapping[str, Fate]:
     """
     Say what becomes of these holds, by slot. One query.
 
@@ -33,7 +33,7 @@ def fates(holds: Collection[Hold], at: datetime) -> Mapping[str, Fate]:
     rows = get_model("basket", "Basket").objects.using(write_db()).filter(pk__in=[pk for pk in ids.values() if pk])
     told = rows.annotate(changed=Max("lines__date_updated"), ordered_at=ordered)
     baskets = {row.pk: row for row in told.only("pk", "status")}
-    return {hold.origin: _fate(hold, baskets.get(ids[hold.origin]), at) for hold in holds if ids[hold.origin]}
+    return {hold.origin: _fate(hold, baskets.get(ids[hold.origin])) for hold in holds if ids[hold.origin]}
 
 
 def _basket_id(slot: str) -> int | None:
@@ -41,16 +41,13 @@ def _basket_id(slot: str) -> int | None:
     return int(number) if kind == "basket" and number.isdigit() else None
 
 
-def _fate(hold: Hold, basket: Any, at: datetime) -> Fate:
+def _fate(hold: Hold, basket: Any) -> Fate:
     if basket is None or basket.status not in (basket.OPEN, basket.FROZEN):
         return Fate(is_gone=True)
-    live = max(hold.created_at, basket.changed or hold.created_at) + timedelta(minutes=conf.HOLD_MINUTES)
     if basket.status == basket.OPEN:
-        return Fate(until=live)
+        return Fate(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES) if basket.changed else None)
     if basket.ordered_at and basket.ordered_at >= hold.created_at:
         # An order with its basket frozen for ever is how django-oscar-api leaves it. One that is older than the
         # points was declined, and is being paid for again.
         return Fate(is_gone=True)
-    # Nobody knows when a basket was frozen: at the latest now, where its points were never seen frozen before.
-    seen = at if hold.expires_at <= live else live
-    return Fate(until=max(live, seen) + timedelta(minutes=conf.GATEWAY_MINUTES))
+    return Fate(is_at_work=timedelta(minutes=conf.GATEWAY_MINUTES))

@@ -125,9 +125,8 @@ class TestSettlingHolds:
         """Settle an account of which these fates are told, by the number of the basket."""
         asked = []
 
-        def fates(holds, now):
+        def fates(holds):
             asked.append([hold.slot for hold in holds])
-            assert now == at
             return {f"basket:{name[1:]}": fate for name, fate in told.items()}
 
         count = ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=keep)
@@ -164,6 +163,19 @@ class TestSettlingHolds:
         before = dump()
         assert self.settle(account, at=later(hours=1), _1=ledger.Fate(until=later(minutes=1)))[0] == 0
         assert dump() == before
+
+    def test_counts_the_time_at_a_gateway_from_when_it_was_first_seen_there(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10, slot="basket:1", until=later(hours=1))
+        at_work = ledger.Fate(is_at_work=timedelta(hours=3))
+        ends = []
+        for hours, fate in ((1, at_work), (2, at_work), (3, ledger.Fate()), (3.5, at_work), (6.4, at_work)):
+            assert self.settle(account, at=later(hours=hours), _1=fate)[0] == 0
+            ends.append(Hold.objects.get(slot="basket:1").expires_at)
+        assert ends == [later(hours=4), later(hours=4), later(hours=4), later(hours=6.5), later(hours=6.5)]
+        assert self.settle(account, at=later(hours=6.5), _1=at_work)[0] == 1
+        assert_clean()
 
     def test_gives_back_once(self):
         account = an_account()

@@ -7,7 +7,7 @@ from oscar.core.loading import get_model
 from oscar.test.factories import create_order
 
 from loyalty_oscar.ledger.models import Entry, Hold
-from loyalty_oscar.ledger.operations import settle_holds
+from loyalty_oscar.ledger.operations import renew, settle_holds
 from loyalty_oscar.shop import jobs, slots
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance, dump
@@ -107,7 +107,7 @@ class TestABasketThatIsBeingPaidFor:
     def test_gives_them_back_when_that_is_over(self, basket, account):
         basket.freeze()
         ends = [settle(account, at=after(minutes=minutes)) for minutes in range(5, 400, 5)]
-        assert ends.index(None) == 210 // 5 - 1
+        assert ends.index(None) == 185 // 5 - 1
         assert balance(account) == (1000, 0, 0, 0)
         assert_clean()
 
@@ -117,16 +117,25 @@ class TestABasketThatIsBeingPaidFor:
         assert settle(account, at=after(hours=11)) == after(hours=12)
         assert settle(account, at=after(hours=12)) is None
 
-    def test_counts_from_its_last_change(self, basket, account):
-        changed(basket, at=after(minutes=29))
+    def test_keeps_them_as_long_however_often_they_were_renewed_before(self, basket, account):
+        renew(hold_id=Hold.objects.get(state="open").pk, until=after(hours=5))
         basket.freeze()
-        assert settle(account, at=after(minutes=31)) == after(minutes=29 + 30 + 180)
+        assert settle(account, at=after(hours=4)) == after(hours=7)
+        assert settle(account, at=after(hours=7)) is None
 
     def test_keeps_them_after_it_was_thawed(self, basket, account):
         basket.freeze()
         settle(account, at=after(minutes=30))
         basket.thaw()
         assert settle(account, at=after(minutes=60)) == after(minutes=210)
+
+    def test_has_all_that_time_again_when_it_is_paid_for_once_more(self, basket, account):
+        basket.freeze()
+        settle(account, at=after(minutes=30))
+        basket.thaw()
+        settle(account, at=after(minutes=100))
+        basket.freeze()
+        assert settle(account, at=after(minutes=110)) == after(minutes=290)
 
     def test_keeps_them_though_its_order_was_declined_before(self, basket, account):
         ordered(basket, at=after(minutes=-5))
@@ -196,6 +205,16 @@ class TestTheJob:
         assert self.run(at=after(minutes=31)) == 1
         assert balance(account) == (700, 0, 300, 0)
         assert Hold.objects.get(state="open").expires_at == after(minutes=55)
+
+    def test_notes_within_a_sweep_that_a_payment_began_and_that_it_ended(self, basket, account):
+        basket.freeze()
+        assert self.run(at=after(minutes=5)) == 0
+        assert Hold.objects.get(state="open").expires_at == after(minutes=185)
+        basket.thaw()
+        assert self.run(at=after(minutes=10)) == 0
+        basket.freeze()
+        assert self.run(at=after(minutes=15)) == 0
+        assert Hold.objects.get(state="open").expires_at == after(minutes=195)
 
     def test_writes_nothing_where_nothing_is_over(self, basket, account):
         before = dump()
