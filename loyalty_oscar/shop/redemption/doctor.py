@@ -16,7 +16,7 @@ from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.models import UseTerms
 
 from ..doctor import Finding, Level
-from .offer import our_offers
+from .offer import is_in_its_dates, our_offers
 
 ABOUT = "using points"
 LOOK_BACK = timedelta(days=90)
@@ -54,8 +54,7 @@ def _once(offers: list[Any]) -> Iterator[Finding]:
 def _as_made(offer: Any, at: datetime) -> Iterator[Finding]:
     """It is open now, for everybody, once a basket."""
     hint = "Change it on the dashboard's page of offers, or delete it there and run `manage.py loyalty_setup`."
-    over = (offer.start_datetime and offer.start_datetime > at) or (offer.end_datetime and offer.end_datetime < at)
-    if not offer.is_open or over:
+    if not offer.is_open or not is_in_its_dates(offer, at):
         text = (
             f"“{offer.name}” is {'not in its dates' if offer.is_open else offer.status.lower()}: nobody can use points"
         )

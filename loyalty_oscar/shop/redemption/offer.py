@@ -35,6 +35,13 @@ def our_offers() -> QuerySet[Any]:
     return offers.filter(Q(condition__proxy_class=CONDITION) | Q(benefit__proxy_class=BENEFIT)).order_by("pk")
 
 
+def is_in_its_dates(offer: Any, at: datetime) -> bool:
+    """Return whether a moment lies within the dates of an offer, if it has any."""
+    return not (offer.start_datetime and offer.start_datetime > at) and not (
+        offer.end_datetime and offer.end_datetime < at
+    )
+
+
 @checks.register("setup:redemption")
 def let_points_be_used(*, ready: Ready, at: datetime) -> None:
     """Make the limits of the program (none at all, to begin with) and the one offer that serves all programs."""

@@ -1,18 +1,21 @@
-"""What staff read of points that were used: on Oscar's page of an order, and on the member's page."""
+"""What staff read of points that were used: on Oscar's page of an order and the pages of member and program."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import money, words
-from loyalty_oscar.program.registries import panels
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.redemption.models import Redemption, UseTerms
 
 from ..dashboard.links import order_url
+from .offer import is_in_its_dates, our_offers
 
 Piece = tuple[str, Mapping[str, Any]]
 NEWEST = 20
@@ -36,6 +39,27 @@ def used_by_member(*, subject: Any, request: Any) -> Piece | None:
     for row in rows:
         row["url"] = order_url(row["order"]) if row["order"] else ""
     return ("loyalty/admin/used.html", {"rows": rows}) if rows else None
+
+
+@checks.register("find:orders")
+def ids_of(*, number: str) -> list[int]:
+    """Return the ids of orders with this number."""
+    return list(get_model("order", "Order").objects.filter(number=number).values_list("pk", flat=True))
+
+
+@checks.register("program-warning:using")
+def offer_is_amiss(*, program: Program, at: datetime) -> Iterator[str]:
+    """Say that members could use points, and the offer that takes them off a basket is missing or switched off."""
+    if not UseTerms.objects.filter(program=program, is_on=True).exists():
+        return
+    offer = our_offers().first()
+    if offer is None:
+        yield pgettext(
+            "loyalty", "Nobody can use points: the offer that takes them off is missing. Run manage.py loyalty_setup."
+        )
+    elif not offer.is_open or not is_in_its_dates(offer, at):
+        text = pgettext("loyalty", "Nobody can use points: the offer “%(offer)s” of the shop is switched off or over.")
+        yield text % {"offer": offer.name}
 
 
 def _uses() -> Any:
