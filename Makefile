@@ -12,7 +12,7 @@ POSTGRES := LOYALTY_TEST_DB=postgres
 LONG := $(filter cdnow benchmark soak scale mutation,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations clean $(LONG)
+.PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations arithmetic clean $(LONG)
 
 help: ## This list
 	@echo 'Usage: make TARGET [OPTION=value]'; echo
@@ -74,6 +74,10 @@ format: $(VENV)/.all ## Mend what `make lint` finds, where a machine can
 
 check-migrations: $(VENV)/.all ## Fail if a model changed without its migration
 	$(PY) -m django makemigrations --check --dry-run --settings tests.settings --pythonpath .
+
+arithmetic: $(VENV)/.all ## The arithmetic of using points: 100,000 examples each, 5,000 through real orders
+	LOYALTY_EXAMPLES=50 $(BIN)/pytest tests/unit/kernel/test_using.py tests/unit/redemption \
+	  tests/integration/shop/test_using_arithmetic.py $(ARGS)
 
 docs: $(VENV)/.all ## Build the docs into docs/_build; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

@@ -56,7 +56,7 @@ INSTALLED_APPS = [
     "sandbox.shop",
     "oscar.config.Shop",
     "oscar.apps.analytics.apps.AnalyticsConfig",
-    "oscar.apps.checkout.apps.CheckoutConfig",
+    "sandbox.checkout.apps.CheckoutConfig",
     "oscar.apps.address.apps.AddressConfig",
     "sandbox.shipping.apps.ShippingConfig",
     "oscar.apps.catalogue.apps.CatalogueConfig",
@@ -90,7 +90,7 @@ INSTALLED_APPS = [
     "sorl.thumbnail",
     "django_tables2",
 ]
-# The two forks change classes, never tables: Oscar's own migrations stay in charge.
+# The forks change classes, never tables: Oscar's own migrations stay in charge.
 MIGRATION_MODULES = {"partner": "oscar.apps.partner.migrations", "shipping": "oscar.apps.shipping.migrations"}
 
 MIDDLEWARE = [
@@ -169,6 +169,8 @@ if CELERY_BROKER_URL:
 
 OSCAR_SHOP_NAME = "Tumblepaw"
 OSCAR_SHOP_TAGLINE = "Everything for dogs, cats and small pets"
+# What the seed sets aside for a basket is still there when somebody looks at it the same day.
+LOYALTY_HOLD_MINUTES, LOYALTY_GATEWAY_MINUTES = 24 * 60, 48 * 60
 OSCAR_DEFAULT_CURRENCY = "EUR"
 OSCAR_CURRENCY_FORMAT = {"EUR": {"format": "#,##0.00\u00a0¤"}}
 OSCAR_OFFERS_INCL_TAX = True

@@ -243,6 +243,22 @@ def example_returns() -> str:
     return table(["what goes back", "points taken back", "left"], returns())
 
 
+@part("refund-order")
+def refund_order() -> str:
+    """Return the order of the example of a refund."""
+    from loyalty_refund import order
+
+    return table(["line", "to pay", "paws used", "taken off", "paid", "paws earned"], order())
+
+
+@part("refund-steps")
+def refund_steps() -> str:
+    """Return what each step of the example of a refund moves."""
+    from loyalty_refund import returns
+
+    return table(["what goes back", "money back", "used paws return", "earned paws go"], returns())
+
+
 def fill(text: str) -> str:
     """Return a page with its generated parts; a part that nobody makes is an error."""
     return PLACE.sub(lambda found: PARTS[found[1]](), text)

@@ -23,8 +23,13 @@ def round_points(*, exact: Fraction, mode: str) -> int:
     if mode == "ceil":
         return -(-exact.numerator // exact.denominator)
     if mode == "half_up":
-        return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+        return half_up(exact=exact)
     raise BadRule(f"rounding must be one of {', '.join(MODES)}, not {mode!r}")
+
+
+def half_up(*, exact: Fraction) -> int:
+    """Round to the nearest whole number, a half up, as shop prices are rounded."""
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
 
 
 def full_steps(*, amount: int, step: int) -> int:
@@ -56,9 +61,23 @@ def share_out(*, total: int, exact: Sequence[Fraction]) -> list[int]:
     parts = [share.numerator // share.denominator for share in exact]
     left = total - sum(parts)
     by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for i in by_remainder[:left]:
+    for i in by_remainder[: max(0, left)]:
         parts[i] += 1
     return parts
+
+
+def left_to_pay(*, exact: Sequence[Fraction], parts: Sequence[int]) -> list[int | None]:
+    """
+    Return what is left of each amount that gives its part, in whole minor units; None where it gives nothing.
+
+    Shops count in fractions of a cent and round the sum half up. Here that sum falls by exactly the parts; so
+    what is left of an amount may be a cent away from amount - part.
+    """
+    touched = [max(Fraction(0), amount - part) for amount, part in zip(exact, parts, strict=True) if part]
+    rest = sum((amount for amount, part in zip(exact, parts, strict=True) if not part), Fraction(0))
+    left = half_up(exact=sum(exact, Fraction(0))) - half_up(exact=rest) - sum(parts)
+    shares = iter(share_out(total=left, exact=touched))
+    return [next(shares) if part else None for part in parts]
 
 
 def taken_back(*, points: int, gone: int, quantity: int) -> int:
@@ -73,8 +92,12 @@ def taken_back(*, points: int, gone: int, quantity: int) -> int:
 
 def to_minor(*, amount: Decimal, exponent: int = 2) -> int:
     """Return money as minor units (cents where `exponent` is 2), half up as shop prices are rounded."""
-    scaled = Fraction(amount) * 10**exponent
-    return (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return half_up(exact=exact_minor(amount=amount, exponent=exponent))
+
+
+def exact_minor(*, amount: Decimal, exponent: int = 2) -> Fraction:
+    """Return money in minor units, not rounded at all."""
+    return Fraction(amount) * 10**exponent
 
 
 def to_major(*, minor: int, exponent: int = 2) -> Decimal:
@@ -103,5 +126,5 @@ def per_mille(*, part: int, whole: int) -> int:
 
 def two_places(*, exact: Fraction) -> str:
     """Return an exact share to two places, as a why shows it ("74.20"); rounded half up, only for the eye."""
-    cents = (2 * 100 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+    cents = half_up(exact=100 * exact)
     return f"{cents // 100}.{cents % 100:02d}"

@@ -221,6 +221,7 @@ class Hold(models.Model):
     Points set aside while a customer pays. `slot` (`basket:42`) is there while it is open, so a basket has one.
 
     Its identity is its own: an order number comes from the basket and is used again after a failed payment.
+    `paying_since` is when a gateway was first seen at work on the slot, None while it is not.
     """
 
     class State(models.TextChoices):
@@ -239,6 +240,7 @@ class Hold(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    paying_since = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

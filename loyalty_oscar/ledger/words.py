@@ -43,6 +43,11 @@ def _hold_ran_out(p: Params) -> str:
     return pgettext("loyalty", "Given back, because they were set aside too long")
 
 
+@say("use_ended")
+def _use_ended(p: Params) -> str:
+    return pgettext("loyalty", "Given back, because points can no longer be used in the shop")
+
+
 @say("program_paused")
 def _program_paused(p: Params) -> str:
     return pgettext("loyalty", "Given back, because the program pauses")

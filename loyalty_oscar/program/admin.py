@@ -18,6 +18,7 @@ from loyalty_oscar.kernel.errors import NotAllowed
 from . import actors, clock, operations
 from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
 from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
+from .pages import rendered
 from .registries import checks
 from .words import day
 
@@ -167,6 +168,7 @@ class ProgramAdmin(NoDelete, admin.ModelAdmin):
                 **(extra_context or {}),
                 "steps": [(step_url(program, to), step_label(program, to)) for to in steps],
                 "warnings": said("program-warning", program=program, at=clock.now()),
+                "panels": rendered(page="program", subject=program, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
 

@@ -17,6 +17,8 @@ from loyalty_oscar.kernel.rounding import to_major
 from . import money
 from .models import PointWorth, Program, State, Unit
 
+#: What the column of an amount holds (minor units).
+MOST_MINOR = 2_147_483_647
 #: Whole numbers that between them meet every plural category that points can have.
 SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
 
@@ -129,7 +131,9 @@ class WorthForm(forms.ModelForm):
         amount, currency = data.get("amount"), data.get("currency")
         if amount and currency:
             minor = money.to_minor(amount=amount, currency=currency)
-            if to_major(minor=minor, exponent=money.exponent(currency=currency)) != amount:
+            if minor > MOST_MINOR:
+                self.add_error("amount", pgettext("loyalty", "That is more than can be stored."))
+            elif to_major(minor=minor, exponent=money.exponent(currency=currency)) != amount:
                 text = pgettext("loyalty", "%(currency)s has no such fraction. Write a whole amount.")
                 self.add_error("amount", text % {"currency": currency})
             else:

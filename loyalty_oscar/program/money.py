@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, format_decimal, get_currency_precision
@@ -20,6 +21,11 @@ def exponent(*, currency: str) -> int:
 def to_minor(*, amount: Decimal, currency: str) -> int:
     """Return money as minor units of its currency."""
     return rounding.to_minor(amount=amount, exponent=exponent(currency=currency))
+
+
+def exact_minor(*, amount: Decimal, currency: str) -> Fraction:
+    """Return money in minor units of its currency, not rounded at all."""
+    return rounding.exact_minor(amount=amount, exponent=exponent(currency=currency))
 
 
 def locale() -> Locale:

@@ -52,8 +52,10 @@ class Panel(Protocol):
 facts: Registry[FactProvider] = Registry("fact")
 grants: Registry[Grant] = Registry("grant")
 order_effects: Registry[OrderEffect] = Registry("order effect")
-#: name -> panel; names begin with their page: "member:", "rule:" (admin), "dashboard-user:", "dashboard-order:".
+#: name -> panel; names begin with their page: "program:", "member:", "rule:" (admin), "dashboard-user:",
+#: "dashboard-order:".
 panels: Registry[Panel] = Registry("panel")
-#: name -> callable; names begin with their occasion: "doctor:", "setup:", "uninstall:", "export:", "erase:", and on the
-#: program's page "program-warning:" (program, at) and "change-state:" (program, to, at), which answer with sentences.
+#: name -> callable; names begin with their occasion: "doctor:", "setup:", "leaving:" (says what an uninstall loses),
+#: "uninstall:", "export:", "erase:", "find:" (the number of an order to its ids), and on the program's page
+#: "program-warning:" (program, at) and "change-state:" (program, to, at), which answer with sentences.
 checks: Registry[Callable[..., Any]] = Registry("check")

@@ -71,7 +71,7 @@ def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:
 def use_in_force(*, order_id: int) -> Redemption | None:
     """Return the use that an order's discount stands for, with its account, or None."""
     rows = Redemption.objects.filter(order_id=order_id, is_replaced=False)
-    return rows.select_related("hold__account").order_by("-pk").first()
+    return rows.select_related("hold__account__unit").order_by("-pk").first()
 
 
 def taken_since(*, account_id: int, since: datetime, but: str = "") -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.rounding import fewest_points, spread, worth_minor
+from loyalty_oscar.kernel.rounding import fewest_points, full_steps, half_up, share_out, spread, worth_minor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,10 +37,11 @@ class Payable:
     """
     A line of a basket as points see it: what is still to pay for it after all other discounts.
 
-    `takes_discounts` is the shop's own word on the product; `sets` are codes of product sets.
+    `minor` may be a fraction of a cent, as shops have them after a percentage or with tax on top. `takes_discounts`
+    is the shop's own word on the product; `sets` are codes of product sets.
     """
 
-    minor: int
+    minor: Fraction | int
     takes_discounts: bool = True
     is_discounted: bool = False
     has_exclusive: bool = False
@@ -89,50 +91,51 @@ class Quote:
 
 def quote(*, points: int, lines: Sequence[Payable], limits: Limits, worth: Worth, has_voucher: bool) -> Quote:
     """Return what `points` that are set aside bring on these lines."""
-    goods = sum(line.minor for line in lines)
-    if refused := _refusal(goods, lines, limits, worth, has_voucher):
+    goods, rooms = _rooms(lines, limits)
+    if refused := _refusal(goods, rooms, limits, worth, has_voucher):
         return Quote(parts=(0,) * len(lines), because=refused)
-    rooms = [line.minor if limits.lets(line) else 0 for line in lines]
-    cap = min(sum(rooms), goods * limits.share // 100)
+    cap = min(sum(rooms), full_steps(amount=goods * limits.share, step=100))
     most = _in_steps(worth.price(cap), limits.step)
+    fewest = -_in_steps(-limits.minimum, limits.step)
+    if cap and most < fewest:
+        return Quote(parts=(0,) * len(lines), because=Because("at_least_points", points=fewest))
     wanted = min(_in_steps(points, limits.step), most)
-    minor = min(worth.of(wanted), cap)
+    minor = min(worth.of(wanted), cap) if wanted >= fewest else 0
     charged = worth.price(minor)
-    because = _reason(points, charged, most, goods, sum(rooms), cap, limits, worth)
-    if not minor or wanted < limits.minimum:
-        low = Because("at_least_points", points=limits.minimum)
-        few = most < limits.minimum or 0 < points < limits.minimum
-        return Quote(
-            parts=(0,) * len(lines), most=0 if most < limits.minimum else most, because=low if few else because
-        )
-    return Quote(
-        points=charged, minor=minor, parts=tuple(spread(total=minor, weights=rooms)), most=most, because=because
-    )
+    because = _reason(points, charged, goods, sum(rooms), cap, limits, worth)
+    if 0 < points < limits.minimum:
+        because = Because("at_least_points", points=fewest)
+    parts = tuple(spread(total=minor, weights=rooms))
+    return Quote(points=charged, minor=minor, parts=parts, most=most, because=because)
 
 
 def _in_steps(points: int, step: int) -> int:
-    return points // step * step
+    return full_steps(amount=points, step=step) * step
 
 
-def _refusal(goods: int, lines: Sequence[Payable], limits: Limits, worth: Worth, has_voucher: bool) -> Because | None:
+def _rooms(lines: Sequence[Payable], limits: Limits) -> tuple[int, list[int]]:
+    """Return the price of all goods, and how much of each line points may pay: together what the total can fall by."""
+    goods = half_up(exact=sum((Fraction(line.minor) for line in lines), Fraction(0)))
+    shut = sum((Fraction(line.minor) for line in lines if not limits.lets(line)), Fraction(0))
+    opened = [Fraction(line.minor) if limits.lets(line) else Fraction(0) for line in lines]
+    return goods, share_out(total=goods - half_up(exact=shut), exact=opened)
+
+
+def _refusal(goods: int, rooms: Sequence[int], limits: Limits, worth: Worth, has_voucher: bool) -> Because | None:
     """Return why points can pay for nothing in this basket, or None."""
     if has_voucher and limits.not_with_vouchers:
         return Because("not_with_vouchers")
     if goods < limits.least_order:
         return Because("at_least_order", minor=limits.least_order, currency=worth.currency)
-    if not any(line.minor for line in lines if limits.lets(line)):
-        return Because("no_goods_for_points")
-    return None
+    return None if any(rooms) else Because("no_goods_for_points")
 
 
-def _reason(
-    points: int, charged: int, most: int, goods: int, room: int, cap: int, limits: Limits, worth: Worth
-) -> Because:
+def _reason(points: int, charged: int, goods: int, room: int, cap: int, limits: Limits, worth: Worth) -> Because:
     """Return what kept the points from being all used."""
     money = {"minor": cap, "currency": worth.currency}
-    if charged == points:
+    if charged == points and cap:
         return Because("as_asked")
-    if points < most or points < worth.price(cap):
+    if points < worth.price(cap):
         return Because("in_steps", step=limits.step) if limits.step > 1 else Because("whole_cents")
     if cap < room:
         return Because("share_of_goods", share=limits.share, **money)

@@ -5,17 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import money
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.words import reasons
 
 Params = Mapping[str, Any]
 
 
+def sentence(*, because: Because, unit: Unit) -> str:
+    """Return a reason as a sentence that calls points by their name ("paws")."""
+    return words.why(Because(because.code, **{**because.params, "unit": unit}))
+
+
 def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
     """Register the words of a code."""
     return reasons.register(code)
+
+
+def _word(p: Params) -> str:
+    """Return what points are called, in the nominative: "points", or "paws" where the unit is known."""
+    return words.unit_name(unit=p["unit"], points=5) if "unit" in p else pgettext("loyalty", "points")
+
+
+def _points(p: Params) -> str:
+    """Return "500 points", or "500 paws" where the unit is known."""
+    points = int(p.get("points", 0))
+    if "unit" in p:
+        return words.points(unit=p["unit"], points=points)
+    text = npgettext("loyalty", "%(points)s point", "%(points)s points", points)
+    return text % {"points": money.number(points)}
 
 
 def _money(p: Params) -> str:
@@ -54,58 +76,67 @@ def _whole_cents(p: Params) -> str:
 
 @say("all_goods_paid")
 def _all_goods_paid(p: Params) -> str:
-    text = pgettext("loyalty", "Your goods cost %(amount)s, and points do not pay for delivery.")
-    return text % {"amount": _money(p)}
+    text = pgettext("loyalty", "Your goods cost %(amount)s, and %(points)s do not pay for delivery.")
+    return text % {"amount": _money(p), "points": _word(p)}
 
 
 @say("share_of_goods")
 def _share_of_goods(p: Params) -> str:
-    text = pgettext("loyalty", "Points pay for at most %(share)s %% of the goods, here %(amount)s.")
-    return text % {"share": p.get("share"), "amount": _money(p)}
+    text = pgettext("loyalty", "%(points)s pay for at most %(share)s %% of the goods, here %(amount)s.")
+    return capfirst(text % {"points": _word(p), "share": p.get("share"), "amount": _money(p)})
 
 
 @say("only_some_goods")
 def _only_some_goods(p: Params) -> str:
-    text = pgettext("loyalty", "Points cannot pay for everything in this basket, only for goods of %(amount)s.")
-    return text % {"amount": _money(p)}
+    text = pgettext("loyalty", "%(points)s cannot pay for everything in this basket, only for goods of %(amount)s.")
+    return capfirst(text % {"points": _word(p), "amount": _money(p)})
 
 
 @say("no_goods_for_points")
 def _no_goods_for_points(p: Params) -> str:
-    return pgettext("loyalty", "Nothing in this basket can be paid with points.")
+    text = pgettext("loyalty", "%(points)s cannot pay for anything in this basket.")
+    return capfirst(text % {"points": _word(p)})
 
 
 @say("in_steps")
 def _in_steps(p: Params) -> str:
-    return pgettext("loyalty", "Points are used in steps of %(step)s.") % {"step": money.number(int(p.get("step", 1)))}
+    text = pgettext("loyalty", "%(points)s are used in steps of %(step)s.")
+    return capfirst(text % {"points": _word(p), "step": money.number(int(p.get("step", 1)))})
 
 
 @say("at_least_points")
 def _at_least_points(p: Params) -> str:
-    points = int(p.get("points", 1))
-    text = npgettext(
-        "loyalty", "You can use %(points)s point or more.", "You can use %(points)s points or more.", points
-    )
-    return text % {"points": money.number(points)}
+    return pgettext("loyalty", "You can use %(points)s or more.") % {"points": _points(p)}
 
 
 @say("at_least_order")
 def _at_least_order(p: Params) -> str:
-    return pgettext("loyalty", "Points can be used from goods for %(amount)s on.") % {"amount": _money(p)}
+    text = pgettext("loyalty", "%(points)s can be used from goods for %(amount)s on.")
+    return capfirst(text % {"points": _word(p), "amount": _money(p)})
 
 
 @say("not_with_vouchers")
 def _not_with_vouchers(p: Params) -> str:
-    return pgettext("loyalty", "Points cannot be used together with a voucher.")
+    text = pgettext("loyalty", "%(points)s cannot be used together with a voucher.")
+    return capfirst(text % {"points": _word(p)})
 
 
 @say("daily_limit")
 def _daily_limit(p: Params) -> str:
-    points = int(p.get("points", 0))
-    text = npgettext("loyalty", "You can use %(points)s point a day.", "You can use %(points)s points a day.", points)
-    return text % {"points": money.number(points)}
+    return pgettext("loyalty", "You can use %(points)s a day.") % {"points": _points(p)}
 
 
 @say("other_currency")
 def _other_currency(p: Params) -> str:
-    return pgettext("loyalty", "Points cannot be used in %(currency)s.") % {"currency": p.get("currency", "")}
+    text = pgettext("loyalty", "%(points)s cannot be used in %(currency)s.")
+    return capfirst(text % {"points": _word(p), "currency": p.get("currency", "")})
+
+
+@say("some_went_back")
+def _some_went_back(p: Params) -> str:
+    return pgettext("loyalty", "Some of the points that were set aside went back with goods that you returned.")
+
+
+@say("not_now")
+def _not_now(p: Params) -> str:
+    return pgettext("loyalty", "Points cannot be used at the moment.")

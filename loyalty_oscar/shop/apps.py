@@ -16,7 +16,7 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, notices, people, receivers  # noqa: F401
-        from .dashboard import nav, panels  # noqa: F401
+        from .dashboard import nav, panels, returns  # noqa: F401
 
         nav.add()
         for feature in FEATURES:

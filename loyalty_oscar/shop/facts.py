@@ -61,10 +61,10 @@ def gather_orders(
         )
         for order in orders
     ]
-    return _with_payers(found)
+    return with_payers(found)
 
 
-def _with_payers(orders: Sequence[OrderFacts]) -> list[OrderFacts]:
+def with_payers(orders: Sequence[OrderFacts]) -> list[OrderFacts]:
     """Tell, of customers whose orders came to less, which baskets they are paying for now. At most one query."""
     users = {order.user_id for order in orders if order.has_gone and order.user_id is not None}
     if not users:

@@ -12,8 +12,10 @@ from django.utils import timezone
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.tasks import task
@@ -76,9 +78,22 @@ def _expire(at: datetime) -> Iterator[int]:
 
 
 def _holds(at: datetime) -> Iterator[int]:
-    due = Hold.objects.using(write_db()).filter(state=Hold.State.OPEN, expires_at__lte=at)
-    for account_id in list(due.order_by("account_id").values_list("account_id", flat=True).distinct()):
-        yield ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
+    for account_ids in _accounts_to_settle(at):
+        for account_id in account_ids:
+            yield ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
+
+
+def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
+    """Walk through all open holds, some hundred at a time, for those that are over or began or ended to be paid."""
+    last = ""
+    # By slot, which only open holds have: its index tells them from all that ever were.
+    while held := list(Hold.objects.using(write_db()).filter(slot__gt=last).order_by("slot")[: conf.SWEEP_BATCH]):
+        last, told = held[-1].slot, slots.fates(held)
+        yield sorted({hold.account_id for hold in held if _is_news(hold, told.get(hold.origin, Fate()), at)})
+
+
+def _is_news(hold: Hold, fate: Fate, at: datetime) -> bool:
+    return hold.expires_at <= at or fate.is_gone or (fate.is_at_work is None) != (hold.paying_since is None)
 
 
 def _notices(at: datetime) -> Iterator[int]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.utils.decorators import sync_and_async_middleware
 
+from loyalty_oscar.kernel.registry import Registry
+
 from .visit import Visit
+
+logger = logging.getLogger("loyalty_oscar")
+#: feature -> function (request) that answers what is sent at checkout in the shop's place, or returns None.
+checkpoints: Registry[Callable[..., Any]] = Registry("checkpoint")
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
 @sync_and_async_middleware
@@ -20,10 +28,33 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
             request.loyalty = Visit(request)
             return await get_response(request)
 
+        async def process_view(request: Any, *_view: Any) -> Any:
+            return await sync_to_async(stopped)(request) if sends_at_checkout(request) else None
+
     else:
 
         def middleware(request: Any) -> Any:
             request.loyalty = Visit(request)
             return get_response(request)
 
+        def process_view(request: Any, *_view: Any) -> Any:
+            return stopped(request) if sends_at_checkout(request) else None
+
+    middleware.process_view = process_view
     return middleware
+
+
+def sends_at_checkout(request: Any) -> bool:
+    """Return whether this request wants to change something at checkout."""
+    return request.method not in SAFE and "checkout" in request.resolver_match.namespaces
+
+
+def stopped(request: Any) -> Any:
+    """Return what a feature answers in the shop's place, or None. A fault of ours never stops a checkout."""
+    for name, checkpoint in checkpoints.items():
+        try:
+            if answer := checkpoint(request=request):
+                return answer
+        except Exception:
+            logger.exception("the checkpoint of %s failed", name)
+    return None

@@ -46,7 +46,8 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
     """
     Make what is missing of the ready program, in one transaction; what is there is left as it is.
 
-    Writes no row of Oscar's. Raises `LoyaltyError` for a code or currency that is none, before anything is written.
+    Of Oscar's tables only the rows of our one offer are written. Raises `LoyaltyError` for a code or currency that
+    is none, before anything is written.
     """
     if not is_currency(currency):
         raise LoyaltyError(f"{currency!r} is no currency; write a code of three capital letters such as EUR")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Max, OuterRef, Subquery
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Hold
@@ -28,10 +28,11 @@ def fates(holds: Collection[Hold]) -> Mapping[str, Fate]:
     lately keeps them so many minutes longer, a frozen one until the gateway's own time-out.
     """
     ids = {hold.origin: _basket_id(hold.origin) for hold in holds}
-    ordered = get_model("order", "Order").objects.using(write_db()).filter(basket_id=OuterRef("pk"))
+    orders = get_model("order", "Order").objects.using(write_db()).filter(basket_id=OuterRef("pk"))
+    ordered = Subquery(orders.order_by("-date_placed").values("date_placed")[:1])
     rows = get_model("basket", "Basket").objects.using(write_db()).filter(pk__in=[pk for pk in ids.values() if pk])
-    told = rows.annotate(changed=Max("lines__date_updated"), is_ordered=Exists(ordered))
-    baskets = {row.pk: row for row in told.only("pk", "status", "owner_id")}
+    told = rows.annotate(changed=Max("lines__date_updated"), ordered_at=ordered)
+    baskets = {row.pk: row for row in told.only("pk", "status")}
     return {hold.origin: _fate(hold, baskets.get(ids[hold.origin])) for hold in holds if ids[hold.origin]}
 
 
@@ -43,9 +44,10 @@ def _basket_id(slot: str) -> int | None:
 def _fate(hold: Hold, basket: Any) -> Fate:
     if basket is None or basket.status not in (basket.OPEN, basket.FROZEN):
         return Fate(is_gone=True)
-    if basket.status == basket.FROZEN:
-        # An order with its basket frozen for ever is how django-oscar-api leaves it.
-        begun = hold.created_at + timedelta(minutes=conf.GATEWAY_MINUTES)
-        later = hold.expires_at + timedelta(minutes=conf.GATEWAY_MINUTES - conf.HOLD_MINUTES)
-        return Fate(is_gone=basket.is_ordered, until=max(begun, later))
-    return Fate(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES) if basket.changed else None)
+    if basket.status == basket.OPEN:
+        return Fate(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES) if basket.changed else None)
+    if basket.ordered_at and basket.ordered_at >= hold.created_at:
+        # An order with its basket frozen for ever is how django-oscar-api leaves it. One that is older than the
+        # points was declined, and is being paid for again.
+        return Fate(is_gone=True)
+    return Fate(is_at_work=timedelta(minutes=conf.GATEWAY_MINUTES))

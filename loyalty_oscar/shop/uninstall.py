@@ -100,6 +100,13 @@ def tables(*, names: list[str]) -> list[Table]:
     ]
 
 
+def consequences(*, names: list[str]) -> Iterator[str]:
+    """Yield what features say before they go ("leaving:…"), a sentence each."""
+    for name, say in checks.items():
+        if name.startswith("leaving:"):
+            yield from say(names=names)
+
+
 def export(*, tables: list[Table], folder: Path) -> Iterator[tuple[Table, Path]]:
     """
     Write each table as one file of JSON lines that `loaddata` can read; yields (table, file).

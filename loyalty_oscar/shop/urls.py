@@ -1,6 +1,7 @@
 """The customer's pages, namespace `loyalty`."""
 
-from django.urls import path
+from django.apps import apps
+from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
 from .people.urls import urlpatterns as people
@@ -13,6 +14,11 @@ urlpatterns = [
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
     path("badge/", BadgeView.as_view(), name="badge"),
+    *(
+        [path("", include("loyalty_oscar.shop.redemption.urls"))]
+        if apps.is_installed("loyalty_oscar.redemption")
+        else ()
+    ),
     *people,
     *dashboard,
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,10 @@ from django.db.models import F
 from django.utils import timezone
 from oscar.core.loading import get_class, get_model
 
+from loyalty_oscar.shop.redemption.desk import use_points
+
 from .catalogue import Article
+from .loyalty import account_of
 from .people import Person, address_fields
 from .timeline import Event
 
@@ -37,30 +40,27 @@ class History:
         self.handler = get_class("order.processing", "EventHandler")()
         self.began = timezone.now()
 
-    def play(self, event: Event) -> int:
-        """Do one event (within the caller's transaction), date what it left, return the id of its order."""
+    def play(self, event: Event) -> None:
+        """Do one event (within the caller's transaction) and date what it left."""
         if event.kind == "placed":
-            return self._place(event)
+            self._place(event)
+            return
         order = Order.objects.get(date_placed=event.purchase.placed_at)
         getattr(self, f"_{event.kind}")(order, event)
         self._date(order, event.at)
-        return order.pk
 
     # -- One method for each kind of event
 
-    def _place(self, event: Event) -> int:
+    def _place(self, event: Event) -> None:
         purchase, person = event.purchase, self.people[event.purchase.email]
         user = None if purchase.guest else self.users[purchase.email]
         basket = get_model("basket", "Basket").objects.create(owner=user)
-        basket.strategy = get_class("partner.strategy", "Selector")().strategy(user=user)
-        for upc, quantity in purchase.lines:
-            basket.add_product(self.products[upc], quantity)
-        if purchase.voucher and self.vouchers[purchase.voucher].is_available_to_user(user)[0]:
-            basket.vouchers.add(self.vouchers[purchase.voucher])
+        self._fill(basket, purchase.lines, purchase.voucher)
+        self._set_aside(basket, purchase.use, event.at)
         get_class("offer.applicator", "Applicator")().apply(basket, user)
         method = get_class("shipping.repository", "Repository")().get_default_shipping_method(basket)
         charge = method.calculate(basket)
-        order = get_class("order.utils", "OrderCreator")().place_order(
+        get_class("order.utils", "OrderCreator")().place_order(
             basket=basket,
             total=get_class("checkout.calculators", "OrderTotalCalculator")().calculate(basket, charge),
             shipping_method=method,
@@ -72,7 +72,30 @@ class History:
         )
         basket.submit()
         type(basket).objects.filter(pk=basket.pk).update(date_created=event.at, date_submitted=event.at)
-        return order.pk
+
+    def leave_baskets(self, *, at: datetime) -> None:
+        """Put into the baskets of the demo people what lies there today, once."""
+        for person in self.people.values():
+            if not person.basket:
+                continue
+            basket, _made = get_model("basket", "Basket").open.get_or_create(owner=self.users[person.email])
+            if basket.is_empty:
+                self._fill(basket, person.basket.items(), person.code)
+                self._set_aside(basket, person.aside, at)
+
+    def _fill(self, basket: Any, lines: Iterable[tuple[str, int]], code: str) -> None:
+        basket.strategy = get_class("partner.strategy", "Selector")().strategy(user=basket.owner)
+        for upc, quantity in lines:
+            basket.add_product(self.products[upc], quantity)
+        if code and self.vouchers[code].is_available_to_user(basket.owner)[0]:
+            basket.vouchers.add(self.vouchers[code])
+
+    def _set_aside(self, basket: Any, points: int, at: datetime) -> None:
+        """Set points aside as the basket page does: so many, or all that are ready."""
+        account = account_of(user=basket.owner)
+        if points and account and account.available:
+            points = min(points, account.available)
+            use_points(account=account, unit=account.unit, basket=basket, points=points, at=at)
 
     def _picked(self, order: Any, event: Event) -> None:
         self.handler.handle_payment_event(order, self.paid, order.total_incl_tax)

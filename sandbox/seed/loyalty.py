@@ -7,6 +7,7 @@ past, and used or given points are operations of the ledger like any other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,13 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
-from loyalty_oscar.program.models import Member, ProductSet, TermsVersion, Unit
+from loyalty_oscar.program.models import ProductSet, TermsVersion, Unit
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.setup import make_ready
+
+from .people import Person
 
 clock = program_clock.at
 
@@ -76,18 +79,17 @@ def open_club(*, at: datetime) -> None:
 
 
 class Days:
-    """Does each day's work of the past once, and what the demo people are known for on its day."""
+    """Does each day's work of the past once."""
 
     def __init__(self, *, today: datetime) -> None:
         self.today = today
         self.last: datetime | None = None
 
-    def after_event(self, *, order_id: int, at: datetime) -> None:
+    def after_event(self, *, at: datetime) -> None:
         """Called after each event of the past is committed, in order of time, with the clock standing at `at`."""
         if self.last is None or at.date() > self.last.date():
             self._work(at)
             self.last = at
-        self._use_points(order_id, at)
 
     def end(self) -> None:
         """Do what is due today, and let the merchant in."""
@@ -106,25 +108,9 @@ class Days:
             fresh = get_model(label, model).objects.filter(date_sent__gt=self.today)
             fresh.update(date_sent=at)
 
-    def _use_points(self, order_id: int, at: datetime) -> None:
-        """Anna-Lena pays her second order with all she has; a month later the goods that brought it come back."""
-        order = get_model("order", "Order").objects.select_related("user").get(pk=order_id)
-        account = _account("owing@example.com")
-        if account and account.available and order.user_id == account.member.user_id and order.status == "Pending":
-            because = Because("order_paid", order=order.pk, number=order.number)
-            hold = ledger.place_hold(
-                account_id=account.pk,
-                slot=f"basket:{order.basket_id}",
-                points=account.available,
-                expires_at=at + timedelta(hours=1),
-                because=because,
-                at=at,
-            )
-            ledger.capture(hold_id=hold.pk, account_id=account.pk, points=hold.points, because=because, at=at)
-
     def _thank_for_waiting(self, at: datetime) -> None:
         """Six weeks ago Priya waited long for a parcel; what she got for it lasts until five days from today."""
-        account = _account("expiring@example.com")
+        account = account_of(user=get_user_model().objects.filter(email="expiring@example.com").first())
         if account and at > self.today - timedelta(days=42):
             last_day = periods.local_day(at=self.today, zone="Europe/Berlin") + timedelta(days=6)
             ledger.adjust(
@@ -139,6 +125,23 @@ class Days:
             )
 
 
-def _account(email: str) -> Account | None:
-    members: Any = Member.objects.filter(user__email=email)
-    return Account.objects.filter(member__in=members).select_related("member").first()
+def bring_paper_cards(*, people: Iterable[Person], at: datetime) -> None:
+    """Count the paws of an old paper card, once: as many as make up what a demo person is to have ready."""
+    for person in people:
+        account = account_of(user=get_user_model().objects.filter(email=person.email).first())
+        if account and account.available < person.ready:
+            ledger.adjust(
+                account_id=account.pk,
+                points=person.ready - account.available,
+                key="demo:paper-card",
+                because=Because("goodwill"),
+                actor="system",
+                note="From your old paper card",
+                at=at,
+            )
+
+
+def account_of(*, user: Any) -> Account | None:
+    """Return the account of a customer, if there is one."""
+    accounts = Account.objects.filter(member__user=user, member__user__isnull=False)
+    return accounts.select_related("member", "unit__program").first()

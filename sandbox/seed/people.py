@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,12 @@ ALPHA_3 = {"DE": "DEU", "AT": "AUT", "IT": "ITA", "PL": "POL"}
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody who shops. `address` is street, postcode, town, country; `orders` is a number, or the demo's list."""
+    """
+    Somebody who shops. `address` is street, postcode, town, country; `orders` is a number, or the demo's list.
+
+    `ready` are the paws that an old paper card makes up to, `basket` what lies there today: articles and how
+    many, a voucher's `code`, and the paws that are set `aside` for it.
+    """
 
     email: str
     first_name: str
@@ -31,6 +36,10 @@ class Person:
     pets: tuple[str, ...] = ()
     orders: int | tuple[dict[str, Any], ...] = 0
     sees: str = ""
+    ready: int = 0
+    basket: Mapping[str, int] = field(default_factory=dict)
+    code: str = ""
+    aside: int = 0
     guest: bool = False
     staff: bool = False
     superuser: bool = False

@@ -28,13 +28,14 @@ Kind = Literal["placed", "picked", "shipped", "delivered", "returned", "cancelle
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """An order to be: `lines` are (article, quantity); no two are placed at the same moment."""
+    """An order to be: `lines` are (article, quantity), `use` paws pay for it. No two are placed at the same moment."""
 
     email: str
     guest: bool
     placed_at: datetime
     lines: tuple[tuple[str, int], ...]
     voucher: str = ""
+    use: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -82,7 +83,13 @@ def _told(person: Person, today: datetime) -> Iterator[tuple[Purchase, list[Even
             ago = timedelta(days=order["ago"], hours=order.get("hours", 0))
             placed = today - ago if ago < timedelta(days=1) else (today - ago).replace(hour=19, minute=12)
         placed = placed.replace(second=17 + number, microsecond=0)
-        purchase = Purchase(email=person.email, guest=False, placed_at=placed, lines=tuple(order["lines"].items()))
+        purchase = Purchase(
+            email=person.email,
+            guest=False,
+            placed_at=placed,
+            lines=tuple(order["lines"].items()),
+            use=order.get("use", 0),
+        )
         fate = _arrives(purchase, hours=(15, 22, 66))
         if "back" in order:
             back_at = placed + timedelta(days=order["back_after"])

@@ -155,6 +155,22 @@ class TestTheWorkedExample:
         assert left[-1] == 0
 
 
+class TestTheExampleOfARefund:
+    example = load(DOCS / "_ext" / "loyalty_refund.py")
+
+    def test_spreads_the_points_over_the_lines_to_the_cent(self):
+        assert self.example.used().parts == (138, 66, 296)
+        assert sum(self.example.paid_of_lines()) == 7920 - 500 == 7420
+
+    def test_says_of_one_toy_what_the_page_says_in_words(self):
+        assert self.example.steps()[0] == ("one rope toy", 487, 33, 5)
+
+    def test_ends_with_all_money_all_points_and_nothing_earned(self):
+        steps = self.example.steps()
+
+        assert [sum(step[place] for step in steps) for place in (1, 2, 3)] == [7420, 500, 74]
+
+
 class TestTheReadme:
     def test_shows_the_three_edits_that_the_bare_shop_makes(self):
         readme = (ROOT / "README.md").read_text("utf-8")

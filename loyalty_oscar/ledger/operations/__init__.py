@@ -3,7 +3,7 @@
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, write_off
 from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
-from .holds import Fate, capture, place_hold, release, restore, settle_holds
+from .holds import Fate, capture, place_hold, release, renew, restore, settle_holds
 from .transfers import transfer
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
@@ -28,6 +28,7 @@ __all__ = [
     "post",
     "post_many",
     "release",
+    "renew",
     "restore",
     "reverse",
     "schedule",

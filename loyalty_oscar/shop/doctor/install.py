@@ -89,14 +89,20 @@ def versions(*, at: datetime) -> Iterator[Finding]:
 
 @checks.register("doctor:15-tax")
 def offers_and_tax(*, at: datetime) -> Iterator[Finding]:
-    """Offers that count without tax give wrong amounts where prices are shown with it."""
-    if getattr(settings, "OSCAR_OFFERS_INCL_TAX", False):
-        return
+    """Whether offers count as prices are shown; our own discount is right to the cent either way."""
+    with_tax = getattr(settings, "OSCAR_OFFERS_INCL_TAX", False)
     product = get_model("catalogue", "Product").objects.filter(stockrecords__isnull=False).first()
     if product is None:
         return
     price: Any = get_class("partner.strategy", "Selector")().strategy().fetch_for_product(product).price
-    if price.exists and price.is_tax_known and price.tax:
-        text = "prices are shown with tax, and OSCAR_OFFERS_INCL_TAX is off: a discount of 5.00 becomes more"
-        hint = "Set OSCAR_OFFERS_INCL_TAX = True before points are used as a discount."
-        yield Finding(level=Level.WARNING, about="tax", text=text, hint=hint)
+    if not price.exists:
+        return
+    if with_tax and not price.is_tax_known:
+        text = "OSCAR_OFFERS_INCL_TAX is on, and prices do not know their tax: Oscar's own offers fail"
+        yield Finding(level=Level.WARNING, about="tax", text=text, hint="Set OSCAR_OFFERS_INCL_TAX = False.")
+    elif not with_tax and price.is_tax_known and price.tax:
+        text = (
+            "prices are shown with tax, and OSCAR_OFFERS_INCL_TAX is off: 5.00 off in Oscar's own offers becomes more"
+        )
+        hint = "Points are right to the cent either way. Plugins that read Oscar's LinePrice want it on."
+        yield Finding(level=Level.NOTE, about="tax", text=text, hint=hint)

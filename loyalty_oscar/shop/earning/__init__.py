@@ -1,3 +1,3 @@
 """What earning shows in the shop; the one place on this floor that knows the feature."""
 
-from . import desk, doctor, export, guide, notices, panels, setup, welcome  # noqa: F401 - each registers its pieces
+from . import desk, doctor, export, guide, notices, panels, rehearsal, setup, welcome  # noqa: F401 - each registers its pieces

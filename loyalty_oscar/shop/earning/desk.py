@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
@@ -28,6 +27,7 @@ from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.worth import worth
 
 from .. import statuses
+from ..dashboard.links import order_url
 from ..facts import gather_orders
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -198,11 +198,3 @@ def member_orders(*, subject: Any, request: Any) -> Piece | None:
     for row in rows:
         row["url"] = order_url(row["order"]) if row["order"] else ""
     return ("loyalty/admin/orders.html", {"rows": rows}) if rows else None
-
-
-def order_url(order: Any) -> str:
-    """Return the page of an order in Oscar's dashboard, or nothing where there is none."""
-    try:
-        return reverse("dashboard:order-detail", kwargs={"number": order.number})
-    except NoReverseMatch:
-        return ""

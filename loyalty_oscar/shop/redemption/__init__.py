@@ -1,3 +1,14 @@
 """Using points in the shop; the one place on this floor that knows the feature."""
 
-from . import discount, offer  # noqa: F401 - each registers its pieces
+from . import (  # noqa: F401 - each registers its pieces
+    checkout,
+    checks,
+    discount,
+    doctor,
+    export,
+    offer,
+    panels,
+    rehearsal,
+    staff,
+    used,
+)

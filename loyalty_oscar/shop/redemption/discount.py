@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,9 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.kernel.rounding import left_to_pay, spread, to_major
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.money import exponent, to_minor
+from loyalty_oscar.program.money import exact_minor, exponent, to_minor
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import open_for, promised, terms_of
@@ -93,10 +94,7 @@ class PointsDiscount:
         quote = quote_of(basket=basket, unit=found.hold.account.unit, redemption=found)
         basket._loyalty_applied = applied = Applied(redemption=found, quote=quote)
         _know_combinations(lines, offer)
-        applied.parts = tuple(
-            _take_off(line, part, offer, found.currency) if part else 0
-            for line, part in zip(lines, quote.parts, strict=True)
-        )
+        applied.parts = _take_off(lines, quote.parts, offer, found.currency)
         if not applied.minor:
             return zero
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
@@ -126,7 +124,8 @@ class PointsDiscount:
             )
         except LoyaltyError as error:
             raise PointsUnavailable(gone) from error
-        return self.name(applied)
+        order._loyalty_used = self.name(applied)
+        return order._loyalty_used
 
     def name(self, applied: Applied) -> str:
         """Return "500 paws used"."""
@@ -143,18 +142,29 @@ def _is_here(basket: Any, found: Redemption) -> bool:
     return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
 
 
-def _take_off(line: Any, part: int, offer: Any, currency: str) -> int:
+def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...]:
+    """Take parts off lines; returns what each really gave, which adds up to what the total that is shown fell by."""
+    before = [to_pay(line=line) for line in lines]
+    left = left_to_pay(exact=[exact_minor(amount=price, currency=currency) for price in before], parts=parts)
+    for line, price, minor in zip(lines, before, left, strict=True):
+        if minor is not None:
+            _leave(line, price, to_major(minor=minor, exponent=exponent(currency=currency)), offer)
+    after = [to_pay(line=line) for line in lines]
+    fell = to_minor(amount=sum(before), currency=currency) - to_minor(amount=sum(after), currency=currency)
+    return tuple(spread(total=fell, weights=[old - new for old, new in zip(before, after, strict=True)]))
+
+
+def _leave(line: Any, price: Decimal, left: Decimal, offer: Any) -> None:
     """
-    Take minor units off what the customer sees of a line; returns what was really taken, whatever a fork makes of it.
+    Discount a line whose price is seen so that this is left of it.
 
     Tax-exclusive discounts keep their full precision, so that the price with tax lands on the cent.
     """
-    before = to_pay(line=line)
     with_tax = _with_tax(line)
-    amount = to_major(minor=part, exponent=exponent(currency=currency))
-    amount = amount if with_tax or not line.is_tax_known else amount * line._tax_ratio
+    amount = price - left
+    if line.is_tax_known and not with_tax:
+        amount = line.line_price_excl_tax_incl_discounts - left * line._tax_ratio
     line.discount(amount, line.quantity, incl_tax=with_tax, offer=offer)
-    return to_minor(amount=before - to_pay(line=line), currency=currency)
 
 
 def _with_tax(line: Any) -> bool:

@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connections
+from django.db.models import F, Q, QuerySet, Sum
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.registries import checks
-from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.redemption.models import Redemption, UseTerms
 
 from ..setup import Ready
 
@@ -27,6 +33,13 @@ def our_offers() -> QuerySet[Any]:
     """Return Oscar's offers that stand for points (there should be one)."""
     offers = get_model("offer", "ConditionalOffer").objects
     return offers.filter(Q(condition__proxy_class=CONDITION) | Q(benefit__proxy_class=BENEFIT)).order_by("pk")
+
+
+def is_in_its_dates(offer: Any, at: datetime) -> bool:
+    """Return whether a moment lies within the dates of an offer, if it has any."""
+    return not (offer.start_datetime and offer.start_datetime > at) and not (
+        offer.end_datetime and offer.end_datetime < at
+    )
 
 
 @checks.register("setup:redemption")
@@ -58,9 +71,20 @@ def make_offer() -> Any:
     )
 
 
+@checks.register("leaving:redemption")
+def what_is_lost(*, names: list[str]) -> Iterator[str]:
+    """Say before it happens what becomes of points that are set aside or used."""
+    if "redemption" not in names or not _has(Redemption):
+        return
+    if orders := Redemption.objects.filter(order_id__isnull=False, returned__lt=F("points")).count():
+        yield f"orders paid with points: {orders:,}; what they used no longer comes back when goods do"
+    if points := _open_holds().aggregate(points=Sum("points"))["points"]:
+        yield f"points set aside for baskets: {points:,}; they go back to their members"
+
+
 @checks.register("uninstall:redemption")
 def take_offer_away(*, names: list[str]) -> Iterator[str]:
-    """Remove our rows from Oscar's offers: without our code every basket would break on them."""
+    """Remove our rows from Oscar's offers (without our code every basket would break on them); free what is held."""
     if not {"redemption", "shop"} & set(names):
         return
     gone = our_offers().count()
@@ -68,3 +92,17 @@ def take_offer_away(*, names: list[str]) -> Iterator[str]:
     get_model("offer", "Condition").objects.filter(proxy_class=CONDITION).delete()
     get_model("offer", "Benefit").objects.filter(proxy_class=BENEFIT).delete()
     yield f"offers of ours: {gone} gone"
+    if "ledger" not in names and _has(Redemption):
+        holds = list(_open_holds())
+        for hold in holds:
+            because = Because("use_ended")
+            ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=because, at=clock.now())
+        yield f"points set aside for baskets: {sum(hold.points for hold in holds):,} given back"
+
+
+def _open_holds() -> QuerySet[Hold]:
+    return Hold.objects.filter(state=Hold.State.OPEN, redemption__isnull=False).order_by("account_id", "pk")
+
+
+def _has(model: type[Any]) -> bool:
+    return model._meta.db_table in connections[write_db()].introspection.table_names()

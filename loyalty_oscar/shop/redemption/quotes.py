@@ -7,7 +7,7 @@ from typing import Any
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.money import to_minor
+from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption import rules
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
@@ -45,12 +45,10 @@ def payable(*, lines: list[Any], codes: frozenset[str], currency: str) -> list[r
 
 
 def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
-    if not line.purchase_info.price.exists:
-        return rules.Payable(minor=0, takes_discounts=False)
     others = [discount.offer for discount in line.discounts if discount.offer]
     return rules.Payable(
-        minor=max(0, to_minor(amount=to_pay(line=line), currency=currency)),
-        takes_discounts=bool(PointsBenefit().can_apply_benefit(line)),
+        minor=exact_minor(amount=to_pay(line=line), currency=currency),
+        takes_discounts=line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line)),
         is_discounted=bool(line.discount_value),
         has_exclusive=any(offer.exclusive for offer in others),
         sets=sets,
@@ -61,4 +59,5 @@ def to_pay(*, line: Any) -> Decimal:
     """Return what the customer sees to pay for a line after all discounts: with tax where it is known."""
     if line.is_tax_known:
         return Decimal(line.line_price_incl_tax_incl_discounts)
-    return Decimal(line.line_price_excl_tax_incl_discounts)
+    # None where the product is no longer sold: then nothing is paid for it.
+    return Decimal(line.line_price_excl_tax_incl_discounts or 0)

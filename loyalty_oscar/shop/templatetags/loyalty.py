@@ -90,9 +90,42 @@ def loyalty_earn_basket(context: Context, basket: Any) -> str:
 
 
 @widget
+def loyalty_use_points(context: Context, basket: Any) -> str:
+    """Let a member use points on this basket: buttons, a number, and what they do. Put it above the totals."""
+    return piece(context, "basket:redemption", basket)
+
+
+@widget
 def loyalty_thank_you(context: Context, order: Any) -> str:
     """Show what this order brought or will bring its member, with the why."""
     return piece(context, "thank-you:earning", order)
+
+
+@widget
+def loyalty_used(context: Context, order: Any) -> str:
+    """Show what this order used."""
+    return piece(context, "thank-you:redemption", order)
+
+
+@register.simple_tag(takes_context=True)
+def loyalty_order_mail(context: Context, order: Any) -> str:
+    """Write into the confirmation of an order what features have to say of it; needs no request."""
+    said = []
+    for name, panel in panels.items():
+        if name.startswith("order-mail:"):
+            try:
+                if found := panel(subject=order, request=None):
+                    said.append(context.template.engine.get_template(found[0]).render(context.new(found[1])).strip())
+            except Exception:
+                logger.exception("a confirmation goes without %s", name)
+    return SafeString(" ".join(said))
+
+
+@register.simple_tag(takes_context=True)
+def loyalty_behind(context: Context) -> str:
+    """Render the template of the same name behind this one, where there are no blocks to extend (plain text)."""
+    ours = context.template
+    return ours.engine.find_template(ours.name, skip=[ours.origin])[0].render(context)
 
 
 @widget

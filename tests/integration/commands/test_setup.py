@@ -4,11 +4,14 @@ import pytest
 from django.apps import apps
 from django.db import connection
 from django.utils import translation
+from oscar.test import factories
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.program.models import PointWorth, Program, State
 from loyalty_oscar.program.words import points
+from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.redemption.offer import our_offers
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import place
 
@@ -24,7 +27,7 @@ def oscars():
 
 
 class TestSettingUp:
-    def test_makes_a_draft_with_its_points_their_worth_and_a_rule_and_no_row_of_oscars(self):
+    def test_makes_a_draft_with_its_points_their_worth_a_rule_and_of_oscars_rows_one_offer(self):
         before = oscars()
         said = manage("setup")
         program = Program.objects.get()
@@ -33,7 +36,8 @@ class TestSettingUp:
         worth, rule = PointWorth.objects.get(), Rule.objects.get()
         assert (worth.currency, worth.points, worth.minor) == ("EUR", 100, 100)
         assert rule.versions.get().params == {"currency": "EUR", "points": 1, "step_minor": 100}
-        assert oscars() == before
+        made = {table: rows - before[table] for table, rows in oscars().items() if rows != before[table]}
+        assert made == {"offer_conditionaloffer": 1, "offer_condition": 1, "offer_benefit": 1}
         assert "1 point for each €1.00" in said.out
         assert "loyalty_setup --live" in said.out
 
@@ -89,6 +93,42 @@ class TestSettingUp:
         unit = Program.objects.get().units.get()
         with translation.override(language):
             assert [points(unit=unit, points=n).replace("\xa0", " ") for n in (1, 2, 5)] == words
+
+
+class TestTheOfferAndItsLimits:
+    def test_are_made_once_so_that_points_can_be_used(self):
+        manage("setup")
+        offer, terms = our_offers().get(), UseTerms.objects.get()
+        assert (offer.priority, offer.exclusive, offer.max_basket_applications) == (-10_000, False, 1)
+        assert (offer.is_open, offer.offer_type, offer.max_discount) == (True, offer.SITE, None)
+        assert (terms.is_on, terms.share, terms.minimum, terms.step, terms.per_day) == (True, 100, 1, 1, None)
+        manage("setup")
+        assert (our_offers().count(), UseTerms.objects.count()) == (1, 1)
+
+    def test_are_left_as_the_merchant_made_them(self):
+        manage("setup")
+        UseTerms.objects.update(is_on=False, share=50)
+        our_offers().update(name="Paws", priority=-5)
+        manage("setup")
+        assert our_offers().values_list("name", "priority").get() == ("Paws", -5)
+        assert UseTerms.objects.values_list("is_on", "share").get() == (False, 50)
+
+    def test_take_another_name_where_a_shop_has_that_one(self):
+        factories.create_offer(name="Loyalty points")
+        manage("setup")
+        assert our_offers().get().name == "Loyalty points 2"
+
+    def test_are_made_again_where_somebody_deleted_the_offer(self):
+        manage("setup")
+        our_offers().delete()
+        said = manage("setup")
+        assert "Offer “Loyalty points” among Oscar's offers" in said.out.partition("There already")[0]
+        assert our_offers().count() == 1
+
+    def test_serve_every_program_with_one_offer(self):
+        manage("setup")
+        manage("setup --code second --name Second")
+        assert (our_offers().count(), UseTerms.objects.count()) == (1, 2)
 
 
 class TestBadInput:

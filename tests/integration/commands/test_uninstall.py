@@ -5,14 +5,21 @@ from datetime import timedelta
 
 import pytest
 from django.core import serializers
+from django.db import transaction
 from django.db.migrations.graph import MigrationGraph
+from django.urls import reverse
+from oscar.core.loading import get_model
+from oscar.test import factories
 from oscar.test.factories import UserFactory
 
-from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.shop import uninstall
+from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, our_offers, take_offer_away
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import expect_refusal, manage
 from tests.orders import imported
+from tests.points import give, points_club, use
+from tests.storefront import a_basket, a_product, a_user, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +55,58 @@ class TestWhatGoes:
         assert entry["fields"]["key"] == Entry.objects.get().key
         [again] = serializers.deserialize("json", json.dumps([entry]))
         assert bytes(again.object.fingerprint) == bytes(Entry.objects.get().fingerprint)
+
+
+@pytest.fixture
+def used(client):
+    """A member who paid an order with points and has 200 set aside for the next; the visitor is signed in as her."""
+    unit, user = points_club(), a_user()
+    give(user, 500, unit)
+    basket = use(user, a_basket(user, (a_product(price="10.00"), 1)), 100, unit=unit)
+    with transaction.atomic():
+        factories.create_order(basket=basket, user=user)
+    use(user, a_basket(user, (a_product(price="20.00"), 1)), 200, unit=unit)
+    client.force_login(user)
+    return user
+
+
+def without_points():
+    """Take away what uninstalling the feature removes, all but its tables."""
+    return list(take_offer_away(names=["redemption"]))
+
+
+class TestUsingPoints:
+    def test_leaves_with_its_offer_and_gives_back_what_is_set_aside(self, used):
+        assert without_points() == ["offers of ours: 1 gone", "points set aside for baskets: 200 given back"]
+        account = Account.objects.get()
+        assert (account.available, account.reserved) == (400, 0)
+        assert not our_offers().exists()
+        left = (CONDITION, BENEFIT)
+        assert not get_model("offer", "Condition").objects.filter(proxy_class__in=left).exists()
+        assert not get_model("offer", "Benefit").objects.filter(proxy_class__in=left).exists()
+        assert without_points() == ["offers of ours: 0 gone", "points set aside for baskets: 0 given back"]
+
+    @pytest.mark.filterwarnings("ignore:Pagination may yield")  # Oscar's own list of offers.
+    def test_leaves_every_page_with_offers_as_it_was(self, used, client):
+        without_points()
+        baskets = get_model("basket", "Basket").objects.filter(owner=used, status="Open")
+        assert baskets.get().lines.count() == 1
+        used.is_staff = used.is_superuser = True
+        used.save()
+        for page in ("basket:summary", "offer:list", "dashboard:offer-list", "dashboard:order-list"):
+            assert client.get(reverse(page)).status_code == 200, page
+        assert "€20.00" in text_of(client.get(reverse("basket:summary")))
+
+    def test_is_asked_with_what_is_lost(self, used):
+        said = manage("uninstall --app redemption")
+        assert said.code == 1
+        assert "orders paid with points: 1; what they used no longer comes back when goods do" in said.out
+        assert "points set aside for baskets: 200; they go back to their members" in said.out
+        assert Account.objects.get().reserved == 200
+
+    def test_leaves_offers_alone_when_another_feature_goes(self, used):
+        assert list(take_offer_away(names=["earning"])) == []
+        assert our_offers().count() == 1
 
 
 class TestARefusal:

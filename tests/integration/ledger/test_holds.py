@@ -121,6 +121,17 @@ class TestReleasing:
 
 
 class TestSettlingHolds:
+    def settle(self, account, *, at, keep="", **told):
+        """Settle an account of which these fates are told, by the number of the basket."""
+        asked = []
+
+        def fates(holds):
+            asked.append([hold.slot for hold in holds])
+            return {f"basket:{name[1:]}": fate for name, fate in told.items()}
+
+        count = ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=keep)
+        return count, asked
+
     def test_gives_back_what_ran_out_or_whose_basket_is_gone_and_leaves_who_pays(self):
         account = an_account()
         give(account, 100)
@@ -128,15 +139,52 @@ class TestSettlingHolds:
         hold(account, 20, slot="basket:2", until=later(hours=9))
         hold(account, 30, slot="basket:3", until=later(hours=1))
         hold(account, 5, slot="basket:4", until=later(hours=9))
-        count = ledger.settle_holds(
-            account_id=account.pk, is_gone=lambda slot: slot == "basket:2", at=later(hours=1), keep=["basket:3"]
-        )
-        assert count == 2
+        told = {"_2": ledger.Fate(is_gone=True), "_3": ledger.Fate(until=later(hours=2))}
+        assert self.settle(account, at=later(hours=1), **told)[0] == 2
         assert sorted(Hold.objects.filter(state="open").values_list("slot", flat=True)) == ["basket:3", "basket:4"]
+        assert Hold.objects.get(slot="basket:3").expires_at == later(hours=2)
         assert balance(account) == (65, 0, 35, 0)
         reasons = [row["c"] for row in Entry.objects.filter(kind="release").values_list("because", flat=True)]
         assert reasons == ["hold_ran_out", "slot_gone"]
         assert_clean()
+
+    def test_leaves_alone_what_is_to_be_replaced_and_asks_nobody_about_it(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10, slot="basket:1")
+        before = dump()
+        assert self.settle(account, at=later(hours=1), keep="basket:1", _1=ledger.Fate(is_gone=True)) == (0, [])
+        assert dump() == before
+
+    def test_never_shortens_a_date(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10, slot="basket:1", until=later(hours=2))
+        before = dump()
+        assert self.settle(account, at=later(hours=1), _1=ledger.Fate(until=later(minutes=1)))[0] == 0
+        assert dump() == before
+
+    def test_counts_the_time_at_a_gateway_from_when_it_was_first_seen_there(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10, slot="basket:1", until=later(hours=1))
+        at_work = ledger.Fate(is_at_work=timedelta(hours=3))
+        ends = []
+        for hours, fate in ((1, at_work), (2, at_work), (3, ledger.Fate()), (3.5, at_work), (6.4, at_work)):
+            assert self.settle(account, at=later(hours=hours), _1=fate)[0] == 0
+            ends.append(Hold.objects.get(slot="basket:1").expires_at)
+        assert ends == [later(hours=4), later(hours=4), later(hours=4), later(hours=6.5), later(hours=6.5)]
+        assert self.settle(account, at=later(hours=6.5), _1=at_work)[0] == 1
+        assert_clean()
+
+    def test_gives_back_once(self):
+        account = an_account()
+        give(account, 100)
+        hold(account, 10)
+        assert self.settle(account, at=later(hours=1))[0] == 1
+        before = dump()
+        assert self.settle(account, at=later(hours=1)) == (0, [])
+        assert dump() == before
 
 
 class TestCapturing:

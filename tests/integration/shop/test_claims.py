@@ -183,7 +183,7 @@ class TestChoosingAPassword:
         order = a_guest_order()
         thank_you(client, order)
         with monkeypatch.context() as patched:
-            patched.setattr(order_effects.get("earning"), "apply", _broken, raising=False)
+            patched.setattr(order_effects.get("20-earning"), "apply", _broken, raising=False)
             assert choose(client).status_code == 302
         order.refresh_from_db()
         assert order.user == User.objects.get()

@@ -291,13 +291,15 @@ class TestThePageOfOurOwn:
 class TestTheMerchantsPermissions:
     def test_are_all_of_ours_and_nothing_else(self, db):
         labels = {permission.content_type.app_label for permission in loyalty_permissions()}
-        assert labels == {"loyalty_program", "loyalty_ledger", "loyalty_earning", "loyalty_shop"}
+        features = {"loyalty_earning", "loyalty_redemption"}
+        assert labels == {"loyalty_program", "loyalty_ledger", "loyalty_shop", *features}
         codes = set(loyalty_permissions().values_list("codename", flat=True))
         assert {"adjust_account", "goodwill_account", "change_program", "add_rule"} <= codes
 
     def test_open_every_page_of_loyalty_in_the_admin(self, staff, order):
         user, client = staff()
         user.user_permissions.set(loyalty_permissions())
-        for name in ("program_program", "program_member", "program_productset", "earning_rule", "ledger_entry"):
+        pages = ("program_program", "program_member", "program_productset", "earning_rule", "ledger_entry")
+        for name in (*pages, "redemption_useterms", "redemption_redemption"):
             assert client.get(reverse(f"admin:loyalty_{name}_changelist")).status_code == 200
         assert client.get(reverse("admin:order_order_changelist")).status_code == 403

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.shop.doctor import Finding, Level, examine
+from loyalty_oscar.shop.rehearsal import Number, rehearse
 
 from ..command import LoyaltyCommand
 
@@ -17,17 +18,57 @@ SIGNS = {Level.OK: "ok", Level.NOTE: "note", Level.WARNING: "WARNING", Level.ERR
 
 
 class Command(LoyaltyCommand):
-    help = "Says what is missing or wrong in the shop, and what to do; exits 1 on errors only."
+    help = (
+        "Says what is missing or wrong in the shop, and what to do; exits 1 on errors only. With --rehearse sells one "
+        "thing through the shop's own code, takes a unit back, compares each number and rolls everything back."
+    )
     minds_settings = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="answer in JSON")
+        parser.add_argument(
+            "--rehearse", action="store_true", help="play a purchase and a return; exits 1 on a fork that departs"
+        )
+        parser.add_argument("--product", default="", metavar="ID", help="what is sold in the rehearsal, by id or UPC")
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
 
-    def work(self, *, json: bool, **options: Any) -> None:
+    def work(self, *, json: bool, rehearse: bool, product: str, **options: Any) -> None:
+        if product and not rehearse:
+            raise CommandError("--product goes with --rehearse")
+        if rehearse:
+            self.rehearse(product, json)
+        else:
+            self.examine(json)
+
+    def rehearse(self, product: str, is_json: bool) -> None:
+        """Play a purchase and say each number; the first one that departs ends in an error."""
+        told = rehearse(product_id=product, at=clock.now())
+        if is_json:
+            self.stdout.write(json.dumps(told.as_json(), ensure_ascii=False, indent=2))
+        else:
+            for number in told.numbers:
+                self.show_number(number)
+            if told.left_out:
+                self.say(f"note    not called, so that nothing leaves the house: {', '.join(told.left_out)}")
+        if told.departs:
+            fork = told.fork or "no method of the shop's own lies on its way; does `loyalty_doctor` find something?"
+            raise CommandError(f"{told.departs.what}: {told.departs.got}, not {told.departs.expected}: {fork}")
+        if not is_json:
+            self.say("All numbers agree. Everything was rolled back.")
+
+    def show_number(self, number: Number) -> None:
+        """Write a number, and beside it what it should have been."""
+        if number.agrees:
+            self.say(f"{'ok' if number.expected else '':8}{number.what}: {number.got}")
+        else:
+            text = f"DEPARTS {number.what}: {number.got}, expected {number.expected}"
+            self.say(self.style.ERROR(text))
+
+    def examine(self, json: bool) -> None:
+        """Make every check and say what it found."""
         found = list(examine(at=clock.now()))
         if json:
             self.stdout.write(as_json(found))

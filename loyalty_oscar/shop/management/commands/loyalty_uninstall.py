@@ -32,6 +32,8 @@ class Command(LoyaltyCommand):
         tables = uninstall.tables(names=names)
         rows = sum(table.rows for table in tables)
         self.say(f"What goes: {', '.join(names)}; {len(tables)} tables with {rows:,} rows.")
+        for sentence in uninstall.consequences(names=names):
+            self.say(sentence)
         if not yes:
             self.confirm("Points and their history are gone afterwards.")
         if export:

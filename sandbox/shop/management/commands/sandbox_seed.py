@@ -55,12 +55,15 @@ class Command(BaseCommand):
         for number, event in enumerate(events[run.events :], start=run.events + 1):
             with loyalty.clock(event.at):
                 with transaction.atomic():
-                    order_id = player.play(event)
+                    player.play(event)
                     SeedRun.objects.filter(pk=run.pk).update(events=number)
-                days.after_event(order_id=order_id, at=event.at)
+                days.after_event(at=event.at)
             if number % 200 == 0 or number == len(events):
                 self._say(f"{event.at:%B %Y}: {number} of {len(events)} events, {time.monotonic() - began:.0f} s")
         days.end()
+        with loyalty.clock(run.today):
+            loyalty.bring_paper_cards(people=people.demo(), at=run.today)
+            player.leave_baskets(at=run.today)
 
     def _say(self, words: str, *, shown: bool = True) -> None:
         if shown:

@@ -1,0 +1,38 @@
+"""OpenAPI of these addresses alone, whatever else the store serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.cache import patch_cache_control
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from loyalty_oscar import __version__
+
+from .views import MemberView
+
+
+def ours(endpoints: list[Any]) -> list[Any]:
+    """Keep the addresses of the suite; called by drf-spectacular before it looks at any."""
+    return [found for found in endpoints if issubclass(getattr(found[3], "cls", object), MemberView)]
+
+
+class SchemaView(SpectacularJSONAPIView):
+    """The description of the API for programs, open to everybody."""
+
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
+    versioning_class = None
+    schema = None
+    custom_settings = {
+        "TITLE": "loyalty_oscar",
+        "DESCRIPTION": "What a member has, why, and points in the basket.",
+        "VERSION": __version__,
+        "PREPROCESSING_HOOKS": ["loyalty_oscar.api.schema.ours"],
+    }
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(found, private=True)
+        return found

@@ -1,0 +1,158 @@
+"""Using points in the admin: the limits on a page for each program, and every use to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.program import money
+from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.registries import checks, panels
+
+from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
+from .models import LeastOrder, Redemption, UseTerms
+from .sentences import sentence
+
+
+def unit_of(program: Program) -> Unit | None:
+    """Return the kind of points that members of a program use, or None."""
+    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
+
+
+def reads(terms: UseTerms) -> str:
+    """Return saved limits as a sentence, or nothing where the program has no points yet."""
+    unit = unit_of(terms.program)
+    return sentence(terms=terms, unit=unit) if unit else ""
+
+
+@panels.register("program:using")
+def limits_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the limits of a program as a sentence, with the way to change them."""
+    user, terms = request.user, UseTerms.objects.filter(program=subject).first()
+    if not (user.has_perm("loyalty_redemption.view_useterms") or user.has_perm("loyalty_redemption.change_useterms")):
+        return None
+    if terms:
+        url = reverse("admin:loyalty_redemption_useterms_change", args=[terms.pk])
+    else:
+        may = user.has_perm("loyalty_redemption.add_useterms")
+        url = f"{reverse('admin:loyalty_redemption_useterms_add')}?program={subject.pk}" if may else ""
+    return "loyalty/admin/using.html", {"terms": terms, "sentence": reads(terms) if terms else "", "url": url}
+
+
+class LeastOrderInline(admin.TabularInline):
+    model = LeastOrder
+    form = LeastOrderForm
+    formset = LeastOrderFormSet
+    extra = 0
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("currency", "amount") if self.has_change_permission(request, obj) else ("currency", "minor")
+
+
+@admin.register(UseTerms)
+class UseTermsAdmin(NoDelete, admin.ModelAdmin):
+    """What points may pay for in a program; switched off, never deleted."""
+
+    change_form_template = "loyalty/admin/limits.html"
+    form = UseTermsForm
+    list_display = ("program", "is_on", "says")
+    list_select_related = ("program",)
+    inlines = (LeastOrderInline,)
+    fieldsets = (
+        (None, {"fields": ("program", "is_on")}),
+        (pgettext_lazy("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
+        (pgettext_lazy("loyalty", "For what"), {"fields": ("share", "excluded_sets")}),
+        (
+            pgettext_lazy("loyalty", "Not together"),
+            {"fields": ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")},
+        ),
+    )
+
+    class Media:
+        css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "the limits"))
+    def says(self, terms: UseTerms) -> str:
+        return reads(terms)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: UseTerms | None = None) -> tuple[str, ...]:
+        return ("program",) if obj else ()
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        terms = self.get_object(request, object_id) if object_id else None
+        if terms and self.has_view_or_change_permission(request, terms):
+            extra_context = {**(extra_context or {}), "sentence": reads(terms)}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+class UsesList(ChangeList):
+    """A page of uses, the numbers of its orders found at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        know_numbers(self.result_list)
+
+
+def know_numbers(uses: list[Redemption]) -> None:
+    """Tell each use the number of its order, as the ledger wrote it down, or the basket it waits for. One query."""
+    keys = {f"hold:{use.hold.public_id}:capture": use for use in uses if use.order_id}
+    accounts = {use.hold.account_id for use in keys.values()}
+    entries = Entry.objects.filter(account_id__in=accounts, key__in=keys).values_list("key", "because__p__number")
+    numbers = {keys[key].pk: number for key, number in entries}
+    for use in uses:
+        use.known_number = str(numbers.get(use.pk) or use.order_id or use.hold.origin)
+
+
+@admin.register(Redemption)
+class RedemptionAdmin(ReadOnly, admin.ModelAdmin):
+    """Every use of points, newest first; what is set aside for a basket has no order yet."""
+
+    list_display = ("order", "member", "points", "off", "returned", "state", "used_at")
+    list_filter = ("hold__state", "is_replaced", "currency")
+    list_select_related = ("hold__account__member__user",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    search_help_text = pgettext_lazy("loyalty", "Order number, e-mail address of the member, or its public id")
+    fields = ("order", "order_id", "member", "points", "off", "returned", "state", "used_at", "is_replaced", "lines")
+    readonly_fields = ("order", "member", "off", "state")
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        member = "hold__account__member"
+        return (f"{member}__user__{get_user_model().get_email_field_name()}", f"={member}__public_id")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        orders = [pk for name, find in checks.items() if name.startswith("find:") for pk in find(number=search_term)]
+        if orders:
+            return queryset.filter(order_id__in=orders), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return UsesList
+
+    @admin.display(description=pgettext_lazy("loyalty", "order"), ordering="order_id")
+    def order(self, use: Redemption) -> str:
+        if not hasattr(use, "known_number"):
+            know_numbers([use])
+        return use.known_number
+
+    @admin.display(description=pgettext_lazy("loyalty", "member"))
+    def member(self, use: Redemption) -> str:
+        return str(use.hold.account.member)
+
+    @admin.display(description=pgettext_lazy("loyalty", "taken off"))
+    def off(self, use: Redemption) -> str:
+        return money.in_words(minor=use.minor, currency=use.currency)
+
+    @admin.display(description=pgettext_lazy("loyalty", "state"))
+    def state(self, use: Redemption) -> str:
+        return use.hold.get_state_display()

@@ -1,0 +1,86 @@
+"""The form of what points may pay for: limits that fit each other, and amounts typed as money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.program import money
+from loyalty_oscar.program.forms import WorthForm
+from loyalty_oscar.program.models import ProductSet, Program
+
+from .models import LeastOrder, UseTerms
+
+
+class UseTermsForm(forms.ModelForm):
+    """The limits of one program; each that does not fit is said beside its field."""
+
+    excluded_sets = forms.ModelMultipleChoiceField(
+        ProductSet.objects.order_by("name"),
+        label=pgettext_lazy("loyalty", "Products that points do not pay for"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+
+    class Meta:
+        model = UseTerms
+        fields = (
+            *("program", "is_on", "minimum", "step", "per_day", "share", "excluded_sets"),
+            *("not_with_vouchers", "not_on_discounted", "not_on_exclusive"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "program" in self.fields:
+            free = Program.objects.filter(use_terms=None)
+            self.fields["program"].queryset = free
+            if free.count() == 1:
+                self.fields["program"].initial = free.get()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        minimum, step, per_day = data.get("minimum"), data.get("step"), data.get("per_day")
+        if minimum and step and minimum % step:
+            text = pgettext("loyalty", "In steps of %(step)s this must be %(less)s or %(more)s.")
+            less, more = minimum // step * step, (minimum // step + 1) * step
+            if not less:
+                text = pgettext("loyalty", "In steps of %(step)s this must be %(more)s or another multiple.")
+            said = {"step": money.number(step), "less": money.number(less), "more": money.number(more)}
+            self.add_error("minimum", text % said)
+        if per_day and minimum and per_day < minimum:
+            text = pgettext("loyalty", "Nobody could use points: the fewest are %(minimum)s. Write that or more.")
+            self.add_error("per_day", text % {"minimum": money.number(minimum)})
+        return data
+
+
+class LeastOrderForm(WorthForm):
+    """From which amount of goods on points can be used, in a currency in which they are worth something."""
+
+    amount = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "goods for at least"),
+        min_value=Decimal("0.01"),
+        max_digits=9,
+        decimal_places=2,
+        help_text=pgettext_lazy("loyalty", "After all other discounts, without delivery."),
+    )
+
+    class Meta:
+        model = LeastOrder
+        fields = ("currency",)
+
+
+class LeastOrderFormSet(forms.BaseInlineFormSet):
+    """All least orders of one program."""
+
+    def clean(self) -> None:
+        super().clean()
+        program = Program.objects.filter(pk=self.instance.program_id).first()
+        known = set(program.worths.values_list("currency", flat=True)) if program else None
+        for form in self.forms:
+            currency = getattr(form, "cleaned_data", {}).get("currency")
+            if known is not None and currency and currency not in known and not form.cleaned_data.get("DELETE"):
+                text = pgettext("loyalty", "Nobody knows what points are worth in %(currency)s. Add it to the program.")
+                form.add_error("currency", text % {"currency": currency})

@@ -1,0 +1,72 @@
+"""The panel on Oscar's page of an order that says what a return would do, before staff confirm it in Oscar's form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.registries import panels
+
+from ..returns import Preview, preview, preview_cancelled
+
+#: `?return-7=2`: two units of line 7.
+FIELD = "return-"
+
+
+@panels.register("dashboard-order:4-return")
+def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return what it would do if the chosen units came back (all that are left to begin with), or the whole order."""
+    asked, at = chosen(request.GET), clock.now()
+    found = preview(order=subject, quantities=asked, at=at)
+    cancelled = preview_cancelled(order=subject, at=at)
+    if asked is None and not found.changes and not cancelled.changes:
+        return None
+    return "loyalty/dashboard/return.html", {
+        "rows": [{"line": line, "name": f"{FIELD}{line.line_id}"} for line in found.lines if line.left],
+        "parts": list(parts(found)),
+        "notes": list(notes(found)),
+        "cancelled": ", ".join(text for _name, _value, text in parts(cancelled)) if cancelled.lines else "",
+        "cancelled_notes": list(notes(cancelled)),
+    }
+
+
+def chosen(typed: Mapping[str, str]) -> dict[int, int] | None:
+    """Return the quantities by line id that an address asks for, or None where it asks for none."""
+    pairs = [(name.removeprefix(FIELD), value) for name, value in typed.items() if name.startswith(FIELD)]
+    return {int(line): int(units) for line, units in pairs if _is_number(line) and _is_number(units)} if pairs else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19
+
+
+def parts(found: Preview) -> Iterator[tuple[str, int, str]]:
+    """Yield what happens as (name for machines, number, words): "€30.00 back", "30 paws go", "500 paws return"."""
+    amount = money.in_words(minor=found.minor, currency=found.currency)
+    yield "return-money", found.minor, pgettext("loyalty", "%(amount)s back") % {"amount": amount}
+    for change in found.changes:
+        if change.taken:
+            text = npgettext("loyalty", "%(points)s goes", "%(points)s go", change.taken)
+            yield "return-goes", change.taken, text % {"points": words.points(unit=change.unit, points=change.taken)}
+        if change.returned:
+            text = npgettext("loyalty", "%(points)s returns", "%(points)s return", change.returned)
+            points = words.points(unit=change.unit, points=change.returned)
+            yield "return-comes", change.returned, text % {"points": points}
+    if not found.changes:
+        yield "return-goes", 0, pgettext("loyalty", "no points change")
+
+
+def notes(found: Preview) -> Iterator[str]:
+    """Say what becomes of points that were to go and are not there any more."""
+    for change in found.changes:
+        if change.owed:
+            text = pgettext(
+                "loyalty", "%(points)s of them are used already: the customer's next points make up for it."
+            )
+            yield text % {"points": words.points(unit=change.unit, points=change.owed)}
+        if change.forgiven:
+            text = pgettext("loyalty", "%(points)s more have run out or are used already, and the shop bears them.")
+            yield text % {"points": words.points(unit=change.unit, points=change.forgiven)}

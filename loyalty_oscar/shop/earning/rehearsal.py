@@ -1,0 +1,34 @@
+"""Earning in a rehearsal: the order brings what its basket promised, and a returned unit takes some of it along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loyalty_oscar.ledger.models import Kind
+from loyalty_oscar.program.registries import checks
+
+from ..facts import gather_basket
+from ..rehearsal import Number, Scene
+from .quotes import Teller
+
+
+class Earning:
+    """What the play adds where orders earn points."""
+
+    def before(self, *, scene: Scene) -> Iterator[Number]:
+        """Nothing: what a basket promises is known when its points are applied."""
+        yield from ()
+
+    def placed(self, *, scene: Scene) -> Iterator[Number]:
+        """Compare what the order earned with what stood in the basket."""
+        teller = Teller(unit=scene.unit, at=scene.at)
+        bought = gather_basket(basket=scene.basket, set_codes=(), at=scene.at, is_first=True)
+        promised = teller.decide(teller.in_sets(bought)).points
+        yield Number(what="points earned", got=str(scene.booked(Kind.EARN)), expected=str(promised))
+
+    def returned(self, *, scene: Scene) -> Iterator[Number]:
+        """Tell what the unit took along."""
+        yield Number(what="points taken back with a unit", got=str(-scene.booked(Kind.CLAW)))
+
+
+checks.register("rehearse:earning")(Earning())

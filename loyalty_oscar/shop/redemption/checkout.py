@@ -1,0 +1,72 @@
+"""At checkout: points stay set aside while the customer is at work, and nothing is paid that was not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.registries import panels
+
+from ..middleware import checkpoints
+from . import memo
+from .discount import applied_to
+
+#: Steps before anybody has seen what is to be paid.
+EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
+#: Oscar's pages that show it; whatever else posts at checkout goes back to the preview.
+SHOWING = {"preview", "payment-details"}
+FIELD = "loyalty-shown"
+
+
+@checkpoints.register("redemption")
+def checkpoint(*, request: Any) -> HttpResponse | None:
+    """
+    Renew what is set aside, or send the customer back to look where points take less off than was shown.
+
+    What was shown is what the session remembers and what the very form says that was sent: in another tab fewer
+    points may have been chosen since.
+    """
+    if memo.KEY not in request.session:
+        return None
+    basket, name = request.basket, request.resolver_match.url_name
+    said = memo.recall(request=request, basket=basket)
+    if not said:
+        return None
+    applied = applied_to(basket=basket)
+    if applied:
+        _keep(applied.redemption.hold)
+    now, shown = applied.minor if applied else 0, max(said["minor"], _sent(request))
+    if now >= shown or name in EARLY:
+        return None
+    memo.remember(request=request, basket=basket, asked=said["asked"], minor=now, was=shown)
+    back = request.get_full_path() if name in SHOWING else reverse("checkout:preview")
+    return HttpResponseRedirect(f"{back}#points")
+
+
+def _keep(hold: Hold) -> None:
+    at = clock.now()
+    until = at + timedelta(minutes=conf.HOLD_MINUTES)
+    if hold.expires_at < until - timedelta(minutes=1):
+        ledger.renew(hold_id=hold.pk, until=until)
+
+
+def _sent(request: Any) -> int:
+    value = request.POST.get(FIELD, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+
+
+@panels.register("preview:redemption")
+def shown(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the hidden field of the order's form that says what points took off when it was shown."""
+    applied = applied_to(basket=subject) if subject is not None else None
+    if not applied or not applied.minor:
+        return None
+    return "loyalty/widgets/points_shown.html", {"name": FIELD, "minor": applied.minor}

@@ -1,0 +1,85 @@
+"""A basket for shops without our pages: which one it is, and what points do to it, as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from oscar.core.loading import get_class, get_model
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.money import exponent, to_minor
+from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.queries import terms_of
+from loyalty_oscar.redemption.rules import Quote
+
+from .discount import applied_to, look_again, set_aside_for
+from .quotes import quote_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """
+    What points do to a basket: `asked` by the customer, `applied` now, and what those are `worth`.
+
+    `total` is what the goods come to after all discounts, as the customer sees prices; both are money of
+    `currency`, with its decimals. `because` says why it is not what was asked.
+    """
+
+    asked: int
+    applied: int
+    worth: Decimal
+    currency: str
+    total: Decimal
+    because: Because
+
+
+def basket_of(*, request: Any, by_session: bool) -> Any | None:
+    """
+    Return the open basket of a signed-in customer with its offers applied, or None. Makes none.
+
+    With a session it is the request's own, as Oscar's pages use it; else the one that django-oscar-api finds.
+    """
+    if by_session and hasattr(request, "basket"):
+        return request.basket
+    baskets = get_model("basket", "Basket").open
+    basket = baskets.filter(owner_id=request.user.pk).order_by("pk").first()
+    if basket:
+        basket.strategy = get_class("partner.strategy", "Selector")().strategy(request=request, user=request.user)
+        look_again(basket=basket, request=request)
+    return basket
+
+
+def standing(*, basket: Any, unit: Unit) -> Standing:
+    """Return what points do to a basket whose offers are applied."""
+    found, applied = set_aside_for(basket=basket), applied_to(basket=basket)
+    currency = basket.currency or settings.OSCAR_DEFAULT_CURRENCY
+    total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
+    decimals = exponent(currency=currency)
+    return Standing(
+        asked=found.hold.asked if found else 0,
+        applied=applied.points if applied else 0,
+        worth=to_major(minor=applied.minor if applied else 0, exponent=decimals),
+        currency=currency,
+        total=to_major(minor=to_minor(amount=total, currency=currency), exponent=decimals),
+        because=_why(basket, unit, found, applied.quote if applied else None),
+    )
+
+
+def _why(basket: Any, unit: Unit, found: Redemption | None, quote: Quote | None) -> Because:
+    if basket.is_empty:
+        return Because("no_goods_for_points")
+    said = (quote or quote_of(basket=basket, unit=unit, redemption=found)).because
+    if found is None or said.code != "as_asked":
+        return said
+    if quote is None:
+        # Points are set aside and would pay, but our offer is switched off.
+        return Because("not_now")
+    if found.hold.points == found.hold.asked:
+        return said
+    terms = terms_of(program_id=unit.program_id)
+    return Because("daily_limit", points=terms.per_day) if terms and terms.per_day else Because("some_went_back")

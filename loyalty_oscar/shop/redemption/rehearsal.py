@@ -1,0 +1,90 @@
+"""Points in a rehearsal: some are set aside, the order takes them, and a returned unit brings its share back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.rounding import taken_back
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Kind
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.redemption.queries import terms_of, use_in_force
+from loyalty_oscar.redemption.rules import Quote
+
+from ..rehearsal import Number, Scene
+from .desk import Refused, use_points
+from .discount import applied_to, look_again
+from .offer import our_offers
+from .quotes import quote_of
+
+
+class UsingPoints:
+    """What the play adds where customers can use points."""
+
+    def before(self, *, scene: Scene) -> Iterator[Number]:
+        """Give the customer points and set half of what the basket takes aside."""
+        terms, most = terms_of(program_id=scene.unit.program_id), quote_of(basket=scene.basket, unit=scene.unit)
+        if terms is None or not most.most:
+            why = "nobody can use any: see “limits of using points”" if terms is None else most.because.code
+            yield Number(what="points that this basket takes", got=f"0 ({why})")
+            return
+        points = max(terms.minimum, most.most // 2 // terms.step * terms.step, terms.step)
+        points = min(points, terms.per_day or points)
+        self._give(scene, points)
+        before = scene.total()
+        try:
+            use = use_points(account=scene.account, unit=scene.unit, basket=scene.basket, points=points, at=scene.at)
+        except Refused as refused:
+            yield Number(what="points set aside", got=f"0 ({refused.text})", expected=str(points))
+            return
+        yield Number(what="points set aside", got=str(use.hold.points), expected=str(points))
+        wanted = quote_of(basket=scene.basket, unit=scene.unit, redemption=use)
+        look_again(basket=scene.basket, request=scene.request)
+        scene.kept["points"] = wanted
+        yield Number(
+            what=f"taken off the basket for {wanted.points} points",
+            got=scene.money(before - scene.total()),
+            expected=scene.money(wanted.minor),
+            path=scene.in_basket,
+        )
+        applied = applied_to(basket=scene.basket)
+        got = applied.points if applied else 0
+        yield Number(what="points charged", got=str(got), expected=str(wanted.points), path=scene.in_basket)
+
+    def _give(self, scene: Scene, points: int) -> None:
+        grant = ledger.Grant(
+            account_id=scene.account.pk, points=points, key="rehearsal:points", source="rehearsal",
+            kind=Kind.ADJUST, because=Because("adjusted"), available_at=scene.at,
+        )  # fmt: skip
+        ledger.post(grant=grant, at=scene.at)
+        scene.account.refresh_from_db()
+
+    def placed(self, *, scene: Scene) -> Iterator[Number]:
+        """Look for the discount on the order and for the points in the ledger."""
+        wanted: Quote | None = scene.kept.get("points")
+        if wanted is None:
+            return
+        rows = scene.order.discounts.filter(offer_id__in=list(our_offers().values_list("pk", flat=True)))
+        yield Number(
+            what="discount of points on the order",
+            got=scene.money(scene.minor(sum(row.amount for row in rows))),
+            expected=scene.money(wanted.minor),
+            path=(*scene.in_order, *scene.in_basket),
+        )
+        used = -scene.booked(Kind.CAPTURE)
+        yield Number(what="points used", got=str(used), expected=str(wanted.points), path=scene.in_order)
+        scene.account.refresh_from_db()
+        yield Number(what="points still set aside", got=str(scene.account.reserved), expected="0", path=scene.in_order)
+
+    def returned(self, *, scene: Scene) -> Iterator[Number]:
+        """Look for the share of the unit among the points."""
+        use = use_in_force(order_id=scene.order.pk) if "points" in scene.kept else None
+        if use is None:
+            return
+        due = taken_back(points=use.points, gone=1, quantity=scene.quantity)
+        came = scene.booked(Kind.RESTORE)
+        yield Number(what="points returned with a unit", got=str(came), expected=str(due), path=scene.in_order)
+
+
+checks.register("rehearse:redemption")(UsingPoints())

@@ -1,0 +1,78 @@
+"""What pages and mails say of points that were used: account, thank-you page, order and its confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
+from django.utils.translation import pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.registries import panels
+from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.queries import terms_of, use_in_force
+
+Piece = tuple[str, Mapping[str, Any]]
+
+
+@receiver(pre_save, sender=get_model("order", "OrderDiscount"), dispatch_uid="loyalty_points_used")
+def call_by_its_name(*, instance: Any, **_signal: Any) -> None:
+    """Let the order say "500 paws used", once: Oscar's pages show the name of the offer, and some the message too."""
+    order = instance._state.fields_cache.get("order")
+    if instance.message and instance.message == getattr(order, "_loyalty_used", None):
+        instance.offer_name, instance.message = instance.message[:128], ""
+
+
+@panels.register("thank-you:redemption")
+def thank_you(*, subject: Any, request: Any) -> Piece | None:
+    """Return what a member's order used."""
+    unit = request.loyalty.unit
+    use = _use_of(subject) if terms_of(program_id=unit.program_id) else None
+    if use is None or request.loyalty.account is None:
+        return None
+    ready = request.loyalty.account.available
+    text = pgettext("loyalty", "and saved %(amount)s. %(points)s are still ready.")
+    return "loyalty/widgets/thank_you_used.html", {
+        "value": use.points,
+        "points": words.points(unit=use.hold.account.unit, points=use.points),
+        "more": text % {"amount": _saved(use), "points": words.points(unit=unit, points=ready)},
+    }
+
+
+@panels.register("order-mail:redemption")
+def in_mail(*, subject: Any, request: Any = None) -> Piece | None:
+    """Return what the confirmation of an order says of the points that it used."""
+    use = _use_of(subject)
+    if use is None:
+        return None
+    points = words.points(unit=use.hold.account.unit, points=use.points)
+    text = pgettext("loyalty", "%(points)s used: %(amount)s, taken off the prices above.")
+    return "loyalty/mail/used.txt", {"text": text % {"points": points, "amount": f"\N{MINUS SIGN}{_saved(use)}"}}
+
+
+@panels.register("ready:redemption")
+def account(*, subject: Any, request: Any) -> Piece | None:
+    """Return what is set aside, and the way to the basket, for the number of what is ready."""
+    visit, basket = request.loyalty, getattr(request, "basket", None)
+    found = visit.account
+    if found is None or terms_of(program_id=found.unit.program_id) is None:
+        return None
+    reserved = words.points(unit=found.unit, points=found.reserved) if found.reserved else ""
+    can_use = visit.is_spending and not found.debt and found.available + found.reserved > 0
+    text = pgettext("loyalty", "%(points)s set aside for your basket")
+    return "loyalty/widgets/use_in_basket.html", {
+        "reserved": found.reserved,
+        "text": text % {"points": reserved} if reserved else "",
+        "can_use": can_use and basket is not None and not basket.is_empty,
+    }
+
+
+def _use_of(order: Any) -> Redemption | None:
+    return use_in_force(order_id=order.pk) if order is not None and order.user_id else None
+
+
+def _saved(use: Redemption) -> str:
+    return money.in_words(minor=use.minor, currency=use.currency)

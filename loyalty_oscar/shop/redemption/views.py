@@ -1,0 +1,70 @@
+"""Using points in the basket: one POST, answered by going back to the page it came from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urldefrag
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import pgettext
+from django.views import View
+
+from loyalty_oscar.program import clock
+
+from . import memo
+from .desk import Refused, use_points
+from .discount import applied_to, look_again
+from .panels import standing_of
+
+NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class UsePointsView(View):
+    """`use` (a button: all, none or a number) or `points` (typed), and `next`: the page to go back to."""
+
+    http_method_names = ("post", "options")
+
+    def post(self, request: Any) -> HttpResponseRedirect:
+        if not request.user.is_authenticated:
+            return redirect_to_login(self.back(), reverse("customer:login"))
+        basket = request.basket
+        if request.loyalty.account is None:
+            raise Http404("no member")
+        typed = request.POST.get("use") or request.POST.get("points", "").strip()
+        before = applied_to(basket=basket)
+        said = {"minor": before.minor if before else 0, "asked": before.redemption.hold.asked if before else 0}
+        try:
+            asked = self.asked(typed, basket)
+            use_points(
+                account=request.loyalty.account, unit=request.loyalty.unit, basket=basket, points=asked, at=clock.now()
+            )
+            look_again(basket=basket, request=request)
+            now = applied_to(basket=basket)
+            said = {"minor": now.minor if now else 0, "asked": asked}
+        except Refused as error:
+            said |= {"error": error.text, "typed": typed[:20]}
+        memo.remember(request=request, basket=basket, **said)
+        return HttpResponseRedirect(f"{self.back()}#points")
+
+    def asked(self, typed: str, basket: Any) -> int:
+        """Return the number of points that was chosen; raises `Refused` for what is not a number."""
+        if typed == "none":
+            return 0
+        if typed == "all":
+            found = standing_of(basket=basket, visit=self.request.loyalty)
+            return found.ready if found else 0
+        if not NUMBER.fullmatch(typed):
+            text = pgettext("loyalty", "Enter a whole number without dots or commas, 0 for none.")
+            raise Refused(code="no_number", text=text)
+        return int(typed)
+
+    def back(self) -> str:
+        """Return the page of this shop to go back to, else the basket."""
+        wanted = urldefrag(self.request.POST.get("next", "")).url
+        hosts, is_secure = {self.request.get_host()}, self.request.is_secure()
+        safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=is_secure)
+        return wanted if safe else reverse("basket:summary")

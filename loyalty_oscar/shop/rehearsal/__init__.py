@@ -1,0 +1,9 @@
+"""
+A rehearsal: the store's own code sells one thing and takes a unit of it back, inside a transaction that is rolled
+back. Features join with pieces of their own, registered in `program.registries.checks` as "rehearse:<name>".
+"""
+
+from .play import Number, Rehearsal, rehearse
+from .scene import Part, Scene
+
+__all__ = ["Number", "Part", "Rehearsal", "Scene", "rehearse"]

@@ -1,0 +1,301 @@
+"""Using points on the pages of the shop, as a browser without JavaScript does it: one POST, and back to the page."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.core import mail
+from django.db import connection
+from django.test import AsyncClient
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from oscar.test import factories
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Entry, Hold
+from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.redemption.rules import Worth
+from loyalty_oscar.shop.redemption.panels import suggestion
+from loyalty_oscar.testing import clock
+from tests.orders import Order
+from tests.points import give, points_club
+from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, text_of
+
+pytestmark = pytest.mark.django_db
+BASKET = reverse("basket:summary")
+
+
+@pytest.fixture(autouse=True)
+def today():
+    with clock.at(TODAY):
+        yield
+
+
+@pytest.fixture
+def boris(client):
+    """A signed-in member with 1,250 paws ready and goods for 84.20 in the basket."""
+    user = a_user()
+    give(user, 1250, points_club())
+    a_basket(user, (a_product(price="42.10"), 2))
+    client.force_login(user)
+    return user
+
+
+def choose(client, **fields):
+    """Send a form of the control and look at the page that it leads to."""
+    answer = client.post(reverse("loyalty:use-points"), {"next": BASKET, **fields})
+    assert answer.status_code == 302
+    assert answer["Location"].endswith("#points")
+    return client.get(answer["Location"])
+
+
+def run_out():
+    """The sweep gives back what is set aside, long after."""
+    hold = Hold.objects.get(state=Hold.State.OPEN)
+    ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("hold_ran_out"), at=TODAY)
+
+
+def preview(client):
+    """Go through the checkout to the preview."""
+    country = factories.CountryFactory(iso_3166_1_a2="GB", is_shipping_country=True)
+    address = {
+        "first_name": "Boris", "last_name": "W", "line1": "1 Egg Road", "line4": "London", "postcode": "N1 9RT",
+        "country": country.pk,
+    }  # fmt: skip
+    client.post(reverse("checkout:shipping-address"), address)
+    client.get(reverse("checkout:shipping-method"))
+    return client.get(reverse("checkout:preview"))
+
+
+def place(client, **fields):
+    return client.post(reverse("checkout:preview"), {"action": "place_order", **fields})
+
+
+def check_out(client):
+    """Go through the checkout to the page that says thank you."""
+    preview(client)
+    assert place(client)["Location"] == reverse("checkout:thank-you")
+    return client.get(reverse("checkout:thank-you"))
+
+
+def a_basket_of_a_stranger(client):
+    product = a_product()
+    client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
+
+
+def pressed(page):
+    """The words of the button that is pressed."""
+    found = re.findall(r'aria-pressed="true">([^<]*)<', page.content.decode())
+    return [words.replace("\xa0", " ") for words in found]
+
+
+class TestTheControl:
+    def test_offers_a_round_number_first(self, client, boris):
+        page = client.get(BASKET)
+        said = text_of(page)
+        assert "You have 1,250 paws ready = €12.50" in said
+        assert "Use 500 paws: −€5.00" in said
+        assert "You use no paws. 1,250 stay ready." in said
+        assert pressed(page) == ["None"]
+        assert numbers(page, "points") == [0]
+
+    def test_says_what_is_used_saved_and_left(self, client, boris):
+        page = choose(client, use="500")
+        said = text_of(page)
+        assert "You use 500 paws. Saves €5.00, leaves 750 paws (€7.50)." in said
+        assert "You have 1,250 paws ready" in said
+        assert "500 paws used" in said
+        assert pressed(page) == ["Use 500 paws: −€5.00"]
+        assert numbers(page, "points") == [500]
+
+    def test_gives_everything_back(self, client, boris):
+        choose(client, use="500")
+        page = choose(client, use="none")
+        assert "You use no paws. 1,250 stay ready." in text_of(page)
+        assert not Hold.objects.filter(state=Hold.State.OPEN).exists()
+
+    def test_uses_all(self, client, boris):
+        page = choose(client, use="all")
+        assert "You use 1,250 paws. Saves €12.50, leaves 0 paws (€0.00)." in text_of(page)
+        assert pressed(page) == ["Use all"]
+
+    def test_takes_a_number_of_one_s_own(self, client, boris):
+        page = choose(client, points="730")
+        assert "You use 730 paws. Saves €7.30, leaves 520 paws (€5.20)." in text_of(page)
+        assert 'name="points" value="730"' in page.content.decode()
+        assert pressed(page) == []
+
+    def test_says_why_less_is_used_than_asked(self, client):
+        user = a_user()
+        give(user, 1250, points_club())
+        a_basket(user, (a_product(price="11.80"), 1))
+        client.force_login(user)
+        said = text_of(choose(client, use="all"))
+        assert "1,180 of 1,250 paws used. Saves €11.80, leaves 70 paws (€0.70)." in said
+        assert "Your goods cost €11.80, and paws do not pay for delivery." in said
+
+    @pytest.mark.parametrize(
+        ("typed", "words"),
+        [
+            ("1400", "You have 1,250 paws. Choose a number up to 1,250."),
+            ("1,000", "Enter a whole number without dots or commas, 0 for none."),
+            ("-5", "Enter a whole number without dots or commas, 0 for none."),
+            ("", "Enter a whole number without dots or commas, 0 for none."),
+            ("٥٠٠", "Enter a whole number without dots or commas, 0 for none."),
+            ("1234567890", "Enter a whole number without dots or commas, 0 for none."),
+        ],
+    )
+    def test_says_under_the_field_what_is_not_possible_and_changes_nothing(self, client, boris, typed, words):
+        choose(client, use="500")
+        before = Entry.objects.count()
+        page = choose(client, points=typed)
+        assert words in text_of(page)
+        field = re.search(r'<input[^>]*name="points"[^>]*>', page.content.decode())[0]
+        assert f'value="{typed}"' in field
+        assert 'aria-invalid="true" aria-describedby="points-error"' in field
+        assert numbers(page, "points") == [500]
+        assert Entry.objects.count() == before
+        assert words not in text_of(client.get(BASKET))
+
+    def test_says_what_is_to_be_made_up(self, client):
+        user, unit = a_user(), points_club()
+        account = give(user, 100, unit)
+        Account.objects.filter(pk=account.pk).update(available=0, debt=40)
+        a_basket(user, (a_product(), 1))
+        client.force_login(user)
+        page = client.get(BASKET)
+        assert "40 paws to go before you can use paws again. See why" in text_of(page)
+        assert 'name="use"' not in page.content.decode()
+
+    def test_says_that_the_program_pauses(self, client, boris):
+        change_state(program=Program.objects.get(), to=State.PAUSED, actor="system", at=TODAY)
+        forget_cache()
+        page = client.get(BASKET)
+        assert "Paws cannot be used at the moment. What you have stays yours." in text_of(page)
+        assert 'name="use"' not in page.content.decode()
+
+    def test_suggests_what_the_basket_takes_and_the_merchant_allows(self):
+        worth = Worth(points=100, minor=100, currency="EUR")
+        suggest = partial(suggestion, worth=worth)
+        assert suggest(ready=1250, most=8420, terms=UseTerms()) == 500
+        assert suggest(ready=1250, most=180, terms=UseTerms()) == 100
+        assert suggest(ready=1250, most=8420, terms=UseTerms(step=300)) == 0
+        assert suggest(ready=1250, most=8420, terms=UseTerms(minimum=600)) == 0
+        assert suggest(ready=5, most=8420, terms=UseTerms()) == 2
+        assert suggest(ready=1, most=8420, terms=UseTerms()) == 0
+
+
+class TestWhatRanOut:
+    def test_is_said_at_the_next_page_with_a_button_to_do_it_again(self, client, boris):
+        choose(client, use="500")
+        run_out()
+        page = client.get(BASKET)
+        said = text_of(page)
+        assert "Your 500 paws are back with you. They were set aside for 30 minutes." in said
+        assert "Your basket costs €84.20 again." in said
+        assert page.content.decode().count('name="use" value="500"') == 2
+        assert "are back with you" not in text_of(client.get(BASKET))
+        assert "are back with you" not in text_of(choose(client, use="500"))
+
+    def test_is_not_said_of_points_that_were_given_back(self, client, boris):
+        choose(client, use="500")
+        assert "are back with you" not in text_of(choose(client, use="none"))
+
+    def test_is_not_said_of_points_that_went_into_an_order(self, client, boris):
+        choose(client, use="500")
+        check_out(client)
+        a_basket(boris, (a_product(), 1))
+        assert "are back with you" not in text_of(client.get(BASKET))
+
+
+class TestTheCheckout:
+    def test_shows_the_control_above_its_totals(self, client, boris):
+        choose(client, use="500")
+        page = preview(client)
+        said = page.content.decode()
+        assert said.index('id="points"') < said.index("500\xa0paws used")
+        assert f'name="next" value="{reverse("checkout:preview")}"' in said
+        assert '<input type="hidden" name="loyalty-shown" value="500">' in said
+        assert 'id="points"' in client.get(reverse("checkout:payment-details")).content.decode()
+
+    def test_takes_the_order_for_what_was_shown(self, client, boris):
+        choose(client, use="500")
+        page = check_out(client)
+        said = text_of(page)
+        assert "You used 500 paws and saved €5.00. 750 paws are still ready." in said
+        order = Order.objects.get()
+        assert order.basket_total_incl_tax == Decimal("79.20")
+        assert [(row.offer_name, row.message, row.amount) for row in order.discounts.all()] == [
+            ("500\xa0paws used", "", Decimal("5.00"))
+        ]
+        own = text_of(client.get(reverse("customer:order", kwargs={"order_number": order.number})))
+        assert own.count("500 paws used") == 1
+        letter = next(one for one in mail.outbox if order.number in one.subject)
+        for text in (letter.body, letter.alternatives[0][0]):
+            assert "500 paws used: \N{MINUS SIGN}€5.00, taken off the prices above." in text.replace("\xa0", " ")
+            assert order.number in text
+
+    def test_never_takes_more_than_was_shown_when_what_was_set_aside_ran_out(self, client, boris):
+        choose(client, use="500")
+        preview(client)
+        run_out()
+        answer = place(client)
+        assert (answer.status_code, answer["Location"]) == (302, f"{reverse('checkout:preview')}#points")
+        assert not Order.objects.exists()
+        assert "Your 500 paws are back with you." in text_of(client.get(reverse("checkout:preview")))
+        assert place(client)["Location"] == reverse("checkout:thank-you")
+        assert Order.objects.get().basket_total_incl_tax == Decimal("84.20")
+
+    def test_never_takes_more_than_this_tab_showed_when_another_tab_used_less(self, client, boris):
+        choose(client, use="500")
+        preview(client)
+        choose(client, use="200")
+        answer = place(client, **{"loyalty-shown": "500"})
+        assert answer["Location"] == f"{reverse('checkout:preview')}#points"
+        assert not Order.objects.exists()
+        said = text_of(client.get(reverse("checkout:preview")))
+        assert "Please look at your total again. Paws take €2.00 off now, not €5.00. Your basket costs €82.20." in said
+        assert place(client, **{"loyalty-shown": "200"})["Location"] == reverse("checkout:thank-you")
+
+    def test_lets_the_first_steps_pass(self, client, boris):
+        choose(client, use="500")
+        run_out()
+        answer = client.post(reverse("checkout:shipping-address"), {"action": "ship_to"})
+        assert "#points" not in answer.get("Location", "")
+
+    def test_keeps_points_set_aside_while_the_customer_is_at_work(self, client, boris):
+        choose(client, use="500")
+        with clock.at(TODAY + timedelta(minutes=20)):
+            client.get(reverse("checkout:shipping-address"))
+            assert Hold.objects.get().expires_at == TODAY + timedelta(minutes=30)
+            client.post(reverse("checkout:shipping-address"), {})
+        assert Hold.objects.get().expires_at == TODAY + timedelta(minutes=50)
+
+    @pytest.mark.parametrize("sender", ["stranger", "member"])
+    def test_asks_nothing_of_who_uses_no_points(self, client, boris, sender):
+        if sender == "stranger":
+            client.logout()
+            a_basket_of_a_stranger(client)
+        client.get(BASKET)
+        with CaptureQueriesContext(connection) as queries:
+            client.post(reverse("checkout:shipping-address"), {})
+        assert not [query for query in queries if "loyalty_redemption" in query["sql"] and "hold" not in query["sql"]]
+        assert "loyalty_points" not in client.session
+
+    def test_works_under_an_async_server(self, boris):
+        async def journey():
+            client = AsyncClient()
+            await client.aforce_login(boris)
+            await client.post(reverse("loyalty:use-points"), {"use": "500"})
+            await sync_to_async(run_out)()
+            return await client.post(reverse("checkout:preview"), {"action": "place_order"})
+
+        answer = async_to_sync(journey)()
+        assert answer["Location"] == f"{reverse('checkout:preview')}#points"
