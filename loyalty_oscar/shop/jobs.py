@@ -108,8 +108,8 @@ def _farewells(at: datetime) -> Iterator[int]:
     yield from finish_erasures(at=at)
 
 
-#: Notices come before expiry, because they move the date of what could not be announced.
-JOBS = (
+#: Notices come before expiry, because they move the date of what could not be announced. Features add theirs.
+JOBS = [
     Job(name="sweep", what="orders looked at", run=_sweep),
     Job(name="nightly", what="orders looked at", run=_nightly, nightly=True),
     Job(name="mature", what="points made ready", run=_mature),
@@ -118,7 +118,13 @@ JOBS = (
     Job(name="holds", what="given back", run=_holds),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
     Job(name="messages", what="messages sent", run=_messages),
-)
+]
+
+
+def add(*, job: Job) -> None:
+    """Have a feature's job done too: after those of points, before the messages leave."""
+    if job.name not in {known.name for known in JOBS}:
+        JOBS.insert(-1, job)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
