@@ -20,7 +20,7 @@ from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.tasks import task
 
-from . import notices, slots, sync
+from . import notices, past_prices, slots, sync
 from .people.erasure import finish_erasures
 
 logger = logging.getLogger("loyalty_oscar")
@@ -104,6 +104,10 @@ def _messages(at: datetime) -> Iterator[int]:
     yield from notices.deliver(at=at)
 
 
+def _prices(at: datetime) -> Iterator[int]:
+    yield from past_prices.record_all(at=at)
+
+
 def _farewells(at: datetime) -> Iterator[int]:
     yield from finish_erasures(at=at)
 
@@ -116,6 +120,7 @@ JOBS = [
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
+    Job(name="prices", what="prices written down", run=_prices, nightly=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
     Job(name="messages", what="messages sent", run=_messages),
 ]

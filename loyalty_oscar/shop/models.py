@@ -13,7 +13,7 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import Member, ProductSet
 
-from .offers import discounts
+from .offers import discounts, ranks
 
 
 class ProductSetRange(models.Model):
@@ -95,6 +95,36 @@ class Notice(models.Model):
         return self.key
 
 
+class PriceSpan(models.Model):
+    """
+    What a product cost from one moment to the next, with tax where it is known: `minor` units of a currency.
+
+    `audience` "" is everybody, else who paid it ("tier:2", "sale:5"). Kept from the day of installation, because
+    reductions are told from the lowest price of the 30 days before. The present one `is_current` (True, else NULL).
+    """
+
+    product_id = models.BigIntegerField()
+    currency = models.CharField(max_length=12)
+    audience = models.CharField(max_length=40, blank=True, default="")
+    minor = models.BigIntegerField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    is_current = models.BooleanField(null=True, default=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "past price")
+        verbose_name_plural = pgettext_lazy("loyalty", "past prices")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product_id", "currency", "audience", "is_current"], name="loyalty_pricespan_current"
+            ),
+        ]
+        indexes = [models.Index(fields=["product_id", "ends_at"], name="loyalty_pricespan_ends")]
+
+    def __str__(self) -> str:
+        return f"{self.minor} {self.currency}"
+
+
 class PointsCondition(get_model("offer", "Condition")):
     """The customer has set points aside for this basket."""
 
@@ -123,6 +153,42 @@ class PointsCondition(get_model("offer", "Condition")):
 
     def consume_items(self, offer: Any, basket: Any, affected_lines: Any) -> None:
         """Consume nothing: points lie on top of every other offer."""
+
+
+class TierCondition(get_model("offer", "Condition")):
+    """The customer's level has at least the rank that stands in `value`: for Oscar's own offers of any kind."""
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "level of the customer")
+        verbose_name_plural = pgettext_lazy("loyalty", "levels of customers")
+
+    @property
+    def name(self) -> str:
+        rank = int(self.value or 1)
+        called = ranks.get("name")(rank=rank) if "name" in ranks else ""
+        if called:
+            return pgettext("loyalty", "Members of level %(tier)s or higher") % {"tier": called}
+        return pgettext("loyalty", "Members of level %(rank)d or higher") % {"rank": rank}
+
+    @property
+    def description(self) -> str:
+        return self.name
+
+    def is_satisfied(self, offer: Any, basket: Any) -> bool:
+        """Ask the feature for the level of the basket's owner; strangers have none."""
+        if basket.owner_id is None or "of" not in ranks:
+            return False
+        return ranks.get("of")(basket=basket) >= int(self.value or 1)
+
+    def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
+        return False
+
+    def get_upsell_message(self, offer: Any, basket: Any) -> None:
+        return None
+
+    def consume_items(self, offer: Any, basket: Any, affected_lines: Any) -> None:
+        """Consume nothing: the level is no thing in the basket."""
 
 
 class PointsBenefit(get_model("offer", "Benefit")):

@@ -6,6 +6,7 @@ Where the feature is not installed nothing is registered, and the offer gives no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from oscar.apps.order.exceptions import UnableToPlaceOrder
@@ -32,3 +33,5 @@ class Discount(Protocol):
 
 
 discounts: Registry[Discount] = Registry("discount")
+#: What `TierCondition` asks: "of" (basket) -> rank of its owner's level, "name" (rank) -> how it is called.
+ranks: Registry[Callable[..., Any]] = Registry("rank")

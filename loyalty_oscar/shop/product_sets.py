@@ -52,3 +52,19 @@ def sets_shown(*, product_ids: Iterable[int], codes: frozenset[str]) -> dict[int
         return loaded[pk]
 
     return {pk: remembered(key=("sets", pk, codes), load=partial(load, pk)) for pk in ids}
+
+
+def all_of(*, code: str) -> frozenset[int]:
+    """Return the ids of every product in a set, variants with their parents (remembered for a minute)."""
+    range_ = ties().get(code)
+    if range_ is None:
+        return frozenset()
+    return remembered(key=("set", code, range_.pk), load=lambda: frozenset(_every(range_)))
+
+
+def _every(range_: Any) -> Iterable[int]:
+    products = get_model("catalogue", "Product").objects
+    if range_.proxy:
+        return [product.pk for product in products.all() if range_.contains_product(product)]
+    found = set(range_.product_queryset.values_list("pk", flat=True))
+    return found | set(products.filter(parent_id__in=found).values_list("pk", flat=True))

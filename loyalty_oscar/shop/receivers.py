@@ -6,7 +6,7 @@ reaches a checkout. Imports, admin edits and `update()` send no signal: the swee
 from __future__ import annotations
 
 import logging
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.db import connections, transaction
@@ -15,10 +15,12 @@ from oscar.apps.order.signals import order_line_status_changed, order_placed, or
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
 
+from . import past_prices
 from .models import ProductSetRange
-from .sync import after_commit
+from .sync import after_commit, somebody_cares
 
 logger = logging.getLogger("loyalty_oscar")
 
@@ -109,6 +111,18 @@ def of_order_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
     note(order_id=instance.order_id)
 
 
+@harmless
+def price_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """A stock record changed: its product's price is written down once that is committed."""
+    if somebody_cares():
+        look = partial(_write_price_down, instance.product_id)
+        transaction.on_commit(look, using=write_db(), robust=True)
+
+
+def _write_price_down(product_id: int) -> None:
+    past_prices.record_some(product_ids=[product_id], at=clock.now())
+
+
 def product_sets_changed(**kwargs: Any) -> None:
     forget_cache()
 
@@ -124,6 +138,7 @@ _connect(post_delete, of_order_saved, get_model("order", "Line"))
 _connect(post_save, of_order_saved, get_model("order", "OrderStatusChange"))
 _connect(post_save, quantity_saved, get_model("order", "ShippingEventQuantity"))
 _connect(post_save, quantity_saved, get_model("order", "PaymentEventQuantity"))
+_connect(post_save, price_saved, get_model("partner", "StockRecord"))
 _connect(order_placed, placed)
 _connect(order_status_changed, status_changed)
 _connect(order_line_status_changed, line_status_changed)

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.program.models import Member, Program, code_validator
+from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
 
@@ -111,6 +111,42 @@ class Tier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MemberPrice(models.Model):
+    """A lower price for members from a level on: so many percent off one product set, or off everything."""
+
+    tier = models.ForeignKey(
+        Tier, models.CASCADE, related_name="member_prices", verbose_name=pgettext_lazy("loyalty", "from level")
+    )
+    product_set = models.ForeignKey(
+        ProductSet,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "products"),
+        help_text=pgettext_lazy("loyalty", "Empty: everything in the shop."),
+    )
+    percent = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "off the price, in percent"), validators=[MinValueValidator(1), MaxValueValidator(95)]
+    )
+    starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"))
+    ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "member price")
+        verbose_name_plural = pgettext_lazy("loyalty", "member prices")
+        constraints = [
+            models.CheckConstraint(condition=Q(percent__gte=1, percent__lte=95), name="loyalty_memberprice_percent"),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")), name="loyalty_memberprice_dates"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.percent} %"
 
 
 class Score(models.Model):

@@ -16,7 +16,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import GivenTier, Ladder, Score, Standing, Tier
+from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 
 
 def ladder_of(*, program_id: int) -> Ladder | None:
@@ -50,6 +50,14 @@ def tier_of_rank(*, ladder: Ladder, rank: int) -> Tier | None:
 def tier_name(*, tier: Tier) -> str:
     """Return the name of a level in the reader's language."""
     return tier.names.get((get_language() or "en").split("-")[0]) or tier.name
+
+
+def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:
+    """Return the member prices of a program at a moment, with level and product set (remembered for a minute)."""
+    rows = MemberPrice.objects.filter(tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True)
+    rows = rows.select_related("tier", "product_set").order_by("pk")
+    found = remembered(key=("member-prices", program_id), load=lambda: list(rows))
+    return [row for row in found if row.starts_at <= at and (row.ends_at is None or at < row.ends_at)]
 
 
 def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:

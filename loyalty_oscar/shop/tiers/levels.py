@@ -1,0 +1,44 @@
+"""Where a visitor stands: asked once a visit, for prices, offers and the badge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loyalty_oscar.tiers.models import Standing, Tier
+from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_name
+
+from ..offers import ranks
+from ..visit import Visit
+
+
+def standing_of_visit(*, visit: Visit) -> Standing | None:
+    """Return where a visitor stands, with the level; None, and no query, for strangers and programs without levels."""
+    if visit.unit is None or ladder_of(program_id=visit.unit.program_id) is None or visit.account is None:
+        return None
+    member_id = visit.account.member_id
+    return visit.once(key="standing", load=lambda: standing_of(member_id=member_id))
+
+
+def rank_of_visit(*, visit: Visit) -> int:
+    """Return the rank of a visitor's level; 0 is none."""
+    standing = standing_of_visit(visit=visit)
+    return standing.rank if standing else 0
+
+
+@ranks.register("of")
+def rank_of_owner(*, basket: Any) -> int:
+    """Return the rank of the level of a basket's owner; one query for each basket that was loaded."""
+    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
+    if visit is not None and visit.user is not None and visit.user.pk == basket.owner_id:
+        return rank_of_visit(visit=visit)
+    if not hasattr(basket, "_loyalty_rank"):
+        rows = Standing.objects.filter(member__user_id=basket.owner_id, is_current=True, member__merged_into=None)
+        basket._loyalty_rank = rows.order_by("-rank").values_list("rank", flat=True).first() or 0
+    return basket._loyalty_rank
+
+
+@ranks.register("name")
+def name_of_rank(*, rank: int) -> str:
+    """Return what the level of a rank is called, of the first program that has one."""
+    tier = Tier.objects.filter(rank=rank, ladder__is_on=True).order_by("pk").first()
+    return tier_name(tier=tier) if tier else ""

@@ -1,0 +1,58 @@
+"""What a product cost before: written down on change and at night, and told as the lowest of 30 days."""
+
+from decimal import Decimal
+
+import pytest
+from oscar.core.loading import get_model
+
+from loyalty_oscar.shop.models import PriceSpan
+from loyalty_oscar.shop.past_prices import lowest, record, record_all
+from loyalty_oscar.testing import clock
+from tests.storefront import a_club, a_product, day
+
+pytestmark = pytest.mark.django_db
+
+
+def costs(product, price, *, on, commits):
+    """The product costs so much from a day on."""
+    with clock.at(on), commits(execute=True):
+        record_ = product.stockrecords.get()
+        record_.price = Decimal(price)
+        record_.save()
+
+
+class TestAPrice:
+    def test_is_written_down_when_it_changes_and_only_then(self, django_capture_on_commit_callbacks):
+        a_club()
+        product = a_product(price="10.00")
+        for price, on in (("10.00", day(3, 1)), ("12.00", day(3, 10)), ("12.00", day(3, 11)), ("9.00", day(4, 1))):
+            costs(product, price, on=on, commits=django_capture_on_commit_callbacks)
+        rows = PriceSpan.objects.order_by("pk").values_list("minor", "starts_at", "ends_at")
+        assert list(rows) == [(1000, day(3, 1), day(3, 10)), (1200, day(3, 10), day(4, 1)), (900, day(4, 1), None)]
+
+    def test_is_found_at_night_where_no_signal_told(self):
+        a_club()
+        product = a_product(price="10.00")
+        assert sum(record_all(at=day(3, 1))) == 1
+        get_model("partner", "StockRecord").objects.filter(product=product).update(price=Decimal("8.00"))
+        assert sum(record_all(at=day(3, 2))) == 1
+        assert sum(record_all(at=day(3, 3))) == 0
+        assert list(PriceSpan.objects.order_by("pk").values_list("minor", flat=True)) == [1000, 800]
+
+    def test_of_a_shop_without_a_program_is_not_written_down(self, django_capture_on_commit_callbacks):
+        costs(a_product(), "9.00", on=day(3, 1), commits=django_capture_on_commit_callbacks)
+        assert not PriceSpan.objects.exists()
+
+
+class TestTheLowestOfThirtyDays:
+    def test_counts_what_was_paid_on_any_day_of_them(self):
+        for minor, on in ((1000, day(1, 1)), (700, day(3, 1)), (1200, day(3, 10))):
+            record(prices={(7, "EUR", ""): minor}, at=on)
+        for before, wanted in ((day(3, 20), 700), (day(4, 8), 700), (day(4, 9), 1200), (day(3, 1), 1000)):
+            assert lowest(product_ids=[7], currency="EUR", before=before) == {7: wanted}, before
+
+    def test_leaves_out_other_people_and_other_currencies(self):
+        record(prices={(7, "EUR", ""): 1000, (7, "EUR", "tier:2"): 900, (7, "USD", ""): 100}, at=day(3, 1))
+        assert lowest(product_ids=[7], currency="EUR", before=day(3, 9)) == {7: 1000}
+        assert lowest(product_ids=[7], currency="EUR", before=day(3, 9), audience="tier:2") == {7: 900}
+        assert lowest(product_ids=[7, 8], currency="EUR", before=day(2, 9)) == {}
