@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.mailbox import plain_email
 from loyalty_oscar.kernel.registry import Registry
 
 ALLOW, REVIEW, BLOCK = "allow", "review", "block"
@@ -73,18 +74,6 @@ def findings(*, pair: Pair) -> list[Finding]:
 def verdict(*, found: Iterable[Finding]) -> str:
     """Return the strictest verdict."""
     return max((one.verdict for one in found), key=ORDER.index, default=ALLOW)
-
-
-def plain_email(*, email: str) -> str:
-    """
-    Return an address without what makes one mailbox look like many: case, full-width letters, a +tag, and dots and
-    the second domain name of Google's mail.
-    """
-    name, _at, domain = unicodedata.normalize("NFKC", email).strip().casefold().rpartition("@")
-    name = name.partition("+")[0]
-    if domain in ("gmail.com", "googlemail.com"):
-        name, domain = name.replace(".", ""), "gmail.com"
-    return f"{name}@{domain}"
 
 
 def plain_address(*, parts: Iterable[str]) -> str:
