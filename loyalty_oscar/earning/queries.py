@@ -11,7 +11,7 @@ from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered
 from loyalty_oscar.program.registries import facts
 
-from .models import Award, RuleVersion
+from .models import Action, ActionAward, Award, Birthday, RuleVersion
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
 
@@ -119,3 +119,31 @@ def broken_versions(*, unit: Unit) -> Mapping[str, str]:
         except LoyaltyError as error:
             wrong[version.rule.code] = str(error)
     return wrong
+
+
+def actions_of(*, program_id: int) -> list[Action]:
+    """Return the actions of a program that are switched on, in order of their codes (at most 60 seconds old)."""
+    rows = Action.objects.filter(program_id=program_id, is_on=True).order_by("code")
+    return remembered(key=("actions", program_id), load=lambda: list(rows))
+
+
+def has_action(*, kind: str) -> bool:
+    """Return whether any program has, or had, an action of a kind (at most 60 seconds old)."""
+    return remembered(key=("has-action", kind), load=lambda: Action.objects.filter(kind=kind).exists())
+
+
+def standing_awards(*, member_id: int) -> set[str]:
+    """Return the sources (`sign-up`, `review:42`) of the actions for which a member has points."""
+    rows = ActionAward.objects.filter(member_id=member_id, is_given=True)
+    return set(rows.values_list("source", flat=True))
+
+
+def people_awarded(*, source: str) -> set[Any]:
+    """Return the ids of the people who have points for one source (`review:42`), in any program."""
+    rows = ActionAward.objects.filter(source=source, is_given=True, member__user__isnull=False)
+    return set(rows.values_list("member__user_id", flat=True))
+
+
+def birthday_of(*, member_id: int) -> Birthday | None:
+    """Return the birthday that a member told, or None."""
+    return Birthday.objects.filter(member_id=member_id).first()

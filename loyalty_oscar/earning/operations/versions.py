@@ -1,4 +1,4 @@
-"""Changing rules. What orders bring is worked out in `effects`, from the one `sync_order`."""
+"""Changing rules, and taking a batch of awards back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from loyalty_oscar.ledger.operations.desk import outermost_retried, write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 
-from .models import Award, Rule, RuleVersion
-from .queries import in_force
-from .rules import build, conditions, earning_rules
+from ..models import Award, Rule, RuleVersion
+from ..queries import in_force
+from ..rules import build, conditions, earning_rules
 
 #: Orders of a batch that are taken back in one transaction.
 REVOKED_AT_ONCE = 200
