@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations.desk import lock, write_db
+from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
@@ -33,6 +33,7 @@ class Refused(LoyaltyError):
         self.code, self.text = code, text
 
 
+@outermost_retried
 def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: datetime) -> Redemption | None:
     """
     Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
