@@ -99,5 +99,5 @@ def bring_back(*, use: Redemption, target: int, because: Because, at: datetime, 
     else:
         ledger.use_again(**where, points=-change, key=key)
     use.returned = target
-    use.save(using=write_db(), update_fields=["returned", "syncs", "lines"])
+    use.save(using=write_db(), update_fields=["returned", "syncs"])
     return change
