@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core import mail
 from django.db import connection
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from oscar.test import factories
@@ -18,15 +18,16 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.program.models import Program, State
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.redemption.rules import Worth
+from loyalty_oscar.shop.redemption.offer import our_offers
 from loyalty_oscar.shop.redemption.panels import suggestion
 from loyalty_oscar.testing import clock
 from tests.orders import Order
 from tests.points import give, points_club
-from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, text_of
+from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, send_back, text_of
 
 pytestmark = pytest.mark.django_db
 BASKET = reverse("basket:summary")
@@ -83,11 +84,6 @@ def check_out(client):
     preview(client)
     assert place(client)["Location"] == reverse("checkout:thank-you")
     return client.get(reverse("checkout:thank-you"))
-
-
-def a_basket_of_a_stranger(client):
-    product = a_product()
-    client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
 
 
 def pressed(page):
@@ -278,15 +274,9 @@ class TestTheCheckout:
             client.post(reverse("checkout:shipping-address"), {})
         assert Hold.objects.get().expires_at == TODAY + timedelta(minutes=50)
 
-    @pytest.mark.parametrize("sender", ["stranger", "member"])
-    def test_asks_nothing_of_who_uses_no_points(self, client, boris, sender):
-        if sender == "stranger":
-            client.logout()
-            a_basket_of_a_stranger(client)
+    def test_leaves_alone_who_uses_no_points(self, client, boris):
         client.get(BASKET)
-        with CaptureQueriesContext(connection) as queries:
-            client.post(reverse("checkout:shipping-address"), {})
-        assert not [query for query in queries if "loyalty_redemption" in query["sql"] and "hold" not in query["sql"]]
+        client.post(reverse("checkout:shipping-address"), {})
         assert "loyalty_points" not in client.session
 
     def test_works_under_an_async_server(self, boris):
@@ -299,3 +289,109 @@ class TestTheCheckout:
 
         answer = async_to_sync(journey)()
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
+
+
+class TestTheCost:
+    @pytest.fixture
+    def count(self, client):
+        """How many statements a page takes once everything is remembered that may be."""
+
+        def counted(address):
+            client.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                client.get(address)
+            return len(queries)
+
+        return counted
+
+    def test_is_nothing_for_strangers(self, client, count):
+        product = a_product()
+        points_club()
+        client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
+        with_us = count(BASKET)
+        UseTerms.objects.all().delete()
+        our_offers().delete()
+        forget_cache()
+        assert count(BASKET) == with_us
+
+    def test_is_one_statement_a_page_against_the_same_visit_without_any_discount(self, client, boris, count):
+        pages = (BASKET, reverse("checkout:preview"))
+        choose(client, use="500")
+        preview(client)
+        used = [count(page) for page in pages]
+        choose(client, use="none")
+        unused = [count(page) for page in pages]
+        our_offers().delete()
+        UseTerms.objects.all().delete()
+        forget_cache()
+        without = [count(page) for page in pages]
+        assert [more - less for more, less in zip(used, without, strict=True)] == [1, 1]
+        assert [more - less for more, less in zip(unused, without, strict=True)] == [1, 2]
+
+
+class TestWhoHasNoControl:
+    @pytest.mark.parametrize("why", ["stranger", "no member", "no limits", "empty basket", "nothing ready"])
+    def test_sees_no_trace_of_it(self, client, why):
+        unit, user = points_club(), a_user()
+        if why not in ("no member", "nothing ready"):
+            give(user, 100, unit)
+        if why == "nothing ready":
+            ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=TODAY), unit=unit)
+        if why == "no limits":
+            UseTerms.objects.all().delete()
+        product = a_product()
+        if why != "stranger":
+            client.force_login(user)
+        if why != "empty basket":
+            client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
+        said = client.get(BASKET).content.decode()
+        assert "points.js" not in said
+        assert 'id="points"' not in said
+        assert "loyalty_points" not in client.session
+
+    def test_is_sent_to_log_in_and_back(self, client):
+        points_club()
+        answer = client.post(reverse("loyalty:use-points"), {"use": "500", "next": BASKET})
+        assert answer["Location"] == f"{reverse('customer:login')}?next={BASKET}"
+        assert not Hold.objects.exists()
+
+    def test_is_not_found_without_an_account(self, client):
+        points_club()
+        client.force_login(a_user())
+        assert client.post(reverse("loyalty:use-points"), {"use": "500"}).status_code == 404
+
+    def test_is_never_led_to_another_host(self, client, boris):
+        for there in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", ""):
+            answer = client.post(reverse("loyalty:use-points"), {"use": "none", "next": there})
+            assert answer["Location"] == f"{BASKET}#points"
+
+    def test_cannot_use_points_by_a_link_or_from_a_foreign_page(self, boris):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(boris)
+        assert client.get(reverse("loyalty:use-points"), {"use": "500"}).status_code == 405
+        assert client.post(reverse("loyalty:use-points"), {"use": "500"}).status_code == 403
+        assert not Hold.objects.exists()
+
+
+class TestTheAccountPage:
+    def test_says_what_is_set_aside_and_leads_to_the_basket(self, client, boris):
+        choose(client, use="500")
+        page = client.get(reverse("loyalty:overview"))
+        assert numbers(page, "reserved") == [500]
+        assert "500 paws set aside for your basket Use in my basket" in text_of(page)
+        assert f'href="{BASKET}#points"' in page.content.decode()
+
+    def test_tells_what_was_used_and_what_came_back(self, client, boris):
+        choose(client, use="500")
+        check_out(client)
+        order = Order.objects.get()
+        with clock.at(TODAY + timedelta(days=1)):
+            send_back(order, 1, on=TODAY + timedelta(days=1))
+            page = client.get(reverse("loyalty:overview"))
+        said = text_of(page)
+        assert f"Used for order {order.number}" in said
+        assert f"Came back with goods of order {order.number}" in said
+        assert "\N{MINUS SIGN}500" in said
+        assert "+250" in said
+        assert numbers(page, "reserved") == []
+        assert "Use in my basket" not in said
