@@ -1,9 +1,12 @@
 """Using points on the pages of the shop, as a browser without JavaScript does it: one POST, and back to the page."""
 
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -30,6 +33,7 @@ from tests.points import give, points_club
 from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, send_back, text_of
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[3]
 BASKET = reverse("basket:summary")
 
 
@@ -226,6 +230,7 @@ class TestTheCheckout:
         page = check_out(client)
         said = text_of(page)
         assert "You used 500 paws and saved €5.00. 750 paws are still ready." in said
+        assert "Discount 500 paws used - €5.00" in said
         order = Order.objects.get()
         assert order.basket_total_incl_tax == Decimal("79.20")
         assert [(row.offer_name, row.message, row.amount) for row in order.discounts.all()] == [
@@ -395,3 +400,29 @@ class TestTheAccountPage:
         assert "+250" in said
         assert numbers(page, "reserved") == []
         assert "Use in my basket" not in said
+
+
+class TestAShopWithoutTheFeature:
+    def test_has_no_address_and_no_control_of_it(self):
+        """In an interpreter of its own: what is installed is decided once."""
+        code = """
+import django
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from tests import settings as full
+given = {name: getattr(full, name) for name in dir(full) if name.isupper()}
+given["INSTALLED_APPS"] = [app for app in full.INSTALLED_APPS if "redemption" not in app]
+settings.configure(**given)
+django.setup()
+from django.core.management import call_command
+from loyalty_oscar.program.registries import panels
+call_command("check")
+assert reverse("loyalty:overview")
+assert not [name for name in panels if name.endswith(":redemption")]
+try:
+    print(reverse("loyalty:use-points"))
+except NoReverseMatch:
+    print("no address")
+"""
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+        assert said.stdout.endswith("no address\n"), said.stderr
