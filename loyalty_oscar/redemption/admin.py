@@ -10,12 +10,12 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.models import ProductSet, Program, Unit
 from loyalty_oscar.program.registries import checks, panels
 
 from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
@@ -67,15 +67,6 @@ class UseTermsAdmin(NoDelete, admin.ModelAdmin):
     list_display = ("program", "is_on", "says")
     list_select_related = ("program",)
     inlines = (LeastOrderInline,)
-    fieldsets = (
-        (None, {"fields": ("program", "is_on")}),
-        (pgettext_lazy("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
-        (pgettext_lazy("loyalty", "For what"), {"fields": ("share", "excluded_sets")}),
-        (
-            pgettext_lazy("loyalty", "Not together"),
-            {"fields": ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")},
-        ),
-    )
 
     class Media:
         css = STYLES
@@ -86,6 +77,16 @@ class UseTermsAdmin(NoDelete, admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: UseTerms | None = None) -> tuple[str, ...]:
         return ("program",) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: UseTerms | None = None) -> Any:
+        sets = ("excluded_sets",) if ProductSet.objects.exists() else ()
+        together = ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")
+        return [
+            (None, {"fields": ("program", "is_on")}),
+            (pgettext("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
+            (pgettext("loyalty", "For what"), {"fields": ("share", *sets)}),
+            (pgettext("loyalty", "Not together"), {"fields": together}),
+        ]
 
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         terms = self.get_object(request, object_id) if object_id else None
