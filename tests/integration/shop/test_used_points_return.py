@@ -14,9 +14,9 @@ from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance, lots
-from tests.orders import come_back, deliver
+from tests.orders import come_back
 from tests.points import give, points_club, reload, use
-from tests.storefront import TODAY, a_basket, a_product, a_user, day
+from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, day
 
 pytestmark = pytest.mark.django_db
 Order, Line = get_model("order", "Order"), get_model("order", "Line")
@@ -189,8 +189,7 @@ class TestTheGrace:
 
     def test_is_for_delivered_goods_that_come_back(self, unit, carla):
         order = pay(carla, unit, 1000, goods("10.00", 2))
-        deliver(order)
-        look(order)
+        arrive(order, on=TODAY)
         come_back(line=order.lines.first(), quantity=1)
         look(order, at=day(6, 10))
         assert ready(carla) == (500, 0, 0)
@@ -198,8 +197,7 @@ class TestTheGrace:
 
     def test_comes_once_in_a_lots_life(self, unit, carla):
         order = pay(carla, unit, 1000, goods("10.00", 2))
-        deliver(order)
-        look(order)
+        arrive(order, on=TODAY)
         for at in (day(6, 10), day(6, 20)):
             come_back(line=order.lines.first(), quantity=1)
             look(order, at=at)
