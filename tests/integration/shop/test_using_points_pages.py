@@ -181,6 +181,19 @@ class TestTheControl:
         assert "Paws cannot be used at the moment. What you have stays yours." in text_of(page)
         assert 'name="use"' not in page.content.decode()
 
+    def test_refuses_when_the_last_day_of_a_closing_program_is_over(self, client, boris):
+        change_state(program=Program.objects.get(), to=State.CLOSING, actor="system", at=TODAY, earning_ends_at=TODAY)
+        forget_cache()
+        with clock.at(TODAY + timedelta(days=89)):
+            assert numbers(choose(client, use="500"), "points") == [500]
+            choose(client, use="none")
+        before = Entry.objects.count()
+        with clock.at(TODAY + timedelta(days=91)):
+            page = choose(client, use="500")
+            assert "Points cannot be used at the moment." in text_of(page)
+            assert numbers(page, "points") == [0]
+        assert Entry.objects.count() == before
+
     def test_suggests_what_the_basket_takes_and_the_merchant_allows(self):
         worth = Worth(points=100, minor=100, currency="EUR")
         suggest = partial(suggestion, worth=worth)
