@@ -89,6 +89,8 @@ INSTALLED_APPS = [
     "treebeard",
     "sorl.thumbnail",
     "django_tables2",
+    "rest_framework",
+    "loyalty_oscar.api",
 ]
 # The forks change classes, never tables: Oscar's own migrations stay in charge.
 MIGRATION_MODULES = {"partner": "oscar.apps.partner.migrations", "shipping": "oscar.apps.shipping.migrations"}

@@ -2,17 +2,21 @@
 
 from types import SimpleNamespace
 
+from django.db import transaction
 from oscar.core.loading import get_model
+from oscar.test import factories
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import account_of_user
 from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption.desk import use_points
-from loyalty_oscar.shop.redemption.discount import look_again
+from loyalty_oscar.shop.redemption.discount import applied_to, look_again
 from loyalty_oscar.shop.redemption.offer import make_offer
+from tests.integration.ledger.books import balance
 from tests.storefront import TODAY, a_club, day
 
 
@@ -50,3 +54,31 @@ def reload(user, basket):
     fresh.strategy = basket.strategy
     look_again(basket=fresh, request=SimpleNamespace(user=user))
     return fresh
+
+
+def account(user) -> Account:
+    """The account of a member."""
+    return Account.objects.get(member__user=user)
+
+
+def of(user):
+    """What a member has: (ready, on the way, set aside, to make up)."""
+    return balance(account(user))
+
+
+def terms(**fields):
+    """Change what points may pay for."""
+    UseTerms.objects.update(**fields)
+    forget_cache()
+
+
+def on(basket):
+    """The points that lower a basket's price, and its total."""
+    applied = applied_to(basket=basket)
+    return applied.points if applied else 0, basket.total_incl_tax
+
+
+def pay(basket, *, user=None):
+    """The order of a basket, as the last step of the checkout places it."""
+    with transaction.atomic():
+        return factories.create_order(basket=basket, user=user or basket.owner)

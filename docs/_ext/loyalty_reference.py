@@ -227,6 +227,47 @@ def registries() -> str:
     return table(["registry", "holds", "registered by the suite"], rows)
 
 
+@part("api")
+def api() -> str:
+    """Return every address of the REST API with its fields, from the description that it serves."""
+    from django.urls import reverse
+    from drf_spectacular.generators import SchemaGenerator
+
+    from loyalty_oscar.api.routes import routes
+
+    described = SchemaGenerator().get_schema(public=True)
+    shapes, found = described["components"]["schemas"], []
+    for path in routes:
+        name = f"api-{path.replace('/', '-')}"
+        methods = described["paths"][reverse(f"loyalty:{name}")]
+        rows = [
+            (code(method.upper()), each["description"].split("\n")[0], ", ".join(map(code, sorted(each["responses"]))))
+            for method, each in methods.items()
+        ]
+        found.append(
+            f"## /loyalty/api/{path}\n\nName: `{name}`.\n\n" + table(["method", "what it does", "answers"], rows)
+        )
+        answer = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        found.append(table(["field", "kind", "what it is"], fields_of(shapes, answer.rpartition("/")[2])))
+    return "\n\n".join(found)
+
+
+def fields_of(shapes: Mapping[str, Any], name: str, before: str = "") -> Iterable[tuple[str, str, str]]:
+    """Return (field, kind, meaning) for each field of a shape, after it those of the shape in it."""
+    for field, told in shapes[name]["properties"].items():
+        inner = told.get("items", told)
+        ref = inner.get("$ref") or next((part["$ref"] for part in inner.get("allOf", ()) if "$ref" in part), "")
+        shape = ref.rpartition("/")[2]
+        kind_ = "list" if "items" in told else shapes[shape]["type"] if shape else told["type"]
+        yield (
+            code(f"{before}{field}"),
+            f"{kind_} or null" if told.get("nullable") else kind_,
+            told.get("description", ""),
+        )
+        if "properties" in shapes.get(shape, ()):
+            yield from fields_of(shapes, shape, f"{before}{field}.")
+
+
 @part("example-order")
 def example_order() -> str:
     """Return the order of the worked example."""

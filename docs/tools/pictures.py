@@ -120,6 +120,23 @@ class Walk:
         self.page.locator(".loyalty-why summary").first.click()
 
 
+def use(walk: Walk, points: int) -> None:
+    """Use so many points on the basket that is open, and wait for the answer."""
+    walk.page.evaluate("document.getElementById('points').dataset.old = 1")
+    walk.page.fill("#points-number", str(points))
+    walk.page.press("#points-number", "Enter")
+    walk.page.locator("#points:not([data-old])").wait_for()
+
+
+def empty(walk: Walk) -> None:
+    """Take everything out of the basket."""
+    walk.go("/basket/")
+    while walk.page.locator("a[data-behaviours=remove]").count():
+        walk.page.locator("a[data-behaviours=remove]").first.click()
+        walk.page.wait_for_timeout(1500)
+        walk.go("/basket/")
+
+
 def buy(walk: Walk, path: str) -> None:
     """Buy one product through the checkout, as somebody who has an address."""
     page = walk.page
@@ -167,6 +184,14 @@ def take(browser: Any, address: str, *, bed: str) -> None:
     phone = Walk(browser, address, PHONE, email="member@example.com")
     phone.go("/loyalty/")
     phone.shoot("points-phone")
+    member.go("/basket/")
+    use(member, 500)
+    member.shoot("basket", show="#points", height=1000)
+    phone.go("/basket/")
+    phone.shoot("basket-phone", show="#points")
+    # What lies in the basket would be bought along with the bed below.
+    use(member, 0)
+    empty(member)
     buy(phone, bed)
     phone.open_why()
     phone.shoot("thank-you-phone")

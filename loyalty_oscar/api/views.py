@@ -11,7 +11,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -24,8 +24,18 @@ from loyalty_oscar.shop.visit import Visit
 
 from .strict import JSONOnly, StrictJSON, parameter
 
+
+class Tokens(TokenAuthentication):
+    """Tokens, but for those that PostgreSQL could not even look for."""
+
+    def authenticate_credentials(self, key: str) -> Any:
+        if "\0" in key:
+            raise AuthenticationFailed
+        return super().authenticate_credentials(key)
+
+
 #: A token wins over a cookie that happens to be there. Without its app, sessions alone.
-TOKEN = [TokenAuthentication] if apps.is_installed("rest_framework.authtoken") else []
+TOKEN = [Tokens] if apps.is_installed("rest_framework.authtoken") else []
 
 
 class Throttle(UserRateThrottle):

@@ -10,13 +10,16 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import pgettext_lazy
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.models import ProductSet, Program, Unit
 from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.program.words import points as in_words
 
 from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
 from .models import LeastOrder, Redemption, UseTerms
@@ -67,15 +70,6 @@ class UseTermsAdmin(NoDelete, admin.ModelAdmin):
     list_display = ("program", "is_on", "says")
     list_select_related = ("program",)
     inlines = (LeastOrderInline,)
-    fieldsets = (
-        (None, {"fields": ("program", "is_on")}),
-        (pgettext_lazy("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
-        (pgettext_lazy("loyalty", "For what"), {"fields": ("share", "excluded_sets")}),
-        (
-            pgettext_lazy("loyalty", "Not together"),
-            {"fields": ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")},
-        ),
-    )
 
     class Media:
         css = STYLES
@@ -86,6 +80,16 @@ class UseTermsAdmin(NoDelete, admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: UseTerms | None = None) -> tuple[str, ...]:
         return ("program",) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: UseTerms | None = None) -> Any:
+        sets = ("excluded_sets",) if ProductSet.objects.exists() else ()
+        together = ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")
+        return [
+            (None, {"fields": ("program", "is_on")}),
+            (pgettext("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
+            (pgettext("loyalty", "For what"), {"fields": ("share", *sets)}),
+            (pgettext("loyalty", "Not together"), {"fields": together}),
+        ]
 
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         terms = self.get_object(request, object_id) if object_id else None
@@ -118,13 +122,13 @@ class RedemptionAdmin(ReadOnly, admin.ModelAdmin):
     """Every use of points, newest first; what is set aside for a basket has no order yet."""
 
     list_display = ("order", "member", "points", "off", "returned", "state", "used_at")
-    list_filter = ("hold__state", "is_replaced", "currency")
+    list_filter = ("hold__state", "currency")
     list_select_related = ("hold__account__member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
     search_help_text = pgettext_lazy("loyalty", "Order number, e-mail address of the member, or its public id")
-    fields = ("order", "order_id", "member", "points", "off", "returned", "state", "used_at", "is_replaced", "lines")
-    readonly_fields = ("order", "member", "off", "state")
+    fields = ("order", "order_id", "member", "points", "off", "returned", "state", "used_at", "anew", "shares")
+    readonly_fields = ("order", "member", "off", "state", "anew", "shares")
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         member = "hold__account__member"
@@ -156,3 +160,28 @@ class RedemptionAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description=pgettext_lazy("loyalty", "state"))
     def state(self, use: Redemption) -> str:
         return use.hold.get_state_display()
+
+    @admin.display(description=pgettext_lazy("loyalty", "replaced, because the order was paid anew"), boolean=True)
+    def anew(self, use: Redemption) -> bool:
+        return use.is_replaced
+
+    @admin.display(description=pgettext_lazy("loyalty", "what each line got"))
+    def shares(self, use: Redemption) -> str:
+        text = pgettext("loyalty", "%(quantity)s × product %(product)s: %(points)s, %(amount)s")
+        unit = use.hold.account.unit
+        return format_html_join(
+            mark_safe("<br>"),
+            "{}",
+            (
+                (
+                    text
+                    % {
+                        "quantity": money.number(line["quantity"]),
+                        "product": line["product"],
+                        "points": in_words(unit=unit, points=line["points"]),
+                        "amount": money.in_words(minor=line["minor"], currency=use.currency),
+                    },
+                )
+                for line in use.lines
+            ),
+        )

@@ -7,7 +7,7 @@ ever paid out as money.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,8 +45,12 @@ class Using:
 using = Using()
 
 
+def _has_gone(order: OrderFacts) -> bool:
+    return any(line.gone for line in order.purchase.lines)
+
+
 def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
-    """Bring the points of one use in line with what is left of its order."""
+    """Bring the points of one use in line with what is left of its order; one without lines isn't there yet."""
     match_lines(order=order, use=use)
     target = use.points if order.dead else returned_of(order=order, use=use)
     params = {"order": order.order_id, "number": order.number}
@@ -57,7 +61,7 @@ def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
     else:
         because = Because("use_returned", **params)
     # A date moves only for goods that had been delivered: else spend, cancel, repeat kept points alive for ever.
-    delivered = order.final_at is not None and any(line.gone for line in order.purchase.lines)
+    delivered = order.final_at is not None and (not order.dead or _has_gone(order))
     bring_back(use=use, target=target, because=because, at=at, goods_returned=delivered)
 
 
@@ -65,30 +69,53 @@ def returned_of(*, order: OrderFacts, use: Redemption) -> int:
     """Return how many points should have come back: of each line its share, the last unit takes the remainder."""
     now = {line.line_id: line for line in order.purchase.lines}
     return sum(
-        taken_back(points=part["points"], gone=_gone(part, now.get(part.get("line"))), quantity=part["quantity"])
+        taken_back(points=part["points"], gone=_gone(part, now), quantity=part["quantity"])
         for part in use.lines
+        if "lines" in part
     )
 
 
-def _gone(part: dict[str, Any], line: LineFacts | None) -> int:
-    return part["quantity"] - line.quantity + line.gone if line else part["quantity"]
+def _gone(part: dict[str, Any], now: Mapping[int, LineFacts]) -> int:
+    return part["quantity"] - sum(now[pk].quantity - now[pk].gone for pk in part["lines"] if pk in now)
 
 
 def match_lines(*, order: OrderFacts, use: Redemption) -> None:
     """
-    Find the order line of each part, once: they were made in the order of the basket, one by one.
+    Find the order lines of each part, once: usually one, made in the order of the basket.
 
-    Done when it is first needed, so that placing an order costs nothing; what was removed meanwhile is skipped.
+    Done when an order is looked at for the second time, so that placing it costs nothing. Where the numbers differ
+    (a line was deleted, or the shop makes its lines its own way) products tell, then quantities.
     """
-    if not use.lines or any("line" in part for part in use.lines):
-        return
     left = sorted(order.purchase.lines, key=lambda line: line.line_id)
-    if len(left) == len(use.lines):
-        for part, line in zip(use.lines, left, strict=True):
-            part["line"] = line.line_id
+    if not left or not use.lines or "lines" in use.lines[0]:
         return
-    for part in use.lines:
-        found = next((line for line in left if line.product_id == part["product"]), None)
-        part["line"] = found.line_id if found else 0
-        if found:
-            left.remove(found)
+    found = [[line] for line in left] if len(left) == len(use.lines) else _by_product(use.lines, left)
+    for part, lines in zip(use.lines, found, strict=True):
+        part["lines"] = [line.line_id for line in lines]
+    use.save(using=write_db(), update_fields=["lines"])
+
+
+def _by_product(parts: Sequence[dict[str, Any]], left: list[LineFacts]) -> list[list[LineFacts]]:
+    found: list[list[LineFacts]] = [[] for _part in parts]
+    for fits in (_is_same, _is_product, _is_gone_product):
+        for part, lines in zip(parts, found, strict=True):
+            one = next((line for line in left if not lines and fits(part, line)), None)
+            if one:
+                lines.append(one)
+                left.remove(one)
+    for line in left:
+        # A line of the basket may have become several.
+        next((lines for part, lines in zip(parts, found, strict=True) if _is_product(part, line)), []).append(line)
+    return found
+
+
+def _is_same(part: dict[str, Any], line: LineFacts) -> bool:
+    return _is_product(part, line) and line.quantity == part["quantity"]
+
+
+def _is_product(part: dict[str, Any], line: LineFacts) -> bool:
+    return line.product_id == part["product"]
+
+
+def _is_gone_product(part: dict[str, Any], line: LineFacts) -> bool:
+    return line.product_id is None and line.quantity == part["quantity"]

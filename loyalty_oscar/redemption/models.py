@@ -96,7 +96,7 @@ class Redemption(models.Model):
     The money side of a hold: what its points buy, promised when they were set aside.
 
     Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
-    (`{"product", "quantity", "minor", "points"}` in basket order, `"line"` once an order line was matched).
+    (`{"product", "quantity", "minor", "points"}` in basket order, `"lines"` once its order lines were found).
     `returned` points came back since. A use that a second payment of the same order replaced `is_replaced`.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import NotEnoughPoints
+from loyalty_oscar.kernel.errors import NotAllowed, NotEnoughPoints
 from loyalty_oscar.kernel.rounding import spread
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -49,14 +49,14 @@ def take(
     Take the fewest points that buy `minor` for an order, in the order's own transaction; returns the points.
 
     `lines` are `{"product", "quantity", "minor"}` in basket order and add up to `minor`. What is left of the
-    hold goes back. Raises `NotEnoughPoints` or `NotAllowed` where the hold is smaller or gone by now; the
+    hold goes back. Raises `NotEnoughPoints` or `NotAllowed` where the hold is smaller, gone or used by now; the
     caller's transaction can only be rolled back then.
     """
     points = promised(redemption=redemption).price(minor)
     if points < 1:
         raise NotEnoughPoints("nothing is to be paid with points")
     hold = redemption.hold
-    ledger.capture(
+    captured = ledger.capture(
         hold_id=hold.pk,
         account_id=hold.account_id,
         points=points,
@@ -64,6 +64,8 @@ def take(
         at=at,
         savepoint=False,
     )
+    if captured.replayed:
+        raise NotAllowed("another order of the same basket used these points")
     shares = spread(total=points, weights=[line["minor"] for line in lines])
     redemption.order_id, redemption.points, redemption.minor, redemption.used_at = order_id, points, minor, at
     redemption.lines = [{**line, "points": share} for line, share in zip(lines, shares, strict=True)]
@@ -97,5 +99,5 @@ def bring_back(*, use: Redemption, target: int, because: Because, at: datetime, 
     else:
         ledger.use_again(**where, points=-change, key=key)
     use.returned = target
-    use.save(using=write_db(), update_fields=["returned", "syncs", "lines"])
+    use.save(using=write_db(), update_fields=["returned", "syncs"])
     return change

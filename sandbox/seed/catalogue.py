@@ -171,6 +171,7 @@ def _toy_spring(toys: Any) -> None:
         condition.objects.get_or_create(range=toys, type=condition.COUNT, value=2)[0],
         benefit.objects.get_or_create(range=toys, type=benefit.PERCENTAGE, value=20)[0],
         description="Two toys or more, for whomever they are: 20 % off each of them.",
+        priority=1,  # Before vouchers, which take what exclusive offers leave.
     )
 
 
@@ -198,7 +199,7 @@ def _late_parcel(at: datetime) -> None:
     voucher.offers.add(offer)
 
 
-def _offer(slug: str, name: str, condition: Any, benefit: Any, **fields: str) -> Any:
+def _offer(slug: str, name: str, condition: Any, benefit: Any, **fields: Any) -> Any:
     return get_model("offer", "ConditionalOffer").objects.get_or_create(
         slug=slug, defaults={"name": name, "condition": condition, "benefit": benefit, **fields}
     )[0]

@@ -22,6 +22,10 @@ from tests.benchmarks.board import Board
 SETTINGS = {"without": "tests.benchmarks.without", "with": "tests.settings"}
 INLINE, QUEUED, CPU_TIMES = 24, 1, 1.20
 ROUNDS, WARM_UP = 31, 3
+#: Using points: queries on a page, statements of ours at an order, and how much longer a crowd may take.
+PAGE, OURS, TOGETHER = 4, 12, 1.30
+DISCOUNTS, STEPS = ("none", "points", "voucher"), ("basket", "preview", "order", "after")
+CROWD_ROUNDS = 5
 
 
 class Worker:
@@ -147,17 +151,62 @@ def cpu(shops: Shops, rounds: int) -> int:
     return board.broken
 
 
+def points(shops: Shops) -> int:
+    board = Board("Queries more with points (with a voucher, without us): basket, preview, order to its commit, after")
+    for lines in (1, 10, 40):
+        for lots in (1, 50):
+            visits = {name: shops.with_.ask("visit", discount=name, lines=lines, lots=lots) for name in DISCOUNTS}
+            none, used, voucher = visits.values()
+            more = {step: used[step] - none[step] for step in STEPS}
+            figure = ", ".join(f"{more[step]:+d} ({voucher[step] - none[step]:+d})" for step in STEPS)
+            most = {"basket": PAGE, "preview": PAGE, "order": 2 + 2 * lines + OURS, "after": PAGE}
+            kept = all(more[step] <= most[step] for step in STEPS) and (none["off"], used["off"]) == (0, 500)
+            board.promise(
+                f"{lines} lines, {lots} lots, at most {', '.join(map(str, most.values()))}", kept=kept, figure=figure
+            )
+    return board.broken
+
+
+def together(shops: Shops, rounds: int) -> int:
+    board = Board(f"Sixteen orders at once, medians of {rounds} paired rounds: without points, with points")
+
+    def spent(**how: Any) -> float:
+        return shops.with_.ask("together", **how)
+
+    for inside in (False, True):
+        pairs = []
+        for n in range(rounds + 1):
+            order = ["none", "points"][:: 1 if n % 2 else -1]
+            took = {name: spent(discount=name, inside=inside) for name in order}
+            pairs.append((took["none"], took["points"]))
+        pairs = pairs[1:]  # The first round warms up.
+        times = statistics.median(b / a for a, b in pairs)
+        none, used = (statistics.median(column) for column in zip(*pairs, strict=True))
+        figure = f"{none:.2f} s, {used:.2f} s, {times:.2f} x"
+        if inside:
+            board.say("its broken twin: uses of the offer counted in the transaction", figure)
+        else:
+            board.promise(f"points used by all, at most {TOGETHER:.2f} x", kept=times <= TOGETHER, figure=figure)
+    return board.broken
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
-    parser.add_argument("--part", choices=("pages", "orders", "cpu"), help="one part alone")
+    parser.add_argument("--part", choices=("pages", "orders", "points", "together", "cpu"), help="one part alone")
     given = parser.parse_args(arguments)
     django.setup()  # Starts the server that both shops find in the environment.
     with ExitStack() as stack:
         without, with_ = (stack.enter_context(worker(name)) for name in SETTINGS)
         assert without.answer() == with_.answer() == "ready"
         shops = Shops(without, with_)
-        parts = {"pages": pages, "orders": orders, "cpu": lambda shops: cpu(shops, given.rounds)}
+        parts = {
+            "pages": pages,
+            "orders": orders,
+            "points": points,
+            "together": lambda shops: together(shops, min(given.rounds, CROWD_ROUNDS)),
+            "cpu": lambda shops: cpu(shops, given.rounds),
+        }
         broken = sum(part(shops) for name, part in parts.items() if given.part in (None, name))
     sys.exit(1 if broken else 0)
 

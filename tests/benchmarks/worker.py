@@ -52,9 +52,11 @@ class Shop:
         if has_suite:
             from loyalty_oscar.program.tasks import backends
             from loyalty_oscar.testing import a_program
+            from tests.benchmarks.points import Points
 
             a_program(code="club", name="Paw Club")
             backends.register("nowhere")(lambda name, arguments: None)
+            self.points = Points(shopping, self.titles)
         self.member = shopping.a_person("member@example.com")
         shopping.place(self.member, {self.titles[0]: 1})
         self.pages = {**PAGES, "product": shopping.product(self.titles[3]).get_absolute_url()}
@@ -110,6 +112,36 @@ class Shop:
             begun = time.process_time()
             place()
             return time.process_time() - begun
+
+    def visit(self, *, discount: str, lines: int, lots: int = 1) -> dict[str, int]:
+        """Fill a basket, have it discounted (`none`, `points`, `voucher`) and order it: queries of each step."""
+        client = self.points.client_with(discount, lines=lines, lots=lots)
+        found = {}
+        for name, address in (("basket", "/basket/"), ("preview", "/checkout/preview/")):
+            if name == "preview":
+                client.post("/checkout/shipping-address/", ADDRESS)
+                client.get("/checkout/shipping-method/")
+            client.get(address)
+            with captured() as queries:
+                answer = client.get(address)
+            assert answer.status_code == 200, answer
+            found[name] = len(queries)
+        with captured() as queries:
+            answer = client.post("/checkout/preview/", {"action": "place_order"})
+        assert answer.status_code == 302 and "thank-you" in answer.url, answer
+        said = [query["sql"] for query in queries]
+        at = next(n for n, sql in enumerate(said) if sql.startswith('INSERT INTO "order_order"'))
+        commit = next(n for n, sql in enumerate(said) if n > at and sql.startswith("COMMIT"))
+        return found | {"order": commit + 1, "after": len(said) - commit - 1, "off": self.points.taken_off()}
+
+    def together(self, *, discount: str, inside: bool = False) -> float:
+        """
+        Let sixteen customers order at once, each in a transaction with a tail; returns the seconds of all.
+
+        `inside` is the broken twin: the use of the offer is counted in the transaction, as Oscar does.
+        """
+        gc.collect()
+        return self.points.together(discount, inside=inside)
 
     def _ready(self, lines: int, *, new: bool, web: bool) -> Callable[[], None]:
         email = f"{next(self.numbers)}@example.com" if new else "member@example.com"

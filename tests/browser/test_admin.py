@@ -7,15 +7,21 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from oscar.core.loading import get_model
+from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import PointWorth, ProductSet, Program, State, Unit
+from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.testing import a_program
 from tests.orders import come_back, deliver, imported, place
+from tests.points import give, points_club, use
+from tests.storefront import a_basket, a_product
 
 #: Where on pages of Django's and Oscar's our own parts stand.
 OURS = (".loyalty-card", ".loyalty-scroll", ".loyalty-panel", ".loyalty-types", ".loyalty-page")
@@ -150,3 +156,56 @@ class TestTheMerchant:
         looked_at(desk, "overview")
         desk.visit("admin:loyalty_ledger_entry_changelist")
         looked_at(desk, "entries")
+
+    def test_reads_what_a_return_does_before_confirming_it(self, desk, customer):
+        unit = points_club()
+        give(customer, 800, unit)
+        basket = a_basket(customer, (a_product("Bites", "10.00"), 3), (a_product("Bed", "20.00"), 1))
+        with transaction.atomic():
+            order = factories.create_order(basket=use(customer, basket, 500, unit=unit), user=customer)
+        get_model("order", "ShippingEventType").objects.create(code="returned", name="Returned")
+        bites, _bed = order.lines.order_by("pk")
+
+        desk.visit("dashboard:order-detail", order.number)
+        assert said(desk) == "€45.00 back, 45 paws go, 500 paws return"
+        looked_at(desk, "return", within=".loyalty-panel")
+        desk.locator(f"[name=selected_line_qty_{bites.pk}]").fill("1")
+        desk.locator(f"[name=selected_line][value='{bites.pk}']").check()
+        desk.locator("[data-loyalty=return-money][data-value='900']").wait_for()
+        assert said(desk) == "€9.00 back, 9 paws go, 100 paws return"
+        desk.locator(f"#return-{bites.pk}").fill("2")
+        desk.locator(f"#return-{bites.pk}").blur()
+        desk.locator("[data-loyalty=return-money][data-value='1800']").wait_for()
+
+        desk.locator("#shipping_event_check").check()
+        desk.select_option("#shipping_event_type_select", "returned")
+        desk.locator("#order_lines_form [type=submit]").first.click()
+        desk.wait_for_load_state()
+        desk.get_by_text("100\xa0paws came back").wait_for()
+        assert said(desk) == "€36.00 back, 36 paws go, 400 paws return"
+        assert Account.objects.get().available == 400
+
+    def test_says_what_points_may_pay_for(self, desk):
+        unit = points_club()
+        terms = UseTerms.objects.get()
+        desk.visit("admin:loyalty_program_program_change", unit.program_id)
+        looked_at(desk, "program-limits", within=".loyalty-card")
+        desk.get_by_role("link", name="The limits of using points").click()
+        desk.fill("#id_minimum", "150")
+        desk.fill("#id_step", "100")
+        desk.get_by_role("button", name="Save and continue").click()
+        desk.get_by_text("In steps of 100 this must be 100 or 200.").wait_for()
+        looked_at(desk, "limits-refused", within=".loyalty-card")
+        desk.fill("#id_minimum", "100")
+        desk.get_by_role("button", name="Save and continue").click()
+        desk.get_by_text("was changed successfully").wait_for()
+        sentence = "Members can use 100 paws or more, in steps of 100, for all of the goods."
+        assert desk.locator(".loyalty-rule").inner_text().replace("\xa0", " ") == sentence
+        looked_at(desk, "limits", within=".loyalty-card")
+        terms.refresh_from_db()
+        assert (terms.minimum, terms.step) == (100, 100)
+
+
+def said(page):
+    """What the preview of a return says."""
+    return page.locator("#loyalty-return-answer strong").inner_text().replace("\xa0", " ")

@@ -5,7 +5,7 @@ The install matrix: three small shops that put our apps in the way real stores d
 switched on. `test_install.py` leads each through its life with us, from the first migrate to the day we are gone.
 
     LOYALTY_INSTALLED=0   the same shop without our apps
-    LOYALTY_WITHOUT       an app of ours that *full* does not list, such as loyalty_oscar.earning
+    LOYALTY_WITHOUT       apps of ours that *full* does not list, such as loyalty_oscar.earning
     PROJECT_DATABASE      Django's settings of its database, as JSON
     PROJECT_MEDIA         where its pictures lie
 """

@@ -1,7 +1,7 @@
 """
 The life of each project with us, as a chain of fixtures: each stage stands on a copy of the database before it.
 
-    past -> installed -> begun -> traded -> left -> gone
+    past -> installed -> begun -> traded -> used -> left -> gone
 
 Nothing is asserted here; `test_install.py` reads what each stage found.
 """
@@ -111,9 +111,16 @@ def traded(cell, begun) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def left(cell, traded) -> Stage:
+def used(cell, traded) -> Stage:
+    """A customer has paid with points, sent a unit back, and set points aside for the next basket."""
+    rehearsal = ":loyalty_doctor --rehearse"
+    return traded.next(f"{cell}-used", "use", "books", rehearsal, ":loyalty_run", ":loyalty_audit")
+
+
+@pytest.fixture(scope="session")
+def left(cell, used) -> Stage:
     """The newcomer has deleted the profile."""
-    return traded.next(f"{cell}-left", "leave", "books", ":loyalty_audit", ":loyalty_doctor")
+    return used.next(f"{cell}-left", "leave", "books", ":loyalty_audit", ":loyalty_doctor")
 
 
 @pytest.fixture(scope="session")

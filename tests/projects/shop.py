@@ -84,7 +84,7 @@ class Shop:
 
     def do(self, *steps: str, loyalty: bool = True, without: str = "") -> dict[str, dict]:
         """
-        Do steps in one process, with our apps, or `without` one of them; answers with what each found, by its name.
+        Do steps in one process, with our apps, or `without` some of them; answers with what each found, by its name.
 
         Raises RuntimeError with the last words of a process that fails. A command that exits with an error is no
         failure of the process: its code stands in what it found.

@@ -80,13 +80,14 @@ class TestAProgramThatBegins:
 
         assert each(begun, "anonymous", *facts) == each(past, "anonymous", *facts)
 
-    @pytest.mark.parametrize(("who", "most"), [("anonymous", 0), ("customer", 1)])
-    def test_costs_a_member_one_query_a_page_and_others_none(self, past, begun, who, most):
+    @pytest.mark.parametrize(("who", "most"), [("anonymous", 0), ("customer", 2)])
+    def test_costs_a_member_one_query_a_page_and_one_for_a_filled_basket_and_others_none(self, past, begun, who, most):
         before, now = each(past, who, "queries"), each(begun, who, "queries")
         more = {address: now[address]["queries"] - before[address]["queries"] for address in now}
 
-        # The page that says what goes with a profile asks once more, and nobody reads it often.
-        assert {address for address in more if more[address] > most and "profile/delete" not in address} == set()
+        # The list of offers has one more, and the page that says what goes with a profile is not read often.
+        own = ("/offers/", "/profile/delete/")
+        assert {address for address in more if more[address] > most and not address.endswith(own)} == set()
 
     def test_is_told_by_the_doctor_which_copies_hide_our_pieces(self, cell, begun):
         said = begun.found[":loyalty_doctor"]["said"]
@@ -109,6 +110,39 @@ class TestPeopleWhoBuy:
         assert traded.found["books"]["nameless"] == 0
 
 
+class TestACustomerWhoUsesPoints:
+    def test_pays_so_much_less_at_the_checkout(self, used):
+        found = used.found["use"]
+
+        assert found["shown"] == [500]
+        assert (found["discounts"], found["fell_by"]) == (["5.00"], "5.00")
+
+    def test_gives_the_points_and_gets_those_of_a_returned_unit_back(self, used):
+        found = used.found["use"]
+
+        assert (found["used"], found["came_back"]) == (500, 250)
+
+    def test_has_points_set_aside_for_the_next_basket(self, used):
+        assert used.found["use"]["set_aside"] == 700
+
+    def test_leaves_books_that_balance(self, used):
+        results = [used.found[step] for step in (":loyalty_run", ":loyalty_audit")]
+
+        assert [result for result in results if result["exit"]] == []
+
+
+class TestARehearsal:
+    def test_finds_that_all_numbers_agree(self, used):
+        assert used.found[":loyalty_doctor --rehearse"]["exit"] == 0, used.found[":loyalty_doctor --rehearse"]["said"]
+
+    def test_leaves_no_trace(self, cell, used):
+        before = used.next(f"{cell}-rehearsed", "books", ":loyalty_doctor --rehearse --json")
+        after = before.next(f"{cell}-rehearsed-again", "books")
+
+        assert before.found[":loyalty_doctor --rehearse --json"]["exit"] == 0
+        assert after.found["books"] == before.found["books"]
+
+
 class TestACustomerWhoDeletesTheProfile:
     def test_is_told_first_what_goes(self, left, points):
         assert left.found["leave"]["tells"] == [points["newcomer"]]
@@ -117,8 +151,8 @@ class TestACustomerWhoDeletesTheProfile:
         assert left.found["leave"]["is_gone"]
         assert left.found["leave"]["order_is_kept"]
 
-    def test_leaves_every_entry_under_a_pseudonym(self, traded, left):
-        before, after = traded.found["books"], left.found["books"]
+    def test_leaves_every_entry_under_a_pseudonym(self, used, left):
+        before, after = used.found["books"], left.found["books"]
 
         assert (after["entries"], after["net"], after["members"]) == (
             before["entries"],
@@ -133,20 +167,48 @@ class TestACustomerWhoDeletesTheProfile:
         assert [result for result in results if result["exit"]] == []
 
 
-class TestAShopThatDropsAFeature:
-    def test_owes_no_migration_and_sells_as_before(self, migrated, tmp_path):
-        shop = migrated("full", loyalty=True).on("full-drops-a-feature")
-        farewell = f":loyalty_uninstall --app earning --yes --export {tmp_path}"
-        steps = [":migrate --check", OWES_NOTHING, ":check --fail-level WARNING"]
+FEATURES = ["earning", "redemption"]
+#: What the thank-you page says to the newcomer where orders earn.
+EARNED = [32]
 
-        dropped = shop.do("past", ":loyalty_setup --live", farewell)
-        found = shop.do(*steps, "pages", "checkout", "books", without="loyalty_oscar.earning")
+
+class TestAShopThatDropsAFeature:
+    @pytest.mark.parametrize("feature", FEATURES)
+    def test_owes_no_migration_and_sells_as_before(self, migrated, tmp_path, feature):
+        shop = migrated("full", loyalty=True).on(f"full-drops-{feature}")
+        farewell = f":loyalty_uninstall --app {feature} --yes --export {tmp_path}"
+        steps = [":migrate --check", OWES_NOTHING, ":check --fail-level WARNING", ":loyalty_doctor --rehearse"]
+
+        dropped = shop.do("past", ":loyalty_setup --live", "use", farewell)
+        found = shop.do(*steps, "pages", "checkout", "traces", without=f"loyalty_oscar.{feature}")
 
         assert [result for result in dropped.values() if result.get("exit")] == []
         assert [found[step] for step in steps if found[step]["exit"]] == []
         assert {page["status"] for page in found["pages"]["customer"].values()} <= {200, 302}
-        assert found["checkout"] == {"is_confirmed": True, "earn": []}
-        assert found["books"]["entries"] == 0
+        assert found["checkout"] == {"is_confirmed": True, "earn": [] if feature == "earning" else EARNED}
+        assert bool(found["traces"]["offers"]) == (feature != "redemption")
+        assert [table for table in found["traces"]["tables"] if f"loyalty_{feature}" in table] == []
+
+
+class TestAShopThatListsSomeFeatures:
+    @pytest.mark.parametrize("listed", [[], ["earning"], ["redemption"]], ids=lambda names: "".join(names) or "none")
+    def test_migrates_owes_nothing_and_sells(self, migrated, listed):
+        without = " ".join(f"loyalty_oscar.{name}" for name in FEATURES if name not in listed)
+        shop = migrated("full", loyalty=False).on(f"full-lists-{'-'.join(listed) or 'none'}")
+        commands = [
+            *(":migrate", OWES_NOTHING, ":check --fail-level WARNING", ":loyalty_setup --live", ":loyalty_run"),
+            *(":loyalty_doctor", ":loyalty_doctor --rehearse", ":loyalty_audit"),
+        ]
+        use = ["use"] if "redemption" in listed else []
+
+        shop.do("past", loyalty=False)
+        found = shop.do(*commands[:5], "checkout", *use, "pages", *commands[5:], without=without)
+
+        assert [found[step]["said"] for step in commands if found[step]["exit"]] == []
+        assert found["checkout"] == {"is_confirmed": True, "earn": EARNED if "earning" in listed else []}
+        assert {page["status"] for page in found["pages"]["customer"].values()} <= {200, 302}
+        if use:
+            assert (found["use"]["used"], found["use"]["came_back"]) == (500, 250)
 
 
 class TestAShopThatWeHaveLeft:
@@ -154,6 +216,13 @@ class TestAShopThatWeHaveLeft:
         assert gone.found["goodbye"]["exit"] == 0, gone.found["goodbye"]["said"]
         assert gone.found["exported"]["loyalty_ledger_entry"] == left.found["books"]["entries"]
         assert gone.found["exported"]["loyalty_program_member"] == left.found["books"]["members"]
+
+    def test_opens_the_basket_for_which_points_were_set_aside(self, used, gone):
+        [page] = [page for address, page in gone.found["pages"]["customer"].items() if address.endswith("/basket/")]
+
+        assert used.found["use"]["set_aside"] == 700
+        assert page["status"] == 200
+        assert any("48.00" in line or "57.60" in line for line in page["lines"])
 
     def test_keeps_no_trace_of_us(self, gone):
         assert gone.found["traces"] == {"tables": [], "triggers": [], "offers": [], "migrations": [], "permissions": []}

@@ -67,7 +67,9 @@ def goes(*, subject: Any, request: Any) -> Piece | None:
         if points:
             counted = words.points(unit=account.unit, points=points)
             value = worth(unit=account.unit, points=points)
-            rows.append({"program": account.unit.program.name, "value": points, "points": counted, "worth": value})
+            held = words.points(unit=account.unit, points=account.reserved) if account.reserved else ""
+            name = account.unit.program.name
+            rows.append({"program": name, "value": points, "points": counted, "worth": value, "set_aside": held})
     return ("loyalty/people/goes.html", {"rows": rows}) if rows else None
 
 

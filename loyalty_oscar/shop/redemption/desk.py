@@ -14,10 +14,11 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations.desk import lock, write_db
+from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Phase, Unit
+from loyalty_oscar.program.queries import spends_at
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
@@ -33,6 +34,7 @@ class Refused(LoyaltyError):
         self.code, self.text = code, text
 
 
+@outermost_retried
 def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: datetime) -> Redemption | None:
     """
     Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
@@ -49,7 +51,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
             before = open_for(slot=slot)
             if not points:
                 return _give_back(before, at)
-            terms = _mind_terms(unit, basket, points)
+            terms = _mind_terms(unit, basket, points, at)
             _mind_ready(fresh, before, unit, points)
             return operations.set_aside(
                 account_id=account.pk,
@@ -82,9 +84,11 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
         raise Refused(code="basket_closed", text=text)
 
 
-def _mind_terms(unit: Unit, basket: Any, points: int) -> UseTerms:
+def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
     if terms is None or worth_in(program_id=unit.program_id, currency=basket.currency or "") is None:
+        raise _not_now()
+    if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
         raise _not_now()
     if points < terms.minimum:
         text = npgettext(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.text import capfirst
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
@@ -112,7 +112,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
         "can_stop": can_change or found.redemption is not None,
         "suggested": {"points": suggested, "text": _button(found, suggested)} if suggested and can_change else None,
         "uses_all": found.asked >= found.ready > 0 and found.asked != suggested,
-        "typed": said.get("typed", found.asked or ""),
+        "typed": said.get("typed", found.asked),
         "error": said.get("error", ""),
         "next": request.get_full_path(),
     }
@@ -174,8 +174,8 @@ def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
     """Return what has to be said of a change that the visitor did not make: points came back, or take less off now."""
     if said.get("asked") and found.redemption is None:
         again = min(said["asked"], found.ready)
-        text = pgettext("loyalty", "They were set aside for %(minutes)s minutes. Your basket costs %(amount)s again.")
-        parts = {"minutes": money.number(conf.HOLD_MINUTES), "amount": _total(found)}
+        text = pgettext("loyalty", "They were set aside for %(time)s. Your basket costs %(amount)s again.")
+        parts = {"time": _time(conf.HOLD_MINUTES), "amount": _total(found)}
         return {
             "text": pgettext("loyalty", "Your %(points)s are back with you.") % {"points": found.points(said["asked"])},
             "more": text % parts,
@@ -192,6 +192,14 @@ def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
         }
         return {"text": pgettext("loyalty", "Please look at your total again."), "more": capfirst(text % parts)}
     return None
+
+
+def _time(minutes: int) -> str:
+    """Return "30 minutes", or whole hours."""
+    hours, rest = divmod(minutes, 60)
+    if hours and not rest:
+        return npgettext("loyalty", "%(hours)d hour", "%(hours)d hours", hours) % {"hours": hours}
+    return npgettext("loyalty", "%(minutes)d minute", "%(minutes)d minutes", minutes) % {"minutes": minutes}
 
 
 def _total(found: Standing) -> str:

@@ -8,7 +8,7 @@ one is logged and leaves a gap on the page, never an error.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -105,6 +105,22 @@ def loyalty_thank_you(context: Context, order: Any) -> str:
 def loyalty_used(context: Context, order: Any) -> str:
     """Show what this order used."""
     return piece(context, "thank-you:redemption", order)
+
+
+class Named:
+    """A discount of an order under the name that it had when the order was placed, not that of today's offer."""
+
+    def __init__(self, discount: Any) -> None:
+        self.discount, self.offer = discount, discount.offer_name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.discount, name)
+
+
+@register.simple_tag
+def loyalty_named(discounts: Iterable[Any]) -> list[Named]:
+    """Let the totals of an order say "500 paws used" where Oscar's template asks for today's offer."""
+    return [Named(discount) for discount in discounts]
 
 
 @register.simple_tag(takes_context=True)

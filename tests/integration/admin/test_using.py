@@ -240,6 +240,7 @@ class TestTheUsesOfPoints:
         url = reverse("admin:loyalty_redemption_redemption_change", args=[use_of.pk])
         html = text_of(root.get(url))
         assert "A-17" in html
+        assert f"1 × product {use_of.lines[0]['product']}: 500 paws, €5.00" in html
         assert root.post(url, {"points": "1"}).status_code == 403
         assert root.post(url.replace("change", "delete"), {"post": "yes"}).status_code == 403
         assert root.get(reverse("admin:loyalty_redemption_redemption_add")).status_code == 403

@@ -54,10 +54,11 @@ def give(account: Account, points: int, *, at: datetime = NOW, ready=NOW, until=
     return ledger.post(grant=grant, at=at)
 
 
-def hold(account: Account, points: int, *, slot: str = "basket:1", at: datetime = NOW, until=None) -> Hold:
+def hold(account: Account, points: int, *, slot: str = "basket:1", at: datetime = NOW, until=None, asked=None) -> Hold:
     """Set points aside for half an hour."""
     until = until or at + timedelta(minutes=30)
-    return ledger.place_hold(account_id=account.pk, slot=slot, points=points, expires_at=until, because=WHY, at=at)
+    fields = {"slot": slot, "points": points, "asked": asked, "expires_at": until, "because": WHY, "at": at}
+    return ledger.place_hold(account_id=account.pk, **fields)
 
 
 def capture(held: Hold, points: int, *, at: datetime = NOW):

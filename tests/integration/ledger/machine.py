@@ -33,7 +33,7 @@ maybe_hours = st.none() | st.integers(0, 24 * 40)
 slots = st.sampled_from(["basket:1", "basket:2", "basket:3"])
 
 
-def moment(hours: int | None):
+def moment(hours: float | None):
     """An instant so many hours after NOW."""
     return None if hours is None else NOW + timedelta(hours=hours)
 
@@ -148,17 +148,33 @@ class TwoLedgers(RuleBasedStateMachine):
         )
         assert (done[0] is not None) == done[1]
 
-    @rule(owner=who, slot=slots, points=some)
-    def points_are_set_aside(self, owner, slot, points):
-        self.set_aside(owner, slot, points)
+    @rule(owner=who, slot=slots, points=some, asked=st.none() | some)
+    def points_are_set_aside(self, owner, slot, points, asked):
+        self.set_aside(owner, slot, points, asked)
 
-    def set_aside(self, owner, slot, points):
-        """Hold points of an account."""
+    def set_aside(self, owner, slot, points, asked=None):
+        """Hold points of an account; more may have been asked for."""
         self.same(
-            lambda: hold(self.accounts[owner], points, slot=slot, at=self.at),
-            lambda p: p.hold(owner, slot, points),
+            lambda: hold(self.accounts[owner], points, slot=slot, asked=asked, at=self.at),
+            lambda p: p.hold(owner, slot, points, asked),
             keyed=False,
         )
+
+    @rule(owner=who, keep=st.sampled_from(["", "basket:1"]), told=st.dictionaries(slots, st.none() | st.integers(0, 9)))
+    def the_shop_looks_at_its_baskets(self, owner, keep, told):
+        """Some baskets live on for hours, some are gone, of others it knows nothing."""
+        fates = {
+            slot: (hours is None, None if hours is None else self.plain.now + hours) for slot, hours in told.items()
+        }
+        real = {slot: ledger.Fate(is_gone=gone, until=moment(until)) for slot, (gone, until) in fates.items()}
+        answers = []
+
+        def settle():
+            fields = {"account_id": self.accounts[owner].pk, "at": self.at, "keep": keep}
+            answers.append(ledger.settle_holds(fates=lambda holds, at: real, **fields))
+
+        done = self.same(settle, lambda p: p.settle(owner, fates, keep))
+        assert answers == [done[1], 0], "what was given back is not given back again"
 
     def a_hold(self, pick):
         """One of the holds there were, in both ledgers."""
@@ -196,6 +212,18 @@ class TwoLedgers(RuleBasedStateMachine):
             lambda p: p.restore(p.holds[number], points, goods_returned=goods),
         )
 
+    @precondition(lambda self: any(held.returned for held in self.plain.holds))
+    @rule(pick=which, points=some)
+    def a_cancelled_order_stands_again(self, pick, points):
+        back = [number for number, held in enumerate(self.plain.holds) if held.returned]
+        self.use_once_more(back[pick % len(back)], points)
+
+    def use_once_more(self, number, points):
+        """Use points again that came back to the lots of a hold."""
+        held, key, at = self.a_hold(number)[1], f"u:{self.number()}", self.at
+        fields = {"hold_id": held.pk, "account_id": held.account_id, "points": points, "key": key, "because": WHY}
+        self.same(lambda: ledger.use_again(at=at, **fields), lambda p: p.use_again(p.holds[number], points))
+
     @precondition(lambda self: self.given)
     @rule(pick=which, points=some, how=st.sampled_from(["owe", "bear", "together"]))
     def goods_come_back(self, pick, points, how):
@@ -227,7 +255,10 @@ class TwoLedgers(RuleBasedStateMachine):
     @precondition(lambda self: self.given)
     @rule(pick=which, points=some)
     def a_cancel_is_undone(self, pick, points):
-        owner, source = sorted(self.given)[pick % len(self.given)]
+        self.come_again(*sorted(self.given)[pick % len(self.given)], points)
+
+    def come_again(self, owner, source, points):
+        """Give points back to a source they were taken back from."""
         key, at = f"{source}:back:{self.number()}", self.at
         fields = {"account_id": self.accounts[owner].pk, "source": source, "points": points, "key": key}
         done = self.same(
@@ -272,6 +303,33 @@ class TwoLedgers(RuleBasedStateMachine):
                 self.used_points_come_back(newest, ready, goods)
                 self.used_points_come_back(newest, ready - half, goods)
 
+    @rule(owner=who, points=some, wait=st.integers(0, 24 * 20), goods=st.booleans())
+    def an_order_is_cancelled_and_stands_again_while_its_points_are_used_elsewhere(self, owner, points, wait, goods):
+        self.an_order_earns(owner, points, 0, 24 * 10)
+        if ready := self.plain.balance(owner)[0]:
+            self.set_aside(owner, "basket:1", ready)
+            self.use_newest(ready)
+            newest = len(self.plain.holds) - 1
+            self.used_points_come_back(newest, ready, goods)
+            self.set_aside(owner, "basket:2", max(1, points // 2))
+            self.plain.now += wait
+            self.use_once_more(newest, ready)
+            self.used_points_come_back(newest, ready, goods)
+
+    @rule(owner=who, points=st.integers(2, 60), left=st.booleans())
+    def what_was_taken_elsewhere_comes_back_where_there_is_no_room(self, owner, points, left):
+        self.an_order_earns(owner, points, 0, 24 * 50)
+        source = f"order:{self.numbers}"
+        if left:
+            self.an_order_earns(owner, points, 0, 24 * 40)
+        if ready := self.plain.balance(owner)[0]:
+            self.set_aside(owner, "basket:3", min(ready, points))
+            self.use_newest(min(ready, points))
+            newest = len(self.plain.holds) - 1
+            self.take_back(owner, source, self.given[owner, source])
+            self.come_again(owner, source, points)
+            self.used_points_come_back(newest, min(ready, points), False)
+
     @rule(owner=who, points=some, hours=st.integers(0, 48), use=st.booleans())
     def points_run_out_while_they_are_set_aside(self, owner, points, hours, use):
         self.an_order_earns(owner, points, 0, 24)
@@ -309,8 +367,13 @@ class TwoLedgers(RuleBasedStateMachine):
             (lot.source, lot.granted, lot.free, lot.held, state_of(lot), moment(lot.until), lot.graced)
             for lot in plain.lots
         ]
-        real = [(row.state, row.slot, row.points, row.captured, row.returned) for row in Hold.objects.order_by("pk")]
-        assert real == [(h.state, h.slot, h.points, h.captured, h.returned) for h in plain.holds]
+        real = [
+            (row.state, row.slot, row.points, row.asked, row.captured, row.returned, row.expires_at)
+            for row in Hold.objects.order_by("pk")
+        ]
+        assert real == [
+            (h.state, h.slot, h.points, h.asked, h.captured, h.returned, moment(h.ends)) for h in plain.holds
+        ]
 
     @invariant()
     def the_audit_is_clean_and_nothing_comes_from_nowhere(self):

@@ -6,7 +6,7 @@ It shares no line with the real one. Time is a number of hours; lots stand in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 GRACE = 30 * 24
 
@@ -51,6 +51,7 @@ class Hold:
     points: int
     asked: int
     parts: list[Part]
+    ends: float
     state: str = "open"
     captured: int = 0
     returned: int = 0
@@ -130,6 +131,34 @@ class Reference:
         self.pay(hold.owner, lots)
         self.run_out(lots)
 
+    def return_to(self, lot: Lot, points: int) -> list[Lot]:
+        """Put points back where they came from; what has no room there makes a lot like it."""
+        back = min(points, lot.granted - lot.free - lot.held)
+        lot.free, rest = lot.free + back, points - back
+        if not rest:
+            return [lot]
+        twin = replace(lot, granted=rest, free=rest, held=0, expired=0)
+        self.lots.append(twin)
+        return [lot, twin] if back else [twin]
+
+    def settled(self, owner: int, touched: list[Lot], before: int) -> None:
+        """What came back pays what is to be made up (lots made since there were `before` first), or runs out."""
+        fresh = self.lots[before:]
+        self.pay(owner, [*fresh, *(lot for lot in touched if not any(lot is new for new in fresh))])
+        self.run_out(touched)
+
+    def take_held(self, owner: int, points: int) -> int:
+        """Take what is set aside, newest first; returns what is missing."""
+        for hold in reversed([hold for hold in self.holds if hold.owner == owner and hold.state == "open"]):
+            for part in reversed(hold.parts):
+                used = min(points, part.points)
+                part.lot.held, part.points, points = part.lot.held - used, part.points - used, points - used
+                hold.points -= used
+            hold.parts = [part for part in hold.parts if part.points]
+            if not hold.points:
+                hold.points, hold.state, hold.slot = hold.asked, "released", None
+        return points
+
     # What may be done ------------------------------------------------------------------------------------------------
 
     def give(self, owner: int, points: int, source: str, ready_at: int | None, until: int | None) -> None:
@@ -157,8 +186,8 @@ class Reference:
         lot.until = until
         return True
 
-    def hold(self, owner: int, slot: str, points: int) -> None:
-        """Set points aside."""
+    def hold(self, owner: int, slot: str, points: int, asked: int | None = None) -> None:
+        """Set points aside for half an hour; `asked` is what was wanted, where that is more."""
         old = [hold for hold in self.holds if hold.slot == slot]
         if points < 1 or any(hold.owner != owner for hold in old):
             raise Refused
@@ -171,7 +200,18 @@ class Reference:
         for lot, part in self.pick(owner, points):
             lot.free, lot.held = lot.free - part, lot.held + part
             parts.append(Part(lot, part))
-        self.holds.append(Hold(owner, slot, points, points, parts))
+        self.holds.append(Hold(owner, slot, points, max(asked or points, points), parts, self.now + 0.5))
+
+    def settle(self, owner: int, fates: dict[str, tuple[bool, int | None]], keep: str) -> int:
+        """Give back what ran out or whose slot is gone, prolong what lives on; returns how many went back."""
+        gone = 0
+        for hold in [hold for hold in self.holds if hold.owner == owner and hold.state == "open" and hold.slot != keep]:
+            is_gone, until = fates.get(hold.slot, (False, None))
+            hold.ends = max(hold.ends, hold.ends if until is None else until)
+            if is_gone or hold.ends <= self.now:
+                self.let_go(hold)
+                gone += 1
+        return gone
 
     def release(self, hold: Hold) -> bool:
         """Give a hold back, if it is open."""
@@ -200,7 +240,7 @@ class Reference:
         if not 0 < points <= hold.captured - hold.returned:
             raise Refused
         hold.returned += points
-        touched = []
+        touched, before = [], len(self.lots)
         for part in hold.parts:
             back = min(points, part.used - part.returned)
             if not back:
@@ -209,10 +249,24 @@ class Reference:
             part.returned += back
             if goods_returned and not lot.graced and lot.until is not None and lot.until < self.now + GRACE:
                 lot.until, lot.graced = self.now + GRACE, True
-            lot.free, lot.waiting = lot.free + back, False
-            touched.append(lot)
-        self.pay(hold.owner, touched)
-        self.run_out(touched)
+            lot.waiting = False
+            touched += self.return_to(lot, back)
+        self.settled(hold.owner, touched, before)
+
+    def use_again(self, hold: Hold, points: int) -> None:
+        """Use what came back once more: where it came back to, else anything ready or set aside, else it is owed."""
+        if not 0 < points <= hold.returned:
+            raise Refused
+        self.expire(hold.owner)
+        hold.returned -= points
+        own, left = [], points
+        for part in reversed(hold.parts):
+            again = min(left, part.returned)
+            part.returned, left = part.returned - again, left - again
+            own += [part.lot] if again else []
+        left = self.take(own, points)
+        left = self.take([lot for lot in self.in_order(hold.owner) if not lot.waiting], left)
+        self.debt[hold.owner] += self.take_held(hold.owner, left)
 
     def claw(self, owner: int, source: str, points: int, *, forgiven_before: int, may_owe: bool) -> int:
         """Take back what a source brought; returns what was forgiven."""
@@ -223,14 +277,7 @@ class Reference:
         left = self.take([lot for lot in own if lot.waiting] + [lot for lot in own if not lot.waiting], points)
         forgiven = min(left, max(0, sum(lot.expired for lot in own) - forgiven_before))
         left = self.take([lot for lot in self.in_order(owner) if not lot.waiting], left - forgiven)
-        for hold in reversed([hold for hold in self.holds if hold.owner == owner and hold.state == "open"]):
-            for part in reversed(hold.parts):
-                used = min(left, part.points)
-                part.lot.held, part.points, left = part.lot.held - used, part.points - used, left - used
-                hold.points -= used
-            hold.parts = [part for part in hold.parts if part.points]
-            if not hold.points:
-                hold.points, hold.state, hold.slot = hold.asked, "released", None
+        left = self.take_held(owner, left)
         if may_owe:
             self.debt[owner] += left
             return forgiven
@@ -239,19 +286,18 @@ class Reference:
     def give_back(self, owner: int, source: str, points: int) -> None:
         """Give back to a source what was taken back from it."""
         own = [lot for lot in self.in_order(owner) if lot.source == source]
-        if not 0 < points <= sum(lot.granted - lot.free - lot.held for lot in own):
+        if not 0 < points <= sum(lot.granted for lot in own):
             raise Refused
-        touched = []
+        touched, before = [], len(self.lots)
         for lot in own:
-            part = min(points, lot.granted - lot.free - lot.held)
+            room = lot.granted - lot.free - lot.held
+            part = points if lot is own[-1] else min(points, room)
             if not part:
                 continue
             if lot.free + lot.held == 0:
                 lot.waiting = lot.ready_at is None or lot.ready_at > self.now
-            lot.free, points = lot.free + part, points - part
-            touched.append(lot)
-        self.pay(owner, touched)
-        self.run_out(touched)
+            touched, points = touched + self.return_to(lot, part), points - part
+        self.settled(owner, touched, before)
 
     def adjust(self, owner: int, points: int, source: str) -> None:
         """Give or take by hand."""

@@ -5,6 +5,7 @@ import os
 import pytest
 from django.db import IntegrityError, connection
 
+from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations import desk, holds, undo
 
@@ -74,6 +75,27 @@ def spends_the_oldest_first(monkeypatch):
     monkeypatch.setattr(desk.Desk, "lots", lots)
 
 
+def overfills_a_lot(monkeypatch):
+    """Points go back to their lot though it was filled from elsewhere."""
+
+    def return_to(self, lot, points):
+        self.put_back(lot, points)
+        return [lot]
+
+    monkeypatch.setattr(desk.Desk, "return_to", return_to)
+
+
+def leaves_what_is_set_aside(monkeypatch):
+    """Who has set all points aside owes instead."""
+    monkeypatch.setattr(undo, "_take_from_holds", lambda working, left, keep: left)
+
+
+def gives_back_what_is_being_paid_with(monkeypatch):
+    """The basket that is just asked about loses its points like all others."""
+    real = ledger.settle_holds
+    monkeypatch.setattr(ledger, "settle_holds", lambda **fields: real(**{**fields, "keep": ""}))
+
+
 BUGS = [
     releases_twice,
     forgets_debt,
@@ -82,6 +104,9 @@ BUGS = [
     never_sweeps,
     forgives_nothing,
     spends_the_oldest_first,
+    overfills_a_lot,
+    leaves_what_is_set_aside,
+    gives_back_what_is_being_paid_with,
 ]
 
 

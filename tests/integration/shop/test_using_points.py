@@ -1,6 +1,6 @@
 """Points of a basket: set aside, seen again at every load, and taken in the transaction of its order."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal as D
 from types import SimpleNamespace
 
@@ -10,20 +10,19 @@ from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.ledger.models import Account, Hold
+from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import settle_holds
-from loyalty_oscar.program.models import PointWorth, ProductSet, State
+from loyalty_oscar.program.models import PointWorth, State
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import Redemption, UseTerms
-from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.offers import PointsUnavailable, discounts
 from loyalty_oscar.shop.redemption.desk import Refused
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.slots import fates, slot_of
 from loyalty_oscar.testing import clock
-from tests.integration.ledger.books import assert_clean, balance, claw, dump
-from tests.points import give, points_club, reload, use
+from tests.integration.ledger.books import assert_clean, claw, dump
+from tests.points import account, give, of, on, pay, points_club, reload, terms, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, day
 
 pytestmark = pytest.mark.django_db
@@ -58,32 +57,6 @@ def boris(unit):
 def basket(boris):
     """Goods for 20.00."""
     return a_basket(boris, (a_product(price="10.00"), 2))
-
-
-def account(user):
-    return Account.objects.get(member__user=user)
-
-
-def of(user):
-    """(ready, on the way, set aside, to make up)"""
-    return balance(account(user))
-
-
-def terms(**fields):
-    UseTerms.objects.update(**fields)
-    forget_cache()
-
-
-def on(basket):
-    """The points that lower a basket's price, and its total."""
-    applied = applied_to(basket=basket)
-    return applied.points if applied else 0, basket.total_incl_tax
-
-
-def pay(basket, *, user=None):
-    """The order of a basket, as the last step of the checkout places it."""
-    with transaction.atomic():
-        return factories.create_order(basket=basket, user=user or basket.owner)
 
 
 class TestSettingPointsAside:
@@ -165,34 +138,6 @@ class TestSettingPointsAside:
         assert of(boris) == (0, 0, 0, 0)
 
 
-class TestADaysLimit:
-    def test_cuts_what_is_set_aside_and_then_refuses(self, unit, boris, basket):
-        terms(per_day=300)
-        pay(use(boris, basket, 200, unit=unit))
-        other = a_basket(boris, (a_product(), 2))
-        assert on(use(boris, other, 200, unit=unit))[0] == 100
-        third = a_basket(boris, (a_product(), 2))
-        before = dump()
-        with pytest.raises(Refused) as refused:
-            use(boris, third, 50, unit=unit)
-        assert (refused.value.code, dump()) == ("daily_limit", before)
-
-    def test_does_not_count_the_basket_that_is_changed(self, unit, boris, basket):
-        terms(per_day=300)
-        use(boris, basket, 300, unit=unit)
-        assert on(use(boris, basket, 250, unit=unit))[0] == 250
-
-    def test_begins_anew_at_midnight_where_the_program_lives(self, unit, boris, basket):
-        terms(per_day=300)
-        evening = datetime(2026, 5, 6, 21, 59, tzinfo=UTC)  # 23:59 in Berlin
-        with clock.at(evening):
-            pay(use(boris, basket, 300, unit=unit, at=evening))
-        other = a_basket(boris, (a_product(), 2))
-        with pytest.raises(Refused):
-            use(boris, other, 1, unit=unit, at=evening)
-        assert on(use(boris, other, 300, unit=unit, at=evening + timedelta(minutes=1)))[0] == 300
-
-
 class TestABasketThatChanges:
     def test_takes_what_it_can_of_the_points_and_more_again_once_it_is_fuller(self, unit, boris, basket):
         use(boris, basket, 900, unit=unit)
@@ -262,52 +207,6 @@ class TestABasketThatChanges:
         with CaptureQueriesContext(connection) as asked:
             reload(None, basket)
         assert not [query for query in asked if "loyalty_redemption" in query["sql"]]
-
-
-class TestALimit:
-    def test_leaves_out_the_products_of_a_set(self, unit, boris):
-        gift, bone = a_product("Gift card", "30.00"), a_product("Bone", "6.00")
-        range_ = factories.RangeFactory(products=[gift])
-        cards = ProductSet.objects.create(code="cards", name="Cards")
-        ProductSetRange.objects.create(product_set=cards, range=range_)
-        UseTerms.objects.get().excluded_sets.add(cards)
-        forget_cache()
-        basket = use(boris, a_basket(boris, (gift, 1), (bone, 1)), 900, unit=unit)
-        assert on(basket) == (600, D("30.00"))
-        assert applied_to(basket=basket).parts == (0, 600)
-        assert applied_to(basket=basket).quote.because.code == "only_some_goods"
-
-    def test_leaves_out_what_the_shop_never_reduces(self, unit, boris):
-        book, bone = a_product("Book", "30.00"), a_product("Bone", "6.00")
-        type(book).objects.filter(pk=book.pk).update(is_discountable=False)
-        assert on(use(boris, a_basket(boris, (book, 1), (bone, 1)), 900, unit=unit)) == (600, D("30.00"))
-
-    @pytest.mark.parametrize(
-        ("limit", "exclusive", "answer"),
-        [
-            ({}, True, (500, D("17.00"))),
-            ({"not_on_exclusive": True}, True, (400, D("18.00"))),
-            ({"not_on_exclusive": True}, False, (500, D("17.00"))),
-            ({"not_on_discounted": True}, False, (400, D("18.00"))),
-        ],
-    )
-    def test_of_reduced_goods_counts_only_where_the_merchant_set_it(self, unit, boris, limit, exclusive, answer):
-        terms(**limit)
-        bed, bone = a_product("Bed", "20.00"), a_product("Bone", "4.00")
-        range_ = factories.RangeFactory(products=[bed])
-        factories.ConditionalOfferFactory(
-            benefit=factories.BenefitFactory(range=range_, type="Percentage", value=10),
-            condition=factories.ConditionFactory(range=range_, value=1), exclusive=exclusive,
-        )  # fmt: skip
-        assert on(use(boris, a_basket(boris, (bed, 1), (bone, 1)), 500, unit=unit)) == answer
-
-    def test_of_vouchers_takes_the_discount_away_as_soon_as_one_is_typed(self, unit, boris, basket):
-        terms(not_with_vouchers=True)
-        assert on(use(boris, basket, 500, unit=unit)) == (500, D("15.00"))
-        basket.vouchers.add(factories.create_voucher(code="TEN"))
-        fresh = reload(boris, basket)
-        assert on(fresh)[0] == 0
-        assert applied_to(basket=fresh).quote.because.code == "not_with_vouchers"
 
 
 class TestAnOrder:

@@ -1,15 +1,18 @@
 """Using points on the pages of the shop, as a browser without JavaScript does it: one POST, and back to the page."""
 
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core import mail
 from django.db import connection
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from oscar.test import factories
@@ -18,17 +21,19 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.program.models import Program, State
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.redemption.rules import Worth
+from loyalty_oscar.shop.redemption.offer import our_offers
 from loyalty_oscar.shop.redemption.panels import suggestion
 from loyalty_oscar.testing import clock
 from tests.orders import Order
 from tests.points import give, points_club
-from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, text_of
+from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, send_back, text_of
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[3]
 BASKET = reverse("basket:summary")
 
 
@@ -83,11 +88,6 @@ def check_out(client):
     preview(client)
     assert place(client)["Location"] == reverse("checkout:thank-you")
     return client.get(reverse("checkout:thank-you"))
-
-
-def a_basket_of_a_stranger(client):
-    product = a_product()
-    client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
 
 
 def pressed(page):
@@ -181,6 +181,19 @@ class TestTheControl:
         assert "Paws cannot be used at the moment. What you have stays yours." in text_of(page)
         assert 'name="use"' not in page.content.decode()
 
+    def test_refuses_when_the_last_day_of_a_closing_program_is_over(self, client, boris):
+        change_state(program=Program.objects.get(), to=State.CLOSING, actor="system", at=TODAY, earning_ends_at=TODAY)
+        forget_cache()
+        with clock.at(TODAY + timedelta(days=89)):
+            assert numbers(choose(client, use="500"), "points") == [500]
+            choose(client, use="none")
+        before = Entry.objects.count()
+        with clock.at(TODAY + timedelta(days=91)):
+            page = choose(client, use="500")
+            assert "Points cannot be used at the moment." in text_of(page)
+            assert numbers(page, "points") == [0]
+        assert Entry.objects.count() == before
+
     def test_suggests_what_the_basket_takes_and_the_merchant_allows(self):
         worth = Worth(points=100, minor=100, currency="EUR")
         suggest = partial(suggestion, worth=worth)
@@ -230,6 +243,7 @@ class TestTheCheckout:
         page = check_out(client)
         said = text_of(page)
         assert "You used 500 paws and saved €5.00. 750 paws are still ready." in said
+        assert "Discount 500 paws used - €5.00" in said
         order = Order.objects.get()
         assert order.basket_total_incl_tax == Decimal("79.20")
         assert [(row.offer_name, row.message, row.amount) for row in order.discounts.all()] == [
@@ -278,15 +292,9 @@ class TestTheCheckout:
             client.post(reverse("checkout:shipping-address"), {})
         assert Hold.objects.get().expires_at == TODAY + timedelta(minutes=50)
 
-    @pytest.mark.parametrize("sender", ["stranger", "member"])
-    def test_asks_nothing_of_who_uses_no_points(self, client, boris, sender):
-        if sender == "stranger":
-            client.logout()
-            a_basket_of_a_stranger(client)
+    def test_leaves_alone_who_uses_no_points(self, client, boris):
         client.get(BASKET)
-        with CaptureQueriesContext(connection) as queries:
-            client.post(reverse("checkout:shipping-address"), {})
-        assert not [query for query in queries if "loyalty_redemption" in query["sql"] and "hold" not in query["sql"]]
+        client.post(reverse("checkout:shipping-address"), {})
         assert "loyalty_points" not in client.session
 
     def test_works_under_an_async_server(self, boris):
@@ -299,3 +307,135 @@ class TestTheCheckout:
 
         answer = async_to_sync(journey)()
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
+
+
+class TestTheCost:
+    @pytest.fixture
+    def count(self, client):
+        """How many statements a page takes once everything is remembered that may be."""
+
+        def counted(address):
+            client.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                client.get(address)
+            return len(queries)
+
+        return counted
+
+    def test_is_nothing_for_strangers(self, client, count):
+        product = a_product()
+        points_club()
+        client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
+        with_us = count(BASKET)
+        UseTerms.objects.all().delete()
+        our_offers().delete()
+        forget_cache()
+        assert count(BASKET) == with_us
+
+    def test_is_one_statement_a_page_against_the_same_visit_without_any_discount(self, client, boris, count):
+        pages = (BASKET, reverse("checkout:preview"))
+        choose(client, use="500")
+        preview(client)
+        used = [count(page) for page in pages]
+        choose(client, use="none")
+        unused = [count(page) for page in pages]
+        our_offers().delete()
+        UseTerms.objects.all().delete()
+        forget_cache()
+        without = [count(page) for page in pages]
+        assert [more - less for more, less in zip(used, without, strict=True)] == [1, 1]
+        assert [more - less for more, less in zip(unused, without, strict=True)] == [1, 2]
+
+
+class TestWhoHasNoControl:
+    @pytest.mark.parametrize("why", ["stranger", "no member", "no limits", "empty basket", "nothing ready"])
+    def test_sees_no_trace_of_it(self, client, why):
+        unit, user = points_club(), a_user()
+        if why not in ("no member", "nothing ready"):
+            give(user, 100, unit)
+        if why == "nothing ready":
+            ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=TODAY), unit=unit)
+        if why == "no limits":
+            UseTerms.objects.all().delete()
+        product = a_product()
+        if why != "stranger":
+            client.force_login(user)
+        if why != "empty basket":
+            client.post(reverse("basket:add", kwargs={"pk": product.pk}), {"quantity": 1})
+        said = client.get(BASKET).content.decode()
+        assert "points.js" not in said
+        assert 'id="points"' not in said
+        assert "loyalty_points" not in client.session
+
+    def test_is_sent_to_log_in_and_back(self, client):
+        points_club()
+        answer = client.post(reverse("loyalty:use-points"), {"use": "500", "next": BASKET})
+        assert answer["Location"] == f"{reverse('customer:login')}?next={BASKET}"
+        assert not Hold.objects.exists()
+
+    def test_is_not_found_without_an_account(self, client):
+        points_club()
+        client.force_login(a_user())
+        assert client.post(reverse("loyalty:use-points"), {"use": "500"}).status_code == 404
+
+    def test_is_never_led_to_another_host(self, client, boris):
+        for there in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", ""):
+            answer = client.post(reverse("loyalty:use-points"), {"use": "none", "next": there})
+            assert answer["Location"] == f"{BASKET}#points"
+
+    def test_cannot_use_points_by_a_link_or_from_a_foreign_page(self, boris):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(boris)
+        assert client.get(reverse("loyalty:use-points"), {"use": "500"}).status_code == 405
+        assert client.post(reverse("loyalty:use-points"), {"use": "500"}).status_code == 403
+        assert not Hold.objects.exists()
+
+
+class TestTheAccountPage:
+    def test_says_what_is_set_aside_and_leads_to_the_basket(self, client, boris):
+        choose(client, use="500")
+        page = client.get(reverse("loyalty:overview"))
+        assert numbers(page, "reserved") == [500]
+        assert "500 paws set aside for your basket Use in my basket" in text_of(page)
+        assert f'href="{BASKET}#points"' in page.content.decode()
+
+    def test_tells_what_was_used_and_what_came_back(self, client, boris):
+        choose(client, use="500")
+        check_out(client)
+        order = Order.objects.get()
+        with clock.at(TODAY + timedelta(days=1)):
+            send_back(order, 1, on=TODAY + timedelta(days=1))
+            page = client.get(reverse("loyalty:overview"))
+        said = text_of(page)
+        assert f"Used for order {order.number}" in said
+        assert f"Came back with goods of order {order.number}" in said
+        assert "\N{MINUS SIGN}500" in said
+        assert "+250" in said
+        assert numbers(page, "reserved") == []
+        assert "Use in my basket" not in said
+
+
+class TestAShopWithoutTheFeature:
+    def test_has_no_address_and_no_control_of_it(self):
+        """In an interpreter of its own: what is installed is decided once."""
+        code = """
+import django
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from tests import settings as full
+given = {name: getattr(full, name) for name in dir(full) if name.isupper()}
+given["INSTALLED_APPS"] = [app for app in full.INSTALLED_APPS if "redemption" not in app]
+settings.configure(**given)
+django.setup()
+from django.core.management import call_command
+from loyalty_oscar.program.registries import panels
+call_command("check")
+assert reverse("loyalty:overview")
+assert not [name for name in panels if name.endswith(":redemption")]
+try:
+    print(reverse("loyalty:use-points"))
+except NoReverseMatch:
+    print("no address")
+"""
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+        assert said.stdout.endswith("no address\n"), said.stderr

@@ -31,8 +31,9 @@ CELERY_TASK_ALWAYS_EAGER = True  # No broker in this matrix: the test of the job
 if LOYALTY:
     import loyalty_oscar
 
-    _SUITE = [app for app in loyalty_oscar.SUITE if app != os.environ.get("LOYALTY_WITHOUT")]
-    INSTALLED_APPS = [*_SUITE, "loyalty_oscar.jobs", *INSTALLED_APPS]
+    _SUITE = [app for app in loyalty_oscar.SUITE if app not in os.environ.get("LOYALTY_WITHOUT", "").split()]
+    _API = ["loyalty_oscar.api", "rest_framework", "drf_spectacular"]
+    INSTALLED_APPS = [*_SUITE, "loyalty_oscar.jobs", *_API, *INSTALLED_APPS]
     MIDDLEWARE.insert(
         MIDDLEWARE.index("oscar.apps.basket.middleware.BasketMiddleware") + 1,
         "loyalty_oscar.shop.middleware.LoyaltyMiddleware",

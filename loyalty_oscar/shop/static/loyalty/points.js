@@ -1,6 +1,7 @@
 /* The points control answers in place: the page it would lead to is fetched, and its parts are put in here. */
 (function () {
-  var root = document.documentElement, parts = ["#points", "#basket_totals", ".loyalty-earn"];
+  var root = document.documentElement;
+  var parts = "#points, #basket_totals, .loyalty-earn, .loyalty-badge, .basket-mini, .btn-cart, [name=loyalty-shown]";
   if (!window.fetch || root.classList.contains("loyalty-js")) return;
   root.classList.add("loyalty-js");
 
@@ -17,10 +18,9 @@
   }
 
   function show(page, button) {
-    parts.forEach(function (part) {
-      var now = document.querySelector(part), then = page.querySelector(part);
-      if (now && then) now.replaceWith(document.importNode(then, true));
-    });
+    var then = page.querySelectorAll(parts), now = document.querySelectorAll(parts);
+    if (then.length !== now.length) return window.location.reload();
+    now.forEach(function (part, at) { part.replaceWith(document.importNode(then[at], true)); });
     unveil();
     var pressed = '#points button[name="' + button.name + '"][value="' + button.value + '"]';
     var next = document.querySelector("#points [aria-invalid]") || document.querySelector(pressed);

@@ -1,0 +1,119 @@
+"""The merchant's limits on using points, through Oscar's own baskets, ranges, offers and vouchers."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+from oscar.test import factories
+
+from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.redemption.desk import Refused
+from loyalty_oscar.shop.redemption.discount import applied_to
+from loyalty_oscar.testing import clock
+from tests.integration.ledger.books import dump
+from tests.points import give, on, pay, points_club, reload, terms, use
+from tests.storefront import TODAY, a_basket, a_product, a_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def today():
+    with clock.at(TODAY):
+        yield
+
+
+@pytest.fixture
+def unit():
+    return points_club()
+
+
+@pytest.fixture
+def boris(unit):
+    """A member with 1,000 paws ready."""
+    user = a_user()
+    give(user, 1000, unit)
+    return user
+
+
+@pytest.fixture
+def basket(boris):
+    """Goods for 20.00."""
+    return a_basket(boris, (a_product(price="10.00"), 2))
+
+
+class TestADaysLimit:
+    def test_cuts_what_is_set_aside_and_then_refuses(self, unit, boris, basket):
+        terms(per_day=300)
+        pay(use(boris, basket, 200, unit=unit))
+        other = a_basket(boris, (a_product(), 2))
+        assert on(use(boris, other, 200, unit=unit))[0] == 100
+        third = a_basket(boris, (a_product(), 2))
+        before = dump()
+        with pytest.raises(Refused) as refused:
+            use(boris, third, 50, unit=unit)
+        assert (refused.value.code, dump()) == ("daily_limit", before)
+
+    def test_does_not_count_the_basket_that_is_changed(self, unit, boris, basket):
+        terms(per_day=300)
+        use(boris, basket, 300, unit=unit)
+        assert on(use(boris, basket, 250, unit=unit))[0] == 250
+
+    def test_begins_anew_at_midnight_where_the_program_lives(self, unit, boris, basket):
+        terms(per_day=300)
+        evening = datetime(2026, 5, 6, 21, 59, tzinfo=UTC)  # 23:59 in Berlin
+        with clock.at(evening):
+            pay(use(boris, basket, 300, unit=unit, at=evening))
+        other = a_basket(boris, (a_product(), 2))
+        with pytest.raises(Refused):
+            use(boris, other, 1, unit=unit, at=evening)
+        assert on(use(boris, other, 300, unit=unit, at=evening + timedelta(minutes=1)))[0] == 300
+
+
+class TestALimit:
+    def test_leaves_out_the_products_of_a_set(self, unit, boris):
+        gift, bone = a_product("Gift card", "30.00"), a_product("Bone", "6.00")
+        range_ = factories.RangeFactory(products=[gift])
+        cards = ProductSet.objects.create(code="cards", name="Cards")
+        ProductSetRange.objects.create(product_set=cards, range=range_)
+        UseTerms.objects.get().excluded_sets.add(cards)
+        forget_cache()
+        basket = use(boris, a_basket(boris, (gift, 1), (bone, 1)), 900, unit=unit)
+        assert on(basket) == (600, D("30.00"))
+        assert applied_to(basket=basket).parts == (0, 600)
+        assert applied_to(basket=basket).quote.because.code == "only_some_goods"
+
+    def test_leaves_out_what_the_shop_never_reduces(self, unit, boris):
+        book, bone = a_product("Book", "30.00"), a_product("Bone", "6.00")
+        type(book).objects.filter(pk=book.pk).update(is_discountable=False)
+        assert on(use(boris, a_basket(boris, (book, 1), (bone, 1)), 900, unit=unit)) == (600, D("30.00"))
+
+    @pytest.mark.parametrize(
+        ("limit", "exclusive", "answer"),
+        [
+            ({}, True, (500, D("17.00"))),
+            ({"not_on_exclusive": True}, True, (400, D("18.00"))),
+            ({"not_on_exclusive": True}, False, (500, D("17.00"))),
+            ({"not_on_discounted": True}, False, (400, D("18.00"))),
+        ],
+    )
+    def test_of_reduced_goods_counts_only_where_the_merchant_set_it(self, unit, boris, limit, exclusive, answer):
+        terms(**limit)
+        bed, bone = a_product("Bed", "20.00"), a_product("Bone", "4.00")
+        range_ = factories.RangeFactory(products=[bed])
+        factories.ConditionalOfferFactory(
+            benefit=factories.BenefitFactory(range=range_, type="Percentage", value=10),
+            condition=factories.ConditionFactory(range=range_, value=1), exclusive=exclusive,
+        )  # fmt: skip
+        assert on(use(boris, a_basket(boris, (bed, 1), (bone, 1)), 500, unit=unit)) == answer
+
+    def test_of_vouchers_takes_the_discount_away_as_soon_as_one_is_typed(self, unit, boris, basket):
+        terms(not_with_vouchers=True)
+        assert on(use(boris, basket, 500, unit=unit)) == (500, D("15.00"))
+        basket.vouchers.add(factories.create_voucher(code="TEN"))
+        fresh = reload(boris, basket)
+        assert on(fresh)[0] == 0
+        assert applied_to(basket=fresh).quote.because.code == "not_with_vouchers"
