@@ -10,6 +10,7 @@ The store developer's door: what a store may register, from a `loyalty_rules.py`
 A code is for ever, because rows name it. A second claim to a code is refused.
 """
 
+from loyalty_oscar.earning.occasions import Occasion, occasions
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
@@ -31,6 +32,7 @@ from loyalty_oscar.referrals.rules import Person, ReferralCheck
 from loyalty_oscar.referrals.rules import checks as referral_checks
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import languages
+from loyalty_oscar.shop.told import act, address_confirmed, undo_act
 from loyalty_oscar.tiers.metrics import TierMetric
 from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 
@@ -42,6 +44,7 @@ __all__ = [
     "FactProvider",
     "Grant",
     "LineFacts",
+    "Occasion",
     "OrderEffect",
     "OrderFacts",
     "Panel",
@@ -49,12 +52,15 @@ __all__ = [
     "Purchase",
     "ReferralCheck",
     "TierMetric",
+    "act",
+    "address_confirmed",
     "checks",
     "conditions",
     "earning_rules",
     "facts",
     "grants",
     "languages",
+    "occasions",
     "order_effects",
     "panels",
     "reasons",
@@ -62,4 +68,5 @@ __all__ = [
     "report_bounce",
     "task_backends",
     "tier_metrics",
+    "undo_act",
 ]

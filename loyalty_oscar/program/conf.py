@@ -56,6 +56,12 @@ class LoyaltySettings:
         "The class loader that `loyalty_oscar.shop.loading.class_loader` asks in turn: the store's own, else Oscar's.",
         "oscar.core.loading.default_class_loader",
     )
+    WORD_TRIES: int = doc(
+        "How often an hour one person may try a code word; from one network address five times as often.", 10
+    )
+    SIGN_UPS_PER_ADDRESS: int = doc(
+        "How many people a day get points for registering from one network address (households, offices).", 20
+    )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
     MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
     API_RATE: str = doc("How often one customer may call the REST API, as Django REST framework spells it.", "120/min")

@@ -9,15 +9,17 @@ from .views.account import OverviewView
 from .views.pages import BadgeView, HowItWorksView, JoinView
 
 app_name = "loyalty"
+#: Features that have pages of their own.
+WITH_PAGES = ("earning", "redemption")
 urlpatterns = [
     path("", OverviewView.as_view(), name="overview"),
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
     path("badge/", BadgeView.as_view(), name="badge"),
     *(
-        [path("", include("loyalty_oscar.shop.redemption.urls"))]
-        if apps.is_installed("loyalty_oscar.redemption")
-        else ()
+        path("", include(f"loyalty_oscar.shop.{feature}.urls"))
+        for feature in WITH_PAGES
+        if apps.is_installed(f"loyalty_oscar.{feature}")
     ),
     *people,
     *dashboard,

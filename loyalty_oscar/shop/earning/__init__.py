@@ -1,3 +1,17 @@
 """What earning shows in the shop; the one place on this floor that knows the feature."""
 
-from . import desk, doctor, export, guide, notices, panels, rehearsal, setup, welcome  # noqa: F401 - each registers its pieces
+from . import (  # noqa: F401 - each registers its pieces
+    actions,
+    desk,
+    doctor,
+    export,
+    guide,
+    nightly,
+    notices,
+    panels,
+    rehearsal,
+    reviews,
+    setup,
+    ways,
+    welcome,
+)

@@ -21,6 +21,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 
+from .. import told
 from ..notices.letters import absolute, first_name
 from . import claims
 from .export import export_member
@@ -139,6 +140,7 @@ class AddressView(OwnPage, TemplateView):
         if not claims.is_token_of(token=token, user=request.user):
             return self.render_to_response(self.get_context_data())
         found = claims.claim_orders(user=request.user, email=request.user.email, at=clock.now())
+        told.address_confirmed(user=request.user, email=request.user.email, request=request)
         return self.render_to_response(self.get_context_data(is_done=True, found=len(found)))
 
 

@@ -137,11 +137,18 @@ def loyalty_order_mail(context: Context, order: Any) -> str:
     return SafeString(" ".join(said))
 
 
-@register.simple_tag(takes_context=True)
-def loyalty_behind(context: Context) -> str:
-    """Render the template of the same name behind this one, where there are no blocks to extend (plain text)."""
-    ours = context.template
-    return ours.engine.find_template(ours.name, skip=[ours.origin])[0].render(context)
+class Behind(template.Node):
+    """The template of the same name behind the one in which this stands."""
+
+    def render(self, context: Context) -> str:
+        engine = context.template.engine
+        return engine.find_template(self.origin.template_name, skip=[self.origin])[0].render(context)
+
+
+@register.tag
+def loyalty_behind(parser: Any, token: Any) -> Behind:
+    """Render the template of the same name behind this one, where there are no blocks to extend."""
+    return Behind()
 
 
 @widget

@@ -1,0 +1,73 @@
+"""Points for actions in the admin: what brings how many, and who had them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.pages import rendered
+
+from .action_forms import ActionForm, kind_name, sentence
+from .models import Action, ActionAward
+
+
+def reads(action: Action) -> str:
+    """Return a saved action as a sentence, or nothing where the program has no points yet."""
+    unit = Unit.objects.filter(program=action.program, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    return sentence(action=action, unit=unit) if unit else ""
+
+
+@admin.register(Action)
+class ActionAdmin(NoDelete, admin.ModelAdmin):
+    """What brings points besides orders; switched off, never deleted."""
+
+    change_form_template = "loyalty/admin/action.html"
+    form = ActionForm
+    list_display = ("name", "occasion", "points", "given", "budget", "is_on", "program")
+    list_filter = ("program", "is_on")
+    search_fields = ("name", "code", "word")
+
+    class Media:
+        css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "for what"), ordering="kind")
+    def occasion(self, action: Action) -> str:
+        return kind_name(action.kind)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Action | None = None) -> tuple[str, ...]:
+        return ("program", "occasion", "code") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Action | None = None) -> tuple[str, ...]:
+        kind = "occasion" if obj else "kind"
+        return ("program", kind, "name", "code", "points", "word", "starts_at", "ends_at", "budget", "is_on")
+
+    def save_model(self, request: HttpRequest, obj: Action, form: Any, change: bool) -> None:
+        if change:  # What was given meanwhile is counted by the operations alone.
+            obj.save(update_fields=form.changed_data)
+        else:
+            super().save_model(request, obj, form, change)
+        touch_version(program_id=obj.program_id)
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        action = self.get_object(request, object_id) if object_id else None
+        if action and self.has_view_or_change_permission(request, action):
+            pieces = rendered(page="action", subject=action, request=request)
+            extra_context = {**(extra_context or {}), "sentence": reads(action), "panels": pieces}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+@admin.register(ActionAward)
+class ActionAwardAdmin(ReadOnly, admin.ModelAdmin):
+    """Who got points for what, newest first."""
+
+    list_display = ("member", "action", "source", "points", "is_given", "at")
+    list_filter = ("action", "is_given")
+    list_select_related = ("member__user", "action")
+    ordering = ("-pk",)
+    show_full_result_count = False

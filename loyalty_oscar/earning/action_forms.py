@@ -1,0 +1,95 @@
+"""The form of an action, and the sentence that reads it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.text import capfirst, slugify
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.models import Unit
+
+from .models import Action
+from .occasions import BIRTHDAY, REVIEW, SIGN_UP, WORD, fold, occasions
+
+#: What an occasion is called.
+KINDS = {
+    SIGN_UP: pgettext_lazy("loyalty", "Registering, with an e-mail address that was confirmed"),
+    REVIEW: pgettext_lazy("loyalty", "A review that is shown, by somebody who bought the product"),
+    BIRTHDAY: pgettext_lazy("loyalty", "A birthday, once a year"),
+    WORD: pgettext_lazy("loyalty", "A code word, typed or by a QR code"),
+}
+#: A word of fewer letters is soon guessed.
+SHORTEST_WORD = 4
+
+
+def kind_name(code: str) -> str:
+    """Return what an occasion is called; one of the store's own is called by its code."""
+    return str(KINDS[code]) if code in KINDS else capfirst(code.replace("-", " "))
+
+
+def sentence(*, action: Action, unit: Unit) -> str:
+    """Return an action as a sentence: how many points for what, from when until when, and how many in all."""
+    parts = [f"{words.points(unit=unit, points=action.points)}: {kind_name(action.kind)}"]
+    zone = action.program.time_zone
+    if action.word:
+        parts.append(pgettext("loyalty", "the word “%(word)s”") % {"word": action.word})
+    if action.starts_at:
+        parts.append(pgettext("loyalty", "from %(day)s") % {"day": words.day(action.starts_at, zone=zone)})
+    if action.ends_at:
+        parts.append(pgettext("loyalty", "until %(day)s") % {"day": words.day(action.ends_at, zone=zone)})
+    if action.budget is not None:
+        text = npgettext(
+            "loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", action.budget
+        )
+        parts.append(text % {"budget": money.number(action.budget)})
+    text = npgettext("loyalty", "%(given)s point given so far", "%(given)s points given so far", action.given)
+    return f"{', '.join(parts)}; {text % {'given': money.number(action.given)}}."
+
+
+class ActionForm(forms.ModelForm):
+    """An action as a merchant sets it up. What was given stays as it was given; a change counts from now on."""
+
+    class Meta:
+        model = Action
+        fields = ("program", "kind", "name", "code", "points", "word", "starts_at", "ends_at", "budget", "is_on")
+        help_texts = {
+            "name": pgettext_lazy("loyalty", "Members read this name in their statement."),
+            "word": pgettext_lazy("loyalty", "Only for a code word. Case, spaces and hyphens don't count."),
+            "starts_at": pgettext_lazy("loyalty", "What happened before brings nothing. Empty: everything counts."),
+            "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),
+            "budget": pgettext_lazy("loyalty", "Empty: no limit."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            choices = [(code, kind_name(code)) for code in occasions]
+            self.fields["kind"] = forms.ChoiceField(label=self.fields["kind"].label, choices=choices)
+        if "code" in self.fields:
+            self.fields["code"].required = False
+            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        if not self.instance.pk:
+            self.fields["starts_at"].initial = clock.now()
+
+    def clean_word(self) -> str | None:
+        return fold(word=self.cleaned_data.get("word") or "") or None
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean()
+        kind, word = found.get("kind") or self.instance.kind, found.get("word")
+        if (kind == WORD) != bool(word):
+            with_word = pgettext("loyalty", "Only a code word has a word.")
+            self.add_error("word", with_word if word else pgettext("loyalty", "Which word?"))
+        elif word and len(word) < SHORTEST_WORD:
+            self.add_error("word", pgettext("loyalty", "At least 4 letters or digits: a shorter word is soon guessed."))
+        if found.get("starts_at") and found.get("ends_at") and found["ends_at"] <= found["starts_at"]:
+            self.add_error("ends_at", pgettext("loyalty", "It ends before it begins."))
+        if found.get("budget") is not None and found["budget"] < self.instance.given:
+            text = pgettext("loyalty", "%(given)s have been given already.") % {"given": self.instance.given}
+            self.add_error("budget", text)
+        if "code" in self.fields and not found.get("code"):
+            found["code"] = slugify(found.get("name", ""))[:60]
+        return found

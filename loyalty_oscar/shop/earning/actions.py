@@ -1,0 +1,81 @@
+"""What people do besides buying, told by our pages and by the store: a confirmed address, and occasions of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.sites.shortcuts import get_current_site
+from django.utils.crypto import salted_hmac
+from django.utils.translation import pgettext
+
+from loyalty_oscar.earning import operations
+from loyalty_oscar.earning.models import ActionAward
+from loyalty_oscar.earning.occasions import SIGN_UP
+from loyalty_oscar.kernel.mailbox import plain_email
+from loyalty_oscar.program import words
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import unit_for_site
+
+from ..told import listeners
+from . import throttle
+
+SALT = "loyalty_oscar.earning.mailbox"
+
+
+def mark_of(*, email: str) -> str:
+    """Return the keyed hash of a mailbox: what stays of an address when its owner is gone."""
+    return salted_hmac(SALT, plain_email(email=email), algorithm="sha256").hexdigest()
+
+
+def joined_at(*, user: Any) -> datetime | None:
+    """Return when a person registered, where the store's user model knows it."""
+    return getattr(user, "date_joined", None)
+
+
+def say(*, request: Any, award: ActionAward, unit: Unit) -> None:
+    """Say on the next page what an action brought."""
+    text = pgettext("loyalty", "%(points)s are yours: %(name)s")
+    points = words.points(unit=unit, points=award.points)
+    messages.success(request, text % {"points": points, "name": award.action.name}, fail_silently=True)
+
+
+@listeners.register("address")
+def address_confirmed(*, user: Any, email: str, request: Any, at: datetime) -> int:
+    """Give the points for registering: once a person and once a mailbox, to so many a day from one network address."""
+    unit = unit_for_site(site_id=get_current_site(request).pk if request else settings.SITE_ID)
+    if unit is None or not email or _is_crowd(request, user):
+        return 0
+    told = {"occasion": SIGN_UP, "mark": mark_of(email=email), "happened_at": joined_at(user=user)}
+    award = operations.act(program=unit.program, user_id=user.pk, **told, at=at)
+    if award and request:
+        say(request=request, award=award, unit=unit)
+    return award.points if award else 0
+
+
+def _is_crowd(request: Any, user: Any) -> bool:
+    if request is None:
+        return False
+    name = f"sign-up:{throttle.address_of(request=request)}"
+    return throttle.is_one_too_many(name=name, most=conf.SIGN_UPS_PER_ADDRESS, seconds=throttle.DAY)
+
+
+@listeners.register("act")
+def act(*, user: Any, occasion: str, detail: str, about: Mapping[str, Any], site_id: int | None, at: datetime) -> int:
+    """Give what an occasion brings somebody in the program that serves a site (default: the shop's)."""
+    unit = unit_for_site(site_id=site_id or getattr(settings, "SITE_ID", None))
+    if unit is None:
+        return 0
+    told = {"occasion": occasion, "detail": detail, "about": about}
+    award = operations.act(program=unit.program, user_id=user.pk, **told, at=at)
+    return award.points if award else 0
+
+
+@listeners.register("undo")
+def undo(*, user: Any, occasion: str, detail: str, at: datetime) -> int:
+    """Take back what an occasion brought somebody."""
+    return operations.undo_act(user_id=user.pk, occasion=occasion, detail=detail, at=at)

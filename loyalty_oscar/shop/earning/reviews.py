@@ -1,0 +1,133 @@
+"""
+Reviews that bring points: approved ones by people who bought the product and kept it, the same for any stars.
+
+State-based: whatever happened to a review, looking at it again gives or takes back what is due. Signals look at
+once; what sends none (`update()`, a return) the nightly job finds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.signals import post_delete, post_save
+from oscar.core.loading import get_model
+
+from loyalty_oscar.earning import operations
+from loyalty_oscar.earning.occasions import REVIEW
+from loyalty_oscar.earning.queries import has_action, people_awarded
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.registries import panels
+
+from ..facts import gather_orders
+
+logger = logging.getLogger("loyalty_oscar")
+Review = get_model("reviews", "ProductReview")
+#: Reviews of so many days are looked at again each night: as long as goods may come back, and longer.
+LOOK_BACK = timedelta(days=90)
+#: Of how many orders of the product, the newest first, the buyer's own is looked for.
+ORDERS = 50
+BATCH = 200
+
+
+def look_at(*, review: Any, at: datetime) -> None:
+    """Give or take back what a review should have brought by now."""
+    if review.user_id is None or review.product_id is None:
+        return
+    told = {"user_id": review.user_id, "product_id": review.product_id, "at": at}
+    program = bought_in(**told) if is_public(review) else None
+    if program is None:
+        withdraw(**told)
+        return
+    about = {"product": review.product.get_title()}
+    what = {"occasion": REVIEW, "detail": str(review.product_id), "about": about, "happened_at": review.date_created}
+    operations.act(program=program, user_id=review.user_id, **what, at=at)
+
+
+def is_public(review: Any) -> bool:
+    """Return whether a review is shown: approved by staff, or at once where the shop moderates none."""
+    return review.status == Review.APPROVED
+
+
+def withdraw(*, user_id: Any, product_id: Any, at: datetime) -> None:
+    """Take back what a review of a product brought."""
+    operations.undo_act(user_id=user_id, occasion=REVIEW, detail=str(product_id), at=at)
+
+
+def bought_in(*, user_id: Any, product_id: Any, at: datetime) -> Program | None:
+    """Return the program of an order with which somebody bought a product or a variant of it, and kept it."""
+    lines = get_model("order", "Line").objects.using(write_db())
+    of_product = Q(product_id=product_id) | Q(product__parent_id=product_id)
+    bought = dict(
+        lines.filter(of_product, order__user_id=user_id).order_by("-pk").values_list("pk", "order_id")[:ORDERS]
+    )
+    by_site, default = programs_by_site() if bought else ({}, None)
+    for order in gather_orders(order_ids=set(bought.values()), set_codes=(), at=at, seen_final={}) if bought else ():
+        kept = any(line.line_id in bought and line.gone < line.quantity for line in order.purchase.lines)
+        unit = by_site.get(order.site_id, default)
+        if unit and kept and order.final_at and not order.dead:
+            return unit.program
+    return None
+
+
+def look_again(*, at: datetime) -> Iterator[int]:
+    """Look at the reviews of the last days again; yields how many were looked at. One fault keeps no other waiting."""
+    if not has_action(kind=REVIEW):
+        return
+    found = Review.objects.using(write_db()).filter(date_created__gte=at - LOOK_BACK, user__isnull=False)
+    last, left = 0, 0
+    while rows := list(found.filter(pk__gt=last).select_related("product").order_by("pk")[:BATCH]):
+        last = rows[-1].pk
+        left += sum(not _looked(row, at) for row in rows)
+        yield len(rows)
+    if left:
+        raise LoyaltyError(f"{left} review(s) could not be looked at; the log says why")
+
+
+def _looked(review: Any, at: datetime) -> bool:
+    try:
+        look_at(review=review, at=at)
+    except Exception:
+        logger.exception("review %s could not be looked at; the next night tries again", review.pk)
+        return False
+    return True
+
+
+def review_saved(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    _after_commit(instance, raw, lambda: _looked(instance, clock.now()))
+
+
+def review_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
+    told = {"user_id": instance.user_id, "product_id": instance.product_id}
+    _after_commit(instance, False, lambda: withdraw(**told, at=clock.now()))
+
+
+def _after_commit(review: Any, raw: bool, look: Any) -> None:
+    """A fault of ours never reaches the page, neither now nor then."""
+    try:
+        if not raw and review.user_id and has_action(kind=REVIEW):
+            transaction.on_commit(look, using=write_db(), robust=True)
+    except Exception:
+        logger.exception("a review could not be noted; the next night finds it")
+
+
+post_save.connect(review_saved, sender=Review, dispatch_uid="loyalty_oscar.shop.earning.review_saved")
+post_delete.connect(review_deleted, sender=Review, dispatch_uid="loyalty_oscar.shop.earning.review_deleted")
+
+
+@panels.register("review:earning")
+def rewarded(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the words beside a review that brought its writer points. One query for all reviews of a product."""
+    if subject is None or subject.user_id is None or not has_action(kind=REVIEW):
+        return None
+    source = f"{REVIEW}:{subject.product_id}"
+    people = request.loyalty.once(key=source, load=lambda: people_awarded(source=source))
+    return ("loyalty/widgets/review.html", {}) if subject.user_id in people else None

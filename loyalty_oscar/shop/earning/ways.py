@@ -1,0 +1,103 @@
+"""The piece of the account page that says what brings points besides buying, with the forms for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from babel.dates import get_month_names
+from django import forms
+from django.contrib.sites.shortcuts import get_current_site
+from django.urls import reverse
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.earning.models import Action, Birthday
+from loyalty_oscar.earning.occasions import BIRTHDAY, REVIEW, SIGN_UP, WORD, in_time, is_day
+from loyalty_oscar.earning.queries import actions_of, birthday_of, standing_awards
+from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.models import Member, ProgramSite, Unit
+from loyalty_oscar.program.queries import member_of
+from loyalty_oscar.program.registries import panels
+
+from ..notices.letters import absolute
+from ..showing import takes_part
+from .actions import joined_at
+
+
+class BirthdayForm(forms.Form):
+    """A day and a month, in the visitor's language. Nobody asks for the year."""
+
+    day = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Day"), coerce=int)
+    month = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Month"), coerce=int)
+
+    def __init__(self, data: Any = None, *, told: Birthday | None = None) -> None:
+        super().__init__(data, initial={"day": told.day, "month": told.month} if told else None)
+        months = get_month_names("wide", context="stand-alone", locale=money.locale())
+        self.fields["day"].choices = [("", ""), *((n, str(n)) for n in range(1, 32))]
+        self.fields["month"].choices = [("", ""), *((n, months[n]) for n in range(1, 13))]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-control"
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean()
+        if {"day", "month"} <= found.keys() and not is_day(day=found["day"], month=found["month"]):
+            raise forms.ValidationError(pgettext("loyalty", "There is no such day."))
+        return found
+
+
+@panels.register("account:actions")
+def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return what a member may do for points now; asks nothing more where no action is set up."""
+    actions = actions_of(program_id=subject.program_id)
+    if not actions or not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
+        return None
+    at, member = clock.now(), member_here(request=request)
+    done = standing_awards(member_id=member.pk) if member else set()
+    best = {kind: most(actions, kind, at, request.user) for kind in (SIGN_UP, REVIEW, BIRTHDAY, WORD)}
+    if SIGN_UP in done or not getattr(request.user, "email", ""):
+        best[SIGN_UP] = None
+    if not any(best.values()):
+        return None
+    told = birthday_of(member_id=member.pk) if member and best[BIRTHDAY] else None
+    return "loyalty/widgets/actions.html", {
+        "points": {
+            kind.replace("-", "_"): words.points(unit=subject, points=action.points)
+            for kind, action in best.items()
+            if action
+        },
+        "values": {kind.replace("-", "_"): action.points for kind, action in best.items() if action},
+        "email": request.user.email,
+        "birthday": told,
+        "form": BirthdayForm(told=told) if best[BIRTHDAY] else None,
+    }
+
+
+@panels.register("action:word")
+def address_of_word(*, subject: Action, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return, for the admin, the address that a QR code of a code word holds."""
+    if not subject.word:
+        return None
+    site = ProgramSite.objects.filter(program_id=subject.program_id).select_related("site").order_by("pk").first()
+    address = absolute(
+        site=site.site if site else get_current_site(request), path=reverse("loyalty:word", args=[subject.word])
+    )
+    return "loyalty/admin/word.html", {"address": address}
+
+
+def most(actions: list[Action], kind: str, at: datetime, user: Any) -> Action | None:
+    """Return the action of a kind that would give most now, as far as its budget was known a minute ago."""
+    moment = joined_at(user=user) or at if kind == SIGN_UP else at
+    found = [action for action in actions if action.kind == kind and in_time(action=action, at=moment)]
+    left = [action for action in found if action.budget is None or action.given + action.points <= action.budget]
+    return max(found if kind == WORD else left, key=lambda action: action.points, default=None)
+
+
+def member_here(*, request: Any) -> Member | None:
+    """Return the visitor's membership in the program of this site. No query where there is an account."""
+    visit = request.loyalty
+    if visit.unit is None or not request.user.is_authenticated:
+        return None
+    return (
+        visit.account.member if visit.account else member_of(program_id=visit.unit.program_id, user_id=request.user.pk)
+    )

@@ -1,0 +1,99 @@
+"""Points for actions in the admin: set up, read back, never more given than the budget says."""
+
+import pytest
+from django.urls import reverse
+
+from loyalty_oscar.earning.models import Action
+from tests.integration.earning.deeds import an_action
+from tests.storefront import text_of
+
+ADD = reverse("admin:loyalty_earning_action_add")
+
+
+def page(action):
+    return reverse("admin:loyalty_earning_action_change", args=[action.pk])
+
+
+def typed(unit, **fields):
+    """What a merchant types; a moment is two fields."""
+    data = {"program": unit.program_id, "kind": "review", "name": "A review", "code": "", "points": "50", "is_on": "on"}
+    empty = {f"{name}_{n}": "" for name in ("starts_at", "ends_at") for n in (0, 1)}
+    return {**data, **empty, "word": "", "budget": "", **fields}
+
+
+def errors(response):
+    return {name: said[0] for name, said in response.context["adminform"].form.errors.items()}
+
+
+class TestAnActionInTheAdmin:
+    def test_is_set_up_and_read_back(self, root, unit):
+        root.post(ADD, typed(unit, budget="500"))
+        action = Action.objects.get()
+
+        assert (action.code, action.points, action.budget, action.kind) == ("a-review", 50, 500, "review")
+        text = text_of(root.get(page(action)))
+        assert "50 paws: A review that is shown, by somebody who bought the product, at most 500 points in all" in text
+        assert "A review" in text_of(root.get(reverse("admin:loyalty_earning_action_changelist")))
+
+    def test_with_a_word_keeps_it_folded_and_shows_the_address_for_a_qr_code(self, root, unit):
+        root.post(ADD, typed(unit, kind="word", word="Summer-26", name="Summer"))
+        action = Action.objects.get()
+
+        assert action.word == "summer26"
+        assert "/loyalty/word/summer26/" in text_of(root.get(page(action)))
+
+    @pytest.mark.parametrize(
+        ("fields", "field"),
+        [
+            ({"kind": "word"}, "word"),
+            ({"kind": "word", "word": "abc"}, "word"),
+            ({"kind": "word", "word": "- -"}, "word"),
+            ({"word": "summer"}, "word"),
+            ({"kind": "juggling"}, "kind"),
+            ({"points": "0"}, "points"),
+            ({"points": "-5"}, "points"),
+            ({"budget": "-1"}, "budget"),
+            (
+                {
+                    "starts_at_0": "2026-05-06",
+                    "starts_at_1": "10:00",
+                    "ends_at_0": "2026-05-06",
+                    "ends_at_1": "10:00",
+                },
+                "ends_at",
+            ),
+        ],
+    )
+    def test_that_makes_no_sense_is_refused(self, root, unit, fields, field):
+        response = root.post(ADD, typed(unit, **fields))
+
+        assert list(errors(response)) == [field]
+        assert not Action.objects.exists()
+
+    def test_takes_a_word_once(self, root, unit):
+        an_action(unit, "word", word="summer")
+        root.post(ADD, typed(unit, kind="word", word="SUMMER", name="Again"))
+
+        assert Action.objects.count() == 1
+
+    def test_takes_no_budget_below_what_was_given(self, root, unit):
+        action = an_action(unit, given=120)
+        response = root.post(page(action), typed(unit, budget="100"))
+
+        assert errors(response) == {"budget": "120 have been given already."}
+        action.refresh_from_db()
+        assert action.budget is None
+
+    def test_saved_while_points_are_given_keeps_count(self, root, unit):
+        action = an_action(unit, given=50)
+        Action.objects.update(given=100)
+        root.post(page(action), typed(unit, name="Another name"))
+
+        action.refresh_from_db()
+        assert (action.name, action.given) == ("Another name", 100)
+
+    def test_is_switched_off_and_never_deleted(self, root, unit):
+        action = an_action(unit)
+
+        assert root.post(reverse("admin:loyalty_earning_action_delete", args=[action.pk])).status_code == 403
+        assert Action.objects.exists()
