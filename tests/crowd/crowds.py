@@ -16,13 +16,13 @@ PATIENCE = 60
 
 
 class Crowd:
-    """Twenty threads that do something at once, again and again, on twenty connections."""
+    """Twenty threads (or `size`) that do something at once, again and again, on as many connections."""
 
-    def __init__(self, *, outer: bool = False, search_path: str = ""):
+    def __init__(self, *, outer: bool = False, search_path: str = "", size: int = CROWD):
         """`outer` wraps each in a transaction as ATOMIC_REQUESTS does; `search_path` is where tables are found."""
-        self.outer, self.search_path = outer, search_path
-        self.pool = ThreadPoolExecutor(CROWD)
-        self.barrier = threading.Barrier(CROWD, timeout=PATIENCE)
+        self.outer, self.search_path, self.size = outer, search_path, size
+        self.pool = ThreadPoolExecutor(size)
+        self.barrier = threading.Barrier(size, timeout=PATIENCE)
 
     def __enter__(self) -> Crowd:
         self.do(lambda number: self.look_elsewhere())
@@ -39,7 +39,7 @@ class Crowd:
 
     def do(self, what: Callable[[int], object], *, outer: bool | None = None) -> Counter[str]:
         """Let everybody do `what(number)` at once; returns how often it went well (`done`) or what went wrong."""
-        return Counter(self.pool.map(lambda number: self.one(what, number, outer), range(CROWD)))
+        return Counter(self.pool.map(lambda number: self.one(what, number, outer), range(self.size)))
 
     def one(self, what: Callable[[int], object], number: int, outer: bool | None) -> str:
         """Wait for the others, do it, and name what came of it."""

@@ -1,0 +1,129 @@
+"""A bonus claimed by twenty windows at once, and a code word with points for ten that fifty people type (A4)."""
+
+from collections import Counter
+
+import pytest
+from django.db.models import F
+
+from loyalty_oscar.earning.models import Action, ActionAward
+from loyalty_oscar.earning.operations import act, actions, use_word
+from loyalty_oscar.ledger.models import Account, Entry
+from tests.integration.earning.deeds import a_member, an_action
+from tests.integration.ledger.books import assert_clean
+from tests.storefront import TODAY, a_club
+
+from .crowds import CROWD, Crowd, bare_copies
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
+RUNS = 50
+PEOPLE = 50
+
+
+def claim(unit, member):
+    """What each window does: claim the points for registering."""
+    return lambda number: act(program=unit.program, user_id=member.user_id, occasion="sign-up", at=TODAY)
+
+
+def no_lock(*, account_id):
+    """An account that anybody may change at any time."""
+    return Account.objects.get(pk=account_id)
+
+
+def look_then_take(found, points=None):
+    """A budget as one writes it at first: look whether there is enough, then take."""
+    action = Action.objects.get(pk=found[0].pk)
+    if action.budget - action.given < action.points:
+        raise actions.NothingLeft
+    Action.objects.filter(pk=action.pk).update(given=F("given") + action.points)
+    return action
+
+
+class TestASignUpBonusClaimedTwentyTimesAtOnce:
+    def run(self, unit, crowd, run):
+        """One run; returns how many awards, points in the account, and points counted there were."""
+        Action.objects.update(given=0)
+        member = a_member(unit, f"new{run}@example.com")
+        crowd.do(claim(unit, member))
+        awards = ActionAward.objects.filter(member_id=member.pk).count()
+        return awards, Account.objects.get(member_id=member.pk).available, Action.objects.get().given
+
+    @BOTH
+    def test_is_given_once_fifty_times(self, outer, tell):
+        unit = a_club()
+        an_action(unit, "sign-up")
+        with Crowd(outer=outer) as crowd:
+            found = Counter(self.run(unit, crowd, run) for run in range(RUNS))
+
+        assert found == {(1, 50, 50): RUNS}
+        assert Entry.objects.count() == RUNS
+        assert_clean()
+        tell(f"A4, {RUNS} runs of {CROWD} {'in' if outer else 'without'} an outer transaction: one bonus each")
+
+    def test_is_given_once_by_the_constraint_alone(self, monkeypatch, tell):
+        monkeypatch.setattr(actions, "lock", no_lock)
+        unit = a_club()
+        an_action(unit, "sign-up")
+        with Crowd() as crowd:
+            found = Counter(self.run(unit, crowd, run) for run in range(10))
+
+        assert found == {(1, 50, 50): 10}
+        assert_clean()
+        tell("A4 without the lock, 10 runs: one bonus each, by UNIQUE (member, source)")
+
+    def test_would_be_given_several_times_without_lock_and_constraint(self, monkeypatch, tell):
+        monkeypatch.setattr(actions, "lock", no_lock)
+        unit = a_club()
+        an_action(unit, "sign-up")
+        with bare_copies(ActionAward) as search_path, Crowd(search_path=search_path) as crowd:
+            found = [self.run(unit, crowd, run) for run in range(10)]
+
+        broken = sum(awards > 1 and given > 50 for awards, _points, given in found)
+        assert broken >= 9
+        tell(f"A4's broken twin: {broken} of 10 runs gave more than one award, at most {max(found)[0]}")
+
+
+class TestACodeWordForTenThatFiftyPeopleType:
+    def run(self, unit, crowd, members, run):
+        """One run with a word of its own; returns how many people got its points, and what was counted."""
+        action = an_action(unit, "word", code=f"word-{run}", word=f"word{run}", budget=500)
+        told = {"program": unit.program, "word": action.word, "at": TODAY}
+        crowd.do(lambda number: use_word(user_id=members[number].user_id, **told))
+        return ActionAward.objects.filter(action_id=action.pk).count(), Action.objects.get(pk=action.pk).given
+
+    def people(self, unit):
+        return [a_member(unit, f"m{number}@example.com") for number in range(PEOPLE)]
+
+    @BOTH
+    def test_is_given_to_exactly_ten(self, outer, tell):
+        unit = a_club()
+        members = self.people(unit)
+        with Crowd(outer=outer, size=PEOPLE) as crowd:
+            found = Counter(self.run(unit, crowd, members, run) for run in range(20))
+
+        assert found == {(10, 500): 20}
+        assert sum(Account.objects.values_list("available", flat=True)) == 20 * 500
+        assert_clean()
+        tell(f"a code word with 10 gifts, {PEOPLE} at once, {'in' if outer else 'no'} outer: 10 in 20 of 20 runs")
+
+    def test_is_never_overdrawn_by_the_constraint_alone(self, monkeypatch, tell):
+        monkeypatch.setattr(actions, "_take_from_budget", look_then_take)
+        unit = a_club()
+        members = self.people(unit)
+        with Crowd(size=PEOPLE) as crowd:
+            found = [self.run(unit, crowd, members, run) for run in range(10)]
+
+        assert found == [(10, 500)] * 10
+        assert_clean()
+        tell("the code word, budget looked at before it is taken, 10 runs: 10 gifts by the CHECK alone")
+
+    def test_would_be_overdrawn_without_both(self, monkeypatch, tell):
+        monkeypatch.setattr(actions, "_take_from_budget", look_then_take)
+        unit = a_club()
+        members = self.people(unit)
+        with bare_copies(Action, ActionAward) as search_path, Crowd(search_path=search_path, size=PEOPLE) as crowd:
+            found = [self.run(unit, crowd, members, run) for run in range(10)]
+
+        broken = sum(given > 500 for _awards, given in found)
+        assert broken >= 9
+        tell(f"the code word's broken twin: {broken} of 10 runs gave more than the budget, at most {max(found)[1]}")
