@@ -9,6 +9,8 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.models import Member, Program
 
+from .rules import strictest
+
 
 class Scheme(models.Model):
     """What each side gets and when. A program without this row lets nobody invite."""
@@ -66,19 +68,25 @@ class Referral(models.Model):
     """
     A newcomer and who brought them. One newcomer was brought once, by whoever was first.
 
-    `findings` are the checks' words: `[{"check", "verdict", "because"}]`. `order_id` is the first order that
-    qualified; both rewards hang on it.
+    What was promised when they came stands here and outlives a change of the scheme. `order_id` is the first order
+    that qualified; both rewards hang on it. `findings` are the checks' words: `[{"check", "verdict", "because"}]`;
+    a `decision` of staff overrules them. Only the order effect posts points, and only from what stands here.
     """
 
     class State(models.TextChoices):
         INVITED = "invited", pgettext_lazy("loyalty", "waits for the first order")
         REVIEW = "review", pgettext_lazy("loyalty", "waits for a look")
-        ON_THE_WAY = "way", pgettext_lazy("loyalty", "reward on the way")
-        READY = "ready", pgettext_lazy("loyalty", "rewarded")
+        REWARDED = "rewarded", pgettext_lazy("loyalty", "rewarded")
         REVERSED = "reversed", pgettext_lazy("loyalty", "taken back")
         BLOCKED = "blocked", pgettext_lazy("loyalty", "not rewarded")
 
-    program = models.ForeignKey(Program, models.CASCADE, related_name="+")
+    class Decision(models.TextChoices):
+        ALLOW = "allow", pgettext_lazy("loyalty", "allowed")
+        BLOCK = "block", pgettext_lazy("loyalty", "blocked")
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "program")
+    )
     giver = models.ForeignKey(
         Member, models.CASCADE, related_name="referrals", verbose_name=pgettext_lazy("loyalty", "who invited")
     )
@@ -87,14 +95,20 @@ class Referral(models.Model):
     )
     state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=10, choices=State, default=State.INVITED)
     bound_at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
-    order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, db_index=True)
-    rewarded_at = models.DateTimeField(pgettext_lazy("loyalty", "rewarded"), null=True)
-    giver_points = models.PositiveIntegerField(default=0)
-    newcomer_points = models.PositiveIntegerField(default=0)
-    findings = models.JSONField(default=list)
-    allowed_by = models.CharField(pgettext_lazy("loyalty", "decided by"), max_length=40, blank=True, default="")
+    giver_points = models.PositiveIntegerField(pgettext_lazy("loyalty", "promised to who invited"))
+    newcomer_points = models.PositiveIntegerField(pgettext_lazy("loyalty", "promised to the newcomer"))
+    least_minor = models.PositiveIntegerField(pgettext_lazy("loyalty", "first order for at least (in cents)"))
+    order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, blank=True, db_index=True)
+    rewarded_at = models.DateTimeField(pgettext_lazy("loyalty", "rewarded"), null=True, blank=True)
+    ready_at = models.DateTimeField(pgettext_lazy("loyalty", "ready"), null=True, blank=True)
+    is_over_cap = models.BooleanField(pgettext_lazy("loyalty", "more friends than a month rewards"), default=False)
+    findings = models.JSONField(pgettext_lazy("loyalty", "findings"), default=list, blank=True)
+    decision = models.CharField(
+        pgettext_lazy("loyalty", "decision"), max_length=5, choices=Decision, blank=True, default=""
+    )
+    decided_by = models.CharField(pgettext_lazy("loyalty", "decided by"), max_length=40, blank=True, default="")
+    decided_at = models.DateTimeField(pgettext_lazy("loyalty", "decided"), null=True, blank=True)
     reason = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=200, blank=True, default="")
-    syncs = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "friend brought in")
@@ -106,3 +120,13 @@ class Referral(models.Model):
 
     def __str__(self) -> str:
         return f"{self.giver_id} → {self.newcomer_id}"
+
+    @property
+    def verdict(self) -> str:
+        """What holds: the decision of staff, else the strictest word of the checks."""
+        return self.decision or strictest(verdicts=[one["verdict"] for one in self.findings])
+
+    @property
+    def points_of_giver(self) -> int:
+        """What the one who invited has of it now."""
+        return 0 if self.rewarded_at is None or self.is_over_cap else self.giver_points

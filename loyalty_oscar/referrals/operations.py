@@ -11,13 +11,15 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import member_of
 from loyalty_oscar.program.registries import facts, grants
 
 from . import rules
-from .models import Code, Referral, Scheme
-from .queries import giver_of, rewarded_since, scheme_of
+from .models import Code, Referral
+from .queries import giver_of, rewarded_since, scheme_of, schemes
+from .signals import decided
 
 TRIES = 20
 
@@ -36,27 +38,41 @@ def code_of(*, member: Member) -> Code:
     raise LoyaltyError("no free code was found")
 
 
-def bind(*, code: str, program_id: int, user_id: Any, at: datetime) -> Referral | None:
+def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: datetime | None = None) -> Referral | None:
     """
-    Tie a newcomer to whoever's code it is, once: the first code counts. The newcomer joins if need be.
+    Tie a newcomer to whoever's code it is, once: the first code counts, from the moment it was first seen (`came_at`).
 
-    Returns None, and ties nothing, for a code that nobody has, one's own, and who was brought already; who bought
-    here before is tied and blocked when the checks look.
+    Returns None, and ties nothing, for a code that nobody has, one's own, who was brought already, who is a member
+    for longer than the one who invites, and who has not joined a program that people join by choice. Who bought here
+    before is tied, and blocked when the checks look.
     """
-    giver = giver_of(code=code, program_id=program_id)
-    if giver is None or giver.member.user_id == user_id or scheme_of(program_id=program_id) is None:
+    giver, scheme = giver_of(code=code, program_id=program_id), scheme_of(program_id=program_id)
+    if giver is None or scheme is None or giver.member.user_id == user_id:
         return None
     with transaction.atomic(using=write_db()):
-        newcomer = join(program=giver.member.program, user_id=user_id, at=at)
-        rows = Referral.objects.using(write_db())
-        row, made = rows.get_or_create(
-            newcomer=newcomer, defaults={"program_id": program_id, "giver": giver.member, "bound_at": at}
+        newcomer = _newcomer(scheme.program, user_id, at)
+        if newcomer is None or not rules.can_bring(giver=_since(giver.member), newcomer=_since(newcomer)):
+            return None
+        promised = {name: getattr(scheme, name) for name in ("giver_points", "newcomer_points", "least_minor")}
+        row, made = Referral.objects.using(write_db()).get_or_create(
+            newcomer=newcomer,
+            defaults={"program_id": program_id, "giver": giver.member, "bound_at": came_at or at, **promised},
         )
     return row if made else None
 
 
-def look(*, referral: Referral, at: datetime) -> str:
-    """Let every check look at a referral, keep what they found, and return the verdict."""
+def _newcomer(program: Program, user_id: Any, at: datetime) -> Member | None:
+    if program.enrolment == Program.Enrolment.AUTOMATIC:
+        return join(program=program, user_id=user_id, at=at)
+    return member_of(program_id=program.pk, user_id=user_id)
+
+
+def _since(member: Member) -> tuple[datetime, int]:
+    return member.joined_at, member.pk
+
+
+def look(*, referral: Referral, at: datetime) -> None:
+    """Let every check look at a referral, and note what they found."""
     people = facts.get("person")(members=[referral.giver_id, referral.newcomer_id], at=at) if "person" in facts else {}
     giver, newcomer = (
         rules.Person(**people.get(member.pk, {"user_id": member.user_id}))
@@ -66,65 +82,84 @@ def look(*, referral: Referral, at: datetime) -> str:
     referral.findings = [
         {"check": one.check, "verdict": one.verdict, "because": one.because.to_json()} for one in found
     ]
-    return rules.verdict(found=found)
 
 
-def reward(*, referral: Referral, scheme: Scheme, ready_at: datetime | None, at: datetime) -> None:
+def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> None:
     """
-    Give both sides what the scheme promised when the order came, on the way until a moment (None = not known yet).
+    Give both sides what they were promised, on the way until a moment (None = not known yet).
 
-    State-based: called again it sets the date once it is known, and posts nothing twice.
+    State-based: called again it sets the date once it is known, and posts nothing twice. Who has brought as many
+    friends this month as bring a reward gets nothing for this one; the newcomer does.
     """
     if referral.rewarded_at is None:
-        start = periods.start_of_day(
-            day=periods.local_day(at=at, zone=scheme.program.time_zone).replace(day=1), zone=scheme.program.time_zone
-        )
-        full = rewarded_since(member_id=referral.giver_id, since=start, but=referral.pk) >= scheme.per_month
-        referral.rewarded_at, referral.newcomer_points = at, scheme.newcomer_points
-        referral.giver_points = 0 if full else scheme.giver_points
+        referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
+    referral.state, referral.ready_at = Referral.State.REWARDED, ready_at
     for side, member_id, points in _sides(referral):
-        if points:
-            grants.get("points").grant(
-                member_id=member_id,
-                reward={"points": points, "ready_at": ready_at, "waits": True},
-                key=f"referral:{referral.pk}:{side}",
-                because=Because(f"referral_{side}", referral=referral.pk, order=referral.order_id),
-                at=at,
-            )
-    waits = ready_at is None or ready_at > at
-    referral.state = Referral.State.ON_THE_WAY if waits else Referral.State.READY
+        grants.get("points").grant(
+            member_id=member_id,
+            reward={"points": points, "ready_at": ready_at, "waits": True},
+            key=f"referral:{referral.pk}:{side}",
+            because=Because(f"referral_{side}", referral=referral.pk),
+            at=at,
+        )
+
+
+def _is_full(referral: Referral, at: datetime) -> bool:
+    """Return whether the one who invited has brought enough friends this month, counted one at a time."""
+    list(Code.objects.using(write_db()).select_for_update().filter(member_id=referral.giver_id))
+    zone = referral.program.time_zone
+    start = periods.start_of_day(day=periods.local_day(at=at, zone=zone).replace(day=1), zone=zone)
+    known = rewarded_since(member_id=referral.giver_id, since=start, but=referral.pk)
+    return known >= schemes()[referral.program_id].per_month
 
 
 def take_back(*, referral: Referral, at: datetime) -> None:
     """Take both rewards back, whatever became of them; what was never given is left alone."""
-    for side, member_id, points in _sides(referral):
-        if points:
-            because = Because("referral_reversed", referral=referral.pk, order=referral.order_id)
-            grants.get("points").revoke(
-                member_id=member_id, key=f"referral:{referral.pk}:{side}", because=because, at=at
-            )
+    if referral.rewarded_at is None:
+        return
+    for side, member_id, _points in _sides(referral):
+        grants.get("points").revoke(
+            member_id=member_id,
+            key=f"referral:{referral.pk}:{side}",
+            because=Because("referral_reversed", referral=referral.pk),
+            at=at,
+        )
+    referral.rewarded_at = referral.ready_at = None
 
 
-def _sides(referral: Referral) -> tuple[tuple[str, int, int], ...]:
-    return (
-        ("giver", referral.giver_id, referral.giver_points),
-        ("newcomer", referral.newcomer_id, referral.newcomer_points),
-    )
+def _sides(referral: Referral) -> list[tuple[str, int, int]]:
+    """Return who gets what, accounts of older members first."""
+    giver = ("giver", referral.giver_id, 0 if referral.is_over_cap else referral.giver_points)
+    both = [giver, ("newcomer", referral.newcomer_id, referral.newcomer_points)]
+    return [side for side in both if side[2]]
 
 
-def decide(*, referral: Referral, allow: bool, reason: str, actor: str, at: datetime) -> Referral:
+def decide(*, referral: Referral, decision: str, reason: str, actor: str, at: datetime) -> Referral:
     """
-    Let staff overrule the checks, with a reason. What is allowed is rewarded when its order is looked at next.
+    Let staff overrule the checks, with a reason; "" takes a decision back. Points follow when the order is looked at.
 
-    Raises `LoyaltyError` without a reason, `NotAllowed` for a referral that is not waiting or blocked.
+    Raises `LoyaltyError` without a reason and for no such decision, `NotAllowed` where it is decided so already.
     """
-    if not reason.strip():
+    if decision not in ("", *Referral.Decision.values):
+        raise LoyaltyError(f"there is no decision {decision!r}")
+    if decision and not reason.strip():
         raise LoyaltyError("say why")
     with transaction.atomic(using=write_db()):
         row = Referral.objects.using(write_db()).select_for_update().get(pk=referral.pk)
-        if row.state not in (Referral.State.REVIEW, Referral.State.BLOCKED):
-            raise NotAllowed(f"this one is {row.get_state_display()} and waits for no decision")
-        row.state = Referral.State.INVITED if allow else Referral.State.BLOCKED
-        row.allowed_by, row.reason = actor if allow else "", reason.strip()
-        row.save(using=write_db(), update_fields=["state", "allowed_by", "reason"])
+        if row.decision == decision:
+            raise NotAllowed("that was decided already" if decision else "there is no decision to take back")
+        row.decision, row.reason = decision, reason.strip()[:200]
+        row.decided_by, row.decided_at = (actor, at) if decision else ("", None)
+        row.state = _state_decided(row)
+        row.save(using=write_db(), update_fields=["decision", "reason", "decided_by", "decided_at", "state"])
+        if row.order_id is not None:
+            transaction.on_commit(lambda: decided.send(sender=Referral, order_id=row.order_id), using=write_db())
     return row
+
+
+def _state_decided(row: Referral) -> str:
+    """Return the state to show until the order is looked at."""
+    if row.verdict == rules.ALLOW:
+        kept = (Referral.State.REWARDED, Referral.State.REVERSED)
+        return row.state if row.state in kept else Referral.State.INVITED
+    return Referral.State.BLOCKED if row.verdict == rules.BLOCK else Referral.State.REVIEW

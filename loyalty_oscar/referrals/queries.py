@@ -9,29 +9,43 @@ from typing import Any
 from django.db.models import QuerySet
 
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import remembered
 
 from .models import Code, Referral, Scheme
+from .rules import read_code
+
+
+def schemes() -> dict[int, Scheme]:
+    """Return every scheme with its program, also one switched off, by program (remembered for a minute)."""
+    rows = Scheme.objects.select_related("program")
+    return remembered(key="referral-schemes", load=lambda: {row.program_id: row for row in rows})
 
 
 def scheme_of(*, program_id: int) -> Scheme | None:
-    """Return the scheme in force in a program, with the program, or None (remembered for a minute)."""
-    schemes = Scheme.objects.filter(program_id=program_id, is_on=True).select_related("program")
-    return remembered(key=("referral-scheme", program_id), load=schemes.first)
+    """Return the scheme in force in a program, with the program, or None."""
+    found = schemes().get(program_id)
+    return found if found and found.is_on else None
 
 
 def giver_of(*, code: str, program_id: int) -> Code | None:
     """Return the code with its member, however it was typed; None where there is none in this program."""
-    plain = "".join(c for c in code.lower() if c.isalnum())
-    wanted = f"{plain[:4]}-{plain[4:]}" if len(plain) == 8 else plain
-    rows = Code.objects.filter(code=wanted, member__program_id=program_id, member__merged_into=None)
-    return rows.exclude(member__user=None).select_related("member__user", "member__program").first()
+    wanted = read_code(text=code)
+    if not wanted:
+        return None
+    rows = Code.objects.using(write_db()).filter(code=wanted, member__program_id=program_id, member__merged_into=None)
+    return rows.exclude(member__user=None).select_related("member__program").first()
 
 
-def referrals_of(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, Referral]:
-    """Return who was brought among these customers, by user id, with both members. One query."""
-    rows = Referral.objects.using(write_db()).filter(program_id=program_id, newcomer__user_id__in=list(user_ids))
-    return {row.newcomer.user_id: row for row in rows.select_related("giver", "newcomer")}
+def locked_referrals(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, Referral]:
+    """
+    Return who was brought among these customers, by user id, with both members and the program.
+
+    The rows are locked, so call it within a transaction; one query where nobody was brought.
+    """
+    members = Member.objects.filter(program_id=program_id, user_id__in=list(user_ids)).values("pk")
+    rows = Referral.objects.using(write_db()).select_for_update().filter(newcomer_id__in=members).order_by("pk")
+    return {row.newcomer.user_id: row for row in rows.prefetch_related("giver", "newcomer", "program")}
 
 
 def brought_by(*, member_id: int) -> QuerySet[Referral]:
@@ -39,7 +53,12 @@ def brought_by(*, member_id: int) -> QuerySet[Referral]:
     return Referral.objects.filter(giver_id=member_id).select_related("newcomer__user").order_by("-bound_at", "-pk")
 
 
+def was_brought(*, member_id: int) -> bool:
+    """Return whether somebody brought a member already."""
+    return Referral.objects.filter(newcomer_id=member_id).exists()
+
+
 def rewarded_since(*, member_id: int, since: datetime, but: int) -> int:
-    """Return how many friends brought a member a reward since a moment, one referral left out."""
-    rows = Referral.objects.using(write_db()).filter(giver_id=member_id, rewarded_at__gte=since, giver_points__gt=0)
+    """Return how many friends bring a member a reward since a moment, one referral left out."""
+    rows = Referral.objects.using(write_db()).filter(giver_id=member_id, rewarded_at__gte=since, is_over_cap=False)
     return rows.exclude(pk=but).count()

@@ -5,6 +5,7 @@ strictest answer counts, a household is reviewed and never blocked.
 
 from __future__ import annotations
 
+import re
 import secrets
 import unicodedata
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from loyalty_oscar.kernel.registry import Registry
 ALLOW, REVIEW, BLOCK = "allow", "review", "block"
 ORDER = (ALLOW, REVIEW, BLOCK)
 CONSONANTS, VOWELS = "bdfghkmnprstvz", "aeiou"
+CODE = re.compile(rf"(?:[{CONSONANTS}][{VOWELS}]){{4}}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +28,14 @@ class Person:
     """
     One side of a referral as the checks see it: plain facts, gathered by the shop.
 
-    `addresses` are normalized postal addresses, `ordered_before` when the person first bought (None = never),
-    `joined_at` when the membership began.
+    `addresses` are normalized postal addresses, `recipients` the same with the name on the parcel, `ordered_before`
+    when the person first bought, as a guest too (None = never), `joined_at` when the membership began.
     """
 
     user_id: object
     email: str = ""
     addresses: frozenset[str] = frozenset()
+    recipients: frozenset[str] = frozenset()
     phones: frozenset[str] = frozenset()
     ordered_before: datetime | None = None
     joined_at: datetime | None = None
@@ -71,9 +74,9 @@ def findings(*, pair: Pair) -> list[Finding]:
     return [Finding(check=name, verdict=found[0], because=found[1]) for name, found in told if found]
 
 
-def verdict(*, found: Iterable[Finding]) -> str:
-    """Return the strictest verdict."""
-    return max((one.verdict for one in found), key=ORDER.index, default=ALLOW)
+def strictest(*, verdicts: Iterable[str]) -> str:
+    """Return the strictest verdict; `allow` where there is none."""
+    return max(verdicts, key=ORDER.index, default=ALLOW)
 
 
 def plain_address(*, parts: Iterable[str]) -> str:
@@ -86,6 +89,23 @@ def new_code() -> str:
     """Return a fresh code of four syllables that can be said on the phone ("bafi-muzo"); about 24 million of them."""
     syllables = [secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(4)]
     return f"{''.join(syllables[:2])}-{''.join(syllables[2:])}"
+
+
+def read_code(*, text: str) -> str:
+    """Return a code as it is kept, however it was typed ("BAFI muzo"); nothing for what can be none."""
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKC", text[:40]).casefold() if c not in " -\N{HYPHEN}\N{EN DASH}"
+    )
+    return f"{plain[:4]}-{plain[4:]}" if CODE.fullmatch(plain) else ""
+
+
+def can_bring(*, giver: tuple[datetime, int], newcomer: tuple[datetime, int]) -> bool:
+    """
+    Return whether a member may bring another, each told as (joined at, number): only who was there before.
+
+    So every tie leads from an older member to a younger one, and no two, and no ring of any length, bring each other.
+    """
+    return giver < newcomer
 
 
 @checks.register("same-account")
@@ -106,6 +126,12 @@ def known_customer(*, pair: Pair) -> tuple[str, Because] | None:
     """Who has bought here before was not brought in."""
     before = pair.newcomer.ordered_before
     return (BLOCK, Because("known_customer")) if before is not None and before < pair.bound_at else None
+
+
+@checks.register("own-order")
+def own_order(*, pair: Pair) -> tuple[str, Because] | None:
+    """A parcel with the name and address of who invites may be a present; somebody looks at it."""
+    return (REVIEW, Because("own_order")) if pair.giver.recipients & pair.newcomer.recipients else None
 
 
 @checks.register("same-address")

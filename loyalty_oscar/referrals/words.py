@@ -55,3 +55,8 @@ def _same_address(p: Params) -> str:
 @say("same_phone")
 def _same_phone(p: Params) -> str:
     return pgettext("loyalty", "Both have one telephone number")
+
+
+@say("own_order")
+def _own_order(p: Params) -> str:
+    return pgettext("loyalty", "An order goes to the name and address of the one who invited")

@@ -1,0 +1,6 @@
+"""What the floor above is told of referrals, after commit."""
+
+from django.dispatch import Signal
+
+#: A decision of staff was made or undone: `order_id` of the order to be looked at again. Sender: Referral.
+decided = Signal()
