@@ -7,9 +7,15 @@ from datetime import datetime
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.queries import remembered
 
 from .models import Place, Sale
 from .operations import keep
+
+
+def any_sale() -> bool:
+    """Return whether there is any sale at all (remembered for a minute); without one nothing is asked."""
+    return remembered(key="any-sale", load=lambda: Sale.objects.exists())
 
 
 class Selling:
@@ -18,7 +24,7 @@ class Selling:
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Bring the places of these orders in line with what is left of them. New orders cost nothing."""
         wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}
-        if not wanted:
+        if not wanted or not any_sale():
             return
         places = Place.objects.using(write_db()).filter(order_id__in=wanted).select_related("sale__product_set")
         for place in places.order_by("sale_id", "pk"):
@@ -26,6 +32,8 @@ class Selling:
 
     def set_codes(self) -> frozenset[str]:
         """Return the product sets of sales that count pieces."""
+        if not any_sale():
+            return frozenset()
         return frozenset(
             Sale.objects.filter(places__order_id__isnull=False).values_list("product_set__code", flat=True)
         )

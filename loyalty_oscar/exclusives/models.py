@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models import F, Q
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import npgettext_lazy, pgettext_lazy
 
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
@@ -91,11 +93,31 @@ class Sale(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the row that is locked in step with the quota; its constraint refuses less than is taken."""
+        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(Sale, instance=self)):
+            super().save(*args, **kwargs)
+            Count.objects.using(self._state.db).update_or_create(sale=self, defaults={"quota": self.quota})
+
     def clean(self) -> None:
-        """Say which dates do not fit."""
+        """Say which dates and numbers do not fit."""
+        count = Count.objects.filter(sale_id=self.pk).first() if self.pk else None
+        if count and self.quota is not None and self.quota < count.taken:
+            wrong = npgettext_lazy(
+                "loyalty",
+                "%(taken)d piece is taken already: choose that or more.",
+                "%(taken)d pieces are taken already: choose that or more.",
+                "taken",
+            )
+            raise ValidationError({"quota": ValidationError(wrong % {"taken": count.taken}, code="taken")})
         if self.ends_at and self.public_from and self.ends_at <= self.public_from:
             wrong = pgettext_lazy("loyalty", "It must end after it has opened to everybody.")
             raise ValidationError({"ends_at": wrong})
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its pieces are counted."""
+        return self.quota is not None or self.per_member is not None
 
 
 class Door(models.Model):
@@ -131,13 +153,13 @@ class Door(models.Model):
 
 class Count(models.Model):
     """
-    The locked row of a sale with a quota: pieces `taken`, reserved or bought. The constraint is the second guard.
+    The locked row of a sale: pieces `taken`, reserved or bought. The constraint is the second guard.
 
-    It is there exactly while the sale has a quota, whose number it repeats.
+    Every sale has one; it repeats the sale's quota (NULL = as many as there are in stock).
     """
 
     sale = models.OneToOneField(Sale, models.CASCADE, related_name="count")
-    quota = models.PositiveIntegerField()
+    quota = models.PositiveIntegerField(null=True)
     taken = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -146,7 +168,7 @@ class Count(models.Model):
         constraints = [models.CheckConstraint(condition=Q(taken__lte=F("quota")), name="loyalty_count_within_quota")]
 
     def __str__(self) -> str:
-        return f"{self.taken} / {self.quota}"
+        return f"{self.taken} / {self.quota or '-'}"
 
 
 class Place(models.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,15 +38,12 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     Raises `SoldOut` and reserves nothing then.
     """
     with transaction.atomic(using=write_db()):
-        counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
-        for sale, quantity in _in_order(wanted):
-            _sweep(sale, counts.get(sale.pk), at)
-            own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
-            _take(sale, counts.get(sale.pk), quantity - (own.quantity if own else 0), quantity, user_id, own)
+        for sale, quantity, count, own in _locked(wanted, slot, at):
+            _take(sale, count, quantity, user_id, own)
             Place.objects.using(write_db()).update_or_create(
                 sale=sale,
                 slot=slot,
-                defaults={"user_id": str(user_id), "quantity": quantity, "until": at + RESERVED_FOR},
+                defaults={"user_id": str(user_id or ""), "quantity": quantity, "until": at + RESERVED_FOR},
             )
 
 
@@ -55,28 +52,29 @@ def buy(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, order_id: int, a
     Turn what a basket reserved into what its order bought, in the order's own transaction; what was not reserved, or
     no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
     """
-    counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
-    for sale, quantity in _in_order(wanted):
-        count = counts.get(sale.pk)
-        _sweep(sale, count, at)
-        own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
-        _take(sale, count, quantity - (own.quantity if own else 0), quantity, user_id, own)
+    for sale, quantity, count, own in _locked(wanted, slot, at):
+        if Place.objects.using(write_db()).filter(sale=sale, order_id=order_id).exists():
+            continue  # its first line took the pieces of all
+        _take(sale, count, quantity, user_id, own)
         if own:
             own.delete()
-        Place.objects.using(write_db()).create(sale=sale, user_id=str(user_id), order_id=order_id, quantity=quantity)
+        Place.objects.using(write_db()).create(
+            sale=sale, user_id=str(user_id or ""), order_id=order_id, quantity=quantity
+        )
 
 
 def keep(*, place: Place, quantity: int, at: datetime) -> None:
     """Say how many pieces an order still has: fewer after a return, none after a cancel, more if it stands again."""
     with transaction.atomic(using=write_db()):
-        count = lock_counts(sale_ids=[place.sale_id]).get(place.sale_id)
+        count = lock_counts(sale_ids=[place.sale_id])[place.sale_id]
+        place.refresh_from_db(using=write_db())
         change = quantity - place.quantity
         if not change:
             return
-        if count:
-            # An order that stands again has been paid: it keeps its pieces though the quota is full by now.
-            room = max(0, min(count.quota - count.taken, change)) if change > 0 else change
-            Count.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + room)
+        # An order that stands again has been paid: it keeps its goods, and as many pieces as the quota has left.
+        room = change if count.quota is None else min(count.quota - count.taken, change)
+        quantity = place.quantity + room
+        Count.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + room)
         Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=quantity)
 
 
@@ -87,34 +85,48 @@ def release(*, slot: str) -> None:
         counts = lock_counts(sale_ids=[place.sale_id for place in places])
         for place in places:
             gone, _kinds = Place.objects.using(write_db()).filter(pk=place.pk).delete()
-            if gone and place.sale_id in counts:
+            if gone and place.sale_id in counts:  # another may have given it back meanwhile
                 Count.objects.using(write_db()).filter(sale_id=place.sale_id).update(taken=F("taken") - place.quantity)
 
 
-def _in_order(wanted: Mapping[Sale, int]) -> list[tuple[Sale, int]]:
-    return sorted(wanted.items(), key=lambda row: row[0].pk)
+def sweep(*, at: datetime) -> Iterator[int]:
+    """Give back what was reserved too long ago, sale by sale; yields how many pieces."""
+    old = Place.objects.using(write_db()).filter(until__lte=at)
+    for sale_id in sorted(set(old.values_list("sale_id", flat=True))):
+        with transaction.atomic(using=write_db()):
+            yield _forget_old(lock_counts(sale_ids=[sale_id])[sale_id], at)
 
 
-def _sweep(sale: Sale, count: Count | None, at: datetime) -> None:
-    """Forget what was reserved too long ago."""
-    old = Place.objects.using(write_db()).filter(sale=sale, until__lte=at)
+def _locked(wanted: Mapping[Sale, int], slot: str, at: datetime) -> Iterator[tuple[Sale, int, Count, Place | None]]:
+    """Lock what is wanted and walk through it, with what the basket has reserved already."""
+    counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
+    for sale, quantity in sorted(wanted.items(), key=lambda row: row[0].pk):
+        _forget_old(counts[sale.pk], at)
+        own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
+        yield sale, quantity, counts[sale.pk], own
+
+
+def _forget_old(count: Count, at: datetime) -> int:
+    old = Place.objects.using(write_db()).filter(sale_id=count.sale_id, until__lte=at)
     pieces = old.aggregate(sum=Sum("quantity", default=0))["sum"]
     if pieces:
         old.delete()
-        if count:
-            count.taken -= pieces
-            count.save(using=write_db(), update_fields=["taken"])
+        count.taken -= pieces
+        count.save(using=write_db(), update_fields=["taken"])
+    return pieces
 
 
-def _take(sale: Sale, count: Count | None, more: int, quantity: int, user_id: Any, own: Place | None) -> None:
+def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Place | None) -> None:
+    """Count pieces for a basket or its order; whoever buys without an account is a new person each time."""
     if sale.per_member is not None:
-        others = Place.objects.using(write_db()).filter(sale=sale, user_id=str(user_id))
-        others = others.exclude(pk=own.pk) if own else others
-        left = sale.per_member - others.aggregate(sum=Sum("quantity", default=0))["sum"]
-        if quantity > left:
-            raise SoldOut(sale=sale, left=max(0, left))
-    if count and more:
-        if count.taken + more > count.quota:
-            raise SoldOut(sale=sale, left=count.quota - count.taken)
+        others = Place.objects.using(write_db()).filter(sale=sale, user_id=str(user_id)) if user_id else None
+        others = others.exclude(pk=own.pk) if others is not None and own else others
+        had = others.aggregate(sum=Sum("quantity", default=0))["sum"] if others is not None else 0
+        if quantity > sale.per_member - had:
+            raise SoldOut(sale=sale, left=max(0, sale.per_member - had))
+    more = quantity - (own.quantity if own else 0)
+    if count.quota is not None and count.taken + more > count.quota:
+        raise SoldOut(sale=sale, left=count.quota - count.taken)
+    if more:
         count.taken += more
         count.save(using=write_db(), update_fields=["taken"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import MemberList, Sale
+from .models import Count, MemberList, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -14,7 +16,7 @@ def sales_in_force(*, program_id: int) -> list[Sale]:
 
 
 def _load(program_id: int) -> list[Sale]:
-    sales = Sale.objects.filter(program_id=program_id, is_on=True).select_related("product_set")
+    sales = Sale.objects.filter(program_id=program_id, is_on=True).select_related("program", "product_set")
     found = list(sales.prefetch_related("doors").order_by("pk"))
     for sale in found:
         sale.dates = dates_of(sale=sale)
@@ -40,3 +42,13 @@ def dates_of(*, sale: Sale) -> rules.Sale:
 def lists_of(*, member_id: int) -> frozenset[int]:
     """Return the lists that a member is on. One query."""
     return frozenset(MemberList.objects.filter(members=member_id).values_list("pk", flat=True))
+
+
+def keeps_lists(*, program_id: int) -> bool:
+    """Return whether any door of a sale in force asks who is on a list."""
+    return any(door.list_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
+
+
+def counts_of(*, sale_ids: Iterable[int]) -> dict[int, Count]:
+    """Return how many pieces of each sale are taken. One query."""
+    return {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}

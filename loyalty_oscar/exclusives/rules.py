@@ -83,12 +83,21 @@ def admission(*, sale: Sale, who: Who, at: datetime) -> Admission:
     return Admission(sees=sees, buys=buys, opens_at=opens_at)
 
 
-def closes(*, sales: Iterable[Sale], who: Who, at: datetime) -> list[Sale]:
-    """Return the sales that keep their products from this visitor now: in force, not public yet, no door open."""
+def closed_by(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
+    """
+    Return the sale that keeps its products from this visitor now, or None.
+
+    Of several exclusive sales of one product an open door of any is enough; the one that opens first is named.
+    A sale that is public opens nothing that another one keeps closed.
+    """
     waiting = [sale for sale in sales if not is_over(sale=sale, at=at) and not is_public(sale=sale, at=at)]
-    return [sale for sale in waiting if not admission(sale=sale, who=who, at=at).buys]
+    told = [(sale, admission(sale=sale, who=who, at=at)) for sale in waiting]
+    if not told or any(answer.buys for _sale, answer in told):
+        return None
+    return min(told, key=lambda row: (row[1].opens_at is None, row[1].opens_at or at, row[0].id))[0]
 
 
-def best_percent(*, sales: Iterable[Sale], who: Who, at: datetime) -> int:
-    """Return the most that any open sale takes off the price for this visitor (percent); sales do not add up."""
-    return max((sale.percent for sale in sales if admission(sale=sale, who=who, at=at).buys), default=0)
+def best_sale(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
+    """Return the open sale that takes the most off the price for this visitor, or None; sales do not add up."""
+    lower = [sale for sale in sales if sale.percent and admission(sale=sale, who=who, at=at).buys]
+    return max(lower, key=lambda sale: (sale.percent, -sale.id), default=None)

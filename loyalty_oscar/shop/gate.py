@@ -44,8 +44,13 @@ class GatedStrategy:
         return self._through_gates(product, super().fetch_for_parent(product))
 
     def fetch_for_line(self, line: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return what a basket line would cost now, after the gates."""
-        return self._through_gates(line.product, super().fetch_for_line(line, *args, **kwargs))
+        """
+        Return what a basket line would cost now, after the gates.
+
+        What is in a basket keeps a price though it is closed by now, so that the basket adds up; nobody can order it.
+        """
+        info = self._through_gates(line.product, super().fetch_for_line(line, *args, **kwargs))
+        return info._replace(price=getattr(info.price, "loyalty_kept", info.price))
 
     def _through_gates(self, product: Any, info: Any) -> Any:
         if isinstance(info, _Passed):  # Oscar's fetch_for_line asks fetch_for_product.

@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program.money import exponent, to_minor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """
+    Why a price is lower, for those who show it: `kind` ("tier", "sale"), `percent` off the price without, since when,
+    and the `audience` of past prices that paid it.
+    """
+
+    kind: str
+    percent: int
+    starts_at: datetime
+    audience: str = ""
+
+
+def lower_of(*, price: Any, cut: Cut) -> Any:
+    """
+    Return the lower of a price and what this cut makes of the price without any: cuts do not add up.
+
+    `loyalty_cut` on the price says which one counted.
+    """
+    found = lowered(price=getattr(price, "loyalty_before", price), percent=cut.percent)
+    if _seen(found) >= _seen(price):
+        return price
+    found.loyalty_cut = cut
+    return found
+
+
+def _seen(price: Any) -> Any:
+    return price.incl_tax if price.is_tax_known else price.excl_tax
 
 
 def lowered(*, price: Any, percent: int) -> Any:
@@ -17,8 +49,7 @@ def lowered(*, price: Any, percent: int) -> Any:
     What the customer sees is rounded half up to whole minor units; the part without tax keeps its share of it.
     """
     found, decimals = copy.copy(price), exponent(currency=price.currency)
-    seen = price.incl_tax if price.is_tax_known else price.excl_tax
-    minor = to_minor(amount=Decimal(seen) * (100 - percent) / 100, currency=price.currency)
+    minor = to_minor(amount=Decimal(_seen(price)) * (100 - percent) / 100, currency=price.currency)
     now = to_major(minor=minor, exponent=decimals)
     if price.is_tax_known:
         share = Decimal(price.excl_tax) / Decimal(price.incl_tax) if price.incl_tax else Decimal(1)

@@ -11,6 +11,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from loyalty_oscar.kernel.registry import Registry
 
+from .gate import set_gates
 from .visit import Visit
 
 logger = logging.getLogger("loyalty_oscar")
@@ -21,11 +22,15 @@ SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 @sync_and_async_middleware
 def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Put a lazy `Visit` on every request. Stands after Oscar's BasketMiddleware; costs no query."""
+    """
+    Put a lazy `Visit` on every request, and the gates in front of its strategy.
+
+    Stands after Oscar's BasketMiddleware; costs no query, gates ask when the first product is looked at.
+    """
     if iscoroutinefunction(get_response):
 
         async def middleware(request: Any) -> Any:
-            request.loyalty = Visit(request)
+            welcome(request)
             return await get_response(request)
 
         async def process_view(request: Any, *_view: Any) -> Any:
@@ -34,7 +39,7 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
     else:
 
         def middleware(request: Any) -> Any:
-            request.loyalty = Visit(request)
+            welcome(request)
             return get_response(request)
 
         def process_view(request: Any, *_view: Any) -> Any:
@@ -42,6 +47,13 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
     middleware.process_view = process_view
     return middleware
+
+
+def welcome(request: Any) -> None:
+    """Put on a request what the house knows of it."""
+    request.loyalty = Visit(request)
+    if hasattr(request, "strategy"):
+        set_gates(strategy=request.strategy, visit=request.loyalty)
 
 
 def sends_at_checkout(request: Any) -> bool:

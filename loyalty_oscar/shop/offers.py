@@ -14,12 +14,16 @@ from oscar.apps.order.exceptions import UnableToPlaceOrder
 from loyalty_oscar.kernel.registry import Registry
 
 
-class PointsUnavailable(UnableToPlaceOrder, ValueError):
+class NotPlaced(UnableToPlaceOrder, ValueError):
     """
-    The points of this order are no longer set aside. The message is for the customer.
+    The house does not let this order be placed. The message is for the customer.
 
     Oscar's checkout understands the first of its parents, django-oscar-api the second.
     """
+
+
+class PointsUnavailable(NotPlaced):
+    """The points of this order are no longer set aside."""
 
 
 class Discount(Protocol):

@@ -9,7 +9,7 @@ from loyalty_oscar.tiers.models import MemberPrice
 from loyalty_oscar.tiers.queries import prices_in_force
 
 from ..gate import gates
-from ..lowered import lowered
+from ..lowered import Cut, lower_of
 from ..product_sets import all_of
 from ..visit import Visit
 from .levels import rank_of_visit
@@ -21,7 +21,10 @@ def member_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
     if visit is None or not info.price.exists or visit.unit is None:
         return info
     best = best_for(product=product, visit=visit)
-    return info._replace(price=lowered(price=info.price, percent=best.percent)) if best else info
+    if best is None:
+        return info
+    cut = Cut(kind="tier", percent=best.percent, starts_at=best.starts_at, audience=f"tier:{best.tier.rank}")
+    return info._replace(price=lower_of(price=info.price, cut=cut))
 
 
 def best_for(*, product: Any, visit: Visit) -> MemberPrice | None:

@@ -1,0 +1,75 @@
+"""
+The last guard: no order line comes into being that its buyer may not have, whichever way the order was placed.
+
+At the first new line of an order all counts of its basket are locked in one statement, in the order's transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.signals import pre_save
+from oscar.core.loading import get_model
+
+from loyalty_oscar.exclusives import operations
+from loyalty_oscar.exclusives.queries import sales_in_force
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.queries import remembered, unit_for_site
+
+from ..offers import NotPlaced
+from ..slots import slot_of
+from . import words
+from .visitors import sales_with, wanted, who_buys
+
+#: An order that was placed longer ago is history that is brought in: its buyer was admitted by another shop.
+HISTORY = timedelta(days=1)
+
+
+class NotForSale(NotPlaced):
+    """Something in this order is not for sale to its buyer now, or no piece of it is left."""
+
+
+def new_line(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Refuse the new line of an order whose buyer is not admitted, or for whom nothing is left."""
+    if raw or not instance._state.adding or instance.product_id is None:
+        return
+    order = instance.order
+    unit = remembered(key=("unit", order.site_id), load=lambda: unit_for_site(site_id=order.site_id))
+    sales = sales_in_force(program_id=unit.program_id) if unit else []
+    at = clock.now()
+    if not sales or (order.date_placed and order.date_placed < at - HISTORY):
+        return
+    known = getattr(order, "_loyalty_sold", frozenset())
+    if instance.product_id in known:
+        return
+    quantities = _quantities(order, instance)
+    order._loyalty_sold = known | {product_id for product_id, _quantity in quantities}
+    _sell(order, quantities, sales, unit.program_id, at)
+
+
+def _quantities(order: Any, line: Any) -> list[tuple[int, int]]:
+    """Return what the whole basket of an order holds, or this line alone where the two do not go together."""
+    basket = order.basket if order.basket_id else None
+    found = [(row.product_id, row.quantity) for row in basket.all_lines()] if basket else []
+    return found if line.product_id in dict(found) else [(line.product_id, line.quantity)]
+
+
+def _sell(order: Any, quantities: list[tuple[int, int]], sales: list[Any], program_id: int, at: Any) -> None:
+    if not any(sales_with(sales=sales, product_id=product_id) for product_id, _quantity in quantities):
+        return
+    who = who_buys(program_id=program_id, user_id=order.user_id, at=at)
+    found = wanted(sales=sales, quantities=quantities, who=who, at=at)
+    if found.closed:
+        raise NotForSale(words.not_open(found.closed))
+    if found.pieces:
+        slot = slot_of(basket=order.basket) if order.basket_id else f"order:{order.pk}"
+        try:
+            operations.buy(wanted=found.pieces, user_id=order.user_id, slot=slot, order_id=order.pk, at=at)
+        except operations.SoldOut as error:
+            raise NotForSale(words.sold_out(error)) from error
+
+
+pre_save.connect(
+    new_line, sender=get_model("order", "Line"), weak=False, dispatch_uid="loyalty_oscar.shop.exclusives.new_line"
+)

@@ -1,0 +1,77 @@
+"""Pieces of a sale are reserved from the preview on, because payment comes before the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.db.models.signals import post_delete, post_save
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from oscar.core.loading import get_model
+
+from loyalty_oscar.exclusives import operations
+from loyalty_oscar.exclusives.effects import any_sale
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.registries import panels
+
+from ..middleware import checkpoints
+from ..slots import slot_of
+from . import words
+from .visitors import sales_of_visit, wanted, who_visits
+
+#: Oscar's pages from which an order is placed.
+LAST_STEPS = {"preview", "payment-details"}
+
+
+def reserve(*, basket: Any, visit: Any) -> str:
+    """Reserve what a basket wants of sales that are counted; returns why that can't be, in words, or nothing."""
+    sales = sales_of_visit(visit=visit)
+    if not sales or basket is None or basket.pk is None:
+        return ""
+    quantities = [(line.product_id, line.quantity) for line in basket.all_lines()]
+    at, user = clock.now(), visit.user
+    found = wanted(sales=sales, quantities=quantities, who=who_visits(visit=visit), at=at)
+    if found.closed:
+        return words.not_open(found.closed)
+    if found.pieces:
+        user_id = user.pk if user is not None and user.is_authenticated else None
+        try:
+            operations.reserve(wanted=found.pieces, user_id=user_id, slot=slot_of(basket=basket), at=at)
+        except operations.SoldOut as error:
+            return words.sold_out(error)
+    return ""
+
+
+@checkpoints.register("exclusives")
+def checkpoint(*, request: Any) -> HttpResponse | None:
+    """Before anything is paid: send the customer back to the basket where nothing is left, or a sale is closed."""
+    if request.resolver_match.url_name not in LAST_STEPS:
+        return None
+    if refusal := reserve(basket=request.basket, visit=request.loyalty):
+        messages.error(request, refusal)
+        return HttpResponseRedirect(reverse("basket:summary"))
+    return None
+
+
+@panels.register("preview:exclusives")
+def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Reserve when the preview is shown, and say there what can't be had."""
+    refusal = reserve(basket=subject, visit=request.loyalty)
+    return ("loyalty/widgets/sold_out.html", {"text": refusal}) if refusal else None
+
+
+def basket_changed(sender: Any, instance: Any, created: bool = False, raw: bool = False, **kwargs: Any) -> None:
+    """Give back what a basket reserved that is changed now; its next preview reserves anew."""
+    if not raw and not created and any_sale():
+        operations.release(slot=f"basket:{instance.basket_id}")
+
+
+for _name, _signal in (("saved", post_save), ("deleted", post_delete)):
+    _signal.connect(
+        basket_changed,
+        sender=get_model("basket", "Line"),
+        weak=False,
+        dispatch_uid=f"loyalty_oscar.shop.exclusives.basket_changed.{_name}",
+    )

@@ -1,0 +1,94 @@
+"""Which sales a product is in, and what a visitor or a buyer may do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from oscar.core.loading import get_model
+
+from loyalty_oscar.exclusives import rules
+from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.exclusives.queries import keeps_lists, lists_of, sales_in_force
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.queries import member_of, remembered
+from loyalty_oscar.program.registries import facts
+
+from ..product_sets import all_of
+from ..visit import Visit
+
+NOBODY = rules.Who()
+
+
+def sales_of_visit(*, visit: Visit) -> list[Sale]:
+    """Return the sales in force in the shop of a visit (at most a minute old, then without a query)."""
+    return sales_in_force(program_id=visit.unit.program_id) if visit.unit else []
+
+
+def products_of(*, sale: Sale) -> frozenset[int]:
+    """Return the ids of a sale's products, with the parents of single variants, whose page tells of them too."""
+    ids = all_of(code=sale.product_set.code)
+    return remembered(key=("parents", sale.product_set.code, len(ids)), load=lambda: ids | _parents(ids))
+
+
+def _parents(ids: frozenset[int]) -> frozenset[int]:
+    children = get_model("catalogue", "Product").objects.filter(pk__in=ids, parent__isnull=False)
+    return frozenset(children.values_list("parent_id", flat=True))
+
+
+def sales_with(*, sales: Iterable[Sale], product_id: int) -> list[Sale]:
+    """Return those of these sales that a product is in."""
+    return [sale for sale in sales if product_id in products_of(sale=sale)]
+
+
+def who_visits(*, visit: Visit) -> rules.Who:
+    """Return a visitor as sales see one: strangers cost nothing, members at most two queries a visit."""
+    user = visit.user
+    if user is None or not user.is_authenticated or visit.account is None:
+        return NOBODY
+    return visit.once(key=("who", user.pk), load=lambda: _who(visit))
+
+
+def _who(visit: Visit) -> rules.Who:
+    known = visit.facts(names=[name for name in ("tier_rank",) if name in facts], at=clock.now())
+    member_id, rank = visit.account.member_id, known.get("tier_rank", 0)
+    lists = lists_of(member_id=member_id) if keeps_lists(program_id=visit.unit.program_id) else frozenset()
+    return rules.Who(is_member=True, rank=rank, lists=lists)
+
+
+def who_buys(*, program_id: int, user_id: Any, at: datetime) -> rules.Who:
+    """Return the buyer of an order as sales see one, fresh. At most three queries, none for guests."""
+    member = member_of(program_id=program_id, user_id=user_id) if user_id else None
+    if member is None:
+        return NOBODY
+    lists = lists_of(member_id=member.pk) if keeps_lists(program_id=program_id) else frozenset()
+    return rules.Who(is_member=True, rank=_rank(member.pk, at), lists=lists)
+
+
+def _rank(member_id: int, at: datetime) -> int:
+    if "tier_rank" not in facts:
+        return 0
+    return facts.get("tier_rank")(members=[member_id], at=at).get(member_id, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a basket or an order has to do with sales: the one that is `closed` to its buyer, and pieces by sale."""
+
+    closed: Sale | None
+    pieces: Mapping[Sale, int]
+
+
+def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who: rules.Who, at: datetime) -> Wanted:
+    """Return what these products (id, quantity) want of sales: the first closed one, and pieces that are counted."""
+    closed, pieces = None, {}
+    for product_id, quantity in quantities:
+        found = {sale.pk: sale for sale in sales_with(sales=sales, product_id=product_id)}
+        shut = rules.closed_by(sales=[sale.dates for sale in found.values()], who=who, at=at)
+        closed = closed or (found[shut.id] if shut else None)
+        for sale in found.values():
+            if sale.is_counted and rules.admission(sale=sale.dates, who=who, at=at).buys:
+                pieces[sale] = pieces.get(sale, 0) + quantity
+    return Wanted(closed=closed, pieces=pieces)

@@ -1,0 +1,71 @@
+"""What sales say: when a door opens for whom, and what is left."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import get_language, npgettext, pgettext
+
+from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.exclusives.operations import SoldOut
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.queries import remembered
+
+from ..offers import ranks
+
+
+def for_whom(*, door: Door) -> str:
+    """Return whom a door is for: "Gold", "members", "those who are invited"."""
+    if door.member_list_id is not None:
+        return pgettext("loyalty", "invited members")
+    if not door.rank:
+        return pgettext("loyalty", "members")
+    return level(rank=door.rank)
+
+
+def level(*, rank: int) -> str:
+    """Return what a level is called (at most a minute old)."""
+    if "name" in ranks:
+        name = remembered(key=("level", rank, get_language()), load=lambda: ranks.get("name")(rank=rank))
+        if name:
+            return name
+    return pgettext("loyalty", "level %(rank)d") % {"rank": rank}
+
+
+def on_day(*, at: datetime, sale: Sale) -> str:
+    """Return the day of a moment in the program's time zone, without the year: "9 May"."""
+    return words.day(at, zone=sale.program.time_zone, year=False)
+
+
+def opening(*, sale: Sale) -> str:
+    """Return who gets in when, in one line: "Gold from 9 May, everyone from 11 May"."""
+    doors = sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank))
+    told = [(for_whom(door=door), door.buys_from) for door in doors if sale.mode == Sale.Mode.LOCK or door.rank]
+    if sale.public_from:
+        told.append((pgettext("loyalty", "everyone"), sale.public_from))
+    parts = [
+        pgettext("loyalty", "%(who)s from %(day)s") % {"who": who, "day": on_day(at=at, sale=sale)} for who, at in told
+    ]
+    text = ", ".join(parts) or pgettext("loyalty", "only for invited members")
+    return text[:1].upper() + text[1:]
+
+
+def sold_out(error: SoldOut) -> str:
+    """Return why a piece of a sale can't be had, for the customer."""
+    if not error.left:
+        return pgettext("loyalty", "%(sale)s: nothing is left for you.") % {"sale": error.sale.name}
+    text = npgettext(
+        "loyalty",
+        "%(sale)s: only %(left)s piece is left for you.",
+        "%(sale)s: only %(left)s pieces are left for you.",
+        error.left,
+    )
+    return text % {"sale": error.sale.name, "left": money.number(error.left)}
+
+
+def not_open(sale: Sale) -> str:
+    """Return why something can't be bought now, for the customer."""
+    return pgettext("loyalty", "%(sale)s is not open for you: %(opening)s.") % {
+        "sale": sale.name,
+        "opening": opening(sale=sale),
+    }

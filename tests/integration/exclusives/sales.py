@@ -1,0 +1,75 @@
+"""Sales of a product: Gold from 9 May, everyone from 11 May, over on 17 May; and people of every level."""
+
+from datetime import UTC, datetime
+
+from oscar.core.loading import get_class, get_model
+
+from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.ledger.operations import open_account
+from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.gate import set_gates
+from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.tiers.models import GivenTier
+from loyalty_oscar.tiers.operations import give_tier, take_given
+from loyalty_oscar.tiers.queries import ladder_of
+from tests.storefront import a_user, day
+
+GOLD_FROM = datetime(2026, 5, 9, tzinfo=UTC)
+PUBLIC_FROM = datetime(2026, 5, 11, tzinfo=UTC)
+ENDS_AT = datetime(2026, 5, 17, tzinfo=UTC)
+BRONZE, SILVER, GOLD = 1, 2, 3
+
+
+def a_set(*products, code="trail"):
+    """A product set whose range holds these products."""
+    found = get_model("offer", "Range").objects.create(name=code)
+    for product in products:
+        found.add_product(product)
+    product_set = ProductSet.objects.create(code=code, name=code)
+    ProductSetRange.objects.create(product_set=product_set, range=found)
+    return product_set
+
+
+def a_sale(unit, *products, doors=((GOLD, GOLD_FROM),), code="trail", **fields):
+    """A sale with doors (rank or list, opens at) that everybody sees, with a lock."""
+    row = {"public_from": PUBLIC_FROM, "ends_at": ENDS_AT, "is_on": True, "name": "First on the trail", **fields}
+    sale = Sale.objects.create(program=unit.program, code=code, product_set=a_set(*products, code=code), **row)
+    for who, opens in doors:
+        known = {"rank": who} if isinstance(who, int) else {"member_list": who}
+        Door.objects.create(sale=sale, seen_from=day(5, 1), buys_from=opens, **known)
+    forget_cache()
+    return sale
+
+
+def a_member_of(unit, rank, *, name=""):
+    """Somebody on a level that staff gave; 0 is a member without one."""
+    user = a_user(f"{name or f'rank{rank}'}@example.com")
+    member = join(program=unit.program, user_id=user.pk, at=day(1, 2))
+    open_account(member=member, unit=unit)
+    if rank:
+        give(member, rank, at=day(5, 1))
+    return user
+
+
+def give(member, rank, *, at):
+    """Give a level until the end of the year."""
+    ladder = ladder_of(program_id=member.program_id)
+    give_tier(
+        ladder=ladder, member_id=member.pk, tier=ladder.known_tiers[rank - 1], until=day(12, 31), reason="a friend",
+        actor="staff:1", at=at,
+    )  # fmt: skip
+
+
+def take(user, *, at):
+    """Take away the level that staff gave."""
+    gift = GivenTier.objects.get(member__user=user)
+    take_given(ladder=ladder_of(program_id=gift.member.program_id), gift=gift, at=at)
+
+
+def offered(product, user=None):
+    """What Oscar would sell to somebody now."""
+    strategy = get_class("partner.strategy", "Selector")().strategy()
+    return set_gates(strategy=strategy, visit=Visit(None, user)).fetch_for_product(product)
