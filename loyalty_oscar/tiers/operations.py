@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
@@ -24,18 +25,24 @@ CODES = {
     "given": "tier_given",
     "kept": "tier_kept",
     "recounted": "tier_recounted",
+    "taken": "tier_taken",
     "down": "tier_down",
 }
 
 
 def settle(
-    *, ladder: Ladder, member_ids: Iterable[int], at: datetime, announced: Collection[int] = ()
+    *,
+    ladder: Ladder,
+    member_ids: Iterable[int],
+    at: datetime,
+    announced: Collection[int] = (),
+    taken: Collection[int] = (),
 ) -> list[Standing]:
     """
     Bring the standings of these members in line with what their orders count; returns the new ones.
 
-    `announced` are members whose descent was told in time. State-based: called again it changes nothing.
-    Reads four tables in bulk, and writes only for those who move.
+    `announced` are members whose descent was told in time, `taken` those whose present level staff gave and took
+    back. State-based: called again it changes nothing. Reads four tables in bulk, and writes only for those who move.
     """
     ids, db = sorted(set(member_ids)), write_db()
     if not ids:
@@ -58,6 +65,7 @@ def settle(
                 at=at,
                 given=(gift.tier.rank, gift.until) if gift else (0, None),
                 announced=member_id in announced,
+                taken=member_id in taken,
             )
             if step and step.why == "kept" and member_id in current:
                 Standing.objects.using(db).filter(pk=current[member_id].pk).update(kept_until=step.kept_until)
@@ -85,12 +93,12 @@ def _move(
         rank=step.rank,
         starts_at=at,
         kept_until=step.kept_until,
-        is_counted=step.why in ("up", "recounted"),
+        is_counted=step.why in ("up", "recounted", "taken"),
         because=Because(CODES[step.why], tier=tier.name if tier else "").to_json(),
         actor=gift.actor if by_hand and gift else "system",
     )
     _gifts(ladder, standing, before, at)
-    if step.why != "recounted":
+    if step.why not in ("recounted", "taken"):
         topic = "tier-up" if step.rank > (before.rank if before else 0) else "tier-down"
         put_message(
             topic=topic, key=f"standing:{standing.pk}", member_id=member_id, payload={"standing": standing.pk}, at=at
@@ -108,22 +116,27 @@ def _gifts(ladder: Ladder, standing: Standing, before: Standing | None, at: date
         if new > old:
             reward = {"points": tier.gift_points}
             grants.get("points").grant(member_id=standing.member_id, reward=reward, key=key, because=because, at=at)
-        elif standing.because["c"] == "tier_recounted":
+        elif standing.because["c"] in ("tier_recounted", "tier_taken"):
             grants.get("points").revoke(member_id=standing.member_id, key=key, because=because, at=at)
 
 
 def settle_all(
-    *, ladder: Ladder, at: datetime, announced: Collection[int] = (), after: int = 0
+    *,
+    ladder: Ladder,
+    at: datetime,
+    announced: Callable[[Sequence[int]], Collection[int]] = lambda ids: (),
+    after: int = 0,
 ) -> Iterator[tuple[int, int]]:
     """
     Settle every member of a ladder, some hundred at a time; yields (last member's key, how many moved).
 
+    `announced` is asked, for each some hundred, whose descent was told in time.
     Begins after the member `after`, so a run that was cut short can go on where it stood.
     """
     members = Member.objects.using(write_db()).filter(program_id=ladder.program_id, merged_into=None).order_by("pk")
     while ids := list(members.filter(pk__gt=after).values_list("pk", flat=True)[:CHUNK]):
         after = ids[-1]
-        yield after, len(settle(ladder=ladder, member_ids=ids, at=at, announced=announced))
+        yield after, len(settle(ladder=ladder, member_ids=ids, at=at, announced=announced(ids)))
 
 
 def give_tier(
@@ -156,12 +169,23 @@ def take_given(*, ladder: Ladder, gift: GivenTier, at: datetime) -> None:
             rows.delete()
         else:
             rows.update(until=at)
-        settle(ladder=ladder, member_ids=[gift.member_id], at=at)
+        current = Standing.objects.using(write_db()).filter(member_id=gift.member_id, is_current=True).first()
+        was_given = current is not None and current.because.get("c") == CODES["given"]
+        taken = [gift.member_id] if was_given else []
+        settle(ladder=ladder, member_ids=[gift.member_id], at=at, taken=taken)
 
 
-def standings_due(*, ladder: Ladder, before: datetime) -> Sequence[Standing]:
-    """Return the standings above no level whose date lies before a moment, with member and level."""
-    rows = Standing.objects.filter(
-        is_current=True, rank__gt=0, kept_until__lt=before, member__program_id=ladder.program_id
-    )
-    return list(rows.select_related("member__user", "tier").order_by("pk"))
+def put_off(*, standing: Standing, until: datetime) -> None:
+    """Move the date of a level whose end could not be announced; `extensions` counts how often."""
+    rows = Standing.objects.using(write_db()).filter(pk=standing.pk, is_current=True)
+    rows.update(kept_until=until, extensions=F("extensions") + 1)
+
+
+def keep_all(*, ladder: Ladder) -> int:
+    """
+    Let everybody keep the present level to its date, whatever the ladder asks from now on; returns how many.
+
+    For a ladder that got steeper: nobody falls because the shop changed its mind.
+    """
+    rows = Standing.objects.using(write_db()).filter(is_current=True, rank__gt=0, is_counted=True)
+    return rows.filter(member__program_id=ladder.program_id).update(is_counted=False)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import get_language
 
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
@@ -92,10 +92,15 @@ def tiers_at(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
     if not _anybody_climbs():
         return {}
     return {
-        member_id: {"rank": row.rank, "name": row.tier.name, "percent": row.tier.percent}
+        member_id: tier_fact(tier=row.tier)
         for member_id, row in standings_at(member_ids=members, at=at).items()
         if row.tier
     }
+
+
+def tier_fact(*, tier: Tier) -> dict[str, Any]:
+    """Return a level as the other floors read it."""
+    return {"rank": tier.rank, "name": tier.name, "percent": tier.percent}
 
 
 def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
@@ -128,26 +133,48 @@ class Progress:
 
 def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> Progress:
     """Return how far a member is on the ladder. One query."""
-    start, end = rules.span(window=ladder.window, at=at, zone=ladder.program.time_zone)
-    rows = Score.objects.filter(member_id=member_id)
-    rows = rows.filter(placed_at__gte=start) if start else rows
-    unsafe = Q(safe_at=None) | Q(safe_at__gt=at)
-    sums = rows.aggregate(counts=Sum("value", default=0), unsafe=Sum("value", filter=unsafe, default=0))
+    zone, kept = ladder.program.time_zone, standing.kept_until if standing else None
+    spans = {"counts": rules.span(window=ladder.window, at=at, zone=zone)}
+    spans["keeps"] = spans["counts"]
+    if kept:
+        spans["keeps"] = rules.span_to_keep(window=ladder.window, at=at, kept_until=kept, zone=zone)
+    unsafe = _placed(spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
+    wanted = {name: _placed(span) for name, span in spans.items()} | {"unsafe": unsafe}
+    sums = Score.objects.filter(member_id=member_id).aggregate(
+        **{name: Sum("value", filter=which, default=0) for name, which in wanted.items()}
+    )
     rank = standing.rank if standing else 0
     above = ladder.known_tiers[rank] if rank < len(ladder.known_tiers) else None
     tier = standing.tier if standing else None
     return Progress(
         tier=tier,
-        kept_until=standing.kept_until if standing else None,
+        kept_until=kept,
         value=sums["counts"],
         unsafe=sums["unsafe"],
         next_tier=above,
         missing=max(0, above.threshold - sums["counts"]) if above else 0,
-        to_keep=max(0, tier.threshold - sums["counts"]) if tier else 0,
-        ends_at=end,
+        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and kept else 0,
+        ends_at=spans["counts"][1],
     )
 
 
-def programs_with_ladders() -> list[Program]:
-    """Return the programs that have levels in force."""
-    return [ladder.program for ladder in Ladder.objects.filter(is_on=True).select_related("program").order_by("pk")]
+def _placed(span: tuple[datetime | None, datetime | None]) -> Q:
+    start, end = span
+    return (Q(placed_at__gte=start) if start else ~Q(pk=None)) & (Q(placed_at__lt=end) if end else ~Q(pk=None))
+
+
+def ladders_in_force() -> list[Ladder]:
+    """Return the ladders of programs that live or are about to close, with their levels."""
+    states = (State.LIVE, State.CLOSING)
+    rows = Ladder.objects.filter(is_on=True, program__state__in=states).order_by("pk")
+    return [found for row in rows if (found := ladder_of(program_id=row.program_id))]
+
+
+def standings_ending(*, ladder: Ladder, after: datetime | None, until: datetime) -> QuerySet[Standing]:
+    """Return the levels, with members and their users, whose date lies after one moment and not after another."""
+    rows = Standing.objects.using(write_db()).filter(
+        is_current=True, rank__gt=0, kept_until__lte=until, member__program_id=ladder.program_id
+    )
+    rows = rows.filter(member__user__isnull=False, member__erased_at=None, member__merged_into=None)
+    rows = rows.filter(kept_until__gt=after) if after else rows
+    return rows.select_related("member", "tier").order_by("member_id")

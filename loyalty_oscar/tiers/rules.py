@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from loyalty_oscar.kernel import periods
 
@@ -54,7 +55,7 @@ class Now:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """The decision: the `rank` to stand on, until when it is kept, and why (up, given, kept, recounted, down)."""
+    """The decision: the `rank` to stand on, until when it is kept, and why: up, given, kept, recounted, taken, down."""
 
     rank: int
     kept_until: datetime | None
@@ -93,14 +94,15 @@ def deserved(*, counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tup
 
 def _by_years(counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tuple[int, datetime | None]:
     year = periods.local_day(at=at, zone=ladder.zone).year
-    ranks = {y: ladder.rank(_of_year(counted, y, ladder.zone)) for y in (year - 1, year)}
-    best = max(ranks.values())
-    newest = year if ranks[year] == best else year - 1
+    starts = [periods.start_of_year(year=y, zone=ladder.zone) for y in (year - 1, year, year + 1)]
+    last, this = (ladder.rank(_between(counted, *span)) for span in pairwise(starts))
+    newest = year if this >= last else year - 1
+    best = max(last, this)
     return best, periods.start_of_year(year=newest + 2, zone=ladder.zone) if best else None
 
 
-def _of_year(counted: Iterable[Counted], year: int, zone: str) -> int:
-    return sum(one.value for one in counted if periods.local_day(at=one.at, zone=zone).year == year)
+def _between(counted: Iterable[Counted], start: datetime, end: datetime) -> int:
+    return sum(one.value for one in counted if start <= one.at < end)
 
 
 def _rolls_out(counted: Sequence[Counted], ladder: Ladder, at: datetime, rank: int) -> datetime:
@@ -137,11 +139,13 @@ def decide(
     at: datetime,
     given: tuple[int, datetime | None] = (0, None),
     announced: bool = False,
+    taken: bool = False,
 ) -> Step | None:
     """
     Return the step to take at a moment, or None where nothing changes.
 
-    `given` is the rank that staff gave and until when; `announced` says that the descent was told in time.
+    `given` is the rank that staff gave and until when; `announced` says that the descent was told in time; `taken`
+    that staff took back what this standing was given by.
     """
     rank, until = deserved(counted=counted, ladder=ladder, at=at)
     by_hand = given[0] > rank
@@ -153,6 +157,8 @@ def decide(
             best_until is None or now.kept_until is None or best_until > now.kept_until
         )
         return Step(rank=best, kept_until=best_until, why="kept") if best and longer else None
+    if taken:
+        return Step(rank=best, kept_until=best_until, why="taken")
     if now.is_counted and not still_carried(counted=counted, ladder=ladder, now=now, at=at):
         return Step(rank=best, kept_until=best_until, why="recounted")
     if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
@@ -160,6 +166,15 @@ def decide(
     lower = max(best, now.rank - 1)
     kept = best_until if lower == best else next_end(ladder=ladder, at=at)
     return Step(rank=lower, kept_until=kept, why="down")
+
+
+def span_to_keep(
+    *, window: str, at: datetime, kept_until: datetime, zone: str
+) -> tuple[datetime | None, datetime | None]:
+    """Return the span (first instant, first that no longer counts) whose orders keep a level past its date."""
+    if window == CALENDAR_YEAR:
+        return span(window=window, at=max(at, kept_until - timedelta(microseconds=1)), zone=zone)
+    return span(window=window, at=max(at, kept_until), zone=zone)
 
 
 def next_end(*, ladder: Ladder, at: datetime) -> datetime:

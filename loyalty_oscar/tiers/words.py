@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program.words import reasons
+from loyalty_oscar.program import money
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import points, reasons
+
+from .models import Ladder
 
 Params = Mapping[str, Any]
 
@@ -37,6 +41,11 @@ def _tier_recounted(p: Params) -> str:
     return pgettext("loyalty", "Counted again, because goods went back")
 
 
+@say("tier_taken")
+def _tier_taken(p: Params) -> str:
+    return pgettext("loyalty", "The shop took back the level that it gave")
+
+
 @say("tier_down")
 def _tier_down(p: Params) -> str:
     return pgettext("loyalty", "The level before has ended")
@@ -45,3 +54,15 @@ def _tier_down(p: Params) -> str:
 @say("tier_gift")
 def _tier_gift(p: Params) -> str:
     return pgettext("loyalty", "A gift for reaching %(tier)s") % {"tier": p.get("tier", "")}
+
+
+def counted(*, ladder: Ladder, value: int, unit: Unit | None) -> str:
+    """Return what counts on a ladder as people read it: "113.60 €", "3 orders", "200 paws"."""
+    if ladder.metric == "spend":
+        return money.in_words(minor=value, currency=ladder.program.currency)
+    if ladder.metric == "orders":
+        text = npgettext("loyalty", "%(number)s order", "%(number)s orders", value)
+        return text % {"number": money.number(value)}
+    if ladder.metric == "points" and unit is not None:
+        return points(unit=unit, points=value)
+    return money.number(value)

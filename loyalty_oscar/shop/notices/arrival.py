@@ -39,9 +39,9 @@ def report_bounce(*, email: str, at: datetime) -> int:
     return Notice.objects.filter(pk__in=ids).update(bounced_at=at)
 
 
-def told(*, abouts: Iterable[str], at: datetime) -> set[str]:
+def told(*, abouts: Iterable[str], at: datetime, kind: str = "expiry") -> set[str]:
     """Return which of these dates (`Notice.about`) were really announced to their owners by a moment."""
-    rows = list(Notice.objects.filter(kind="expiry", about__in=list(abouts)))
+    rows = list(Notice.objects.filter(kind=kind, about__in=list(abouts)))
     read = _read([row.inbox_id for row in rows if row.inbox_id not in ("", "-")])
     return {row.about for row in rows if row.seen_at or row.inbox_id in read or _delivered(row, at)}
 
