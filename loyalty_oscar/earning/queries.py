@@ -75,13 +75,18 @@ def remembered_book(*, unit_id: int) -> RuleBook:
     return remembered(key=("rules", unit_id), load=lambda: rule_book(unit_ids=[unit_id]))
 
 
+def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
+    """Return the names of the facts about a member that decide: the level, and what the rules' conditions need."""
+    needed = (getattr(one, "needs", ()) for rule in rules for one in rule.conditions)
+    return sorted({"tier"}.union(*needed) & set(facts))
+
+
 def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
-    """Return what other features say of a member at a moment: the level, and what the rules' conditions need."""
-    wanted = {"tier"}.union(*(getattr(one, "needs", ()) for rule in rules for one in rule.conditions))
+    """Return what other features say of a member at a moment, where it decides."""
     return {
         name: told[member_id]
-        for name in sorted(wanted)
-        if name in facts and member_id in (told := facts.get(name)(members=[member_id], at=at))
+        for name in facts_wanted(rules=rules)
+        if member_id in (told := facts.get(name)(members=[member_id], at=at))
     }
 
 

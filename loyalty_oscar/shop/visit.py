@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
 from django.utils.functional import cached_property
 
+from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import account_of_user
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State, Unit
 from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
+from loyalty_oscar.program.registries import facts
+
+#: name of a fact -> function (visit) that answers it for a visitor without asking the database twice.
+visit_facts: Registry[Callable[..., Any]] = Registry("fact of a visit")
 
 
 class Visit:
@@ -55,6 +61,20 @@ class Visit:
         program = self.unit.program
         phases = remembered(key=("phases", program.pk), load=lambda: list(program.phases.all()))
         return at_work(phases=phases, at=clock.now())
+
+    def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
+        """Return what features say of the visitor now (`tier`, …); nothing, and no query, for strangers."""
+        if self.account is None:
+            return {}
+        member_id = self.account.member_id
+        found = {}
+        for name in names:
+            if name in visit_facts:
+                told = visit_facts.get(name)(visit=self)
+            else:
+                told = facts.get(name)(members=[member_id], at=at).get(member_id)
+            found |= {name: told} if told is not None else {}
+        return found
 
     @cached_property
     def account(self) -> Account | None:

@@ -26,7 +26,7 @@ RECENT_AWARDS = 100
 def teller(request: Any) -> quotes.Teller | None:
     """Return who tells what would be earned in this shop now, or None while nothing is earned."""
     visit = request.loyalty
-    return quotes.Teller(unit=visit.unit, at=clock.now()) if visit.is_earning else None
+    return quotes.Teller(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
 
 
 @panels.register("product:earning")

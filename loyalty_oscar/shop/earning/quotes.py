@@ -11,7 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.decision import Decision, decide
 from loyalty_oscar.earning.effects import on_base
-from loyalty_oscar.earning.queries import remembered_book, terms_of
+from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
@@ -19,6 +19,7 @@ from loyalty_oscar.program.money import to_minor
 
 from ..facts import gather_basket, gather_orders
 from ..product_sets import sets_shown, ties
+from ..visit import Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,18 +36,24 @@ class Quote:
 
 
 class Teller:
-    """Tells what purchases would bring in one program at a moment, by rules at most 60 seconds old."""
+    """
+    Tells what purchases would bring in one program at a moment, by rules at most 60 seconds old.
 
-    def __init__(self, *, unit: Unit, at: datetime) -> None:
+    Told the visit, it counts what the rest of the house says of the visitor, such as the level.
+    """
+
+    def __init__(self, *, unit: Unit, at: datetime, visit: Visit | None = None) -> None:
         book = remembered_book(unit_id=unit.pk)
         self.unit, self.at = unit, at
         self.rules = book.at(unit_id=unit.pk, moment=at)
         self.terms = terms_of(program=unit.program)
         excluded = {self.terms.excluded_set} - {None}
         self.codes = frozenset(book.sets() | excluded)
+        self.facts = visit.facts(names=facts_wanted(rules=self.rules), at=at) if visit else {}
 
     def decide(self, purchase: Purchase) -> Decision:
         """Return what a purchase brings."""
+        purchase = replace(purchase, facts=self.facts) if self.facts else purchase
         return decide(purchase=on_base(purchase, self.unit.program), rules=self.rules, terms=self.terms)
 
     def in_sets(self, purchase: Purchase) -> Purchase:

@@ -69,6 +69,7 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
         data["word"] = words.unit_name(unit=visit.unit, points=2)
     else:
         data.update(badge(unit=visit.unit, points=visit.account.available if visit.account else 0))
+        data["level"] = piece(context, "badge:tiers", visit)
     return rendered(context, "loyalty/widgets/badge.html", data)
 
 

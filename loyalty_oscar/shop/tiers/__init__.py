@@ -1,3 +1,10 @@
 """Levels in the shop; the one place on this floor that knows the feature."""
 
-from . import levels, prices  # noqa: F401 - each registers its pieces
+from . import (  # noqa: F401 - each registers its pieces
+    conditions,
+    levels,
+    nightly,
+    notices,
+    panels,
+    prices,
+)

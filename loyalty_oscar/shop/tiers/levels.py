@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from loyalty_oscar.tiers.models import Standing, Tier
-from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_name
+from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_fact, tier_name
 
 from ..offers import ranks
-from ..visit import Visit
+from ..visit import Visit, visit_facts
 
 
 def standing_of_visit(*, visit: Visit) -> Standing | None:
@@ -23,6 +23,19 @@ def rank_of_visit(*, visit: Visit) -> int:
     """Return the rank of a visitor's level; 0 is none."""
     standing = standing_of_visit(visit=visit)
     return standing.rank if standing else 0
+
+
+@visit_facts.register("tier")
+def tier_of_visit(*, visit: Visit) -> dict[str, Any] | None:
+    """Answer the fact `tier` of a visitor from the standing that the visit knows."""
+    standing = standing_of_visit(visit=visit)
+    return tier_fact(tier=standing.tier) if standing and standing.tier else None
+
+
+@visit_facts.register("tier_rank")
+def tier_rank_of_visit(*, visit: Visit) -> int | None:
+    """Answer the fact `tier_rank` of a visitor; None without a level."""
+    return rank_of_visit(visit=visit) or None
 
 
 @ranks.register("of")

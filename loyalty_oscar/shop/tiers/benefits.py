@@ -1,0 +1,69 @@
+"""What each level brings, in words: points, gift, member prices, the shop's own offers for it, and lines of text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.tiers.models import Ladder, Tier
+from loyalty_oscar.tiers.queries import prices_in_force
+
+from .conditions import PROXY
+
+
+def benefits(*, ladder: Ladder, tier: Tier, unit: Unit, at: datetime) -> list[str]:
+    """Return what a level brings, a line each. Member prices and offers are at most a minute old."""
+    return [
+        *own(tier=tier, unit=unit),
+        *_prices(ladder, tier, at),
+        *(offer.name for offer in _offers(at) if int(offer.condition.value or 1) <= tier.rank),
+    ]
+
+
+def own(*, tier: Tier, unit: Unit) -> list[str]:
+    """Return what stands on the level itself: more points, a gift, and lines of text."""
+    found = []
+    if tier.percent > 100:
+        text = pgettext("loyalty", "%(percent)s %% more %(points)s")
+        said = {"percent": money.number(tier.percent - 100), "points": words.unit_name(unit=unit, points=5)}
+        found.append(text % said)
+    if tier.gift_points:
+        text = pgettext("loyalty", "%(points)s as a gift when you reach it for the first time")
+        found.append(text % {"points": words.points(unit=unit, points=tier.gift_points)})
+    return found + [line.strip() for line in tier.text.splitlines() if line.strip()]
+
+
+def _prices(ladder: Ladder, tier: Tier, at: datetime) -> list[str]:
+    """The best member price of each product set, that of everything last."""
+    best: dict[str, int] = {}
+    for price in prices_in_force(program_id=ladder.program_id, at=at):
+        if price.tier.rank <= tier.rank:
+            name = price.product_set.name if price.product_set else ""
+            best[name] = max(best.get(name, 0), price.percent)
+    named = pgettext("loyalty", "Member price: %(percent)s %% off %(products)s")
+    everything = pgettext("loyalty", "Member price: %(percent)s %% off everything")
+    return [
+        (named if name else everything) % {"percent": money.number(percent), "products": name}
+        for name, percent in sorted(best.items(), key=lambda one: (not one[0], one[0]))
+    ]
+
+
+def _offers(at: datetime) -> list[Any]:
+    """Oscar's offers that are open to levels now."""
+    model = get_model("offer", "ConditionalOffer")
+    rows = model.objects.filter(condition__proxy_class=PROXY, offer_type=model.SITE, status=model.OPEN)
+    rows = rows.filter(Q(end_datetime=None) | Q(end_datetime__gt=at)).select_related("condition")
+    found = remembered(key="tier-offers", load=lambda: list(rows.order_by("-priority", "pk")))
+    return [
+        offer
+        for offer in found
+        if (offer.start_datetime is None or offer.start_datetime <= at)
+        and (offer.end_datetime is None or at < offer.end_datetime)
+    ]

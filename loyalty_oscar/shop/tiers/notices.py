@@ -1,0 +1,111 @@
+"""The letters about levels: reached, about to end, ended. They belong to the contract and hold no offer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.html import conditional_escape, format_html
+from django.utils.translation import pgettext
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import words
+from loyalty_oscar.program.models import Member, Outbox, Unit
+from loyalty_oscar.tiers.models import Ladder, Standing
+from loyalty_oscar.tiers.queries import ladder_of, progress_of, tier_name
+from loyalty_oscar.tiers.words import counted
+
+from ..models import Notice
+from ..notices.letters import Letter, absolute, balances, first_name, site_of, topics
+from .benefits import own
+
+
+def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
+    """Return the context that every letter about a level has."""
+    account = Account.objects.filter(member=member, unit__kind=Unit.Kind.SPENDABLE).select_related("unit__program")
+    account, zone = account.order_by("unit_id").first(), member.program.time_zone
+    name = tier_name(tier=standing.tier) if standing.tier else ""
+    return {
+        "first_name": first_name(user=member.user),
+        "shop_name": settings.OSCAR_SHOP_NAME,
+        "program_name": member.program.name,
+        "unit": account.unit if account else None,
+        "balances": balances(account=account, unit=account.unit) if account else [],
+        "link": absolute(site=site_of(member=member), path=reverse("loyalty:overview")),
+        "tier": name,
+        "points": name or pgettext("loyalty", "No level"),
+        "day": last_day(standing.kept_until, zone) if standing.kept_until else "",
+        "is_given": standing.because.get("c") == "tier_given",
+    }
+
+
+def last_day(moment: datetime, zone: str) -> str:
+    """Return the last day before an exclusive instant, in words."""
+    return words.day(periods.last_day(expires_at=moment, zone=zone), zone=zone)
+
+
+def _standing(message: Outbox) -> Standing | None:
+    """Return the standing that a message is about, if the member still stands there."""
+    rows = Standing.objects.filter(pk=message.payload["standing"], is_current=True)
+    return rows.select_related("tier").first()
+
+
+@topics.register("tier-up")
+def tier_up(*, message: Outbox, at: datetime) -> Letter | None:
+    """Write the letter about a level that was reached or given; None where the member no longer stands on it."""
+    standing = _standing(message)
+    if standing is None or standing.tier is None:
+        return None
+    context = shared(member=message.member, standing=standing)
+    unit = context["unit"]
+    return _letter("LOYALTY_TIER_UP", context | {"brings": own(tier=standing.tier, unit=unit) if unit else []})
+
+
+@topics.register("tier-down")
+def tier_down(*, message: Outbox, at: datetime) -> Letter | None:
+    """Write the letter about a level that ended; None where the member stands elsewhere by now."""
+    standing = _standing(message)
+    if standing is None:
+        return None
+    before = Standing.objects.filter(member_id=message.member_id, pk__lt=standing.pk).select_related("tier")
+    last = before.order_by("-pk").first()
+    was = tier_name(tier=last.tier) if last and last.tier else ""
+    return _letter("LOYALTY_TIER_DOWN", shared(member=message.member, standing=standing) | {"was": was})
+
+
+@topics.register("tier-ending")
+def tier_ending(*, message: Outbox, at: datetime) -> Letter | None:
+    """Write the letter that a level ends and what keeps it; None where it is kept, put off or gone meanwhile."""
+    standing = _standing(message)
+    ladder = ladder_of(program_id=message.member.program_id)
+    notice = Notice.objects.filter(kind="tier", key=message.payload["notice"]).first()
+    if standing is None or standing.tier is None or ladder is None or notice is None:
+        return None
+    if standing.kept_until is None or standing.kept_until.isoformat() != message.payload["kept_until"]:
+        return None
+    context = shared(member=message.member, standing=standing)
+    context |= _keeping(ladder, standing, context["unit"], at)
+    subject = pgettext("loyalty", "%(tier)s is yours until %(day)s") % {
+        "tier": conditional_escape(context["tier"]),
+        "day": context["day"],
+    }
+    text = pgettext("loyalty", "See what keeps it.")
+    inbox = subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
+    return Letter(code="LOYALTY_TIER_ENDING", context=context, notice=notice, inbox=inbox)
+
+
+def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime) -> dict[str, str]:
+    found = progress_of(ladder=ladder, member_id=standing.member_id, standing=standing, at=at)
+    zone = ladder.program.time_zone
+    end = standing.kept_until + timedelta(days=ladder.grace_days)
+    return {
+        "to_keep": counted(ladder=ladder, value=found.to_keep, unit=unit) if found.to_keep else "",
+        "grace_day": last_day(end, zone) if ladder.grace_days else "",
+    }
+
+
+def _letter(code: str, context: dict[str, Any]) -> Letter:
+    return Letter(code=code, context=context)

@@ -1,0 +1,315 @@
+"""Levels on the customer's pages: badge, card, table, thank-you, reviews, and what they cost."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from oscar.core.loading import get_model
+
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.models import Ladder, MemberPrice, Standing, Tier
+from loyalty_oscar.tiers.operations import give_tier, settle
+from loyalty_oscar.tiers.queries import ladder_of
+from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, text_of
+
+from .ladders import a_ladder
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def visit():
+    """Open a page on the day of the story, signed in or not."""
+
+    def get(address, user=None, *, on=TODAY):
+        client = Client()
+        if user:
+            client.force_login(user)
+        with clock.at(on):
+            response = client.get(address)
+        assert response.status_code == 200
+        return response
+
+    return get
+
+
+def silver():
+    """Boris, Silver with 286.40 of 400.00, of which 34.90 can still go back."""
+    user = a_user()
+    arrive(buy(user, (a_product("Bed", "251.50"), 1), on=day(3, 1)), on=day(3, 2))
+    buy(user, (a_product("Bites", "34.90"), 1), on=day(5, 1))
+    return user
+
+
+def asked(user, address):
+    client = Client()
+    if user:
+        client.force_login(user)
+    with clock.at(TODAY):
+        client.get(address)
+        with CaptureQueriesContext(connection) as found:
+            client.get(address)
+    return len(found)
+
+
+def account(user, visit, **kwargs):
+    return text_of(visit(reverse("loyalty:overview"), user, **kwargs))
+
+
+class TestTheBadge:
+    def test_names_the_level_for_the_member_and_for_machines(self, visit):
+        a_ladder()
+        page = visit("/catalogue/", silver()).content.decode()
+        assert page.count('data-loyalty="tier" data-value="2"') == 2
+        assert page.count("</span>Silver</span>") == 2
+        assert "loyalty-named" in page and "loyalty-brief" in page
+
+    def test_draws_an_outline_and_as_many_dots_as_the_rank(self, visit):
+        a_ladder()
+        page = visit("/catalogue/", silver()).content.decode()
+        assert page.count("<circle") == 2 * 2
+        assert 'fill="#55636A"' in page
+
+    def test_is_the_glyph_as_before_for_somebody_without_a_level(self, visit):
+        a_ladder()
+        page = visit("/catalogue/", a_user()).content.decode()
+        assert 'data-loyalty="tier"' not in page
+        assert "loyalty-glyph" in page
+
+    def test_shows_nothing_of_levels_to_strangers(self, visit):
+        a_ladder()
+        assert 'data-loyalty="tier"' not in visit("/catalogue/").content.decode()
+
+    def test_asks_once_more_for_members_and_nothing_for_strangers(self):
+        ladder, user = a_ladder(), silver()
+        with_levels = asked(user, "/catalogue/"), asked(None, "/catalogue/")
+        Ladder.objects.filter(pk=ladder.pk).update(is_on=False)
+        forget_cache()
+        assert (asked(user, "/catalogue/"), asked(None, "/catalogue/")) == (with_levels[0] - 1, with_levels[1])
+
+
+class TestTheEarnLine:
+    def test_counts_the_level_of_the_visitor(self, visit):
+        a_ladder()
+        product = a_product("Bone", "20.00")
+        assert "Earn 22 paws" in text_of(visit(product.get_absolute_url(), silver()))
+        assert "Silver level: 10 % more" in text_of(visit(product.get_absolute_url(), a_twin()))
+
+    def test_counts_none_for_strangers(self, visit):
+        a_ladder()
+        assert "Earn 20 paws" in text_of(visit(a_product("Bone", "20.00").get_absolute_url()))
+
+    def test_says_what_the_order_then_brings(self, visit):
+        a_ladder()
+        user, bone = silver(), a_product("Bone", "20.00")
+        a_basket(user, (bone, 1))
+        assert "You get 22 paws for this basket" in text_of(visit(reverse("basket:summary"), user))
+        order = buy(user, (bone, 1), on=TODAY)
+        assert Award.objects.get(source_id=order.pk).points == 22
+
+    @pytest.mark.parametrize("where", ["product", "basket"])
+    def test_asks_nothing_that_the_badge_has_not_asked(self, where):
+        ladder, user, bone = a_ladder(), silver(), a_product("Bone", "20.00")
+        a_basket(user, (bone, 1))
+        address = bone.get_absolute_url() if where == "product" else reverse("basket:summary")
+        costly = asked(user, address)
+        Ladder.objects.filter(pk=ladder.pk).update(is_on=False)
+        forget_cache()
+        assert asked(user, address) == costly - 1
+
+
+def a_twin():
+    """Another Silver member."""
+    user = a_user("twin@example.com")
+    buy(user, (a_product("Bed", "200.00"), 1), on=day(3, 1))
+    return user
+
+
+class TestTheLevelCard:
+    def test_says_where_one_stands_what_is_safe_and_what_the_next_takes(self, visit):
+        a_ladder()
+        page = account(silver(), visit)
+        for said in (
+            "Silver level",
+            "Yours until 31 December 2027.",
+            "10 % more paws.",
+            "What Gold adds",
+            "€286.40 of €400.00",
+            "Gold at €400.00",
+            "€113.60 more by 31 December 2026 and you are Gold.",
+            "€34.90 of this can still be sent back.",
+        ):
+            assert said in page, said
+        assert "Keep Silver" not in page
+
+    def test_draws_the_safe_part_and_the_other_by_their_shares(self, visit):
+        a_ladder()
+        page = visit(reverse("loyalty:overview"), silver()).content.decode()
+        assert '<rect width="62.9%" height="16" fill="currentColor"/>' in page
+        assert '<rect x="62.9%" width="8.7%"' in page
+        assert "style=" not in page[page.index("loyalty-level-card") : page.index("loyalty-level-card") + 3000]
+
+    def test_says_what_the_first_level_takes_to_somebody_without_orders(self, visit):
+        a_ladder(bronze=5_000)
+        page = account(a_user(), visit)
+        assert "No level yet" in page
+        assert "€50.00 more by 31 December 2026 and you are Bronze." in page
+
+    def test_says_that_there_is_no_higher_one(self, visit):
+        a_ladder()
+        user = a_user()
+        buy(user, (a_product("Bed", "1500.00"), 1), on=day(3, 1))
+        page = account(user, visit)
+        assert "Gold level" in page and "This is the highest level." in page
+        assert "more by" not in page
+
+    @pytest.mark.parametrize(
+        ("metric", "thresholds", "said"),
+        [
+            ("orders", (1, 2, 3), "1 order more by 31 December 2026 and you are Gold."),
+            ("orders", (1, 2, 5), "3 orders more by 31 December 2026 and you are Gold."),
+            ("points", (1, 200, 400_000), "399,711 paws more by 31 December 2026 and you are Gold."),
+            ("spend", (1, 200, 123_456_789), "€1,234,281.49 more by 31 December 2026 and you are Gold."),
+        ],
+    )
+    def test_counts_orders_points_and_large_sums_in_words(self, visit, metric, thresholds, said):
+        bronze, silver_from, gold = thresholds
+        a_ladder(metric=metric, bronze=bronze, silver=silver_from, gold=gold)
+        assert said in account(silver(), visit)
+
+    @pytest.mark.parametrize(
+        ("window", "said"),
+        [("rolling", "Yours until 1 March 2027."), ("lifetime", "Yours for good.")],
+    )
+    def test_names_no_date_where_the_window_has_none(self, visit, window, said):
+        a_ladder(window=window)
+        page = account(silver(), visit)
+        assert said in page
+        assert "€113.60 more and you are Gold." in page
+
+    def test_says_what_keeps_a_level_in_its_last_year(self, visit):
+        a_ladder()
+        user = silver()
+        assert "Keep Silver: €150.00 more by 31 December 2027." in account(user, visit, on=day(3, 1, 2027))
+        buy(user, (a_product("Box", "110.00"), 1), on=day(4, 1, 2027))
+        assert "Keep Silver: €40.00 more by 31 December 2027." in account(user, visit, on=day(5, 1, 2027))
+        buy(user, (a_product("Box", "40.00"), 1), on=day(6, 1, 2027))
+        page = account(user, visit, on=day(7, 1, 2027))
+        assert "Keep Silver" not in page and "Yours until 31 December 2028." in page
+
+    def test_tells_of_the_grace_once_the_date_is_over(self, visit):
+        a_ladder()
+        page = account(silver(), visit, on=day(1, 10, 2028))
+        assert "It ended on 31 December 2027; it stays yours until 30 January 2028, at least." in page
+
+    def test_says_that_the_shop_gave_it(self, visit):
+        ladder, user = a_ladder(), silver()
+        member = Member.objects.get(user=user)
+        gold = Tier.objects.get(code="gold")
+        give_tier(
+            ladder=ladder_of(program_id=ladder.program_id), member_id=member.pk, tier=gold, until=day(10, 1),
+            reason="Anniversary", actor="system", at=day(5, 5),
+        )  # fmt: skip
+        page = account(user, visit)
+        assert "Gold level Given by the shop until 1 October 2026." in page
+        assert "Keep Gold: €113.60 more by 1 October 2026." in page
+
+    def test_asks_twice_more_at_most(self):
+        ladder, user = a_ladder(), silver()
+        costly = asked(user, reverse("loyalty:overview"))
+        Ladder.objects.filter(pk=ladder.pk).update(is_on=False)
+        forget_cache()
+        assert costly - asked(user, reverse("loyalty:overview")) <= 2
+
+    def test_is_gone_with_the_ladder(self, visit):
+        a_ladder(is_on=False)
+        assert "loyalty-level-card" not in visit(reverse("loyalty:overview"), silver()).content.decode()
+
+
+class TestTheTableOfLevels:
+    def test_says_what_each_takes_and_brings(self, visit):
+        ladder = a_ladder(gifts=(0, 50, 0))
+        Tier.objects.filter(code="gold").update(text="A birthday cake\n\nFirst in line")
+        MemberPrice.objects.create(tier=Tier.objects.get(code="silver"), percent=12, starts_at=day(1, 1))
+        forget_cache()
+        page = text_of(visit(reverse("loyalty:how-it-works")))
+        assert "Bronze from €0.01 The start. Silver from €150.00" in page
+        assert "10 % more paws 50 paws as a gift when you reach it for the first time" in page
+        assert page.count("Member price: 12 % off everything") == 2
+        assert "Gold from €400.00 20 % more paws A birthday cake First in line" in page
+        assert "one level at a time" in page
+        assert ladder.tiers.count() == 3
+
+    def test_speaks_the_readers_language(self, visit):
+        a_ladder()
+        Tier.objects.filter(code="silver").update(names={"en": "Sterling"})
+        forget_cache()
+        assert "Sterling from €150.00" in text_of(visit(reverse("loyalty:how-it-works")))
+
+    def test_is_not_there_without_levels(self, visit):
+        a_ladder(is_on=False)
+        assert 'id="levels"' not in visit(reverse("loyalty:how-it-works")).content.decode()
+
+
+class TestTheThankYouPage:
+    def test_says_how_far_the_next_level_is(self):
+        a_ladder()
+        user = silver()
+        order = buy(user, (a_product("Bowl", "74.20"), 1), on=TODAY)
+        client = Client()
+        client.force_login(user)
+        session = client.session
+        session["checkout_order_id"] = order.pk
+        session.save()
+        with clock.at(TODAY):
+            page = text_of(client.get(reverse("checkout:thank-you")))
+        assert "€39.40 to Gold" in page
+
+
+class TestReviews:
+    def a_review(self, product, user):
+        return get_model("reviews", "ProductReview").objects.create(
+            product=product, user=user, title="Good", body="Very", score=5, status=1
+        )
+
+    def test_carry_the_level_of_their_author(self, visit):
+        a_ladder()
+        product = a_product("Bone", "20.00")
+        self.a_review(product, silver())
+        self.a_review(product, a_user("nobody@example.com"))
+        page = visit(product.get_absolute_url())
+        assert text_of(page).count("Silver member") == 1
+        assert page.content.decode().count('data-loyalty="reviewer-tier" data-value="2"') == 1
+
+    def test_ask_once_for_all_of_them(self):
+        a_ladder()
+        product = a_product("Bone", "20.00")
+        plain = asked(None, product.get_absolute_url())
+        for number in range(3):
+            self.a_review(product, a_user(f"{number}@example.com"))
+        three = asked(None, product.get_absolute_url())
+        member = Member.objects.create(
+            program=Ladder.objects.get().program, user=a_user("m@example.com"), joined_at=day(1, 1)
+        )
+        self.a_review(product, member.user)
+        four = asked(None, product.get_absolute_url())
+        Ladder.objects.update(is_on=False)
+        forget_cache()
+        assert four - asked(None, product.get_absolute_url()) == 1
+        assert plain < three
+
+
+class TestANewProgram:
+    def test_without_a_ladder_settles_nobody(self):
+        ladder = a_ladder(is_on=False)
+        silver()
+        assert ladder_of(program_id=ladder.program_id) is None
+        assert not Standing.objects.exists()
+
+    def test_settles_nothing_for_nobody(self):
+        ladder = a_ladder()
+        assert settle(ladder=ladder_of(program_id=ladder.program_id), member_ids=[], at=TODAY) == []
