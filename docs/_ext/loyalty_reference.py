@@ -31,6 +31,8 @@ SAMPLE = {
     "currency": "EUR",
     "rule": "Double paws on dog beds",
     "percent": 200,
+    "product": "Liver bites",
+    "name": "Dog show in Leipzig",
 }
 #: What every Django command has too.
 DJANGO_OPTIONS = {

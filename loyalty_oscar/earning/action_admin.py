@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import npgettext, pgettext_lazy
 
+from loyalty_oscar.program import actors, clock, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
 
+from . import operations
 from .action_forms import ActionForm, kind_name, sentence
 from .models import Action, ActionAward
 
@@ -66,8 +68,24 @@ class ActionAdmin(NoDelete, admin.ModelAdmin):
 class ActionAwardAdmin(ReadOnly, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
-    list_display = ("member", "action", "source", "points", "is_given", "at")
+    list_display = ("member", "action", "source", "points", "is_given", "at", "who")
+    actions = ("take_back",)
     list_filter = ("action", "is_given")
     list_select_related = ("member__user", "action")
     ordering = ("-pk",)
     show_full_result_count = False
+
+    @admin.display(description=pgettext_lazy("loyalty", "taken back by"))
+    def who(self, award: ActionAward) -> str:
+        return actors.name(award.barred_by) if award.barred_by else ""
+
+    def has_take_back_permission(self, request: HttpRequest) -> bool:
+        """Return whether somebody may take points back: who may change actions."""
+        return request.user.has_perm("loyalty_earning.change_action")
+
+    @admin.action(description=pgettext_lazy("loyalty", "Take these points back, for good"), permissions=["take_back"])
+    def take_back(self, request: HttpRequest, queryset: Any) -> None:
+        who, at = actors.staff(request.user), clock.now()
+        points = sum(operations.take_back(award=award, actor=who, at=at) for award in queryset.order_by("pk"))
+        text = npgettext("loyalty", "%(points)s point was taken back.", "%(points)s points were taken back.", points)
+        messages.success(request, text % {"points": money.number(points)}, fail_silently=True)

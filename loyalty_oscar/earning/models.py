@@ -175,6 +175,7 @@ class ActionAward(models.Model):
     (`review:42`, `birthday:2026`) and comes once per member, whatever actions there are.
 
     `mark` is a keyed hash of what may bring points once in the whole program (a mailbox); it outlives the person.
+    What staff took back (`barred_by`) is not given again.
     """
 
     program = models.ForeignKey(Program, models.CASCADE, related_name="+")
@@ -189,6 +190,7 @@ class ActionAward(models.Model):
     is_given = models.BooleanField(pgettext_lazy("loyalty", "given"), default=True)
     at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
     mark = models.CharField(max_length=64, null=True, editable=False)
+    barred_by = models.CharField(pgettext_lazy("loyalty", "taken back by"), max_length=40, blank=True, default="")
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "points for an action")

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('is_given', models.BooleanField(default=True, verbose_name='given')),
                 ('at', models.DateTimeField(verbose_name='since')),
                 ('mark', models.CharField(editable=False, max_length=64, null=True)),
+                ('barred_by', models.CharField(blank=True, default='', max_length=40, verbose_name='taken back by')),
                 ('action', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='awards', to='loyalty_earning.action', verbose_name='action')),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.member', verbose_name='member')),
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.program')),

@@ -117,7 +117,7 @@ def _give_once(
     with transaction.atomic(using=db):
         lock(account_id=account_id)
         award = ActionAward.objects.using(db).select_related("action").filter(member=member, source=source).first()
-        if award and award.is_given:
+        if award and (award.is_given or award.barred_by):
             return None
         if award:
             _take_from_budget([award.action], award.points)
@@ -188,6 +188,12 @@ def _undo(*, award_id: int, at: datetime) -> int:
         grants.get("points").revoke(member_id=award.member_id, key=_key(award), because=because, at=at)
         Action.objects.using(db).filter(pk=award.action_id).update(given=F("given") - award.points)
     return award.points
+
+
+def take_back(*, award: ActionAward, actor: str, at: datetime) -> int:
+    """Take back what an action brought, for good (staff found it wrong); returns how many points that was now."""
+    ActionAward.objects.using(write_db()).filter(pk=award.pk, barred_by="").update(barred_by=actor)
+    return _undo(award_id=award.pk, at=at)
 
 
 def save_birthday(*, member: Member, day: int, month: int, at: datetime) -> Birthday:

@@ -3,8 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from loyalty_oscar.earning.models import Action
-from tests.integration.earning.deeds import an_action
+from loyalty_oscar.earning.models import Action, ActionAward
+from loyalty_oscar.earning.operations import act
+from loyalty_oscar.program import clock
+from tests.integration.earning.deeds import a_member, an_action, has
 from tests.storefront import text_of
 
 ADD = reverse("admin:loyalty_earning_action_add")
@@ -91,6 +93,27 @@ class TestAnActionInTheAdmin:
 
         action.refresh_from_db()
         assert (action.name, action.given) == ("Another name", 100)
+
+    def test_lets_staff_take_points_back_for_good(self, root, unit):
+        an_action(unit, "sign-up")
+        member, told = a_member(unit), {"program": unit.program, "occasion": "sign-up", "at": clock.now()}
+        act(user_id=member.user_id, **told)
+        rows = reverse("admin:loyalty_earning_actionaward_changelist")
+        data = {"action": "take_back", "_selected_action": [ActionAward.objects.get().pk]}
+
+        assert "50 points were taken back." in text_of(root.post(rows, data, follow=True))
+        assert act(user_id=member.user_id, **told) is None
+        assert has(member) == (0, 0)
+
+    def test_lets_nobody_take_points_back_who_may_only_look(self, staff, unit):
+        an_action(unit, "sign-up")
+        member = a_member(unit)
+        act(program=unit.program, user_id=member.user_id, occasion="sign-up", at=clock.now())
+        _user, client = staff("loyalty_earning.view_actionaward")
+        rows = reverse("admin:loyalty_earning_actionaward_changelist")
+        client.post(rows, {"action": "take_back", "_selected_action": [ActionAward.objects.get().pk]})
+
+        assert has(member) == (50, 0)
 
     def test_is_switched_off_and_never_deleted(self, root, unit):
         action = an_action(unit)

@@ -10,6 +10,7 @@ from loyalty_oscar.earning.operations import (
     forget_birthday,
     give_birthdays,
     save_birthday,
+    take_back,
     undo_act,
     use_word,
 )
@@ -81,6 +82,19 @@ class TestAnAction:
         undo_act(user_id=member.user_id, occasion="review", detail="42", at=TODAY)
 
         assert has(member) == (0, 30)
+        assert_clean()
+
+    @KINDS
+    def test_taken_back_by_staff_is_not_given_again(self, unit, kind, detail):
+        action, member = an_action(unit, kind), a_member(unit)
+        given(unit, member, kind, detail)
+        award = ActionAward.objects.get()
+
+        assert [take_back(award=award, actor="staff:1", at=TODAY) for _time in range(2)] == [50, 0]
+        assert not given(unit, member, kind, detail)
+        assert has(member) == (0, 0)
+        action.refresh_from_db()
+        assert action.given == 0
         assert_clean()
 
     def test_brings_each_detail_its_own_points(self, unit):
