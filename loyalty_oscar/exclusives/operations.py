@@ -74,7 +74,7 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
         # An order that stands again has been paid: it keeps its goods, and as many pieces as the quota has left.
         room = change if count.quota is None else min(count.quota - count.taken, change)
         quantity = place.quantity + room
-        Count.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + room)
+        _change(count, room)
         Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=quantity)
 
 
@@ -111,8 +111,7 @@ def _forget_old(count: Count, at: datetime) -> int:
     pieces = old.aggregate(sum=Sum("quantity", default=0))["sum"]
     if pieces:
         old.delete()
-        count.taken -= pieces
-        count.save(using=write_db(), update_fields=["taken"])
+        _change(count, -pieces)
     return pieces
 
 
@@ -128,5 +127,10 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Place | No
     if count.quota is not None and count.taken + more > count.quota:
         raise SoldOut(sale=sale, left=count.quota - count.taken)
     if more:
-        count.taken += more
-        count.save(using=write_db(), update_fields=["taken"])
+        _change(count, more)
+
+
+def _change(count: Count, more: int) -> None:
+    """Add to what is there, not to what was read: so the constraint guards even where the lock does not."""
+    Count.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + more)
+    count.taken += more

@@ -52,6 +52,10 @@ class LoyaltySettings:
     GATEWAY_MINUTES: int = doc(
         "How long points stay set aside while a basket is frozen: longer than the gateway waits for a payment.", 180
     )
+    LOWEST_PRICE: bool = doc(
+        "Whether reductions for members are told from the lowest price of the 30 days before (EU law); else without.",
+        True,
+    )
     CLASS_LOADER: str = doc(
         "The class loader that `loyalty_oscar.shop.loading.class_loader` asks in turn: the store's own, else Oscar's.",
         "oscar.core.loading.default_class_loader",
@@ -61,6 +65,11 @@ class LoyaltySettings:
     )
     SIGN_UPS_PER_ADDRESS: int = doc(
         "How many people a day get points for registering from one network address (households, offices).", 20
+    )
+    REFERRAL_CONSENT: str = doc(
+        "Dotted path of a function (request) that says whether this visitor allows a cookie that keeps a friend's"
+        " invitation for 30 days. Empty: no such cookie, the invitation lasts as long as the visit.",
+        "",
     )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
     MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)

@@ -84,3 +84,22 @@ def lowest(*, product_ids: Iterable[int], currency: str, before: datetime, audie
     spans = PriceSpan.objects.filter(product_id__in=list(product_ids), currency=currency, starts_at__lt=before)
     spans = spans.filter(Q(ends_at=None) | Q(ends_at__gt=start), audience__in={"", audience})
     return dict(spans.order_by().values_list("product_id").annotate(minor=Min("minor")))
+
+
+def lowest_at(*, wanted: Mapping[int, tuple[datetime, str]], currency: str) -> dict[int, int]:
+    """
+    Return the lowest price of each product in the 30 days before a moment of its own, as `lowest` does: product id ->
+    (moment, audience). One query for all of them.
+    """
+    if not wanted:
+        return {}
+    moments = [moment for moment, _audience in wanted.values()]
+    spans = PriceSpan.objects.filter(product_id__in=wanted, currency=currency, starts_at__lt=max(moments))
+    spans = spans.filter(Q(ends_at=None) | Q(ends_at__gt=min(moments) - BEFORE))
+    found: dict[int, int] = {}
+    for span in spans:
+        before, audience = wanted[span.product_id]
+        is_then = span.starts_at < before and (span.ends_at is None or span.ends_at > before - BEFORE)
+        if is_then and span.audience in ("", audience):
+            found[span.product_id] = min(span.minor, found.get(span.product_id, span.minor))
+    return found

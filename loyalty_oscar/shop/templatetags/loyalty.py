@@ -24,7 +24,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
 
-from .. import showing
+from .. import cuts, showing
 
 register = template.Library()
 logger = logging.getLogger("loyalty_oscar")
@@ -169,6 +169,26 @@ def loyalty_pieces(context: Context, place: str, subject: Any) -> str:
     """Show what every feature has to say in one place of a page ("account"), in order of their names."""
     names = [name for name in panels if name.startswith(f"{place}:")]
     return SafeString("".join(piece(context, name, subject) for name in names))
+
+
+@widget
+def loyalty_lock(context: Context, product: Any) -> str:
+    """Show who may buy this product from when, in the place of its price; nothing where it is open."""
+    return piece(context, "lock:exclusives", product)
+
+
+@widget
+def loyalty_cut(context: Context, product: Any) -> str:
+    """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
+    found = cuts.cut_of(product=product, request=context["request"], beside=_listed(context))
+    return rendered(context, "loyalty/widgets/cut.html", found) if found else ""
+
+
+def _listed(context: Context) -> list[Any]:
+    """Return the products of the list on this page, as Oscar's views or its search leave them there."""
+    page = context.get("page_obj") or context.get("page")
+    rows = context.get("products") or getattr(page, "object_list", ())
+    return [found for row in rows if hasattr(found := getattr(row, "object", row), "is_parent")]
 
 
 @widget

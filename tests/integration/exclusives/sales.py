@@ -1,7 +1,9 @@
 """Sales of a product: Gold from 9 May, everyone from 11 May, over on 17 May; and people of every level."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from haystack import connections
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.exclusives.models import Door, Sale
@@ -73,3 +75,16 @@ def offered(product, user=None):
     """What Oscar would sell to somebody now."""
     strategy = get_class("partner.strategy", "Selector")().strategy()
     return set_gates(strategy=strategy, visit=Visit(None, user)).fetch_for_product(product)
+
+
+@contextmanager
+def searching_tables():
+    """Let Oscar's lists and its search find what is in the tables, as the demo shop does."""
+    before = connections.connections_info
+    connections.connections_info = {"default": {"ENGINE": "sandbox.search.TableEngine"}}
+    connections.reload("default")
+    try:
+        yield
+    finally:
+        connections.connections_info = before
+        connections.reload("default")

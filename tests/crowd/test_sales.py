@@ -1,0 +1,100 @@
+"""
+Fifty buyers at once for ten pieces of a sale, through Oscar's own order placement: ten orders, in every run.
+
+Without the lock the constraint still refuses the eleventh piece; without both, more are sold than there are.
+"""
+
+from collections import Counter
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from django.db import transaction
+from oscar.core.loading import get_model
+from oscar.test import factories
+
+from loyalty_oscar.exclusives import operations
+from loyalty_oscar.exclusives.models import Count, Place, Sale
+from loyalty_oscar.exclusives.queries import sales_in_force
+from loyalty_oscar.program import clock
+from tests.integration.exclusives.sales import a_sale
+from tests.storefront import a_basket, a_club, a_product, a_user
+
+from .crowds import Crowd, bare_copies
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
+BUYERS, PIECES = 50, 10
+Order, Line = get_model("order", "Order"), get_model("order", "Line")
+numbers = count(1)
+
+
+def rush(*, runs, outer, search_path="", pieces=1):
+    """Let fifty buy at once, so many times, a fresh sale each; yields what came of it, and the sale."""
+    unit = a_club()
+    product = a_product("Explorer carrier", "57.90")
+    product.stockrecords.update(num_in_stock=10**6)
+    yesterday = clock.now() - timedelta(days=1)
+    dates = {"public_from": yesterday, "ends_at": None}
+    users = [a_user(f"buyer{number}@example.com") for number in range(BUYERS)]
+    sale = a_sale(unit, product, doors=(), quota=PIECES, **dates)
+    with Crowd(outer=outer, search_path=search_path, size=BUYERS) as crowd:
+        for _ in range(runs):
+            Place.objects.all().delete()
+            Count.objects.filter(sale=sale).update(taken=0)
+            Order.objects.all().delete()
+            baskets = [a_basket(user, (product, pieces)) for user in users]
+            orders = [f"{next(numbers)}" for _ in users]
+            sales_in_force(program_id=unit.program_id)  # remembered, so that nobody waits for it
+
+            def buy(number, baskets=baskets, orders=orders):
+                with transaction.atomic():
+                    factories.create_order(number=orders[number], basket=baskets[number], user=users[number])
+
+            yield crowd.do(buy), sale
+
+
+def without_lock(monkeypatch):
+    """Read the counts without locking them."""
+
+    def read(*, sale_ids):
+        return {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
+
+    monkeypatch.setattr(operations, "lock_counts", read)
+
+
+def sold():
+    return sum(Line.objects.values_list("quantity", flat=True))
+
+
+class TestFiftyBuyersForTenPieces:
+    @BOTH
+    def test_make_exactly_ten_orders_twenty_times(self, outer, tell):
+        total = Counter()
+        for result, sale in rush(runs=20, outer=outer):
+            assert result == {"done": PIECES, "NotForSale": BUYERS - PIECES}
+            assert (Order.objects.count(), sold(), Place.objects.count()) == (PIECES, PIECES, PIECES)
+            assert Count.objects.get(sale=sale).taken == PIECES
+            total += result
+        tell(f"sale, 20 runs of 50 for 10 pieces, {'in a request' if outer else 'plain'}: {dict(total)}")
+
+    def test_sell_no_piece_too_many_without_the_lock_because_the_constraint_refuses(self, monkeypatch, tell):
+        without_lock(monkeypatch)
+        total = Counter()
+        for result, sale in rush(runs=5, outer=False):
+            assert set(result) <= {"done", "NotForSale", "IntegrityError"}
+            assert Order.objects.count() == sold() == Count.objects.get(sale=sale).taken == PIECES
+            total += result
+        assert total["IntegrityError"] > 0
+        tell(f"sale, 5 runs without the lock: {dict(total)}")
+
+    def test_would_buy_more_than_there_is_without_lock_and_constraint(self, monkeypatch, tell):
+        without_lock(monkeypatch)
+        oversold, total = 0, Counter()
+        with bare_copies(Count, Place) as search_path:
+            for result, _sale in rush(runs=10, outer=False, search_path=search_path):
+                oversold += sold() > PIECES
+                total += result
+        assert oversold >= 9
+        assert Sale.objects.count() == 1
+        tell(f"sale, the broken twin: {oversold} of 10 runs oversold, {dict(total)}")
