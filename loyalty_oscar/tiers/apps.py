@@ -11,7 +11,7 @@ class TiersConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.registries import facts, order_effects
 
-        from . import words  # noqa: F401
+        from . import receivers, words  # noqa: F401
         from .effects import climbing
         from .queries import ranks_at, tiers_at
 

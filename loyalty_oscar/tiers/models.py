@@ -221,6 +221,7 @@ class GivenTier(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "level given by hand")
         verbose_name_plural = pgettext_lazy("loyalty", "levels given by hand")
+        permissions = [("give_tier", "Can give a level by hand")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(until__isnull=True) | Q(until__gt=F("starts_at")), name="loyalty_giventier_dates"

@@ -2,6 +2,9 @@
 
 from . import (  # noqa: F401 - each registers its pieces
     conditions,
+    counting,
+    doctor,
+    export,
     levels,
     nightly,
     notices,

@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'level given by hand',
                 'verbose_name_plural': 'levels given by hand',
+                'permissions': [('give_tier', 'Can give a level by hand')],
             },
         ),
         migrations.CreateModel(

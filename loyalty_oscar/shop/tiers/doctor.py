@@ -1,0 +1,78 @@
+"""What the doctor knows of levels: ladders that hold, orders that count nothing, and conditions among the offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count
+from oscar.core.loading import get_model
+
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.tiers.metrics import metrics
+from loyalty_oscar.tiers.models import Ladder, Tier
+from loyalty_oscar.tiers.sentences import faults
+
+from ..doctor import Finding, Level
+from .conditions import our_conditions
+
+ABOUT = "levels"
+LOOK_BACK = timedelta(days=90)
+
+
+@checks.register("doctor:44-levels")
+def ladders(*, at: datetime) -> Iterator[Finding]:
+    """Every ladder in force has levels that rise, and counts by something that is there; nothing without ladders."""
+    rows = Ladder.objects.filter(is_on=True).exclude(program__state=State.CLOSED).select_related("program")
+    for ladder in rows.order_by("pk"):
+        found = [*_ladder(ladder), *_currencies(ladder, at)]
+        yield from found
+        if not found:
+            text = f"{ladder.tiers.count()} of “{ladder.program.name}” in force, counted by {ladder.metric}"
+            yield Finding(level=Level.OK, about=ABOUT, text=text)
+
+
+def _ladder(ladder: Ladder) -> Iterator[Finding]:
+    name = f"“{ladder.program.name}”"
+    hint = "Put it right on the page of its levels in the admin."
+    levels = list(ladder.tiers.values_list("rank", "threshold", "name"))
+    if not levels:
+        yield Finding(level=Level.WARNING, about=ABOUT, text=f"{name} has no level: nobody climbs", hint=hint)
+    for rank, text in faults(levels=levels):
+        yield Finding(level=Level.ERROR, about=ABOUT, text=f"level {rank} of {name}: {text}", hint=hint)
+    if ladder.metric not in metrics:
+        text = f"{name} counts by {ladder.metric!r}, which is not registered: nobody climbs"
+        hint = "Put back the code that registered it with extend.tier_metrics."
+        yield Finding(level=Level.ERROR, about=ABOUT, text=text, hint=hint)
+
+
+def _currencies(ladder: Ladder, at: datetime) -> Iterator[Finding]:
+    """Orders in other currencies than the program's count nothing where money counts."""
+    if ladder.metric != "spend":
+        return
+    known = set(Program.objects.values_list("currency", flat=True))
+    orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=at - LOOK_BACK)
+    rows = orders.exclude(currency__in=known).order_by().values("currency").annotate(orders=Count("pk"))
+    for row in rows.order_by("currency"):
+        text = f"{row['orders']:,} orders of 90 days in {row['currency']} count nothing for a level"
+        hint = f"“{ladder.program.name}” counts {ladder.program.currency}. Count orders or points instead."
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+
+
+@checks.register("doctor:45-level-offers")
+def conditions(*, at: datetime) -> Iterator[Finding]:
+    """Oscar's offer pages know each level, and no offer waits for a level that is gone."""
+    ranks = set(Tier.objects.filter(ladder__is_on=True).values_list("rank", flat=True))
+    rows = list(our_conditions())
+    if missing := sorted(ranks - {int(row.value or 1) for row in rows}):
+        numbers = ", ".join(str(rank) for rank in missing)
+        text, hint = f"Oscar's offer pages do not know level {numbers}", "Run `manage.py loyalty_setup`."
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+    for row in rows:
+        if int(row.value or 1) not in ranks and row.offers.exists():
+            names = ", ".join(f"“{offer.name}”" for offer in row.offers.order_by("pk"))
+            text = f"nobody can have level {int(row.value or 1)}, which {names} asks for"
+            hint = "Give these offers another condition on the dashboard's page of offers."
+            yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)

@@ -1,0 +1,240 @@
+"""Levels in the admin: a ladder with all its levels on one page, member prices, and levels given by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.program import actors, clock, words
+from loyalty_oscar.program.admin import STYLES, NoDelete
+from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.registries import checks, panels
+
+from .forms import GiveForm, LadderForm, TierForm, TierFormSet
+from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
+from .operations import give_tier, keep_all, take_given
+from .queries import ladder_of
+from .sentences import faults, sentence
+from .signals import ladder_saved
+
+GIVE = "loyalty_tiers.give_tier"
+
+
+def unit_of(program: Program) -> Unit | None:
+    """Return the kind of points that members of a program use, or None."""
+    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
+
+
+def reads(ladder: Ladder) -> str:
+    """Return a saved ladder as sentences."""
+    return sentence(ladder=ladder, unit=unit_of(ladder.program))
+
+
+class TierInline(admin.StackedInline):
+    model = Tier
+    form = TierForm
+    formset = TierFormSet
+    extra = 0
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        takes = "takes" if self.has_change_permission(request, obj) else "threshold"
+        return ("rank", "name", "code"), (takes, "percent", "gift_points"), ("color", "picture"), "text", "names"
+
+
+@admin.register(Ladder)
+class LadderAdmin(NoDelete, admin.ModelAdmin):
+    """The levels of a program; switched off, never deleted."""
+
+    change_form_template = "loyalty/admin/ladder.html"
+    form = LadderForm
+    list_display = ("program", "is_on", "says")
+    list_select_related = ("program",)
+    inlines = (TierInline,)
+
+    class Media:
+        css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "the levels"))
+    def says(self, ladder: Ladder) -> str:
+        return reads(ladder)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ladder | None = None) -> tuple[str, ...]:
+        """What counts stays once orders have counted: numbers of two kinds do not add up."""
+        if obj is None:
+            return ()
+        counted = Score.objects.filter(member__program_id=obj.program_id).exists()
+        return ("program", "metric") if counted else ("program",)
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        ladder = self.get_object(request, object_id) if object_id else None
+        if ladder and self.has_view_or_change_permission(request, ladder):
+            extra_context = {**(extra_context or {}), "sentence": reads(ladder)}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        ladder = form.instance
+        before = dict(ladder.tiers.values_list("rank", "threshold"))
+        super().save_related(request, form, formsets, change)
+        after = dict(ladder.tiers.values_list("rank", "threshold"))
+        steeper = any(after.get(rank, threshold + 1) > threshold for rank, threshold in before.items())
+        if change and (steeper or "window" in form.changed_data) and keep_all(ladder=ladder):
+            text = pgettext("loyalty", "Members keep the levels they have to their dates.")
+            messages.info(request, text, fail_silently=True)
+        ladder_saved.send(sender=Ladder, ladder=ladder)
+
+    # By hand -----------------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("give/<int:member_id>/", view(self.give_view), name="loyalty_tiers_give"),
+            path("take/<int:given_id>/", view(self.take_view), name="loyalty_tiers_take"),
+            *super().get_urls(),
+        ]
+
+    def give_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
+        """Give a member a level, with a reason and a last day."""
+        member = Member.objects.filter(pk=member_id).select_related("program", "user").first()
+        ladder = ladder_of(program_id=member.program_id) if member else None
+        if member is None or ladder is None:
+            raise Http404
+        if not may_give(request.user, member):
+            raise PermissionDenied
+        at = clock.now()
+        form = GiveForm(request.POST if request.method == "POST" else None, ladder=ladder, at=at)
+        if request.method == "POST" and form.is_valid():
+            give_tier(
+                ladder=ladder,
+                member_id=member.pk,
+                tier=form.cleaned_data["tier"],
+                until=form.until,
+                reason=form.cleaned_data["reason"],
+                actor=actors.staff(request.user),
+                at=at,
+            )
+            text = pgettext("loyalty", "%(member)s has the level %(tier)s.")
+            said = text % {"member": member, "tier": form.cleaned_data["tier"].name}
+            messages.success(request, said, fail_silently=True)
+            return HttpResponseRedirect(member_page(member.pk))
+        title = pgettext("loyalty", "Give a level")
+        context = {"title": title, "form": form, "original": None, "cancel": member_page(member.pk), "member": member}
+        return TemplateResponse(request, "loyalty/admin/give_tier.html", {**self.page(request), **context})
+
+    def take_view(self, request: HttpRequest, given_id: int) -> HttpResponse:
+        """Take back a level that was given; asks first."""
+        gift = GivenTier.objects.filter(pk=given_id).select_related("tier__ladder__program", "member__user").first()
+        ladder = ladder_of(program_id=gift.member.program_id) if gift else None
+        if gift is None or ladder is None:
+            raise Http404
+        if not may_give(request.user, gift.member):
+            raise PermissionDenied
+        if request.method == "POST":
+            take_given(ladder=ladder, gift=gift, at=clock.now())
+            text = pgettext("loyalty", "The level is taken back.")
+            messages.success(request, text, fail_silently=True)
+            return HttpResponseRedirect(member_page(gift.member_id))
+        title = pgettext("loyalty", "Take back the level %(tier)s") % {"tier": gift.tier.name}
+        context = {"title": title, "gift": gift, "original": None, "cancel": member_page(gift.member_id)}
+        return TemplateResponse(request, "loyalty/admin/take_tier.html", {**self.page(request), **context})
+
+    def page(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page of ours in the admin needs."""
+        return {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
+
+
+def member_page(member_id: int) -> str:
+    """Return the address of a member's page."""
+    return reverse("admin:loyalty_program_member_change", args=[member_id])
+
+
+def may_give(user: Any, member: Member) -> bool:
+    """Return whether somebody may give this member a level: with the permission, and never oneself."""
+    own = member.user_id is not None and member.user_id == user.pk
+    return user.has_perm(GIVE) and not own and member.merged_into_id is None
+
+
+@admin.register(MemberPrice)
+class MemberPriceAdmin(admin.ModelAdmin):
+    """Lower prices for members of a level or a higher one."""
+
+    list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")
+    list_select_related = ("tier__ladder__program", "product_set")
+    list_filter = ("is_on", "tier__ladder__program")
+    fields = ("tier", "product_set", "percent", ("starts_at", "ends_at"), "is_on")
+
+    class Media:
+        css = STYLES
+
+
+@panels.register("program:tiers")
+def ladder_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the levels of a program as sentences, with the way to change them."""
+    user, ladder = request.user, Ladder.objects.filter(program=subject).first()
+    if not (user.has_perm("loyalty_tiers.view_ladder") or user.has_perm("loyalty_tiers.change_ladder")):
+        return None
+    if ladder:
+        url = reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk])
+    else:
+        may = user.has_perm("loyalty_tiers.add_ladder")
+        url = f"{reverse('admin:loyalty_tiers_ladder_add')}?program={subject.pk}" if may else ""
+    return "loyalty/admin/tiers.html", {"ladder": ladder, "sentence": reads(ladder) if ladder else "", "url": url}
+
+
+@panels.register("member:tiers")
+def levels_of_member(*, subject: Member, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
+    """Return where a member stands and stood, and the levels that staff gave."""
+    ladder = ladder_of(program_id=subject.program_id)
+    standings = list(subject.standings.select_related("tier").order_by("-starts_at", "-pk"))
+    if ladder is None and not standings:
+        return None
+    zone, at = subject.program.time_zone, clock.now()
+    may = ladder is not None and may_give(request.user, subject)
+    given = subject.given_tiers.select_related("tier").order_by("-pk")
+    return "loyalty/admin/member_tiers.html", {
+        "rows": [_row(standing, zone) for standing in standings],
+        "given": [_gift(gift, zone, at, may) for gift in given],
+        "give_url": reverse("admin:loyalty_tiers_give", args=[subject.pk]) if may else "",
+    }
+
+
+def _row(standing: Standing, zone: str) -> dict[str, Any]:
+    return {
+        "standing": standing,
+        "level": standing.tier.name if standing.tier else pgettext("loyalty", "no level"),
+        "since": words.day(standing.starts_at, zone=zone),
+        "until": words.day(standing.kept_until, zone=zone) if standing.kept_until else "",
+        "why": words.why(standing.because),
+        "who": actors.name(standing.actor),
+    }
+
+
+def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]:
+    in_force = gift.until is None or gift.until > at
+    return {
+        "gift": gift,
+        "since": words.day(gift.starts_at, zone=zone),
+        "until": words.day(gift.until, zone=zone) if gift.until else "",
+        "who": actors.name(gift.actor),
+        "url": reverse("admin:loyalty_tiers_take", args=[gift.pk]) if may and in_force else "",
+    }
+
+
+@checks.register("program-warning:tiers")
+def warnings(*, program: Program, at: datetime) -> Iterator[str]:
+    """Say what is wrong with the levels of a program."""
+    ladder = Ladder.objects.filter(program=program, is_on=True).first()
+    if ladder is None:
+        return
+    levels = list(ladder.tiers.values_list("rank", "threshold", "name"))
+    if not levels:
+        yield pgettext("loyalty", "There are no levels yet, so nobody climbs.")
+    for rank, text in faults(levels=levels):
+        yield pgettext("loyalty", "Level %(rank)d: %(text)s") % {"rank": rank, "text": text}

@@ -1,0 +1,158 @@
+"""The forms of a ladder: thresholds typed as money where money counts, rising with the rank."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import money
+from loyalty_oscar.program.models import Program
+
+from .models import GivenTier, Ladder, Standing, Tier
+from .sentences import faults, metric_choices
+
+MOST = 10**15
+
+
+class LadderForm(forms.ModelForm):
+    """What counts, over which time, and how long the grace is."""
+
+    metric = forms.ChoiceField(
+        label=pgettext_lazy("loyalty", "what counts"),
+        choices=metric_choices,
+        help_text=pgettext_lazy("loyalty", "Using points or losing them never lowers it; a return does."),
+    )
+
+    class Meta:
+        model = Ladder
+        fields = ("program", "is_on", "metric", "window", "grace_days")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "program" in self.fields:
+            free = Program.objects.filter(ladder=None)
+            self.fields["program"].queryset = free
+            if free.count() == 1:
+                self.fields["program"].initial = free.get()
+
+
+class TierForm(forms.ModelForm):
+    """One level. What it takes is typed as money, or as a whole number of points or orders."""
+
+    ladder: Ladder
+    takes = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "from"),
+        min_value=Decimal("0.01"),
+        max_digits=14,
+        decimal_places=2,
+        help_text=pgettext_lazy("loyalty", "Money of the program's currency, or a number of points or orders."),
+    )
+
+    class Meta:
+        model = Tier
+        fields = ("rank", "name", "code", "percent", "gift_points", "color", "picture", "text", "names")
+        widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
+
+    def know(self, ladder: Ladder) -> None:
+        """Learn from the ladder what the number counts."""
+        self.ladder = ladder
+        if self.instance.pk:
+            self.fields["takes"].initial = in_field(ladder=ladder, threshold=self.instance.threshold)
+
+    def clean_takes(self) -> Decimal:
+        """Store the threshold; a fraction that is none is refused."""
+        typed = self.cleaned_data["takes"]
+        places = places_of(ladder=self.ladder)
+        threshold = int(typed.scaleb(places))
+        if to_major(minor=threshold, exponent=places) != typed:
+            raise forms.ValidationError(pgettext("loyalty", "Write a whole number."))
+        if threshold > MOST:
+            raise forms.ValidationError(pgettext("loyalty", "That is more than can be stored."))
+        self.instance.threshold = threshold
+        return typed
+
+    def clean_rank(self) -> int:
+        """Refuse to move a level that somebody stands or stood on."""
+        rank, old = self.cleaned_data["rank"], self.initial.get("rank")
+        if self.instance.pk and rank != old and Standing.objects.filter(tier_id=self.instance.pk).exists():
+            text = pgettext("loyalty", "Members stand on this level or did; it stays number %(rank)s.")
+            raise forms.ValidationError(text % {"rank": money.number(old)})
+        return rank
+
+
+def places_of(*, ladder: Ladder) -> int:
+    """Return how many decimals the ladder's numbers have: those of the currency where money counts, else none."""
+    program = Program.objects.filter(pk=ladder.program_id).first() if ladder.metric == "spend" else None
+    return money.exponent(currency=program.currency) if program else 0
+
+
+def in_field(*, ladder: Ladder, threshold: int) -> Decimal:
+    """Return a threshold as it is typed."""
+    return to_major(minor=threshold, exponent=places_of(ladder=ladder))
+
+
+class TierFormSet(forms.BaseInlineFormSet):
+    """All levels of one ladder: numbered without a gap, each taking more than the one below."""
+
+    def _construct_form(self, i: int, **kwargs: Any) -> Any:
+        form = super()._construct_form(i, **kwargs)
+        if isinstance(form, TierForm):
+            form.know(self.instance)
+        return form
+
+    @property
+    def empty_form(self) -> Any:
+        form = super().empty_form
+        if isinstance(form, TierForm):
+            form.know(self.instance)
+        return form
+
+    def clean(self) -> None:
+        super().clean()
+        filled = [form for form in self.forms if getattr(form, "cleaned_data", None) and form.cleaned_data.get("rank")]
+        left = [form for form in filled if not form.cleaned_data.get("DELETE") and "takes" in form.cleaned_data]
+        by_rank = {form.cleaned_data["rank"]: form for form in left}
+        levels = [(rank, form.instance.threshold, form.cleaned_data.get("name", "")) for rank, form in by_rank.items()]
+        for rank, text in faults(levels=levels):
+            by_rank[rank].add_error("rank" if rank not in range(1, len(levels) + 1) else "takes", text)
+
+
+class GiveForm(forms.Form):
+    """A level given by hand: which, why, and through which day."""
+
+    tier = forms.ModelChoiceField(Tier.objects.none(), label=pgettext_lazy("loyalty", "Level"))
+    last_day = forms.DateField(
+        label=pgettext_lazy("loyalty", "Last day"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=pgettext_lazy("loyalty", "Empty: until it is taken back."),
+    )
+    reason = forms.CharField(
+        label=pgettext_lazy("loyalty", "Reason"),
+        max_length=GivenTier._meta.get_field("reason").max_length,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text=pgettext_lazy("loyalty", "For your colleagues; members find it only in a download of their data."),
+    )
+
+    def __init__(self, *args: Any, ladder: Ladder, at: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone, self.at = ladder.program.time_zone, at
+        self.fields["tier"].queryset = ladder.tiers.order_by("rank")
+
+    def clean_last_day(self) -> Any:
+        day = self.cleaned_data["last_day"]
+        if day and day < periods.local_day(at=self.at, zone=self.zone):
+            raise forms.ValidationError(pgettext("loyalty", "This day is over. Choose today or later."))
+        return day
+
+    @property
+    def until(self) -> datetime | None:
+        """The first moment after the last day; None without one."""
+        day = self.cleaned_data["last_day"]
+        return periods.start_of_day(day=day + timedelta(days=1), zone=self.zone) if day else None

@@ -1,0 +1,81 @@
+"""A ladder read back as sentences, and what is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.program import money
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import unit_name
+
+from .metrics import metrics
+from .models import Ladder, Tier
+from .words import counted
+
+
+def metric_choices() -> list[tuple[str, str]]:
+    """Return what can count, each with its words; a store's own metric is called by its code."""
+    known = {
+        "spend": pgettext("loyalty", "what is paid for goods"),
+        "points": pgettext("loyalty", "points that orders brought"),
+        "orders": pgettext("loyalty", "the number of orders"),
+    }
+    return [(code, known.get(code, code)) for code in metrics]
+
+
+def sentence(*, ladder: Ladder, unit: Unit | None) -> str:
+    """Return "Members climb by what is paid for goods in a calendar year …: Silver from 150.00 € (10 % more paws)"."""
+    if not ladder.is_on:
+        return pgettext("loyalty", "Nobody climbs: the levels are switched off.")
+    tiers = list(ladder.tiers.order_by("rank"))
+    text = pgettext("loyalty", "Members climb by %(metric)s, counted over %(window)s: %(levels)s.")
+    said = text % {
+        "metric": dict(metric_choices()).get(ladder.metric, ladder.metric),
+        "window": ladder.get_window_display(),
+        "levels": "; ".join(_level(ladder, tier, unit) for tier in tiers) or pgettext("loyalty", "no level yet"),
+    }
+    return f"{said} {_end(ladder)}".strip()
+
+
+def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
+    text = pgettext("loyalty", "%(tier)s from %(from)s")
+    said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
+    brings = []
+    if tier.percent > 100:
+        word = unit_name(unit=unit, points=5) if unit else pgettext("loyalty", "points")
+        text = pgettext("loyalty", "%(percent)s %% more %(points)s")
+        brings.append(text % {"percent": money.number(tier.percent - 100), "points": word})
+    if tier.gift_points:
+        text = pgettext("loyalty", "a gift of %(number)s")
+        brings.append(text % {"number": money.number(tier.gift_points)})
+    return f"{said} ({', '.join(brings)})" if brings else said
+
+
+def _end(ladder: Ladder) -> str:
+    if ladder.window == Ladder.Window.LIFETIME:
+        return ""
+    text = npgettext(
+        "loyalty",
+        "A level ends %(days)d day after its date, and only if that was announced.",
+        "A level ends %(days)d days after its date, and only if that was announced.",
+        ladder.grace_days,
+    )
+    return text % {"days": ladder.grace_days}
+
+
+def faults(*, levels: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, str]]:
+    """
+    Yield what is wrong with levels given as (rank, threshold, name): (rank, what is wrong).
+
+    Ranks run 1, 2, 3 without a gap, and each level takes more than the one below.
+    """
+    below: tuple[int, str] | None = None
+    for number, (rank, threshold, name) in enumerate(sorted(levels), start=1):
+        if rank != number:
+            text = pgettext("loyalty", "Number the levels 1, 2, 3 without a gap: this must be %(number)s.")
+            yield rank, text % {"number": money.number(number)}
+        if below and threshold <= below[0]:
+            yield rank, pgettext("loyalty", "This must take more than %(tier)s below it.") % {"tier": below[1]}
+        below = threshold, name

@@ -1,0 +1,268 @@
+"""Levels in the admin: the ladder with its levels, money typed as money, and levels given by hand."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep
+from loyalty_oscar.shop.tiers.conditions import our_conditions
+from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
+from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
+
+from .ladders import a_ladder
+
+pytestmark = pytest.mark.django_db
+ADD = "admin:loyalty_tiers_ladder_add"
+VIEW, GIVE = "view_member", "give_tier"
+
+
+def staff(*codenames, superuser=False):
+    user = a_user(f"staff-{'-'.join(codenames) or 'root'}@example.com")
+    user.is_staff, user.is_superuser = True, superuser
+    user.save()
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client, user
+
+
+@pytest.fixture
+def root():
+    return staff(superuser=True)[0]
+
+
+def form(*levels, program=None, **fields):
+    """What the page of a ladder sends: levels as (id, rank, name, takes, percent)."""
+    data = {
+        "is_on": "on", "metric": "spend", "window": "calendar-year", "grace_days": "30",
+        "tiers-TOTAL_FORMS": len(levels), "tiers-INITIAL_FORMS": sum(bool(level[0]) for level in levels),
+        **({"program": program.pk} if program else {}), **fields,
+    }  # fmt: skip
+    for number, (pk, rank, name, takes, percent) in enumerate(levels):
+        row = {
+            "id": pk or "", "ladder": "", "rank": rank, "name": name, "code": name.lower(), "takes": takes,
+            "percent": percent, "gift_points": 0, "color": "#55636A", "names": "{}", "text": "",
+        }  # fmt: skip
+        data |= {f"tiers-{number}-{key}": value for key, value in row.items()}
+    return data
+
+
+THREE = ((None, 1, "Bronze", "50", 100), (None, 2, "Silver", "150.00", 110), (None, 3, "Gold", "400.00", 120))
+
+
+def saved(root, ladder, *levels, **fields):
+    ids = dict(ladder.tiers.values_list("rank", "pk"))
+    url = reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk])
+    rows = [(ids.get(rank), rank, name, takes, percent) for _pk, rank, name, takes, percent in levels]
+    with clock.at(TODAY):
+        return root.post(url, form(*rows, **fields))
+
+
+class TestALadder:
+    def test_is_typed_as_money_and_stored_in_minor_units(self, root):
+        unit = a_club()
+        assert root.post(reverse(ADD), form(*THREE, program=unit.program)).status_code == 302
+        assert list(Tier.objects.values_list("name", "threshold")) == [
+            ("Bronze", 5_000), ("Silver", 15_000), ("Gold", 40_000),
+        ]  # fmt: skip
+        page = root.get(reverse("admin:loyalty_tiers_ladder_change", args=[Ladder.objects.get().pk]))
+        assert 'value="150.00"' in page.content.decode()
+
+    def test_is_typed_in_whole_numbers_where_orders_count(self, root):
+        unit = a_club()
+        rows = ((None, 1, "Bronze", "1", 100), (None, 2, "Silver", "3", 110))
+        root.post(reverse(ADD), form(*rows, program=unit.program, metric="orders"))
+        assert list(Tier.objects.values_list("threshold", flat=True)) == [1, 3]
+
+    def test_is_read_back_as_sentences(self, root):
+        ladder = a_ladder()
+        page = text_of(root.get(reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk])))
+        assert (
+            "Members climb by what is paid for goods, counted over a calendar year, kept to the end of the next: "
+            "Bronze from €0.01; Silver from €150.00 (10 % more paws); Gold from €400.00 (20 % more paws). "
+            "A level ends 30 days after its date, and only if that was announced." in page
+        )
+
+    def test_stands_on_the_page_of_its_program(self, root):
+        a_ladder()
+        page = text_of(root.get(reverse("admin:loyalty_program_program_change", args=[Program.objects.get().pk])))
+        assert "Silver from €150.00 (10 % more paws)" in page
+
+    @pytest.mark.parametrize(
+        ("levels", "metric", "said"),
+        [
+            ((THREE[0], (None, 2, "Silver", "50.00", 110)), "spend", "This must take more than Bronze below it."),
+            ((THREE[0], (None, 3, "Gold", "400.00", 110)), "spend", "without a gap: this must be 2."),
+            ((THREE[0], (None, 1, "Gold", "400.00", 110)), "spend", "Please correct the duplicate data for rank."),
+            (((None, 1, "Bronze", "1.50", 100),), "orders", "Write a whole number."),
+            (((None, 1, "Bronze", "0", 100),), "spend", "greater than or equal to 0.01"),
+            (((None, 1, "Bronze", "5", 99),), "spend", "greater than or equal to 100"),
+        ],
+    )
+    def test_is_refused_with_what_is_wrong_and_nothing_is_saved(self, root, levels, metric, said):
+        unit = a_club()
+        page = root.post(reverse(ADD), form(*levels, program=unit.program, metric=metric))
+        assert page.status_code == 200
+        assert said in text_of(page)
+        assert not Ladder.objects.exists() and not Tier.objects.exists()
+
+    def test_makes_a_condition_for_each_level_among_oscars(self, root):
+        unit = a_club()
+        root.post(reverse(ADD), form(*THREE, program=unit.program))
+        assert [int(row.value) for row in our_conditions()] == [1, 2, 3]
+
+    def test_counts_orders_of_before(self, root):
+        unit = a_club()
+        buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
+        assert not Score.objects.exists()
+        with clock.at(TODAY):
+            root.post(reverse(ADD), form(*THREE, program=unit.program))
+        assert OrderSync.objects.filter(is_dirty=True).count() == 1
+        list(sweep(at=TODAY))
+        assert Standing.objects.get(is_current=True).tier.name == "Silver"
+
+    def test_that_gets_steeper_leaves_everybody_on_the_present_level(self, root):
+        ladder = a_ladder()
+        order = buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
+        rows = (*THREE[:1], (None, 2, "Silver", "300.00", 110), THREE[2])
+        assert saved(root, ladder, *rows).status_code == 302
+        OrderSync.objects.update(is_dirty=True, fingerprint=LOOK_AGAIN)
+        list(sweep(at=TODAY))
+        assert Standing.objects.get(is_current=True).tier.name == "Silver"
+        assert Score.objects.get().order_id == order.pk
+
+    def test_that_gets_easier_keeps_levels_that_a_return_can_take(self, root):
+        ladder = a_ladder(bronze=5_000)
+        buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
+        saved(root, ladder, THREE[0], (None, 2, "Silver", "140.00", 110), THREE[2])
+        assert Standing.objects.get(is_current=True).is_counted
+
+    def test_keeps_what_it_counts_and_the_number_of_a_level_once_members_stand_on_it(self, root):
+        ladder = a_ladder()
+        buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
+        assert saved(root, ladder, *THREE, metric="orders").status_code == 302
+        ladder.refresh_from_db()
+        assert ladder.metric == "spend"
+        ids = dict(ladder.tiers.values_list("rank", "pk"))
+        moved = [(ids[1], 1, *THREE[0][2:]), (ids[2], 4, *THREE[1][2:]), (ids[3], 3, *THREE[2][2:])]
+        page = root.post(reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk]), form(*moved))
+        assert "it stays number 2." in text_of(page)
+        assert Tier.objects.get(code="silver").rank == 2
+
+    def test_is_for_reading_to_those_who_may_only_look(self):
+        ladder = a_ladder()
+        client, _user = staff("view_ladder", "view_tier")
+        url = reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk])
+        assert client.get(url).status_code == 200
+        assert client.post(url, form(*THREE)).status_code == 403
+        assert Tier.objects.get(code="bronze").threshold == 1
+
+    def test_can_not_be_deleted(self, root):
+        ladder = a_ladder()
+        assert root.post(reverse("admin:loyalty_tiers_ladder_delete", args=[ladder.pk])).status_code == 403
+        assert Ladder.objects.exists()
+
+
+class TestMemberPrices:
+    def test_are_added_for_a_level(self, root):
+        a_ladder()
+        data = {
+            "tier": Tier.objects.get(code="silver").pk, "percent": 12, "is_on": "on",
+            "starts_at_0": "2026-05-01", "starts_at_1": "00:00:00",
+        }  # fmt: skip
+        assert root.post(reverse("admin:loyalty_tiers_memberprice_add"), data).status_code == 302
+        assert MemberPrice.objects.get().percent == 12
+        assert root.get(reverse("admin:loyalty_tiers_memberprice_changelist")).status_code == 200
+
+
+@pytest.fixture
+def member():
+    a_ladder()
+    buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(3, 1))
+    return Member.objects.get()
+
+
+def give(client, member, **data):
+    url = reverse("admin:loyalty_tiers_give", args=[member.pk])
+    data = {"tier": Tier.objects.get(code="gold").pk, "reason": "Ten years", "last_day": "2026-12-24", **data}
+    with clock.at(TODAY):
+        return client.post(url, data)
+
+
+class TestGivingALevel:
+    def test_needs_a_permission_of_its_own(self, member):
+        client, _user = staff(VIEW)
+        assert give(client, member).status_code == 403
+        assert not GivenTier.objects.exists()
+        page = client.get(reverse("admin:loyalty_program_member_change", args=[member.pk])).content.decode()
+        assert "Give a level" not in page
+
+    def test_makes_a_dated_floor_with_reason_and_name_of_who_gave_it(self, member):
+        client, user = staff(VIEW, GIVE)
+        assert give(client, member).status_code == 302
+        gift = GivenTier.objects.get()
+        assert (gift.reason, gift.actor, gift.until.isoformat()) == (
+            "Ten years", f"staff:{user.pk}", "2026-12-24T23:00:00+00:00",
+        )  # fmt: skip
+        page = text_of(client.get(reverse("admin:loyalty_program_member_change", args=[member.pk])))
+        assert "Gold now 6 May 2026" in page and "Ten years" in page and "Take back" in page
+        assert "Silver 1 March 2026" in page
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"reason": " "}, "This field is required."),
+            ({"last_day": "2026-05-05"}, "This day is over."),
+            ({"tier": "0"}, "Select a valid choice."),
+        ],
+    )
+    def test_is_refused_without_reason_day_or_level(self, member, root, wrong, said):
+        page = give(root, member, **wrong)
+        assert page.status_code == 200 and said in text_of(page)
+        assert not GivenTier.objects.exists()
+        assert Standing.objects.get(is_current=True).tier.name == "Silver"
+
+    def test_is_never_for_oneself(self, member):
+        client, user = staff(VIEW, GIVE)
+        own = Member.objects.create(program=member.program, user=user, joined_at=day(1, 1))
+        assert give(client, own).status_code == 403
+        assert not GivenTier.objects.exists()
+
+    def test_is_taken_back_after_a_question(self, member, root):
+        give(root, member)
+        url = reverse("admin:loyalty_tiers_take", args=[GivenTier.objects.get().pk])
+        with clock.at(day(5, 7)):
+            assert "stands at once where the orders say" in text_of(root.get(url))
+            assert Standing.objects.get(is_current=True).tier.name == "Gold"
+            assert root.post(url).status_code == 302
+        assert Standing.objects.get(is_current=True).tier.name == "Silver"
+
+    def test_finds_nobody_where_there_are_no_levels(self, member, root):
+        Ladder.objects.update(is_on=False)
+        forget_cache()
+        assert give(root, member).status_code == 404
+
+    def test_is_among_the_permissions_of_a_manager(self):
+        codes = set(loyalty_permissions().values_list("codename", flat=True))
+        assert {GIVE, "change_ladder", "add_memberprice"} <= codes
+
+
+class TestWhatAMemberTakesAlong:
+    def test_has_levels_gifts_and_what_orders_count(self, member, root):
+        give(root, member)
+        found = checks.get("export:tiers")(member=member)
+        assert [row["level"] for row in found["levels"]] == ["Silver", "Gold"]
+        assert found["given"][0]["reason"] == "Ten years"
+        assert found["orders"][0]["counts"] == 20_000
+
+    def test_leaves_no_words_of_staff_behind(self, member, root):
+        give(root, member)
+        checks.get("erase:tiers")(member=member, at=TODAY)
+        assert GivenTier.objects.get().reason == ""
