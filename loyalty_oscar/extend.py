@@ -32,7 +32,7 @@ from loyalty_oscar.referrals.rules import Person, ReferralCheck
 from loyalty_oscar.referrals.rules import checks as referral_checks
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import languages
-from loyalty_oscar.shop.told import act, address_confirmed, undo_act
+from loyalty_oscar.shop.told import act, address_confirmed, brought, undo_act
 from loyalty_oscar.tiers.metrics import TierMetric
 from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 
@@ -54,6 +54,7 @@ __all__ = [
     "TierMetric",
     "act",
     "address_confirmed",
+    "brought",
     "checks",
     "conditions",
     "earning_rules",

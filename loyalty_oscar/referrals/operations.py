@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -163,3 +164,10 @@ def _state_decided(row: Referral) -> str:
         kept = (Referral.State.REWARDED, Referral.State.REVERSED)
         return row.state if row.state in kept else Referral.State.INVITED
     return Referral.State.BLOCKED if row.verdict == rules.BLOCK else Referral.State.REVIEW
+
+
+def forget(*, member: Member) -> None:
+    """Drop a member's code, and the words that staff typed about the member's referrals."""
+    Code.objects.using(write_db()).filter(member=member).delete()
+    both = Referral.objects.using(write_db()).filter(Q(giver=member) | Q(newcomer=member))
+    both.exclude(reason="").update(reason="")

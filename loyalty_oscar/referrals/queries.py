@@ -53,9 +53,9 @@ def brought_by(*, member_id: int) -> QuerySet[Referral]:
     return Referral.objects.filter(giver_id=member_id).select_related("newcomer__user").order_by("-bound_at", "-pk")
 
 
-def was_brought(*, member_id: int) -> bool:
-    """Return whether somebody brought a member already."""
-    return Referral.objects.filter(newcomer_id=member_id).exists()
+def was_brought(*, program_id: int, user_id: Any) -> bool:
+    """Return whether a person was brought into a program already."""
+    return Referral.objects.filter(program_id=program_id, newcomer__user_id=user_id).exists()
 
 
 def rewarded_since(*, member_id: int, since: datetime, but: int) -> int:

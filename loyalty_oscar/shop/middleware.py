@@ -17,6 +17,9 @@ from .visit import Visit
 logger = logging.getLogger("loyalty_oscar")
 #: feature -> function (request) that answers what is sent at checkout in the shop's place, or returns None.
 checkpoints: Registry[Callable[..., Any]] = Registry("checkpoint")
+#: feature -> two functions: (request) says, and asks nothing for it, whether the other, (request, response), has
+#: something left to do when a page is ready.
+departures: Registry[tuple[Callable[..., bool], Callable[..., None]]] = Registry("departure")
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -31,7 +34,10 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
         async def middleware(request: Any) -> Any:
             welcome(request)
-            return await get_response(request)
+            response = await get_response(request)
+            if left := left_to_do(request):
+                await sync_to_async(see_off)(left, request, response)
+            return response
 
         async def process_view(request: Any, *_view: Any) -> Any:
             return await sync_to_async(stopped)(request) if sends_at_checkout(request) else None
@@ -40,7 +46,9 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
         def middleware(request: Any) -> Any:
             welcome(request)
-            return get_response(request)
+            response = get_response(request)
+            see_off(left_to_do(request), request, response)
+            return response
 
         def process_view(request: Any, *_view: Any) -> Any:
             return stopped(request) if sends_at_checkout(request) else None
@@ -54,6 +62,20 @@ def welcome(request: Any) -> None:
     request.loyalty = Visit(request)
     if hasattr(request, "strategy"):
         set_gates(strategy=request.strategy, visit=request.loyalty)
+
+
+def left_to_do(request: Any) -> list[Callable[..., None]]:
+    """Return what features have left to do when a page is ready: nothing, for almost everybody."""
+    return [act for _name, (is_due, act) in departures.items() if is_due(request=request)]
+
+
+def see_off(left: list[Callable[..., None]], request: Any, response: Any) -> None:
+    """Do it. A fault of ours never takes the page away."""
+    for act in left:
+        try:
+            act(request=request, response=response)
+        except Exception:
+            logger.exception("a page went out without what was left to do")
 
 
 def sends_at_checkout(request: Any) -> bool:

@@ -14,6 +14,16 @@ from loyalty_oscar.program.registries import panels
 order_whys: Registry[Callable[..., Mapping[int, Any]]] = Registry("why of an order")
 #: feature -> function (order, request) that tells how many points an order is about to bring, or None.
 order_quotes: Registry[Callable[..., int | None]] = Registry("quote of an order")
+#: feature -> function (reasons: key -> because as stored) that says some of them with what only it knows, by key.
+speaking: Registry[Callable[..., Mapping[int, str]]] = Registry("speaking of a reason")
+
+
+def said_of(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return the sentences that features have for reasons, by key, where the code's own words are not enough."""
+    found: dict[int, str] = {}
+    for _name, say in speaking.items():
+        found.update(say(reasons=reasons))
+    return found
 
 
 def piece(*, name: str, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:

@@ -24,7 +24,7 @@ from loyalty_oscar.ledger.queries import statement
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 
-from .showing import whys_of
+from .showing import said_of, whys_of
 
 #: What may be asked for, and what the chips say.
 STATES = {
@@ -113,6 +113,7 @@ class Teller:
     def __init__(self, *, account: Account, unit: Unit, user: Any) -> None:
         self.account, self.unit, self.user = account, unit, user
         self.zone = unit.program.time_zone
+        self.said: dict[int, str] = {}
 
     def page(self, *, shown: Sequence[date], start: date | None, kind: str) -> list[Month]:
         """Return the months of one page, newest first."""
@@ -121,6 +122,8 @@ class Teller:
         orders = self._orders([_order_id(source) for source in [*map(self._source, found), *(x.source for x in lots)]])
         by_pk = {lot.pk: lot for lot in lots}
         whys = whys_of(order_ids=list(orders), unit=self.unit)
+        spoken_of = [*found, *(lot.entry for lot in lots)]
+        self.said = said_of(reasons={entry.pk: entry.because for entry in spoken_of})
         pending = [lot for lot in lots if lot.state == Lot.State.PENDING and lot.remaining]
         lines = [self._coming(lot, orders, whys) for lot in pending if self._belongs(lot, shown, start)]
         lines.sort(key=lambda line: (line.when is None, line.when and line.when.timestamp()), reverse=True)
@@ -185,7 +188,8 @@ class Teller:
 
     def _what(self, order: Any, entry: Entry, whys: dict[int, Any], *, brought: bool = True) -> dict[str, Any]:
         if order is None:
-            return {"text": words.why(entry.because), "more": "", "url": "", "rows": ()}
+            text = self.said.get(entry.pk) or words.why(entry.because)
+            return {"text": text, "more": "", "url": "", "rows": ()}
         why = whys.get(order.pk)
         told = {
             "url": reverse("customer:order", kwargs={"order_number": order.number}),

@@ -10,7 +10,7 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program import clock
 
 logger = logging.getLogger("loyalty_oscar")
-#: "act", "undo" and "address" -> function that answers how many points that was.
+#: "act", "undo" and "address" -> function that answers how many points that was; "brought" -> 1 or 0.
 listeners: Registry[Callable[..., int]] = Registry("listener")
 
 
@@ -32,6 +32,16 @@ def undo_act(*, user: Any, occasion: str, detail: str = "") -> int:
     """Tell that it is withdrawn; returns the points taken back now. Called again it takes nothing."""
     told = {"user": user, "occasion": occasion, "detail": detail}
     return listeners.get("undo")(**told, at=clock.now()) if "undo" in listeners else 0
+
+
+def brought(*, user: Any, code: str, site_id: int | None = None) -> bool:
+    """
+    Tell that somebody came by a friend's code (in a store with a registration of its own, or an app).
+
+    Returns whether that tied them: not for a code that nobody has, and once a person only.
+    """
+    told = {"user": user, "code": code, "site_id": site_id}
+    return bool(listeners.get("brought")(**told, at=clock.now())) if "brought" in listeners else False
 
 
 def address_confirmed(*, user: Any, email: str, request: Any = None) -> int:

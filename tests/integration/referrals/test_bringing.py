@@ -1,17 +1,16 @@
 """A friend is brought in: tied once, rewarded on both sides, and taken back on both."""
 
-from types import SimpleNamespace
-
 import pytest
 
-from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.referrals.models import Referral, Scheme
+from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind, code_of, decide
 from loyalty_oscar.shop.sync import sync_orders
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import a_club, a_product, a_user, arrive, buy, day, ripen, send_back
+from tests.storefront import a_product, a_user, arrive, buy, day, ripen, send_back
+
+from .friendly import an_inviting_club, bring, points
 
 pytestmark = pytest.mark.django_db
 
@@ -19,22 +18,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def friends():
     """Boris, his code, and Priya, who came by it."""
-    unit = a_club()
-    scheme = Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
-    boris, priya = a_user(), a_user("priya@example.com")
-    member = join(program=unit.program, user_id=boris.pk, at=day(1, 2))
-    code = code_of(member=member).code
-    bind(code=code, program_id=unit.program_id, user_id=priya.pk, at=day(3, 1))
-    return SimpleNamespace(unit=unit, scheme=scheme, boris=boris, priya=priya, code=code)
-
-
-def points(user):
-    """What somebody has ready and on the way from referrals."""
-    account = Account.objects.filter(member__user=user).first()
-    lots = account.lots.filter(source__startswith="referral:") if account else []
-    return sum(lot.remaining for lot in lots if lot.state == "open"), sum(
-        lot.remaining for lot in lots if lot.state == "pending"
-    )
+    club = an_inviting_club()
+    club.priya = a_user("priya@example.com")
+    bring(club, club.priya)
+    return club
 
 
 class TestACode:

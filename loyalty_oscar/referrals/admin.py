@@ -1,0 +1,187 @@
+"""Bringing a friend in the admin: what each side gets, and the queue of those that wait for somebody's look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program import actors, clock, money, words
+from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.pages import rendered
+
+from .forms import ReasonForm, SchemeForm
+from .models import Referral, Scheme
+from .operations import decide
+from .sentences import evidence, sentence
+
+SIDES = ("giver", "newcomer")
+ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
+
+
+def unit_of(program: Program) -> Unit | None:
+    """Return the kind of points that members of a program get, or None."""
+    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
+
+
+@admin.register(Scheme)
+class SchemeAdmin(NoDelete, admin.ModelAdmin):
+    """What each side gets in a program; switched off, never deleted."""
+
+    change_form_template = "loyalty/admin/limits.html"
+    form = SchemeForm
+    list_display = ("program", "is_on", "says")
+    list_select_related = ("program",)
+
+    class Media:
+        css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "who gets what"))
+    def says(self, scheme: Scheme) -> str:
+        unit = unit_of(scheme.program)
+        return sentence(scheme=scheme, unit=unit) if unit else ""
+
+    @admin.display(description=pgettext_lazy("loyalty", "first order for at least"))
+    def least_in_words(self, scheme: Scheme) -> str:
+        return money.in_words(minor=scheme.least_minor, currency=scheme.program.currency)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Scheme | None = None) -> tuple[str, ...]:
+        return ("program", "least_in_words") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Scheme | None = None) -> tuple[str, ...]:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        least = "least" if may else "least_in_words"
+        return ("program", "is_on", "giver_points", "newcomer_points", least, "per_month")
+
+    def save_model(self, request: HttpRequest, obj: Scheme, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        touch_version(program_id=obj.program_id)
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        scheme = self.get_object(request, object_id) if object_id else None
+        if scheme and self.has_view_or_change_permission(request, scheme):
+            extra_context = {**(extra_context or {}), "sentence": self.says(scheme)}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+@admin.register(Referral)
+class ReferralAdmin(ReadOnly, admin.ModelAdmin):
+    """Who was brought by whom. Rows are made by newcomers; staff decide, with a reason, and may take that back."""
+
+    change_form_template = "loyalty/admin/referral.html"
+    action_form = ReasonForm
+    actions = ("allow", "block", "undo")
+    list_display = ("newcomer", "giver", "state", "found", "bound_at", "decision")
+    list_filter = ("state", "decision", "program")
+    list_select_related = ("giver__user", "newcomer__user")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    search_help_text = pgettext_lazy("loyalty", "E-mail address of either side")
+    fields = (
+        *("newcomer", "giver", "state", "bound_at", "promised", "rewarded_at", "ready_at", "is_over_cap"),
+        *("decision", "who", "decided_at", "reason"),
+    )
+    readonly_fields = ("promised", "who")
+
+    class Media:
+        css = STYLES
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        email = get_user_model().get_email_field_name()
+        return (f"giver__user__{email}", f"newcomer__user__{email}")
+
+    @admin.display(description=pgettext_lazy("loyalty", "what the checks found"))
+    def found(self, referral: Referral) -> str:
+        return "; ".join(evidence(referral=referral))
+
+    @admin.display(description=pgettext_lazy("loyalty", "promised"))
+    def promised(self, referral: Referral) -> str:
+        unit = unit_of(referral.program)
+        if unit is None:
+            return ""
+        text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")
+        both = {side: words.points(unit=unit, points=getattr(referral, f"{side}_points")) for side in SIDES}
+        return text % {**both, "least": money.in_words(minor=referral.least_minor, currency=referral.program.currency)}
+
+    @admin.display(description=pgettext_lazy("loyalty", "decided by"))
+    def who(self, referral: Referral) -> str:
+        return actors.name(referral.decided_by) if referral.decided_by else ""
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Deciding is what the permission to change a referral allows."""
+        return request.user.has_perm("loyalty_referrals.change_referral")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) or self.has_decide_permission(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return super().has_module_permission(request) or self.has_decide_permission(request)
+
+    @admin.action(description=pgettext_lazy("loyalty", "Allow: both sides are rewarded"), permissions=["decide"])
+    def allow(self, request: HttpRequest, chosen: Any) -> None:
+        self.decide_all(request, chosen, ALLOW)
+
+    @admin.action(description=pgettext_lazy("loyalty", "Block: nobody is rewarded"), permissions=["decide"])
+    def block(self, request: HttpRequest, chosen: Any) -> None:
+        self.decide_all(request, chosen, BLOCK)
+
+    @admin.action(description=pgettext_lazy("loyalty", "Take the decision back"), permissions=["decide"])
+    def undo(self, request: HttpRequest, chosen: Any) -> None:
+        self.decide_all(request, chosen, UNDO)
+
+    def decide_all(self, request: HttpRequest, chosen: Any, decision: str) -> None:
+        """Decide on each of these with the reason that was typed, and say how many and which not."""
+        done, told = 0, {"decision": decision, "reason": request.POST.get("reason", "")}
+        for referral in chosen:
+            try:
+                decide(referral=referral, **told, actor=actors.staff(request.user), at=clock.now())
+                done += 1
+            except LoyaltyError as error:
+                text = pgettext("loyalty", "%(newcomer)s: nothing was decided (%(why)s).")
+                messages.error(request, text % {"newcomer": referral.newcomer, "why": error})
+        if done:
+            text = npgettext("loyalty", "%(count)d is decided.", "%(count)d are decided.", done)
+            messages.success(request, text % {"count": done})
+
+    def get_urls(self) -> list[Any]:
+        one = path(
+            "<path:object_id>/decide/",
+            self.admin_site.admin_view(self.decide_view),
+            name="loyalty_referrals_referral_decide",
+        )
+        return [one, *super().get_urls()]
+
+    def decide_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take a decision from the page of one referral. Only by POST."""
+        referral = self.get_object(request, object_id)
+        if referral is None or request.method != "POST":
+            raise Http404
+        if not self.has_decide_permission(request):
+            raise PermissionDenied
+        decision = request.POST.get("decision", "")
+        if decision not in (ALLOW, BLOCK, UNDO):
+            raise Http404
+        self.decide_all(request, [referral], decision)
+        return HttpResponseRedirect(reverse("admin:loyalty_referrals_referral_change", args=[referral.pk]))
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        referral = self.get_object(request, object_id) if object_id else None
+        if referral and self.has_view_or_change_permission(request, referral):
+            may = self.has_decide_permission(request)
+            open_ones = [one for one in (ALLOW, BLOCK) if one != referral.decision] if may else []
+            extra_context = {
+                **(extra_context or {}),
+                "evidence": evidence(referral=referral),
+                "decisions": open_ones,
+                "can_undo": may and bool(referral.decision),
+                "panels": rendered(page="referral", subject=referral, request=request),
+            }
+        return super().changeform_view(request, object_id, form_url, extra_context)

@@ -1,0 +1,75 @@
+"""The forms of bringing a friend: the least first order typed as money, and the reason of a decision."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib.admin.helpers import ActionForm
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import money
+from loyalty_oscar.program.forms import MOST_MINOR
+from loyalty_oscar.program.models import Program
+
+from .models import Scheme
+
+
+class SchemeForm(forms.ModelForm):
+    """What each side gets. A change counts for those who come from now on."""
+
+    least = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "first order for at least"),
+        min_value=Decimal(0),
+        max_digits=9,
+        decimal_places=2,
+        help_text=pgettext_lazy(
+            "loyalty",
+            "Goods in the program's currency, after discounts. Both rewards are on the way then, and ready once the"
+            " return period is over.",
+        ),
+    )
+
+    class Meta:
+        model = Scheme
+        fields = ("program", "is_on", "giver_points", "newcomer_points", "per_month")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "program" in self.fields:
+            free = Program.objects.filter(referral_scheme=None)
+            self.fields["program"].queryset = free
+            if free.count() == 1:
+                self.fields["program"].initial = free.get()
+        program = self.instance.program if self.instance.program_id else self.fields["program"].initial
+        if program and "least" in self.fields:
+            places = money.exponent(currency=program.currency)
+            self.fields["least"].initial = to_major(minor=self.instance.least_minor, exponent=places)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        program = data.get("program") or (self.instance.program if self.instance.program_id else None)
+        least = data.get("least")
+        if program and least is not None:
+            minor = money.to_minor(amount=least, currency=program.currency)
+            if minor > MOST_MINOR:
+                self.add_error("least", pgettext("loyalty", "That is more than can be stored."))
+            elif to_major(minor=minor, exponent=money.exponent(currency=program.currency)) != least:
+                text = pgettext("loyalty", "%(currency)s has no such fraction. Write a whole amount.")
+                self.add_error("least", text % {"currency": program.currency})
+            else:
+                self.instance.least_minor = minor
+        return data
+
+
+class ReasonForm(ActionForm):
+    """The reason that stands beside an action of the list."""
+
+    reason = forms.CharField(
+        label=pgettext_lazy("loyalty", "Reason"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 30}),
+    )

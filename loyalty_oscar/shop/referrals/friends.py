@@ -1,0 +1,108 @@
+"""The list of friends that a member brought: first names, states and points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.queries import brought_by
+
+from ..notices.letters import first_name
+
+State = Referral.State
+NEWEST = 100
+#: What the chips say, by the state of the statement whose look they have.
+CHIPS = {
+    "ready": pgettext_lazy("loyalty", "Ready"),
+    "way": pgettext_lazy("loyalty", "On the way"),
+    "used": pgettext_lazy("loyalty", "Joined"),
+    "back": pgettext_lazy("loyalty", "Returned"),
+    "out": pgettext_lazy("loyalty", "No reward"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Friend:
+    """One friend: what to call them, where the first order stands, and the points of the one who invited."""
+
+    name: str
+    text: str
+    chip: str
+    points: int
+
+    @property
+    def chip_word(self) -> str:
+        """What the chip says."""
+        return str(CHIPS[self.chip])
+
+    @property
+    def number(self) -> str:
+        """The points with their sign; a dash while nothing is known."""
+        if self.chip == "used":
+            return "\N{EN DASH}"
+        return f"{'+' if self.points else ''}{money.number(self.points)}"
+
+
+def name_of(*, member: Member) -> str:
+    """Return a friend's first name without what could become a link, or "A friend"."""
+    return (first_name(user=member.user) if member.user else "") or pgettext("loyalty", "A friend")
+
+
+def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
+    """Return the newest friends of a member, and what they brought in all. Two queries."""
+    rows = list(brought_by(member_id=member.pk)[:NEWEST])
+    orders = get_model("order", "Order").objects.filter(pk__in=[row.order_id for row in rows if row.order_id])
+    placed = dict(orders.values_list("pk", "date_placed"))
+    shown = [_friend(row, placed.get(row.order_id), unit, at) for row in rows]
+    sums = {chip: sum(friend.points for friend in shown if friend.chip == chip) for chip in ("ready", "way")}
+    counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", len(shown)) % {"count": len(shown)}
+    text = pgettext("loyalty", "%(friends)s: %(ready)s ready, %(way)s on the way.")
+    parts = {"ready": words.points(unit=unit, points=sums["ready"]), "way": money.number(sums["way"])}
+    return {"friends": shown, "friends_sum": text % {"friends": counted, **parts}}
+
+
+def _friend(row: Referral, placed_at: datetime | None, unit: Unit, at: datetime) -> Friend:
+    chip = _chip(row, at)
+    return Friend(
+        name=name_of(member=row.newcomer),
+        text=_text(row, chip, placed_at, unit.program.time_zone),
+        chip=chip,
+        points=row.points_of_giver if row.state == State.REWARDED else 0,
+    )
+
+
+def _chip(row: Referral, at: datetime) -> str:
+    if row.state == State.REWARDED:
+        if row.is_over_cap:
+            return "out"
+        return "ready" if row.ready_at and row.ready_at <= at else "way"
+    return {State.REVERSED: "back", State.BLOCKED: "out"}.get(row.state, "used")
+
+
+def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> str:
+    """Say where the first order stands, with its days."""
+    first = words.day(placed_at, zone=zone, year=False) if placed_at else ""
+    if row.state == State.REWARDED and row.is_over_cap:
+        return pgettext("loyalty", "You had brought as many friends that month as bring a reward")
+    if row.state == State.REVIEW:
+        return pgettext("loyalty", "First order on %(day)s, we look at it first") % {"day": first}
+    if row.state == State.BLOCKED:
+        return pgettext("loyalty", "This one brings no reward")
+    if row.state == State.REVERSED:
+        return pgettext("loyalty", "First order on %(day)s, sent back") % {"day": first}
+    if chip == "ready":
+        return pgettext("loyalty", "First order on %(day)s, return period over") % {"day": first}
+    if chip == "way" and row.ready_at:
+        text = pgettext("loyalty", "First order on %(day)s, return period ends on %(end)s")
+        return text % {"day": first, "end": words.day(row.ready_at, zone=zone, year=False)}
+    if chip == "way":
+        return pgettext("loyalty", "First order on %(day)s, not delivered yet") % {"day": first}
+    since = words.day(row.bound_at, zone=zone, year=False)
+    return pgettext("loyalty", "Came on %(day)s, no order yet that counts") % {"day": since}

@@ -1,0 +1,97 @@
+"""Pieces of other pages: the tab, the field at registration and at checkout, the invitation after an order, and
+whose first order it was in the statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.registries import panels
+from loyalty_oscar.referrals.models import Code, Referral, Scheme
+from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
+
+from ..showing import speaking, takes_part
+from .binding import FIELD, is_due
+from .carried import carried
+from .friends import name_of
+from .promise import promise
+
+Piece = tuple[str, Mapping[str, Any]]
+
+
+def scheme_here(request: Any) -> Scheme | None:
+    """Return the scheme that serves this site, or None."""
+    unit = request.loyalty.unit
+    return scheme_of(program_id=unit.program_id) if unit else None
+
+
+@panels.register("tab:referrals")
+def tab(*, subject: Any, request: Any) -> Piece | None:
+    """Return the entry of the account navigation, for members."""
+    if scheme_here(request) is None or not takes_part(visit=request.loyalty):
+        return None
+    match = request.resolver_match
+    return "loyalty/widgets/invite_tab.html", {"is_here": bool(match and match.view_name == "loyalty:invite")}
+
+
+@panels.register("register:referrals")
+def field(*, subject: Any, request: Any) -> Piece | None:
+    """Return the field of the registration form, filled in with the code that the visit carries."""
+    scheme = scheme_here(request)
+    if scheme is None or request.user.is_authenticated:
+        return None
+    codes = carried(request=request) if is_due(request=request) else []
+    typed = request.POST.get(FIELD, "")[:20]
+    told = {"name": FIELD, "value": typed or (codes[0][0] if codes else "")}
+    return "loyalty/widgets/invite_field.html", {**told, "promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@panels.register("checkout:referrals")
+def at_checkout(*, subject: Any, request: Any) -> Piece | None:
+    """Return the field at checkout, for somebody who has not ordered yet and was brought by nobody so far."""
+    scheme, user = scheme_here(request), request.user
+    if scheme is None or not user.is_authenticated:
+        return None
+    if get_model("order", "Order").objects.filter(user_id=user.pk).exists():
+        return None
+    if was_brought(program_id=scheme.program_id, user_id=user.pk):
+        return None
+    return "loyalty/widgets/invite_checkout.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@panels.register("after-order:referrals")
+def after_order(*, subject: Any, request: Any) -> Piece | None:
+    """Return the one invitation to invite, on the page that thanks a member for an order."""
+    scheme = scheme_here(request)
+    if scheme is None or not takes_part(visit=request.loyalty):
+        return None
+    return "loyalty/widgets/invite_after.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@panels.register("member:referrals")
+def of_member(*, subject: Member, request: Any) -> Piece | None:
+    """Return, for staff, a member's code, who brought the member, and whom the member brought."""
+    if not request.user.has_perm("loyalty_referrals.view_referral"):
+        return None
+    code = Code.objects.filter(member=subject).first()
+    brought = list(brought_by(member_id=subject.pk)[:20])
+    came = Referral.objects.filter(newcomer=subject).select_related("giver__user").first()
+    if not (code or brought or came):
+        return None
+    return "loyalty/admin/invited.html", {"code": code, "brought": brought, "came": came}
+
+
+@speaking.register("referrals")
+def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return "First order of a friend you invited: Priya" for each reason that speaks of one. One query."""
+    told = {key: because.get("p", {}).get("referral") for key, because in reasons.items()}
+    wanted = {key: told[key] for key, because in reasons.items() if because.get("c") == "referral_giver"}
+    if not wanted:
+        return {}
+    rows = Referral.objects.filter(pk__in=wanted.values()).select_related("newcomer__user").in_bulk()
+    text = pgettext("loyalty", "First order of a friend you invited: %(name)s")
+    return {key: text % {"name": name_of(member=rows[pk].newcomer)} for key, pk in wanted.items() if pk in rows}

@@ -1,0 +1,116 @@
+"""The pages of bringing a friend: where a link leads, the member's own page, and the door for a typed code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import http
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import pgettext
+from django.views.decorators.cache import cache_control
+from django.views.generic import TemplateView, View
+from oscar.core.loading import get_class
+
+from loyalty_oscar.ledger.operations import open_account
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.referrals.models import Code
+from loyalty_oscar.referrals.operations import code_of
+from loyalty_oscar.referrals.queries import scheme_of
+
+from ..people.views import OwnPage
+from ..showing import takes_part
+from ..views.account import WithProgram
+from . import friends, links
+from .carried import take
+from .promise import promise
+
+PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
+private = method_decorator(cache_control(private=True, no_store=True), name="dispatch")
+#: Where a typed code may come from; an address in the request is never followed.
+DOORS = {"checkout": "checkout:payment-details"}
+
+
+class WithScheme(WithProgram):
+    """A page that is there only where members can invite."""
+
+    def find_unit(self, request: Any) -> Any:
+        unit = super().find_unit(request)
+        self.scheme = unit and scheme_of(program_id=unit.program_id)
+        if self.scheme is None:
+            raise Http404("nobody invites here")
+        return unit
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(promise=promise(scheme=self.scheme, unit=self.unit), **kwargs)
+
+
+@private
+class InvitationView(WithScheme, TemplateView):
+    """
+    Where the link of an invitation leads: what each side gets, and when. The same page for every code, right or
+    wrong, and it asks nothing of the code, so that it takes as long; no search engine and no other site hears of it.
+    """
+
+    template_name = "loyalty/invitation.html"
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> http.HttpResponse:
+        take(request=request, code=kwargs["code"])
+        response = super().get(request, *args, **kwargs)
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+
+@private
+class InviteView(OwnPage, WithScheme, PageTitleMixin, TemplateView):
+    """How do I bring a friend? The first visit makes the link, by a button: looking changes nothing."""
+
+    template_name = "loyalty/invite.html"
+    active_tab = "loyalty-invite"
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.user.is_authenticated and request.loyalty.unit and not takes_part(visit=request.loyalty):
+            return redirect("loyalty:join")
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_page_title(self) -> str:
+        return pgettext("loyalty", "Bring a friend")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        found = super().get_context_data(**kwargs)
+        code = Code.objects.filter(member__program=self.program, member__user=self.request.user)
+        code = code.select_related("member").first()
+        if code is None:
+            return found
+        told = links.ways(code=code, program=self.program, request=self.request)
+        return {**found, **told, **friends.friends(member=code.member, unit=self.unit, at=clock.now())}
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> http.HttpResponse:
+        account = request.loyalty.account
+        if account is None and self.program.enrolment == Program.Enrolment.AUTOMATIC:
+            member = join(program=self.program, user_id=request.user.pk, at=clock.now())
+            account = open_account(member=member, unit=self.unit)
+        if account is None:
+            return redirect("loyalty:join")
+        code_of(member=account.member)
+        return redirect("loyalty:invite")
+
+
+@private
+class UseCodeView(WithScheme, View):
+    """Take a typed code. Whatever is wrong with it, the answer is the same, and so is what it takes to get it."""
+
+    http_method_names = ("post", "options")
+
+    def post(self, request: Any) -> http.HttpResponse:
+        take(request=request, code=request.POST.get("code", ""), typed=True)
+        text = pgettext(
+            "loyalty", "Thank you. If this is a friend's code and your first order, it brings points to both of you."
+        )
+        messages.success(request, text)
+        return redirect(DOORS.get(request.POST.get("from", ""), "loyalty:overview"))

@@ -1,0 +1,238 @@
+"""A newcomer comes by a link or a typed code, and is tied whatever made the account."""
+
+import pytest
+from django.core.signing import Signer
+from django.urls import reverse
+from oscar.apps.customer.signals import user_registered
+from oscar.core.loading import get_model
+
+from loyalty_oscar import extend
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.referrals.models import Referral, Scheme
+from loyalty_oscar.shop.middleware import departures
+from loyalty_oscar.shop.referrals.carried import COOKIE, KEY, SALT
+from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.testing import clock
+from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
+
+from .friendly import an_inviting_club, bring, code_for, landing, points, register
+
+pytestmark = pytest.mark.django_db
+HOOK = "tests.integration.referrals.test_coming.consents"
+
+
+def consents(request):
+    """What a store's consent banner would know."""
+    return request.GET.get("no") is None
+
+
+@pytest.fixture(autouse=True)
+def today():
+    with clock.at(TODAY):
+        yield
+
+
+@pytest.fixture
+def club():
+    return an_inviting_club()
+
+
+def giver():
+    return Referral.objects.get().giver.user.email
+
+
+class TestALink:
+    def test_shows_what_each_side_gets_and_when(self, club, client):
+        page = client.get(landing(club.code))
+        text = text_of(page)
+
+        assert page.status_code == 200
+        assert "Your first order from €20.00 brings you 100 paws" in text
+        assert "150 paws" in text
+        assert "ready 14 days after it has arrived" in text
+
+    def test_is_not_there_where_nobody_invites(self, client):
+        a_club()
+        assert client.get(landing("bafi-muzo")).status_code == 404
+
+    def test_ties_who_registers_after_it(self, club, client):
+        client.get(landing(club.code))
+        assert not Referral.objects.exists()
+        register(client)
+        referral = Referral.objects.get()
+
+        assert (referral.newcomer.user.email, giver()) == ("priya@example.com", "boris@example.com")
+        assert (referral.giver_points, referral.newcomer_points, referral.least_minor) == (150, 100, 2000)
+        assert KEY not in client.session
+
+    def test_ties_whatever_made_the_account_at_the_first_page_after(self, club, client):
+        client.get(landing(club.code))
+        client.force_login(a_user("social@example.com"))
+        client.get(reverse("catalogue:index"))
+
+        assert giver() == "boris@example.com"
+
+    def test_counts_from_when_it_was_opened_so_that_an_order_in_between_is_the_first(self, club, client):
+        client.get(landing(club.code))
+        user = a_user("quick@example.com")
+        buy(user, (a_product(price="30.00"), 1), on=day(5, 7))
+        client.force_login(user)
+        with clock.at(day(5, 8)):
+            client.get(reverse("basket:summary"))
+
+        assert Referral.objects.get().bound_at == TODAY
+        sync_orders(order_ids=get_model("order", "Order").objects.values_list("pk", flat=True), at=day(5, 8))
+        assert points(user) == (0, 100)
+
+    def test_lets_the_first_of_two_friends_count(self, club, client):
+        anna = code_for(a_user("anna@example.com"), club.unit)
+        client.get(landing(club.code))
+        client.get(landing(anna))
+        register(client)
+
+        assert giver() == "boris@example.com"
+
+    def test_that_was_mistyped_does_not_stand_in_the_way_of_the_right_one(self, club, client):
+        client.get(landing("zuzu-zuzu"))
+        client.get(landing(club.code))
+        register(client)
+
+        assert giver() == "boris@example.com"
+
+    def test_waits_where_people_join_by_choice_until_they_have(self, client):
+        club = an_inviting_club(club={"enrolment": Program.Enrolment.OPT_IN})
+        client.get(landing(club.code))
+        register(client)
+        assert not Referral.objects.exists()
+        assert not Member.objects.filter(user__email="priya@example.com").exists()
+        join(program=club.unit.program, user_id=client.session["_auth_user_id"], at=TODAY)
+        client.get(reverse("loyalty:overview"))
+
+        assert giver() == "boris@example.com"
+
+    def test_in_a_scheme_that_was_switched_off_ties_nobody(self, club, client):
+        client.get(landing(club.code))
+        club.scheme.is_on = False
+        club.scheme.save()
+        register(client)
+
+        assert not Referral.objects.exists()
+
+
+class TestATypedCode:
+    def test_at_registration_comes_before_the_link(self, club, client):
+        anna = code_for(a_user("anna@example.com"), club.unit)
+        client.get(landing(club.code))
+        assert f'value="{club.code}" form="register_form"' in client.get(reverse("customer:login")).content.decode()
+        register(client, loyalty_code=f" {anna.upper().replace('-', ' ')} ")
+
+        assert giver() == "anna@example.com"
+
+    def test_that_is_nonsense_lets_the_registration_pass(self, club, client):
+        assert register(client, loyalty_code="x" * 5000).status_code == 302
+        assert "_auth_user_id" in client.session
+        assert not Referral.objects.exists()
+
+    def test_is_taken_from_an_app_that_registers_without_a_session(self, club, rf):
+        request = rf.post("/", {"loyalty_code": club.code})
+        user = a_user("app@example.com")
+        user_registered.send(sender=None, request=request, user=user)
+
+        assert giver() == "boris@example.com"
+
+    def test_is_taken_by_the_stores_own_word_once(self, club):
+        user = a_user("app@example.com")
+
+        assert extend.brought(user=user, code="zuzu-zuzu") is False
+        assert extend.brought(user=user, code=club.code) is True
+        assert extend.brought(user=user, code=club.code) is False
+
+    def test_at_checkout_is_asked_of_who_never_ordered(self, club, client):
+        priya = a_user("priya@example.com")
+        client.force_login(priya)
+        client.post(reverse("basket:add", args=[a_product().pk]), {"quantity": 1})
+        ask = {"code": club.code, "from": "checkout"}
+        response = client.post(reverse("loyalty:use-invite"), ask)
+
+        assert response.url == reverse("checkout:payment-details")
+        assert giver() == "boris@example.com"
+
+    def test_after_the_first_order_brings_nothing(self, club, client):
+        priya = a_user("priya@example.com")
+        buy(priya, (a_product(price="30.00"), 1), on=day(5, 5))
+        client.force_login(priya)
+        client.post(reverse("loyalty:use-invite"), {"code": club.code})
+        buy(priya, (a_product(price="30.00"), 1), on=day(5, 7))
+
+        assert Referral.objects.get().state == "blocked"
+        assert (points(club.boris), points(priya)) == ((0, 0), (0, 0))
+
+
+class TestTheCookie:
+    def test_is_set_for_nobody_without_the_stores_hook(self, club, client):
+        assert COOKIE not in client.get(landing(club.code)).cookies
+
+    def test_keeps_the_first_code_for_30_days_once_the_hook_allows(self, club, client, settings):
+        settings.LOYALTY_REFERRAL_CONSENT = HOOK
+        assert COOKIE not in client.get(landing(club.code) + "?no=1").cookies
+        client.get(landing(code_for(a_user("anna@example.com"), club.unit)) + "?no=1")
+        cookie = client.get(reverse("catalogue:index")).cookies[COOKIE]
+
+        assert cookie.value.startswith(f"{club.code}.")
+        assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 30 * 24 * 3600)
+        assert COOKIE not in client.get(reverse("catalogue:index")).cookies
+        del client.cookies[settings.SESSION_COOKIE_NAME]
+        register(client)
+        assert giver() == "boris@example.com"
+        assert client.cookies[COOKIE].value == ""
+
+    @pytest.mark.parametrize("days", [29, 30])
+    def test_is_believed_for_30_days(self, club, client, days):
+        signed = Signer(salt=SALT).sign(f"{club.code}.{int(TODAY.timestamp())}")
+        client.cookies[COOKIE] = signed
+        with clock.at(day(5, 6 + days) if days < 26 else TODAY.replace(month=6, day=days - 25)):
+            register(client)
+
+        assert Referral.objects.exists() == (days == 29)
+
+    @pytest.mark.parametrize("salt", ["another", "django.core.signing.Signer"])
+    def test_that_we_did_not_sign_is_not_believed(self, club, client, salt):
+        client.cookies[COOKIE] = Signer(salt=salt).sign(f"{club.code}.{int(TODAY.timestamp())}")
+        register(client)
+
+        assert not Referral.objects.exists()
+
+
+class TestEverybodyElse:
+    PAGES = ("catalogue:index", "basket:summary", "customer:login")
+
+    def headers(self, client, name):
+        response = client.get(reverse(name))
+        return response.get("Vary"), sorted(response.cookies), response.get("Cache-Control")
+
+    @pytest.mark.parametrize("name", PAGES)
+    def test_gets_the_same_headers_as_without_anybody_who_invites(self, client, name):
+        a_club()
+        before = self.headers(client, name)
+        Scheme.objects.create(program=Program.objects.get())
+        client.cookies.clear()
+
+        assert self.headers(client, name) == before
+
+    def test_costs_a_signed_in_visitor_without_a_code_no_query(self, club, client, django_assert_num_queries):
+        client.force_login(club.boris)
+        response = client.get(reverse("catalogue:index"))
+        is_due, _act = departures.get("referrals")
+        with django_assert_num_queries(0):
+            assert is_due(request=response.wsgi_request) is False
+
+
+class TestAMember:
+    def test_who_was_there_before_cannot_be_brought_by_a_younger_one(self, club):
+        young = a_user("young@example.com")
+        bring(club, young, at=day(3, 1))
+        code = code_for(young, club.unit, joined=day(3, 1))
+
+        assert bring(club, club.boris, code=code, at=day(3, 2)) is None
+        assert Referral.objects.get().newcomer.user == young
