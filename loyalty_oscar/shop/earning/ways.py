@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import segno
 from babel.dates import get_month_names
 from django import forms
 from django.contrib.sites.shortcuts import get_current_site
 from django.urls import reverse
+from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.earning.models import Action, Birthday
@@ -75,14 +77,15 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
 
 @panels.register("action:word")
 def address_of_word(*, subject: Action, request: Any) -> tuple[str, Mapping[str, Any]] | None:
-    """Return, for the admin, the address that a QR code of a code word holds."""
+    """Return, for the admin, the address of a code word and a QR code that holds it, drawn for print."""
     if not subject.word:
         return None
     site = ProgramSite.objects.filter(program_id=subject.program_id).select_related("site").order_by("pk").first()
     address = absolute(
         site=site.site if site else get_current_site(request), path=reverse("loyalty:word", args=[subject.word])
     )
-    return "loyalty/admin/word.html", {"address": address}
+    drawn = segno.make(address, error="m", micro=False).svg_inline(scale=5, border=4)
+    return "loyalty/admin/word.html", {"address": address, "drawn": mark_safe(drawn)}
 
 
 def most(actions: list[Action], kind: str, at: datetime, user: Any) -> Action | None:

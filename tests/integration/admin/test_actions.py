@@ -1,6 +1,9 @@
 """Points for actions in the admin: set up, read back, never more given than the budget says."""
 
+import re
+
 import pytest
+import segno
 from django.urls import reverse
 
 from loyalty_oscar.earning.models import Action, ActionAward
@@ -42,7 +45,10 @@ class TestAnActionInTheAdmin:
         action = Action.objects.get()
 
         assert action.word == "summer26"
-        assert "/loyalty/word/summer26/" in text_of(root.get(page(action)))
+        response = root.get(page(action))
+        address = re.search(r"http://\S+/loyalty/word/summer26/", text_of(response)).group()
+        drawn = segno.make(address, error="m", micro=False).svg_inline(scale=5, border=4)
+        assert drawn in response.content.decode()
 
     @pytest.mark.parametrize(
         ("fields", "field"),
