@@ -150,6 +150,12 @@ class Door(models.Model):
     def __str__(self) -> str:
         return str(self.member_list or self.rank)
 
+    def clean(self) -> None:
+        """Say which dates do not fit."""
+        if self.seen_from and self.buys_from and self.buys_from < self.seen_from:
+            wrong = pgettext_lazy("loyalty", "Nobody buys what they do not see yet: choose that day or a later one.")
+            raise ValidationError({"buys_from": wrong})
+
 
 class Count(models.Model):
     """

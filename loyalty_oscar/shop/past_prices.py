@@ -18,6 +18,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.money import to_minor
 
+from .gate import set_gates
 from .models import PriceSpan
 
 BEFORE = timedelta(days=30)
@@ -49,8 +50,11 @@ def record(*, prices: Mapping[Key, int], at: datetime) -> int:
 
 
 def prices_now(*, products: Iterable[Any]) -> dict[Key, int]:
-    """Return what everybody pays for these products now, by the store's own strategy; those without a price not."""
-    strategy, found = get_class("partner.strategy", "Selector")().strategy(), {}
+    """
+    Return what everybody pays for these products now, by the store's own strategy and in sales that are open to all;
+    products without a price, or closed to the public, are not in it.
+    """
+    strategy, found = set_gates(strategy=get_class("partner.strategy", "Selector")().strategy(), visit=None), {}
     for product in products:
         if not product.is_parent:
             price = strategy.fetch_for_product(product).price

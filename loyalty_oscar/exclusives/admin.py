@@ -1,0 +1,91 @@
+"""Sales in the admin: what is sold to whom from when, read back in words; and lists of people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.program.admin import STYLES, NoDelete
+
+from .models import Door, MemberList, Sale
+from .sentences import sentence
+
+
+class DoorInline(admin.TabularInline):
+    model = Door
+    extra = 1
+    fields = ("rank", "member_list", "seen_from", "buys_from")
+
+
+@admin.register(Sale)
+class SaleAdmin(NoDelete, admin.ModelAdmin):
+    """A sale that opens to some before others; switched off, never deleted."""
+
+    change_form_template = "loyalty/admin/sale.html"
+    list_display = ("name", "program", "is_on", "says", "taken")
+    list_filter = ("program", "is_on")
+    search_fields = ("name", "code")
+    inlines = (DoorInline,)
+    readonly_fields = ("taken", "page")
+    fieldsets = (
+        (None, {"fields": ("program", "name", "code", "is_on")}),
+        (pgettext_lazy("loyalty", "What it offers"), {"fields": ("product_set", "percent", "text", "picture")}),
+        (pgettext_lazy("loyalty", "When"), {"fields": ("mode", "public_from", "ends_at")}),
+        (pgettext_lazy("loyalty", "How many"), {"fields": ("quota", "per_member", "taken")}),
+        (pgettext_lazy("loyalty", "How it looks"), {"fields": ("page",)}),
+    )
+
+    class Media:
+        css = STYLES
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("program", "product_set", "count")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Sale | None = None) -> tuple[str, ...]:
+        # Its address may have been given to members.
+        return (*self.readonly_fields, "program", "code") if obj else self.readonly_fields
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Sale | None = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name",)}
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+        sale = self.get_object(request, object_id) if object_id else None
+        if sale and self.has_view_or_change_permission(request, sale):
+            extra_context = {**(extra_context or {}), "sentence": sentence(sale=sale)}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    @admin.display(description=pgettext_lazy("loyalty", "the sale"))
+    def says(self, sale: Sale) -> str:
+        return sentence(sale=sale)
+
+    @admin.display(description=pgettext_lazy("loyalty", "pieces taken"))
+    def taken(self, sale: Sale) -> str:
+        return str(sale.count.taken) if sale.pk and sale.is_counted else "-"
+
+    @admin.display(description=pgettext_lazy("loyalty", "its page"))
+    def page(self, sale: Sale) -> str:
+        """Link the page of the sale; staff see it before it is in force."""
+        try:
+            url = reverse("loyalty:sale", kwargs={"code": sale.code})
+        except NoReverseMatch:
+            return "-"
+        return format_html('<a href="{}">{}</a>', url, pgettext("loyalty", "Look at the page of this sale"))
+
+
+@admin.register(MemberList)
+class MemberListAdmin(admin.ModelAdmin):
+    """People who are invited by name."""
+
+    list_display = ("name", "program", "people")
+    list_filter = ("program",)
+    search_fields = ("name",)
+    raw_id_fields = ("members",)
+
+    @admin.display(description=pgettext_lazy("loyalty", "members"))
+    def people(self, found: MemberList) -> int:
+        return found.members.count()

@@ -1,0 +1,67 @@
+"""A sale read back in words, for those who set it up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.program import money, words
+
+from .models import Door, Sale
+
+
+def sentence(*, sale: Sale) -> str:
+    """
+    Return "Products “Trail”, 20 % off, shown with a lock until then. Level 3 and higher buy from 9 May 2026, 00:00; …".
+
+    Reads the doors of a saved sale. Moments are told in the program's time zone.
+    """
+    off = "" if sale.is_on else pgettext("loyalty", "Switched off: it changes nothing in the shop.") + " "
+    return f"{off}{', '.join(_what(sale))}. {'; '.join(_who(sale))}."
+
+
+def _what(sale: Sale) -> Iterator[str]:
+    yield pgettext("loyalty", "Products “%(set)s”") % {"set": sale.product_set.name}
+    if sale.percent:
+        yield pgettext("loyalty", "%(percent)s %% off") % {"percent": money.number(sale.percent)}
+    if sale.mode == Sale.Mode.HIDE:
+        yield pgettext("loyalty", "hidden from everybody else until then")
+    else:
+        yield pgettext("loyalty", "shown with a lock until then")
+    if sale.quota is not None:
+        text = npgettext("loyalty", "%(number)s piece in all", "%(number)s pieces in all", sale.quota)
+        yield text % {"number": money.number(sale.quota)}
+    if sale.per_member is not None:
+        text = npgettext("loyalty", "%(number)s piece a member", "%(number)s pieces a member", sale.per_member)
+        yield text % {"number": money.number(sale.per_member)}
+
+
+def _who(sale: Sale) -> Iterator[str]:
+    for door in sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank)):
+        yield pgettext("loyalty", "%(who)s see it from %(seen)s and buy from %(buys)s") % {
+            "who": _for_whom(door),
+            "seen": _moment(door.seen_from, sale),
+            "buys": _moment(door.buys_from, sale),
+        }
+    if sale.public_from:
+        yield pgettext("loyalty", "everybody buys from %(moment)s") % {"moment": _moment(sale.public_from, sale)}
+    else:
+        yield pgettext("loyalty", "nobody else ever buys")
+    if sale.ends_at:
+        yield pgettext("loyalty", "it ends on %(moment)s") % {"moment": _moment(sale.ends_at, sale)}
+
+
+def _for_whom(door: Door) -> str:
+    if door.member_list_id is not None:
+        return pgettext("loyalty", "members on the list “%(list)s”") % {"list": door.member_list.name}
+    if not door.rank:
+        return pgettext("loyalty", "all members")
+    return pgettext("loyalty", "members of level %(rank)s and higher") % {"rank": money.number(door.rank)}
+
+
+def _moment(at: datetime, sale: Sale) -> str:
+    local = at.astimezone(ZoneInfo(sale.program.time_zone))
+    return f"{words.day(at, zone=sale.program.time_zone)}, {local:%H:%M}"
