@@ -16,6 +16,7 @@ from oscar.core.loading import get_class
 
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Code
@@ -82,7 +83,7 @@ class InviteView(OwnPage, WithScheme, PageTitleMixin, TemplateView):
         return pgettext("loyalty", "Bring a friend")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        found = super().get_context_data(**kwargs)
+        found = super().get_context_data(css=conf.CSS, **kwargs)
         code = Code.objects.filter(member__program=self.program, member__user=self.request.user)
         code = code.select_related("member").first()
         if code is None:
