@@ -107,11 +107,16 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
 
 def _is_full(referral: Referral, at: datetime) -> bool:
     """Return whether the one who invited has brought enough friends this month, counted one at a time."""
-    list(Code.objects.using(write_db()).select_for_update().filter(member_id=referral.giver_id))
+    _one_at_a_time(referral.giver_id)
     zone = referral.program.time_zone
     start = periods.start_of_day(day=periods.local_day(at=at, zone=zone).replace(day=1), zone=zone)
     known = rewarded_since(member_id=referral.giver_id, since=start, but=referral.pk)
     return known >= schemes()[referral.program_id].per_month
+
+
+def _one_at_a_time(giver_id: int) -> None:
+    """Let nobody else count the friends of a member until this transaction ends."""
+    list(Code.objects.using(write_db()).select_for_update().filter(member_id=giver_id))
 
 
 def take_back(*, referral: Referral, at: datetime) -> None:
