@@ -11,12 +11,17 @@ Order, Line = get_model("order", "Order"), get_model("order", "Line")
 
 def place(*, user, lines, number=None):
     """An order as the checkout places it; `lines` are (price, quantity), prices incl. tax."""
+    return factories.create_order(basket=filled(user=user, lines=lines), user=user, number=number)
+
+
+def filled(*, user, lines):
+    """A basket of new products; `lines` are (price, quantity), prices incl. tax."""
     basket = factories.create_basket(empty=True)
     basket.owner = user
     basket.save()
     for price, quantity in lines:
         add_product(basket, Decimal(str(price)), quantity)
-    return factories.create_order(basket=basket, user=user, number=number)
+    return basket
 
 
 def imported(*, user, lines, placed_at, status="Delivered", number="imported-1", currency="EUR", guest_email=""):

@@ -6,7 +6,8 @@ reaches a checkout. Imports, admin edits and `update()` send no signal: the swee
 from __future__ import annotations
 
 import logging
-from functools import partial, wraps
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.db import connections, transaction
@@ -25,30 +26,39 @@ from .sync import after_commit, somebody_cares
 logger = logging.getLogger("loyalty_oscar")
 
 
-class _Noted:
-    """The orders noted in one transaction; called once, after its commit."""
+class _Gathered:
+    """What was noted in one transaction; looked at once, after its commit."""
 
-    def __init__(self) -> None:
-        self.order_ids: set[int] = set()
-        self.is_done = False
+    def __init__(self, look: Callable[[set[int]], None]) -> None:
+        self.look, self.ids, self.is_done = look, set(), False
 
     def __call__(self) -> None:
         self.is_done = True
-        after_commit(order_ids=self.order_ids)
+        self.look(self.ids)
+
+
+def _gather(look: Callable[[set[int]], None], pk: int) -> None:
+    """Have something looked at once the transaction commits; many of one transaction are one look."""
+    db = write_db()
+    waiting = (function for _sids, function, *_robust in connections[db].run_on_commit)
+    # A test case runs callbacks and keeps them, hence the last condition.
+    ours = (one for one in waiting if isinstance(one, _Gathered) and one.look is look and not one.is_done)
+    found = next(ours, None)
+    if found is None:
+        found = _Gathered(look)
+        found.ids.add(pk)
+        transaction.on_commit(found, using=db, robust=look is _write_prices_down)
+    else:
+        found.ids.add(pk)
 
 
 def note(*, order_id: int) -> None:
     """Have an order looked at once the transaction commits; many notes of one transaction are one look."""
-    db = write_db()
-    waiting = (function for _sids, function, *_robust in connections[db].run_on_commit)
-    # A test case runs callbacks and keeps them, hence the second condition.
-    noted = next((function for function in waiting if isinstance(function, _Noted) and not function.is_done), None)
-    if noted is None:
-        noted = _Noted()
-        noted.order_ids.add(order_id)
-        transaction.on_commit(noted, using=db)
-    else:
-        noted.order_ids.add(order_id)
+    _gather(_look_at_orders, order_id)
+
+
+def _look_at_orders(order_ids: set[int]) -> None:
+    after_commit(order_ids=order_ids)
 
 
 def harmless(receiver: Any) -> Any:
@@ -112,15 +122,16 @@ def of_order_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 
 @harmless
-def price_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+def price_saved(sender: Any, instance: Any, **signal: Any) -> None:
     """A stock record changed: its product's price is written down once that is committed."""
+    if "update_fields" not in signal:
+        return  # Django always says which; Oscar does not when it only moves stock, as every order does.
+    _gather(_write_prices_down, instance.product_id)
+
+
+def _write_prices_down(product_ids: set[int]) -> None:
     if somebody_cares():
-        look = partial(_write_price_down, instance.product_id)
-        transaction.on_commit(look, using=write_db(), robust=True)
-
-
-def _write_price_down(product_id: int) -> None:
-    past_prices.record_some(product_ids=[product_id], at=clock.now())
+        past_prices.record_some(product_ids=sorted(product_ids), at=clock.now())
 
 
 def product_sets_changed(**kwargs: Any) -> None:

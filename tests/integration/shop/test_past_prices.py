@@ -24,11 +24,27 @@ def costs(product, price, *, on, commits):
 class TestAPrice:
     def test_is_written_down_when_it_changes_and_only_then(self, django_capture_on_commit_callbacks):
         a_club()
-        product = a_product(price="10.00")
-        for price, on in (("10.00", day(3, 1)), ("12.00", day(3, 10)), ("12.00", day(3, 11)), ("9.00", day(4, 1))):
+        with clock.at(day(3, 1)), django_capture_on_commit_callbacks(execute=True):
+            product = a_product(price="10.00")
+        for price, on in (("10.00", day(3, 2)), ("12.00", day(3, 10)), ("12.00", day(3, 11)), ("9.00", day(4, 1))):
             costs(product, price, on=on, commits=django_capture_on_commit_callbacks)
         rows = PriceSpan.objects.order_by("pk").values_list("minor", "starts_at", "ends_at")
         assert list(rows) == [(1000, day(3, 1), day(3, 10)), (1200, day(3, 10), day(4, 1)), (900, day(4, 1), None)]
+
+    def test_is_looked_at_once_for_all_that_one_transaction_changed(self, django_capture_on_commit_callbacks):
+        a_club()
+        with django_capture_on_commit_callbacks(execute=True) as looks:
+            for _ in range(3):
+                a_product()
+        assert (len(looks), PriceSpan.objects.count()) == (1, 3)
+
+    def test_is_not_looked_at_when_an_order_moves_stock(self, django_capture_on_commit_callbacks):
+        a_club()
+        with django_capture_on_commit_callbacks(execute=True):
+            product = a_product()
+        with django_capture_on_commit_callbacks() as looks:
+            product.stockrecords.get().allocate(1)
+        assert looks == []
 
     def test_is_found_at_night_where_no_signal_told(self):
         a_club()
@@ -40,7 +56,10 @@ class TestAPrice:
         assert list(PriceSpan.objects.order_by("pk").values_list("minor", flat=True)) == [1000, 800]
 
     def test_of_a_shop_without_a_program_is_not_written_down(self, django_capture_on_commit_callbacks):
-        costs(a_product(), "9.00", on=day(3, 1), commits=django_capture_on_commit_callbacks)
+        with django_capture_on_commit_callbacks(execute=True) as looks:
+            product = a_product()
+        costs(product, "9.00", on=day(3, 1), commits=django_capture_on_commit_callbacks)
+        assert len(looks) == 1
         assert not PriceSpan.objects.exists()
 
 

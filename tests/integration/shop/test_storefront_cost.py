@@ -89,7 +89,9 @@ class TestPagesForStrangers:
 class TestPagesForMembers:
     @pytest.mark.parametrize("address", ["/catalogue/", "/accounts/profile/", "/accounts/orders/"])
     def test_ask_once_more(self, shop, address):
-        assert more(address, shop["user"]) == (3, 1)  # Cold: also which program serves the site, and if it has levels.
+        cold, warm = more(address, shop["user"])
+        assert warm == 1
+        assert cold <= 6  # Once a minute: which program serves the site, its levels, member prices and sales.
 
     @pytest.mark.parametrize("name", ["bed", "toy"])
     def test_ask_no_more_for_a_product_than_without_us(self, shop, name):
@@ -104,7 +106,7 @@ class TestPagesForMembers:
         assert more(shop["bed"], shop["user"])[0] <= 4
 
     def test_ask_a_few_more_once_a_minute_to_learn_which_products_a_rule_is_for(self, shop):
-        assert more(shop["bed"], shop["user"])[0] <= 8
+        assert more(shop["bed"], shop["user"])[0] <= 10
 
     def test_ask_twice_more_for_a_basket_of_any_size(self, shop):
         address = reverse("basket:summary")
