@@ -18,23 +18,27 @@ from loyalty_oscar.tiers.queries import prices_in_force
 from .conditions import PROXY
 
 
-def benefits(*, ladder: Ladder, tier: Tier, unit: Unit, at: datetime) -> list[str]:
-    """Return what a level brings, a line each. Member prices and offers are at most a minute old."""
+def benefits(*, ladder: Ladder, tier: Tier, unit: Unit, at: datetime, reached: bool = False) -> list[str]:
+    """
+    Return what a level brings, a line each; its gift is left out for somebody who has `reached` it.
+
+    Member prices and offers are at most a minute old.
+    """
     return [
-        *own(tier=tier, unit=unit),
+        *own(tier=tier, unit=unit, reached=reached),
         *_prices(ladder, tier, at),
         *(offer.name for offer in _offers(at) if int(offer.condition.value or 1) <= tier.rank),
     ]
 
 
-def own(*, tier: Tier, unit: Unit) -> list[str]:
+def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
     """Return what stands on the level itself: more points, a gift, and lines of text."""
     found = []
     if tier.percent > 100:
         text = pgettext("loyalty", "%(percent)s %% more %(points)s")
         said = {"percent": money.number(tier.percent - 100), "points": words.unit_name(unit=unit, points=5)}
         found.append(text % said)
-    if tier.gift_points:
+    if tier.gift_points and not reached:
         text = pgettext("loyalty", "%(points)s as a gift when you reach it for the first time")
         found.append(text % {"points": words.points(unit=unit, points=tier.gift_points)})
     return found + [line.strip() for line in tier.text.splitlines() if line.strip()]

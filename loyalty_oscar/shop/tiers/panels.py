@@ -68,7 +68,7 @@ def card(*, subject: Unit, request: Any) -> Piece | None:
     said = {"unit": subject, **_words(ladder, found, subject)}
     if found.tier:
         said |= looks(tier=found.tier)
-        said["brings"] = benefits(ladder=ladder, tier=found.tier, unit=subject, at=clock.now())
+        said["brings"] = benefits(ladder=ladder, tier=found.tier, unit=subject, at=clock.now(), reached=True)
         said["until"] = _until(visit, ladder, found)
     return "loyalty/widgets/level_card.html", said
 

@@ -1,7 +1,7 @@
 """
 How a level looks where it has no picture: an outline and dots by its rank, so that color is never the only sign.
 
-1 is a circle, 2 a hexagon, 3 and more a star; dots stand in rows of five.
+1 is a circle, 2 a hexagon, 3 and more a star; dots stand in rows of four.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from loyalty_oscar.tiers.queries import tier_name
 CIRCLE = "M20 2a18 18 0 1 0 0 36a18 18 0 1 0 0-36z"
 HEXAGON = "M20 1l16.5 9.5v19L20 39 3.5 29.5v-19z"
 STAR = "M20 1l5.4 11.6 12.6 1.7-9.2 8.8 2.2 12.6L20 29.6 9 35.7l2.2-12.6L2 14.3l12.6-1.7z"
-ROW = 5
+ROW, APART = 4, 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,9 +35,10 @@ def shape_of(*, tier: Tier) -> Shape:
 
 def _dots(rank: int) -> list[tuple[str, str]]:
     rows = [min(ROW, rank - start) for start in range(0, rank, ROW)]
-    top = 20.5 - 2.5 * (len(rows) - 1)
+    left = [20 - APART / 2 * (in_row - 1) for in_row in rows]
+    top = 20.5 - APART / 2 * (len(rows) - 1)
     return [
-        (f"{20 - 2.5 * (in_row - 1) + 5 * column:g}", f"{top + 5 * row:g}")
+        (f"{left[row] + APART * column:g}", f"{top + APART * row:g}")
         for row, in_row in enumerate(rows)
         for column in range(in_row)
     ]

@@ -193,14 +193,14 @@ class TestTheStateOfThings:
 
     def test_names_tables_whose_app_is_not_listed(self):
         with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE loyalty_tiers_standing (id integer)")
+            cursor.execute("CREATE TABLE loyalty_memberships_plan (id integer)")
         try:
             [(level, text)] = found("tables")
         finally:
             with connection.cursor() as cursor:
-                cursor.execute("DROP TABLE loyalty_tiers_standing")
+                cursor.execute("DROP TABLE loyalty_memberships_plan")
         assert level == Level.ERROR
-        assert "loyalty_uninstall --app tiers" in text
+        assert "loyalty_uninstall --app memberships" in text
 
     def test_says_that_the_guard_of_the_ledger_is_missing(self):
         with connection.cursor() as cursor:

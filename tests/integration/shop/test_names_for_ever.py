@@ -6,9 +6,11 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.shop import models
 from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, make_offer
+from loyalty_oscar.shop.tiers.conditions import PROXY
 
 NAMES = {
     "loyalty_oscar.shop.models.PointsCondition": "Condition",
+    "loyalty_oscar.shop.models.TierCondition": "Condition",
     "loyalty_oscar.shop.models.PointsBenefit": "Benefit",
 }
 
@@ -30,6 +32,6 @@ class TestTheDottedNames:
 
     def test_are_what_the_offer_is_made_with(self, db):
         offer = make_offer()
-        assert {CONDITION, BENEFIT} == set(NAMES)
+        assert {CONDITION, BENEFIT, PROXY} == set(NAMES)
         assert isinstance(offer.condition.proxy(), models.PointsCondition)
         assert isinstance(offer.benefit.proxy(), models.PointsBenefit)
