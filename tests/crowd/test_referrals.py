@@ -1,0 +1,174 @@
+"""One newcomer claimed by two at the same instant, and two first orders at once: exactly one of each."""
+
+from collections import Counter
+
+import pytest
+from django.db import transaction
+from oscar.test import factories
+
+from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.referrals import effects, operations
+from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.operations import bind
+from loyalty_oscar.shop.facts import gather_orders
+from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.testing import clock
+from tests.integration.ledger.books import assert_clean
+from tests.integration.referrals.friendly import an_inviting_club, bring, code_for, points
+from tests.storefront import a_basket, a_product, a_user, day
+
+from .crowds import Crowd, bare_copies
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
+RUNS = 50
+
+
+class TestANewcomerClaimedByTwo:
+    SIZE = 8
+
+    def people(self):
+        """Two who invite, and their club."""
+        club = an_inviting_club()
+        club.codes = [club.code, code_for(a_user("anna@example.com"), club.unit)]
+        return club
+
+    def run(self, club, crowd, number):
+        """One run: everybody claims the same newcomer, by two codes in turn; returns how many ties there are."""
+        user = a_user(f"new{number}@example.com")
+        told = {"program_id": club.unit.program_id, "user_id": user.pk, "at": day(3, 1)}
+        join(program=club.unit.program, user_id=user.pk, at=day(3, 1))
+        crowd.do(lambda one: bind(code=club.codes[one % 2], **told))
+        return Referral.objects.filter(newcomer__user_id=user.pk).count()
+
+    @BOTH
+    def test_is_tied_to_one_fifty_times(self, outer, tell):
+        club = self.people()
+        with Crowd(outer=outer, size=self.SIZE) as crowd:
+            found = Counter(self.run(club, crowd, number) for number in range(RUNS))
+
+        assert found == {1: RUNS}
+        assert Referral.objects.count() == RUNS
+        tell(
+            f"a newcomer claimed by two, {RUNS} runs {'in' if outer else 'without'} an outer transaction: one tie each"
+        )
+
+    def test_would_be_tied_several_times_without_the_constraint(self, tell):
+        club = self.people()
+        with bare_copies(Referral) as search_path, Crowd(search_path=search_path, size=self.SIZE) as crowd:
+            found = [self.run(club, crowd, number) for number in range(10)]
+
+        broken = sum(ties > 1 for ties in found)
+        assert broken >= 5
+        tell(f"its broken twin, without UNIQUE (newcomer): {broken} of 10 runs tied more than once")
+
+
+class TestTwoFirstOrdersAtOnce:
+    def orders(self, club, number, product):
+        """Two orders of one newcomer that nobody has looked at."""
+        user = a_user(f"new{number}@example.com")
+        bring(club, user)
+        made = []
+        for _n in range(2):
+            with clock.at(day(3, 3)), transaction.atomic():
+                basket = a_basket(user, (product, 1))
+                made.append(factories.create_order(basket=basket, user=user, date_placed=day(3, 3)))
+        return user, made
+
+    def alone(self, order_id):
+        """The effect of this feature by itself, so that no other has locked the newcomer's account before."""
+        with transaction.atomic():
+            orders = gather_orders(order_ids=[order_id], set_codes=frozenset(), at=day(3, 3), seen_final={})
+            effects.bringing.apply(orders=orders, at=day(3, 3))
+
+    def run(self, club, crowd, number, product, monkeypatch, *, look=None):
+        """One run; returns how many rewards there are of each side, and what the newcomer has."""
+        with monkeypatch.context() as quiet:
+            quiet.setattr("loyalty_oscar.shop.receivers.after_commit", lambda **kwargs: None)
+            user, made = self.orders(club, number, product)
+        look = look or (lambda order_id: sync_orders(order_ids=[order_id], at=day(3, 3)))
+        said = crowd.do(lambda one: look(made[one].pk))
+        referral = Referral.objects.get(newcomer__user=user)
+        keys = Entry.objects.filter(key__startswith=f"referral:{referral.pk}:").values_list("key", flat=True)
+        return said["done"], len(keys), len(set(keys)), points(user), referral.state
+
+    @BOTH
+    def test_reward_once_fifty_times(self, outer, tell, monkeypatch):
+        club = an_inviting_club(per_month=1000)
+        product = a_product(price="30.00")
+        with Crowd(outer=outer, size=2) as crowd:
+            found = Counter(self.run(club, crowd, number, product, monkeypatch) for number in range(RUNS))
+
+        assert found == {(2, 2, 2, (0, 100), "rewarded"): RUNS}
+        assert points(club.boris) == (0, 150 * RUNS)
+        assert_clean()
+        tell(f"two first orders at once, {RUNS} runs {'in' if outer else 'without'} an outer: one reward on each side")
+
+    def test_are_told_apart_by_the_lock_of_this_feature_alone(self, tell, monkeypatch):
+        assert self.taken_for_the_first(monkeypatch) == Counter({1: 20})
+        assert_clean()
+        tell("two first orders at once, only this effect at work, 20 runs: one of them is the first")
+
+    def test_would_both_be_the_first_without_the_lock(self, tell, monkeypatch):
+        def unlocked(*, program_id, user_ids):
+            rows = Referral.objects.filter(program_id=program_id, newcomer__user_id__in=list(user_ids))
+            return {row.newcomer.user_id: row for row in rows.prefetch_related("giver", "newcomer", "program")}
+
+        monkeypatch.setattr(effects, "locked_referrals", unlocked)
+        found = self.taken_for_the_first(monkeypatch)
+        assert found[2] >= 5
+        tell(f"its broken twin, without the lock: {found[2]} of 20 referrals took two orders for the first")
+
+    def taken_for_the_first(self, monkeypatch):
+        """Twenty runs; returns how many referrals there were with so many orders taken for the first."""
+        looked = Counter()
+
+        def noted(*, referral, at):
+            looked[referral.pk] += 1
+            operations.look(referral=referral, at=at)
+
+        monkeypatch.setattr(effects, "look", noted)
+        club = an_inviting_club(per_month=1000)
+        product = a_product(price="30.00")
+        with Crowd(size=2) as crowd:
+            for number in range(20):
+                self.run(club, crowd, number, product, monkeypatch, look=self.alone)
+        return Counter(looked.values())
+
+
+class TestTheCapOfAMonth:
+    def run(self, club, crowd, number, product, monkeypatch):
+        """Two friends of one giver, whose cap is one, order at once in a month of their own."""
+        at = day(number % 12 + 1, 3, 2026 + number // 12)
+        orders = []
+        for name in "ab":
+            user = a_user(f"{name}{number}@example.com")
+            bring(club, user, at=at)
+            with monkeypatch.context() as quiet, clock.at(at), transaction.atomic():
+                quiet.setattr("loyalty_oscar.shop.receivers.after_commit", lambda **kwargs: None)
+                orders.append(factories.create_order(basket=a_basket(user, (product, 1)), user=user, date_placed=at))
+        crowd.do(lambda one: sync_orders(order_ids=[orders[one].pk], at=at))
+        rows = Referral.objects.filter(order_id__in=[order.pk for order in orders])
+        return sum(not row.is_over_cap for row in rows), len(rows)
+
+    def test_lets_one_of_two_through_fifty_times(self, tell, monkeypatch):
+        club = an_inviting_club(per_month=1)
+        product = a_product(price="30.00")
+        with Crowd(size=2) as crowd:
+            found = Counter(self.run(club, crowd, number, product, monkeypatch) for number in range(RUNS))
+
+        assert found == {(1, 2): RUNS}
+        assert_clean()
+        tell(f"a cap of one and two friends at once, {RUNS} runs: one reward for the giver each")
+
+    def test_would_let_both_through_without_the_lock(self, tell, monkeypatch):
+        monkeypatch.setattr(operations, "_one_at_a_time", lambda giver_id: None)
+        club = an_inviting_club(per_month=1)
+        product = a_product(price="30.00")
+        with Crowd(size=2) as crowd:
+            found = [self.run(club, crowd, number, product, monkeypatch) for number in range(20)]
+
+        broken = sum(through > 1 for through, _rows in found)
+        assert broken >= 1
+        tell(f"its broken twin, without the lock: {broken} of 20 runs let both through")
