@@ -15,6 +15,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
+from loyalty_oscar.shop.exclusives.export import erase, export
 from loyalty_oscar.shop.offers import NotPlaced
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.tiers.models import MemberPrice, Tier
@@ -240,3 +241,16 @@ class TestACountedSale:
         with pytest.raises(IntegrityError), transaction.atomic():
             sale.save()
         assert (Sale.objects.get().quota, Count.objects.get().quota) == (5, 5)
+
+
+class TestAMemberWhoLeaves:
+    def test_takes_along_lists_and_pieces_and_is_forgotten_in_both(self, unit, carrier):
+        gold = a_member_of(unit, GOLD)
+        member = Member.objects.get(user=gold)
+        MemberList.objects.create(program=unit.program, name="Friends").members.add(member)
+        sale = a_sale(unit, carrier, quota=5)
+        place(gold, (carrier, 2), at=GOLD_FROM)
+        assert export(member=member) == {"lists": ["Friends"], "pieces": [{"sale": "trail", "quantity": 2}]}
+        erase(member=member, at=GOLD_FROM)
+        assert export(member=member) == {"lists": [], "pieces": []}
+        assert (taken(sale), Place.objects.get().quantity, Place.objects.get().user_id) == (2, 2, "")

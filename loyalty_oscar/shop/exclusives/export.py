@@ -1,0 +1,35 @@
+"""What a member takes along of sales, and what is forgotten with the member."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from loyalty_oscar.exclusives.models import MemberList, Place
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.registries import checks
+
+
+def _places(member: Member) -> Any:
+    """The pieces that are counted for a member; guests have no account to count by."""
+    user_id = str(member.user_id) if member.user_id else None
+    return Place.objects.using(write_db()).filter(user_id=user_id, sale__program=member.program_id)
+
+
+@checks.register("export:sales")
+def export(*, member: Member) -> dict[str, Any]:
+    """Return the lists that a member is on, and the pieces of counted sales that were bought or reserved."""
+    places = _places(member).select_related("sale").order_by("pk")
+    return {
+        "lists": sorted(MemberList.objects.filter(members=member).values_list("name", flat=True)),
+        "pieces": [{"sale": place.sale.code, "quantity": place.quantity} for place in places],
+    }
+
+
+@checks.register("erase:sales")
+def erase(*, member: Member, at: datetime) -> None:
+    """Take a member off every list; pieces that orders bought stay counted, without the person."""
+    for found in MemberList.objects.using(write_db()).filter(members=member):
+        found.members.remove(member)
+    _places(member).update(user_id="")
