@@ -17,9 +17,9 @@ from loyalty_oscar.program.registries import grants
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
-from .queries import counted_of, given_to, rules_of, tier_of_rank
+from .queries import counted_of, given_to, movers, rules_of, tier_of_rank
 
-CHUNK = 500
+CHUNK = 2000
 CODES = {
     "up": "tier_up",
     "given": "tier_given",
@@ -128,15 +128,18 @@ def settle_all(
     after: int = 0,
 ) -> Iterator[tuple[int, int]]:
     """
-    Settle every member of a ladder, some hundred at a time; yields (last member's key, how many moved).
+    Settle every member of a ladder, some thousand at a time; yields (last member's key, how many moved).
 
-    `announced` is asked, for each some hundred, whose descent was told in time.
-    Begins after the member `after`, so a run that was cut short can go on where it stood.
+    Looks at sums first and only then at those who may have to move. `announced` is asked, for each some thousand,
+    whose descent was told in time. Begins after the member `after`, so a run that was cut short can go on where it
+    stood.
     """
     members = Member.objects.using(write_db()).filter(program_id=ladder.program_id, merged_into=None).order_by("pk")
     while ids := list(members.filter(pk__gt=after).values_list("pk", flat=True)[:CHUNK]):
+        may_move = movers(ladder=ladder, after=after, last=ids[-1], at=at).intersection(ids)
         after = ids[-1]
-        yield after, len(settle(ladder=ladder, member_ids=ids, at=at, announced=announced(ids)))
+        told = announced(sorted(may_move)) if may_move else ()
+        yield after, len(settle(ladder=ladder, member_ids=may_move, at=at, announced=told))
 
 
 def give_tier(

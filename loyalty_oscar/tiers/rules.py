@@ -72,6 +72,19 @@ def span(*, window: str, at: datetime, zone: str) -> tuple[datetime | None, date
     return None, None
 
 
+def carrying(*, window: str, at: datetime, zone: str) -> list[tuple[datetime | None, datetime | None, datetime | None]]:
+    """
+    Return the spans whose orders carry a level at a moment, the newest first: (start, end, until when they carry it).
+
+    None is open; until when the rolling window carries depends on its orders, so it is None too.
+    """
+    if window != CALENDAR_YEAR:
+        return [(*span(window=window, at=at, zone=zone), None)]
+    year = periods.local_day(at=at, zone=zone).year
+    last, this, following, then = (periods.start_of_year(year=y, zone=zone) for y in range(year - 1, year + 3))
+    return [(this, following, then), (last, this, following)]
+
+
 def value(*, counted: Iterable[Counted], window: str, at: datetime, zone: str) -> int:
     """Return what counts at a moment: of this year, of the last 12 months, or of a lifetime."""
     start, end = span(window=window, at=at, zone=zone)
