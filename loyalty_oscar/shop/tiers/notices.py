@@ -61,7 +61,8 @@ def tier_up(*, message: Outbox, at: datetime) -> Letter | None:
         return None
     context = shared(member=message.member, standing=standing)
     unit = context["unit"]
-    return _letter("LOYALTY_TIER_UP", context | {"brings": own(tier=standing.tier, unit=unit) if unit else []})
+    brings = own(tier=standing.tier, unit=unit) if unit else []
+    return Letter(code="LOYALTY_TIER_UP", context=context | {"brings": brings})
 
 
 @topics.register("tier-down")
@@ -73,7 +74,8 @@ def tier_down(*, message: Outbox, at: datetime) -> Letter | None:
     before = Standing.objects.filter(member_id=message.member_id, pk__lt=standing.pk).select_related("tier")
     last = before.order_by("-pk").first()
     was = tier_name(tier=last.tier) if last and last.tier else ""
-    return _letter("LOYALTY_TIER_DOWN", shared(member=message.member, standing=standing) | {"was": was})
+    context = shared(member=message.member, standing=standing) | {"was": was}
+    return Letter(code="LOYALTY_TIER_DOWN", context=context)
 
 
 @topics.register("tier-ending")
@@ -105,7 +107,3 @@ def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime
         "to_keep": counted(ladder=ladder, value=found.to_keep, unit=unit) if found.to_keep else "",
         "grace_day": last_day(end, zone) if ladder.grace_days else "",
     }
-
-
-def _letter(code: str, context: dict[str, Any]) -> Letter:
-    return Letter(code=code, context=context)
