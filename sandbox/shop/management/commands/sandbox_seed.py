@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from sandbox.seed import actions, catalogue, history, loyalty, people
+from sandbox.seed import actions, catalogue, friends, history, loyalty, people
 from sandbox.seed.timeline import DAYS, ZONE, Event, joined, timeline
 from sandbox.shop.models import SeedRun
 
@@ -65,6 +65,7 @@ class Command(BaseCommand):
             loyalty.bring_paper_cards(people=people.demo(), at=run.today)
             player.leave_baskets(at=run.today)
             actions.open_actions(at=run.today)
+            friends.open_invitations(at=run.today)
 
     def _say(self, words: str, *, shown: bool = True) -> None:
         if shown:
