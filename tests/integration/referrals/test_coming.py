@@ -1,7 +1,11 @@
 """A newcomer comes by a link or a typed code, and is tied whatever made the account."""
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.signing import Signer
+from django.http import HttpResponse
+from django.test import RequestFactory
 from django.urls import reverse
 from oscar.apps.customer.signals import user_registered
 from oscar.core.loading import get_model
@@ -10,8 +14,8 @@ from loyalty_oscar import extend
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Referral, Scheme
-from loyalty_oscar.shop.middleware import departures
-from loyalty_oscar.shop.referrals.carried import COOKIE, KEY, SALT
+from loyalty_oscar.shop.middleware import LoyaltyMiddleware, departures
+from loyalty_oscar.shop.referrals.carried import COOKIE, KEY, SALT, take
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
@@ -117,6 +121,29 @@ class TestALink:
         club.scheme.save()
         register(client)
 
+        assert not Referral.objects.exists()
+
+    def test_ties_through_an_asynchronous_server_too(self, club):
+        visitor = a_user("async@example.com")
+
+        async def page(request):
+            await sync_to_async(take)(request=request, code=club.code)
+            return HttpResponse()
+
+        request = RequestFactory().get("/")
+        request.user, request.session = visitor, SessionStore()
+        request.session["_auth_user_id"] = str(visitor.pk)
+        async_to_sync(LoyaltyMiddleware(page))(request)
+
+        assert giver() == "boris@example.com"
+        assert KEY not in request.session
+
+    def test_that_fails_to_tie_by_a_fault_of_ours_leaves_the_page_alone(self, club, client, monkeypatch, caplog):
+        monkeypatch.setattr("loyalty_oscar.shop.referrals.binding.bind", lambda **told: 1 / 0)
+        client.force_login(a_user("unlucky@example.com"))
+
+        assert client.get(landing(club.code)).status_code == 200
+        assert "without what was left to do" in caplog.text
         assert not Referral.objects.exists()
 
 
