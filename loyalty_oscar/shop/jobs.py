@@ -105,7 +105,8 @@ def _messages(at: datetime) -> Iterator[int]:
 
 
 def _prices(at: datetime) -> Iterator[int]:
-    yield from past_prices.record_all(at=at)
+    if sync.somebody_cares():
+        yield from past_prices.record_all(at=at)
 
 
 def _farewells(at: datetime) -> Iterator[int]:

@@ -54,10 +54,13 @@ def tier_name(*, tier: Tier) -> str:
 
 def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:
     """Return the member prices of a program at a moment, with level and product set (remembered for a minute)."""
-    rows = MemberPrice.objects.filter(tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True)
-    rows = rows.select_related("tier", "product_set").order_by("pk")
-    found = remembered(key=("member-prices", program_id), load=lambda: list(rows))
+    found = remembered(key=("member-prices", program_id), load=lambda: _load_prices(program_id))
     return [row for row in found if row.starts_at <= at and (row.ends_at is None or at < row.ends_at)]
+
+
+def _load_prices(program_id: int) -> list[MemberPrice]:
+    rows = MemberPrice.objects.filter(tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True)
+    return list(rows.select_related("tier", "product_set").order_by("pk"))
 
 
 def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:

@@ -14,7 +14,7 @@ from ..gate import gates
 from ..lowered import Cut, lower_of
 from ..visit import Visit
 from . import words
-from .visitors import sales_of_visit, sales_with, who_visits
+from .visitors import sales_for, who_visits
 
 NoPrice = get_class("partner.prices", "Unavailable")
 Unavailable = get_class("partner.availability", "Unavailable")
@@ -49,7 +49,7 @@ class Withheld(NoPrice):
 def sale_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
     """Lower the price to that of the best open sale; with a member price the lower of both counts."""
     visit = visit or Visit(None)
-    found = {sale.pk: sale for sale in sales_with(sales=sales_of_visit(visit=visit), product_id=product.pk)}
+    found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product.pk)}
     if not found or not info.price.exists:
         return info
     who, at = who_visits(visit=visit), clock.now()
@@ -70,7 +70,7 @@ def closed(*, product: Any, info: Any, visit: Visit | None) -> Any:
 
 def closing(*, product_id: int, visit: Visit) -> Sale | None:
     """Return the sale that keeps a product from a visitor now, or None. No query for strangers."""
-    found = {sale.pk: sale for sale in sales_with(sales=sales_of_visit(visit=visit), product_id=product_id)}
+    found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product_id)}
     if not found:
         return None
     dates = [sale.dates for sale in found.values()]

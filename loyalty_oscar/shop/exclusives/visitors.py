@@ -43,6 +43,15 @@ def sales_with(*, sales: Iterable[Sale], product_id: int) -> list[Sale]:
     return [sale for sale in sales if product_id in products_of(sale=sale)]
 
 
+def sales_for(*, visit: Visit, product_id: int) -> list[Sale]:
+    """Return the sales in force that a product is in; a list of products walks through their sets once a visit."""
+
+    def load() -> list[tuple[Sale, frozenset[int]]]:
+        return [(sale, products_of(sale=sale)) for sale in sales_of_visit(visit=visit)]
+
+    return [sale for sale, ids in visit.once(key="sales", load=load) if product_id in ids]
+
+
 def who_visits(*, visit: Visit) -> rules.Who:
     """Return a visitor as sales see one: strangers cost nothing, members at most two queries a visit."""
     user = visit.user
