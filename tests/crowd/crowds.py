@@ -16,13 +16,16 @@ PATIENCE = 60
 
 
 class Crowd:
-    """Twenty threads that do something at once, again and again, on twenty connections."""
+    """Some threads (twenty) that do something at once, again and again, each on a connection of its own."""
 
-    def __init__(self, *, outer: bool = False, search_path: str = ""):
-        """`outer` wraps each in a transaction as ATOMIC_REQUESTS does; `search_path` is where tables are found."""
-        self.outer, self.search_path = outer, search_path
-        self.pool = ThreadPoolExecutor(CROWD)
-        self.barrier = threading.Barrier(CROWD, timeout=PATIENCE)
+    def __init__(self, *, size: int = CROWD, outer: bool = False, search_path: str = "", isolation: str = ""):
+        """
+        `outer` wraps each in a transaction as ATOMIC_REQUESTS does; `search_path` is where tables are found;
+        `isolation` is the level of their transactions (`repeatable read`), else the server's.
+        """
+        self.size, self.outer, self.search_path, self.isolation = size, outer, search_path, isolation
+        self.pool = ThreadPoolExecutor(size)
+        self.barrier = threading.Barrier(size, timeout=PATIENCE)
 
     def __enter__(self) -> Crowd:
         self.do(lambda number: self.look_elsewhere())
@@ -36,10 +39,12 @@ class Crowd:
         """Connect, and find tables in another schema where one is named."""
         with connection.cursor() as cursor:
             cursor.execute(f"SET search_path TO {self.search_path or 'public'}")
+            if self.isolation:
+                cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {self.isolation}")
 
     def do(self, what: Callable[[int], object], *, outer: bool | None = None) -> Counter[str]:
         """Let everybody do `what(number)` at once; returns how often it went well (`done`) or what went wrong."""
-        return Counter(self.pool.map(lambda number: self.one(what, number, outer), range(CROWD)))
+        return Counter(self.pool.map(lambda number: self.one(what, number, outer), range(self.size)))
 
     def one(self, what: Callable[[int], object], number: int, outer: bool | None) -> str:
         """Wait for the others, do it, and name what came of it."""

@@ -5,6 +5,7 @@ A1 (one session) and A2 (two sessions, two devices) of the list of attacks, and 
 """
 
 from collections import Counter
+from functools import cache
 
 import pytest
 from django.test import Client
@@ -23,7 +24,7 @@ from .using import a_member, a_shop, baskets_of, many_baskets_of, undercharged, 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("atomic", [False, True], ids=["plain", "atomic-requests"])
 Order = get_model("order", "Order")
-POINTS, PREVIEW, BASKET = reverse("loyalty:use-points"), reverse("checkout:preview"), reverse("basket:summary")
+POINTS, PREVIEW = reverse("loyalty:use-points"), reverse("checkout:preview")
 THANKS = reverse("checkout:thank-you")
 
 
@@ -35,8 +36,15 @@ def a_session(user, checkout=None):
         session = client.session
         session["checkout_data"] = checkout
         session.save()
-    client.get(BASKET)
-    return {name: client.cookies[name].value for name in ("sessionid", "csrftoken")}
+    return {"sessionid": client.cookies["sessionid"].value, "csrftoken": a_token()}
+
+
+@cache
+def a_token():
+    """The CSRF cookie that a page of the shop gives, asked for once: it holds for any session."""
+    client = Client()
+    client.get(reverse("customer:login"))
+    return client.cookies["csrftoken"].value
 
 
 def typed_at_checkout(shop):

@@ -171,7 +171,7 @@ class TwoLedgers(RuleBasedStateMachine):
 
         def settle():
             fields = {"account_id": self.accounts[owner].pk, "at": self.at, "keep": keep}
-            answers.append(ledger.settle_holds(fates=lambda holds, at: real, **fields))
+            answers.append(ledger.settle_holds(fates=lambda holds: real, **fields))
 
         done = self.same(settle, lambda p: p.settle(owner, fates, keep))
         assert answers == [done[1], 0], "what was given back is not given back again"
