@@ -34,19 +34,20 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     What was shown is what the session remembers and what the very form says that was sent: in another tab fewer
     points may have been chosen since.
     """
-    if memo.KEY not in request.session:
+    sent = _sent(request)
+    if memo.KEY not in request.session and not sent:
         return None
     basket, name = request.basket, request.resolver_match.url_name
     said = memo.recall(request=request, basket=basket)
-    if not said:
+    if not said and not sent:
         return None
     applied = applied_to(basket=basket)
     if applied:
         _keep(applied.redemption.hold)
-    now, shown = applied.minor if applied else 0, max(said["minor"], _sent(request))
+    now, shown = applied.minor if applied else 0, max(said.get("minor", 0), sent)
     if now >= shown or name in EARLY:
         return None
-    memo.remember(request=request, basket=basket, asked=said["asked"], minor=now, was=shown)
+    memo.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
     back = request.get_full_path() if name in SHOWING else reverse("checkout:preview")
     return HttpResponseRedirect(f"{back}#points")
 

@@ -278,6 +278,16 @@ class TestTheCheckout:
         assert "Please look at your total again. Paws take €2.00 off now, not €5.00. Your basket costs €82.20." in said
         assert place(client, **{"loyalty-shown": "200"})["Location"] == reverse("checkout:thank-you")
 
+    def test_never_takes_another_basket_for_the_one_that_this_tab_showed(self, client, boris):
+        choose(client, use="500")
+        preview(client)
+        assert place(client, **{"loyalty-shown": "500"})["Location"] == reverse("checkout:thank-you")
+        a_basket(boris, (a_product(price="42.10"), 1))
+        preview(client)
+        answer = place(client, **{"loyalty-shown": "500"})
+        assert answer["Location"] == f"{reverse('checkout:preview')}#points"
+        assert Order.objects.count() == 1
+
     def test_lets_the_first_steps_pass(self, client, boris):
         choose(client, use="500")
         run_out()
@@ -379,7 +389,7 @@ class TestWhoHasNoControl:
         assert client.post(reverse("loyalty:use-points"), {"use": "500"}).status_code == 404
 
     def test_is_never_led_to_another_host(self, client, boris):
-        for there in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", ""):
+        for there in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", "//[#", ""):
             answer = client.post(reverse("loyalty:use-points"), {"use": "none", "next": there})
             assert answer["Location"] == f"{BASKET}#points"
 
