@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import pgettext
 
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
@@ -18,6 +20,7 @@ from loyalty_oscar.program.registries import panels
 from ..middleware import checkpoints
 from . import memo
 from .discount import applied_to
+from .panels import standing_of
 
 #: Steps before anybody has seen what is to be paid.
 EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
@@ -48,6 +51,9 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     if now >= shown or name in EARLY:
         return None
     memo.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
+    if standing_of(basket=basket, visit=request.loyalty) is None:
+        # Nobody can use points any more, so no control says it there.
+        messages.warning(request, pgettext("loyalty", "Please look at your total again."), fail_silently=True)
     back = request.get_full_path() if name in SHOWING else reverse("checkout:preview")
     return HttpResponseRedirect(f"{back}#points")
 

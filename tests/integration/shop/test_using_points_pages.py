@@ -217,6 +217,17 @@ class TestWhatRanOut:
         assert "are back with you" not in text_of(client.get(BASKET))
         assert "are back with you" not in text_of(choose(client, use="500"))
 
+    def test_is_not_called_ready_where_it_went_with_goods_that_were_returned(self, client, boris):
+        choose(client, use="all")
+        ledger.claw_back(
+            account_id=Account.objects.get().pk, source="gift", points=1000, key="test:claw",
+            because=Because("goodwill"), at=TODAY,
+        )  # fmt: skip
+        run_out()
+        said = text_of(client.get(BASKET))
+        assert "Your 1,250 paws are no longer set aside. Your basket costs €84.20 again." in said
+        assert "You have 250 paws ready" in said
+
     def test_is_not_said_of_points_that_were_given_back(self, client, boris):
         choose(client, use="500")
         assert "are back with you" not in text_of(choose(client, use="none"))
@@ -287,6 +298,15 @@ class TestTheCheckout:
         answer = place(client, **{"loyalty-shown": "500"})
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
         assert Order.objects.count() == 1
+
+    def test_asks_to_look_again_where_nobody_can_use_points_any_more(self, client, boris):
+        choose(client, use="500")
+        preview(client)
+        UseTerms.objects.update(is_on=False)
+        forget_cache()
+        assert place(client, **{"loyalty-shown": "500"})["Location"] == f"{reverse('checkout:preview')}#points"
+        assert not Order.objects.exists()
+        assert "Please look at your total again." in text_of(client.get(reverse("checkout:preview")))
 
     def test_lets_the_first_steps_pass(self, client, boris):
         choose(client, use="500")
