@@ -17,7 +17,7 @@ from loyalty_oscar.redemption.models import Redemption
 from tests.integration.ledger.books import TABLES, assert_clean, balance
 
 from . import using
-from .crowds import bare_copies
+from .crowds import bare_copies, runs_of
 from .served import a_post, a_server, at_once
 from .using import a_member, a_shop, baskets_of, many_baskets_of, undercharged, used
 
@@ -87,7 +87,9 @@ def redeem(shop, port, *, runs, size):
 
 
 class TestFiftyDevicesThatWantOneBalance:
-    @pytest.mark.parametrize(("atomic", "runs"), [(False, 30), (True, 10)], ids=["plain", "atomic-requests"])
+    @pytest.mark.parametrize(
+        ("atomic", "runs"), [(False, runs_of(30)), (True, runs_of(10))], ids=["plain", "atomic-requests"]
+    )
     def test_have_one_winner(self, atomic, runs, tell):
         shop, total = a_shop(), Counter()
         with a_server(atomic=atomic) as port:
@@ -126,7 +128,7 @@ class TestOneSessionThatSendsThirtyTimes:
 class TestTwoBasketsThatWantFiveHundredOfSevenHundred:
     @BOTH
     def test_have_one_winner_up_to_the_order(self, atomic, tell):
-        shop, runs, orders = a_shop(), 25, 5
+        shop, runs, orders = a_shop(), runs_of(25), 5
         checkout = typed_at_checkout(shop)
         with a_server(atomic=atomic) as port:
             for run in range(runs):
@@ -159,7 +161,7 @@ def lower(shop, port, *, runs):
 class TestPointsThatAreLoweredInAnotherTab:
     @BOTH
     def test_leave_no_order_undercharged(self, atomic, tell):
-        runs = 25
+        runs = runs_of(25)
         with a_server(atomic=atomic) as port:
             total = sum(lower(a_shop(), port, runs=runs), Counter())
         assert undercharged() == 0
