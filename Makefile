@@ -12,7 +12,7 @@ POSTGRES := LOYALTY_TEST_DB=postgres
 LONG := $(filter cdnow benchmark soak scale mutation,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations arithmetic clean $(LONG)
+.PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations arithmetic crowds clean $(LONG)
 
 help: ## This list
 	@echo 'Usage: make TARGET [OPTION=value]'; echo
@@ -78,6 +78,9 @@ check-migrations: $(VENV)/.all ## Fail if a model changed without its migration
 arithmetic: $(VENV)/.all ## The arithmetic of using points: 100,000 examples each, 5,000 through real orders
 	LOYALTY_EXAMPLES=50 $(BIN)/pytest tests/unit/kernel/test_using.py tests/unit/redemption \
 	  tests/integration/shop/test_using_arithmetic.py $(ARGS)
+
+crowds: $(VENV)/.all ## The races through a real server, each as often as the reliability plan says
+	LOYALTY_CROWDS=full $(POSTGRES) $(BIN)/pytest -s tests/crowd/test_using_points_by_http.py $(ARGS)
 
 docs: $(VENV)/.all ## Build the docs into docs/_build; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

@@ -13,6 +13,8 @@ class ApiConfig(AppConfig):
     verbose_name = pgettext_lazy("loyalty", "Loyalty: API")
 
     def ready(self) -> None:
+        from . import checks  # noqa: F401 - registers itself
+
         for feature in FEATURES:
             if apps.is_installed(f"loyalty_oscar.{feature}"):
                 import_module(f"{self.name}.{feature}")

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -70,8 +70,8 @@ def with_payers(orders: Sequence[OrderFacts]) -> list[OrderFacts]:
     if not users:
         return list(orders)
     basket = get_model("basket", "Basket")
-    ordered = get_model("order", "Order").objects.using(write_db()).filter(basket_id=OuterRef("pk"))
-    frozen = basket.objects.using(write_db()).filter(~Exists(ordered), owner_id__in=users, status=basket.FROZEN)
+    # One whose order was declined may be paid for again; where an order has used its points, none are set aside.
+    frozen = basket.objects.using(write_db()).filter(owner_id__in=users, status=basket.FROZEN)
     paying: dict[Any, set[str]] = {}
     for owner, pk in frozen.values_list("owner_id", "pk"):
         paying.setdefault(owner, set()).add(f"basket:{pk}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,14 +14,24 @@ from django.db.models import Model
 
 CROWD = 20
 PATIENCE = 60
+#: `make crowds` does everything through a server as often as the reliability plan says; every other run a fifth of it.
+FULL = os.environ.get("LOYALTY_CROWDS") == "full"
+
+
+def runs_of(full: int) -> int:
+    """How often something slow is done: so often in full, else a fifth of it, three times at least."""
+    return full if FULL else max(3, full // 5)
 
 
 class Crowd:
-    """Twenty threads (or `size`) that do something at once, again and again, on as many connections."""
+    """Some threads (twenty) that do something at once, again and again, each on a connection of its own."""
 
-    def __init__(self, *, outer: bool = False, search_path: str = "", size: int = CROWD):
-        """`outer` wraps each in a transaction as ATOMIC_REQUESTS does; `search_path` is where tables are found."""
-        self.outer, self.search_path, self.size = outer, search_path, size
+    def __init__(self, *, size: int = CROWD, outer: bool = False, search_path: str = "", isolation: str = ""):
+        """
+        `outer` wraps each in a transaction as ATOMIC_REQUESTS does; `search_path` is where tables are found;
+        `isolation` is the level of their transactions (`repeatable read`), else the server's.
+        """
+        self.size, self.outer, self.search_path, self.isolation = size, outer, search_path, isolation
         self.pool = ThreadPoolExecutor(size)
         self.barrier = threading.Barrier(size, timeout=PATIENCE)
 
@@ -36,6 +47,8 @@ class Crowd:
         """Connect, and find tables in another schema where one is named."""
         with connection.cursor() as cursor:
             cursor.execute(f"SET search_path TO {self.search_path or 'public'}")
+            if self.isolation:
+                cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {self.isolation}")
 
     def do(self, what: Callable[[int], object], *, outer: bool | None = None) -> Counter[str]:
         """Let everybody do `what(number)` at once; returns how often it went well (`done`) or what went wrong."""

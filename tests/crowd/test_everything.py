@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -28,6 +29,7 @@ from .crowds import CROWD, Crowd
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STEPS = 15
+HOUR = timedelta(hours=1)
 
 
 def a_few(number, points=0):
@@ -78,14 +80,27 @@ class TestPointsThatArePassedInAllDirections:
         tell(f"T4's broken twin: {result['OperationalError']} of {CROWD} people met a deadlock")
 
 
+EVERYTHING = (
+    *("give", "give", "hold", "hold", "use", "use", "release", "restore", "restore", "again", "settle"),
+    *("claw", "back", "expire", "night", "adjust", "pass"),
+)
+
+
+def some_are_gone(chance, at):
+    """What a shop says of its baskets: some are gone, others live on."""
+
+    def fates(holds):
+        return {held.slot: ledger.Fate(is_gone=chance.random() < 0.3, until=at + HOUR) for held in holds}
+
+    return fates
+
+
 def anything(chance, accounts, number, step):
     """One operation that chance chooses, on an account that chance chooses."""
     account, key, at = chance.choice(accounts), f"{number}:{step}", later(hours=step)
     held = Hold.objects.filter(account=account).order_by("?").first()
     points = chance.randint(1, 40)
-    match chance.choice(
-        ("give", "give", "hold", "use", "use", "release", "restore", "claw", "expire", "night", "adjust", "pass")
-    ):
+    match chance.choice(EVERYTHING):
         case "give":
             ready = chance.choice([at, later(hours=step + 3), None])
             give(account, points, source=f"order:{key}", at=at, ready=ready, until=later(hours=step + 5))
@@ -97,6 +112,16 @@ def anything(chance, accounts, number, step):
             ledger.release(hold_id=held.pk, account_id=account.pk, because=WHY, at=at)
         case "restore" if held:
             restore(held, points, key=f"r:{key}", goods_returned=chance.random() < 0.5, at=at)
+        case "again" if held:
+            fields = {"hold_id": held.pk, "account_id": account.pk, "key": f"u:{key}", "because": WHY, "at": at}
+            ledger.use_again(points=min(points, held.returned or points), **fields)
+        case "settle":
+            ledger.settle_holds(
+                account_id=account.pk, fates=some_are_gone(chance, at), at=at, keep=f"basket:{number}:1"
+            )
+        case "back":
+            fields = {"account_id": account.pk, "source": f"order:{number}:{step - 1}", "key": f"b:{key}"}
+            ledger.give_back(points=points, because=WHY, at=at, **fields)
         case "claw":
             claw(account, points, source=f"order:{number}:{step - 1}", key=f"c:{key}", at=at)
         case "expire":

@@ -281,7 +281,7 @@ class TestA13NumbersThatAreNone:
     def test_are_refused_by_the_ledger(self, unit, boris, points):
         before = dump()
         fields = {"slot": "basket:1", "expires_at": TODAY, "because": WHY, "at": TODAY}
-        with pytest.raises(Exception, match="hold is at least|are ready"):
+        with pytest.raises(Exception, match=r"hold is at least|are ready"):
             ledger.place_hold(account_id=account(boris).pk, points=points, **fields)
         assert dump() == before
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import pgettext
 
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
@@ -18,6 +20,7 @@ from loyalty_oscar.program.registries import panels
 from ..middleware import checkpoints
 from . import memo
 from .discount import applied_to
+from .panels import standing_of
 
 #: Steps before anybody has seen what is to be paid.
 EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
@@ -34,19 +37,23 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     What was shown is what the session remembers and what the very form says that was sent: in another tab fewer
     points may have been chosen since.
     """
-    if memo.KEY not in request.session:
+    sent = _sent(request)
+    if memo.KEY not in request.session and not sent:
         return None
     basket, name = request.basket, request.resolver_match.url_name
     said = memo.recall(request=request, basket=basket)
-    if not said:
+    if not said and not sent:
         return None
     applied = applied_to(basket=basket)
     if applied:
         _keep(applied.redemption.hold)
-    now, shown = applied.minor if applied else 0, max(said["minor"], _sent(request))
+    now, shown = applied.minor if applied else 0, max(said.get("minor", 0), sent)
     if now >= shown or name in EARLY:
         return None
-    memo.remember(request=request, basket=basket, asked=said["asked"], minor=now, was=shown)
+    memo.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
+    if standing_of(basket=basket, visit=request.loyalty) is None:
+        # Nobody can use points any more, so no control says it there.
+        messages.warning(request, pgettext("loyalty", "Please look at your total again."), fail_silently=True)
     back = request.get_full_path() if name in SHOWING else reverse("checkout:preview")
     return HttpResponseRedirect(f"{back}#points")
 

@@ -45,10 +45,14 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
         with transaction.atomic(using=write_db()):
+            _mind_basket(basket, user_id)
             ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=slot)
             fresh = lock(account_id=account.pk)
-            _mind_basket(basket, user_id)
             before = open_for(slot=slot)
+            if before and before.hold.account_id != account.pk:
+                # On another site the same basket used points of the program there.
+                _give_back(before, at)
+                before = None
             if not points:
                 return _give_back(before, at)
             terms = _mind_terms(unit, basket, points, at)
@@ -78,8 +82,14 @@ def _give_back(before: Redemption | None, at: datetime) -> None:
 
 
 def _mind_basket(basket: Any, user_id: Any) -> None:
-    baskets = get_model("basket", "Basket").objects.using(write_db())
-    if not baskets.filter(pk=basket.pk, owner_id=user_id, status=basket.OPEN).exists():
+    """
+    See that the basket is open, and lock its row before the account as Oscar's checkout does.
+
+    Where requests are transactions, nobody sees yet that a payment froze it; but its row is locked, and that is waited
+    for.
+    """
+    baskets = get_model("basket", "Basket").objects.using(write_db()).select_for_update()
+    if not baskets.filter(pk=basket.pk, owner_id=user_id, status=basket.OPEN).values_list("pk").first():
         text = pgettext("loyalty", "This basket is being paid for. Points cannot be changed now.")
         raise Refused(code="basket_closed", text=text)
 

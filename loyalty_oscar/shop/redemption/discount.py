@@ -52,11 +52,16 @@ class Applied:
 
 
 def set_aside_for(*, basket: Any) -> Redemption | None:
-    """Return what is set aside for a basket; asked once for each basket that was loaded, never for strangers."""
+    """
+    Return what is set aside for a basket; asked once for each basket that was loaded, never for strangers.
+
+    Points of a program that does not serve the site of this request count for nothing here.
+    """
     if basket.pk is None or basket.owner_id is None:
         return None
     if not hasattr(basket, "_loyalty_redemption"):
-        basket._loyalty_redemption = open_for(slot=slot_of(basket=basket))
+        found = open_for(slot=slot_of(basket=basket))
+        basket._loyalty_redemption = found if found and _is_here(basket, found) else None
     return basket._loyalty_redemption
 
 
@@ -81,9 +86,7 @@ class PointsDiscount:
     def is_wanted(self, *, basket: Any) -> bool:
         """Return whether points are set aside for this basket and can be used at all."""
         found = set_aside_for(basket=basket)
-        if found is None or not _is_here(basket, found):
-            return False
-        return terms_of(program_id=found.hold.account.unit.program_id) is not None
+        return found is not None and terms_of(program_id=found.hold.account.unit.program_id) is not None
 
     def apply(self, *, basket: Any, offer: Any) -> Any:
         """Take what the set-aside points buy off the lines, on top of whatever other offers took."""

@@ -175,9 +175,14 @@ def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
     if said.get("asked") and found.redemption is None:
         again = min(said["asked"], found.ready)
         text = pgettext("loyalty", "They were set aside for %(time)s. Your basket costs %(amount)s again.")
+        lead = pgettext("loyalty", "Your %(points)s are back with you.")
+        if found.ready < said["asked"]:
+            # Some went otherwise: with goods that were returned, or past their date.
+            text = pgettext("loyalty", "Your basket costs %(amount)s again.")
+            lead = pgettext("loyalty", "Your %(points)s are no longer set aside.")
         parts = {"time": _time(conf.HOLD_MINUTES), "amount": _total(found)}
         return {
-            "text": pgettext("loyalty", "Your %(points)s are back with you.") % {"points": found.points(said["asked"])},
+            "text": lead % {"points": found.points(said["asked"])},
             "more": text % parts,
             "points": again,
             "again": _button(found, again) if again and found.worth and found.quote.most else "",

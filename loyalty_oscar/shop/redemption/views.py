@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urldefrag
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpResponseRedirect
@@ -64,7 +63,7 @@ class UsePointsView(View):
 
     def back(self) -> str:
         """Return the page of this shop to go back to, else the basket."""
-        wanted = urldefrag(self.request.POST.get("next", "")).url
+        wanted = self.request.POST.get("next", "").partition("#")[0]
         hosts, is_secure = {self.request.get_host()}, self.request.is_secure()
         safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=is_secure)
         return wanted if safe else reverse("basket:summary")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from django.core.cache import cache
+from django.core.checks import run_checks
 from django.test import Client, override_settings
 from rest_framework.authtoken.models import Token
 
@@ -167,6 +168,20 @@ class TestManyRequests:
     @override_settings(LOYALTY_API_RATE="")
     def test_are_never_too_many_where_the_shop_says_so(self, api):
         assert {api.get("me").status_code for _ in range(150)} == {200}
+
+    @pytest.mark.parametrize(
+        ("rate", "said"),
+        [
+            ("often", ["loyalty_api.E001"]),
+            ("9/", ["loyalty_api.E001"]),
+            ("9/x", ["loyalty_api.E001"]),
+            ("9/h", []),
+            ("", []),
+        ],
+    )
+    def test_are_counted_at_a_rate_that_was_looked_at_when_the_shop_started(self, settings, rate, said):
+        settings.LOYALTY_API_RATE = rate
+        assert [found.id for found in run_checks(tags=["loyalty"])] == said
 
 
 def shop(code, **without):

@@ -51,6 +51,7 @@ def description(client):
     return client.get("/loyalty/api/schema/").json()
 
 
+@pytest.mark.django_db(transaction=True)
 class TestWhateverIsSent:
     @pytest.fixture(params=["stranger", "member", "other"])
     def headers(self, request, boris, ada):

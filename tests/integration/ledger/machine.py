@@ -163,15 +163,25 @@ class TwoLedgers(RuleBasedStateMachine):
     @rule(owner=who, keep=st.sampled_from(["", "basket:1"]), told=st.dictionaries(slots, st.none() | st.integers(0, 9)))
     def the_shop_looks_at_its_baskets(self, owner, keep, told):
         """Some baskets live on for hours, some are gone, of others it knows nothing."""
-        fates = {
-            slot: (hours is None, None if hours is None else self.plain.now + hours) for slot, hours in told.items()
-        }
+        now = self.plain.now
+        self.look(
+            owner, {slot: (hours is None, None if hours is None else now + hours) for slot, hours in told.items()}, keep
+        )
+
+    @rule(owner=who, points=some)
+    def a_customer_comes_back_to_a_basket(self, owner, points):
+        """What is set aside for the basket in hand stays, whatever is said of it."""
+        self.set_aside(owner, "basket:1", points)
+        self.look(owner, {"basket:1": (True, None)}, "basket:1")
+
+    def look(self, owner, fates, keep):
+        """Settle the holds of an account; `fates` are (is gone, until) by slot."""
         real = {slot: ledger.Fate(is_gone=gone, until=moment(until)) for slot, (gone, until) in fates.items()}
         answers = []
 
         def settle():
             fields = {"account_id": self.accounts[owner].pk, "at": self.at, "keep": keep}
-            answers.append(ledger.settle_holds(fates=lambda holds, at: real, **fields))
+            answers.append(ledger.settle_holds(fates=lambda holds: real, **fields))
 
         done = self.same(settle, lambda p: p.settle(owner, fates, keep))
         assert answers == [done[1], 0], "what was given back is not given back again"

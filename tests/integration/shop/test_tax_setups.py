@@ -104,7 +104,8 @@ class TestInEverySetUp:
         order.refresh_from_db()
         shown, lines = ("excl_tax" if setup == "US" else "incl_tax"), order.lines.all()
         assert total == getattr(order, f"total_{shown}") == sum(getattr(line, f"line_price_{shown}") for line in lines)
-        assert [(row.amount, plain(row.message)) for row in order.discounts.all()] == [(D("12.34"), "1,234 paws used")]
+        said = [(row.amount, plain(row.offer_name)) for row in order.discounts.all()]
+        assert said == [(D("12.34"), "1,234 paws used")]
 
     def test_points_lie_on_top_of_an_offer(self, setup, with_tax):
         unit, user = points_club(), a_user()

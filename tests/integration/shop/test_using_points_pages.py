@@ -217,6 +217,17 @@ class TestWhatRanOut:
         assert "are back with you" not in text_of(client.get(BASKET))
         assert "are back with you" not in text_of(choose(client, use="500"))
 
+    def test_is_not_called_ready_where_it_went_with_goods_that_were_returned(self, client, boris):
+        choose(client, use="all")
+        ledger.claw_back(
+            account_id=Account.objects.get().pk, source="gift", points=1000, key="test:claw",
+            because=Because("goodwill"), at=TODAY,
+        )  # fmt: skip
+        run_out()
+        said = text_of(client.get(BASKET))
+        assert "Your 1,250 paws are no longer set aside. Your basket costs €84.20 again." in said
+        assert "You have 250 paws ready" in said
+
     def test_is_not_said_of_points_that_were_given_back(self, client, boris):
         choose(client, use="500")
         assert "are back with you" not in text_of(choose(client, use="none"))
@@ -277,6 +288,25 @@ class TestTheCheckout:
         said = text_of(client.get(reverse("checkout:preview")))
         assert "Please look at your total again. Paws take €2.00 off now, not €5.00. Your basket costs €82.20." in said
         assert place(client, **{"loyalty-shown": "200"})["Location"] == reverse("checkout:thank-you")
+
+    def test_never_takes_another_basket_for_the_one_that_this_tab_showed(self, client, boris):
+        choose(client, use="500")
+        preview(client)
+        assert place(client, **{"loyalty-shown": "500"})["Location"] == reverse("checkout:thank-you")
+        a_basket(boris, (a_product(price="42.10"), 1))
+        preview(client)
+        answer = place(client, **{"loyalty-shown": "500"})
+        assert answer["Location"] == f"{reverse('checkout:preview')}#points"
+        assert Order.objects.count() == 1
+
+    def test_asks_to_look_again_where_nobody_can_use_points_any_more(self, client, boris):
+        choose(client, use="500")
+        preview(client)
+        UseTerms.objects.update(is_on=False)
+        forget_cache()
+        assert place(client, **{"loyalty-shown": "500"})["Location"] == f"{reverse('checkout:preview')}#points"
+        assert not Order.objects.exists()
+        assert "Please look at your total again." in text_of(client.get(reverse("checkout:preview")))
 
     def test_lets_the_first_steps_pass(self, client, boris):
         choose(client, use="500")
@@ -379,7 +409,7 @@ class TestWhoHasNoControl:
         assert client.post(reverse("loyalty:use-points"), {"use": "500"}).status_code == 404
 
     def test_is_never_led_to_another_host(self, client, boris):
-        for there in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", ""):
+        for there in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", "//[#", ""):
             answer = client.post(reverse("loyalty:use-points"), {"use": "none", "next": there})
             assert answer["Location"] == f"{BASKET}#points"
 
