@@ -79,8 +79,8 @@ arithmetic: $(VENV)/.all ## The arithmetic of using points: 100,000 examples eac
 	LOYALTY_EXAMPLES=50 $(BIN)/pytest tests/unit/kernel/test_using.py tests/unit/redemption \
 	  tests/integration/shop/test_using_arithmetic.py $(ARGS)
 
-crowds: $(VENV)/.all ## The races through a real server, each as often as the reliability plan says
-	LOYALTY_CROWDS=full $(POSTGRES) $(BIN)/pytest -s tests/crowd/test_using_points_by_http.py $(ARGS)
+crowds: $(VENV)/.all ## The races, each as often as the reliability plan says
+	LOYALTY_CROWDS=full $(POSTGRES) $(BIN)/pytest -s tests/crowd $(ARGS)
 
 docs: $(VENV)/.all ## Build the docs into docs/_build; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

@@ -14,7 +14,7 @@ from django.db.models import Model
 
 CROWD = 20
 PATIENCE = 60
-#: `make crowds` does everything through a server as often as the reliability plan says; every other run a fifth of it.
+#: `make crowds` does the races as often as the reliability plan says; every other run a fifth of it.
 FULL = os.environ.get("LOYALTY_CROWDS") == "full"
 
 

@@ -12,11 +12,11 @@ from tests.integration.earning.deeds import a_member, an_action
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club
 
-from .crowds import CROWD, Crowd, bare_copies
+from .crowds import CROWD, Crowd, bare_copies, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
-RUNS = 50
+RUNS, WORDS = runs_of(50), runs_of(20)
 PEOPLE = 50
 
 
@@ -99,12 +99,12 @@ class TestACodeWordForTenThatFiftyPeopleType:
         unit = a_club()
         members = self.people(unit)
         with Crowd(outer=outer, size=PEOPLE) as crowd:
-            found = Counter(self.run(unit, crowd, members, run) for run in range(20))
+            found = Counter(self.run(unit, crowd, members, run) for run in range(WORDS))
 
-        assert found == {(10, 500): 20}
-        assert sum(Account.objects.values_list("available", flat=True)) == 20 * 500
+        assert found == {(10, 500): WORDS}
+        assert sum(Account.objects.values_list("available", flat=True)) == WORDS * 500
         assert_clean()
-        tell(f"a code word with 10 gifts, {PEOPLE} at once, {'in' if outer else 'no'} outer: 10 in 20 of 20 runs")
+        tell(f"a code word with 10 gifts, {PEOPLE} at once, {'in' if outer else 'no'} outer: 10 in {WORDS} runs")
 
     def test_is_never_overdrawn_by_the_constraint_alone(self, monkeypatch, tell):
         monkeypatch.setattr(actions, "_take_from_budget", look_then_take)

@@ -18,11 +18,11 @@ from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, code_for, points
 from tests.storefront import a_basket, a_product, a_user, day
 
-from .crowds import Crowd, bare_copies
+from .crowds import Crowd, bare_copies, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
-RUNS = 50
+RUNS = runs_of(50)
 
 
 class TestANewcomerClaimedByTwo:

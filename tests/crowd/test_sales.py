@@ -20,7 +20,7 @@ from loyalty_oscar.program import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.storefront import a_basket, a_club, a_product, a_user
 
-from .crowds import Crowd, bare_copies
+from .crowds import Crowd, bare_copies, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
@@ -69,14 +69,15 @@ def sold():
 
 class TestFiftyBuyersForTenPieces:
     @BOTH
-    def test_make_exactly_ten_orders_twenty_times(self, outer, tell):
+    def test_make_exactly_ten_orders_every_time(self, outer, tell):
         total = Counter()
-        for result, sale in rush(runs=20, outer=outer):
+        runs = runs_of(20)
+        for result, sale in rush(runs=runs, outer=outer):
             assert result == {"done": PIECES, "NotForSale": BUYERS - PIECES}
             assert (Order.objects.count(), sold(), Place.objects.count()) == (PIECES, PIECES, PIECES)
             assert Count.objects.get(sale=sale).taken == PIECES
             total += result
-        tell(f"sale, 20 runs of 50 for 10 pieces, {'in a request' if outer else 'plain'}: {dict(total)}")
+        tell(f"sale, {runs} runs of 50 for 10 pieces, {'in a request' if outer else 'plain'}: {dict(total)}")
 
     def test_sell_no_piece_too_many_without_the_lock_because_the_constraint_refuses(self, monkeypatch, tell):
         without_lock(monkeypatch)

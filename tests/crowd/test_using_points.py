@@ -17,7 +17,7 @@ from loyalty_oscar.redemption.models import Redemption
 from tests.integration.ledger.books import NOW, TABLES, WHY, assert_clean, balance, give
 from tests.points import reload
 
-from .crowds import CROWD, Crowd, bare_copies
+from .crowds import CROWD, Crowd, bare_copies, runs_of
 from .test_everything import a_few, anything
 from .using import (
     a_member,
@@ -37,7 +37,7 @@ from .using import (
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
 Order = get_model("order", "Order")
-RUNS = 50
+RUNS = runs_of(50)
 
 
 def story(name, total):
@@ -56,7 +56,7 @@ def rush(shop, *, runs, size, ready, wanted, outer=False, search_path=""):
 
 class TestTwentyBasketsThatWantTheWholeBalance:
     @BOTH
-    def test_have_exactly_one_winner_fifty_times(self, outer, tell):
+    def test_have_exactly_one_winner_every_time(self, outer, tell):
         total = Counter()
         for result, member in rush(a_shop(), runs=RUNS, size=CROWD, ready=100, wanted=100, outer=outer):
             assert result == {"done": 1, "Refused": CROWD - 1}
@@ -78,7 +78,7 @@ class TestTwentyBasketsThatWantTheWholeBalance:
 
 class TestTwoBasketsThatWantFiveHundredOfSevenHundred:
     @BOTH
-    def test_have_exactly_one_winner_fifty_times_up_to_the_order(self, outer, tell):
+    def test_have_exactly_one_winner_every_time_up_to_the_order(self, outer, tell):
         shop, winners = a_shop(), Counter()
         for result, member in rush(shop, runs=RUNS, size=2, ready=700, wanted=500, outer=outer):
             winners[result["done"]] += 1
@@ -122,7 +122,7 @@ def lower_while_placing(shop, *, runs):
 
 
 class TestPointsThatAreLoweredInAnotherTab:
-    def test_leave_no_order_undercharged_fifty_times(self, tell):
+    def test_leave_no_order_undercharged_every_time(self, tell):
         total = Counter()
         for result, member in lower_while_placing(a_shop(), runs=RUNS):
             assert set(result) <= {"done", "PointsUnavailable", "Refused"}
