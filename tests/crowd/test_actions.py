@@ -49,7 +49,7 @@ class TestASignUpBonusClaimedTwentyTimesAtOnce:
         return awards, Account.objects.get(member_id=member.pk).available, Action.objects.get().given
 
     @BOTH
-    def test_is_given_once_fifty_times(self, outer, tell):
+    def test_is_given_once_every_time(self, outer, tell):
         unit = a_club()
         an_action(unit, "sign-up")
         with Crowd(outer=outer) as crowd:

@@ -43,7 +43,7 @@ class TestANewcomerClaimedByTwo:
         return Referral.objects.filter(newcomer__user_id=user.pk).count()
 
     @BOTH
-    def test_is_tied_to_one_fifty_times(self, outer, tell):
+    def test_is_tied_to_one_every_time(self, outer, tell):
         club = self.people()
         with Crowd(outer=outer, size=self.SIZE) as crowd:
             found = Counter(self.run(club, crowd, number) for number in range(RUNS))
@@ -94,7 +94,7 @@ class TestTwoFirstOrdersAtOnce:
         return said["done"], len(keys), len(set(keys)), points(user), referral.state
 
     @BOTH
-    def test_reward_once_fifty_times(self, outer, tell, monkeypatch):
+    def test_reward_once_every_time(self, outer, tell, monkeypatch):
         club = an_inviting_club(per_month=1000)
         product = a_product(price="30.00")
         with Crowd(outer=outer, size=2) as crowd:
@@ -152,7 +152,7 @@ class TestTheCapOfAMonth:
         rows = Referral.objects.filter(order_id__in=[order.pk for order in orders])
         return sum(not row.is_over_cap for row in rows), len(rows)
 
-    def test_lets_one_of_two_through_fifty_times(self, tell, monkeypatch):
+    def test_lets_one_of_two_through_every_time(self, tell, monkeypatch):
         club = an_inviting_club(per_month=1)
         product = a_product(price="30.00")
         with Crowd(size=2) as crowd:
