@@ -145,6 +145,7 @@ def looked_at(tab, name):
         path = Path(folder) / f"use-{name}-{tab.viewport_size['width']}.png"
         tab.screenshot(path=path, full_page=True)
     assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
+    tab.wait_for_timeout(400)  # A button that was just pressed is still fading to its color.
     found = Axe().run(tab, context=[["#points"]]).response["violations"]
     assert [(rule["id"], node["html"][:160]) for rule in found for node in rule["nodes"]] == []
 
