@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.admin import STYLES, NoDelete
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.admin import STYLES, NoDelete, said
 
+from .forms import DoorForm, DoorFormSet
 from .models import Door, MemberList, Sale
 from .sentences import sentence
 
 
 class DoorInline(admin.TabularInline):
     model = Door
+    form = DoorForm
+    formset = DoorFormSet
     extra = 1
     fields = ("rank", "member_list", "seen_from", "buys_from")
 
@@ -56,8 +60,15 @@ class SaleAdmin(NoDelete, admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         sale = self.get_object(request, object_id) if object_id else None
         if sale and self.has_view_or_change_permission(request, sale):
-            extra_context = {**(extra_context or {}), "sentence": sentence(sale=sale)}
+            told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}
+            extra_context = {**(extra_context or {}), **told}
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Say at once what is wrong with the sale that was saved."""
+        super().save_related(request, form, formsets, change)
+        for warning in warnings_of(Sale.objects.get(pk=form.instance.pk)):
+            messages.warning(request, warning, fail_silently=True)
 
     @admin.display(description=pgettext_lazy("loyalty", "the sale"))
     def says(self, sale: Sale) -> str:
@@ -75,6 +86,11 @@ class SaleAdmin(NoDelete, admin.ModelAdmin):
         except NoReverseMatch:
             return "-"
         return format_html('<a href="{}">{}</a>', url, pgettext("loyalty", "Look at the page of this sale"))
+
+
+def warnings_of(sale: Sale) -> list[str]:
+    """Return what is wrong with a sale that is not over, as all features see it."""
+    return said("sale-warning", sale=sale, at=clock.now())
 
 
 @admin.register(MemberList)

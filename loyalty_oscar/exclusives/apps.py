@@ -11,7 +11,7 @@ class ExclusivesConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.registries import order_effects
 
-        from . import receivers  # noqa: F401
+        from . import faults, receivers  # noqa: F401
         from .effects import selling
 
         order_effects.register("50-exclusives")(selling)

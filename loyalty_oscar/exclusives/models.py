@@ -155,6 +155,9 @@ class Door(models.Model):
         if self.seen_from and self.buys_from and self.buys_from < self.seen_from:
             wrong = pgettext_lazy("loyalty", "Nobody buys what they do not see yet: choose that day or a later one.")
             raise ValidationError({"buys_from": wrong})
+        if self.member_list and self.sale.program_id and self.member_list.program_id != self.sale.program_id:
+            wrong = pgettext_lazy("loyalty", "That list is of another program.")
+            raise ValidationError({"member_list": wrong})
 
 
 class Count(models.Model):

@@ -101,3 +101,42 @@ def best_sale(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
     """Return the open sale that takes the most off the price for this visitor, or None; sales do not add up."""
     lower = [sale for sale in sales if sale.percent and admission(sale=sale, who=who, at=at).buys]
     return max(lower, key=lambda sale: (sale.percent, -sale.id), default=None)
+
+
+def shut_until(*, sale: Sale) -> datetime | None:
+    """Return until when a sale keeps its products from others: it is public or over then. None = for good."""
+    return min((moment for moment in (sale.public_from, sale.ends_at) if moment), default=None)
+
+
+def clashes(*, one: Sale, other: Sale, at: datetime) -> list[str]:
+    """
+    Return how two sales of one product contradict each other from a moment on.
+
+    "modes": one hides what the other shows. "public": `one` is open to everybody while `other` keeps it closed.
+    "door": somebody gets in by a door of `one` before `other` opens to them.
+    """
+    ends = shut_until(sale=other)
+    if is_over(sale=one, at=at) or is_over(sale=other, at=at) or (ends and ends <= at):
+        return []
+    found = []
+    one_ends = shut_until(sale=one)
+    if one.is_hidden != other.is_hidden and (one_ends is None or one_ends > at):
+        found.append("modes")
+    if one.public_from and (one.ends_at is None or one.public_from < one.ends_at) and _before(one.public_from, ends):
+        found.append("public")
+    if any(_lets_in_early(door, one, other) for door in one.doors):
+        found.append("door")
+    return found
+
+
+def _before(moment: datetime, end: datetime | None) -> bool:
+    return end is None or moment < end
+
+
+def _lets_in_early(door: Door, one: Sale, other: Sale) -> bool:
+    """Return whether somebody buys by a door of one sale while the other one still keeps them out."""
+    who = Who(is_member=True, rank=door.rank, lists=frozenset() if door.list_id is None else frozenset({door.list_id}))
+    opens_at = admission(sale=other, who=who, at=door.buys_from).opens_at
+    shut = shut_until(sale=other)
+    until = min((moment for moment in (opens_at, shut) if moment), default=None)
+    return _before(door.buys_from, one.ends_at) and _before(door.buys_from, until)

@@ -11,11 +11,12 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.program import money, words
 
 from .models import Door, Sale
+from .queries import levels
 
 
 def sentence(*, sale: Sale) -> str:
     """
-    Return "Products “Trail”, 20 % off, shown with a lock until then. Level 3 and higher buy from 9 May 2026, 00:00; …".
+    Return "Products “Trail”, 20 % off, shown with a lock until then. Members of level Gold see it from …".
 
     Reads the doors of a saved sale. Moments are told in the program's time zone.
     """
@@ -42,7 +43,7 @@ def _what(sale: Sale) -> Iterator[str]:
 def _who(sale: Sale) -> Iterator[str]:
     for door in sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank)):
         yield pgettext("loyalty", "%(who)s see it from %(seen)s and buy from %(buys)s") % {
-            "who": _for_whom(door),
+            "who": _for_whom(door, sale),
             "seen": _moment(door.seen_from, sale),
             "buys": _moment(door.buys_from, sale),
         }
@@ -54,12 +55,17 @@ def _who(sale: Sale) -> Iterator[str]:
         yield pgettext("loyalty", "it ends on %(moment)s") % {"moment": _moment(sale.ends_at, sale)}
 
 
-def _for_whom(door: Door) -> str:
+def _for_whom(door: Door, sale: Sale) -> str:
     if door.member_list_id is not None:
         return pgettext("loyalty", "members on the list “%(list)s”") % {"list": door.member_list.name}
     if not door.rank:
         return pgettext("loyalty", "all members")
-    return pgettext("loyalty", "members of level %(rank)s and higher") % {"rank": money.number(door.rank)}
+    called = levels(program_id=sale.program_id)
+    if door.rank not in called:
+        return pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(door.rank)}
+    if door.rank == max(called):
+        return pgettext("loyalty", "members of level %(level)s") % {"level": called[door.rank]}
+    return pgettext("loyalty", "members of level %(level)s or higher") % {"level": called[door.rank]}
 
 
 def _moment(at: datetime, sale: Sale) -> str:

@@ -57,5 +57,6 @@ order_effects: Registry[OrderEffect] = Registry("order effect")
 panels: Registry[Panel] = Registry("panel")
 #: name -> callable; names begin with their occasion: "doctor:", "setup:", "leaving:" (says what an uninstall loses),
 #: "uninstall:", "export:", "erase:", "find:" (the number of an order to its ids), and on the program's page
-#: "program-warning:" (program, at) and "change-state:" (program, to, at), which answer with sentences.
+#: "program-warning:" (program, at) and "change-state:" (program, to, at), which answer with sentences; "levels:"
+#: (program_id) answers with rank and name of each level, and "sale-warning:" (sale, at) with what is wrong with a sale.
 checks: Registry[Callable[..., Any]] = Registry("check")

@@ -52,6 +52,12 @@ def tier_name(*, tier: Tier) -> str:
     return tier.names.get((get_language() or "en").split("-")[0]) or tier.name
 
 
+def levels(*, program_id: int) -> list[tuple[int, str]]:
+    """Return rank and name of each level of a program, lowest first, for features that let in by level."""
+    ladder = ladder_of(program_id=program_id)
+    return [(tier.rank, tier_name(tier=tier)) for tier in ladder.known_tiers] if ladder else []
+
+
 def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:
     """Return the member prices of a program at a moment, with level and product set (remembered for a minute)."""
     found = remembered(key=("member-prices", program_id), load=lambda: _load_prices(program_id))

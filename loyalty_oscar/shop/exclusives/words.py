@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.utils.translation import get_language, npgettext, pgettext
+from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.exclusives.operations import SoldOut
+from loyalty_oscar.exclusives.queries import levels
 from loyalty_oscar.program import money, words
-from loyalty_oscar.program.queries import remembered
-
-from ..offers import ranks
 
 
 def for_whom(*, door: Door) -> str:
@@ -20,16 +18,12 @@ def for_whom(*, door: Door) -> str:
         return pgettext("loyalty", "invited members")
     if not door.rank:
         return pgettext("loyalty", "members")
-    return level(rank=door.rank)
+    return level(program_id=door.sale.program_id, rank=door.rank)
 
 
-def level(*, rank: int) -> str:
-    """Return what a level is called (at most a minute old)."""
-    if "name" in ranks:
-        name = remembered(key=("level", rank, get_language()), load=lambda: ranks.get("name")(rank=rank))
-        if name:
-            return name
-    return pgettext("loyalty", "level %(rank)d") % {"rank": rank}
+def level(*, program_id: int, rank: int) -> str:
+    """Return what a level of a program is called (at most a minute old)."""
+    return levels(program_id=program_id).get(rank) or pgettext("loyalty", "level %(rank)d") % {"rank": rank}
 
 
 def on_day(*, at: datetime, sale: Sale) -> str:

@@ -4,11 +4,14 @@ import pytest
 from django.urls import reverse
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Sale
+from loyalty_oscar.exclusives.models import Count, MemberList, Sale
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
 from tests.integration.admin.test_program import formset
 from tests.integration.exclusives.sales import GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_set
+from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_product, day, text_of
 
 ADD = reverse("admin:loyalty_exclusives_sale_add")
@@ -32,18 +35,29 @@ def errors(response):
     return {name: said[0] for name, said in response.context["adminform"].form.errors.items()}
 
 
+def a_door(**fields):
+    row = {"rank": "3", "seen_from_0": "2026-05-01", "seen_from_1": "00:00", "buys_from_0": "2026-05-09"}
+    return row | {"buys_from_1": "00:00", "member_list": ""} | fields
+
+
+def door_errors(response):
+    """What the page says at the fields of each door, and above them."""
+    doors = response.context["inline_admin_formsets"][0].formset
+    return [{name: said[0] for name, said in row.items()} for row in doors.errors], list(doors.non_form_errors())
+
+
 class TestASaleInTheAdmin:
     def test_is_made_with_its_doors_and_read_back(self, root, unit):
         product_set = a_set(a_product())
-        door = {"rank": "3", "seen_from_0": "2026-05-01", "seen_from_1": "00:00", "buys_from_0": "2026-05-09"}
+        a_ladder(unit=unit)
         data = typed(program=unit.program_id, code="trail", product_set=product_set.pk)
-        data |= formset("doors", [door | {"buys_from_1": "00:00", "member_list": ""}])
+        data |= formset("doors", [a_door()])
         assert root.post(ADD, data).status_code == 302
         sale = Sale.objects.get()
         assert (Count.objects.get().quota, sale.doors.get().rank) == (40, 3)
         text = text_of(root.get(page(sale)))
         assert "Products “trail”, 20 % off, shown with a lock until then, 40 pieces in all, 1 piece a member." in text
-        assert "members of level 3 and higher see it from" in text
+        assert "members of level Gold see it from" in text
         assert reverse("loyalty:sale", args=["trail"]) in root.get(page(sale)).content.decode()
         assert "First on the trail" in text_of(root.get(LIST))
 
@@ -55,6 +69,68 @@ class TestASaleInTheAdmin:
         assert (Sale.objects.get().quota, Count.objects.get().quota) == (40, 40)
         assert root.post(page(sale), typed(product_set=sale.product_set_id, quota="3")).status_code == 302
         assert Count.objects.get().quota == 3
+
+    def test_offers_doors_by_the_names_of_the_levels(self, root, unit):
+        a_ladder(unit=unit)
+        text = root.get(ADD).content.decode()
+        for rank, name in enumerate(["every member", "Bronze", "Silver", "Gold"]):
+            assert f'<option value="{rank}"' in text
+            assert f">{name}</option>" in text
+
+    def test_keeps_and_names_a_level_that_is_gone(self, root, unit):
+        sale = a_sale(unit, a_product(), doors=((3, GOLD_FROM),), ends_at=None)
+        text = root.get(page(sale)).content.decode()
+        assert "level 3, which is not there</option>" in text
+        assert "There is no level 3, so nobody gets in by it." in text
+
+    @pytest.mark.parametrize(
+        ("door", "field", "said"),
+        [
+            ({"buys_from_0": "2026-04-30"}, "buys_from", "Nobody buys what they do not see yet"),
+            ({"buys_from_0": "2026-05-12"}, "buys_from", "By then it is open to everybody"),
+            ({"rank": "9"}, "rank", "Select a valid choice"),
+            ({"seen_from_0": ""}, "seen_from", "This field is required"),
+        ],
+    )
+    def test_refuses_dates_out_of_order_at_their_field(self, root, unit, door, field, said):
+        a_ladder(unit=unit)
+        sale = a_sale(unit, a_product(), doors=())
+        answer = root.post(page(sale), typed(product_set=sale.product_set_id) | formset("doors", [a_door(**door)]))
+        rows, _above = door_errors(answer)
+        assert list(rows[0]) == [field]
+        assert said in rows[0][field]
+        assert not sale.doors.exists()
+
+    def test_refuses_a_door_that_opens_when_the_sale_is_over(self, root, unit):
+        a_ladder(unit=unit)
+        sale = a_sale(unit, a_product(), doors=(), public_from=None)
+        dates = {"public_from_0": "", "public_from_1": "", "ends_at_0": "2026-05-09", "ends_at_1": "00:00"}
+        answer = root.post(page(sale), typed(product_set=sale.product_set_id, **dates) | formset("doors", [a_door()]))
+        assert "By then the sale is over" in door_errors(answer)[0][0]["buys_from"]
+
+    def test_refuses_to_be_in_force_for_nobody(self, root, unit):
+        sale = a_sale(unit, a_product(), doors=(), is_on=False)
+        nobody = typed(product_set=sale.product_set_id, public_from_0="", public_from_1="")
+        assert "Nobody would ever get in" in door_errors(root.post(page(sale), nobody))[1][0]
+        assert not Sale.objects.get().is_on
+        assert root.post(page(sale), {**nobody, "is_on": ""}).status_code == 302
+
+    def test_refuses_a_list_of_another_program(self, root, unit):
+        other = Program.objects.create(code="other", name="Other")
+        elsewhere = MemberList.objects.create(program=other, name="Elsewhere")
+        sale = a_sale(unit, a_product(), doors=())
+        door = a_door(rank="0", member_list=str(elsewhere.pk))
+        answer = root.post(page(sale), typed(product_set=sale.product_set_id) | formset("doors", [door]))
+        assert list(door_errors(answer)[0][0]) == ["member_list"]
+        assert not sale.doors.exists()
+
+    def test_says_what_is_wrong_when_it_is_saved_and_on_its_page(self, root, unit):
+        sale = a_sale(unit, a_product("Explorer carrier"), doors=(), mode=Sale.Mode.HIDE)
+        answer = root.post(
+            page(sale), typed(product_set=sale.product_set_id, mode="hide", public_from_0="2099-05-11"), follow=True
+        )
+        assert "these products are public: Explorer carrier" in text_of(answer)
+        assert "these products are public: Explorer carrier" in text_of(root.get(page(sale)))
 
     def test_shows_its_page_to_staff_before_it_is_in_force(self, root, unit, client):
         sale = a_sale(unit, a_product(), is_on=False)
@@ -90,9 +166,10 @@ class TestTheDoctorOnSales:
     def test_names_hidden_products_that_were_left_public(self, unit):
         product = a_product("Explorer carrier")
         a_sale(unit, product, mode=Sale.Mode.HIDE)
-        assert "“First on the trail” is to be hidden, but these products are public: Explorer carrier" in told(
-            Level.WARNING
+        said = (
+            f"“First on the trail”: It is to be hidden, but these products are public: Explorer carrier ({product.pk})."
         )
+        assert said in told(Level.WARNING)
         product.is_public = False
         product.save()
         assert not any("public" in text for text in told(Level.WARNING))
@@ -101,11 +178,42 @@ class TestTheDoctorOnSales:
     def test_names_sales_without_products_or_a_way_in(self, unit):
         a_sale(unit, doors=(), public_from=None)
         assert len(told(Level.ERROR)) == 2
-        assert "opens to nobody" in told(Level.ERROR)[1]
+        assert "opens to nobody" in told(Level.ERROR)[0]
 
     def test_names_doors_that_open_too_late(self, unit):
+        a_ladder(unit=unit)
         a_sale(unit, a_product(), doors=((GOLD, PUBLIC_FROM),), ends_at=None)
-        assert any("lets some in only when" in text for text in told(Level.WARNING))
+        assert any("Some get in only when" in text for text in told(Level.WARNING))
+
+    def test_names_doors_that_lead_nowhere(self, unit):
+        a_ladder(unit=unit)
+        nobody = MemberList.objects.create(program=unit.program, name="Friends of the house")
+        a_sale(unit, a_product(), doors=((7, GOLD_FROM), (nobody, GOLD_FROM)), public_from=None)
+        assert "“First on the trail”: It opens to nobody." in told(Level.ERROR)
+        assert "“First on the trail”: There is no level 7, so nobody gets in by it." in told(Level.WARNING)
+        assert "“First on the trail”: Nobody is on the list “Friends of the house”." in told(Level.WARNING)
+
+    def test_names_sales_of_one_product_that_contradict_each_other(self, unit):
+        a_ladder(unit=unit)
+        product = a_product()
+        a_sale(unit, product, name="One")
+        other = a_sale(unit, product, code="other", name="Other", doors=((1, GOLD_FROM),), public_from=day(5, 14))
+        Sale.objects.filter(pk=other.pk).update(mode=Sale.Mode.HIDE)
+        product.is_public = False
+        product.save()
+        forget_cache()
+        found = " ".join(told(Level.WARNING))
+        for words in ("one of them hides", "one opens to everybody while", "some get in by one of them before"):
+            assert "“One”: It and “Other” share products" in found
+            assert words in found
+        assert not any("share products" in text for text in told(Level.WARNING, day(5, 18)))
+
+    def test_says_nothing_of_sales_of_one_product_that_agree(self, unit):
+        a_ladder(unit=unit)
+        product = a_product()
+        a_sale(unit, product)
+        a_sale(unit, product, code="other", name="Other")
+        assert not any("share products" in text for text in told(Level.WARNING))
 
     def test_asks_for_the_class_loader_where_the_api_is(self, unit, settings):
         a_sale(unit, a_product())

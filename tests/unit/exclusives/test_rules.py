@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loyalty_oscar.exclusives.rules import Door, Sale, Who, admission, best_sale, closed_by, is_over, is_public
+from loyalty_oscar.exclusives.rules import Door, Sale, Who, admission, best_sale, clashes, closed_by, is_over, is_public
 
 GOLD, PUBLIC, END = (datetime(2026, 5, day, tzinfo=UTC) for day in (9, 11, 17))
 SECOND = timedelta(seconds=1)
@@ -99,3 +99,30 @@ class TestAProductInSales:
         assert best_sale(sales=[a_sale(), better], who=GOLDEN, at=GOLD + SECOND) == better
         assert best_sale(sales=[a_sale(), better], who=SILVER, at=GOLD) is None
         assert best_sale(sales=[a_sale(percent=0)], who=GOLDEN, at=GOLD) is None
+
+
+class TestTwoSalesOfOneProduct:
+    @pytest.mark.parametrize(
+        ("fields", "found"),
+        [
+            ({}, []),
+            ({"is_hidden": True}, ["modes"]),
+            ({"public_from": PUBLIC + SECOND}, ["public"]),
+            ({"public_from": None}, ["public"]),
+            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD + SECOND, rank=3),)}, ["door"]),
+            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, list_id=7),)}, ["door"]),
+            ({"doors": ()}, ["door"]),
+            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, rank=0),)}, []),
+            ({"is_hidden": True, "ends_at": GOLD - SECOND}, []),
+            ({"ends_at": GOLD, "public_from": None, "doors": ()}, []),
+        ],
+    )
+    def test_contradict_each_other_where_one_opens_what_the_other_keeps_closed(self, fields, found):
+        at = GOLD - timedelta(days=1) if fields.get("ends_at") != GOLD - SECOND else GOLD
+        assert clashes(one=a_sale(), other=a_sale(id=2, **fields), at=at) == found
+
+    def test_are_left_alone_once_the_other_is_open_or_over(self):
+        other = a_sale(id=2, is_hidden=True, doors=())
+        assert clashes(one=a_sale(), other=other, at=PUBLIC - SECOND) != []
+        assert clashes(one=a_sale(), other=other, at=PUBLIC) == []
+        assert clashes(one=a_sale(ends_at=PUBLIC - SECOND, public_from=None), other=other, at=PUBLIC - SECOND) == []

@@ -1,0 +1,87 @@
+"""The doors of a sale as they are typed: levels by their names, dates that follow one another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.program import money
+from loyalty_oscar.program.models import Program
+
+from .models import Door, MemberList, Sale
+from .queries import levels
+
+
+class DoorForm(forms.ModelForm):
+    """Who gets in, and from when."""
+
+    rank = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "from level"),
+        coerce=int,
+        help_text=pgettext_lazy("loyalty", "The lowest level that gets in; whoever stands higher gets in too."),
+    )
+
+    class Meta:
+        model = Door
+        fields = ("rank", "member_list", "seen_from", "buys_from")
+
+    def know(self, sale: Sale) -> None:
+        """Offer the levels and the lists of the sale's program."""
+        found = {0: pgettext("loyalty", "every member"), **level_names(program_id=sale.program_id)}
+        stored = self.instance.rank
+        if stored not in found:
+            found[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
+        self.fields["rank"].choices = sorted(found.items())
+        if sale.program_id:
+            self.fields["member_list"].queryset = MemberList.objects.filter(program_id=sale.program_id)
+
+
+def level_names(*, program_id: int | None) -> dict[int, str]:
+    """Return what levels are called, by rank: those of a program, or before it is chosen of all ("Gold / Emerald")."""
+    if program_id:
+        return levels(program_id=program_id)
+    called: dict[int, list[str]] = defaultdict(list)
+    for pk in Program.objects.order_by("pk").values_list("pk", flat=True):
+        for rank, name in levels(program_id=pk).items():
+            called[rank] += [] if name in called[rank] else [name]
+    return {rank: " / ".join(names) for rank, names in called.items()}
+
+
+class DoorFormSet(forms.BaseInlineFormSet):
+    """All doors of one sale: each opens before the sale is for everybody, and somebody gets in at all."""
+
+    def _construct_form(self, i: int, **kwargs: Any) -> Any:
+        form = super()._construct_form(i, **kwargs)
+        form.know(self.instance)
+        return form
+
+    @property
+    def empty_form(self) -> Any:
+        form = super().empty_form
+        form.know(self.instance)
+        return form
+
+    def clean(self) -> None:
+        """Say at its field which door opens too late, and above them where nobody would ever get in."""
+        super().clean()
+        sale, filled = self.instance, [form for form in self.forms if getattr(form, "cleaned_data", None)]
+        left = [form for form in filled if not form.cleaned_data.get("DELETE")]
+        for form in left:
+            if wrong := _too_late(form.cleaned_data.get("buys_from"), sale):
+                form.add_error("buys_from", wrong)
+        if sale.is_on and not left and sale.public_from is None and not any(self.errors):
+            raise ValidationError(
+                pgettext("loyalty", "Nobody would ever get in: name somebody here, or open it to everybody one day.")
+            )
+
+
+def _too_late(buys_from: Any, sale: Sale) -> str:
+    if buys_from and sale.public_from and buys_from > sale.public_from:
+        return pgettext("loyalty", "By then it is open to everybody: choose that day or an earlier one.")
+    if buys_from and sale.ends_at and buys_from >= sale.ends_at:
+        return pgettext("loyalty", "By then the sale is over: choose an earlier day.")
+    return ""

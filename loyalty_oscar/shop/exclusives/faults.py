@@ -1,0 +1,59 @@
+"""What is wrong with a sale and its products: none there, some left public by mistake, some in another sale as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.utils.translation import npgettext, pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.exclusives import rules
+from loyalty_oscar.exclusives.faults import Fault, clashing
+from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.exclusives.queries import dates_of, sales_in_force
+from loyalty_oscar.program import money
+from loyalty_oscar.program.registries import checks
+
+from .visitors import products_of
+
+#: So many products are named; a set may hold thousands.
+NAMED = 20
+
+
+def faults(*, sale: Sale, at: datetime) -> Iterator[Fault]:
+    """Yield what is wrong with the products of a sale; nothing once it is over."""
+    dates, products = dates_of(sale=sale), products_of(sale=sale)
+    if rules.is_over(sale=dates, at=at):
+        return
+    if not products:
+        text = pgettext("loyalty", "It has no products: its set “%(set)s” has no range, or an empty one.")
+        hint = pgettext("loyalty", "Tie the set to a range of products.")
+        yield Fault(text=text % {"set": sale.product_set.name}, hint=hint, is_grave=True)
+    if sale.mode == Sale.Mode.HIDE and not rules.is_public(sale=dates, at=at):
+        yield from _left_public(products)
+    for other in sales_in_force(program_id=sale.program_id):
+        if other.pk != sale.pk and products & products_of(sale=other):
+            yield from clashing(one=sale, other=other, at=at)
+
+
+def _left_public(products: frozenset[int]) -> Iterator[Fault]:
+    """Name the products of a hidden sale that everybody finds, one by one."""
+    shown = get_model("catalogue", "Product").objects.filter(pk__in=products, is_public=True).order_by("pk")
+    named, more = list(shown[:NAMED]), max(0, shown.count() - NAMED)
+    if not named:
+        return
+    text = pgettext("loyalty", "It is to be hidden, but these products are public: %(products)s.")
+    told = ", ".join(f"{product.get_title()} ({product.pk})" for product in named)
+    if more:
+        text_more = npgettext("loyalty", "%(products)s and %(count)s more", "%(products)s and %(count)s more", more)
+        told = text_more % {"products": told, "count": money.number(more)}
+    hint = pgettext("loyalty", "Take “is public” away in the catalogue; the sale gives it back when it opens to all.")
+    yield Fault(text=text % {"products": told}, hint=hint)
+
+
+@checks.register("sale-warning:20-products")
+def warnings(*, sale: Sale, at: datetime) -> Iterator[str]:
+    """Say it on the page of the sale."""
+    for fault in faults(sale=sale, at=at):
+        yield f"{fault.text} {fault.hint}"
