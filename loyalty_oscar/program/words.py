@@ -39,12 +39,14 @@ def points(*, unit: Unit, points: int, signed: bool = False) -> str:
     return f"{sign}{money.number(points)}{NBSP}{unit_name(unit=unit, points=points)}"
 
 
-def day(value: date | datetime, *, zone: str, year: bool = True) -> str:
-    """Return a day in words ("6 May 2026") in the program's time zone."""
+def day(value: date | datetime, *, zone: str, year: bool = True, weekday: bool = False) -> str:
+    """Return a day in words ("6 May 2026", "Wednesday 6 May 2026") in the program's time zone."""
     if isinstance(value, datetime):
         value = value.astimezone(ZoneInfo(zone)).date()
     language = money.locale()
-    pattern = {"en": "d MMMM", "de": "d. MMMM", "pl": "d MMMM", "ru": "d MMMM"}.get(language.language, "d MMMM")
+    pattern = "d. MMMM" if language.language == "de" else "d MMMM"
+    if weekday:
+        pattern = f"EEEE {pattern}" if language.language == "en" else f"EEEE, {pattern}"
     return format_date(value, f"{pattern} y" if year else pattern, locale=language)
 
 

@@ -1,4 +1,4 @@
-"""The pieces of the shop's pages that speak of sales: the lock, and the way to the sale."""
+"""The pieces of the shop's pages that speak of sales: the lock, and the ways to the sale and to all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def see_the_sale(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/see_sale.html", {"sale": sale, "is_shown": sale.mode == Sale.Mode.LOCK}
 
 
-@panels.register("account:sales")
-def account(*, subject: Any, request: Any) -> Piece | None:
-    """Return the way to the sales, where there are any."""
-    return ("loyalty/widgets/sales_link.html", {}) if sales_of_visit(visit=request.loyalty) else None
+@panels.register("tab:sales")
+def tab(*, subject: Any, request: Any) -> Piece | None:
+    """Return the entry of the account navigation, where there are sales."""
+    return ("loyalty/widgets/sales_tab.html", {}) if sales_of_visit(visit=request.loyalty) else None

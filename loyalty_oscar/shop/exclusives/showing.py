@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import npgettext, pgettext
 
@@ -11,6 +12,7 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Count, Sale
 from loyalty_oscar.kernel.rounding import per_mille
 from loyalty_oscar.program import money
+from loyalty_oscar.program import words as program_words
 
 from . import words
 
@@ -32,6 +34,33 @@ def how_long(*, span: timedelta) -> str:
     return pgettext("loyalty", "%(most)s and %(rest)s") % {"most": shown[0], "rest": shown[1]}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """An instant as a page tells it: in the program's time zone, which the page's script moves to the visitor's."""
+
+    at: datetime
+    zone: str
+
+    @property
+    def iso(self) -> str:
+        """For machines, with the distance from UTC."""
+        return self._local.isoformat(timespec="seconds")
+
+    @property
+    def day(self) -> str:
+        """ "Monday 11 May"."""
+        return program_words.day(self.at, zone=self.zone, year=False, weekday=True)
+
+    @property
+    def text(self) -> str:
+        """ "Monday 11 May, 00:00 (CEST)"."""
+        return f"{self.day}, {self._local:%H:%M} ({self._local:%Z})"
+
+    @property
+    def _local(self) -> datetime:
+        return self.at.astimezone(ZoneInfo(self.zone))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A sale for one visitor at a moment."""
@@ -51,23 +80,60 @@ class Row:
         return rules.is_public(sale=self.sale.dates, at=self.at)
 
     @property
-    def next_moment(self) -> datetime | None:
+    def next(self) -> Moment | None:
         """What the visitor waits for: the opening, then the day when everybody comes, then the end."""
         if not self.admission.buys:
-            return self.admission.opens_at
-        return self.sale.ends_at if self.is_public else self.sale.public_from or self.sale.ends_at
+            return self._moment(self.admission.opens_at)
+        return self.ends if self.is_public else self.public or self.ends
+
+    @property
+    def public(self) -> Moment | None:
+        """When everybody may buy."""
+        return self._moment(self.sale.public_from)
+
+    @property
+    def ends(self) -> Moment | None:
+        """When the sale is over."""
+        return self._moment(self.sale.ends_at)
 
     @property
     def left(self) -> str:
-        """How long until then, in words."""
-        return how_long(span=self.next_moment - self.at) if self.next_moment else ""
+        """How long until the next moment, in words."""
+        return how_long(span=self.next.at - self.at) if self.next else ""
+
+    @property
+    def first(self) -> str:
+        """Who gets in before everybody: "Gold first"; nothing once everybody does."""
+        doors = [] if self.is_public else self.doors
+        who = doors[0].who if doors and doors[0].rank is not None else ""
+        return pgettext("loyalty", "%(who)s first") % {"who": who[:1].upper() + who[1:]} if who else ""
+
+    @property
+    def doors(self) -> list[Way]:
+        """
+        Who gets in from when, earliest first; who comes no earlier than everybody has no line of their own, and the
+        lists of a hidden sale are not told.
+        """
+        public, is_hidden = self.sale.public_from, self.sale.dates.is_hidden
+        doors = [door for door in self.sale.doors.all() if public is None or door.buys_from < public]
+        doors = [door for door in doors if not (is_hidden and door.member_list_id)]
+        doors.sort(key=lambda door: (door.buys_from, -door.rank))
+        found = [
+            Way(who=words.for_whom(door=door), opens=self._moment(door.buys_from), rank=door.rank) for door in doors
+        ]
+        return [*found, Way(who=pgettext("loyalty", "everyone"), opens=self.public)] if public else found
+
+    def _moment(self, at: datetime | None) -> Moment | None:
+        return Moment(at=at, zone=self.sale.program.time_zone) if at else None
 
 
-def doors_of(*, sale: Sale) -> list[tuple[str, datetime]]:
-    """Return who gets in from when, earliest first; lists of a hidden sale are not told."""
-    doors = sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank))
-    found = [(words.for_whom(door=door), door.buys_from) for door in doors]
-    return [*found, *([(pgettext("loyalty", "everyone"), sale.public_from)] if sale.public_from else [])]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """One way into a sale: for whom (`rank` of a level, 0 = none, None = everybody), and from when on."""
+
+    who: str
+    opens: Moment
+    rank: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +162,11 @@ class Stock:
         return per_mille(part=self.left, whole=self.sale.quota)
 
     @property
-    def rule(self) -> str:
-        """How many each member may have, and how long a place is held."""
-        held = pgettext("loyalty", "Yours is held for 15 minutes once you are in the preview.")
-        if self.sale.per_member is None:
-            return held
-        each = npgettext("loyalty", "%(number)s per member.", "%(number)s per member.", self.sale.per_member) % {
-            "number": money.number(self.sale.per_member)
+    def each(self) -> str:
+        """How many each member may have: "1 per member."; nothing where that is not counted."""
+        number = self.sale.per_member
+        if number is None:
+            return ""
+        return npgettext("loyalty", "%(number)s per member.", "%(number)s per member.", number) % {
+            "number": money.number(number)
         }
-        return f"{each} {held}"

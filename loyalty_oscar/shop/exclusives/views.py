@@ -84,11 +84,12 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
         sale, at = self.sale, clock.now()
         answer = self.admission_to(sale)
         count = counts_of(sale_ids=[sale.pk])[sale.pk] if sale.quota else None
+        products = self.products(sale)
         return super().get_context_data(
             row=showing.Row(sale=sale, admission=answer, at=at),
-            doors=showing.doors_of(sale=sale),
             stock=showing.Stock(sale=sale, count=count) if sale.is_counted else None,
-            products=self.products(sale),
+            products=products,
+            only=products[0] if len(products) == 1 else None,
             **kwargs,
         )
 

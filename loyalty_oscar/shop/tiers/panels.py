@@ -13,7 +13,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
-from loyalty_oscar.tiers.models import Ladder, Standing
+from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import Progress, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
 from loyalty_oscar.tiers.words import counted
@@ -21,7 +21,7 @@ from loyalty_oscar.tiers.words import counted
 from ..showing import takes_part
 from ..visit import Visit
 from .benefits import benefits
-from .levels import standing_of_visit
+from .levels import rank_of_visit, standing_of_visit
 from .shape import looks
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -73,7 +73,33 @@ def card(*, subject: Unit, request: Any) -> Piece | None:
     return "loyalty/widgets/level_card.html", said
 
 
-@panels.register("after-order:tiers")
+@panels.register("door-look:tiers")
+def emblem_of_door(*, subject: Any, request: Any) -> Piece | None:
+    """Return the look of the level that a way into a sale asks for (`subject.rank`)."""
+    tier = _tier_of_door(subject, request.loyalty)
+    return ("loyalty/widgets/level_shape.html", looks(tier=tier)) if tier else None
+
+
+@panels.register("door:tiers")
+def away_from_door(*, subject: Any, request: Any) -> Piece | None:
+    """Return how far the visitor is from the level that a way into a sale asks for; one query for all of them."""
+    visit = request.loyalty
+    tier = _tier_of_door(subject, visit)
+    if tier is None or not visit.user.is_authenticated or rank_of_visit(visit=visit) >= tier.rank:
+        return None
+    ladder = ladder_of(program_id=visit.unit.program_id)
+    found = visit.once(key="progress", load=lambda: _progress(visit, ladder))
+    away = tier.threshold - found.value
+    said = {"value": away, "away": counted(ladder=ladder, value=away, unit=visit.unit), "name": tier_name(tier=tier)}
+    return ("loyalty/widgets/away.html", said) if away > 0 else None
+
+
+def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
+    ladder = ladder_of(program_id=visit.unit.program_id)
+    return next((tier for tier in ladder.known_tiers if tier.rank == door.rank), None) if ladder else None
+
+
+@panels.register("after-order:0-tiers")
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
     """Return how far a member is after an order: "39.40 € to Gold"."""
     visit = request.loyalty

@@ -79,7 +79,7 @@ class TestThePageOfASale:
         page = look(PAGE, a_member_of(unit, SILVER), at=day(5, 6))
         text = text_of(page)
         assert "Not open for you yet" in text
-        assert "Opens for you in 4 days and 12 hours" in text
+        assert "Opens for you on Monday 11 May That is in 4 days and 12 hours" in text
         assert "Saturday 9 May, 02:00 (CEST)" in text
         assert "Monday 11 May, 02:00 (CEST)" in text
         assert "57.90" not in text

@@ -1,9 +1,13 @@
-/* Dates of a sale in the visitor's own time, and how long still, in words; once a minute and without a voice. */
+/* Moments of a sale for those who live in another time than the shop, and how long still; without a voice. */
 (function () {
   var lang = document.documentElement.lang || undefined;
+  var day = { weekday: "long", day: "numeric", month: "long" }, hour = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
   document.querySelectorAll("time[data-loyalty-local]").forEach(function (time) {
-    var shape = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
-    time.textContent = new Intl.DateTimeFormat(lang, shape).format(new Date(time.dateTime));
+    var at = new Date(time.dateTime), zone = /([+-])(\d\d):(\d\d)$/.exec(time.dateTime);
+    var east = zone ? Number(zone[1] + "1") * (zone[2] * 60 + Number(zone[3])) : 0;
+    if (east === -at.getTimezoneOffset()) return;
+    var shape = time.dataset.loyaltyLocal === "day" ? day : Object.assign({}, day, hour);
+    time.textContent = new Intl.DateTimeFormat(lang, shape).format(at);
   });
   if (!Intl.ListFormat) return;
   function part(number, unit) {
