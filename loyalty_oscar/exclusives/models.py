@@ -1,4 +1,4 @@
-"""Exclusive sales: what is sold, the doors with their dates, lists of people, and every piece that is taken."""
+"""Exclusive sales: what is sold, doors with their dates, lists of people, who is to be told, and every piece taken."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Door(models.Model):
     rank = models.PositiveSmallIntegerField(
         pgettext_lazy("loyalty", "from level"),
         default=0,
-        help_text=pgettext_lazy("loyalty", "Rank of the lowest level that gets in; 0 is every member."),
+        help_text=pgettext_lazy("loyalty", "The lowest level that gets in; whoever stands higher gets in too."),
     )
     member_list = models.ForeignKey(
         MemberList,
@@ -158,6 +158,30 @@ class Door(models.Model):
         if self.member_list and self.sale.program_id and self.member_list.program_id != self.sale.program_id:
             wrong = pgettext_lazy("loyalty", "That list is of another program.")
             raise ValidationError({"member_list": wrong})
+
+
+class Reminder(models.Model):
+    """
+    A member asked for one message when a sale opens for them; taking that back removes the row.
+
+    It proves the consent to this single message: `words` is what stood beside the button, `asked_at` when it was
+    pressed. `told_at` is when the message was put on its way.
+    """
+
+    sale = models.ForeignKey(Sale, models.CASCADE, related_name="reminders", db_index=False)
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField()
+    words = models.CharField(max_length=400)
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "reminder of a sale")
+        verbose_name_plural = pgettext_lazy("loyalty", "reminders of sales")
+        constraints = [models.UniqueConstraint(fields=["sale", "member"], name="loyalty_reminder_once")]
+        indexes = [models.Index(fields=["sale", "told_at"], name="loyalty_reminder_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.sale_id}: {self.member_id}"
 
 
 class Count(models.Model):

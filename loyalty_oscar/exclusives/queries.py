@@ -45,6 +45,15 @@ def lists_of(*, member_id: int) -> frozenset[int]:
     return frozenset(MemberList.objects.filter(members=member_id).values_list("pk", flat=True))
 
 
+def lists_by_member(*, member_ids: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return the lists that each of these members is on; who is on none is not in it. One query."""
+    rows = MemberList.members.through.objects.filter(member_id__in=list(member_ids))
+    found: dict[int, set[int]] = {}
+    for member_id, list_id in rows.values_list("member_id", "memberlist_id"):
+        found.setdefault(member_id, set()).add(list_id)
+    return {member_id: frozenset(ids) for member_id, ids in found.items()}
+
+
 def keeps_lists(*, program_id: int) -> bool:
     """Return whether any door of a sale in force asks who is on a list."""
     return any(door.list_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)

@@ -12,10 +12,12 @@ from django.utils.functional import cached_property
 
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.ledger.queries import account_of_user
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import State, Unit
-from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
+from loyalty_oscar.program.models import Member, Program, State, Unit
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import earns_at, member_of, remembered, spends_at, unit_for_site
 from loyalty_oscar.program.registries import facts
 
 #: name of a fact -> function (visit) that answers it for a visitor without asking the database twice.
@@ -83,6 +85,18 @@ class Visit:
         if self.unit is None or user is None or not user.is_authenticated:
             return None
         return account_of_user(user_id=user.pk, unit_id=self.unit.pk)
+
+
+def joined(*, visit: Visit, at: datetime) -> Member | None:
+    """Return the membership of a signed-in visitor, made now where people join by doing; None where they choose to."""
+    if visit.account or visit.unit is None:
+        return visit.account.member if visit.account else None
+    program = visit.unit.program
+    if program.enrolment == Program.Enrolment.OPT_IN:
+        return member_of(program_id=program.pk, user_id=visit.user.pk)
+    member = join(program=program, user_id=visit.user.pk, at=at)
+    open_account(member=member, unit=visit.unit)
+    return member
 
 
 def visit_of(*, request: Any, user: Any = None) -> Visit | None:

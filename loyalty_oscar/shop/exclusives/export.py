@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from loyalty_oscar.exclusives.models import MemberList, Place
+from loyalty_oscar.exclusives.models import MemberList, Place, Reminder
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import checks
@@ -19,17 +19,22 @@ def _places(member: Member) -> Any:
 
 @checks.register("export:sales")
 def export(*, member: Member) -> dict[str, Any]:
-    """Return the lists that a member is on, and the pieces of counted sales that were bought or reserved."""
+    """Return the lists that a member is on, pieces of counted sales, and the messages that the member asked for."""
     places = _places(member).select_related("sale").order_by("pk")
     return {
         "lists": sorted(MemberList.objects.filter(members=member).values_list("name", flat=True)),
         "pieces": [{"sale": place.sale.code, "quantity": place.quantity} for place in places],
+        "reminders": [
+            {"sale": row.sale.code, "asked": row.asked_at, "agreed_to": row.words, "told": row.told_at}
+            for row in Reminder.objects.filter(member=member).select_related("sale").order_by("pk")
+        ],
     }
 
 
 @checks.register("erase:sales")
 def erase(*, member: Member, at: datetime) -> None:
-    """Take a member off every list; pieces that orders bought stay counted, without the person."""
+    """Take a member off every list, forget what was asked for; pieces that orders bought stay counted, nameless."""
     for found in MemberList.objects.using(write_db()).filter(members=member):
         found.members.remove(member)
+    Reminder.objects.using(write_db()).filter(member=member).delete()
     _places(member).update(user_id="")

@@ -1,4 +1,4 @@
-"""What is done for sales again and again: places given back, hidden products shown when everybody may buy."""
+"""What is done for sales again and again: places given back, hidden products shown, members told."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from oscar.core.loading import get_model
 
+from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import sweep
 
 from .. import past_prices
 from ..jobs import Job, add
+from . import reminding
 from .visitors import products_of
 
 #: How long after a sale has begun or ended its prices are looked at again and again.
@@ -55,5 +57,11 @@ def _opened(at: datetime) -> Iterator[int]:
     yield from (0 for _new in priced(at=at))
 
 
+def _reminders(at: datetime) -> Iterator[int]:
+    reminders.clear(at=at)
+    yield from reminding.tell(at=at)
+
+
 add(job=Job(name="places", what="pieces of sales given back", run=_places))
 add(job=Job(name="sales", what="products shown", run=_opened))
+add(job=Job(name="reminders", what="members told of a sale", run=_reminders))

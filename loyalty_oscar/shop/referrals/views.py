@@ -14,11 +14,8 @@ from django.views.decorators.cache import cache_control
 from django.views.generic import TemplateView, View
 from oscar.core.loading import get_class
 
-from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.referrals.queries import scheme_of
@@ -26,6 +23,7 @@ from loyalty_oscar.referrals.queries import scheme_of
 from ..people.views import OwnPage
 from ..showing import takes_part
 from ..views.account import WithProgram
+from ..visit import joined
 from . import friends, links
 from .carried import take
 from .promise import promise
@@ -92,13 +90,10 @@ class InviteView(OwnPage, WithScheme, PageTitleMixin, TemplateView):
         return {**found, **told, **friends.friends(member=code.member, unit=self.unit, at=clock.now())}
 
     def post(self, request: Any, *args: Any, **kwargs: Any) -> http.HttpResponse:
-        account = request.loyalty.account
-        if account is None and self.program.enrolment == Program.Enrolment.AUTOMATIC:
-            member = join(program=self.program, user_id=request.user.pk, at=clock.now())
-            account = open_account(member=member, unit=self.unit)
-        if account is None:
+        member = joined(visit=request.loyalty, at=clock.now())
+        if member is None:
             return redirect("loyalty:join")
-        code_of(member=account.member)
+        code_of(member=member)
         return redirect("loyalty:invite")
 
 

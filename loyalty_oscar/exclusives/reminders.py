@@ -1,0 +1,91 @@
+"""Telling members once when a sale opens for them that they asked to be told of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, transaction
+
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.registries import facts
+
+from . import rules
+from .models import Reminder, Sale
+from .queries import dates_of, lists_by_member
+
+TOPIC = "sale-open"
+BATCH = 500
+
+
+def ask(*, sale: Sale, member: Member, words: str, at: datetime) -> Reminder:
+    """Write down that a member wants one message when a sale opens for them; asked again nothing changes."""
+    told = {"asked_at": at, "words": words}
+    return Reminder.objects.using(write_db()).get_or_create(sale=sale, member=member, defaults=told)[0]
+
+
+def forget(*, sale: Sale, member: Member) -> None:
+    """Take that back: no message comes any more. What was told already stays written down."""
+    Reminder.objects.using(write_db()).filter(sale=sale, member=member, told_at=None).delete()
+
+
+def waits(*, sale: Sale, member: Member) -> Reminder | None:
+    """Return the reminder of a member that is still to be told, or None. One query."""
+    return Reminder.objects.filter(sale=sale, member=member, told_at=None).first()
+
+
+def key_of(*, sale_id: int, member_id: int) -> str:
+    """Return the key of the one message."""
+    return f"sale:{sale_id}:opens:{member_id}"
+
+
+def tell(*, at: datetime, also: Callable[[Sequence[Reminder], datetime], Any] | None = None) -> Iterator[int]:
+    """
+    Put the messages of sales that have opened for those who asked into the outbox; yields how many.
+
+    `also(reminders, at)` is called in the transaction of each batch. Two who do this at once tell everybody once:
+    each locks the rows it tells, and the key of a message comes once.
+    """
+    waiting = Reminder.objects.using(write_db()).filter(told_at=None, sale__is_on=True)
+    sale_ids = sorted(set(waiting.order_by().values_list("sale_id", flat=True)))
+    for sale in Sale.objects.using(write_db()).filter(pk__in=sale_ids).prefetch_related("doors").order_by("pk"):
+        last = 0
+        while ids := list(waiting.filter(sale=sale, pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+            last = ids[-1]
+            yield _tell(sale, ids, at, also)
+
+
+def _tell(sale: Sale, ids: Sequence[int], at: datetime, also: Any) -> int:
+    db, dates = write_db(), dates_of(sale=sale)
+    skip = connections[db].features.has_select_for_update_skip_locked
+    with transaction.atomic(using=db):
+        rows = Reminder.objects.using(db).filter(pk__in=ids, told_at=None).order_by("pk")
+        rows = list(rows.select_for_update(skip_locked=skip))
+        who = who_are(member_ids=[row.member_id for row in rows], at=at)
+        due = [row for row in rows if rules.admission(sale=dates, who=who[row.member_id], at=at).buys]
+        put_messages(messages=[_message(row, at) for row in due])
+        Reminder.objects.using(db).filter(pk__in=[row.pk for row in due]).update(told_at=at)
+        if also and due:
+            also(due, at)
+    return len(due)
+
+
+def _message(row: Reminder, at: datetime) -> Outbox:
+    key = key_of(sale_id=row.sale_id, member_id=row.member_id)
+    payload = {"sale": row.sale_id}
+    return Outbox(topic=TOPIC, key=key, member_id=row.member_id, payload=payload, created_at=at, next_at=at)
+
+
+def who_are(*, member_ids: Sequence[int], at: datetime) -> dict[int, rules.Who]:
+    """Return members as sales see them. At most two queries."""
+    ranks = facts.get("tier_rank")(members=member_ids, at=at) if "tier_rank" in facts else {}
+    lists = lists_by_member(member_ids=member_ids)
+    return {pk: rules.Who(is_member=True, rank=ranks.get(pk, 0), lists=lists.get(pk, frozenset())) for pk in member_ids}
+
+
+def clear(*, at: datetime) -> int:
+    """Forget what was asked for sales that are over without having opened for those who asked; returns how many."""
+    return Reminder.objects.using(write_db()).filter(told_at=None, sale__ends_at__lte=at).delete()[0]

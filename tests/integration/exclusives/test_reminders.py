@@ -1,0 +1,238 @@
+"""A member asks to be told when a sale opens: one message, when it opens for this member, and none after a no."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.test import Client
+from oscar.core.loading import get_model
+
+from loyalty_oscar.exclusives import reminders
+from loyalty_oscar.exclusives.models import Door, Reminder, Sale
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Member, Outbox, Program
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.exclusives.export import export
+from loyalty_oscar.shop.people.erasure import erase
+from tests.integration.tiers.ladders import a_ladder
+from tests.storefront import a_club, a_product, a_user, day, numbers, text_of
+
+from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, give, take
+
+pytestmark = pytest.mark.django_db
+PAGE = "/loyalty/sales/trail/"
+BEFORE = day(5, 6)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def unit():
+    unit = a_club()
+    a_ladder(unit=unit)
+    return unit
+
+
+@pytest.fixture
+def sale(unit):
+    return a_sale(unit, a_product("Explorer carrier", "57.90"), percent=20)
+
+
+def client_of(user=None):
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client
+
+
+def press(user, *, at=BEFORE, **data):
+    with clock.at(at):
+        return client_of(user).post(f"{PAGE}remind/", data, follow=True)
+
+
+def look(user=None, *, at=BEFORE):
+    with clock.at(at):
+        return client_of(user).get(PAGE)
+
+
+def run(at):
+    """Run the job, then let the messages leave."""
+    for name in ("reminders", "messages"):
+        assert not any(step.error for step in jobs.run(only=name, at=at))
+
+
+def letters():
+    """What was mailed about a sale that opened."""
+    return [letter for letter in mail.outbox if "is open for you" in letter.subject]
+
+
+def inbox(user):
+    return list(
+        get_model("communication", "Notification").objects.filter(recipient=user).values_list("subject", flat=1)
+    )
+
+
+class TestTheButton:
+    def test_says_what_one_agrees_to_and_keeps_these_words(self, unit, sale):
+        silver = a_member_of(unit, SILVER)
+        words = f"One message to {silver.email} and in your inbox when this sale opens for you, and no other."
+        page = look(silver)
+        assert "Remind me" in text_of(page)
+        assert words in text_of(page)
+        assert numbers(page, "remind") == [0]
+        page = press(silver)
+        assert "You asked on 6 May 2026 to be told once" in text_of(page)
+        assert numbers(page, "remind") == [1]
+        row = Reminder.objects.get()
+        assert (row.member.user, row.words, row.asked_at, row.told_at) == (silver, words, BEFORE, None)
+
+    def test_pressed_twice_asks_once(self, unit, sale):
+        silver = a_member_of(unit, SILVER)
+        press(silver)
+        press(silver, at=BEFORE + SECOND)
+        assert Reminder.objects.get().asked_at == BEFORE
+
+    def test_is_taken_back(self, unit, sale):
+        silver = a_member_of(unit, SILVER)
+        press(silver)
+        assert "Taken back: no message comes." in text_of(press(silver, forget="1"))
+        run(PUBLIC_FROM)
+        assert not Reminder.objects.exists()
+        assert not Outbox.objects.filter(topic=reminders.TOPIC).exists()
+        assert letters() == []
+
+    def test_asks_strangers_to_sign_in_and_notes_nothing(self, unit, sale):
+        assert "Remind me" not in text_of(look())
+        with clock.at(BEFORE):
+            answer = client_of().post(f"{PAGE}remind/")
+        assert answer.status_code == 302
+        assert "login" in answer.url
+        assert not Reminder.objects.exists()
+
+    def test_makes_a_member_of_who_is_none_yet_where_people_join_by_doing(self, unit, sale):
+        user = a_user("newcomer@example.com")
+        press(user)
+        assert Reminder.objects.get().member.user == user
+
+    def test_sends_who_has_not_joined_to_the_page_that_asks(self, unit, sale):
+        Program.objects.update(enrolment=Program.Enrolment.OPT_IN)
+        forget_cache()
+        user = a_user("newcomer@example.com")
+        with clock.at(BEFORE):
+            assert client_of(user).post(f"{PAGE}remind/").url == "/loyalty/join/"
+        assert not Reminder.objects.exists()
+        assert not Member.objects.filter(user=user).exists()
+
+    def test_is_not_there_where_the_sale_is_open_or_over(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        assert numbers(look(gold, at=GOLD_FROM), "remind") == []
+        press(gold, at=GOLD_FROM)
+        press(gold, at=ENDS_AT)
+        assert not Reminder.objects.exists()
+
+    def test_is_hidden_with_a_hidden_sale(self, unit, sale):
+        Sale.objects.update(mode=Sale.Mode.HIDE)
+        forget_cache()
+        assert press(a_member_of(unit, SILVER)).status_code == 404
+        assert not Reminder.objects.exists()
+
+    def test_looked_at_leads_to_the_sale(self, unit, sale):
+        with clock.at(BEFORE):
+            answer = client_of(a_member_of(unit, SILVER)).get(f"{PAGE}remind/")
+        assert answer.url == PAGE
+        assert not Reminder.objects.exists()
+
+
+class TestTheMessage:
+    def test_comes_at_the_second_when_it_opens_for_each(self, unit, sale):
+        gold, silver = a_member_of(unit, GOLD), a_member_of(unit, SILVER)
+        press(gold)
+        press(silver)
+        run(GOLD_FROM - SECOND)
+        assert letters() == []
+        run(GOLD_FROM)
+        assert [letter.to for letter in letters()] == [[gold.email]]
+        assert (inbox(gold), inbox(silver)) == (["First on the trail is open for you"], [])
+        run(PUBLIC_FROM - SECOND)
+        assert len(letters()) == 1
+        run(PUBLIC_FROM)
+        assert [letter.to for letter in letters()] == [[gold.email], [silver.email]]
+
+    def test_says_why_it_comes_and_holds_no_price(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        press(gold)
+        run(GOLD_FROM)
+        (letter,) = letters()
+        assert letter.subject.endswith("First on the trail is open for you")
+        assert "because you asked for it on 6 May 2026. No other one comes of it." in letter.body
+        assert "Everybody joins on 11 May 2026. It ends on 17 May 2026." in letter.body
+        assert f"{PAGE}\n" in letter.body
+        assert "46" not in letter.body
+
+    def test_comes_once_however_often_the_job_runs(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        press(gold)
+        for hours in range(3):
+            run(GOLD_FROM + timedelta(hours=hours))
+        assert len(letters()) == len(inbox(gold)) == 1
+        assert Reminder.objects.get().told_at == GOLD_FROM
+
+    def test_comes_once_where_two_do_the_job_step_by_step_in_turn(self, unit, sale):
+        press(a_member_of(unit, GOLD))
+        both = [reminders.tell(at=GOLD_FROM), reminders.tell(at=GOLD_FROM)]
+        assert sorted(step for job in both for step in job) in ([1], [0, 1])
+        assert Outbox.objects.filter(topic=reminders.TOPIC).count() == 1
+
+    def test_comes_when_a_member_climbs_to_the_level(self, unit, sale):
+        silver = a_member_of(unit, SILVER)
+        press(silver)
+        run(GOLD_FROM)
+        assert letters() == []
+        give(Member.objects.get(user=silver), GOLD, at=GOLD_FROM + SECOND)
+        run(GOLD_FROM + SECOND)
+        assert len(letters()) == 1
+
+    def test_does_not_leave_where_the_door_has_closed_meanwhile(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        press(gold)
+        list(jobs.run(only="reminders", at=GOLD_FROM))
+        take(gold, at=GOLD_FROM)
+        list(jobs.run(only="messages", at=GOLD_FROM + SECOND))
+        assert letters() == []
+        assert inbox(gold) == []
+        assert Outbox.objects.get(topic=reminders.TOPIC).error == "nothing left to tell"
+
+    @pytest.mark.parametrize("change", [{"is_on": False}, {"ends_at": GOLD_FROM}])
+    def test_does_not_come_for_a_sale_that_is_off_or_over(self, unit, sale, change):
+        press(a_member_of(unit, GOLD))
+        Sale.objects.update(**{"public_from": None, **change})
+        forget_cache()
+        run(GOLD_FROM + SECOND)
+        assert letters() == []
+        assert Reminder.objects.filter(told_at=None).exists() is ("is_on" in change)
+
+    def test_waits_for_the_new_day_of_a_door_that_was_moved(self, unit, sale):
+        press(a_member_of(unit, GOLD))
+        Door.objects.update(buys_from=GOLD_FROM + timedelta(days=1))
+        forget_cache()
+        run(GOLD_FROM)
+        assert letters() == []
+        run(GOLD_FROM + timedelta(days=1))
+        assert len(letters()) == 1
+
+
+class TestWhoLeaves:
+    def test_takes_what_was_asked_for_along(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        press(gold)
+        (row,) = export(member=Member.objects.get(user=gold))["reminders"]
+        assert (row["sale"], row["asked"], row["told"]) == ("trail", BEFORE, None)
+        assert gold.email in row["agreed_to"]
+
+    def test_is_told_nothing_any_more(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        press(gold)
+        erase(member=Member.objects.get(user=gold), at=BEFORE)
+        run(GOLD_FROM)
+        assert not Reminder.objects.exists()
+        assert letters() == []
