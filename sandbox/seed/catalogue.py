@@ -25,7 +25,7 @@ VOUCHER = "LATE-4T9R"
 
 @dataclass(frozen=True, kw_only=True)
 class Article:
-    """Something with a price: a product without variants, or one variant."""
+    """Something with a price: a product without variants, or one variant. What is `secret` stands in no list."""
 
     upc: str
     price: Decimal
@@ -33,6 +33,7 @@ class Article:
     category: str
     product_class: str
     size: str = ""
+    secret: bool = False
 
 
 @cache
@@ -58,6 +59,7 @@ def articles_of(row: dict[str, Any]) -> Iterator[Article]:
             category=row["category"],
             product_class=row["class"],
             size=part["size"] if variants else "",
+            secret=row.get("secret", False),
         )
 
 
@@ -93,14 +95,15 @@ def load(*, at: datetime) -> None:
 def draw_pictures() -> int:
     """Draw the pictures that are missing on disk, return how many."""
     wanted = {"missing": "tag deep none", **{row["upc"]: row["picture"] for row in data()["product"]}}
-    missing = {name: path for name in wanted if not (path := Path(settings.MEDIA_ROOT, _picture(name))).exists()}
+    missing = {name: path for name in wanted if not (path := Path(settings.MEDIA_ROOT, picture(name))).exists()}
     for name, path in missing.items():
         motif, coat, emblem = wanted[name].split()
         pictures.draw(motif=motif, coat=coat, emblem=emblem, path=path)
     return len(missing)
 
 
-def _picture(name: str) -> str:
+def picture(name: str) -> str:
+    """Return where a product's picture lies among the uploaded ones."""
     return f"images/products/tumblepaw/{name}.png"
 
 
@@ -128,12 +131,13 @@ def _product(row: dict[str, Any], product_class: Any) -> Any:
             "slug": slugify(row["title"])[:80].strip("-"),
             "description": row["text"],
             "product_class": product_class,
+            "is_public": not row.get("secret", False),
         },
     )
     for code, value in row["attributes"].items():
         setattr(product.attr, code, value)
     product.save()
-    product.images.get_or_create(original=_picture(product.upc))
+    product.images.get_or_create(original=picture(product.upc))
     return product
 
 

@@ -17,7 +17,7 @@ from loyalty_oscar.shop.redemption.desk import use_points
 from .catalogue import Article
 from .loyalty import account_of
 from .people import Person, address_fields
-from .timeline import Event
+from .timeline import Event, Happening, Purchase
 
 Order = get_model("order", "Order")
 StockRecord = get_model("partner", "StockRecord")
@@ -40,23 +40,25 @@ class History:
         self.handler = get_class("order.processing", "EventHandler")()
         self.began = timezone.now()
 
-    def play(self, event: Event) -> None:
+    def play(self, event: Event | Happening) -> None:
         """Do one event (within the caller's transaction) and date what it left."""
+        if isinstance(event, Happening):
+            event.do(self, event.at)
+            return
         if event.kind == "placed":
-            self._place(event)
+            self.place(event.purchase, at=event.at)
             return
         order = Order.objects.get(date_placed=event.purchase.placed_at)
         getattr(self, f"_{event.kind}")(order, event)
         self._date(order, event.at)
 
-    # -- One method for each kind of event
-
-    def _place(self, event: Event) -> None:
-        purchase, person = event.purchase, self.people[event.purchase.email]
+    def place(self, purchase: Purchase, *, at: datetime) -> None:
+        """Place an order, as the checkout would."""
+        person = self.people[purchase.email]
         user = None if purchase.guest else self.users[purchase.email]
         basket = get_model("basket", "Basket").objects.create(owner=user)
         self._fill(basket, purchase.lines, purchase.voucher)
-        self._set_aside(basket, purchase.use, event.at)
+        self._set_aside(basket, purchase.use, at)
         get_class("offer.applicator", "Applicator")().apply(basket, user)
         method = get_class("shipping.repository", "Repository")().get_default_shipping_method(basket)
         charge = method.calculate(basket)
@@ -67,11 +69,11 @@ class History:
             shipping_charge=charge,
             user=user,
             shipping_address=get_model("order", "ShippingAddress").objects.create(**address_fields(person)),
-            date_placed=event.at,
+            date_placed=at,
             guest_email=purchase.email if purchase.guest else "",
         )
         basket.submit()
-        type(basket).objects.filter(pk=basket.pk).update(date_created=event.at, date_submitted=event.at)
+        type(basket).objects.filter(pk=basket.pk).update(date_created=at, date_submitted=at)
 
     def leave_baskets(self, *, at: datetime) -> None:
         """Put into the baskets of the demo people what lies there today, once."""
@@ -96,6 +98,8 @@ class History:
         if points and account and account.available:
             points = min(points, account.available)
             use_points(account=account, unit=account.unit, basket=basket, points=points, at=at)
+
+    # -- One method for each kind of event after that
 
     def _picked(self, order: Any, event: Event) -> None:
         self.handler.handle_payment_event(order, self.paid, order.total_incl_tax)

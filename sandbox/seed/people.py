@@ -25,7 +25,9 @@ class Person:
     """
     Somebody who shops. `address` is street, postcode, town, country; `orders` is a number, or the demo's list.
 
-    `ready` are the paws that an old paper card makes up to, `basket` what lies there today: articles and how
+    `year` is "this" where the orders count for this calendar year whatever day it is, "one" where they must count
+    for one year together. `invited` says by whom and how many days ago somebody came by a friend's link. `ready` are
+    the paws that an old paper card makes up to, `basket` what lies there today: articles and how
     many, a voucher's `code`, and the paws that are set `aside` for it.
     """
 
@@ -36,6 +38,8 @@ class Person:
     pets: tuple[str, ...] = ()
     orders: int | tuple[dict[str, Any], ...] = 0
     sees: str = ""
+    year: str = ""
+    invited: Mapping[str, Any] = field(default_factory=dict)
     ready: int = 0
     basket: Mapping[str, int] = field(default_factory=dict)
     code: str = ""
@@ -54,27 +58,39 @@ def password() -> str:
 @cache
 def demo() -> tuple[Person, ...]:
     """The people one can log in as, in the order in which the login page shows them."""
-    return tuple(
-        Person(**{**row, "address": tuple(row["address"]), "orders": tuple(row["orders"])}) for row in _data()["demo"]
-    )
+    return tuple(map(_person, _data()["demo"]))
+
+
+@cache
+def friends() -> tuple[Person, ...]:
+    """Who came by a friend's link and cannot log in."""
+    return tuple(map(_person, _data()["friends"]))
+
+
+def _person(row: dict[str, Any]) -> Person:
+    return Person(**{**row, "address": tuple(row["address"]), "orders": tuple(row["orders"])})
 
 
 @cache
 def everybody() -> tuple[Person, ...]:
-    """Demo people, customers and guests."""
+    """Demo people, their friends, customers and guests."""
     lists = _data()["customers"]
     rows = [(row, False) for row in lists["rows"]] + [(row, True) for row in lists["guests"]]
-    return demo() + tuple(
-        Person(
-            email=f"{slugify(f'{row[0]} {row[1]}')[:24].strip('-') or 'customer'}.{number}@mail.example",
-            first_name=row[0],
-            last_name=row[1],
-            address=tuple(row[2:6]),
-            pets=tuple(row[6].split()),
-            orders=row[7],
-            guest=guest,
+    return (
+        demo()
+        + friends()
+        + tuple(
+            Person(
+                email=f"{slugify(f'{row[0]} {row[1]}')[:24].strip('-') or 'customer'}.{number}@mail.example",
+                first_name=row[0],
+                last_name=row[1],
+                address=tuple(row[2:6]),
+                pets=tuple(row[6].split()),
+                orders=row[7],
+                guest=guest,
+            )
+            for number, (row, guest) in enumerate(rows, start=1)
         )
-        for number, (row, guest) in enumerate(rows, start=1)
     )
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import calendar
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from .catalogue import VOUCHER, Article
@@ -20,6 +20,7 @@ from .people import Person
 ZONE = ZoneInfo("Europe/Berlin")
 DAYS = 548
 RETURN_PERIOD = timedelta(days=14)
+CLOSED_FOR = timedelta(days=10)
 AISLES = {"dog": "Dogs", "cat": "Cats", "small-pet": "Small pets"}
 CANCELLED, RETURNED, WITH_VOUCHER = 0.05, 0.11, 0.02
 
@@ -48,14 +49,35 @@ class Event:
     units: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
 
-def timeline(*, people: Sequence[Person], articles: Sequence[Article], today: datetime) -> list[Event]:
-    """Return all events up to `today` (aware), oldest first."""
+@dataclass(frozen=True, kw_only=True)
+class Happening:
+    """What the shop or a member does besides orders, once: `do` is called with the past's player and the moment."""
+
+    at: datetime
+    do: Callable[..., Any]
+
+
+def ten_oclock(*, today: datetime, days: int) -> datetime:
+    """Return ten in the morning so many days from today, the hour at which the shop begins things."""
+    return (today + timedelta(days=days)).replace(hour=10, minute=0, second=0, microsecond=0)
+
+
+def timeline(
+    *, people: Sequence[Person], articles: Sequence[Article], today: datetime, closed: frozenset[str] = frozenset()
+) -> list[Event]:
+    """
+    Return all events up to `today` (aware), oldest first.
+
+    `closed` are articles that nobody takes in the last days, because an exclusive sale keeps them.
+    """
     chance = random.Random("tumblepaw")
     taken: set[datetime] = set()
     events: list[Event] = []
-    for person in people:
+    for place, person in enumerate(people):
         told = isinstance(person.orders, tuple)
-        stories = _told(person, today) if told else _made_up(person, articles, today, chance)
+        stories = (
+            _told(person, today, (12 + 7 * place) % 60) if told else _made_up(person, articles, today, chance, closed)
+        )
         for purchase, fate in stories:
             if purchase.placed_at in taken:
                 raise ValueError(f"two purchases at {purchase.placed_at}")
@@ -64,37 +86,73 @@ def timeline(*, people: Sequence[Person], articles: Sequence[Article], today: da
     return sorted(event for event in events if event.at <= today)
 
 
-def joined(events: Sequence[Event]) -> dict[str, datetime]:
+def joined(events: Sequence[Event | Happening]) -> dict[str, datetime]:
     """Return when each customer opened an account: minutes before the first order."""
     first: dict[str, datetime] = {}
     for event in events:
-        first.setdefault(event.purchase.email, event.at - timedelta(minutes=11))
+        if isinstance(event, Event) and not event.purchase.guest:
+            first.setdefault(event.purchase.email, event.at - timedelta(minutes=11))
     return first
 
 
 # -- Demo people: their orders stand in people.toml --------------------------------------------------------------------
 
 
-def _told(person: Person, today: datetime) -> Iterator[tuple[Purchase, list[Event]]]:
-    for number, order in enumerate(person.orders):
-        if order.get("expires"):
-            placed = _lasts_until_end_of_month(today) - timedelta(days=3)
-        else:
-            ago = timedelta(days=order["ago"], hours=order.get("hours", 0))
-            placed = today - ago if ago < timedelta(days=1) else (today - ago).replace(hour=19, minute=12)
-        placed = placed.replace(second=17 + number, microsecond=0)
+def _told(person: Person, today: datetime, minute: int) -> Iterator[tuple[Purchase, list[Event]]]:
+    moments = _moments_told(person, today, minute)
+    for order, moment in zip(person.orders, moments, strict=True):
         purchase = Purchase(
             email=person.email,
-            guest=False,
-            placed_at=placed,
+            guest=order.get("guest", False),
+            placed_at=moment,
             lines=tuple(order["lines"].items()),
             use=order.get("use", 0),
         )
         fate = _arrives(purchase, hours=(15, 22, 66))
         if "back" in order:
-            back_at = placed + timedelta(days=order["back_after"])
+            back_at = moment + timedelta(days=order["back_after"])
             fate.append(Event(at=back_at, kind="returned", purchase=purchase, units=tuple(order["back"].items())))
         yield purchase, fate
+
+
+def _moments_told(person: Person, today: datetime, minute: int) -> list[datetime]:
+    """
+    Return when each order of somebody was placed, moved to where the `year` that it counts in asks for it.
+
+    `minute` after seven in the evening is the person's own, so that no two purchases are placed at once.
+    """
+    agos = [timedelta(days=order.get("ago", 0), hours=order.get("hours", 0)) for order in person.orders]
+    if person.year == "one":
+        agos = _in_one_year(agos, today)
+    moments = [
+        _days_ago(ago, number, today, minute) if "ago" in order else _expiring(number, today)
+        for number, (order, ago) in enumerate(zip(person.orders, agos, strict=True))
+    ]
+    return _in_this_year(moments, today) if person.year == "this" else moments
+
+
+def _days_ago(ago: timedelta, number: int, today: datetime, minute: int) -> datetime:
+    placed = today - ago if ago < timedelta(days=1) else (today - ago).replace(hour=19, minute=minute)
+    return placed.replace(second=17 + number, microsecond=0)
+
+
+def _in_one_year(agos: Sequence[timedelta], today: datetime) -> list[timedelta]:
+    """Move orders back together until they lie in one calendar year, so that they carry a level together."""
+    first, last = (today - max(agos)).date(), (today - min(agos)).date()
+    back = timedelta() if first.year == last.year else last - date(first.year, 12, 31)
+    return [ago + back for ago in agos]
+
+
+def _in_this_year(moments: Sequence[datetime], today: datetime) -> list[datetime]:
+    """Move what lies before this calendar year into what has passed of it, in the order of the orders."""
+    start = datetime(today.year, 1, 1, tzinfo=today.tzinfo)
+    pace = (today - start) / (len(moments) + 1)
+    return [moment if moment > start else start + pace * number for number, moment in enumerate(moments, start=1)]
+
+
+def _expiring(number: int, today: datetime) -> datetime:
+    placed = _lasts_until_end_of_month(today) - timedelta(days=3)
+    return placed.replace(second=17 + number, microsecond=0)
 
 
 def _lasts_until_end_of_month(today: datetime) -> datetime:
@@ -112,17 +170,20 @@ def _months_earlier(day: date, months: int) -> date:
 
 
 def _made_up(
-    person: Person, articles: Sequence[Article], today: datetime, chance: random.Random
+    person: Person, articles: Sequence[Article], today: datetime, chance: random.Random, closed: frozenset[str]
 ) -> Iterator[tuple[Purchase, list[Event]]]:
     aisles = tuple(AISLES[pet] for pet in person.pets)
     wanted = [article for article in articles if article.category.startswith(aisles)]
     usual = chance.choice([article for article in wanted if article.product_class == "Food"])
     for moment in _moments(person.orders, today, chance):
+        lines = _lines(wanted, usual, chance)
+        if moment > today - CLOSED_FOR:
+            lines = tuple(line for line in lines if line[0] not in closed) or ((usual.upc, 1),)
         purchase = Purchase(
             email=person.email,
             guest=person.guest,
             placed_at=moment,
-            lines=_lines(wanted, usual, chance),
+            lines=lines,
             voucher=VOUCHER if not person.guest and chance.random() < WITH_VOUCHER else "",
         )
         yield purchase, _fate(purchase, chance)

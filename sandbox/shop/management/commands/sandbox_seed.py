@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from sandbox.seed import actions, catalogue, friends, history, loyalty, people
-from sandbox.seed.timeline import DAYS, ZONE, Event, joined, timeline
+from sandbox.seed import catalogue, friends, history, levels, loyalty, people, story
+from sandbox.seed.timeline import DAYS, ZONE, Event, Happening, joined
 from sandbox.shop.models import SeedRun
 
 
@@ -32,15 +32,17 @@ class Command(BaseCommand):
         today = run.today.astimezone(ZONE)
         opened = today - timedelta(days=DAYS + 1)
         everybody = people.everybody()
-        events = timeline(people=everybody, articles=catalogue.articles(), today=today)
+        events = story.told(people=everybody, today=today)
         with transaction.atomic():
             Site.objects.update_or_create(pk=1, defaults={"domain": "127.0.0.1:8000", "name": "Tumblepaw"})
             catalogue.load(at=opened)
-            people.load(people=everybody, joined=joined(events), at=today)
+            came = {person.email: friends.came_at(person=person, today=today) for person in everybody if person.invited}
+            people.load(people=everybody, joined=joined(events) | came, at=today)
             history.open_the_store_room()
         self._say(f"{len(catalogue.data()['product'])} products, {len(everybody)} people")
         with loyalty.clock(opened):
             loyalty.open_club(at=opened)
+            levels.open_ladder(at=opened)
         try:
             self._live_through(run, events, loyalty.Days(today=today))
         except KeyboardInterrupt:
@@ -49,7 +51,7 @@ class Command(BaseCommand):
         SeedRun.objects.filter(pk=run.pk).update(finished_at=timezone.now())
         self._say(f"Done. Log in at /accounts/login/ with the password {people.password()}")
 
-    def _live_through(self, run: SeedRun, events: list[Event], days: loyalty.Days) -> None:
+    def _live_through(self, run: SeedRun, events: list[Event | Happening], days: loyalty.Days) -> None:
         player = history.History(people={person.email: person for person in people.everybody()})
         began = time.monotonic()
         for number, event in enumerate(events[run.events :], start=run.events + 1):
@@ -64,8 +66,6 @@ class Command(BaseCommand):
         with loyalty.clock(run.today):
             loyalty.bring_paper_cards(people=people.demo(), at=run.today)
             player.leave_baskets(at=run.today)
-            actions.open_actions(at=run.today)
-            friends.open_invitations(at=run.today)
 
     def _say(self, words: str, *, shown: bool = True) -> None:
         if shown:
