@@ -127,7 +127,7 @@ def take_back(*, referral: Referral, at: datetime) -> None:
         grants.get("points").revoke(
             member_id=member_id,
             key=f"referral:{referral.pk}:{side}",
-            because=Because("referral_reversed", referral=referral.pk),
+            because=Because("referral_reversed", referral=referral.pk, side=side),
             at=at,
         )
     referral.rewarded_at = referral.ready_at = None

@@ -29,6 +29,8 @@ def _newcomer(p: Params) -> str:
 
 @say("referral_reversed")
 def _reversed(p: Params) -> str:
+    if p.get("side") == "newcomer":
+        return pgettext("loyalty", "Your first order went back")
     return pgettext("loyalty", "The friend's first order went back")
 
 

@@ -239,7 +239,7 @@ class TestTheWholeStory:
         assert level(priya) is None
         said = words(priya)
         for text in (
-            "2 pieces of order", "The friend's first order went back", "No level yet",
+            "2 pieces of order", "Your first order went back", "No level yet",
             "€51.00 more by 31 December 2026 and you are Silver.",
         ):  # fmt: skip
             assert text in said
