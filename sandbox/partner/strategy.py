@@ -6,13 +6,22 @@ the customer reads never moves. Food bears the reduced rate.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 
 from oscar.apps.partner import strategy
 from oscar.apps.partner.prices import TaxInclusiveFixedPrice, Unavailable
+from oscar.core.loading import get_model
 
 CENT = Decimal("0.01")
 STANDARD = (Decimal("0.19"), "DE-19")
 REDUCED = {"food": (Decimal("0.07"), "DE-7")}  # by slug of the product class
+
+
+@cache
+def rate_of(product_class_id):
+    """Rate and tax code of a product class; asked for every price that is shown, so it is kept."""
+    slug = get_model("catalogue", "ProductClass").objects.values_list("slug", flat=True).get(pk=product_class_id)
+    return REDUCED.get(slug, STANDARD)
 
 
 class GermanVat:
@@ -21,7 +30,7 @@ class GermanVat:
     def pricing_policy(self, product, stockrecord):
         if not stockrecord or stockrecord.price is None:
             return Unavailable()
-        rate, tax_code = REDUCED.get(product.get_product_class().slug, STANDARD)
+        rate, tax_code = rate_of((product.parent if product.is_child else product).product_class_id)
         net = (stockrecord.price / (1 + rate)).quantize(CENT, ROUND_HALF_UP)
         return TaxInclusiveFixedPrice(
             currency=stockrecord.price_currency,

@@ -22,20 +22,21 @@ SIDE, OVERSIZE = 640, 4
 
 
 class Canvas:
-    """One picture with its pale disc."""
+    """One picture, with its pale disc or without."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, disc: bool = True) -> None:
         self._scale = SIDE * OVERSIZE / 100
         # Transparent, but of the disc's color, so that reduced edges have no dark fringe.
         self._image = Image.new("RGBA", (SIDE * OVERSIZE, SIDE * OVERSIZE), (*ImageColor.getrgb(DISC), 0))
         self._draw = ImageDraw.Draw(self._image)
         self._place: Callable[[float, float], Point] = lambda x, y: (x, y)
-        self.oval(50, 50, 47, 47, DISC)
+        if disc:
+            self.oval(50, 50, 47, 47, DISC)
 
-    def save(self, path: Path) -> None:
-        """Write the picture as PNG, 640 pixels square."""
+    def save(self, path: Path, *, side: int = SIDE) -> None:
+        """Write the picture as a square PNG of `side` pixels, of which 640 is a multiple."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._image.reduce(OVERSIZE).save(path, optimize=True)
+        self._image.reduce(OVERSIZE * SIDE // side).save(path, optimize=True)
 
     # -- Where shapes go
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from oscar.core.loading import get_model
 
@@ -18,6 +20,7 @@ from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from loyalty_oscar.tiers.signals import ladder_saved
 
+from . import badges
 from .loyalty import account_of
 from .timeline import Happening, ten_oclock
 
@@ -43,7 +46,9 @@ def open_ladder(*, at: datetime) -> None:
     ladder = Ladder.objects.create(program=program)
     for rank, (code, (names, threshold, percent, gift, color, text)) in enumerate(LEVELS.items(), start=1):
         fields = {"name": names["en"], "names": names, "threshold": threshold, "percent": percent, "gift_points": gift}
-        Tier.objects.create(ladder=ladder, rank=rank, code=code, color=color, text=text, **fields)
+        picture = f"loyalty/tiers/{code}.png"
+        badges.draw(rank=rank, path=Path(settings.MEDIA_ROOT, picture))
+        Tier.objects.create(ladder=ladder, rank=rank, code=code, color=color, text=text, picture=picture, **fields)
     ladder_saved.send(sender=Ladder, ladder=ladder)
     _free_delivery()
     forget_cache()
@@ -82,7 +87,7 @@ def _lower_prices(player: Any, at: datetime) -> None:
     food, _made = ProductSet.objects.get_or_create(code="food", defaults={"name": "Food"})
     range_ = get_model("offer", "Range").objects.get(slug="food")
     ProductSetRange.objects.update_or_create(product_set=food, defaults={"range": range_})
-    MemberPrice.objects.create(tier=Tier.objects.get(code="silver"), product_set=food, percent=8, starts_at=at)
+    MemberPrice.objects.create(tier=Tier.objects.get(code="silver"), product_set=food, percent=10, starts_at=at)
     forget_cache()
 
 

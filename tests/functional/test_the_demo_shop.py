@@ -29,7 +29,7 @@ NOWS = [
     datetime(2028, 12, 31, 16, tzinfo=ZONE),
 ]
 LADDER = rules.Ladder(thresholds=tuple(level[1] for level in levels.LEVELS.values()), zone=str(ZONE))
-FOOD = 92  # Percent of the price that members from Silver on pay.
+FOOD = 90  # Percent of the price that members from Silver on pay.
 
 
 @pytest.fixture(params=NOWS, ids=lambda now: f"{now:%Y-%m-%d %H:%M:%S}")
