@@ -13,15 +13,21 @@ class Calendar:
     """The present moment of a story, for the shop, its server and every browser; it ticks on from where it is set."""
 
     def __init__(self):
-        self.browsers, self._moved = [], None
+        self.moment, self._browsers, self._moved = None, [], None
 
     def turn_to(self, moment):
         """Let it be another moment for everybody."""
         self.stop()
-        self._moved = time_machine.travel(moment, tick=True)
+        self.moment, self._moved = moment, time_machine.travel(moment, tick=True)
         self._moved.start()
-        for browser in self.browsers:
+        for browser in self._browsers:
             browser.clock.set_fixed_time(moment)
+
+    def hang_in(self, browser):
+        """Let one more browser go by this calendar."""
+        self._browsers.append(browser)
+        if self.moment:
+            browser.clock.set_fixed_time(self.moment)
 
     def stop(self):
         """Let it be the time that it really is."""
@@ -40,15 +46,16 @@ def calendar():
 
 @pytest.fixture
 def arrive_at(browser, live_server, calendar, settings):
-    """Give somebody (a user, or a stranger) a browser of a width; returns its page."""
+    """Give somebody (a user, or a stranger) a browser of a width in a time zone; returns its page."""
     settings.SESSION_COOKIE_AGE = 400 * 86_400  # Nobody signs in again because weeks went by in a story.
     contexts, errors = [], []
 
-    def one(user=None, *, width):
+    def one(user=None, *, width, zone="Europe/Berlin"):
         context = browser.new_context(
-            viewport={"width": width, "height": 800}, base_url=live_server.url, timezone_id="Europe/Berlin"
+            viewport={"width": width, "height": 800}, base_url=live_server.url, timezone_id=zone
         )
-        contexts.append(context), calendar.browsers.append(context)
+        contexts.append(context)
+        calendar.hang_in(context)
         context.set_default_timeout(10_000)
         # Oscar's own page of an order in the dashboard calls a function of its own that is not there.
         context.on("weberror", lambda found: "oscar.dashboard" in str(found.error) or errors.append(str(found.error)))

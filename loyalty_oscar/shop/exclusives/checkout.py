@@ -55,7 +55,7 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     return None
 
 
-@panels.register("preview:exclusives")
+@panels.register("before-placing:exclusives")
 def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Reserve when the preview is shown, and say there what can't be had."""
     refusal = reserve(basket=subject, visit=request.loyalty)
