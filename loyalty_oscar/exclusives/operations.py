@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count as Number
 from django.db.models import F, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.operations.desk import write_db
 
-from .models import Count, Place, Sale
+from .models import Count, Place, Sale, pieces_of
 
 RESERVED_FOR = timedelta(minutes=15)
+#: A basket renews what it reserved at most so long; then others have `RESERVED_FOR` to take it.
+LONGEST = timedelta(minutes=60)
 
 
 class SoldOut(NotAllowed):
@@ -25,6 +28,14 @@ class SoldOut(NotAllowed):
         self.sale, self.left = sale, left
 
 
+class KeptTooLong(SoldOut):
+    """A basket has kept pieces as long as it may without an order; it may have some again at `again_at`."""
+
+    def __init__(self, *, sale: Sale, again_at: datetime) -> None:
+        super().__init__(sale=sale, left=0)
+        self.again_at = again_at
+
+
 def lock_counts(*, sale_ids: Any) -> dict[int, Count]:
     """Lock the rows of these sales' quotas by primary key, in one statement, for the rest of the transaction."""
     rows = Count.objects.using(write_db()).select_for_update().filter(sale_id__in=list(sale_ids)).order_by("pk")
@@ -33,33 +44,58 @@ def lock_counts(*, sale_ids: Any) -> dict[int, Count]:
 
 def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> None:
     """
-    Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more.
+    Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more, for an hour at most.
 
-    Raises `SoldOut` and reserves nothing then.
+    Raises `SoldOut` (`KeptTooLong` after that hour) and reserves nothing then.
     """
     with transaction.atomic(using=write_db()):
-        for sale, quantity, count, own in _locked(wanted, slot, at):
-            _take(sale, count, quantity, user_id, own)
+        counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
+        for sale, quantity in sorted(wanted.items(), key=lambda row: row[0].pk):
+            own = _reserved(sale, counts[sale.pk], slot, at)
+            longest = own.longest if own and own.longest else at + LONGEST
+            if longest <= at:
+                raise KeptTooLong(sale=sale, again_at=longest + RESERVED_FOR)
+            _take(sale, counts[sale.pk], quantity, user_id, [own] if own else [])
+            told = {"quantity": quantity, "until": min(at + RESERVED_FOR, longest), "longest": longest}
             Place.objects.using(write_db()).update_or_create(
-                sale=sale,
-                slot=slot,
-                defaults={"user_id": str(user_id or ""), "quantity": quantity, "until": at + RESERVED_FOR},
+                sale=sale, slot=slot, defaults={"user_id": str(user_id or ""), **told}
             )
 
 
-def buy(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, order_id: int, at: datetime) -> None:
+def buy(
+    *,
+    wanted: Mapping[Sale, Mapping[int, int]],
+    user_id: Any,
+    slot: str,
+    order_id: int,
+    at: datetime,
+    is_more: bool = False,
+) -> None:
     """
-    Turn what a basket reserved into what its order bought, in the order's own transaction; what was not reserved, or
-    no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
+    Turn what a basket reserved into what its order bought (product id -> pieces), in the order's own transaction; what
+    was not reserved, or no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
+
+    A product that the order has already is not taken again, but with `is_more`: a further line of it. Sales that do
+    not count their pieces are written down without a lock, for the day on which they do.
     """
-    for sale, quantity, count, own in _locked(wanted, slot, at):
-        if Place.objects.using(write_db()).filter(sale=sale, order_id=order_id).exists():
+    counts = lock_counts(sale_ids=[sale.pk for sale in wanted if sale.is_counted])
+    for sale, pieces in sorted(wanted.items(), key=lambda row: row[0].pk):
+        before = Place.objects.using(write_db()).filter(sale=sale, order_id=order_id).first()
+        known = before.bought if before else {}
+        new = {str(pk): pieces[pk] for pk in pieces if is_more or str(pk) not in known}
+        if not new:
             continue  # its first line took the pieces of all
-        _take(sale, count, quantity, user_id, own)
-        if own:
-            own.delete()
-        Place.objects.using(write_db()).create(
-            sale=sale, user_id=str(user_id or ""), order_id=order_id, quantity=quantity
+        quantity = sum(new.values()) + (before.quantity if before else 0)
+        if sale.pk in counts:
+            own = _reserved(sale, counts[sale.pk], slot, at)
+            _take(sale, counts[sale.pk], quantity, user_id, [place for place in (own, before) if place])
+            if own:
+                own.delete()
+        bought = {**known, **{pk: number + known.get(pk, 0) for pk, number in new.items()}}
+        Place.objects.using(write_db()).update_or_create(
+            sale=sale,
+            order_id=order_id,
+            defaults={"user_id": str(user_id or ""), "quantity": quantity, "bought": bought},
         )
 
 
@@ -72,21 +108,23 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
         if not change:
             return
         # An order that stands again has been paid: it keeps its goods, and as many pieces as the quota has left.
-        room = change if count.quota is None else min(count.quota - count.taken, change)
-        quantity = place.quantity + room
-        _change(count, room)
-        Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=quantity)
+        taken = pieces_of(sale_id=place.sale_id, db=write_db())
+        room = change if count.quota is None or change < 0 else min(max(0, count.quota - taken), change)
+        Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=place.quantity + room)
+        # Counted anew, because what was sold before there was a quota may be more than it.
+        taken += room
+        _change(count, (taken if count.quota is None else min(taken, count.quota)) - count.taken)
 
 
 def release(*, slot: str) -> None:
     """Give back what a basket reserved."""
     with transaction.atomic(using=write_db()):
-        places = list(Place.objects.using(write_db()).filter(slot=slot))
-        counts = lock_counts(sale_ids=[place.sale_id for place in places])
-        for place in places:
-            gone, _kinds = Place.objects.using(write_db()).filter(pk=place.pk).delete()
-            if gone and place.sale_id in counts:  # another may have given it back meanwhile
-                Count.objects.using(write_db()).filter(sale_id=place.sale_id).update(taken=F("taken") - place.quantity)
+        places = Place.objects.using(write_db()).filter(slot=slot)
+        counts = lock_counts(sale_ids=places.values_list("sale_id", flat=True))
+        # Read after the lock: another tab may have reserved more meanwhile, or given it back.
+        for place in places.filter(sale_id__in=counts).select_for_update():
+            place.delete()
+            _change(counts[place.sale_id], -place.quantity)
 
 
 def sweep(*, at: datetime) -> Iterator[int]:
@@ -97,33 +135,36 @@ def sweep(*, at: datetime) -> Iterator[int]:
             yield _forget_old(lock_counts(sale_ids=[sale_id])[sale_id], at)
 
 
-def _locked(wanted: Mapping[Sale, int], slot: str, at: datetime) -> Iterator[tuple[Sale, int, Count, Place | None]]:
-    """Lock what is wanted and walk through it, with what the basket has reserved already."""
-    counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
-    for sale, quantity in sorted(wanted.items(), key=lambda row: row[0].pk):
-        _forget_old(counts[sale.pk], at)
-        own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
-        yield sale, quantity, counts[sale.pk], own
+def _reserved(sale: Sale, count: Count, slot: str, at: datetime) -> Place | None:
+    """Return what a basket has reserved, after forgetting what ran out. Called with the count locked."""
+    _forget_old(count, at)
+    return Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
 
 
 def _forget_old(count: Count, at: datetime) -> int:
     old = Place.objects.using(write_db()).filter(sale_id=count.sale_id, until__lte=at)
-    pieces = old.aggregate(sum=Sum("quantity", default=0))["sum"]
-    if pieces:
-        old.delete()
-        _change(count, -pieces)
-    return pieces
+    found = old.aggregate(sum=Sum("quantity", default=0), rows=Number("pk"))
+    if found["rows"]:
+        # What was renewed to the end stays without pieces until others had their turn.
+        resting = old.filter(until=F("longest"), until__gt=at - RESERVED_FOR)
+        old.exclude(pk__in=list(resting.values_list("pk", flat=True))).delete()
+        resting.update(quantity=0)
+        _change(count, -found["sum"])
+    return found["sum"]
 
 
-def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Place | None) -> None:
-    """Count pieces for a basket or its order; whoever buys without an account is a new person each time."""
+def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place]) -> None:
+    """
+    Count pieces for a basket or its order, with what these have already; whoever buys without an account is a new
+    person each time.
+    """
     if sale.per_member is not None:
         others = Place.objects.using(write_db()).filter(sale=sale, user_id=str(user_id)) if user_id else None
-        others = others.exclude(pk=own.pk) if others is not None and own else others
+        others = others.exclude(pk__in=[place.pk for place in own]) if others is not None else None
         had = others.aggregate(sum=Sum("quantity", default=0))["sum"] if others is not None else 0
         if quantity > sale.per_member - had:
             raise SoldOut(sale=sale, left=max(0, sale.per_member - had))
-    more = quantity - (own.quantity if own else 0)
+    more = quantity - sum(place.quantity for place in own)
     if count.quota is not None and count.taken + more > count.quota:
         raise SoldOut(sale=sale, left=count.quota - count.taken)
     if more:

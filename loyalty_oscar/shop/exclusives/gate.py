@@ -76,3 +76,15 @@ def closing(*, product_id: int, visit: Visit) -> Sale | None:
     dates = [sale.dates for sale in found.values()]
     shut = rules.closed_by(sales=dates, who=who_visits(visit=visit), at=clock.now())
     return found[shut.id] if shut else None
+
+
+def not_kept_by_others(*, sale: Sale, product_id: int, visit: Visit) -> bool:
+    """Return whether no other sale closes a product to a visitor, nor hides it from them."""
+    shut = closing(product_id=product_id, visit=visit)
+    if shut is None:
+        return True
+    who, at = who_visits(visit=visit), clock.now()
+    others = [other.dates for other in sales_for(visit=visit, product_id=product_id)]
+    return shut.pk == sale.pk and all(
+        rules.admission(sale=other, who=who, at=at).sees for other in others if not rules.is_over(sale=other, at=at)
+    )

@@ -84,20 +84,24 @@ def _rank(member_id: int, at: datetime) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a basket or an order has to do with sales: the one that is `closed` to its buyer, and pieces by sale."""
+    """
+    What a basket or an order has to do with sales: the one that is `closed` to its buyer, and `pieces` by sale and
+    product id.
+    """
 
     closed: Sale | None
-    pieces: Mapping[Sale, int]
+    pieces: Mapping[Sale, Mapping[int, int]]
 
 
 def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who: rules.Who, at: datetime) -> Wanted:
-    """Return what these products (id, quantity) want of sales: the first closed one, and pieces that are counted."""
+    """Return what these products (id, quantity) want of sales: the first closed one, and pieces of those open."""
     closed, pieces = None, {}
     for product_id, quantity in quantities:
         found = {sale.pk: sale for sale in sales_with(sales=sales, product_id=product_id)}
         shut = rules.closed_by(sales=[sale.dates for sale in found.values()], who=who, at=at)
         closed = closed or (found[shut.id] if shut else None)
         for sale in found.values():
-            if sale.is_counted and rules.admission(sale=sale.dates, who=who, at=at).buys:
-                pieces[sale] = pieces.get(sale, 0) + quantity
+            if rules.admission(sale=sale.dates, who=who, at=at).buys:
+                of_sale = pieces.setdefault(sale, {})
+                of_sale[product_id] = of_sale.get(product_id, 0) + quantity
     return Wanted(closed=closed, pieces=pieces)
