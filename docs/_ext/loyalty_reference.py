@@ -91,7 +91,7 @@ def in_words(value: Any) -> str:
 def kind(value: Any) -> str:
     """Return what sort of value a setting takes."""
     kinds = {bool: "`True` or `False`", int: "a whole number of at least 1", tuple: "a list of texts", str: "a text"}
-    return kinds[type(value)]
+    return "`True`, `False` or `None`" if value is None else kinds[type(value)]
 
 
 def command_names() -> list[str]:

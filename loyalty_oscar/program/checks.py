@@ -35,9 +35,9 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
         value = getattr(conf, spec.name)
         default = getattr(LoyaltySettings(), spec.name)
         listed = (list, tuple, set)
-        right = isinstance(value, listed) if isinstance(default, listed) else type(value) is type(default)
-        if not right:
-            kind = type(default).__name__
+        kinds = (bool, type(None)) if default is None else listed if isinstance(default, listed) else (type(default),)
+        if type(value) not in kinds:
+            kind = "bool" if default is None else type(default).__name__
             found.append(Error(f"{name} must be a {kind}, not {value!r}.", id="loyalty_program.E001"))
         elif type(value) is int and value < 1:
             found.append(Error(f"{name} must be at least 1.", id="loyalty_program.E001"))

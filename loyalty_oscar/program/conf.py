@@ -52,9 +52,10 @@ class LoyaltySettings:
     GATEWAY_MINUTES: int = doc(
         "How long points stay set aside while a basket is frozen: longer than the gateway waits for a payment.", 180
     )
-    LOWEST_PRICE: bool = doc(
-        "Whether reductions for members are told from the lowest price of the 30 days before (EU law); else without.",
-        True,
+    LOWEST_PRICE: bool | None = doc(
+        "Whether reductions are told from the lowest price of the 30 days before (EU law). None: where the shop sends"
+        " goods to a country of the European Economic Area, or knows no countries.",
+        None,
     )
     CLASS_LOADER: str = doc(
         "The class loader that `loyalty_oscar.shop.loading.class_loader` asks in turn: the store's own, else Oscar's.",

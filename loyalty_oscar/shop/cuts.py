@@ -10,9 +10,10 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.rounding import full_steps
 from loyalty_oscar.program import money
-from loyalty_oscar.program.conf import conf
 
 from . import past_prices
+from .audiences import codes_of
+from .lowered import seen_of
 
 
 def cut_of(*, product: Any, request: Any, beside: Iterable[Any] = ()) -> dict[str, Any] | None:
@@ -26,7 +27,7 @@ def cut_of(*, product: Any, request: Any, beside: Iterable[Any] = ()) -> dict[st
     if cut is None:
         return None
     now, before = _minor(price), _minor(price.loyalty_before)
-    lowest = _lowest(product, request, price.currency, beside) if conf.LOWEST_PRICE else None
+    lowest = _lowest(product, request, price.currency, beside) if past_prices.is_told() else None
     percent = full_steps(amount=(lowest - now) * 100, step=lowest) if lowest and lowest > now else 0
     before_in_words = money.in_words(minor=before, currency=price.currency)
     return {
@@ -46,20 +47,17 @@ def _price(product: Any, strategy: Any) -> Any:
 
 
 def _minor(price: Any) -> int:
-    seen = price.incl_tax if price.is_tax_known else price.excl_tax
-    return money.to_minor(amount=seen, currency=price.currency)
+    return money.to_minor(amount=seen_of(price=price), currency=price.currency)
 
 
 def _lowest(product: Any, request: Any, currency: str, beside: Iterable[Any]) -> int | None:
     ids = frozenset(other.pk for other in beside) if product in beside else frozenset({product.pk})
     products = list(beside) if product.pk in ids and len(ids) > 1 else [product]
-    told = request.loyalty.once(
-        key=("lowest", ids, currency), load=partial(_load, products, request.strategy, currency)
-    )
+    told = request.loyalty.once(key=("lowest", ids, currency), load=partial(_load, products, request, currency))
     return told.get(product.pk)
 
 
-def _load(products: Iterable[Any], strategy: Any, currency: str) -> dict[int, int]:
-    cuts = {product.pk: getattr(_price(product, strategy), "loyalty_cut", None) for product in products}
-    wanted = {pk: (cut.starts_at, cut.audience) for pk, cut in cuts.items() if cut}
-    return past_prices.lowest_at(wanted=wanted, currency=currency)
+def _load(products: Iterable[Any], request: Any, currency: str) -> dict[int, int]:
+    cuts = {product.pk: getattr(_price(product, request.strategy), "loyalty_cut", None) for product in products}
+    wanted = {pk: cut.starts_at for pk, cut in cuts.items() if cut}
+    return past_prices.lowest_at(wanted=wanted, currency=currency, audiences=codes_of(visit=request.loyalty))

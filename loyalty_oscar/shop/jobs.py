@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -35,13 +36,15 @@ class Job:
     """
     A piece of work: `run(at)` does it step by step and yields how much each step did.
 
-    A nightly job is done once a day (in Django's time zone), at the first occasion.
+    A nightly job is done once a day (in Django's time zone), at the first occasion. One that `asks_since` is called
+    with the moment of its last run that went well (None = not known), too.
     """
 
     name: str
     what: str
-    run: Callable[[datetime], Iterator[int]]
+    run: Callable[..., Iterator[int]]
     nightly: bool = False
+    asks_since: bool = False
 
     def is_due(self, *, at: datetime) -> bool:
         """Return whether a nightly job has not been done today; the others always are."""
@@ -109,6 +112,16 @@ def _prices(at: datetime) -> Iterator[int]:
         yield from past_prices.record_all(at=at)
 
 
+def _moments(at: datetime, since: datetime | None) -> Iterator[int]:
+    if sync.somebody_cares():
+        yield from past_prices.record_moments(since=since, at=at)
+
+
+def look_at_prices(**kwargs: Any) -> None:
+    """Have all prices written down by the next call, because a sale or a member price was changed (a receiver)."""
+    JobRun.objects.filter(name="prices").update(finished_at=None)
+
+
 def _farewells(at: datetime) -> Iterator[int]:
     yield from finish_erasures(at=at)
 
@@ -122,6 +135,7 @@ JOBS = [
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
     Job(name="prices", what="prices written down", run=_prices, nightly=True),
+    Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
     Job(name="messages", what="messages sent", run=_messages),
 ]
@@ -161,9 +175,11 @@ def run(
 
 def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
     done, error, began = 0, "", timezone.now()
+    last = JobRun.objects.filter(name=job.name, finished_at__isnull=False, error="").first()
+    steps = job.run(at, last.started_at if last else None) if job.asks_since else job.run(at)
     note_run(name=job.name, started_at=at, finished_at=None, done=0)
     try:
-        for step in job.run(at):
+        for step in steps:
             done += step
             yield Ran(job=job, done=done)
             if stop():

@@ -15,14 +15,12 @@ from loyalty_oscar.program.money import exponent, to_minor
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cut:
     """
-    Why a price is lower, for those who show it: `kind` ("tier", "sale"), `percent` off the price without, since when,
-    and the `audience` of past prices that paid it.
+    Why a price is lower, for those who show it: `kind` ("tier", "sale"), `percent` off the price without, since when.
     """
 
     kind: str
     percent: int
     starts_at: datetime
-    audience: str = ""
 
 
 def lower_of(*, price: Any, cut: Cut) -> Any:
@@ -32,13 +30,14 @@ def lower_of(*, price: Any, cut: Cut) -> Any:
     `loyalty_cut` on the price says which one counted.
     """
     found = lowered(price=getattr(price, "loyalty_before", price), percent=cut.percent)
-    if _seen(found) >= _seen(price):
+    if seen_of(price=found) >= seen_of(price=price):
         return price
     found.loyalty_cut = cut
     return found
 
 
-def _seen(price: Any) -> Any:
+def seen_of(*, price: Any) -> Any:
+    """Return the amount that customers see: with tax where the shop knows it."""
     return price.incl_tax if price.is_tax_known else price.excl_tax
 
 
@@ -49,7 +48,7 @@ def lowered(*, price: Any, percent: int) -> Any:
     What the customer sees is rounded half up to whole minor units; the part without tax keeps its share of it.
     """
     found, decimals = copy.copy(price), exponent(currency=price.currency)
-    minor = to_minor(amount=Decimal(_seen(price)) * (100 - percent) / 100, currency=price.currency)
+    minor = to_minor(amount=Decimal(seen_of(price=price)) * (100 - percent) / 100, currency=price.currency)
     now = to_major(minor=minor, exponent=decimals)
     if price.is_tax_known:
         share = Decimal(price.excl_tax) / Decimal(price.incl_tax) if price.incl_tax else Decimal(1)

@@ -1,46 +1,77 @@
 """
-What products cost before: written down on every change and each night, from the day of installation.
+What products cost before, for everybody and for each audience that paid less: written down on every change, at the
+moments when sales and member prices begin and end, and each night, from the day of installation.
 
 A reduction is told from the lowest price of the 30 days before it began (directive 98/6/EC, article 6a; CJEU
-C-330/23), never from the price of the day before.
+C-330/23), never from the price of the day before; of those prices that its reader could have had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Q
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.money import to_minor
+from loyalty_oscar.program.queries import remembered
 
+from .audiences import moments, visits_of
 from .gate import set_gates
+from .lowered import seen_of
 from .models import PriceSpan
 
 BEFORE = timedelta(days=30)
 CHUNK = 200
+#: How far back moments are looked at when nobody knows when that was done last.
+LOOK_BACK = timedelta(days=2)
+#: The European Economic Area, where a reduction must be told from the lowest price of 30 days.
+EEA = frozenset((
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT",
+    "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+))  # fmt: skip
+#: product id, currency, and the code of an audience ("" is everybody).
 Key = tuple[int, str, str]
 
 
-def record(*, prices: Mapping[Key, int], at: datetime) -> int:
+def is_told() -> bool:
     """
-    Write down prices: (product id, currency, audience) -> minor units; returns how many are new.
+    Return whether reductions are told from the lowest price: as the store says, else where it sends goods to the EEA.
 
-    What has not changed is left alone; what has changed ends at `at`. Two queries and two writes, however many.
+    A store that knows no countries is taken to do so (remembered for a minute).
     """
-    if not prices:
+    if conf.LOWEST_PRICE is not None:
+        return conf.LOWEST_PRICE
+    countries = get_model("address", "Country").objects.filter(is_shipping_country=True)
+    known = remembered(key="countries", load=lambda: frozenset(countries.values_list("iso_3166_1_a2", flat=True)))
+    return not known or bool(known & EEA)
+
+
+def record(*, prices: Mapping[Key, int], at: datetime, product_ids: Collection[int] = ()) -> int:
+    """
+    Write down prices in minor units; returns how many are new.
+
+    What has not changed is left alone; what has changed ends at `at`, and so does what these products no longer cost
+    anybody. Two queries and at most three writes, however many.
+    """
+    asked = {key[0] for key in prices} | set(product_ids)
+    if not asked:
         return 0
     with transaction.atomic(using=write_db()):
         spans = PriceSpan.objects.using(write_db()).filter(is_current=True)
-        there = spans.filter(product_id__in={key[0] for key in prices}).select_for_update()
+        there = spans.filter(product_id__in=asked).select_for_update()
         known = {(row.product_id, row.currency, row.audience): row for row in there}
         fresh = {key: minor for key, minor in prices.items() if key not in known or known[key].minor != minor}
-        ended = [known[key].pk for key in fresh if key in known]
-        if ended:
+        gone = [known[key] for key in known if key in fresh or (product_ids and key not in prices)]
+        if of_this_moment := [row.pk for row in gone if row.starts_at >= at]:
+            spans.filter(pk__in=of_this_moment).delete()  # it never held
+        if ended := [row.pk for row in gone if row.starts_at < at]:
             spans.filter(pk__in=ended).update(is_current=None, ends_at=at)
         PriceSpan.objects.using(write_db()).bulk_create(
             PriceSpan(product_id=pk, currency=currency, audience=audience, minor=minor, starts_at=at)
@@ -51,59 +82,69 @@ def record(*, prices: Mapping[Key, int], at: datetime) -> int:
 
 def prices_now(*, products: Iterable[Any]) -> dict[Key, int]:
     """
-    Return what everybody pays for these products now, by the store's own strategy and in sales that are open to all;
-    products without a price, or closed to the public, are not in it.
+    Return what these products cost now by the store's own strategy: everybody, and audiences that pay less or may buy
+    what is closed to the others. Products that nobody can have at a price are not in it.
     """
-    strategy, found = set_gates(strategy=get_class("partner.strategy", "Selector")().strategy(), visit=None), {}
+    visits = {"": None, **visits_of(at=clock.now())}
+    selector, found = get_class("partner.strategy", "Selector")(), {}
+    strategies = {code: set_gates(strategy=selector.strategy(), visit=visit) for code, visit in visits.items()}
     for product in products:
-        if not product.is_parent:
+        for code, strategy in strategies.items() if not product.is_parent else ():
             price = strategy.fetch_for_product(product).price
             if price.exists:
-                seen = price.incl_tax if price.is_tax_known else price.excl_tax
-                found[product.pk, price.currency, ""] = to_minor(amount=seen, currency=price.currency)
+                minor = to_minor(amount=seen_of(price=price), currency=price.currency)
+                public = found.get((product.pk, price.currency, ""))
+                if not code or public is None or minor < public:
+                    found[product.pk, price.currency, code] = minor
     return found
 
 
-def record_all(*, at: datetime) -> Iterator[int]:
-    """Write down the prices of all products that changed without a signal, some hundred at a time."""
+def record_all(*, at: datetime, product_ids: Collection[int] | None = None) -> Iterator[int]:
+    """Write down the prices of all products (or of these) as they are at a moment, some hundred at a time."""
     products = get_model("catalogue", "Product").objects.exclude(structure="parent").order_by("pk")
+    products = products if product_ids is None else products.filter(pk__in=product_ids)
     last = 0
     while found := list(products.filter(pk__gt=last).prefetch_related("stockrecords")[:CHUNK]):
         last = found[-1].pk
-        yield record(prices=prices_now(products=found), at=at)
+        later = _written_later({product.pk for product in found}, at)
+        found = [product for product in found if product.pk not in later]
+        with clock.at(at):
+            yield record(prices=prices_now(products=found), at=at, product_ids=[product.pk for product in found])
 
 
-def record_some(*, product_ids: Sequence[int], at: datetime) -> int:
+def _written_later(product_ids: Collection[int], at: datetime) -> set[int]:
+    """Return the products whose history goes on after a moment: nothing is written into the middle of it."""
+    spans = PriceSpan.objects.using(write_db()).filter(Q(starts_at__gt=at) | Q(ends_at__gt=at))
+    return set(spans.filter(product_id__in=product_ids).values_list("product_id", flat=True))
+
+
+def record_some(*, product_ids: Collection[int], at: datetime) -> int:
     """Write down the prices of a few products that were just saved."""
-    products = get_model("catalogue", "Product").objects.filter(pk__in=product_ids).prefetch_related("stockrecords")
-    return record(prices=prices_now(products=products), at=at)
+    return sum(record_all(at=at, product_ids=product_ids))
 
 
-def lowest(*, product_ids: Iterable[int], currency: str, before: datetime, audience: str = "") -> dict[int, int]:
+def record_moments(*, since: datetime | None, at: datetime) -> Iterator[int]:
     """
-    Return the lowest price of each product in the 30 days before a moment, in minor units, among what everybody and
-    this audience paid; products that nobody wrote down then are not in it. One query.
+    Write down what changed by the calendar alone after `since` (None = not known), each at its own moment.
+
+    So a sale that began and ended between two nights, or while no job ran, is in the history to the second.
     """
-    start = before - BEFORE
-    spans = PriceSpan.objects.filter(product_id__in=list(product_ids), currency=currency, starts_at__lt=before)
-    spans = spans.filter(Q(ends_at=None) | Q(ends_at__gt=start), audience__in={"", audience})
-    return dict(spans.order_by().values_list("product_id").annotate(minor=Min("minor")))
+    for moment, product_ids in moments(since=since or at - LOOK_BACK, until=at):
+        yield from record_all(at=moment, product_ids=product_ids)
 
 
-def lowest_at(*, wanted: Mapping[int, tuple[datetime, str]], currency: str) -> dict[int, int]:
+def lowest_at(*, wanted: Mapping[int, datetime], currency: str, audiences: Collection[str] = ("",)) -> dict[int, int]:
     """
-    Return the lowest price of each product in the 30 days before a moment of its own, as `lowest` does: product id ->
-    (moment, audience). One query for all of them.
+    Return the lowest price of each product in the 30 days before a moment of its own (product id -> moment), in minor
+    units, among what these audiences paid; products that nobody wrote down then are not in it. One query.
     """
     if not wanted:
         return {}
-    moments = [moment for moment, _audience in wanted.values()]
-    spans = PriceSpan.objects.filter(product_id__in=wanted, currency=currency, starts_at__lt=max(moments))
-    spans = spans.filter(Q(ends_at=None) | Q(ends_at__gt=min(moments) - BEFORE))
+    spans = PriceSpan.objects.filter(product_id__in=wanted, currency=currency, audience__in=audiences)
+    spans = spans.filter(starts_at__lt=max(wanted.values()))
     found: dict[int, int] = {}
-    for span in spans:
-        before, audience = wanted[span.product_id]
-        is_then = span.starts_at < before and (span.ends_at is None or span.ends_at > before - BEFORE)
-        if is_then and span.audience in ("", audience):
+    for span in spans.filter(Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE)):
+        before = wanted[span.product_id]
+        if span.starts_at < before and (span.ends_at is None or span.ends_at > before - BEFORE):
             found[span.product_id] = min(span.minor, found.get(span.product_id, span.minor))
     return found

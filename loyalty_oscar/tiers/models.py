@@ -13,7 +13,11 @@ from . import rules
 
 
 class Ladder(models.Model):
-    """How one climbs in a program. A program without a ladder has no levels."""
+    """
+    How one climbs in a program. A program without a ladder has no levels.
+
+    `set_at` is when it was last switched on or asked for something else (None = nobody knows).
+    """
 
     class Window(models.TextChoices):
         CALENDAR_YEAR = rules.CALENDAR_YEAR, pgettext_lazy("loyalty", "a calendar year, kept to the end of the next")
@@ -39,6 +43,15 @@ class Ladder(models.Model):
         help_text=pgettext_lazy("loyalty", "A level ends so many days after its date, and only if that was announced."),
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
+    gifts_past = models.BooleanField(
+        pgettext_lazy("loyalty", "welcome gifts for the past too"),
+        default=False,
+        help_text=pgettext_lazy(
+            "loyalty",
+            "Whom orders from before this was saved lift gets no letter, and no welcome gift unless this is ticked.",
+        ),
+    )
+    set_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "levels")

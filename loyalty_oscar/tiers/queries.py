@@ -39,6 +39,7 @@ def rules_of(*, ladder: Ladder) -> rules.Ladder:
         window=ladder.window,
         zone=ladder.program.time_zone,
         grace_days=ladder.grace_days,
+        set_at=ladder.set_at,
     )
 
 
@@ -78,36 +79,21 @@ def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
     return found
 
 
-def movers(*, ladder: Ladder, after: int, last: int, at: datetime) -> set[int]:
-    """
-    Return who among the members from one key (exclusive) to another may have to move, by sums alone. Two queries.
-
-    Whose date is over, whose orders carry another level, and whose orders carry the same one for longer.
-    """
-    law, db = rules_of(ladder=ladder), write_db()
-    spans = rules.carrying(window=ladder.window, at=at, zone=ladder.program.time_zone)
-    within = {"member_id__gt": after, "member_id__lte": last}
-    rows = Standing.objects.using(db).filter(**within, is_current=True)
-    standing = {pk: now for pk, *now in rows.values_list("member_id", "rank", "kept_until", "is_counted")}
-    found = {pk for pk, (_rank, kept, _counted) in standing.items() if kept is not None and kept <= at}
-    sums = {f"span{n}": Sum("value", filter=_placed(one[:2]), default=0) for n, one in enumerate(spans)}
-    scores = Score.objects.using(db).filter(_placed((spans[-1][0], None)), **within)
-    for member_id, *values in scores.order_by().values_list("member_id").annotate(**sums):
-        rank, kept, is_counted = standing.get(member_id, (0, None, True))
-        ranks = [law.rank(value) for value in values]
-        best = max(ranks)
-        until = spans[ranks.index(best)][2]
-        longer = best and kept is not None and until is not None and until > kept
-        if best > rank or (best < rank and is_counted) or (best == rank and longer):
-            found.add(member_id)
-    return found
-
-
 def given_to(*, member_ids: Iterable[int], at: datetime) -> dict[int, GivenTier]:
     """Return the highest level that staff gave each member and that is in force. One query."""
-    rows = GivenTier.objects.using(write_db()).filter(member_id__in=list(member_ids), starts_at__lte=at)
-    rows = rows.filter(Q(until=None) | Q(until__gt=at)).select_related("tier").order_by("tier__rank")
+    rows = _in_force(at).filter(member_id__in=list(member_ids)).select_related("tier").order_by("tier__rank")
     return {row.member_id: row for row in rows}
+
+
+def given_within(*, ladder: Ladder, after: int, last: int, at: datetime) -> set[int]:
+    """Return who among the members from one key (exclusive) to another has a level by hand. One query."""
+    rows = _in_force(at).filter(member_id__gt=after, member_id__lte=last, member__program_id=ladder.program_id)
+    return set(rows.filter(member__merged_into=None).values_list("member_id", flat=True))
+
+
+def _in_force(at: datetime) -> QuerySet[GivenTier]:
+    rows = GivenTier.objects.using(write_db()).filter(starts_at__lte=at)
+    return rows.filter(Q(until=None) | Q(until__gt=at))
 
 
 def standing_of(*, member_id: int) -> Standing | None:

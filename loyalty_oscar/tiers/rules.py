@@ -15,6 +15,8 @@ from itertools import pairwise
 from loyalty_oscar.kernel import periods
 
 CALENDAR_YEAR, ROLLING, LIFETIME = "calendar-year", "rolling", "lifetime"
+#: Start and end of a span (None = open), and until when its orders carry a level (None = it depends on them).
+Carrying = tuple[datetime | None, datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,12 +29,17 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ladder:
-    """The levels: `thresholds` by rank (rank 1 first), what they count in (`window`), and days of grace."""
+    """
+    The levels: `thresholds` by rank (rank 1 first), what they count in (`window`), and days of grace.
+
+    `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly.
+    """
 
     thresholds: tuple[int, ...]
     window: str = CALENDAR_YEAR
     zone: str = "UTC"
     grace_days: int = 30
+    set_at: datetime | None = None
 
     def rank(self, value: int) -> int:
         """Return the highest rank whose threshold a value reaches; 0 is no level."""
@@ -55,11 +62,16 @@ class Now:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """The decision: the `rank` to stand on, until when it is kept, and why: up, given, kept, recounted, taken, down."""
+    """
+    The decision: the `rank` to stand on, until when it is kept, and why: up, given, kept, recounted, taken, down.
+
+    On the way up orders from before the levels were set carry `past` by themselves; nobody is told of that.
+    """
 
     rank: int
     kept_until: datetime | None
     why: str
+    past: int = 0
 
 
 def span(*, window: str, at: datetime, zone: str) -> tuple[datetime | None, datetime | None]:
@@ -72,7 +84,7 @@ def span(*, window: str, at: datetime, zone: str) -> tuple[datetime | None, date
     return None, None
 
 
-def carrying(*, window: str, at: datetime, zone: str) -> list[tuple[datetime | None, datetime | None, datetime | None]]:
+def carrying(*, window: str, at: datetime, zone: str) -> list[Carrying]:
     """
     Return the spans whose orders carry a level at a moment, the newest first: (start, end, until when they carry it).
 
@@ -83,6 +95,18 @@ def carrying(*, window: str, at: datetime, zone: str) -> list[tuple[datetime | N
     year = periods.local_day(at=at, zone=zone).year
     last, this, following, then = (periods.start_of_year(year=y, zone=zone) for y in range(year - 1, year + 3))
     return [(this, following, then), (last, this, following)]
+
+
+def carried(*, ladder: Ladder, at: datetime) -> list[Carrying]:
+    """
+    Return an older span worth asking about: in the grace it still says that a level was really carried.
+
+    Only of calendar years; whoever is not in it is looked at order by order.
+    """
+    year = periods.local_day(at=at, zone=ladder.zone).year
+    older, last, this = (periods.start_of_year(year=y, zone=ladder.zone) for y in range(year - 2, year + 1))
+    is_grace = ladder.window == CALENDAR_YEAR and at <= this + timedelta(days=ladder.grace_days)
+    return [(older, last, this)] if is_grace else []
 
 
 def value(*, counted: Iterable[Counted], window: str, at: datetime, zone: str) -> int:
@@ -164,7 +188,8 @@ def decide(
     by_hand = given[0] > rank
     best, best_until = given if by_hand else (rank, until)
     if best > now.rank:
-        return Step(rank=best, kept_until=best_until, why="given" if by_hand else "up")
+        past = 0 if by_hand else _past(counted, ladder, at)
+        return Step(rank=best, kept_until=best_until, why="given" if by_hand else "up", past=past)
     if best == now.rank:
         longer = best_until != now.kept_until and (
             best_until is None or now.kept_until is None or best_until > now.kept_until
@@ -179,6 +204,12 @@ def decide(
     lower = max(best, now.rank - 1)
     kept = best_until if lower == best else next_end(ladder=ladder, at=at)
     return Step(rank=lower, kept_until=kept, why="down")
+
+
+def _past(counted: Sequence[Counted], ladder: Ladder, at: datetime) -> int:
+    """Return the rank that orders from before the levels were set carry."""
+    old = [one for one in counted if ladder.set_at is not None and one.at < ladder.set_at]
+    return deserved(counted=old, ladder=ladder, at=at)[0] if old else 0
 
 
 def span_to_keep(

@@ -26,6 +26,11 @@ def _tier_up(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s reached") % {"tier": p.get("tier", "")}
 
 
+@say("tier_placed")
+def _tier_placed(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s, by what was ordered before") % {"tier": p.get("tier", "")}
+
+
 @say("tier_given")
 def _tier_given(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s, given by the shop") % {"tier": p.get("tier", "")}

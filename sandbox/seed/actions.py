@@ -26,7 +26,7 @@ ACTIONS = {
 }
 #: Who wrote on which day from today of what: stars, title, text.
 REVIEWS = (
-    ("member@example.com", -40, "40-5142-XLB", 5, "Bruno snores again", "He walked past the sofa and lay down on it."),
+    ("member@example.com", -40, "40-5142-XLB", 5, "Bruno snores again", "He walked past the sofa and into this."),
     ("gold@example.com", -4, "40-5142-XLB", 4, "Big, warm, washable", "The zip could be longer. Both dogs disagree."),
     ("using@example.com", -30, "40-1190-LAM", 5, "Bowl empty", "Our old lady eats again, and asks for more."),
 )

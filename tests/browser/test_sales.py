@@ -1,4 +1,4 @@
-"""Exclusive sales in a real Chromium: open, locked, hidden, counted; for keyboards, for phones, for other time zones."""
+"""Exclusive sales in a real Chromium: open, locked, hidden, counted; for keys, for phones, for other time zones."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -39,7 +39,7 @@ def shop(calendar):  # noqa: F811
     a_sale(unit, secret, code="secret", name="Behind the curtain", mode=Sale.Mode.HIDE, public_from=None)
     a_sale(unit, *several, code="several", name=LONG, text=LONG, percent=10, quota=118_400, public_from=day(5, 2))
     a_sale(unit, code="empty", name="Nothing yet", public_from=None, ends_at=None)
-    people = {rank: a_member_of(unit, rank) for rank in (0, SILVER, GOLD)}
+    people = {rank: a_member_of(unit, rank) for rank in (SILVER, GOLD)}
     return SimpleNamespace(unit=unit, carrier=carrier, secret=secret, people=people, gold=people[GOLD])
 
 
@@ -47,10 +47,9 @@ def shop(calendar):  # noqa: F811
 class TestThePagesOfSales:
     def test_fit_and_give_axe_nothing_to_find(self, shop, arrive_at, width):  # noqa: F811
         seen = {
-            None: ["", "trail/", "several/"],
-            shop.people[0]: ["trail/"],
+            None: ["trail/"],
             shop.people[SILVER]: ["", "trail/", "empty/"],
-            shop.gold: ["", "trail/", "several/", "secret/", f"secret/{shop.secret.pk}/", "empty/"],
+            shop.gold: ["trail/", "several/", "secret/", f"secret/{shop.secret.pk}/"],
         }
         for user, addresses in seen.items():
             page = arrive_at(user, width=width)
@@ -94,6 +93,14 @@ class TestALockedSale:
         page.reload()
         assert "That is in 5 minutes." in words(page, "[data-loyalty=lock]")
 
+    def test_does_not_promise_to_open_for_those_it_is_not_for(self, shop, arrive_at):  # noqa: F811
+        page = arrive_at(shop.people[SILVER], width=375)
+        page.goto("/loyalty/sales/empty/")
+        assert "Not open for you" in words(page, "[data-loyalty=sale]")
+        said = "Gold from 9 May It does not open for you as things stand."
+        assert words(page, "[data-loyalty=lock]") == said
+        assert "You are €400.00 away from Gold." in words(page)
+
     def test_offers_strangers_to_sign_in_and_come_back(self, shop, arrive_at):  # noqa: F811
         page = arrive_at(width=375)
         page.goto("/loyalty/sales/trail/")
@@ -115,6 +122,10 @@ class TestAHiddenSale:
             assert "First on the trail" in words(page)
             assert page.locator("[data-loyalty=sale][data-value=secret]").count() == 0
             assert page.goto(shop.secret.get_absolute_url()).status == 404
+        page = arrive_at(shop.gold, width=375)
+        page.goto("/loyalty/sales/secret/")
+        assert words(page, "[data-loyalty=sale]").startswith("Only for Gold Behind the curtain")
+        assert "Open for you 7 days and 16 hours" in words(page)
 
 
 class TestASaleThatIsCounted:

@@ -57,7 +57,7 @@ def sale_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
     if best is None:
         return info
     opened = rules.admission(sale=best, who=who, at=at).opens_at
-    cut = Cut(kind="sale", percent=best.percent, starts_at=opened, audience=f"sale:{best.id}")
+    cut = Cut(kind="sale", percent=best.percent, starts_at=opened)
     return info._replace(price=lower_of(price=info.price, cut=cut))
 
 

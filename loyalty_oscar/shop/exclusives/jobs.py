@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q
 from oscar.core.loading import get_model
@@ -12,13 +12,9 @@ from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import sweep
 
-from .. import past_prices
 from ..jobs import Job, add
 from . import reminding
 from .visitors import products_of
-
-#: How long after a sale has begun or ended its prices are looked at again and again.
-LOOK_BACK = timedelta(days=2)
 
 
 def published(*, at: datetime) -> Iterator[int]:
@@ -40,25 +36,12 @@ def published(*, at: datetime) -> Iterator[int]:
             Sale.objects.filter(pk=sale.pk).update(published_at=at)
 
 
-def priced(*, at: datetime) -> Iterator[int]:
-    """
-    Write down what everybody pays in public sales, and after them; yields how many prices are new.
-
-    Such a price comes and goes without a change in the catalogue, so no signal tells of it.
-    """
-    since = at - LOOK_BACK
-    rows = Sale.objects.filter(is_on=True, percent__gt=0, public_from__lte=at).select_related("product_set")
-    for sale in rows.filter(Q(ends_at=None, public_from__gt=since) | Q(ends_at__gt=since)).order_by("pk"):
-        yield past_prices.record_some(product_ids=sorted(products_of(sale=sale)), at=at)
-
-
 def _places(at: datetime) -> Iterator[int]:
     yield from sweep(at=at)
 
 
 def _opened(at: datetime) -> Iterator[int]:
     yield from published(at=at)
-    yield from (0 for _new in priced(at=at))
 
 
 def _reminders(at: datetime) -> Iterator[int]:

@@ -103,10 +103,13 @@ class Row:
 
     @property
     def first(self) -> str:
-        """Who gets in before everybody: "Gold first"; nothing once everybody does."""
-        doors = [] if self.is_public else self.doors
-        who = doors[0].who if doors and doors[0].rank is not None else ""
-        return pgettext("loyalty", "%(who)s first") % {"who": who[:1].upper() + who[1:]} if who else ""
+        """Who gets in before everybody: "Gold first", "Only for Gold"; nothing once everybody does."""
+        doors = [] if self.is_public else [door for door in self.doors if door.rank is not None]
+        if not doors:
+            return ""
+        if self.public is None:
+            return pgettext("loyalty", "Only for %(who)s") % {"who": doors[0].who}
+        return pgettext("loyalty", "%(who)s first") % {"who": doors[0].who[:1].upper() + doors[0].who[1:]}
 
     @property
     def doors(self) -> list[Way]:

@@ -33,12 +33,12 @@ def run(at: datetime) -> Iterator[int]:
     """Settle, put off and announce, ladder by ladder; yields how many moved or were told."""
     for ladder in ladders_in_force():
         yield from settled(ladder=ladder, at=at)
-        yield sum(1 for _standing in postponed(ladder=ladder, at=at))
+        yield from postponed(ladder=ladder, at=at)
         yield from announced(ladder=ladder, at=at)
 
 
 def settled(*, ladder: Ladder, at: datetime) -> Iterator[int]:
-    """Settle all members, some hundred at a time. Where it stands is kept, so that it goes on there when cut short."""
+    """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
     name = f"tiers:{ladder.program_id}"
     before = JobRun.objects.filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
     last, began = (before.done, before.started_at) if before else (0, at)
@@ -71,12 +71,11 @@ def _due(ladder: Ladder, at: datetime) -> QuerySet[Standing]:
     return standings_ending(ladder=ladder, after=None, until=at - timedelta(days=ladder.grace_days))
 
 
-def postponed(*, ladder: Ladder, at: datetime) -> Iterator[Standing]:
+def postponed(*, ladder: Ladder, at: datetime) -> Iterator[int]:
     """Move the date of levels that would have ended had it been announced to the end of the next month."""
     until = periods.end_of_month_after(at=at, months=1, zone=ladder.program.time_zone)
-    for standing in list(_due(ladder, at)):
-        put_off(standing=standing, until=until)
-        yield standing
+    while due := list(_due(ladder, at).values_list("pk", flat=True)[:BATCH]):
+        yield put_off(standing_ids=due, until=until)
 
 
 def announced(*, ladder: Ladder, at: datetime) -> Iterator[int]:

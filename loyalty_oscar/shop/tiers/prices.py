@@ -23,7 +23,7 @@ def member_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
     best = best_for(product=product, visit=visit)
     if best is None:
         return info
-    cut = Cut(kind="tier", percent=best.percent, starts_at=best.starts_at, audience=f"tier:{best.tier.rank}")
+    cut = Cut(kind="tier", percent=best.percent, starts_at=best.starts_at)
     return info._replace(price=lower_of(price=info.price, cut=cut))
 
 

@@ -13,7 +13,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop import past_prices
-from loyalty_oscar.shop.exclusives.jobs import priced, published
+from loyalty_oscar.shop.exclusives.jobs import published
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_club, a_product, day, numbers, text_of
@@ -206,15 +206,3 @@ class TestTheNightlyWork:
         carrier.refresh_from_db()
         assert carrier.is_public
         assert sum(published(at=PUBLIC_FROM)) == 0
-
-    def test_writes_down_what_everybody_paid_in_a_public_sale(self, unit, carrier):
-        sale = a_sale(unit, carrier, percent=20)
-        assert sum(priced(at=GOLD_FROM)) == 0
-        with clock.at(PUBLIC_FROM):
-            assert sum(priced(at=PUBLIC_FROM)) == 1
-            assert sum(priced(at=PUBLIC_FROM)) == 0
-        with clock.at(ENDS_AT):
-            assert sum(priced(at=ENDS_AT)) == 1
-        told = past_prices.lowest(product_ids=[carrier.pk], currency="EUR", before=ENDS_AT + timedelta(days=9))
-        assert told == {carrier.pk: 4632}
-        assert sale.is_on

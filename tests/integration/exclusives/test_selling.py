@@ -250,7 +250,8 @@ class TestAMemberWhoLeaves:
         MemberList.objects.create(program=unit.program, name="Friends").members.add(member)
         sale = a_sale(unit, carrier, quota=5)
         place(gold, (carrier, 2), at=GOLD_FROM)
-        assert export(member=member) == {"lists": ["Friends"], "pieces": [{"sale": "trail", "quantity": 2}]}
+        pieces = [{"sale": "trail", "quantity": 2}]
+        assert export(member=member) == {"lists": ["Friends"], "pieces": pieces, "reminders": []}
         erase(member=member, at=GOLD_FROM)
-        assert export(member=member) == {"lists": [], "pieces": []}
+        assert export(member=member) == {"lists": [], "pieces": [], "reminders": []}
         assert (taken(sale), Place.objects.get().quantity, Place.objects.get().user_id) == (2, 2, "")

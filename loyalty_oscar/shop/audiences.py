@@ -1,0 +1,94 @@
+"""
+Who pays less than everybody: members from a level on, or those on a list. Features say which there are, and when.
+
+Past prices are kept for each such audience, and a reduction is told from what its reader could have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from django.contrib.auth import get_user_model
+
+from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.queries import begun_units
+
+from .visit import Visit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audience:
+    """Members of a program from a rank on (0 = all members), or those on one list; `code` names it in past prices."""
+
+    program_id: int
+    rank: int = 0
+    list_id: int | None = None
+
+    @property
+    def code(self) -> str:
+        """ "1:rank:3" or "1:list:7"."""
+        kind, number = ("rank", self.rank) if self.list_id is None else ("list", self.list_id)
+        return f"{self.program_id}:{kind}:{number}"
+
+
+#: A moment when what somebody pays changes by the calendar, and for which products (None = any).
+Moment = tuple[datetime, frozenset[int] | None]
+
+
+class Pricing(Protocol):
+    """How a feature lowers prices, or opens products, for some before others."""
+
+    def paying(self, *, at: datetime) -> Iterable[Audience]:
+        """Return who pays, or may buy, otherwise than everybody at a moment."""
+        ...
+
+    def of(self, *, visit: Visit) -> Iterable[Audience]:
+        """Return the audiences that a visitor belongs to, without asking what the visit knows already."""
+        ...
+
+    def pretend(self, *, visit: Visit, audience: Audience) -> None:
+        """Let a visit that nobody makes answer as one of somebody of this audience."""
+        ...
+
+    def moments(self, *, since: datetime, until: datetime) -> Iterable[Moment]:
+        """Return when prices begin or end after `since`, up to `until`."""
+        ...
+
+
+#: feature -> its pricing.
+pricings: Registry[Pricing] = Registry("pricing")
+
+
+class AsIf(Visit):
+    """The visit of somebody of an audience, though nobody makes it: to learn what such a one pays."""
+
+    def __init__(self, *, unit: Unit, audience: Audience) -> None:
+        super().__init__(None, get_user_model()())
+        self.unit, self.account = unit, Account(unit=unit, member=Member(program=unit.program))
+        for _name, pricing in pricings.items():
+            pricing.pretend(visit=self, audience=audience)
+
+
+def visits_of(*, at: datetime) -> dict[str, Visit]:
+    """Return a visit as if somebody of it came for each audience that pays otherwise at a moment, by its code."""
+    paying = {audience.code: audience for _name, pricing in pricings.items() for audience in pricing.paying(at=at)}
+    units = {unit.program_id: unit for unit in begun_units()} if paying else {}
+    found = sorted(paying.values(), key=lambda audience: audience.code)
+    return {one.code: AsIf(unit=units[one.program_id], audience=one) for one in found if one.program_id in units}
+
+
+def codes_of(*, visit: Visit) -> frozenset[str]:
+    """Return the audiences whose prices a visitor could have had: "" is everybody."""
+    own = {one.code for _name, pricing in pricings.items() for one in pricing.of(visit=visit)} if visit.account else ()
+    return frozenset({"", *own})
+
+
+def moments(*, since: datetime, until: datetime) -> list[Moment]:
+    """Return when prices changed by the calendar after `since`, up to `until`, in order."""
+    found = [moment for _name, pricing in pricings.items() for moment in pricing.moments(since=since, until=until)]
+    return sorted(found, key=lambda moment: moment[0])

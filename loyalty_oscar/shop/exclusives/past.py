@@ -1,0 +1,60 @@
+"""Sales in the history of prices: who may buy before others at which price, and when that begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models.signals import post_delete, post_save
+
+from loyalty_oscar.exclusives import rules
+from loyalty_oscar.exclusives.effects import any_sale
+from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.exclusives.queries import sales_in_force
+from loyalty_oscar.program.queries import begun_units
+
+from .. import jobs
+from ..audiences import Audience, Moment, pricings
+from ..visit import Visit
+from .visitors import products_of, who_visits
+
+
+class EarlySales:
+    """What sales have to do with past prices."""
+
+    def paying(self, *, at: datetime) -> Iterator[Audience]:
+        """Yield those whom a door lets in now."""
+        for unit in begun_units() if any_sale() else ():
+            for sale in sales_in_force(program_id=unit.program_id):
+                for door in sale.dates.doors if not rules.is_over(sale=sale.dates, at=at) else ():
+                    if door.buys_from <= at:
+                        yield Audience(program_id=unit.program_id, rank=door.rank, list_id=door.list_id)
+
+    def of(self, *, visit: Visit) -> Iterator[Audience]:
+        """Yield all members, the visitor's level and those below it, and the visitor's lists."""
+        who, program_id = who_visits(visit=visit), visit.unit.program_id
+        for rank in range(who.rank + 1) if who.is_member else ():
+            yield Audience(program_id=program_id, rank=rank)
+        for list_id in who.lists:
+            yield Audience(program_id=program_id, list_id=list_id)
+
+    def pretend(self, *, visit: Visit, audience: Audience) -> None:
+        """Let the visitor stand on the level, or on the list."""
+        lists = frozenset() if audience.list_id is None else frozenset({audience.list_id})
+        who = rules.Who(is_member=True, rank=audience.rank, lists=lists)
+        visit.once(key=("who", visit.user.pk), load=lambda: who)
+
+    def moments(self, *, since: datetime, until: datetime) -> Iterator[Moment]:
+        """Yield when doors open, when sales are for everybody, and when they end."""
+        rows = Sale.objects.filter(is_on=True).select_related("product_set").prefetch_related("doors")
+        for sale in rows if any_sale() else ():
+            dates = (sale.public_from, sale.ends_at, *(door.buys_from for door in sale.doors.all()))
+            due = {moment for moment in dates if moment and since < moment <= until}
+            yield from ((moment, products_of(sale=sale)) for moment in due)
+
+
+pricings.register("exclusives")(EarlySales())
+for _model in (Sale, Door):
+    for _signal in (post_save, post_delete):
+        _name = f"loyalty_oscar.shop.exclusives.past.{_model.__name__}"
+        _signal.connect(jobs.look_at_prices, sender=_model, dispatch_uid=_name)
