@@ -100,7 +100,7 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         sale, at = self.sale, clock.now()
         answer = self.admission_to(sale)
-        count = counts_of(sale_ids=[sale.pk])[sale.pk] if sale.quota else None
+        count = counts_of(sale_ids=[sale.pk], at=at)[sale.pk] if sale.quota else None
         products = self.products(sale)
         return super().get_context_data(
             row=showing.Row(sale=sale, admission=answer, at=at),

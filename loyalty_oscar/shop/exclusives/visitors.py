@@ -11,7 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.exclusives.queries import keeps_lists, lists_of, sales_in_force
+from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
@@ -50,6 +50,18 @@ def sales_for(*, visit: Visit, product_id: int) -> list[Sale]:
         return [(sale, products_of(sale=sale)) for sale in sales_of_visit(visit=visit)]
 
     return [sale for sale, ids in visit.once(key="sales", load=load) if product_id in ids]
+
+
+def sold_out(*, product_id: int, visit: Visit) -> Sale | None:
+    """Return the open sale of a product that has no piece left, or None. Two queries a visit where pieces count."""
+    counted = [sale for sale in sales_for(visit=visit, product_id=product_id) if sale.quota is not None]
+    if not counted:
+        return None
+    at, who = clock.now(), who_visits(visit=visit)
+    every = [sale.pk for sale in sales_of_visit(visit=visit) if sale.quota is not None]
+    counts = visit.once(key="counts", load=lambda: counts_of(sale_ids=every, at=at))
+    empty = [sale for sale in counted if (count := counts.get(sale.pk)) and count.taken >= sale.quota]
+    return next((sale for sale in empty if rules.admission(sale=sale.dates, who=who, at=at).buys), None)
 
 
 def who_visits(*, visit: Visit) -> rules.Who:
