@@ -51,13 +51,17 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     return HttpResponseRedirect(reverse("checkout:preview"))
 
 
+def sent(*, request: Any, field: str) -> int:
+    """Return what a hidden field of the order's form says, in minor units; 0 where it is missing or no number."""
+    value = request.POST.get(field, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+
+
 def _shown(request: Any) -> int:
     """Return what the very form says that was sent (it may be of another tab), else what the last preview said."""
-    sent = request.POST.get(FIELD, "")
-    if sent.isascii() and sent.isdigit() and len(sent) < 16:
-        return int(sent)
-    said = request.session.get(KEY)
-    return said["minor"] if said and said["basket"] == request.basket.pk else 0
+    said = request.session.get(KEY) or {}
+    last = said.get("minor", 0) if said.get("basket") == request.basket.pk else 0
+    return sent(request=request, field=FIELD) or last
 
 
 @panels.register("preview:totals")
