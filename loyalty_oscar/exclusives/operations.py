@@ -97,6 +97,23 @@ def sweep(*, at: datetime) -> Iterator[int]:
             yield _forget_old(lock_counts(sale_ids=[sale_id])[sale_id], at)
 
 
+def miscounted() -> dict[int, int]:
+    """Return the sales whose count is not the sum of their pieces, with that sum. One query; there should be none."""
+    counts = Count.objects.using(write_db()).annotate(sum=Sum("sale__places__quantity", default=0))
+    return dict(counts.exclude(taken=F("sum")).order_by("sale_id").values_list("sale_id", "sum"))
+
+
+def recount() -> Iterator[int]:
+    """Set such counts right, each under its lock; yields 1 for each. More than the quota stays at the quota."""
+    for sale_id in miscounted():
+        with transaction.atomic(using=write_db()):
+            count = lock_counts(sale_ids=[sale_id])[sale_id]
+            places = Place.objects.using(write_db()).filter(sale_id=sale_id)
+            pieces = places.aggregate(sum=Sum("quantity", default=0))["sum"]
+            taken = pieces if count.quota is None else min(pieces, count.quota)
+            yield Count.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
+
+
 def _locked(wanted: Mapping[Sale, int], slot: str, at: datetime) -> Iterator[tuple[Sale, int, Count, Place | None]]:
     """Lock what is wanted and walk through it, with what the basket has reserved already."""
     counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
