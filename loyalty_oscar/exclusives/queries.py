@@ -1,11 +1,10 @@
-"""Reading sales: those in force with their doors, the lists somebody is on, and what levels are called."""
+"""Reading sales: those in force with their doors, and the lists somebody is on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from loyalty_oscar.program.queries import remembered
-from loyalty_oscar.program.registries import checks
 
 from . import rules
 from .models import Count, MemberList, Sale
@@ -62,9 +61,3 @@ def keeps_lists(*, program_id: int) -> bool:
 def counts_of(*, sale_ids: Iterable[int]) -> dict[int, Count]:
     """Return how many pieces of each sale are taken. One query."""
     return {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
-
-
-def levels(*, program_id: int) -> dict[int, str]:
-    """Return what the levels of a program are called, by rank, lowest first; empty where nobody knows of levels."""
-    asked = [ask for name, ask in checks.items() if name.startswith("levels:")]
-    return {rank: name for ask in asked for rank, name in ask(program_id=program_id)}
