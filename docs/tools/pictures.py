@@ -95,8 +95,8 @@ class Walk:
 
     def __init__(self, browser: Any, address: str, viewport: dict[str, int], *, email: str = "") -> None:
         self.address = address
-        # Not the language of this machine's browser: the pictures are English.
-        self.page = browser.new_page(viewport=viewport, locale="en-GB")
+        # Not the language and the hours of this machine's browser: the pictures are English, the shop is German.
+        self.page = browser.new_page(viewport=viewport, locale="en-GB", timezone_id="Europe/Berlin")
         if email:
             self.go("/accounts/login/")
             self.page.fill("#id_login-username", email)
@@ -107,6 +107,15 @@ class Walk:
     def go(self, path: str) -> None:
         self.page.goto(self.address + path, wait_until="load")
 
+    def open_first(self, path: str) -> None:
+        """Open the page of the first row of a list in the admin, without the list of all apps beside it."""
+        self.go(path)
+        self.page.locator("#result_list tbody th a").first.click()
+        self.page.wait_for_url("**/change/**")
+        if self.page.locator(".main.shifted").count():
+            self.page.click("#toggle-nav-sidebar")
+            self.page.evaluate("window.scrollTo(0, 0)")
+
     def shoot(self, name: str, *, show: str = "", height: int = 0) -> None:
         """Take the window, made `height` pixels high, with the element `show` near its top."""
         if height:
@@ -114,6 +123,12 @@ class Walk:
         if show:
             self.page.locator(show).first.evaluate("e => window.scrollTo(0, e.getBoundingClientRect().top - 120)")
         save(self.page.screenshot(animations="disabled"), name)
+
+    def cut_out(self, name: str, *, show: str) -> None:
+        """Take one element of the page, with a little of what is around it."""
+        box = self.page.locator(show).first.bounding_box()
+        clip = {"x": box["x"] - 16, "y": box["y"] - 16, "width": box["width"] + 32, "height": box["height"] + 32}
+        save(self.page.screenshot(animations="disabled", full_page=True, clip=clip), name)
 
     def open_why(self) -> None:
         """Open the first "Why?" of the page."""
@@ -174,6 +189,34 @@ def mail_about(topic: str, email: str) -> str:
 
 def take(browser: Any, address: str, *, bed: str) -> None:
     """Take all pictures."""
+    take_levels(browser, address)
+    take_points(browser, address, bed=bed)
+
+
+def take_levels(browser: Any, address: str) -> None:
+    """Take levels, sales and friends; nothing is bought."""
+    silver = Walk(browser, address, DESKTOP, email="silver@example.com")
+    silver.go("/loyalty/")
+    silver.cut_out("level", show=".loyalty-level-card")
+    silver.go("/loyalty/how-it-works/")
+    silver.cut_out("levels", show=".loyalty-levels")
+    silver.go("/loyalty/sales/first-on-the-trail/")
+    silver.shoot("sale-locked", height=960)
+    gold = Walk(browser, address, DESKTOP, email="gold@example.com")
+    gold.go("/loyalty/sales/first-on-the-trail/")
+    gold.shoot("sale", height=840)
+    member = Walk(browser, address, DESKTOP, email="member@example.com")
+    member.go("/loyalty/invite/")
+    member.shoot("invite", height=1540)
+    admin = Walk(browser, address, DESKTOP, email="admin@example.com")
+    admin.open_first("/admin/loyalty_tiers/ladder/")
+    admin.shoot("admin-levels", height=1000)
+    admin.open_first("/admin/loyalty_referrals/referral/?state__exact=review")
+    admin.shoot("admin-friend", height=840)
+
+
+def take_points(browser: Any, address: str, *, bed: str) -> None:
+    """Take earning and using; the member buys a bed."""
     member = Walk(browser, address, DESKTOP, email="member@example.com")
     member.go("/loyalty/")
     member.shoot("points", height=1000)

@@ -12,8 +12,9 @@ from loyalty_oscar.program import money
 from loyalty_oscar.program.registries import checks
 
 from . import rules
+from .levels import levels
 from .models import Door, Sale
-from .queries import dates_of, levels
+from .queries import dates_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,8 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Program
 
+from .levels import levels
 from .models import Door, MemberList, Sale
-from .queries import levels
 
 
 class DoorForm(forms.ModelForm):

@@ -8,9 +8,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router, transaction
 from django.db.models import F, Q, Sum
-from django.utils.translation import npgettext_lazy, pgettext_lazy
+from django.utils.translation import npgettext_lazy, pgettext, pgettext_lazy
 
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
+
+from .levels import levels
 
 
 class MemberList(models.Model):
@@ -154,7 +156,11 @@ class Door(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.member_list or self.rank)
+        """Return who gets in: the list, the level by its name, or "every member"."""
+        if self.member_list_id is not None:
+            return str(self.member_list)
+        called = levels(program_id=self.sale.program_id).get(self.rank, str(self.rank))
+        return called if self.rank else pgettext("loyalty", "every member")
 
     def clean(self) -> None:
         """Say which dates do not fit."""

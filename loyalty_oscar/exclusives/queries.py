@@ -1,4 +1,4 @@
-"""Reading sales: those in force with their doors, the lists somebody is on, and what levels are called."""
+"""Reading sales: those in force with their doors, and the lists somebody is on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import datetime
 from django.db.models import Sum
 
 from loyalty_oscar.program.queries import remembered
-from loyalty_oscar.program.registries import checks
 
 from . import rules
 from .models import Count, MemberList, Place, Sale
@@ -70,9 +69,3 @@ def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, Count]:
     for sale_id, pieces in old.values_list("sale_id").annotate(pieces=Sum("quantity")):
         found[sale_id].taken -= pieces
     return found
-
-
-def levels(*, program_id: int) -> dict[int, str]:
-    """Return what the levels of a program are called, by rank, lowest first; empty where nobody knows of levels."""
-    asked = [ask for name, ask in checks.items() if name.startswith("levels:")]
-    return {rank: name for ask in asked for rank, name in ask(program_id=program_id)}

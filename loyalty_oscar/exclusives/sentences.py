@@ -10,8 +10,8 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money, words
 
+from .levels import levels
 from .models import Door, Sale
-from .queries import levels
 
 
 def sentence(*, sale: Sale) -> str:
@@ -21,7 +21,8 @@ def sentence(*, sale: Sale) -> str:
     Reads the doors of a saved sale. Moments are told in the program's time zone.
     """
     off = "" if sale.is_on else pgettext("loyalty", "Switched off: it changes nothing in the shop.") + " "
-    return f"{off}{', '.join(_what(sale))}. {'; '.join(_who(sale))}."
+    who = "; ".join(_who(sale))
+    return f"{off}{', '.join(_what(sale))}. {who[:1].upper()}{who[1:]}."
 
 
 def _what(sale: Sale) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,11 +16,12 @@ from .models import Account, Entry, Kind, Lot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coming:
-    """Points on the way from one source; `at` None waits for the order."""
+    """Points on the way from one source, and why (as stored); `at` None waits for the order."""
 
     points: int
     at: datetime | None
     source: str
+    because: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +51,10 @@ def closed_account_of_user(*, user_id: Any) -> Account | None:
 def coming(*, account_id: int) -> list[Coming]:
     """Return what is on the way, soonest first, those without a date last."""
     lots = Lot.objects.filter(account_id=account_id, is_open=True, state=Lot.State.PENDING, remaining__gt=0)
-    found = [Coming(points=lot.remaining, at=lot.available_at, source=lot.source) for lot in lots.order_by("pk")]
+    found = [
+        Coming(points=lot.remaining, at=lot.available_at, source=lot.source, because=lot.entry.because)
+        for lot in lots.select_related("entry").order_by("pk")
+    ]
     return sorted(found, key=lambda row: (row.at is None, row.at.timestamp() if row.at else 0))
 
 

@@ -58,5 +58,6 @@ panels: Registry[Panel] = Registry("panel")
 #: name -> callable; names begin with their occasion: "doctor:", "setup:", "leaving:" (says what an uninstall loses),
 #: "uninstall:", "export:", "erase:", "find:" (the number of an order to its ids), and on the program's page
 #: "program-warning:" (program, at) and "change-state:" (program, to, at), which answer with sentences; "levels:"
-#: (program_id) answers with rank and name of each level, and "sale-warning:" (sale, at) with what is wrong with a sale.
+#: (program_id) answers with rank and name of each level, "buyers:" (program, metric, window, at) with what some buyers
+#: would count on a ladder, and "sale-warning:" (sale, at) with what is wrong with a sale.
 checks: Registry[Callable[..., Any]] = Registry("check")

@@ -17,11 +17,14 @@ order_quotes: Registry[Callable[..., int | None]] = Registry("quote of an order"
 #: feature -> function (reasons: key -> because as stored) that says some of them with what only it knows, by key.
 speaking: Registry[Callable[..., Mapping[int, str]]] = Registry("speaking of a reason")
 
+#: The same in a few words that stand beside a number ("Priya's first order").
+speaking_briefly: Registry[Callable[..., Mapping[int, str]]] = Registry("speaking briefly of a reason")
 
-def said_of(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+
+def said_of(*, reasons: Mapping[int, Mapping[str, Any]], briefly: bool = False) -> dict[int, str]:
     """Return the sentences that features have for reasons, by key, where the code's own words are not enough."""
     found: dict[int, str] = {}
-    for _name, say in speaking.items():
+    for _name, say in (speaking_briefly if briefly else speaking).items():
         found.update(say(reasons=reasons))
     return found
 

@@ -20,9 +20,10 @@ from loyalty_oscar.program.registries import checks, panels
 
 from .forms import GiveForm, LadderForm, TierForm, TierFormSet
 from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
-from .operations import give_tier, keep_all, take_given
-from .queries import ladder_of
-from .sentences import faults, sentence
+from .operations import give_tier, keep_all, set_out, take_given
+from .preview import preview
+from .queries import ladder_of, rules_of
+from .sentences import faults, sentence, would_stand
 from .signals import ladder_saved
 
 GIVE = "loyalty_tiers.give_tier"
@@ -79,11 +80,24 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
             extra_context = {**(extra_context or {}), "sentence": reads(ladder)}
         return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Say how many would stand where, when that was asked for and everything typed is sound."""
+        ladder = context["adminform"].form.instance
+        if "_preview" in request.POST and context["adminform"].form.is_valid():
+            levels = context["inline_admin_formsets"][0].formset.typed()
+            if levels:
+                law = rules_of(ladder=ladder, tiers=levels)
+                found = preview(program=ladder.program, metric=ladder.metric, law=law, at=clock.now())
+                context["preview"] = would_stand(found=found, names=[tier.name for tier in levels])
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         ladder = form.instance
         before = dict(ladder.tiers.values_list("rank", "threshold"))
         super().save_related(request, form, formsets, change)
         after = dict(ladder.tiers.values_list("rank", "threshold"))
+        if ladder.is_on and (before != after or {"is_on", "window", "metric"}.intersection(form.changed_data)):
+            set_out(ladder=ladder, at=clock.now())
         steeper = any(after.get(rank, threshold + 1) > threshold for rank, threshold in before.items())
         if change and (steeper or "window" in form.changed_data) and keep_all(ladder=ladder):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")

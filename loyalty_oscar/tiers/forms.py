@@ -31,7 +31,7 @@ class LadderForm(forms.ModelForm):
 
     class Meta:
         model = Ladder
-        fields = ("program", "is_on", "metric", "window", "grace_days")
+        fields = ("program", "is_on", "metric", "window", "grace_days", "gifts_past")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,6 +112,17 @@ class TierFormSet(forms.BaseInlineFormSet):
         if isinstance(form, TierForm):
             form.know(self.instance)
         return form
+
+    def is_valid(self) -> bool:
+        """With the button that only previews nothing is saved: the page comes back as it was typed."""
+        return super().is_valid() and "_preview" not in self.data
+
+    def typed(self) -> list[Tier] | None:
+        """Return the levels as they were typed, lowest first; None where something is wrong with them."""
+        if not super().is_valid():
+            return None
+        kept = [form for form in self.forms if form.cleaned_data.get("rank") and not form.cleaned_data.get("DELETE")]
+        return sorted((form.instance for form in kept), key=lambda tier: tier.rank)
 
     def clean(self) -> None:
         super().clean()

@@ -32,10 +32,10 @@ def _load(program_id: int) -> Ladder | None:
     return ladder if ladder.known_tiers else None
 
 
-def rules_of(*, ladder: Ladder) -> rules.Ladder:
-    """Return the ladder as the rules see it."""
+def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.Ladder:
+    """Return the ladder as the rules see it, with its own levels or with others (lowest first)."""
     return rules.Ladder(
-        thresholds=tuple(tier.threshold for tier in ladder.known_tiers),
+        thresholds=tuple(tier.threshold for tier in tiers or ladder.known_tiers),
         window=ladder.window,
         zone=ladder.program.time_zone,
         grace_days=ladder.grace_days,
@@ -158,8 +158,8 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
     spans["keeps"] = spans["counts"]
     if kept:
         spans["keeps"] = rules.span_to_keep(window=ladder.window, at=at, kept_until=kept, zone=zone)
-    unsafe = _placed(spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
-    wanted = {name: _placed(span) for name, span in spans.items()} | {"unsafe": unsafe}
+    unsafe = placed(span=spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
+    wanted = {name: placed(span=span) for name, span in spans.items()} | {"unsafe": unsafe}
     sums = Score.objects.filter(member_id=member_id).aggregate(
         **{name: Sum("value", filter=which, default=0) for name, which in wanted.items()}
     )
@@ -178,7 +178,8 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
     )
 
 
-def _placed(span: tuple[datetime | None, datetime | None]) -> Q:
+def placed(*, span: tuple[datetime | None, datetime | None]) -> Q:
+    """Return the condition that an order was placed in a span: from its start, before its end (None = open)."""
     start, end = span
     return (Q(placed_at__gte=start) if start else ~Q(pk=None)) & (Q(placed_at__lt=end) if end else ~Q(pk=None))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.utils.translation import npgettext, pgettext
 
@@ -12,6 +12,7 @@ from loyalty_oscar.program.words import unit_name
 
 from .metrics import metrics
 from .models import Ladder, Tier
+from .preview import Preview
 from .words import counted
 
 
@@ -63,6 +64,22 @@ def _end(ladder: Ladder) -> str:
         ladder.grace_days,
     )
     return text % {"days": ladder.grace_days}
+
+
+def would_stand(*, found: Preview, names: Sequence[str]) -> str:
+    """Return "By their orders would stand: Bronze: 120; Silver: 30; no level: 46."; a sample says of how many."""
+    none, *counts = (money.number(count) for count in found.counts)
+    one = pgettext("loyalty", "%(tier)s: %(number)s")
+    said = {
+        "levels": "; ".join(one % {"tier": name, "number": n} for name, n in zip(names, counts, strict=True)),
+        "none": none,
+        "some": money.number(sum(found.counts)),
+        "all": money.number(found.among),
+    }
+    if found.is_sample:
+        text = pgettext("loyalty", "Of %(some)s buyers out of %(all)s would stand: %(levels)s; no level: %(none)s.")
+        return text % said
+    return pgettext("loyalty", "By their orders would stand: %(levels)s; no level: %(none)s.") % said
 
 
 def faults(*, levels: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, str]]:

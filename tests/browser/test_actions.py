@@ -57,6 +57,22 @@ class TestTheWaysToPoints:
         assert page.get_by_text("100\xa0paws are yours: Dog show in Leipzig").is_visible()
         assert page.locator("[data-loyalty=available]:visible").last.inner_text() == "100\xa0paws"
 
+    def test_answer_a_wrong_word_and_take_the_right_one_with_keys_alone(self, unit, open_page, width):  # noqa: F811
+        long = "Donaudampfschifffahrtsgesellschaftskapitänsmützenhalterungen"
+        an_action(unit, "word", name=long, word="capitano", points=30)
+        member = a_member(unit)
+        page = open_page(reverse("loyalty:overview"), member.user, width)
+        for word, said in (("lepzig26", "This word brings you nothing now."), ("capitano", "30\xa0paws are yours:")):
+            page.get_by_label("Have you got a code word?").focus()
+            page.keyboard.type(word)
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+            assert page.get_by_text(said).is_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert long in page.inner_text("#statement")
+        assert violations(page) == []
+        assert Account.objects.get(member=member).available == 30
+
     def test_stand_beside_a_review_that_brought_points(self, unit, open_page, width):  # noqa: F811
         member, product, at = a_member(unit), a_product(), clock.now()
         about = {"user": member.user, "product": product, "title": "Good", "body": "Gone in a day", "score": 4}

@@ -8,8 +8,12 @@ from django.urls import reverse
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.operations import give_tier
+from loyalty_oscar.tiers.queries import ladder_of
+from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, boris, buy, variants
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,6 +91,30 @@ class TestTheBadge:
         badge = page.locator(".loyalty-badge-text[data-value='118400']:visible")
         badge.wait_for(timeout=5000)
         assert badge.inner_text() == text
+
+    @pytest.mark.parametrize("width", [375, 1280])
+    def test_is_filled_in_with_the_level_as_a_page_would_hold_it(self, open_page, settings, width):
+        ladder = a_ladder()
+        user = rich(ladder.program.units.get())
+        give_tier(
+            ladder=ladder_of(program_id=ladder.program_id), member_id=Member.objects.get(user=user).pk,
+            tier=ladder.tiers.get(code="gold"), until=None, reason="ten years", actor="system", at=TODAY,
+        )  # fmt: skip
+
+        def badge():
+            page = open_page("/catalogue/", user, width)
+            page.locator(".loyalty-badge:visible [data-value='118400']").wait_for(timeout=5000)
+            return page.locator(".loyalty-badge:visible")
+
+        def looks(badge):
+            level = badge.locator("[data-loyalty=tier]").bounding_box()
+            return badge.locator("[data-loyalty=tier]").inner_text(), level["y"], level["width"], level["height"]
+
+        rendered = looks(badge())
+        settings.LOYALTY_BADGE = "fetch"
+        fetched = badge()
+        assert looks(fetched) == rendered
+        assert fetched.get_attribute("aria-label") == "Level: Gold, 118,400\xa0paws"
 
 
 class TestThePages:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
 from django.utils.crypto import salted_hmac
+from django.utils.html import format_html
 from django.utils.translation import pgettext
 
 from loyalty_oscar.earning import operations
@@ -41,7 +42,8 @@ def say(*, request: Any, award: ActionAward, unit: Unit) -> None:
     """Say on the next page what an action brought."""
     text = pgettext("loyalty", "%(points)s are yours: %(name)s")
     points = words.points(unit=unit, points=award.points)
-    messages.success(request, text % {"points": points, "name": award.action.name}, fail_silently=True)
+    told = format_html('<span class="text-break">{}</span>', text % {"points": points, "name": award.action.name})
+    messages.success(request, told, fail_silently=True)
 
 
 @listeners.register("address")

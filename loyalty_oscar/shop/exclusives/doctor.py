@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.apps import apps
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.conf import settings
 from loyalty_oscar.exclusives import faults as doors
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.exclusives.operations import miscounted
 from loyalty_oscar.exclusives.queries import dates_of
 from loyalty_oscar.program.registries import checks
 
@@ -18,6 +19,8 @@ from ..doctor import Finding, Level
 from . import faults
 
 ABOUT = "sales"
+#: So long after its end a sale is still looked at.
+JUST_OVER = timedelta(days=30)
 LOADER = "loyalty_oscar.shop.loading.class_loader"
 
 
@@ -30,6 +33,13 @@ def sales(*, at: datetime) -> Iterator[Finding]:
         for fault in (*doors.faults(sale=sale, at=at), *faults.faults(sale=sale, at=at)):
             level = Level.ERROR if fault.is_grave else Level.WARNING
             yield Finding(level=level, about=ABOUT, text=f"“{sale.name}”: {fault.text}", hint=fault.hint)
+    for sale in found:
+        if sale.mode == Sale.Mode.HIDE and sale.ends_at and at - JUST_OVER < sale.ends_at <= at:
+            for fault in faults.still_hidden(sale=sale):
+                yield Finding(level=Level.NOTE, about=ABOUT, text=f"“{sale.name}”: {fault.text}", hint=fault.hint)
+    if wrong := miscounted():
+        text = f"the pieces taken of {len(wrong)} are not the sum of what baskets and orders hold"
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint="The job sale-counts sets it right at night.")
     if running and apps.is_installed("oscarapi") and getattr(settings, "OSCAR_DYNAMIC_CLASS_LOADER", "") != LOADER:
         text = "django-oscar-api tells the price and availability of closed products; it does not sell them"
         yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=f"Set OSCAR_DYNAMIC_CLASS_LOADER to {LOADER}.")

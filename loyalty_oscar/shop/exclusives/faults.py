@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
@@ -37,19 +38,34 @@ def faults(*, sale: Sale, at: datetime) -> Iterator[Fault]:
             yield from clashing(one=sale, other=other, at=at)
 
 
+def still_hidden(*, sale: Sale) -> Iterator[Fault]:
+    """Name the products that a sale kept hidden and that nobody finds now that it is over."""
+    hidden = get_model("catalogue", "Product").objects.filter(pk__in=products_of(sale=sale), is_public=False)
+    if told := _named(hidden):
+        text = pgettext("loyalty", "It is over, but these products are still hidden: %(products)s.")
+        hint = pgettext("loyalty", "Give “is public” back in the catalogue, or take them out of its set.")
+        yield Fault(text=text % {"products": told}, hint=hint)
+
+
 def _left_public(products: frozenset[int]) -> Iterator[Fault]:
-    """Name the products of a hidden sale that everybody finds, one by one."""
-    shown = get_model("catalogue", "Product").objects.filter(pk__in=products, is_public=True).order_by("pk")
-    named, more = list(shown[:NAMED]), max(0, shown.count() - NAMED)
-    if not named:
-        return
-    text = pgettext("loyalty", "It is to be hidden, but these products are public: %(products)s.")
+    """Name the products of a hidden sale that everybody finds."""
+    shown = get_model("catalogue", "Product").objects.filter(pk__in=products, is_public=True)
+    if told := _named(shown):
+        text = pgettext("loyalty", "It is to be hidden, but these products are public: %(products)s.")
+        hint = pgettext(
+            "loyalty", "Take “is public” away in the catalogue; the sale gives it back when it opens to all."
+        )
+        yield Fault(text=text % {"products": told}, hint=hint)
+
+
+def _named(products: Any) -> str:
+    """Return the titles and numbers of products, one by one, as far as there is room; empty for none."""
+    named, more = list(products.order_by("pk")[:NAMED]), max(0, products.count() - NAMED)
     told = ", ".join(f"{product.get_title()} ({product.pk})" for product in named)
-    if more:
-        text_more = npgettext("loyalty", "%(products)s and %(count)s more", "%(products)s and %(count)s more", more)
-        told = text_more % {"products": told, "count": money.number(more)}
-    hint = pgettext("loyalty", "Take “is public” away in the catalogue; the sale gives it back when it opens to all.")
-    yield Fault(text=text % {"products": told}, hint=hint)
+    if not more:
+        return told
+    text = npgettext("loyalty", "%(products)s and %(count)s more", "%(products)s and %(count)s more", more)
+    return text % {"products": told, "count": money.number(more)}
 
 
 @checks.register("sale-warning:20-products")

@@ -10,7 +10,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.exclusives.operations import sweep
+from loyalty_oscar.exclusives.operations import recount, sweep
 
 from ..jobs import Job, add
 from . import reminding
@@ -40,6 +40,10 @@ def _places(at: datetime) -> Iterator[int]:
     yield from sweep(at=at)
 
 
+def _counts(at: datetime) -> Iterator[int]:
+    yield from recount()
+
+
 def _opened(at: datetime) -> Iterator[int]:
     yield from published(at=at)
 
@@ -50,5 +54,6 @@ def _reminders(at: datetime) -> Iterator[int]:
 
 
 add(job=Job(name="places", what="pieces of sales given back", run=_places))
+add(job=Job(name="sale-counts", what="counts of sales set right", run=_counts, nightly=True))
 add(job=Job(name="sales", what="products shown", run=_opened))
 add(job=Job(name="reminders", what="members told of a sale", run=_reminders))

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import npgettext, pgettext
 
+from loyalty_oscar.exclusives.levels import levels
 from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.exclusives.operations import KeptTooLong, SoldOut
-from loyalty_oscar.exclusives.queries import levels
 from loyalty_oscar.program import money, words
 
 

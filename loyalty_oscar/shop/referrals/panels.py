@@ -14,7 +14,7 @@ from loyalty_oscar.program.registries import panels
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
 
-from ..showing import speaking, takes_part
+from ..showing import speaking, speaking_briefly, takes_part
 from .binding import FIELD, is_due
 from .carried import carried
 from .friends import name_of
@@ -88,10 +88,20 @@ def of_member(*, subject: Member, request: Any) -> Piece | None:
 @speaking.register("referrals")
 def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return "First order of a friend you invited: Priya" for each reason that speaks of one. One query."""
-    told = {key: because.get("p", {}).get("referral") for key, because in reasons.items()}
-    wanted = {key: told[key] for key, because in reasons.items() if because.get("c") == "referral_giver"}
-    if not wanted:
-        return {}
-    rows = Referral.objects.filter(pk__in=wanted.values()).select_related("newcomer__user").in_bulk()
     text = pgettext("loyalty", "First order of a friend you invited: %(name)s")
-    return {key: text % {"name": name_of(member=rows[pk].newcomer)} for key, pk in wanted.items() if pk in rows}
+    return {key: text % {"name": name} for key, name in _names(reasons).items()}
+
+
+@speaking_briefly.register("referrals")
+def whose_order_briefly(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return "Priya's first order" for each reason that speaks of one. One query."""
+    text = pgettext("loyalty", "%(name)s’s first order")
+    return {key: text % {"name": name} for key, name in _names(reasons).items()}
+
+
+def _names(reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return the first name of the friend of whom each reason speaks, where one does."""
+    given = {key: because for key, because in reasons.items() if because.get("c") == "referral_giver"}
+    wanted = {key: because.get("p", {}).get("referral") for key, because in given.items()}
+    rows = Referral.objects.filter(pk__in=wanted.values()).select_related("newcomer__user").in_bulk() if wanted else {}
+    return {key: name_of(member=rows[pk].newcomer) for key, pk in wanted.items() if pk in rows}

@@ -1,34 +1,76 @@
-"""Orders of before count too: when a ladder is saved, those that it may count are looked at again by the sweep."""
+"""
+Orders of before count too: when a ladder is saved, those that it may count are looked at again by the sweep.
+
+Before that some of them say how many would stand where.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.registries import checks
+from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Ladder, Score
-from loyalty_oscar.tiers.rules import CALENDAR_YEAR, span
+from loyalty_oscar.tiers.rules import CALENDAR_YEAR, Counted, span
 from loyalty_oscar.tiers.signals import ladder_saved
 
+from ..facts import gather_orders
 from ..models import OrderSync
 from ..sync import LOOK_AGAIN
 
+#: So many buyers a preview looks at: drawn by chance, so that a page is back in seconds however many there are.
+SAMPLE = 500
+
 
 def count_past(*, ladder: Ladder, **_signal: Any) -> int:
-    """Mark the orders that a new ladder may count; returns how many. Once it has counted any, nothing."""
-    program, at = ladder.program, clock.now()
-    if program.earns_from is None or Score.objects.filter(member__program_id=program.pk).exists():
+    """Mark the orders that a ladder may count and has not counted yet; returns how many."""
+    if ladder.program.earns_from is None or not ladder.is_on:
         return 0
-    start, _end = span(window=ladder.window, at=at, zone=program.time_zone)
-    if start and ladder.window == CALENDAR_YEAR:
-        # The year before may still carry a level.
-        start, _end = span(window=ladder.window, at=start - timedelta(days=1), zone=program.time_zone)
-    since = max(filter(None, (start, program.earns_from)))
-    orders = get_model("order", "Order").objects.filter(date_placed__gte=since, user__isnull=False)
+    orders = _orders(ladder.program, ladder.window, clock.now())
     marks = OrderSync.objects.filter(order_id__in=orders.values("pk"))
-    return marks.update(is_dirty=True, dirty_since=at, fingerprint=LOOK_AGAIN)
+    marks = marks.exclude(order_id__in=Score.objects.values("order_id"))
+    return marks.update(is_dirty=True, dirty_since=clock.now(), fingerprint=LOOK_AGAIN)
+
+
+def _orders(program: Program, window: str, at: datetime) -> QuerySet[Any]:
+    """Return the orders of customers that may count at a moment: in a calendar year those of the last one too."""
+    start, _end = span(window=window, at=at, zone=program.time_zone)
+    if start and window == CALENDAR_YEAR:
+        start, _end = span(window=window, at=start - timedelta(days=1), zone=program.time_zone)
+    since = max(filter(None, (start, program.earns_from)))
+    return get_model("order", "Order").objects.filter(date_placed__gte=since, user__isnull=False)
+
+
+@checks.register("buyers:orders")
+def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[int, Mapping[Any, list[Counted]]]:
+    """Return how many bought, and of some of them, drawn by chance, what their orders would count."""
+    if program.earns_from is None or metric not in metrics:
+        return 0, {}
+    orders = _orders(program, window, at)
+    buyers = get_user_model().objects.filter(pk__in=orders.values("user_id"))
+    drawn = list(buyers.order_by("?").values_list("pk", flat=True)[:SAMPLE])
+    ids = orders.filter(user_id__in=drawn).values_list("pk", flat=True)
+    by_site, default = programs_by_site()
+    found = [
+        one
+        for one in gather_orders(order_ids=ids, set_codes=(), at=at, seen_final={})
+        if one.purchase.lines and getattr(by_site.get(one.site_id, default), "program_id", None) == program.pk
+    ]
+    members = dict(Member.objects.filter(program=program, user_id__in=drawn).values_list("user_id", "pk"))
+    values = metrics.get(metric).values(orders=found, members=members)
+    counted: dict[Any, list[Counted]] = {user_id: [] for user_id in drawn}
+    for one in found:
+        counted[one.user_id].append(Counted(at=one.placed_at, value=0 if one.dead else values[one.order_id]))
+    return buyers.count(), counted
 
 
 ladder_saved.connect(count_past, dispatch_uid="loyalty-tier-count-past")

@@ -154,13 +154,16 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
         ids = [int(row.source.split(":")[1]) for row in rows if row.source.startswith("order:")]
         orders = get_model("order", "Order").objects.filter(pk__in=ids, user_id=self.request.user.pk)
         numbers = {f"order:{order.pk}": order.number for order in orders}
+        reasons = {place: row.because for place, row in enumerate(rows) if row.source not in numbers}
+        said = showing.said_of(reasons=reasons, briefly=True)
         return [
             {
                 "number": money.number(row.points),
                 "day": self.day(row.at) if row.at else "",
                 "order": numbers.get(row.source),
+                "text": said.get(place, words.why(row.because)) if place in reasons else "",
             }
-            for row in rows
+            for place, row in enumerate(rows)
         ]
 
     def expiring(self, account: Account, at: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template import loader
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import get_language, npgettext, pgettext, pgettext_lazy
 from django.views.generic import FormView, TemplateView, View
@@ -149,7 +150,11 @@ class JoinView(LoginRequiredMixin, WithProgram, PageTitleMixin, FormView):
 
 
 class BadgeView(View):
-    """The badge's number for `LOYALTY_BADGE = "fetch"`; nothing for strangers. Never kept by anybody."""
+    """
+    The badge's number and level for `LOYALTY_BADGE = "fetch"`; nothing for strangers. Never kept by anybody.
+
+    The level comes as the piece of HTML that a page would hold.
+    """
 
     def get(self, request: Any) -> HttpResponse:
         visit = request.loyalty
@@ -158,6 +163,8 @@ class BadgeView(View):
         else:
             points = visit.account.available if visit.account else 0
             in_words = words.points(unit=visit.unit, points=points)
-            answer = JsonResponse({"value": points, "number": money.number(points), "points": in_words})
+            said = {"value": points, "number": money.number(points), "points": in_words}
+            level = showing.piece(name="badge:tiers", subject=visit, request=request)
+            answer = JsonResponse(said | ({"level": loader.render_to_string(*level)} if level else {}))
         answer["Cache-Control"] = "private, no-store"
         return answer

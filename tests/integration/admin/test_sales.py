@@ -65,7 +65,8 @@ class TestASaleInTheAdmin:
         assert (Count.objects.get().quota, sale.doors.get().rank) == (40, 3)
         text = text_of(root.get(page(sale)))
         assert "Products “trail”, 20 % off, shown with a lock until then, 40 pieces in all, 1 piece a member." in text
-        assert "members of level Gold see it from" in text
+        assert "Members of level Gold see it from" in text
+        assert str(sale.doors.get()) == "Gold"
         assert reverse("loyalty:sale", args=["trail"]) in root.get(page(sale)).content.decode()
         assert "First on the trail" in text_of(root.get(LIST))
 

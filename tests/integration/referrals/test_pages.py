@@ -105,6 +105,25 @@ class TestTheMembersPage:
             assert said in text
         assert sorted(numbers(page(), "friend")) == [0, 0, 150, 150]
 
+    def test_names_the_friend_beside_the_points_that_are_on_the_way(self, client, club):
+        priya = friend(club, "Priya www.bad.example")
+        arrive(buy(priya, (a_product(price="30.00"), 1), on=day(5, 2)), on=day(5, 5))
+        client.force_login(club.boris)
+        text = text_of(client.get(reverse("loyalty:overview")))
+        assert "On the way 150 paws = €1.50 150 on 19 May 2026, Priya’s first order" in text
+        assert "First order of a friend you invited: Priya" in text
+        client.force_login(priya)
+        assert "100 on 19 May 2026, Welcome: a friend invited you" in text_of(client.get(reverse("loyalty:overview")))
+
+    def test_names_nobody_who_has_left(self, client, club):
+        priya = friend(club, "Priya")
+        arrive(buy(priya, (a_product(price="30.00"), 1), on=day(5, 2)), on=day(5, 5))
+        erase(member=Referral.objects.get().newcomer, at=day(5, 6))
+        client.force_login(club.boris)
+        text = text_of(client.get(reverse("loyalty:overview")))
+        assert "150 on 19 May 2026, A friend’s first order" in text
+        assert "Priya" not in text
+
     def test_asks_no_more_for_many_friends(self, page, club, django_assert_max_num_queries):
         page()
         with django_assert_max_num_queries(100) as few:

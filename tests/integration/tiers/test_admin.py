@@ -1,16 +1,21 @@
 """Levels in the admin: the ladder with its levels, money typed as money, and levels given by hand."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.program.models import Member, Outbox, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.words import why
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep
+from loyalty_oscar.shop.tiers import counting, nightly
 from loyalty_oscar.shop.tiers.conditions import our_conditions
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
@@ -168,6 +173,124 @@ class TestALadder:
         ladder = a_ladder()
         assert root.post(reverse("admin:loyalty_tiers_ladder_delete", args=[ladder.pk])).status_code == 403
         assert Ladder.objects.exists()
+
+
+class TestAPreview:
+    def preview(self, root, *levels, url=None, **fields):
+        with clock.at(TODAY):
+            page = root.post(url or reverse(ADD), form(*levels, _preview="1", **fields))
+        assert page.status_code == 200
+        found = re.search(r'data-loyalty="levels-preview">([^<]*)<', page.content.decode())
+        return found and found[1]
+
+    @pytest.fixture
+    def past(self):
+        """Three buyers from before there were levels, and one whose order was cancelled."""
+        unit, bed = a_club(), a_product("Bed", "100.00")
+        for name, quantity in (("ann", 1), ("bea", 2), ("cem", 5)):
+            buy(a_user(f"{name}@example.com"), (bed, quantity), on=day(5, 1))
+        dead = buy(a_user("dan@example.com"), (bed, 9), on=day(5, 1))
+        type(dead).objects.filter(pk=dead.pk).update(status="Cancelled")
+        return unit
+
+    def test_says_where_buyers_would_stand_and_saves_nothing(self, root, past):
+        said = self.preview(root, *THREE, program=past.program)
+        assert said == "By their orders would stand: Bronze: 1; Silver: 1; Gold: 1; no level: 1."
+        assert not Ladder.objects.exists() and not Tier.objects.exists() and not Score.objects.exists()
+
+    def test_looks_at_some_where_there_are_many(self, root, past, monkeypatch):
+        monkeypatch.setattr(counting, "SAMPLE", 2)
+        assert self.preview(root, *THREE, program=past.program).startswith("Of 2 buyers out of 4 would stand: ")
+
+    def test_counts_what_has_counted_with_what_is_typed(self, root, past):
+        ladder = a_ladder(unit=past)
+        url = reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk])
+        buy(a_user("eva@example.com"), (a_product("Bowl", "200.00"), 1), on=day(5, 2))
+        ids = dict(ladder.tiers.values_list("rank", "pk"))
+        rows = [(ids[rank], rank, name, takes, percent) for (_pk, rank, name, _takes, percent), takes in zip(
+            THREE, ("50", "100.00", "200.00"), strict=True,
+        )]  # fmt: skip
+        said = self.preview(root, *rows, url=url)
+        assert said == "By their orders would stand: Bronze: 0; Silver: 0; Gold: 1; no level: 0."
+        assert Tier.objects.get(code="gold").threshold == 40_000
+
+    def test_says_nothing_of_levels_that_are_wrong(self, root, past):
+        assert self.preview(root, THREE[0], (None, 2, "Silver", "50.00", 110), program=past.program) is None
+        assert not Ladder.objects.exists()
+
+
+class TestANewLadder:
+    """Whom orders of before lift is placed quietly; whom a later order lifts gets the letter."""
+
+    def club(self, root, *, gift=0, **fields):
+        unit, bed = a_club(), a_product("Bed", "200.00")
+        old, new = a_user("old@example.com"), a_user("new@example.com")
+        buy(old, (bed, 1), on=day(5, 1))
+        data = form(*THREE, program=unit.program, **fields)
+        data["tiers-1-gift_points"] = gift
+        with clock.at(TODAY):
+            assert root.post(reverse(ADD), data).status_code == 302
+        list(sweep(at=TODAY))
+        return old, new, bed
+
+    def letters(self):
+        return list(Outbox.objects.filter(topic="tier-up").values_list("member__user__email", flat=True))
+
+    def gifts(self):
+        return list(Entry.objects.filter(key__endswith=":gift").values_list("account__member__user__email", flat=True))
+
+    def test_places_members_without_a_letter_and_says_why(self, root):
+        old, _new, _bed = self.club(root)
+        standing = Standing.objects.get(is_current=True)
+        assert (standing.member.user, standing.tier.name) == (old, "Silver")
+        assert why(standing.because) == "Silver, by what was ordered before"
+        assert self.letters() == []
+
+    def test_writes_to_those_whom_a_later_order_lifts(self, root):
+        old, new, bed = self.club(root)
+        buy(new, (bed, 1), on=day(5, 7))
+        buy(old, (bed, 1), on=day(5, 7))
+        assert sorted(self.letters()) == ["new@example.com", "old@example.com"]
+        assert sorted(Standing.objects.filter(is_current=True).values_list("tier__name", flat=True)) == [
+            "Gold", "Silver",
+        ]  # fmt: skip
+
+    def test_gives_no_gift_for_the_past_and_one_for_a_later_order(self, root):
+        _old, new, bed = self.club(root, gift=50)
+        assert self.gifts() == []
+        buy(new, (bed, 1), on=day(5, 7))
+        assert self.gifts() == ["new@example.com"]
+
+    def test_gives_the_gift_for_the_past_too_where_that_is_ticked(self, root):
+        self.club(root, gift=50, gifts_past="on")
+        assert self.gifts() == ["old@example.com"]
+        assert self.letters() == []
+
+    def test_that_takes_less_from_now_on_lifts_quietly_in_the_night(self, root):
+        ladder = a_ladder(silver=30_000)
+        buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
+        Outbox.objects.all().delete()
+        saved(root, ladder, *THREE)
+        list(nightly.run(day(5, 7)))
+        assert Standing.objects.get(is_current=True).tier.name == "Silver"
+        assert self.letters() == []
+
+    def test_that_was_only_worded_anew_still_writes(self, root):
+        ladder = a_ladder(bronze=5_000)
+        buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
+        saved(root, ladder, *THREE, grace_days="20")
+        ladder.refresh_from_db()
+        assert ladder.set_at is None and self.letters() == ["boris@example.com"]
+
+    def test_that_is_switched_on_again_counts_what_was_ordered_meanwhile_quietly(self, root):
+        ladder, bed = a_ladder(bronze=5_000), a_product("Bed", "200.00")
+        saved(root, ladder, *THREE, is_on="")
+        buy(a_user(), (bed, 1), on=day(5, 2))
+        assert not Score.objects.exists()
+        saved(root, ladder, *THREE)
+        list(sweep(at=TODAY))
+        assert Standing.objects.get(is_current=True).tier.name == "Silver"
+        assert self.letters() == []
 
 
 class TestMemberPrices:

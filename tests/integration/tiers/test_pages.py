@@ -68,6 +68,21 @@ class TestTheBadge:
         assert page.count("</span>Silver</span>") == 2
         assert "loyalty-named" in page and "loyalty-brief" in page
 
+    def test_is_the_same_for_everybody_where_it_is_fetched_and_comes_with_the_number(self, visit, settings):
+        settings.LOYALTY_BADGE = "fetch"
+        a_ladder()
+        user = silver()
+        page = visit("/catalogue/", user).content.decode()
+        assert "Silver" not in page and 'data-loyalty="tier"' not in page
+        found = visit(reverse("loyalty:badge"), user).json()["level"]
+        assert 'data-loyalty="tier" data-value="2"' in found and "</span>Silver</span>" in found
+
+    def test_is_fetched_without_a_level_by_somebody_who_has_none(self, visit, settings):
+        settings.LOYALTY_BADGE = "fetch"
+        a_ladder()
+        silver()
+        assert "level" not in visit(reverse("loyalty:badge"), a_user("new@example.com")).json()
+
     def test_draws_an_outline_and_as_many_dots_as_the_rank(self, visit):
         a_ladder()
         page = visit("/catalogue/", silver()).content.decode()

@@ -12,6 +12,12 @@
         text.dataset.loyalty = "available";
         text.dataset.value = found.value;
         badge.setAttribute("aria-label", found.points);
+        if (!found.level) return;
+        var level = document.createElement("span");
+        level.className = badge.dataset.loyaltyForm === "number" ? "loyalty-brief" : "loyalty-named";
+        level.innerHTML = found.level;
+        badge.replaceChild(level, badge.querySelector(".loyalty-glyph"));
+        badge.setAttribute("aria-label", level.textContent + ", " + found.points);
       });
     })
     .catch(function () {});

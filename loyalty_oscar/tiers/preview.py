@@ -1,0 +1,68 @@
+"""How many members would stand where, before levels are in force or take something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Sum
+
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.registries import checks
+
+from . import rules
+from .models import Score
+from .queries import placed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """
+    How many would stand on each rank by their orders alone (`counts`, the first is no level).
+
+    `among` is how many buyers there are; where only some of them were looked at, `counts` sum to fewer.
+    """
+
+    counts: tuple[int, ...]
+    among: int
+
+    @property
+    def is_sample(self) -> bool:
+        return sum(self.counts) < self.among
+
+
+def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -> Preview:
+    """
+    Return where members would stand on such a ladder now, whatever they stand on today.
+
+    From what orders have counted; where none has yet, from the orders of some buyers, drawn by the shop floor.
+    """
+    if Score.objects.using(write_db()).filter(member__program_id=program.pk).exists():
+        ranks = _by_scores(program, law, at)
+        return _tally(ranks, law, among=0)
+    for name, draw in checks.items():
+        if name.startswith("buyers:"):
+            among, counted = draw(program=program, metric=metric, window=law.window, at=at)
+            return _tally(_by_orders(counted, law, at), law, among=among)
+    return _tally((), law, among=0)
+
+
+def _by_scores(program: Program, law: rules.Ladder, at: datetime) -> Iterable[int]:
+    spans = rules.carrying(window=law.window, at=at, zone=law.zone)
+    sums = {f"span{n}": Sum("value", filter=placed(span=span[:2]), default=0) for n, span in enumerate(spans)}
+    rows = Score.objects.using(write_db()).filter(member__program_id=program.pk, member__merged_into=None)
+    for _member, *values in rows.order_by().values_list("member_id").annotate(**sums).iterator():
+        yield max(map(law.rank, values))
+
+
+def _by_orders(counted: Mapping[object, Sequence[rules.Counted]], law: rules.Ladder, at: datetime) -> Iterable[int]:
+    return (rules.deserved(counted=own, ladder=law, at=at)[0] for own in counted.values())
+
+
+def _tally(ranks: Iterable[int], law: rules.Ladder, *, among: int) -> Preview:
+    counts = [0] * (len(law.thresholds) + 1)
+    for rank in ranks:
+        counts[rank] += 1
+    return Preview(counts=tuple(counts), among=max(among, sum(counts)))
