@@ -34,6 +34,9 @@ class OrderEffect(Protocol):
     What orders bring about. `apply` is told the orders as they are now, works out what they should have
     brought by now and posts the difference; so it may be called any number of times, and undoing is
     the same call with less left of the order.
+
+    One that changes points of others than the customers also has `touches(orders=)`: their member ids, so that all
+    accounts are locked in one order before anything happens.
     """
 
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> None: ...

@@ -34,6 +34,15 @@ class Bringing:
                 if order.user_id in brought:
                     self.follow(order, brought[order.user_id], at)
 
+    def touches(self, *, orders: Sequence[OrderFacts]) -> set[int]:
+        """Return the members on both sides of what these orders may reward. One query where members may invite."""
+        found: set[int] = set()
+        for program_id, own in self.by_program(orders).items():
+            rows = Referral.objects.using(write_db()).filter(newcomer__program_id=program_id)
+            rows = rows.filter(newcomer__user_id__in={order.user_id for order in own})
+            found.update(pk for both in rows.values_list("giver_id", "newcomer_id") for pk in both)
+        return found
+
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: the whole order counts."""
         return frozenset()

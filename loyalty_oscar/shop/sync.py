@@ -8,7 +8,7 @@ and a change during the work marks it again. The sweep finds whatever no signal 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,11 +18,12 @@ from django.db.models.functions import Least
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units, remembered
 from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.program.tasks import enqueue, task
@@ -106,8 +107,9 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> i
             orders = [replace(order, is_new=_is_new(marks[order.order_id])) for order in orders]
         prints = {order.order_id: fingerprint(order=order) for order in orders}
         changed = [o for o in orders if batch or marks[o.order_id].fingerprint != prints[o.order_id]]
-        for _name, effect in order_effects.items():
-            if changed:
+        if changed:
+            lock_accounts(orders=changed)
+            for _name, effect in order_effects.items():
                 effect.apply(orders=changed, at=at, batch=batch)
         for order in orders:
             row = marks[order.order_id]
@@ -117,6 +119,22 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> i
             row.failures, row.error = 0, ""
         _save_marks(marks.values(), present={order.order_id for order in orders})
     return len(orders)
+
+
+def lock_accounts(*, orders: Sequence[OrderFacts]) -> None:
+    """
+    Lock the accounts that effects will change, all at once and by primary key, where there is more than one.
+
+    Each effect locks what it needs when it needs it; two calls that cross would wait for each other for ever.
+    """
+    db, users = write_db(), {order.user_id for order in orders if order.user_id is not None}
+    asked = [effect.touches for _name, effect in order_effects.items() if hasattr(effect, "touches")]
+    members = {member_id for touches in asked for member_id in touches(orders=orders)}
+    if len(users) > 1:
+        members.update(Member.objects.using(db).filter(user_id__in=users).values_list("pk", flat=True))
+    if members:
+        rows = Account.objects.using(db).select_for_update().filter(member_id__in=members)
+        list(rows.order_by("pk").values_list("pk"))
 
 
 def _is_new(row: OrderSync) -> bool:

@@ -36,6 +36,7 @@ CODES = {
     "down": "tier_down",
 }
 PLACED = "tier_placed"
+KNOWN = ("rank", "starts_at", "kept_until", "is_counted")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +80,7 @@ def settle(
             # Accounts are locked before anything of ours, here as where an order is looked at.
             list(Account.objects.using(db).select_for_update().filter(member_id__in=ids).order_by("pk").values("pk"))
         rows = Standing.objects.using(db).filter(member_id__in=ids, is_current=True).order_by("member_id")
-        current = {row.member_id: row for row in rows.select_for_update()}
+        current = {row.member_id: row for row in rows.select_for_update().only("member_id", *KNOWN)}
         moves = _decided(ladder, ids, current, at, announced, taken)
         _keep([move for move in moves if move.step.why == "kept"])
         return _move(ladder, [move for move in moves if move.step.why != "kept"], at)

@@ -1,7 +1,7 @@
 """
 The life of each project with us, as a chain of fixtures: each stage stands on a copy of the database before it.
 
-    past -> installed -> begun -> traded -> used -> left -> gone
+    past -> installed -> begun -> traded -> used -> climbed -> left -> gone
 
 Nothing is asserted here; `test_install.py` reads what each stage found.
 """
@@ -87,7 +87,7 @@ def migrated(raise_shop):
 def past(cell, migrated) -> Stage:
     """The shop before us: customers, orders, and what its pages are and cost."""
     shop = Stage(shop=migrated(cell, loyalty=False), found={})
-    return shop.next(f"{cell}-past", "past", "pages", loyalty=False)
+    return shop.next(f"{cell}-past", "past", "pages", "plain", loyalty=False)
 
 
 @pytest.fixture(scope="session")
@@ -118,9 +118,15 @@ def used(cell, traded) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def left(cell, used) -> Stage:
+def climbed(cell, used) -> Stage:
+    """The club has a level, a sale that opens to it first, a friend brought in and an action; the jobs have run."""
+    return used.next(f"{cell}-climbed", "club", ":loyalty_run", "books", ":loyalty_audit", ":loyalty_doctor")
+
+
+@pytest.fixture(scope="session")
+def left(cell, climbed) -> Stage:
     """The newcomer has deleted the profile."""
-    return used.next(f"{cell}-left", "leave", "books", ":loyalty_audit", ":loyalty_doctor")
+    return climbed.next(f"{cell}-left", "leave", "books", ":loyalty_audit", ":loyalty_doctor")
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +135,9 @@ def gone(cell, left, tmp_path_factory) -> Stage:
     exports = tmp_path_factory.mktemp("exports")
     goodbye = f":loyalty_uninstall --yes --export {exports}"
     uninstalled = left.next(f"{cell}-gone", goodbye)
-    without = uninstalled.shop.do(":check", ":migrate --check", "traces", "pages", "checkout", "leave", loyalty=False)
+    without = uninstalled.shop.do(
+        ":check", ":migrate --check", "traces", "pages", "plain", "checkout", "leave", loyalty=False
+    )
     exported = {path.stem: len(path.read_text().splitlines()) for path in exports.iterdir()}
     found = without | {"goodbye": uninstalled.found[goodbye], "exported": exported}
     return Stage(shop=uninstalled.shop, found=found)

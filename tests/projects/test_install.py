@@ -131,6 +131,31 @@ class TestACustomerWhoUsesPoints:
         assert [result for result in results if result["exit"]] == []
 
 
+class TestAClub:
+    """Levels, a sale, a friend brought in and an action, in every shop as it was installed."""
+
+    def test_lets_a_level_into_a_sale_that_is_locked_for_others(self, climbed):
+        found = climbed.found["club"]
+
+        assert (found["levels"], found["standing"]) == (["Silver"], "Silver")
+        assert found["is_locked"] == {"stranger": True, "silver": False}
+        assert found["may_buy"]
+
+    def test_puts_the_rewards_of_both_sides_on_the_way(self, climbed):
+        found = climbed.found["club"]
+
+        assert (found["brought"], found["referral"]) == (True, "rewarded")
+        assert sorted(found["on_the_way"]) == [100, 150]
+
+    def test_gives_points_for_an_action(self, climbed):
+        assert climbed.found["club"]["action"] == 50
+
+    def test_leaves_books_that_balance_and_a_healthy_shop(self, climbed):
+        results = [climbed.found[step] for step in (":loyalty_run", ":loyalty_audit", ":loyalty_doctor")]
+
+        assert [result for result in results if result["exit"]] == []
+
+
 class TestARehearsal:
     def test_finds_that_all_numbers_agree(self, used):
         assert used.found[":loyalty_doctor --rehearse"]["exit"] == 0, used.found[":loyalty_doctor --rehearse"]["said"]
@@ -151,8 +176,8 @@ class TestACustomerWhoDeletesTheProfile:
         assert left.found["leave"]["is_gone"]
         assert left.found["leave"]["order_is_kept"]
 
-    def test_leaves_every_entry_under_a_pseudonym(self, used, left):
-        before, after = used.found["books"], left.found["books"]
+    def test_leaves_every_entry_under_a_pseudonym(self, climbed, left):
+        before, after = climbed.found["books"], left.found["books"]
 
         assert (after["entries"], after["net"], after["members"]) == (
             before["entries"],
@@ -191,7 +216,7 @@ class TestAShopThatDropsAFeature:
 
 
 class TestAShopThatListsSomeFeatures:
-    @pytest.mark.parametrize("listed", [[], ["earning"], ["redemption"]], ids=lambda names: "".join(names) or "none")
+    @pytest.mark.parametrize("listed", [[], *([name] for name in FEATURES)], ids=lambda names: "".join(names) or "none")
     def test_migrates_owes_nothing_and_sells(self, migrated, listed):
         without = " ".join(f"loyalty_oscar.{name}" for name in FEATURES if name not in listed)
         shop = migrated("full", loyalty=False).on(f"full-lists-{'-'.join(listed) or 'none'}")
@@ -223,6 +248,12 @@ class TestAShopThatWeHaveLeft:
         assert used.found["use"]["set_aside"] == 700
         assert page["status"] == 200
         assert any("48.00" in line or "57.60" in line for line in page["lines"])
+
+    def test_asks_the_plain_price_of_everybody_for_what_was_in_a_sale(self, past, climbed, gone):
+        assert climbed.found["club"]["is_locked"]["stranger"]
+        assert all(past.found["plain"].values())
+        assert gone.found["plain"] == past.found["plain"]
+        assert not any("data-loyalty" in text(gone, who) for who in WHO)
 
     def test_keeps_no_trace_of_us(self, gone):
         assert gone.found["traces"] == {"tables": [], "triggers": [], "offers": [], "migrations": [], "permissions": []}

@@ -24,11 +24,12 @@ def benefits(*, ladder: Ladder, tier: Tier, unit: Unit, at: datetime, reached: b
 
     Member prices and offers are at most a minute old.
     """
-    return [
+    found = [
         *own(tier=tier, unit=unit, reached=reached),
         *_prices(ladder, tier, at),
         *(offer.name for offer in _offers(at) if int(offer.condition.value or 1) <= tier.rank),
     ]
+    return [line.replace(" %", f"{words.NBSP}%") for line in found]  # A number never parts from its unit.
 
 
 def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
