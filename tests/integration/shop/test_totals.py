@@ -147,3 +147,29 @@ class TestAMemberWhoLosesTheLevel:
             assert place(client)["Location"] == PREVIEW
             assert SAID in text_of(client.get(PREVIEW))
         assert not Order.objects.exists()
+
+
+class TestACheckoutThroughTheApi:
+    @pytest.fixture(autouse=True)
+    def with_oscarapi(self, settings):
+        settings.ROOT_URLCONF = "tests.functional.headless_urls"
+        factories.CountryFactory(iso_3166_1_a2="DE", is_shipping_country=True)
+
+    def order(self, client, total):
+        """Order the basket, with the total that the customer saw."""
+        address = {"first_name": "B", "last_name": "B", "line1": "Rue 1", "line4": "Berlin", "postcode": "10115"}
+        address["country"] = "http://testserver/api/countries/DE/"
+        sent = {"basket": client.get("/api/basket/").json()["url"], "shipping_address": address, "total": total}
+        return client.post("/api/checkout/", sent, content_type="application/json")
+
+    def test_refuses_the_total_of_before(self, gold, bed):
+        client = Client()
+        client.force_login(gold)
+        with clock.at(BEFORE):
+            client.post(reverse("basket:add", args=[bed.pk]), {"quantity": 1})
+            assert client.get("/api/basket/").json()["total_incl_tax"] == "80.00"
+        with clock.at(END):
+            assert self.order(client, "80.00").status_code == 406
+            assert not Order.objects.exists()
+            assert self.order(client, "100.00").status_code == 200
+        assert Order.objects.get().total_incl_tax == D("100.00")
