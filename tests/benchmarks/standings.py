@@ -112,6 +112,7 @@ class Club:
             Tier.objects.create(ladder=ladder, rank=rank, code=name.lower(), name=name, threshold=threshold)
         forget_cache()
         sql(FILL, program=program.pk, members=members)
+        sql("ANALYZE")
 
     def keep(self) -> None:
         """Remember how the tables are now."""
