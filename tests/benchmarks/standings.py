@@ -50,9 +50,9 @@ BARE = """
 UPDATE loyalty_tiers_standing s
 SET rank = new.rank, tier_id = (SELECT id FROM loyalty_tiers_tier t WHERE t.rank = new.rank), kept_until = new.kept
 FROM (
-  SELECT n.id, GREATEST(best, n.rank - 1) AS rank,
-         CASE WHEN GREATEST(best, n.rank - 1) = best THEN kept ELSE %(then)s END AS kept
-  FROM loyalty_tiers_standing n JOIN (
+  SELECT n.id, GREATEST(COALESCE(best, 0), n.rank - 1) AS rank,
+         CASE WHEN best >= n.rank - 1 THEN kept ELSE %(then)s END AS kept
+  FROM loyalty_tiers_standing n LEFT JOIN (
     SELECT member_id, GREATEST(this, last) AS best, CASE WHEN this >= last THEN %(then)s ELSE %(following)s END AS kept
     FROM (
       SELECT member_id,
@@ -65,7 +65,7 @@ FROM (
       ) sums
     ) ranks
   ) counted ON counted.member_id = n.member_id
-  WHERE n.is_current AND (best > n.rank OR (best < n.rank AND n.kept_until + interval '30 days' <= %(at)s))
+  WHERE n.is_current AND (best > n.rank OR (COALESCE(best, 0) < n.rank AND n.kept_until + interval '30 days' <= %(at)s))
 ) new
 WHERE s.id = new.id AND s.rank <> new.rank
 """
@@ -210,7 +210,7 @@ def memory(board: Board, club: Club, at: datetime) -> None:
     [ladder] = ladders_in_force()
     club.restore()
     sql(f"TRUNCATE {KEPT[0]} CASCADE")
-    first = fifth = 0
+    first = fifth = held = 0
     tracemalloc.start()
     for last, _moved in settle_all(ladder=ladder, at=at):
         first = first or last
