@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from .models import Count, Place, Sale, pieces_of
 RESERVED_FOR = timedelta(minutes=15)
 #: A basket renews what it reserved at most so long; then others have `RESERVED_FOR` to take it.
 LONGEST = timedelta(minutes=60)
+LONG_ENOUGH = timedelta(minutes=10)
 
 
 class SoldOut(NotAllowed):
@@ -49,17 +50,22 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     Raises `SoldOut` (`KeptTooLong` after that hour) and reserves nothing then.
     """
     with transaction.atomic(using=write_db()):
-        counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
-        for sale, quantity in sorted(wanted.items(), key=lambda row: row[0].pk):
-            own = _reserved(sale, counts[sale.pk], slot, at)
-            longest = own.longest if own and own.longest else at + LONGEST
-            if longest <= at:
-                raise KeptTooLong(sale=sale, again_at=longest + RESERVED_FOR)
-            _take(sale, counts[sale.pk], quantity, user_id, [own] if own else [])
-            told = {"quantity": quantity, "until": min(at + RESERVED_FOR, longest), "longest": longest}
-            Place.objects.using(write_db()).update_or_create(
-                sale=sale, slot=slot, defaults={"user_id": str(user_id or ""), **told}
-            )
+        for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
+            own = next((place for place in places if place.slot == slot), None)
+            place = own or Place(sale=sale, slot=slot, quantity=0)
+            place.longest = place.longest or at + LONGEST
+            if place.longest <= at:
+                raise KeptTooLong(sale=sale, again_at=place.longest + RESERVED_FOR)
+            _take(sale, count, wanted[sale], user_id, [place], places)
+            place.user_id, place.quantity = str(user_id or ""), wanted[sale]
+            place.until = min(at + RESERVED_FOR, place.longest)
+            place.save(using=write_db())
+
+
+def is_reserved(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> bool:
+    """Return whether a basket has all of this for ten minutes at least. One query, and no lock."""
+    places = Place.objects.using(write_db()).filter(slot=slot, user_id=str(user_id or ""), until__gte=at + LONG_ENOUGH)
+    return dict(places.values_list("sale_id", "quantity")) == {sale.pk: pieces for sale, pieces in wanted.items()}
 
 
 def buy(
@@ -78,25 +84,23 @@ def buy(
     A product that the order has already is not taken again, but with `is_more`: a further line of it. Sales that do
     not count their pieces are written down without a lock, for the day on which they do.
     """
-    counts = lock_counts(sale_ids=[sale.pk for sale in wanted if sale.is_counted])
-    for sale, pieces in sorted(wanted.items(), key=lambda row: row[0].pk):
-        before = Place.objects.using(write_db()).filter(sale=sale, order_id=order_id).first()
-        known = before.bought if before else {}
+    for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
+        before = next((place for place in places if place.order_id == order_id), None)
+        own = next((place for place in places if place.slot == slot), None)
+        known, pieces = before.bought if before else {}, wanted[sale]
         new = {str(pk): pieces[pk] for pk in pieces if is_more or str(pk) not in known}
         if not new:
             continue  # its first line took the pieces of all
         quantity = sum(new.values()) + (before.quantity if before else 0)
-        if sale.pk in counts:
-            own = _reserved(sale, counts[sale.pk], slot, at)
-            _take(sale, counts[sale.pk], quantity, user_id, [place for place in (own, before) if place])
-            if own:
-                own.delete()
-        bought = {**known, **{pk: number + known.get(pk, 0) for pk, number in new.items()}}
-        Place.objects.using(write_db()).update_or_create(
-            sale=sale,
-            order_id=order_id,
-            defaults={"user_id": str(user_id or ""), "quantity": quantity, "bought": bought},
-        )
+        if sale.is_counted:
+            _take(sale, count, quantity, user_id, [place for place in (own, before) if place], places)
+        if own and before:
+            own.delete()
+        place = before or own or Place(sale=sale)
+        place.bought = {**known, **{pk: number + known.get(pk, 0) for pk, number in new.items()}}
+        place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
+        place.slot = place.until = place.longest = None
+        place.save(using=write_db())
 
 
 def keep(*, place: Place, quantity: int, at: datetime) -> None:
@@ -156,17 +160,39 @@ def recount() -> Iterator[int]:
             yield Count.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
 
 
-def _reserved(sale: Sale, count: Count, slot: str, at: datetime) -> Place | None:
-    """Return what a basket has reserved, after forgetting what ran out. Called with the count locked."""
-    _forget_old(count, at)
-    return Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
+def _locked(
+    wanted: Iterable[Sale], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
+) -> Iterator[tuple[Sale, Count | None, list[Place]]]:
+    """
+    Lock the counts of what is wanted and walk through it, with the places that count for this buyer. Two queries.
+
+    Those are what the basket has reserved, what the order and, where each member's pieces are counted, what the member
+    has taken. Read after the lock, so that nobody changes them meanwhile. A sale that counts no pieces has no count.
+    """
+    counts = lock_counts(sale_ids=[sale.pk for sale in wanted if sale.is_counted])
+    mine = Q(slot=slot) | Q(until__lte=at)
+    mine |= Q(order_id=order_id) if order_id else Q()
+    mine |= Q(user_id=str(user_id)) if user_id else Q()
+    found = list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
+    for sale in sorted(wanted, key=lambda sale: sale.pk):
+        places = [place for place in found if place.sale_id == sale.pk]
+        old = [place for place in places if place.until and place.until <= at]
+        if old and sale.pk in counts:
+            _forget_old(counts[sale.pk], at)
+        for place in old:
+            place.quantity = 0
+        yield sale, counts.get(sale.pk), [one for one in places if one not in old or _rests(one, at)]
+
+
+def _rests(place: Place, at: datetime) -> bool:
+    """Return whether a place that ran out was renewed to the end; it stays while others have their turn."""
+    return place.until == place.longest and place.until > at - RESERVED_FOR
 
 
 def _forget_old(count: Count, at: datetime) -> int:
     old = Place.objects.using(write_db()).filter(sale_id=count.sale_id, until__lte=at)
     found = old.aggregate(sum=Sum("quantity", default=0), rows=Number("pk"))
     if found["rows"]:
-        # What was renewed to the end stays without pieces until others had their turn.
         resting = old.filter(until=F("longest"), until__gt=at - RESERVED_FOR)
         old.exclude(pk__in=list(resting.values_list("pk", flat=True))).delete()
         resting.update(quantity=0)
@@ -174,15 +200,14 @@ def _forget_old(count: Count, at: datetime) -> int:
     return found["sum"]
 
 
-def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place]) -> None:
+def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> None:
     """
-    Count pieces for a basket or its order, with what these have already; whoever buys without an account is a new
-    person each time.
+    Count pieces for a basket or its order, with its `own` of before; whoever buys without an account is a new person
+    each time.
     """
     if sale.per_member is not None:
-        others = Place.objects.using(write_db()).filter(sale=sale, user_id=str(user_id)) if user_id else None
-        others = others.exclude(pk__in=[place.pk for place in own]) if others is not None else None
-        had = others.aggregate(sum=Sum("quantity", default=0))["sum"] if others is not None else 0
+        others = [place for place in places if place not in own and user_id and place.user_id == str(user_id)]
+        had = sum(place.quantity for place in others)
         if quantity > sale.per_member - had:
             raise SoldOut(sale=sale, left=max(0, sale.per_member - had))
     more = quantity - sum(place.quantity for place in own)

@@ -38,8 +38,10 @@ def reserve(*, basket: Any, visit: Any) -> str:
     counted = {sale: sum(pieces.values()) for sale, pieces in found.pieces.items() if sale.is_counted}
     if counted:
         user_id = user.pk if user is not None and user.is_authenticated else None
+        asked = {"wanted": counted, "user_id": user_id, "slot": slot_of(basket=basket), "at": at}
         try:
-            operations.reserve(wanted=counted, user_id=user_id, slot=slot_of(basket=basket), at=at)
+            if not operations.is_reserved(**asked):
+                operations.reserve(**asked)
         except operations.SoldOut as error:
             return words.sold_out(error)
     return ""
