@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Count as Number
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -48,7 +49,8 @@ class SaleAdmin(NoDelete, admin.ModelAdmin):
         css = STYLES
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("program", "product_set", "count")
+        found = super().get_queryset(request).select_related("program", "product_set", "count")
+        return found.prefetch_related("doors__member_list")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Sale | None = None) -> tuple[str, ...]:
         # Its address may have been given to members.
@@ -102,6 +104,9 @@ class MemberListAdmin(admin.ModelAdmin):
     search_fields = ("name",)
     raw_id_fields = ("members",)
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("program").annotate(number=Number("members"))
+
     @admin.display(description=pgettext_lazy("loyalty", "members"))
     def people(self, found: MemberList) -> int:
-        return found.members.count()
+        return found.number
