@@ -36,14 +36,14 @@ def _in_words(
     _language: str | None, kind: str, currency: str, seen: Decimal, seen_before: Decimal, minor: int | None
 ) -> Mapping[str, Any]:
     """Return what the widget is told; remembered, because a list says the same again and again."""
-    now, before = (money.to_minor(amount=amount, currency=currency) for amount in (seen, seen_before))
-    before = money.in_words(minor=before, currency=currency)
+    now, without = (money.to_minor(amount=amount, currency=currency) for amount in (seen, seen_before))
+    before = money.in_words(minor=without, currency=currency)
     lowest = money.in_words(minor=minor, currency=currency) if minor else ""
     percent = full_steps(amount=(minor - now) * 100, step=minor) if minor and minor > now else 0
     is_sale, off = kind == "sale", f"−{percent} %" if percent else ""
     told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s") % {"lowest": lowest} if lowest else ""
     counted = pgettext("loyalty", "(the %(percent)s is counted from it)") % {"percent": off} if lowest and off else ""
-    without = (
+    instead = (
         pgettext("loyalty", "Without this sale: %(price)s")
         if is_sale
         else pgettext("loyalty", "Without the club: %(price)s")
@@ -54,7 +54,7 @@ def _in_words(
         "percent": off,
         "lowest": lowest,
         "told": f"{told} {counted}".strip(),
-        "before": without % {"price": before},
+        "before": instead % {"price": before},
     }
 
 
