@@ -217,13 +217,14 @@ def decide(
         why = "given" if is_given else "up"
         past = 0 if is_given else _past(counted, ladder, at)
         return Step(rank=best, kept_until=_later(*dates), why=why, past=past, **stands)
-    was = still_carried(counted=counted, ladder=ladder, now=now, at=at) if now.is_counted and now.rank else (True, None)
+    is_less = now.is_counted and rank < now.rank
+    was = still_carried(counted=counted, ladder=ladder, now=now, at=at) if is_less else (True, until)
     if best == now.rank:
-        return _stay(now, Step(rank=best, kept_until=_later(*dates), why="kept", **stands), was, given, at)
+        return _stay(now, Step(rank=best, kept_until=_later(*dates), why="kept", **stands), was, at)
     if taken or not was[0]:
         why = "taken" if taken else "recounted"
         return Step(rank=best, kept_until=_later(*dates), why=why, **stands)
-    if now.is_counted and _is_earlier(was[1], now.kept_until) and not _is_near(now, at):
+    if is_less and _is_earlier(was[1], now.kept_until) and not _is_near(now, at):
         return Step(rank=now.rank, kept_until=was[1], why="kept", is_counted=True)
     if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
         return None
@@ -237,9 +238,7 @@ def _is_near(now: Now, at: datetime) -> bool:
     return now.kept_until is not None and now.kept_until <= at + NEAR
 
 
-def _stay(
-    now: Now, step: Step, was: tuple[bool, datetime | None], given: tuple[int, datetime | None], at: datetime
-) -> Step | None:
+def _stay(now: Now, step: Step, was: tuple[bool, datetime | None], at: datetime) -> Step | None:
     """Return what a standing of the same rank is kept by from now on, and until when; None where nothing changes."""
     until, is_promised = step.kept_until, not (now.is_counted or now.is_given)
     if not step.rank:
@@ -247,7 +246,7 @@ def _stay(
     if is_promised and (_is_earlier(until, now.kept_until) or (step.is_given and until == now.kept_until)):
         return None
     if now.is_counted and was[0]:
-        until = _later(was[1], *([given[1]] if given[0] == step.rank else []))
+        until = _later(was[1], until)
         if _is_earlier(until, now.kept_until) and _is_near(now, at):
             until = now.kept_until
     if (until, step.is_counted, step.is_given) == (now.kept_until, now.is_counted, now.is_given):
