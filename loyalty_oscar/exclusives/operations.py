@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -15,6 +15,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from .models import Count, Place, Sale
 
 RESERVED_FOR = timedelta(minutes=15)
+LONG_ENOUGH = timedelta(minutes=10)
 
 
 class SoldOut(NotAllowed):
@@ -38,13 +39,18 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     Raises `SoldOut` and reserves nothing then.
     """
     with transaction.atomic(using=write_db()):
-        for sale, quantity, count, own in _locked(wanted, slot, at):
-            _take(sale, count, quantity, user_id, own)
-            Place.objects.using(write_db()).update_or_create(
-                sale=sale,
-                slot=slot,
-                defaults={"user_id": str(user_id or ""), "quantity": quantity, "until": at + RESERVED_FOR},
-            )
+        for sale, quantity, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
+            own = next((place for place in places if place.slot == slot), None)
+            _take(sale, count, quantity, user_id, own, places)
+            place = own or Place(sale=sale, slot=slot)
+            place.user_id, place.quantity, place.until = str(user_id or ""), quantity, at + RESERVED_FOR
+            place.save(using=write_db())
+
+
+def is_reserved(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> bool:
+    """Return whether a basket has all of this for ten minutes at least. One query, and no lock."""
+    places = Place.objects.using(write_db()).filter(slot=slot, user_id=str(user_id or ""), until__gte=at + LONG_ENOUGH)
+    return dict(places.values_list("sale_id", "quantity")) == {sale.pk: pieces for sale, pieces in wanted.items()}
 
 
 def buy(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, order_id: int, at: datetime) -> None:
@@ -52,15 +58,15 @@ def buy(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, order_id: int, a
     Turn what a basket reserved into what its order bought, in the order's own transaction; what was not reserved, or
     no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
     """
-    for sale, quantity, count, own in _locked(wanted, slot, at):
-        if Place.objects.using(write_db()).filter(sale=sale, order_id=order_id).exists():
+    for sale, quantity, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
+        if any(place.order_id == order_id for place in places):
             continue  # its first line took the pieces of all
-        _take(sale, count, quantity, user_id, own)
-        if own:
-            own.delete()
-        Place.objects.using(write_db()).create(
-            sale=sale, user_id=str(user_id or ""), order_id=order_id, quantity=quantity
-        )
+        own = next((place for place in places if place.slot == slot), None)
+        _take(sale, count, quantity, user_id, own, places)
+        place = own or Place(sale=sale)
+        place.user_id, place.quantity, place.slot, place.until = str(user_id or ""), quantity, None, None
+        place.order_id = order_id
+        place.save(using=write_db())
 
 
 def keep(*, place: Place, quantity: int, at: datetime) -> None:
@@ -114,13 +120,25 @@ def recount() -> Iterator[int]:
             yield Count.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
 
 
-def _locked(wanted: Mapping[Sale, int], slot: str, at: datetime) -> Iterator[tuple[Sale, int, Count, Place | None]]:
-    """Lock what is wanted and walk through it, with what the basket has reserved already."""
+def _locked(
+    wanted: Mapping[Sale, int], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
+) -> Iterator[tuple[Sale, int, Count, list[Place]]]:
+    """
+    Lock what is wanted and walk through it, with the places that count for this buyer. Two queries.
+
+    Those are what the basket has reserved, what the order and, where each member's pieces are counted, what the member
+    has taken. Read after the lock, so that nobody changes them meanwhile.
+    """
     counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
+    mine = Q(slot=slot) | Q(until__lte=at)
+    mine |= Q(order_id=order_id) if order_id else Q()
+    mine |= Q(user_id=str(user_id)) if user_id else Q()
+    found = list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
     for sale, quantity in sorted(wanted.items(), key=lambda row: row[0].pk):
-        _forget_old(counts[sale.pk], at)
-        own = Place.objects.using(write_db()).filter(sale=sale, slot=slot).first()
-        yield sale, quantity, counts[sale.pk], own
+        places = [place for place in found if place.sale_id == sale.pk]
+        if any(place.until and place.until <= at for place in places):
+            _forget_old(counts[sale.pk], at)
+        yield sale, quantity, counts[sale.pk], [one for one in places if not one.until or one.until > at]
 
 
 def _forget_old(count: Count, at: datetime) -> int:
@@ -132,12 +150,11 @@ def _forget_old(count: Count, at: datetime) -> int:
     return pieces
 
 
-def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Place | None) -> None:
+def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Place | None, places: Iterable[Place]) -> None:
     """Count pieces for a basket or its order; whoever buys without an account is a new person each time."""
     if sale.per_member is not None:
-        others = Place.objects.using(write_db()).filter(sale=sale, user_id=str(user_id)) if user_id else None
-        others = others.exclude(pk=own.pk) if others is not None and own else others
-        had = others.aggregate(sum=Sum("quantity", default=0))["sum"] if others is not None else 0
+        others = [place for place in places if place is not own and user_id and place.user_id == str(user_id)]
+        had = sum(place.quantity for place in others)
         if quantity > sale.per_member - had:
             raise SoldOut(sale=sale, left=max(0, sale.per_member - had))
     more = quantity - (own.quantity if own else 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, format_decimal, get_currency_precision
@@ -18,6 +20,7 @@ def exponent(*, currency: str) -> int:
     return get_currency_precision(currency)
 
 
+@lru_cache(maxsize=10_000)
 def to_minor(*, amount: Decimal, currency: str) -> int:
     """Return money as minor units of its currency."""
     return rounding.to_minor(amount=amount, exponent=exponent(currency=currency))
@@ -30,18 +33,28 @@ def exact_minor(*, amount: Decimal, currency: str) -> Fraction:
 
 def locale() -> Locale:
     """Return Babel's locale for the language in force (English if there is none)."""
+    return _locale(get_language() or "en")
+
+
+@lru_cache(maxsize=100)
+def _locale(language: str) -> Locale:
     try:
-        return Locale.parse(to_locale(get_language() or "en"))
+        return Locale.parse(to_locale(language))
     except (UnknownLocaleError, ValueError):
         return Locale.parse("en")
 
 
 def in_words(*, minor: int, currency: str) -> str:
     """Return minor units as the visitor reads money, in the format that the shop has chosen (OSCAR_CURRENCY_FORMAT)."""
-    amount = rounding.to_major(minor=minor, exponent=exponent(currency=currency))
     chosen = getattr(settings, "OSCAR_CURRENCY_FORMAT", None)
     more = chosen.get(currency, {}) if isinstance(chosen, dict) else {"format": chosen}
-    return format_currency(amount, currency, **{"locale": locale(), **more})
+    return _in_words(minor, currency, get_language(), tuple(more.items()))
+
+
+@lru_cache(maxsize=10_000)
+def _in_words(minor: int, currency: str, _language: str | None, more: tuple[tuple[str, Any], ...]) -> str:
+    amount = rounding.to_major(minor=minor, exponent=exponent(currency=currency))
+    return format_currency(amount, currency, **{"locale": locale(), **dict(more)})
 
 
 def number(value: int | Decimal) -> str:

@@ -37,11 +37,11 @@ class GatedStrategy:
 
     def fetch_for_product(self, product: Any, *args: Any, **kwargs: Any) -> Any:
         """Return what Oscar would sell, after the gates."""
-        return self._through_gates(product, super().fetch_for_product(product, *args, **kwargs))
+        return self._told(product, super().fetch_for_product(product, *args, **kwargs))
 
     def fetch_for_parent(self, product: Any) -> Any:
         """Return what Oscar would show of a product with variants, after the gates."""
-        return self._through_gates(product, super().fetch_for_parent(product))
+        return self._told(product, super().fetch_for_parent(product))
 
     def fetch_for_line(self, line: Any, *args: Any, **kwargs: Any) -> Any:
         """
@@ -51,6 +51,12 @@ class GatedStrategy:
         """
         info = self._through_gates(line.product, super().fetch_for_line(line, *args, **kwargs))
         return info._replace(price=getattr(info.price, "loyalty_kept", info.price))
+
+    def _told(self, product: Any, info: Any) -> Any:
+        passed = self._through_gates(product, info)
+        if self.loyalty_visit is not None:
+            self.loyalty_visit.prices[product.pk] = passed.price
+        return passed
 
     def _through_gates(self, product: Any, info: Any) -> Any:
         if isinstance(info, _Passed):  # Oscar's fetch_for_line asks fetch_for_product.

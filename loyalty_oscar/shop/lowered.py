@@ -6,10 +6,16 @@ import copy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Protocol
 
+from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.money import exponent, to_minor
+
+from .gate import gates
+from .visit import Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,16 +29,61 @@ class Cut:
     starts_at: datetime
 
 
+class Offer(Protocol):
+    """
+    Says which cut a feature has for a product and a visitor (None: nobody in particular) at a moment, and up to when
+    that answer holds (None = no end). Asked once a visit, so its queries are bulk or remembered.
+    """
+
+    def __call__(self, *, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]: ...
+
+
+#: feature -> what it takes off prices; where two take the same, the first by name is told.
+offers: Registry[Offer] = Registry("offer of a lower price")
+
+
+def best_cut(*, product_id: int, visit: Visit | None) -> Cut | None:
+    """Return what lowers the price of a product most for a visitor now: cuts do not add up."""
+    at = clock.now()
+    if visit is None:
+        return _best(product_id, None, at)[0]
+    key = ("cut", product_id, getattr(visit.user, "pk", None))
+    return visit.until(key=key, at=at, load=partial(_best, product_id, visit, at))
+
+
+def _best(product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
+    told = [offer(product_id=product_id, visit=visit, at=at) for _name, offer in offers.items()]
+    best = max((cut for cut, _ends in told if cut), key=lambda cut: cut.percent, default=None)
+    return best, min((ends for _cut, ends in told if ends), default=None)
+
+
+@gates.register("10-lower-price")
+def lower_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
+    """Lower the price for whom a feature has a cut; products without a price pass as they are."""
+    if not info.price.exists:
+        return info
+    cut = best_cut(product_id=product.pk, visit=visit)
+    return info._replace(price=lower_of(price=info.price, cut=cut)) if cut else info
+
+
 def lower_of(*, price: Any, cut: Cut) -> Any:
     """
-    Return the lower of a price and what this cut makes of the price without any: cuts do not add up.
+    Return a copy of a price that is lower by a cut, or the price where that rounds to nothing.
 
-    `loyalty_cut` on the price says which one counted.
+    On the copy `loyalty_cut` says which cut it was, and `loyalty_before` is the price without.
     """
-    found = lowered(price=getattr(price, "loyalty_before", price), percent=cut.percent)
-    if seen_of(price=found) >= seen_of(price=price):
+    seen = seen_of(price=price)
+    excl_tax, tax = lowered(
+        excl_tax=price.excl_tax, incl_tax=seen if price.is_tax_known else None, percent=cut.percent,
+        currency=price.currency,
+    )  # fmt: skip
+    if excl_tax + (tax or 0) >= seen:
         return price
-    found.loyalty_cut = cut
+    found = copy.copy(price)
+    found.excl_tax = excl_tax
+    if tax is not None:
+        found.tax = tax
+    found.loyalty_before, found.loyalty_cut = price, cut
     return found
 
 
@@ -41,20 +92,19 @@ def seen_of(*, price: Any) -> Any:
     return price.incl_tax if price.is_tax_known else price.excl_tax
 
 
-def lowered(*, price: Any, percent: int) -> Any:
+@lru_cache(maxsize=10_000)
+def lowered(
+    *, excl_tax: Decimal, incl_tax: Decimal | None, percent: int, currency: str
+) -> tuple[Decimal, Decimal | None]:
     """
-    Return a copy of a price that is `percent` lower; `loyalty_before` on it is the price without.
+    Return a price without tax that is `percent` lower, and its tax, None where the shop does not know it.
 
     What the customer sees is rounded half up to whole minor units; the part without tax keeps its share of it.
     """
-    found, decimals = copy.copy(price), exponent(currency=price.currency)
-    minor = to_minor(amount=Decimal(seen_of(price=price)) * (100 - percent) / 100, currency=price.currency)
-    now = to_major(minor=minor, exponent=decimals)
-    if price.is_tax_known:
-        share = Decimal(price.excl_tax) / Decimal(price.incl_tax) if price.incl_tax else Decimal(1)
-        found.excl_tax = (now * share).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-        found.tax = now - found.excl_tax
-    else:
-        found.excl_tax = now
-    found.loyalty_before = getattr(price, "loyalty_before", price)
-    return found
+    seen, decimals = excl_tax if incl_tax is None else incl_tax, exponent(currency=currency)
+    now = to_major(minor=to_minor(amount=Decimal(seen) * (100 - percent) / 100, currency=currency), exponent=decimals)
+    if incl_tax is None:
+        return now, None
+    share = Decimal(excl_tax) / Decimal(incl_tax) if incl_tax else Decimal(1)
+    without = (now * share).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return without, now - without

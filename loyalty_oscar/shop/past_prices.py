@@ -48,8 +48,12 @@ def is_told() -> bool:
     """
     if conf.LOWEST_PRICE is not None:
         return conf.LOWEST_PRICE
+    return remembered(key="sends to the EEA", load=_sends_there)
+
+
+def _sends_there() -> bool:
     countries = get_model("address", "Country").objects.filter(is_shipping_country=True)
-    known = remembered(key="countries", load=lambda: frozenset(countries.values_list("iso_3166_1_a2", flat=True)))
+    known = set(countries.values_list("iso_3166_1_a2", flat=True))
     return not known or bool(known & EEA)
 
 
@@ -143,8 +147,9 @@ def lowest_at(*, wanted: Mapping[int, datetime], currency: str, audiences: Colle
     spans = PriceSpan.objects.filter(product_id__in=wanted, currency=currency, audience__in=audiences)
     spans = spans.filter(starts_at__lt=max(wanted.values()))
     found: dict[int, int] = {}
-    for span in spans.filter(Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE)):
-        before = wanted[span.product_id]
-        if span.starts_at < before and (span.ends_at is None or span.ends_at > before - BEFORE):
-            found[span.product_id] = min(span.minor, found.get(span.product_id, span.minor))
+    spans = spans.filter(Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE))
+    for pk, minor, starts_at, ends_at in spans.values_list("product_id", "minor", "starts_at", "ends_at"):
+        before = wanted[pk]
+        if starts_at < before and (ends_at is None or ends_at > before - BEFORE):
+            found[pk] = min(minor, found.get(pk, minor))
     return found

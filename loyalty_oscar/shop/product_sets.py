@@ -15,8 +15,12 @@ from .models import ProductSetRange
 
 def ties() -> dict[str, Any]:
     """Return the Oscar range of each product set that has one, by the set's code (remembered for a minute)."""
+    return remembered(key="ties", load=_ties)
+
+
+def _ties() -> dict[str, Any]:
     rows = ProductSetRange.objects.filter(range__isnull=False).select_related("product_set", "range")
-    return remembered(key="ties", load=lambda: {row.product_set.code: row.range for row in rows})
+    return {row.product_set.code: row.range for row in rows}
 
 
 def sets_of(*, product_ids: Iterable[int | None], codes: Iterable[str]) -> dict[int, frozenset[str]]:

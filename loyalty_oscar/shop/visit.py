@@ -28,7 +28,9 @@ class Visit:
     """The program that serves this site and the visitor's account in it. One query for members, none for others."""
 
     def __init__(self, request: Any, user: Any = None) -> None:
-        self.request, self._user, self._once = request, user, {}
+        self.request, self._user, self._once, self._dated = request, user, {}, {}
+        #: product id -> the price that the strategy told last, for what stands beside it on the page.
+        self.prices: dict[int, Any] = {}
 
     @property
     def user(self) -> Any:
@@ -40,6 +42,14 @@ class Visit:
         if key not in self._once:
             self._once[key] = load()
         return self._once[key]
+
+    def until(self, *, key: Any, at: datetime, load: Callable[[], tuple[Any, datetime | None]]) -> Any:
+        """Return what `load()` answered in this visit, up to the date (None = none) that it gave with the answer."""
+        since, ends, answer = self._dated.get(key, (None, None, None))
+        if since is None or at < since or (ends is not None and at >= ends):
+            answer, ends = load()
+            self._dated[key] = at, ends, answer
+        return answer
 
     @cached_property
     def unit(self) -> Unit | None:

@@ -30,7 +30,7 @@ from .queries import counted_of, given_to, promised_to, rules_of, tier_of_rank
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement, and movers that are settled in one transaction.
-CHUNK, TOGETHER = 50_000, 1000
+CHUNK, TOGETHER = 100_000, 1000
 #: So long after a ladder changed everybody is looked at closely.
 CHANGED = timedelta(days=2)
 CODES = {

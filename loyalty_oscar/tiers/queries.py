@@ -60,9 +60,18 @@ def levels(*, program_id: int) -> list[tuple[int, str]]:
 
 
 def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:
-    """Return the member prices of a program at a moment, with level and product set (remembered for a minute)."""
-    found = remembered(key=("member-prices", program_id), load=lambda: _load_prices(program_id))
-    return [row for row in found if row.starts_at <= at and (row.ends_at is None or at < row.ends_at)]
+    """Return the member prices of a program at a moment, with level and product set."""
+    return [row for row in member_prices(program_id=program_id) if is_in_force(price=row, at=at)]
+
+
+def is_in_force(*, price: MemberPrice, at: datetime) -> bool:
+    """Return whether a member price counts at a moment; its end does not belong to it."""
+    return price.starts_at <= at and (price.ends_at is None or at < price.ends_at)
+
+
+def member_prices(*, program_id: int) -> list[MemberPrice]:
+    """Return the member prices of a program, past and to come too (remembered for a minute)."""
+    return remembered(key=("member-prices", program_id), load=lambda: _load_prices(program_id))
 
 
 def _load_prices(program_id: int) -> list[MemberPrice]:

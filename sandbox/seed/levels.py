@@ -16,7 +16,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.tiers.conditions import our_conditions
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
-from loyalty_oscar.tiers.operations import give_tier
+from loyalty_oscar.tiers.operations import give_tier, set_out
 from loyalty_oscar.tiers.queries import ladder_of
 from loyalty_oscar.tiers.signals import ladder_saved
 
@@ -49,9 +49,9 @@ def open_ladder(*, at: datetime) -> None:
         picture = f"loyalty/tiers/{code}.png"
         badges.draw(rank=rank, path=Path(settings.MEDIA_ROOT, picture))
         Tier.objects.create(ladder=ladder, rank=rank, code=code, color=color, text=text, picture=picture, **fields)
+    set_out(ladder=ladder, at=at)
     ladder_saved.send(sender=Ladder, ladder=ladder)
     _free_delivery()
-    forget_cache()
 
 
 def _free_delivery() -> None:

@@ -26,6 +26,11 @@ ROUNDS, WARM_UP = 31, 3
 PAGE, OURS, TOGETHER = 4, 12, 1.30
 DISCOUNTS, STEPS = ("none", "points", "voucher"), ("basket", "preview", "order", "after")
 CROWD_ROUNDS = 5
+#: A list with sales and member prices: queries more than the plain list, and how much longer it may take.
+LISTED, LIST_TIMES, LIST_PAGES = 2, 1.05, 4
+#: Everything on: queries more than with points alone, to the commit of the order.
+EVERYTHING = 6
+STEPS_OF_ALL = ("product", "account", "basket", "preview", "order", "after")
 
 
 class Worker:
@@ -190,10 +195,70 @@ def together(shops: Shops, rounds: int) -> int:
     return board.broken
 
 
+def sales(shops: Shops, rounds: int) -> int:
+    board = Board(f"A list of 24 products with 20 sales and member prices: the plain list in {rounds} paired rounds")
+    for signed_in in (False, True):
+        who = "a member with a level" if signed_in else "a stranger"
+        for how in ("open", "locked"):
+            found = {name: shops.with_.ask("listed", how=name, signed_in=signed_in) for name in ("plain", how)}
+            more = found[how]["queries"] - found["plain"]["queries"]
+            marks = found[how]["lock" if how == "locked" and not signed_in else "cut"]
+            kept = more <= LISTED and found[how]["products"] == marks == 24
+            board.promise(f"{who}, sales {how}, at most {LISTED} queries", kept=kept, figure=f"{more:+d}")
+            plain, listed, times = paired(shops.with_, ("plain", how), rounds, signed_in=signed_in)
+            figure = f"{plain * 1000:.1f} ms, {listed * 1000:.1f} ms, {times:.3f} x"
+            board.promise(f"{who}, sales {how}, at most {LIST_TIMES:.2f} x", kept=times <= LIST_TIMES, figure=figure)
+        how = {"signed_in": signed_in, "pages": LIST_PAGES}
+        shops.with_.ask("listed", how="open", **how)
+        pairs = [[one["cpu"] for one in shops.both("listed", **how)] for _n in range(rounds)]
+        times = statistics.median(b / a for a, b in pairs)
+        board.say(f"{who}, sales open, to the shop without the suite", f"{times:.3f} x")
+    return board.broken
+
+
+def paired(shop: Worker, names: Sequence[str], rounds: int, **how: Any) -> tuple[float, float, float]:
+    """Return the median CPU seconds of a list in two states, and the median of what they are round by round."""
+    spent: dict[str, list[float]] = {name: [] for name in names}
+    for n in range(rounds + WARM_UP):
+        for name in names[:: 1 if n % 2 else -1]:
+            spent[name].append(shop.ask("listed", how=name, pages=LIST_PAGES, **how)["cpu"])
+    one, other = (times[WARM_UP:] for times in spent.values())
+    times = statistics.median(b / a for a, b in zip(one, other, strict=True))
+    return statistics.median(one), statistics.median(other), times
+
+
+def everything(shops: Shops) -> int:
+    board = Board("Queries more with everything on than with points alone (of these)")
+    for queue in (False, True):
+        found = {}
+        for how in ("points", "everything"):
+            shops.with_.ask("everything", how=how, queue=queue)  # warms up
+            found[how] = shops.with_.ask("everything", how=how, queue=queue)
+        alone, all_ = found.values()
+        more = {step: all_[step] - alone[step] for step in STEPS_OF_ALL}
+        words = "queue" if queue else "inline"
+        for step in STEPS_OF_ALL:
+            figure = f"{more[step]:+d} ({alone[step]})"
+            if step == "order":
+                kept = more[step] <= EVERYTHING and alone["off"] == 500
+                board.promise(f"{words}: order to its commit, at most {EVERYTHING}", kept=kept, figure=figure)
+            else:
+                board.say(f"{words}: {step}", figure)
+    return board.broken
+
+
+def standings(members: int | None) -> int:
+    """The nightly walk of the levels, in a process with a database of its own."""
+    more = ["--members", str(members)] if members else []
+    return subprocess.run([sys.executable, "-m", "tests.benchmarks.standings", *more], check=False).returncode
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
-    parser.add_argument("--part", choices=("pages", "orders", "points", "together", "cpu"), help="one part alone")
+    parts = ("pages", "orders", "points", "together", "cpu", "standings", "sales", "everything")
+    parser.add_argument("--part", choices=parts, help="one part alone")
+    parser.add_argument("--members", type=int, help="how many members have standings (default 100,000)")
     given = parser.parse_args(arguments)
     django.setup()  # Starts the server that both shops find in the environment.
     with ExitStack() as stack:
@@ -206,6 +271,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "points": points,
             "together": lambda shops: together(shops, min(given.rounds, CROWD_ROUNDS)),
             "cpu": lambda shops: cpu(shops, given.rounds),
+            "sales": lambda shops: sales(shops, given.rounds),
+            "everything": everything,
+            "standings": lambda shops: standings(given.members),
         }
         broken = sum(part(shops) for name, part in parts.items() if given.part in (None, name))
     sys.exit(1 if broken else 0)

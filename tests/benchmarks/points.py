@@ -60,10 +60,17 @@ class Points:
             ledger.post(grant=grant, at=at)
         return user, account
 
-    def client_with(self, discount: str, *, lines: int, lots: int) -> Client:
-        """Return the browser of a new customer with so many lines in the basket, and a discount of 5.00 or none."""
+    def client_with(
+        self, discount: str, *, lines: int, lots: int, prepare: Callable[[Any], None] = lambda user: None
+    ) -> Client:
+        """
+        Return the browser of a new customer with so many lines in the basket, and a discount of 5.00 or none.
+
+        `prepare` is done with the customer before anything is bought.
+        """
         email = f"visit{next(self.numbers)}@example.com"
-        self.member(email, points=POINTS, lots=lots)
+        user, _account = self.member(email, points=POINTS, lots=lots)
+        prepare(user)
         client = self.shopping.client_of(email)
         self.shopping.a_basket(self.shopping.person(email), dict.fromkeys(self.titles[:lines], 2))
         self.voucher.offers.update(status="Open" if discount == "voucher" else "Suspended")

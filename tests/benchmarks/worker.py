@@ -11,16 +11,19 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import django
 from django.conf import settings
 
 SHOP = sys.argv[1] if len(sys.argv) > 1 else "with"
-PRODUCTS = 40
+#: In the shop, and on one page of its list.
+PRODUCTS, LISTED = 40, 24
 PAGES = {"home": "/", "catalogue": "/catalogue/", "basket": "/basket/"}
+GOLD = "gold@example.com"
 ADDRESS = {
     "first_name": "New",
     "last_name": "Comer",
@@ -57,9 +60,24 @@ class Shop:
             a_program(code="club", name="Paw Club")
             backends.register("nowhere")(lambda name, arguments: None)
             self.points = Points(shopping, self.titles)
+        self.gold = shopping.a_person(GOLD)
         self.member = shopping.a_person("member@example.com")
         shopping.place(self.member, {self.titles[0]: 1})
         self.pages = {**PAGES, "product": shopping.product(self.titles[3]).get_absolute_url()}
+
+    @cached_property
+    def sales(self) -> Any:
+        """Levels, sales and member prices, from when they are first asked for: the other parts go without."""
+        from tests.benchmarks.sales import Sales
+
+        return Sales(self.shopping, self.points.unit, self.titles, gold=self.gold)
+
+    @cached_property
+    def all(self) -> Any:
+        """All that can be in force, from when it is first asked for."""
+        from tests.benchmarks.everything import Everything
+
+        return Everything(self.sales, self.shopping)
 
     def forget(self) -> None:
         """Be as cold as a process that has just begun."""
@@ -89,6 +107,27 @@ class Shop:
             "shows": sorted({m for m in ("earn", "available") if f'data-loyalty="{m}"' in answer.content.decode()}),
         }
 
+    def listed(self, *, how: str = "", signed_in: bool = False, pages: int = 0) -> dict[str, Any]:
+        """
+        Get the list of products as a stranger or a member with a level, whose sales are `plain`, `open` or `locked`.
+
+        CPU seconds of a page where `pages` says of how many, else queries and what the page shows.
+        """
+        from django.test import Client
+
+        if how:
+            self.sales.switch(how)
+        client = self.shopping.client_of(GOLD) if signed_in else Client()
+        address = self.pages["catalogue"]
+        if pages:
+            return {"cpu": spent_on(client, address, pages=pages)}
+        client.get(address)
+        with captured() as queries:
+            answer = client.get(address)
+        text = answer.content.decode()
+        shown = {mark: text.count(f'data-loyalty="{mark}"') for mark in ("cut", "lock")}
+        return {"queries": len(queries), "products": text.count("product_pod"), **shown}
+
     def order(
         self, *, lines: int, new: bool = False, cold: bool = False, queue: bool = False, web: bool = False
     ) -> dict[str, int]:
@@ -113,10 +152,30 @@ class Shop:
             place()
             return time.process_time() - begun
 
-    def visit(self, *, discount: str, lines: int, lots: int = 1) -> dict[str, int]:
-        """Fill a basket, have it discounted (`none`, `points`, `voucher`) and order it: queries of each step."""
-        client = self.points.client_with(discount, lines=lines, lots=lots)
+    def everything(self, *, how: str, queue: bool = False) -> dict[str, int]:
+        """Let a new customer use points: with them alone (`points`) or with `everything`; queries of each step."""
+        self.all.switch(how)
+        prepare = self.all.bring if how == "everything" else lambda user: None
+        return self.visit(discount="points", lines=3, queue=queue, prepare=prepare, look=("product", "account"))
+
+    def visit(
+        self, *, discount: str, lines: int, lots: int = 1, queue: bool = False,
+        prepare: Callable[[Any], None] = lambda user: None, look: Sequence[str] = (),
+    ) -> dict[str, int]:  # fmt: skip
+        """
+        Fill a basket, have it discounted (`none`, `points`, `voucher`) and order it: queries of each step.
+
+        `prepare` is done with the customer at first, and these pages are looked at besides.
+        """
+        client = self.points.client_with(discount, lines=lines, lots=lots, prepare=prepare)
         found = {}
+        for name in look:
+            address = {"account": "/loyalty/", **self.pages}[name]
+            client.get(address)
+            with captured() as queries:
+                answer = client.get(address)
+            assert answer.status_code == 200, answer
+            found[name] = len(queries)
         for name, address in (("basket", "/basket/"), ("preview", "/checkout/preview/")):
             if name == "preview":
                 client.post("/checkout/shipping-address/", ADDRESS)
@@ -126,10 +185,10 @@ class Shop:
                 answer = client.get(address)
             assert answer.status_code == 200, answer
             found[name] = len(queries)
-        with captured() as queries:
+        with tasks(queue), captured() as queries:
             answer = client.post("/checkout/preview/", {"action": "place_order"})
         assert answer.status_code == 302 and "thank-you" in answer.url, answer
-        said = [query["sql"] for query in queries]
+        self.said = said = [query["sql"] for query in queries]
         at = next(n for n, sql in enumerate(said) if sql.startswith('INSERT INTO "order_order"'))
         commit = next(n for n, sql in enumerate(said) if n > at and sql.startswith("COMMIT"))
         return found | {"order": commit + 1, "after": len(said) - commit - 1, "off": self.points.taken_off()}
@@ -183,6 +242,16 @@ class Shop:
         return place
 
 
+def spent_on(client: Any, address: str, *, pages: int) -> float:
+    """Return the CPU seconds of a page, got so many times after one that warms up."""
+    client.get(address)
+    gc.collect()
+    begun = time.process_time()
+    for _n in range(pages):
+        client.get(address)
+    return (time.process_time() - begun) / pages
+
+
 def tasks(queue: bool) -> AbstractContextManager[Any]:
     """Where tasks go: to a queue that nobody empties, or inline as the settings say."""
     from django.test import override_settings
@@ -207,10 +276,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)  # The products have no pictures, and the thumbnails say so each time.
     settings.DATABASES["default"]["TEST"] = {"NAME": f"benchmark_{SHOP}"}
+    settings.HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "sandbox.search.TableEngine"}}
+    settings.OSCAR_PRODUCTS_PER_PAGE = LISTED
+    settings.LOYALTY_LOWEST_PRICE = True
     django.setup()
-    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
+    # Not a test's environment: that copies what each template is told, which no shop does.
+    from django.test.utils import setup_databases, teardown_databases
 
-    setup_test_environment(debug=False)
     made = setup_databases(verbosity=0, interactive=False)
     try:
         shop = Shop(has_suite=SHOP == "with")

@@ -58,7 +58,9 @@ def _quantities(order: Any, line: Any) -> list[tuple[int, int]]:
 def _sell(order: Any, quantities: list[tuple[int, int]], sales: list[Any], program_id: int, at: Any) -> None:
     if not any(sales_with(sales=sales, product_id=product_id) for product_id, _quantity in quantities):
         return
-    who = who_buys(program_id=program_id, user_id=order.user_id, at=at)
+    who = who_buys(
+        program_id=program_id, user_id=order.user_id, at=at, basket=order.basket if order.basket_id else None
+    )
     found = wanted(sales=sales, quantities=quantities, who=who, at=at)
     if found.closed:
         raise NotForSale(words.not_open(found.closed))

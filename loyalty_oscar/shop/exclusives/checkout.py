@@ -37,8 +37,10 @@ def reserve(*, basket: Any, visit: Any) -> str:
         return words.not_open(found.closed)
     if found.pieces:
         user_id = user.pk if user is not None and user.is_authenticated else None
+        asked = {"wanted": found.pieces, "user_id": user_id, "slot": slot_of(basket=basket), "at": at}
         try:
-            operations.reserve(wanted=found.pieces, user_id=user_id, slot=slot_of(basket=basket), at=at)
+            if not operations.is_reserved(**asked):
+                operations.reserve(**asked)
         except operations.SoldOut as error:
             return words.sold_out(error)
     return ""

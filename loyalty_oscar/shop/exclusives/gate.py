@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from oscar.core.loading import get_class
@@ -11,10 +15,10 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 
 from ..gate import gates
-from ..lowered import Cut, lower_of
+from ..lowered import Cut, offers
 from ..visit import Visit
 from . import words
-from .visitors import sales_for, who_visits
+from .visitors import sales_for, sales_of_visit, who_visits
 
 NoPrice = get_class("partner.prices", "Unavailable")
 Unavailable = get_class("partner.availability", "Unavailable")
@@ -45,20 +49,11 @@ class Withheld(NoPrice):
         self.loyalty_kept = kept
 
 
-@gates.register("20-sale-price")
-def sale_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
-    """Lower the price to that of the best open sale; with a member price the lower of both counts."""
-    visit = visit or Visit(None)
-    found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product.pk)}
-    if not found or not info.price.exists:
-        return info
-    who, at = who_visits(visit=visit), clock.now()
-    best = rules.best_sale(sales=[sale.dates for sale in found.values()], who=who, at=at)
-    if best is None:
-        return info
-    opened = rules.admission(sale=best, who=who, at=at).opens_at
-    cut = Cut(kind="sale", percent=best.percent, starts_at=opened)
-    return info._replace(price=lower_of(price=info.price, cut=cut))
+@offers.register("20-sale")
+def sale_price(*, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
+    """Lower the price to that of the best open sale."""
+    deal = deal_of(product_id=product_id, visit=visit or Visit(None))
+    return deal.cut, deal.ends_at
 
 
 @gates.register("90-closed")
@@ -70,9 +65,45 @@ def closed(*, product: Any, info: Any, visit: Visit | None) -> Any:
 
 def closing(*, product_id: int, visit: Visit) -> Sale | None:
     """Return the sale that keeps a product from a visitor now, or None. No query for strangers."""
+    return deal_of(product_id=product_id, visit=visit).closing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deal:
+    """
+    What all sales of a product come to for a visitor: the one that keeps it `closing`, and its best price `cut`,
+    up to a date (None = no end).
+    """
+
+    closing: Sale | None = None
+    cut: Cut | None = None
+    ends_at: datetime | None = None
+
+
+NONE = Deal()
+
+
+def deal_of(*, product_id: int, visit: Visit) -> Deal:
+    """Return what sales make of a product for a visitor now: worked out once a visit, and when a date passes anew."""
+    if not sales_of_visit(visit=visit):
+        return NONE
+    who, at = who_visits(visit=visit), clock.now()
+    return visit.until(key=("deal", product_id, who), at=at, load=partial(_deal, visit, product_id, who, at))
+
+
+def _deal(visit: Visit, product_id: int, who: rules.Who, at: datetime) -> tuple[Deal, datetime | None]:
+    """Products that are in the same sales share their deal."""
     found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product_id)}
-    if not found:
-        return None
+    deal = visit.until(key=("deal of", *found, who), at=at, load=partial(_reckoned, found, who, at))
+    return deal, deal.ends_at
+
+
+def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> tuple[Deal, datetime | None]:
     dates = [sale.dates for sale in found.values()]
-    shut = rules.closed_by(sales=dates, who=who_visits(visit=visit), at=clock.now())
-    return found[shut.id] if shut else None
+    shut, best = rules.closed_by(sales=dates, who=who, at=at), rules.best_sale(sales=dates, who=who, at=at)
+    cut = None
+    if best:
+        opened = rules.admission(sale=best, who=who, at=at).opens_at
+        cut = Cut(kind="sale", percent=best.percent, starts_at=opened)
+    ends_at = rules.next_date(sales=dates, at=at)
+    return Deal(closing=found[shut.id] if shut else None, cut=cut, ends_at=ends_at), ends_at

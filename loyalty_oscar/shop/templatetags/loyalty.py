@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django import template
@@ -180,7 +180,7 @@ def loyalty_lock(context: Context, product: Any) -> str:
 @widget
 def loyalty_cut(context: Context, product: Any) -> str:
     """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
-    found = cuts.cut_of(product=product, request=context["request"], beside=_listed(context))
+    found = cuts.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
     return rendered(context, "loyalty/widgets/cut.html", found) if found else ""
 
 

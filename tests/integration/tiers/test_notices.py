@@ -15,7 +15,7 @@ from loyalty_oscar.shop.notices import deliver, report_bounce, seen
 from loyalty_oscar.shop.tiers import nightly
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers import operations
-from loyalty_oscar.tiers.models import Standing, Tier
+from loyalty_oscar.tiers.models import Score, Standing, Tier
 from loyalty_oscar.tiers.operations import give_tier, take_given
 from loyalty_oscar.tiers.queries import ladder_of
 from tests.storefront import a_product, a_user, buy, day, send_back
@@ -186,6 +186,25 @@ class TestTheNightlyWalk:
         assert seen_after == [five[3], five[4]]
         run.refresh_from_db()
         assert run.finished_at is not None
+
+    def test_goes_on_after_a_fault_and_moves_everybody_once(self, five, monkeypatch):
+        Standing.objects.all().delete()
+        for number, pk in enumerate(five[1:]):
+            Score.objects.create(member_id=pk, order_id=90_000 + number, placed_at=day(3, 1), value=20_000)
+        ladder, settle = ladder_of(program_id=Program.objects.get().pk), operations.settle
+
+        def breaks(*, member_ids, **kwargs):
+            if five[3] in member_ids:
+                raise RuntimeError("the server went away")
+            return settle(member_ids=member_ids, **kwargs)
+
+        monkeypatch.setattr(operations, "settle", breaks)
+        with pytest.raises(RuntimeError):
+            list(nightly.settled(ladder=ladder, at=day(4, 1)))
+        assert list(Standing.objects.values_list("member_id", flat=True)) == five[:2]
+        monkeypatch.setattr(operations, "settle", settle)
+        assert sum(nightly.settled(ladder=ladder, at=day(4, 1) + timedelta(hours=1))) == 3
+        assert sorted(Standing.objects.values_list("member_id", "rank")) == [(pk, 2) for pk in five]
 
     def test_begins_anew_the_next_night(self, five):
         ladder = ladder_of(program_id=Program.objects.get().pk)
