@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
 
 from loyalty_oscar.kernel.because import Because
@@ -299,7 +299,10 @@ def _settled(
     """Settle these members, one by one where together they fail; returns how many moved."""
     try:
         return len(settle(ladder=ladder, member_ids=ids, at=at, announced=announced))
-    except Exception:
+    except Exception as error:
+        if len(ids) == 1 and isinstance(error, OperationalError | InterfaceError):
+            # It is not the member: the database is away, and the walk goes on later where it stands.
+            raise
         if len(ids) == 1:
             logger.exception("member %s could not be settled", ids[0])
             failed(ids[0])
