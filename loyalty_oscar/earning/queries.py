@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered
 from loyalty_oscar.program.registries import facts
@@ -147,6 +148,12 @@ def people_awarded(*, source: str) -> set[Any]:
     """Return the ids of the people who have points for one source (`review:42`), in any program."""
     rows = ActionAward.objects.filter(source=source, is_given=True, member__user__isnull=False)
     return set(rows.values_list("member__user_id", flat=True))
+
+
+def programs_awarded(*, user_id: Any, source: str) -> list[int]:
+    """Return the programs in which a person got points for one source, those where they stand first."""
+    rows = ActionAward.objects.using(write_db()).filter(source=source, member__user_id=user_id)
+    return list(rows.order_by("-is_given", "pk").values_list("program_id", flat=True))
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Count as Number
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -12,6 +13,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.admin import STYLES, NoDelete, said
+from loyalty_oscar.program.operations import touch_version
 
 from .forms import DoorForm, DoorFormSet
 from .models import Door, MemberList, Sale
@@ -48,7 +50,8 @@ class SaleAdmin(NoDelete, admin.ModelAdmin):
         css = STYLES
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("program", "product_set", "count")
+        found = super().get_queryset(request).select_related("program", "product_set", "count")
+        return found.prefetch_related("doors__member_list")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Sale | None = None) -> tuple[str, ...]:
         # Its address may have been given to members.
@@ -67,6 +70,7 @@ class SaleAdmin(NoDelete, admin.ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Say at once what is wrong with the sale that was saved."""
         super().save_related(request, form, formsets, change)
+        touch_version(program_id=form.instance.program_id)
         for warning in warnings_of(Sale.objects.get(pk=form.instance.pk)):
             messages.warning(request, warning, fail_silently=True)
 
@@ -102,6 +106,9 @@ class MemberListAdmin(admin.ModelAdmin):
     search_fields = ("name",)
     raw_id_fields = ("members",)
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("program").annotate(number=Number("members"))
+
     @admin.display(description=pgettext_lazy("loyalty", "members"))
     def people(self, found: MemberList) -> int:
-        return found.members.count()
+        return found.number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -26,25 +27,23 @@ class Selling:
         wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}
         if not wanted or not any_sale():
             return
-        places = Place.objects.using(write_db()).filter(order_id__in=wanted).select_related("sale__product_set")
+        places = Place.objects.using(write_db()).filter(order_id__in=wanted)
         for place in places.order_by("sale_id", "pk"):
-            keep(place=place, quantity=pieces_left(order=wanted[place.order_id], sale=place.sale), at=at)
+            keep(place=place, quantity=pieces_left(order=wanted[place.order_id], place=place), at=at)
 
     def set_codes(self) -> frozenset[str]:
-        """Return the product sets of sales that count pieces."""
-        if not any_sale():
-            return frozenset()
-        return frozenset(
-            Sale.objects.filter(places__order_id__isnull=False).values_list("product_set__code", flat=True)
-        )
+        """Return none: what an order bought is written down with it."""
+        return frozenset()
 
 
 selling = Selling()
 
 
-def pieces_left(*, order: OrderFacts, sale: Sale) -> int:
-    """Return how many pieces of a sale's products an order still has."""
-    if order.dead:
-        return 0
-    code = sale.product_set.code
-    return sum(line.quantity - line.gone for line in order.purchase.lines if code in line.sets)
+def pieces_left(*, order: OrderFacts, place: Place) -> int:
+    """Return how many of the pieces that it bought an order still has, whatever is in the sale by now."""
+    if order.dead or not place.bought:
+        return 0 if order.dead else place.quantity
+    gone: Counter[str] = Counter()
+    for line in order.purchase.lines:
+        gone[str(line.product_id)] += line.gone
+    return sum(max(0, number - gone[product_id]) for product_id, number in place.bought.items())

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import npgettext_lazy, pgettext, pgettext_lazy
 
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
@@ -37,6 +37,7 @@ class Sale(models.Model):
     A sale that opens to some before others.
 
     Until it is public its products are closed to everybody who is not admitted: shown with a lock, or hidden.
+    `published_at` is when the products of a hidden one were made public, once.
     """
 
     class Mode(models.TextChoices):
@@ -83,6 +84,7 @@ class Sale(models.Model):
         pgettext_lazy("loyalty", "pieces for each member"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=False)
+    published_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "exclusive sale")
@@ -96,22 +98,26 @@ class Sale(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the row that is locked in step with the quota; its constraint refuses less than is taken."""
+        """Keep the row that is locked in step with the quota and with what is sold; its constraint refuses less."""
+        if self.published_at and (self.public_from is None or self.public_from > self.published_at):
+            self.published_at = None  # it opens to everybody on another day
         with transaction.atomic(using=kwargs.get("using") or router.db_for_write(Sale, instance=self)):
             super().save(*args, **kwargs)
-            Count.objects.using(self._state.db).update_or_create(sale=self, defaults={"quota": self.quota})
+            counts = Count.objects.using(self._state.db)
+            count, _is_new = counts.select_for_update().get_or_create(sale=self)
+            counts.filter(pk=count.pk).update(quota=self.quota, taken=pieces_of(sale_id=self.pk, db=self._state.db))
 
     def clean(self) -> None:
         """Say which dates and numbers do not fit."""
-        count = Count.objects.filter(sale_id=self.pk).first() if self.pk else None
-        if count and self.quota is not None and self.quota < count.taken:
+        taken = pieces_of(sale_id=self.pk) if self.pk and self.quota is not None else 0
+        if self.quota is not None and self.quota < taken:
             wrong = npgettext_lazy(
                 "loyalty",
                 "%(taken)d piece is taken already: choose that or more.",
                 "%(taken)d pieces are taken already: choose that or more.",
                 "taken",
             )
-            raise ValidationError({"quota": ValidationError(wrong % {"taken": count.taken}, code="taken")})
+            raise ValidationError({"quota": ValidationError(wrong % {"taken": taken}, code="taken")})
         if self.ends_at and self.public_from and self.ends_at <= self.public_from:
             wrong = pgettext_lazy("loyalty", "It must end after it has opened to everybody.")
             raise ValidationError({"ends_at": wrong})
@@ -194,7 +200,8 @@ class Count(models.Model):
     """
     The locked row of a sale: pieces `taken`, reserved or bought. The constraint is the second guard.
 
-    Every sale has one; it repeats the sale's quota (NULL = as many as there are in stock).
+    Every sale has one; it repeats the sale's quota (NULL = as many as there are in stock). It follows the places of
+    a sale that counts its pieces, and begins with those that were sold before it did.
     """
 
     sale = models.OneToOneField(Sale, models.CASCADE, related_name="count")
@@ -214,7 +221,9 @@ class Place(models.Model):
     """
     Pieces of a sale that a basket reserved (`slot`, until a moment) or that an order bought (`order_id`).
 
-    A reserved place that ran out counts no more and is removed by the next who asks.
+    A reserved place that ran out counts no more and is removed by the next who asks; one that was renewed until
+    `longest` stays a while without pieces, so that its basket does not take them again at once. `bought` is what the
+    order took (product id -> pieces), whatever the sale holds later; `quantity` what it still has.
     """
 
     sale = models.ForeignKey(Sale, models.PROTECT, related_name="places", db_index=False)
@@ -223,6 +232,8 @@ class Place(models.Model):
     order_id = models.BigIntegerField(null=True)
     quantity = models.PositiveIntegerField()
     until = models.DateTimeField(null=True)
+    longest = models.DateTimeField(null=True)
+    bought = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "place in a sale")
@@ -240,3 +251,8 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity}"
+
+
+def pieces_of(*, sale_id: int, db: str | None = None) -> int:
+    """Return how many pieces of a sale its places hold, reserved or bought. One query."""
+    return Place.objects.using(db).filter(sale_id=sale_id).aggregate(sum=Sum("quantity", default=0))["sum"]

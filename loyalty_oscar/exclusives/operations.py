@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count as Number
 from django.db.models import F, Q, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.operations.desk import write_db
 
-from .models import Count, Place, Sale
+from .models import Count, Place, Sale, pieces_of
 
 RESERVED_FOR = timedelta(minutes=15)
+#: A basket renews what it reserved at most so long; then others have `RESERVED_FOR` to take it.
+LONGEST = timedelta(minutes=60)
 LONG_ENOUGH = timedelta(minutes=10)
 
 
@@ -26,6 +29,14 @@ class SoldOut(NotAllowed):
         self.sale, self.left = sale, left
 
 
+class KeptTooLong(SoldOut):
+    """A basket has kept pieces as long as it may without an order; it may have some again at `again_at`."""
+
+    def __init__(self, *, sale: Sale, again_at: datetime) -> None:
+        super().__init__(sale=sale, left=0)
+        self.again_at = again_at
+
+
 def lock_counts(*, sale_ids: Any) -> dict[int, Count]:
     """Lock the rows of these sales' quotas by primary key, in one statement, for the rest of the transaction."""
     rows = Count.objects.using(write_db()).select_for_update().filter(sale_id__in=list(sale_ids)).order_by("pk")
@@ -34,16 +45,20 @@ def lock_counts(*, sale_ids: Any) -> dict[int, Count]:
 
 def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> None:
     """
-    Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more.
+    Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more, for an hour at most.
 
-    Raises `SoldOut` and reserves nothing then.
+    Raises `SoldOut` (`KeptTooLong` after that hour) and reserves nothing then.
     """
     with transaction.atomic(using=write_db()):
-        for sale, quantity, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
+        for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
             own = next((place for place in places if place.slot == slot), None)
-            _take(sale, count, quantity, user_id, own, places)
-            place = own or Place(sale=sale, slot=slot)
-            place.user_id, place.quantity, place.until = str(user_id or ""), quantity, at + RESERVED_FOR
+            place = own or Place(sale=sale, slot=slot, quantity=0)
+            place.longest = place.longest or at + LONGEST
+            if place.longest <= at:
+                raise KeptTooLong(sale=sale, again_at=place.longest + RESERVED_FOR)
+            _take(sale, count, wanted[sale], user_id, [place], places)
+            place.user_id, place.quantity = str(user_id or ""), wanted[sale]
+            place.until = min(at + RESERVED_FOR, place.longest)
             place.save(using=write_db())
 
 
@@ -53,19 +68,38 @@ def is_reserved(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: date
     return dict(places.values_list("sale_id", "quantity")) == {sale.pk: pieces for sale, pieces in wanted.items()}
 
 
-def buy(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, order_id: int, at: datetime) -> None:
+def buy(
+    *,
+    wanted: Mapping[Sale, Mapping[int, int]],
+    user_id: Any,
+    slot: str,
+    order_id: int,
+    at: datetime,
+    is_more: bool = False,
+) -> None:
     """
-    Turn what a basket reserved into what its order bought, in the order's own transaction; what was not reserved, or
-    no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
+    Turn what a basket reserved into what its order bought (product id -> pieces), in the order's own transaction; what
+    was not reserved, or no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
+
+    A product that the order has already is not taken again, but with `is_more`: a further line of it. Sales that do
+    not count their pieces are written down without a lock, for the day on which they do.
     """
-    for sale, quantity, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
-        if any(place.order_id == order_id for place in places):
-            continue  # its first line took the pieces of all
+    for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
+        before = next((place for place in places if place.order_id == order_id), None)
         own = next((place for place in places if place.slot == slot), None)
-        _take(sale, count, quantity, user_id, own, places)
-        place = own or Place(sale=sale)
-        place.user_id, place.quantity, place.slot, place.until = str(user_id or ""), quantity, None, None
-        place.order_id = order_id
+        known, pieces = before.bought if before else {}, wanted[sale]
+        new = {str(pk): pieces[pk] for pk in pieces if is_more or str(pk) not in known}
+        if not new:
+            continue  # its first line took the pieces of all
+        quantity = sum(new.values()) + (before.quantity if before else 0)
+        if sale.is_counted:
+            _take(sale, count, quantity, user_id, [place for place in (own, before) if place], places)
+        if own and before:
+            own.delete()
+        place = before or own or Place(sale=sale)
+        place.bought = {**known, **{pk: number + known.get(pk, 0) for pk, number in new.items()}}
+        place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
+        place.slot = place.until = place.longest = None
         place.save(using=write_db())
 
 
@@ -78,21 +112,23 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
         if not change:
             return
         # An order that stands again has been paid: it keeps its goods, and as many pieces as the quota has left.
-        room = change if count.quota is None else min(count.quota - count.taken, change)
-        quantity = place.quantity + room
-        _change(count, room)
-        Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=quantity)
+        taken = pieces_of(sale_id=place.sale_id, db=write_db())
+        room = change if count.quota is None or change < 0 else min(max(0, count.quota - taken), change)
+        Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=place.quantity + room)
+        # Counted anew, because what was sold before there was a quota may be more than it.
+        taken += room
+        _change(count, (taken if count.quota is None else min(taken, count.quota)) - count.taken)
 
 
 def release(*, slot: str) -> None:
     """Give back what a basket reserved."""
     with transaction.atomic(using=write_db()):
-        places = list(Place.objects.using(write_db()).filter(slot=slot))
-        counts = lock_counts(sale_ids=[place.sale_id for place in places])
-        for place in places:
-            gone, _kinds = Place.objects.using(write_db()).filter(pk=place.pk).delete()
-            if gone and place.sale_id in counts:  # another may have given it back meanwhile
-                Count.objects.using(write_db()).filter(sale_id=place.sale_id).update(taken=F("taken") - place.quantity)
+        places = Place.objects.using(write_db()).filter(slot=slot)
+        counts = lock_counts(sale_ids=places.values_list("sale_id", flat=True))
+        # Read after the lock: another tab may have reserved more meanwhile, or given it back.
+        for place in places.filter(sale_id__in=counts).select_for_update():
+            place.delete()
+            _change(counts[place.sale_id], -place.quantity)
 
 
 def sweep(*, at: datetime) -> Iterator[int]:
@@ -104,9 +140,14 @@ def sweep(*, at: datetime) -> Iterator[int]:
 
 
 def miscounted() -> dict[int, int]:
-    """Return the sales whose count is not the sum of their pieces, with that sum. One query; there should be none."""
+    """
+    Return the sales that count pieces whose count is not the sum of them, with that sum. One query; there should be
+    none. What was sold beyond a quota that came later is no mistake.
+    """
     counts = Count.objects.using(write_db()).annotate(sum=Sum("sale__places__quantity", default=0))
-    return dict(counts.exclude(taken=F("sum")).order_by("sale_id").values_list("sale_id", "sum"))
+    counting = counts.filter(Q(quota__isnull=False) | Q(sale__per_member__isnull=False))
+    wrong = counting.exclude(taken=F("sum")).exclude(taken=F("quota"), sum__gt=F("quota"))
+    return dict(wrong.order_by("sale_id").values_list("sale_id", "sum"))
 
 
 def recount() -> Iterator[int]:
@@ -114,50 +155,62 @@ def recount() -> Iterator[int]:
     for sale_id in miscounted():
         with transaction.atomic(using=write_db()):
             count = lock_counts(sale_ids=[sale_id])[sale_id]
-            places = Place.objects.using(write_db()).filter(sale_id=sale_id)
-            pieces = places.aggregate(sum=Sum("quantity", default=0))["sum"]
+            pieces = pieces_of(sale_id=sale_id, db=write_db())
             taken = pieces if count.quota is None else min(pieces, count.quota)
             yield Count.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
 
 
 def _locked(
-    wanted: Mapping[Sale, int], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
-) -> Iterator[tuple[Sale, int, Count, list[Place]]]:
+    wanted: Iterable[Sale], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
+) -> Iterator[tuple[Sale, Count | None, list[Place]]]:
     """
-    Lock what is wanted and walk through it, with the places that count for this buyer. Two queries.
+    Lock the counts of what is wanted and walk through it, with the places that count for this buyer. Two queries.
 
     Those are what the basket has reserved, what the order and, where each member's pieces are counted, what the member
-    has taken. Read after the lock, so that nobody changes them meanwhile.
+    has taken. Read after the lock, so that nobody changes them meanwhile. A sale that counts no pieces has no count.
     """
-    counts = lock_counts(sale_ids=[sale.pk for sale in wanted])
+    counts = lock_counts(sale_ids=[sale.pk for sale in wanted if sale.is_counted])
     mine = Q(slot=slot) | Q(until__lte=at)
     mine |= Q(order_id=order_id) if order_id else Q()
     mine |= Q(user_id=str(user_id)) if user_id else Q()
     found = list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
-    for sale, quantity in sorted(wanted.items(), key=lambda row: row[0].pk):
+    for sale in sorted(wanted, key=lambda sale: sale.pk):
         places = [place for place in found if place.sale_id == sale.pk]
-        if any(place.until and place.until <= at for place in places):
+        old = [place for place in places if place.until and place.until <= at]
+        if old and sale.pk in counts:
             _forget_old(counts[sale.pk], at)
-        yield sale, quantity, counts[sale.pk], [one for one in places if not one.until or one.until > at]
+        for place in old:
+            place.quantity = 0
+        yield sale, counts.get(sale.pk), [one for one in places if one not in old or _rests(one, at)]
+
+
+def _rests(place: Place, at: datetime) -> bool:
+    """Return whether a place that ran out was renewed to the end; it stays while others have their turn."""
+    return place.until == place.longest and place.until > at - RESERVED_FOR
 
 
 def _forget_old(count: Count, at: datetime) -> int:
     old = Place.objects.using(write_db()).filter(sale_id=count.sale_id, until__lte=at)
-    pieces = old.aggregate(sum=Sum("quantity", default=0))["sum"]
-    if pieces:
-        old.delete()
-        _change(count, -pieces)
-    return pieces
+    found = old.aggregate(sum=Sum("quantity", default=0), rows=Number("pk"))
+    if found["rows"]:
+        resting = old.filter(until=F("longest"), until__gt=at - RESERVED_FOR)
+        old.exclude(pk__in=list(resting.values_list("pk", flat=True))).delete()
+        resting.update(quantity=0)
+        _change(count, -found["sum"])
+    return found["sum"]
 
 
-def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Place | None, places: Iterable[Place]) -> None:
-    """Count pieces for a basket or its order; whoever buys without an account is a new person each time."""
+def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> None:
+    """
+    Count pieces for a basket or its order, with its `own` of before; whoever buys without an account is a new person
+    each time.
+    """
     if sale.per_member is not None:
-        others = [place for place in places if place is not own and user_id and place.user_id == str(user_id)]
+        others = [place for place in places if place not in own and user_id and place.user_id == str(user_id)]
         had = sum(place.quantity for place in others)
         if quantity > sale.per_member - had:
             raise SoldOut(sale=sale, left=max(0, sale.per_member - had))
-    more = quantity - (own.quantity if own else 0)
+    more = quantity - sum(place.quantity for place in own)
     if count.quota is not None and count.taken + more > count.quota:
         raise SoldOut(sale=sale, left=count.quota - count.taken)
     if more:

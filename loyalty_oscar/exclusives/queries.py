@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Sum
 
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import Count, MemberList, Sale
+from .models import Count, MemberList, Place, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -58,6 +61,11 @@ def keeps_lists(*, program_id: int) -> bool:
     return any(door.list_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
 
 
-def counts_of(*, sale_ids: Iterable[int]) -> dict[int, Count]:
-    """Return how many pieces of each sale are taken. One query."""
-    return {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
+def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, Count]:
+    """Return how many pieces of each sale are taken; those that ran out count no more. At most two queries."""
+    found = {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
+    full = [row.sale_id for row in found.values() if row.quota is not None and row.taken >= row.quota]
+    old = Place.objects.filter(sale_id__in=full, until__lte=at).order_by() if full else Place.objects.none()
+    for sale_id, pieces in old.values_list("sale_id").annotate(pieces=Sum("quantity")):
+        found[sale_id].taken -= pieces
+    return found

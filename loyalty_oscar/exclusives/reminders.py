@@ -22,9 +22,15 @@ BATCH = 500
 
 
 def ask(*, sale: Sale, member: Member, words: str, at: datetime) -> Reminder:
-    """Write down that a member wants one message when a sale opens for them; asked again nothing changes."""
-    told = {"asked_at": at, "words": words}
-    return Reminder.objects.using(write_db()).get_or_create(sale=sale, member=member, defaults=told)[0]
+    """
+    Write down that a member wants one message when a sale opens for them; asked again nothing changes, until it was
+    told: then the sale closed to them once more, and they wait for another message.
+    """
+    told, rows = {"asked_at": at, "words": words}, Reminder.objects.using(write_db())
+    row, _is_new = rows.get_or_create(sale=sale, member=member, defaults=told)
+    if row.told_at and rows.filter(pk=row.pk, told_at=row.told_at).update(told_at=None, **told):
+        row.refresh_from_db()
+    return row
 
 
 def forget(*, sale: Sale, member: Member) -> None:
@@ -37,9 +43,9 @@ def waits(*, sale: Sale, member: Member) -> Reminder | None:
     return Reminder.objects.filter(sale=sale, member=member, told_at=None).first()
 
 
-def key_of(*, sale_id: int, member_id: int) -> str:
-    """Return the key of the one message."""
-    return f"sale:{sale_id}:opens:{member_id}"
+def key_of(*, row: Reminder) -> str:
+    """Return the key of the one message for what was asked."""
+    return f"sale:{row.sale_id}:opens:{row.member_id}:{row.asked_at:%Y%m%d%H%M%S}"
 
 
 def tell(*, at: datetime, also: Callable[[Sequence[Reminder], datetime], Any] | None = None) -> Iterator[int]:
@@ -74,7 +80,7 @@ def _tell(sale: Sale, ids: Sequence[int], at: datetime, also: Any) -> int:
 
 
 def _message(row: Reminder, at: datetime) -> Outbox:
-    key = key_of(sale_id=row.sale_id, member_id=row.member_id)
+    key = key_of(row=row)
     payload = {"sale": row.sale_id}
     return Outbox(topic=TOPIC, key=key, member_id=row.member_id, payload=payload, created_at=at, next_at=at)
 

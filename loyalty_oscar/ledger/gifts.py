@@ -44,6 +44,8 @@ class PointGifts:
             if entry and taken > self.times(account.pk, f"{key}:again:"):
                 again = {"source": key, "points": given_by(entry), "key": f"{key}:again:{taken}"}
                 give_back(account_id=account.pk, because=because, at=at, **again)
+                if ready:
+                    schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
                 return
             gift = Grant(
                 account_id=account.pk,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,13 +17,15 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
+from loyalty_oscar.program.registries import checks
 
 from .forms import ReasonForm, SchemeForm
 from .models import Referral, Scheme
-from .operations import decide
+from .operations import decide, is_own
+from .queries import referrals_of
 from .sentences import evidence, sentence
 
 SIDES = ("giver", "newcomer")
@@ -138,11 +143,13 @@ class ReferralAdmin(ReadOnly, admin.ModelAdmin):
         self.decide_all(request, chosen, UNDO)
 
     def decide_all(self, request: HttpRequest, chosen: Any, decision: str) -> None:
-        """Decide on each of these with the reason that was typed, and say how many and which not."""
+        """Decide on each of these with the reason that was typed, log it, and say how many and which not."""
         done, told = 0, {"decision": decision, "reason": request.POST.get("reason", "")}
+        told |= {"actor": actors.staff(request.user), "seen": request.POST.get("seen")}
         for referral in chosen:
             try:
-                decide(referral=referral, **told, actor=actors.staff(request.user), at=clock.now())
+                decide(referral=referral, **told, at=clock.now())
+                self.log_change(request, referral, f"{decision or 'undo'} {told['reason']}".strip()[:250])
                 done += 1
             except LoyaltyError as error:
                 text = pgettext("loyalty", "%(newcomer)s: nothing was decided (%(why)s).")
@@ -175,13 +182,24 @@ class ReferralAdmin(ReadOnly, admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         referral = self.get_object(request, object_id) if object_id else None
         if referral and self.has_view_or_change_permission(request, referral):
-            may = self.has_decide_permission(request)
+            own = is_own(referral=referral, actor=actors.staff(request.user))
+            may = self.has_decide_permission(request) and not own
             open_ones = [one for one in (ALLOW, BLOCK) if one != referral.decision] if may else []
             extra_context = {
                 **(extra_context or {}),
                 "evidence": evidence(referral=referral),
                 "decisions": open_ones,
+                "is_own": own,
                 "can_undo": may and bool(referral.decision),
                 "panels": rendered(page="referral", subject=referral, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+@checks.register("erase:referral-log")
+def forget_log(*, member: Member, at: datetime) -> None:
+    """Drop the reasons from the history of decisions when a side leaves; who decided what and when stays."""
+    ids = [str(pk) for pk in referrals_of(member=member).values_list("pk", flat=True)]
+    for row in LogEntry.objects.filter(content_type=get_content_type_for_model(Referral), object_id__in=ids):
+        row.change_message = row.change_message.partition(" ")[0]
+        row.save(update_fields=["change_message"])

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import earns_at, programs_by_site
 
 from . import rules
 from .models import Referral
 from .operations import look, reward, take_back
-from .queries import locked_referrals, schemes
+from .queries import locked_referrals, referrals_about, schemes
+from .signals import waits_again
 
-FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findings")
+FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findings", "mark")
 
 
 class Bringing:
@@ -28,18 +32,18 @@ class Bringing:
 
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Reward both sides of newcomers' first orders, or take rewards back. One query where nobody was brought."""
-        for program_id, own in self.by_program(orders).items():
-            brought = locked_referrals(program_id=program_id, user_ids={order.user_id for order in own})
+        for program, own in self.by_program(orders):
+            by_order, by_user = locked_referrals(program_id=program.pk, orders=own)
             for order in sorted(own, key=lambda order: (order.placed_at, order.order_id)):
-                if order.user_id in brought:
-                    self.follow(order, brought[order.user_id], at)
+                referral = by_order.get(order.order_id) or (order.user_id and by_user.get(order.user_id))
+                if referral:
+                    self.follow(order, referral, program, at)
 
     def touches(self, *, orders: Sequence[OrderFacts]) -> set[int]:
         """Return the members on both sides of what these orders may reward. One query where members may invite."""
         found: set[int] = set()
-        for program_id, own in self.by_program(orders).items():
-            rows = Referral.objects.using(write_db()).filter(newcomer__program_id=program_id)
-            rows = rows.filter(newcomer__user_id__in={order.user_id for order in own})
+        for program, own in self.by_program(orders):
+            rows = referrals_about(program_id=program.pk, orders=own)
             found.update(pk for both in rows.values_list("giver_id", "newcomer_id") for pk in both)
         return found
 
@@ -47,25 +51,25 @@ class Bringing:
         """Return no product sets: the whole order counts."""
         return frozenset()
 
-    def by_program(self, orders: Sequence[OrderFacts]) -> dict[int, list[OrderFacts]]:
-        """Return the orders of customers by program, of those where members ever could invite."""
+    def by_program(self, orders: Sequence[OrderFacts]) -> list[tuple[Program, list[OrderFacts]]]:
+        """Return the orders by program, of those where members ever could invite."""
         inviting = schemes()
-        wanted = [order for order in orders if order.user_id is not None and order.purchase.lines]
+        wanted = [order for order in orders if order.purchase.lines]
         by_site, default = programs_by_site() if wanted and inviting else ({}, None)
-        found: dict[int, list[OrderFacts]] = {}
+        found: dict[int, tuple[Program, list[OrderFacts]]] = {}
         for order in wanted:
             unit = by_site.get(order.site_id, default)
             if unit and unit.program_id in inviting:
-                found.setdefault(unit.program_id, []).append(order)
-        return found
+                found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
+        return list(found.values())
 
-    def follow(self, order: OrderFacts, referral: Referral, at: datetime) -> None:
+    def follow(self, order: OrderFacts, referral: Referral, program: Program, at: datetime) -> None:
         """Bring one referral in line with one order of its newcomer."""
         if order.placed_at < referral.bound_at or referral.order_id not in (None, order.order_id):
             return
         stands = not order.dead and worth_enough(order=order, referral=referral)
         if referral.order_id is None:
-            if not stands:
+            if not stands or not earns_at(phases=program.known_phases, at=order.placed_at):
                 return
             referral.order_id = order.order_id
             look(referral=referral, at=at)
@@ -76,7 +80,9 @@ class Bringing:
             take_back(referral=referral, at=at)
             referral.state = state_without(order=order, referral=referral, stands=stands)
             if referral.state == Referral.State.INVITED:
-                referral.order_id = None
+                referral.order_id = referral.mark = None
+                told = {"sender": Referral, "user_id": referral.newcomer.user_id, "since": referral.bound_at}
+                transaction.on_commit(lambda: waits_again.send(**told), using=write_db(), robust=True)
         referral.save(using=write_db(), update_fields=FIELDS)
 
 

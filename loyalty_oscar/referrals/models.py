@@ -70,7 +70,8 @@ class Referral(models.Model):
 
     What was promised when they came stands here and outlives a change of the scheme. `order_id` is the first order
     that qualified; both rewards hang on it. `findings` are the checks' words: `[{"check", "verdict", "because"}]`;
-    a `decision` of staff overrules them. Only the order effect posts points, and only from what stands here.
+    a `decision` of staff overrules them. Only the order effect posts points, and only from what stands here. `mark` is
+    a keyed hash of the mailbox that made the first order: it outlives the person, who is no newcomer again.
     """
 
     class State(models.TextChoices):
@@ -103,6 +104,7 @@ class Referral(models.Model):
     ready_at = models.DateTimeField(pgettext_lazy("loyalty", "ready"), null=True, blank=True)
     is_over_cap = models.BooleanField(pgettext_lazy("loyalty", "more friends than a month rewards"), default=False)
     findings = models.JSONField(pgettext_lazy("loyalty", "findings"), default=list, blank=True)
+    mark = models.CharField(max_length=64, null=True, editable=False)
     decision = models.CharField(
         pgettext_lazy("loyalty", "decision"), max_length=5, choices=Decision, blank=True, default=""
     )
@@ -116,7 +118,10 @@ class Referral(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(giver=F("newcomer")), name="loyalty_referral_not_oneself"),
         ]
-        indexes = [models.Index(fields=["state"], name="loyalty_referral_queue")]
+        indexes = [
+            models.Index(fields=["state"], name="loyalty_referral_queue"),
+            models.Index(fields=["mark"], name="loyalty_referral_mark"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.giver_id} → {self.newcomer_id}"

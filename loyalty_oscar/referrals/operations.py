@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import actors
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import member_of
@@ -19,7 +20,7 @@ from loyalty_oscar.program.registries import facts, grants
 
 from . import rules
 from .models import Code, Referral
-from .queries import giver_of, rewarded_since, scheme_of, schemes
+from .queries import came_before, giver_of, referrals_of, rewarded_since, scheme_of, schemes
 from .signals import decided
 
 TRIES = 20
@@ -43,16 +44,19 @@ def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: dat
     """
     Tie a newcomer to whoever's code it is, once: the first code counts, from the moment it was first seen (`came_at`).
 
-    Returns None, and ties nothing, for a code that nobody has, one's own, who was brought already, who is a member
-    for longer than the one who invites, and who has not joined a program that people join by choice. Who bought here
-    before is tied, and blocked when the checks look.
+    Returns None, ties nothing and makes nobody a member, for a code that nobody has, one's own, who was brought
+    already, who is a member for longer than the one who invites, and who has not joined a program that people join by
+    choice. Who bought here before is blocked when the checks look; the shop ties no such person.
     """
     giver, scheme = giver_of(code=code, program_id=program_id), scheme_of(program_id=program_id)
     if giver is None or scheme is None or giver.member.user_id == user_id:
         return None
     with transaction.atomic(using=write_db()):
-        newcomer = _newcomer(scheme.program, user_id, at)
-        if newcomer is None or not rules.can_bring(giver=_since(giver.member), newcomer=_since(newcomer)):
+        known = member_of(program_id=program_id, user_id=user_id)
+        if not rules.can_bring(giver=_since(giver.member), newcomer=_since(known) if known else (at, sys.maxsize)):
+            return None
+        newcomer = known or _new_member(scheme.program, user_id, at)
+        if newcomer is None:
             return None
         promised = {name: getattr(scheme, name) for name in ("giver_points", "newcomer_points", "least_minor")}
         row, made = Referral.objects.using(write_db()).get_or_create(
@@ -62,10 +66,9 @@ def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: dat
     return row if made else None
 
 
-def _newcomer(program: Program, user_id: Any, at: datetime) -> Member | None:
-    if program.enrolment == Program.Enrolment.AUTOMATIC:
-        return join(program=program, user_id=user_id, at=at)
-    return member_of(program_id=program.pk, user_id=user_id)
+def _new_member(program: Program, user_id: Any, at: datetime) -> Member | None:
+    automatic = program.enrolment == Program.Enrolment.AUTOMATIC
+    return join(program=program, user_id=user_id, at=at) if automatic else None
 
 
 def _since(member: Member) -> tuple[datetime, int]:
@@ -79,7 +82,9 @@ def look(*, referral: Referral, at: datetime) -> None:
         rules.Person(**people.get(member.pk, {"user_id": member.user_id}))
         for member in (referral.giver, referral.newcomer)
     )
-    found = rules.findings(pair=rules.Pair(giver=giver, newcomer=newcomer, bound_at=referral.bound_at))
+    before = came_before(program_id=referral.program_id, mark=newcomer.mark, but=referral.pk)
+    pair = rules.Pair(giver=giver, newcomer=newcomer, bound_at=referral.bound_at, came_before=before)
+    referral.mark, found = newcomer.mark or None, rules.findings(pair=pair)
     referral.findings = [
         {"check": one.check, "verdict": one.verdict, "because": one.because.to_json()} for one in found
     ]
@@ -90,14 +95,16 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
     Give both sides what they were promised, on the way until a moment (None = not known yet).
 
     State-based: called again it sets the date once it is known, and posts nothing twice. Who has brought as many
-    friends this month as bring a reward gets nothing for this one; the newcomer does.
+    friends this month as bring a reward gets nothing for this one; the newcomer does. Nor does who has left.
     """
     if referral.rewarded_at is None:
         referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
     referral.state, referral.ready_at = Referral.State.REWARDED, ready_at
-    for side, member_id, points in _sides(referral):
+    for side, member, points in _sides(referral):
+        if member.erased_at and member.erased_at <= referral.rewarded_at:
+            continue
         grants.get("points").grant(
-            member_id=member_id,
+            member_id=member.pk,
             reward={"points": points, "ready_at": ready_at, "waits": True},
             key=f"referral:{referral.pk}:{side}",
             because=Because(f"referral_{side}", referral=referral.pk),
@@ -123,9 +130,9 @@ def take_back(*, referral: Referral, at: datetime) -> None:
     """Take both rewards back, whatever became of them; what was never given is left alone."""
     if referral.rewarded_at is None:
         return
-    for side, member_id, _points in _sides(referral):
+    for side, member, _points in _sides(referral):
         grants.get("points").revoke(
-            member_id=member_id,
+            member_id=member.pk,
             key=f"referral:{referral.pk}:{side}",
             because=Because("referral_reversed", referral=referral.pk, side=side),
             at=at,
@@ -133,18 +140,22 @@ def take_back(*, referral: Referral, at: datetime) -> None:
     referral.rewarded_at = referral.ready_at = None
 
 
-def _sides(referral: Referral) -> list[tuple[str, int, int]]:
+def _sides(referral: Referral) -> list[tuple[str, Member, int]]:
     """Return who gets what, accounts of older members first."""
-    giver = ("giver", referral.giver_id, 0 if referral.is_over_cap else referral.giver_points)
-    both = [giver, ("newcomer", referral.newcomer_id, referral.newcomer_points)]
+    giver = ("giver", referral.giver, 0 if referral.is_over_cap else referral.giver_points)
+    both = [giver, ("newcomer", referral.newcomer, referral.newcomer_points)]
     return [side for side in both if side[2]]
 
 
-def decide(*, referral: Referral, decision: str, reason: str, actor: str, at: datetime) -> Referral:
+def decide(
+    *, referral: Referral, decision: str, reason: str, actor: str, at: datetime, seen: str | None = None
+) -> Referral:
     """
     Let staff overrule the checks, with a reason; "" takes a decision back. Points follow when the order is looked at.
 
-    Raises `LoyaltyError` without a reason and for no such decision, `NotAllowed` where it is decided so already.
+    `seen` is the decision that stood when the form was shown (None: whatever stands). Raises `LoyaltyError` without a
+    reason and for no such decision, `NotAllowed` where it is decided so already, where somebody else decided
+    meanwhile, and for either side of the referral.
     """
     if decision not in ("", *Referral.Decision.values):
         raise LoyaltyError(f"there is no decision {decision!r}")
@@ -152,6 +163,10 @@ def decide(*, referral: Referral, decision: str, reason: str, actor: str, at: da
         raise LoyaltyError("say why")
     with transaction.atomic(using=write_db()):
         row = Referral.objects.using(write_db()).select_for_update().get(pk=referral.pk)
+        if is_own(referral=row, actor=actor):
+            raise NotAllowed("nobody decides on a referral of their own")
+        if seen is not None and row.decision != seen:
+            raise NotAllowed("somebody else decided meanwhile; look at it again")
         if row.decision == decision:
             raise NotAllowed("that was decided already" if decision else "there is no decision to take back")
         row.decision, row.reason = decision, reason.strip()[:200]
@@ -161,6 +176,12 @@ def decide(*, referral: Referral, decision: str, reason: str, actor: str, at: da
         if row.order_id is not None:
             transaction.on_commit(lambda: decided.send(sender=Referral, order_id=row.order_id), using=write_db())
     return row
+
+
+def is_own(*, referral: Referral, actor: str) -> bool:
+    """Return whether who acts is one of the two sides of a referral."""
+    people = (member.user for member in (referral.giver, referral.newcomer) if member.user_id is not None)
+    return actor in {actors.staff(user) for user in people}
 
 
 def _state_decided(row: Referral) -> str:
@@ -174,5 +195,4 @@ def _state_decided(row: Referral) -> str:
 def forget(*, member: Member) -> None:
     """Drop a member's code, and the words that staff typed about the member's referrals."""
     Code.objects.using(write_db()).filter(member=member).delete()
-    both = Referral.objects.using(write_db()).filter(Q(giver=member) | Q(newcomer=member))
-    both.exclude(reason="").update(reason="")
+    referrals_of(member=member).exclude(reason="").update(reason="")

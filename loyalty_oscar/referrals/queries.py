@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
+from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import remembered
@@ -37,15 +38,29 @@ def giver_of(*, code: str, program_id: int) -> Code | None:
     return rows.exclude(member__user=None).select_related("member__program").first()
 
 
-def locked_referrals(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, Referral]:
+def referrals_about(*, program_id: int, orders: Sequence[OrderFacts]) -> QuerySet[Referral]:
     """
-    Return who was brought among these customers, by user id, with both members and the program.
+    Return the referrals of these orders' customers, and those that hang on one of these orders, whose customer may be
+    gone.
+    """
+    users = {order.user_id for order in orders} - {None}
+    known = Referral.objects.filter(program_id=program_id).values("pk")
+    # Not one condition with "or": each half has an index of its own.
+    wanted = known.filter(newcomer__user_id__in=users).union(known.filter(order_id__in=[o.order_id for o in orders]))
+    return Referral.objects.using(write_db()).filter(pk__in=wanted)
+
+
+def locked_referrals(
+    *, program_id: int, orders: Sequence[OrderFacts]
+) -> tuple[dict[int, Referral], dict[Any, Referral]]:
+    """
+    Return the referrals about these orders by order id and by user id, with both members and the program.
 
     The rows are locked, so call it within a transaction; one query where nobody was brought.
     """
-    members = Member.objects.filter(program_id=program_id, user_id__in=list(user_ids)).values("pk")
-    rows = Referral.objects.using(write_db()).select_for_update().filter(newcomer_id__in=members).order_by("pk")
-    return {row.newcomer.user_id: row for row in rows.prefetch_related("giver", "newcomer", "program")}
+    rows = referrals_about(program_id=program_id, orders=orders).select_for_update().order_by("pk")
+    found = list(rows.prefetch_related("giver", "newcomer", "program"))
+    return {row.order_id: row for row in found if row.order_id}, {row.newcomer.user_id: row for row in found}
 
 
 def brought_by(*, member_id: int) -> QuerySet[Referral]:
@@ -53,9 +68,28 @@ def brought_by(*, member_id: int) -> QuerySet[Referral]:
     return Referral.objects.filter(giver_id=member_id).select_related("newcomer__user").order_by("-bound_at", "-pk")
 
 
+def totals(*, member_id: int, at: datetime) -> dict[str, int]:
+    """Return how many a member brought (`count`), and the points that this brought: `ready` and on the `way`."""
+    mine = Q(state=Referral.State.REWARDED, rewarded_at__isnull=False, is_over_cap=False)
+    points = {"ready": Q(ready_at__lte=at), "way": Q(ready_at=None) | Q(ready_at__gt=at)}
+    sums = {name: Sum("giver_points", filter=mine & when, default=0) for name, when in points.items()}
+    return Referral.objects.filter(giver_id=member_id).aggregate(count=Count("pk"), **sums)
+
+
+def referrals_of(*, member: Member) -> QuerySet[Referral]:
+    """Return the referrals on either side of which a member stands."""
+    return Referral.objects.using(write_db()).filter(Q(giver=member) | Q(newcomer=member))
+
+
 def was_brought(*, program_id: int, user_id: Any) -> bool:
     """Return whether a person was brought into a program already."""
     return Referral.objects.filter(program_id=program_id, newcomer__user_id=user_id).exists()
+
+
+def came_before(*, program_id: int, mark: str, but: int) -> bool:
+    """Return whether a newcomer with this mailbox had a first order before, one referral left out."""
+    rows = Referral.objects.using(write_db()).filter(program_id=program_id, mark=mark)
+    return bool(mark) and rows.exclude(pk=but).exists()
 
 
 def rewarded_since(*, member_id: int, since: datetime, but: int) -> int:

@@ -29,7 +29,8 @@ class Person:
     One side of a referral as the checks see it: plain facts, gathered by the shop.
 
     `addresses` are normalized postal addresses, `recipients` the same with the name on the parcel, `ordered_before`
-    when the person first bought, as a guest too (None = never), `joined_at` when the membership began.
+    when the mailbox first bought, from any account or as a guest (None = never), `joined_at` when the membership
+    began, `mark` a keyed hash of the mailbox.
     """
 
     user_id: object
@@ -39,15 +40,17 @@ class Person:
     phones: frozenset[str] = frozenset()
     ordered_before: datetime | None = None
     joined_at: datetime | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Who invited, who came, and when the two were tied."""
+    """Who invited, who came, when the two were tied, and whether a newcomer of that mailbox had come before."""
 
     giver: Person
     newcomer: Person
     bound_at: datetime
+    came_before: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +128,8 @@ def same_email(*, pair: Pair) -> tuple[str, Because] | None:
 def known_customer(*, pair: Pair) -> tuple[str, Because] | None:
     """Who has bought here before was not brought in."""
     before = pair.newcomer.ordered_before
-    return (BLOCK, Because("known_customer")) if before is not None and before < pair.bound_at else None
+    known = pair.came_before or (before is not None and before < pair.bound_at)
+    return (BLOCK, Because("known_customer")) if known else None
 
 
 @checks.register("own-order")

@@ -4,3 +4,5 @@ from django.dispatch import Signal
 
 #: A decision of staff was made or undone: `order_id` of the order to be looked at again. Sender: Referral.
 decided = Signal()
+#: A first order came to nothing: another order of `user_id` placed `since` then may be the first. Sender: Referral.
+waits_again = Signal()

@@ -25,6 +25,8 @@ from . import notices, past_prices, slots, sync
 from .people.erasure import finish_erasures
 
 logger = logging.getLogger("loyalty_oscar")
+#: So long a nightly job that has not ended is taken to be at work; then its process is taken to have died.
+AT_WORK = timedelta(hours=2)
 
 
 class NotAllDone(LoyaltyError):
@@ -47,9 +49,13 @@ class Job:
     asks_since: bool = False
 
     def is_due(self, *, at: datetime) -> bool:
-        """Return whether a nightly job has not been done today; the others always are."""
-        last = JobRun.objects.filter(name=self.name, finished_at__isnull=False).first()
-        return not self.nightly or last is None or _day(last.started_at) < _day(at)
+        """Return whether a nightly job has not been done today, and nobody is at it; the others always are."""
+        last = JobRun.objects.filter(name=self.name).first() if self.nightly else None
+        if last is None:
+            return True
+        if last.finished_at is None:
+            return bool(last.error) or last.started_at < at - AT_WORK
+        return _day(last.started_at) < _day(at)
 
 
 def _day(at: datetime) -> object:
@@ -183,6 +189,7 @@ def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
             done += step
             yield Ran(job=job, done=done)
             if stop():
+                note_run(name=job.name, started_at=at, finished_at=None, done=done, error="stopped before its end")
                 return
     except NotAllDone as left:
         error = str(left)

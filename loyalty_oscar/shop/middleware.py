@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.contrib import messages
+from django.http import HttpResponseRedirect
 from django.utils.decorators import sync_and_async_middleware
 
 from loyalty_oscar.kernel.registry import Registry
 
 from .gate import set_gates
+from .product_sets import InUse
 from .visit import Visit
 
 logger = logging.getLogger("loyalty_oscar")
@@ -54,7 +57,16 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
             return stopped(request) if sends_at_checkout(request) else None
 
     middleware.process_view = process_view
+    middleware.process_exception = kept
     return middleware
+
+
+def kept(request: Any, exception: Exception) -> Any:
+    """Lead staff back who would delete what a feature needs, and say why."""
+    if not isinstance(exception, InUse) or request.method in SAFE:
+        return None
+    messages.error(request, exception.args[0], fail_silently=True)
+    return HttpResponseRedirect(request.get_full_path())
 
 
 def welcome(request: Any) -> None:

@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from django.db.models import ProtectedError
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.queries import remembered
 
 from .models import ProductSetRange
+
+
+class InUse(ProtectedError):
+    """Something of Oscar's that a feature needs and that is not deleted; its text says why, and what to do."""
 
 
 def ties() -> dict[str, Any]:

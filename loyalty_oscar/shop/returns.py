@@ -18,8 +18,9 @@ from django.db.models import Max
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
-from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.registries import order_effects
@@ -43,7 +44,8 @@ class ReturnLine:
 @dataclass(kw_only=True, slots=True)
 class Change:
     """
-    What an account would meet: points `taken` back and `returned`.
+    What an account would meet: points `taken` back and `returned`. `why` says it for somebody else's account ("The
+    friend's first order went back"); it is empty for the customer's own.
 
     Of those taken, `owed` would be to make up, and `forgiven` (not counted in `taken`) the shop would bear.
     """
@@ -53,6 +55,7 @@ class Change:
     returned: int = 0
     owed: int = 0
     forgiven: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,9 +150,11 @@ def _changes(order: OrderFacts, at: datetime) -> tuple[Change, ...]:
     for _name, effect in order_effects.items():
         effect.apply(orders=with_payers([order]), at=at, batch="")
     found: dict[int, Change] = {}
-    posted = entries.filter(pk__gt=last, key__startswith=f"order:{order.order_id}:").order_by("pk")
-    for entry in posted.select_related("account__unit__program"):
-        change = found.setdefault(entry.account_id, Change(unit=entry.account.unit))
+    # Whatever they posted, a gift taken back too; the moment tells it from what others post meanwhile.
+    posted = entries.filter(pk__gt=last, created_at=at).exclude(kind=Kind.EXPIRE).order_by("pk")
+    for entry in posted.select_related("account__unit__program", "account__member"):
+        why = "" if entry.account.member.user_id == order.user_id else words.why(entry.because)
+        change = found.setdefault(entry.account_id, Change(unit=entry.account.unit, why=why))
         moved = entry.d_available + entry.d_pending + entry.d_reserved - entry.d_debt
         change.taken -= min(0, moved)
         change.returned += max(0, moved)

@@ -54,7 +54,7 @@ class Visit:
     @cached_property
     def unit(self) -> Unit | None:
         """The kind of points that this site gives, with its program (at most 60 seconds old)."""
-        site_id = get_current_site(self.request).pk if self.request else settings.SITE_ID
+        site_id = get_current_site(self.request).pk if self.request else getattr(settings, "SITE_ID", None)
         return remembered(key=("unit", site_id), load=lambda: unit_for_site(site_id=site_id))
 
     @cached_property

@@ -248,7 +248,7 @@ class TestTheWholeStory:
         priya.goto("/loyalty/sales/trail/")
         assert "Opens for you on Wednesday 13 May" in words(priya, "[data-loyalty=lock]")
 
-        assert friend(boris) == ("Returned", 0)
+        assert friend(boris) == ("Taken back", 0)
         looked_at(boris, "story-13-friend")
         assert numbers(boris) == (440, 48)
         assert "The friend's first order went back" in words(boris)

@@ -11,6 +11,7 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals import effects, operations
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
+from loyalty_oscar.referrals.queries import referrals_about
 from loyalty_oscar.shop.facts import gather_orders
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -111,9 +112,9 @@ class TestTwoFirstOrdersAtOnce:
         tell("two first orders at once, only this effect at work, 20 runs: one of them is the first")
 
     def test_would_both_be_the_first_without_the_lock(self, tell, monkeypatch):
-        def unlocked(*, program_id, user_ids):
-            rows = Referral.objects.filter(program_id=program_id, newcomer__user_id__in=list(user_ids))
-            return {row.newcomer.user_id: row for row in rows.prefetch_related("giver", "newcomer", "program")}
+        def unlocked(**told):
+            found = list(referrals_about(**told).prefetch_related("giver", "newcomer", "program"))
+            return {row.order_id: row for row in found}, {row.newcomer.user_id: row for row in found}
 
         monkeypatch.setattr(effects, "locked_referrals", unlocked)
         found = self.taken_for_the_first(monkeypatch)

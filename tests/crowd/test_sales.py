@@ -99,3 +99,39 @@ class TestFiftyBuyersForTenPieces:
         assert oversold >= 9
         assert Sale.objects.count() == 1
         tell(f"sale, the broken twin: {oversold} of 10 runs oversold, {dict(total)}")
+
+
+def tabs(*, runs):
+    """Let one customer's six tabs reserve and give back at once; yields what came of it and by how much it is wrong."""
+    unit, product = a_club(), a_product("Explorer carrier", "57.90")
+    dates = {"public_from": clock.now() - timedelta(days=1), "ends_at": None}
+    sale = a_sale(unit, product, doors=(), quota=1000, **dates)
+    with Crowd(size=6) as crowd:
+        for _ in range(runs):
+            Place.objects.all().delete()
+            Count.objects.update(taken=0)
+            operations.reserve(wanted={sale: 5}, user_id=1, slot="basket:1", at=clock.now())
+
+            def click(number):
+                if number % 2:
+                    operations.release(slot="basket:1")
+                else:
+                    operations.reserve(wanted={sale: 1 + number}, user_id=1, slot="basket:1", at=clock.now())
+
+            result = crowd.do(click)
+            yield result, Count.objects.get().taken - sum(Place.objects.values_list("quantity", flat=True))
+
+
+class TestTheTabsOfOneCustomer:
+    def test_leave_the_count_at_what_is_reserved(self, tell):
+        total, runs = Counter(), runs_of(100)
+        for result, wrong in tabs(runs=runs):
+            assert (set(result), wrong) == ({"done"}, 0)
+            total += result
+        tell(f"sale, {runs} runs of six tabs that reserve and give back: {dict(total)}")
+
+    def test_would_get_it_wrong_without_the_lock(self, monkeypatch, tell):
+        without_lock(monkeypatch)
+        off = [wrong for result, wrong in tabs(runs=30) if wrong or set(result) != {"done"}]
+        assert off
+        tell(f"sale, the broken twin of the tabs: {len(off)} of 30 runs wrong")

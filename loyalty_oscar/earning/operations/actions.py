@@ -164,14 +164,15 @@ def _post(award: ActionAward, about: Mapping[str, Any], at: datetime) -> None:
         put_message(topic=TOPIC, key=key, member_id=award.member_id, payload=payload, at=at)
 
 
-def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime) -> int:
+def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but: Program | None = None) -> int:
     """
-    Take back what an occasion brought a person, in every program, used or not; returns how many points.
+    Take back what an occasion brought a person, in every program `but` one, used or not; returns how many points.
 
     Points that were used become points to make up. What was never given, or is taken back already, is left alone.
     """
     source = source_of(occasion=occasion, detail=detail)
     standing = ActionAward.objects.using(write_db()).filter(source=source, is_given=True, member__user_id=user_id)
+    standing = standing.exclude(program=but) if but else standing
     return sum(_undo(award_id=pk, at=at) for pk in standing.order_by("pk").values_list("pk", flat=True))
 
 

@@ -50,7 +50,15 @@ def parts(found: Preview) -> Iterator[tuple[str, int, str]]:
     for change in found.changes:
         if change.taken:
             text = npgettext("loyalty", "%(points)s goes", "%(points)s go", change.taken)
-            yield "return-goes", change.taken, text % {"points": words.points(unit=change.unit, points=change.taken)}
+            if change.why:
+                text = npgettext(
+                    "loyalty",
+                    "%(points)s of another member goes (%(why)s)",
+                    "%(points)s of another member go (%(why)s)",
+                    change.taken,
+                )
+            told = {"points": words.points(unit=change.unit, points=change.taken), "why": change.why}
+            yield "return-goes", change.taken, text % told
         if change.returned:
             text = npgettext("loyalty", "%(points)s returns", "%(points)s return", change.returned)
             points = words.points(unit=change.unit, points=change.returned)
@@ -66,6 +74,10 @@ def notes(found: Preview) -> Iterator[str]:
             text = pgettext(
                 "loyalty", "%(points)s of them are used already: the customer's next points make up for it."
             )
+            if change.why:
+                text = pgettext(
+                    "loyalty", "%(points)s of the other member's are used already: that member's next points make up."
+                )
             yield text % {"points": words.points(unit=change.unit, points=change.owed)}
         if change.forgiven:
             text = pgettext("loyalty", "%(points)s more have run out or are used already, and the shop bears them.")

@@ -49,21 +49,17 @@ def say(*, request: Any, award: ActionAward, unit: Unit) -> None:
 @listeners.register("address")
 def address_confirmed(*, user: Any, email: str, request: Any, at: datetime) -> int:
     """Give the points for registering: once a person and once a mailbox, to so many a day from one network address."""
-    unit = unit_for_site(site_id=get_current_site(request).pk if request else settings.SITE_ID)
-    if unit is None or not email or _is_crowd(request, user):
+    unit = unit_for_site(site_id=get_current_site(request).pk if request else getattr(settings, "SITE_ID", None))
+    tries = {"name": f"sign-up:{throttle.address_of(request=request)}", "seconds": throttle.DAY} if request else None
+    if unit is None or not email or (tries and throttle.is_one_too_many(**tries, most=conf.SIGN_UPS_PER_ADDRESS)):
         return 0
     told = {"occasion": SIGN_UP, "mark": mark_of(email=email), "happened_at": joined_at(user=user)}
     award = operations.act(program=unit.program, user_id=user.pk, **told, at=at)
     if award and request:
         say(request=request, award=award, unit=unit)
+    elif tries:
+        throttle.forgive(**tries)  # Confirmed once more: that takes nobody else's place.
     return award.points if award else 0
-
-
-def _is_crowd(request: Any, user: Any) -> bool:
-    if request is None:
-        return False
-    name = f"sign-up:{throttle.address_of(request=request)}"
-    return throttle.is_one_too_many(name=name, most=conf.SIGN_UPS_PER_ADDRESS, seconds=throttle.DAY)
 
 
 @listeners.register("act")

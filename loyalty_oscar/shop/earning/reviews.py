@@ -19,7 +19,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning import operations
 from loyalty_oscar.earning.occasions import REVIEW
-from loyalty_oscar.earning.queries import has_action, people_awarded
+from loyalty_oscar.earning.queries import has_action, people_awarded, programs_awarded
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
@@ -39,13 +39,17 @@ BATCH = 200
 
 
 def look_at(*, review: Any, at: datetime) -> None:
-    """Give or take back what a review should have brought by now."""
+    """Give or take back what a review should have brought by now: in one program, however many it was bought in."""
     if review.user_id is None or review.product_id is None:
         return
     told = {"user_id": review.user_id, "product_id": review.product_id, "at": at}
-    program = bought_in(**told) if is_public(review) else None
+    programs = bought_in(**told) if is_public(review) else []
+    if len(programs) > 1:  # Where it has brought points it stays, whatever is bought elsewhere.
+        known = programs_awarded(user_id=review.user_id, source=_source(review.product_id))
+        programs.sort(key=lambda one: known.index(one.pk) if one.pk in known else len(known))
+    program = programs[0] if programs else None
+    withdraw(**told, but=program)
     if program is None:
-        withdraw(**told)
         return
     about = {"product": review.product.get_title()}
     what = {"occasion": REVIEW, "detail": str(review.product_id), "about": about, "happened_at": review.date_created}
@@ -57,25 +61,30 @@ def is_public(review: Any) -> bool:
     return review.status == Review.APPROVED
 
 
-def withdraw(*, user_id: Any, product_id: Any, at: datetime) -> None:
-    """Take back what a review of a product brought."""
-    operations.undo_act(user_id=user_id, occasion=REVIEW, detail=str(product_id), at=at)
+def withdraw(*, user_id: Any, product_id: Any, at: datetime, but: Program | None = None) -> None:
+    """Take back what a review of a product brought, in every program `but` one."""
+    operations.undo_act(user_id=user_id, occasion=REVIEW, detail=str(product_id), at=at, but=but)
 
 
-def bought_in(*, user_id: Any, product_id: Any, at: datetime) -> Program | None:
-    """Return the program of an order with which somebody bought a product or a variant of it, and kept it."""
+def _source(product_id: Any) -> str:
+    return f"{REVIEW}:{product_id}"
+
+
+def bought_in(*, user_id: Any, product_id: Any, at: datetime) -> list[Program]:
+    """Return the programs of orders with which somebody bought a product or a variant of it, and kept it."""
     lines = get_model("order", "Line").objects.using(write_db())
     of_product = Q(product_id=product_id) | Q(product__parent_id=product_id)
     bought = dict(
         lines.filter(of_product, order__user_id=user_id).order_by("-pk").values_list("pk", "order_id")[:ORDERS]
     )
     by_site, default = programs_by_site() if bought else ({}, None)
+    found: dict[int, Program] = {}
     for order in gather_orders(order_ids=set(bought.values()), set_codes=(), at=at, seen_final={}) if bought else ():
         kept = any(line.line_id in bought and line.gone < line.quantity for line in order.purchase.lines)
         unit = by_site.get(order.site_id, default)
         if unit and kept and order.final_at and not order.dead:
-            return unit.program
-    return None
+            found.setdefault(unit.program_id, unit.program)
+    return list(found.values())
 
 
 def look_again(*, at: datetime) -> Iterator[int]:
@@ -128,6 +137,6 @@ def rewarded(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | N
     """Return the words beside a review that brought its writer points. One query for all reviews of a product."""
     if subject is None or subject.user_id is None or not has_action(kind=REVIEW):
         return None
-    source = f"{REVIEW}:{subject.product_id}"
+    source = _source(subject.product_id)
     people = request.loyalty.once(key=source, load=lambda: people_awarded(source=source))
     return ("loyalty/widgets/review.html", {}) if subject.user_id in people else None

@@ -1,7 +1,8 @@
 """
 The last guard: no order line comes into being that its buyer may not have, whichever way the order was placed.
 
-At the first new line of an order all counts of its basket are locked in one statement, in the order's transaction.
+At the first new line of an order all counts of its basket are locked in one statement, in the order's transaction;
+a line that no basket knows is looked at alone.
 """
 
 from __future__ import annotations
@@ -43,19 +44,24 @@ def new_line(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> No
     known = getattr(order, "_loyalty_sold", frozenset())
     if instance.product_id in known:
         return
-    quantities = _quantities(order, instance)
-    order._loyalty_sold = known | {product_id for product_id, _quantity in quantities}
-    _sell(order, quantities, sales, unit.program_id, at)
+    quantities = _quantities(order)
+    is_alone = instance.product_id not in dict(quantities)
+    if is_alone:
+        quantities = [(instance.product_id, instance.quantity)]
+    else:
+        order._loyalty_sold = known | dict(quantities).keys()
+    _sell(order, quantities, sales, unit.program_id, at, is_alone)
 
 
-def _quantities(order: Any, line: Any) -> list[tuple[int, int]]:
-    """Return what the whole basket of an order holds, or this line alone where the two do not go together."""
+def _quantities(order: Any) -> list[tuple[int, int]]:
+    """Return what the whole basket of an order holds; nothing where it has none."""
     basket = order.basket if order.basket_id else None
-    found = [(row.product_id, row.quantity) for row in basket.all_lines()] if basket else []
-    return found if line.product_id in dict(found) else [(line.product_id, line.quantity)]
+    return [(row.product_id, row.quantity) for row in basket.all_lines()] if basket else []
 
 
-def _sell(order: Any, quantities: list[tuple[int, int]], sales: list[Any], program_id: int, at: Any) -> None:
+def _sell(
+    order: Any, quantities: list[tuple[int, int]], sales: list[Any], program_id: int, at: Any, is_alone: bool
+) -> None:
     if not any(sales_with(sales=sales, product_id=product_id) for product_id, _quantity in quantities):
         return
     who = who_buys(
@@ -67,7 +73,9 @@ def _sell(order: Any, quantities: list[tuple[int, int]], sales: list[Any], progr
     if found.pieces:
         slot = slot_of(basket=order.basket) if order.basket_id else f"order:{order.pk}"
         try:
-            operations.buy(wanted=found.pieces, user_id=order.user_id, slot=slot, order_id=order.pk, at=at)
+            operations.buy(
+                wanted=found.pieces, user_id=order.user_id, slot=slot, order_id=order.pk, at=at, is_more=is_alone
+            )
         except operations.SoldOut as error:
             raise NotForSale(words.sold_out(error)) from error
 

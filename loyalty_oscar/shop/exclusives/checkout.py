@@ -35,9 +35,10 @@ def reserve(*, basket: Any, visit: Any) -> str:
     found = wanted(sales=sales, quantities=quantities, who=who_visits(visit=visit), at=at)
     if found.closed:
         return words.not_open(found.closed)
-    if found.pieces:
+    counted = {sale: sum(pieces.values()) for sale, pieces in found.pieces.items() if sale.is_counted}
+    if counted:
         user_id = user.pk if user is not None and user.is_authenticated else None
-        asked = {"wanted": found.pieces, "user_id": user_id, "slot": slot_of(basket=basket), "at": at}
+        asked = {"wanted": counted, "user_id": user_id, "slot": slot_of(basket=basket), "at": at}
         try:
             if not operations.is_reserved(**asked):
                 operations.reserve(**asked)
@@ -70,6 +71,18 @@ def basket_changed(sender: Any, instance: Any, created: bool = False, raw: bool 
         operations.release(slot=f"basket:{instance.basket_id}")
 
 
+def basket_merged(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Give back what a basket reserved that went up in another, at login: its goods are that one's now."""
+    if not raw and instance.status in (instance.MERGED, instance.SAVED) and any_sale():
+        operations.release(slot=slot_of(basket=instance))
+
+
+post_save.connect(
+    basket_merged,
+    sender=get_model("basket", "Basket"),
+    weak=False,
+    dispatch_uid="loyalty_oscar.shop.exclusives.basket_merged",
+)
 for _name, _signal in (("saved", post_save), ("deleted", post_delete)):
     _signal.connect(
         basket_changed,

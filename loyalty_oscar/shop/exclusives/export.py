@@ -20,7 +20,7 @@ def _places(member: Member) -> Any:
 @checks.register("export:sales")
 def export(*, member: Member) -> dict[str, Any]:
     """Return the lists that a member is on, pieces of counted sales, and the messages that the member asked for."""
-    places = _places(member).select_related("sale").order_by("pk")
+    places = _places(member).filter(quantity__gt=0).select_related("sale").order_by("pk")
     return {
         "lists": sorted(MemberList.objects.filter(members=member).values_list("name", flat=True)),
         "pieces": [{"sale": place.sale.code, "quantity": place.quantity} for place in places],

@@ -107,3 +107,15 @@ def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> tuple[
         cut = Cut(kind="sale", percent=best.percent, starts_at=opened)
     ends_at = rules.next_date(sales=dates, at=at)
     return Deal(closing=found[shut.id] if shut else None, cut=cut, ends_at=ends_at), ends_at
+
+
+def not_kept_by_others(*, sale: Sale, product_id: int, visit: Visit) -> bool:
+    """Return whether no other sale closes a product to a visitor, nor hides it from them."""
+    shut = closing(product_id=product_id, visit=visit)
+    if shut is None:
+        return True
+    who, at = who_visits(visit=visit), clock.now()
+    others = [other.dates for other in sales_for(visit=visit, product_id=product_id)]
+    return shut.pk == sale.pk and all(
+        rules.admission(sale=other, who=who, at=at).sees for other in others if not rules.is_over(sale=other, at=at)
+    )

@@ -19,17 +19,21 @@ from .visitors import products_of
 
 def published(*, at: datetime) -> Iterator[int]:
     """
-    Show the products of hidden sales that everybody may buy by now; yields how many.
+    Show the products of hidden sales that everybody may buy by now, once a sale; yields how many.
 
-    Saved one by one, so that a search index hears of each. A sale that has ended publishes nothing any more.
+    Saved one by one, so that a search index hears of each. What staff hide later stays hidden, and a sale that has
+    ended publishes nothing any more.
     """
-    open_now = Sale.objects.filter(is_on=True, mode=Sale.Mode.HIDE, public_from__lte=at).select_related("product_set")
-    for sale in open_now.filter(Q(ends_at=None) | Q(ends_at__gt=at)).order_by("pk"):
-        hidden = get_model("catalogue", "Product").objects.filter(pk__in=products_of(sale=sale), is_public=False)
-        for product in hidden:
+    hiding = Sale.objects.filter(is_on=True, mode=Sale.Mode.HIDE, published_at=None).select_related("product_set")
+    open_now = hiding.filter(Q(ends_at=None) | Q(ends_at__gt=at), public_from__lte=at)
+    for sale in open_now.order_by("pk"):
+        products = products_of(sale=sale)
+        for product in get_model("catalogue", "Product").objects.filter(pk__in=products, is_public=False):
             product.is_public = True
             product.save()
             yield 1
+        if products:
+            Sale.objects.filter(pk=sale.pk).update(published_at=at)
 
 
 def _places(at: datetime) -> Iterator[int]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.exclusives.operations import SoldOut
 from loyalty_oscar.program.registries import panels
 
 from . import words
 from .gate import closing
-from .visitors import sales_of_visit
+from .visitors import sales_of_visit, sold_out
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -29,6 +30,15 @@ def see_the_sale(*, subject: Any, request: Any) -> Piece | None:
     if sale is None:
         return None
     return "loyalty/widgets/see_sale.html", {"sale": sale, "is_shown": sale.mode == Sale.Mode.LOCK}
+
+
+@panels.register("instead-of-buying:sold-out")
+def nothing_left(*, subject: Any, request: Any) -> Piece | None:
+    """Return what stands in the place of the basket button of a product whose sale has no piece left."""
+    sale = sold_out(product_id=subject.pk, visit=request.loyalty)
+    if sale is None:
+        return None
+    return "loyalty/widgets/nothing_left.html", {"text": words.sold_out(SoldOut(sale=sale, left=0))}
 
 
 @panels.register("tab:sales")

@@ -52,7 +52,7 @@ def tell(*, at: datetime) -> Iterator[int]:
 def _note(rows: Sequence[Reminder], at: datetime) -> None:
     found = []
     for row in rows:
-        key = reminders.key_of(sale_id=row.sale_id, member_id=row.member_id)
+        key = reminders.key_of(row=row)
         found.append(Notice(member_id=row.member_id, kind=KIND, about=f"sale:{row.sale_id}", key=key, created_at=at))
     Notice.objects.bulk_create(found, ignore_conflicts=True)
 

@@ -18,6 +18,7 @@ from loyalty_oscar.program import clock
 
 from ..views.account import WithProgram
 from . import showing
+from .gate import not_kept_by_others
 from .visitors import products_of, sales_of_visit, who_visits
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
@@ -57,14 +58,30 @@ class OfSale(WithProgram):
         if sale is None:
             raise Http404("no such sale")
         sale.dates = dates_of(sale=sale)
-        staff = self.request.user.is_staff and self.request.user.has_perm("loyalty_exclusives.view_sale")
-        if not staff and not (sale.is_on and self.admission_to(sale).sees and not self.is_over(sale)):
+        if not self.is_for_staff and not (sale.is_on and self.admission_to(sale).sees and not self.is_over(sale)):
             raise Http404("this sale is not shown to everybody")
         return sale
 
     def admission_to(self, sale: Sale) -> rules.Admission:
         """Return what the visitor may do with a sale."""
         return rules.admission(sale=sale.dates, who=who_visits(visit=self.request.loyalty), at=clock.now())
+
+    @cached_property
+    def is_for_staff(self) -> bool:
+        """Whether the visitor may look at sales before anybody else."""
+        user = self.request.user
+        return user.is_staff and user.has_perm("loyalty_exclusives.view_sale")
+
+    def shows(self, sale: Sale, product: Any) -> bool:
+        """
+        Return whether the page of a sale shows a product: one that is not public only until its hidden sale has made
+        it so, and never what another sale keeps from this visitor.
+        """
+        if product.is_public or (self.is_for_staff and sale.dates.is_hidden):
+            return True
+        if not sale.dates.is_hidden or sale.published_at:
+            return False
+        return not_kept_by_others(sale=sale, product_id=product.pk, visit=self.request.loyalty)
 
     def is_over(self, sale: Sale) -> bool:
         """Return whether a sale has ended."""
@@ -83,7 +100,7 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         sale, at = self.sale, clock.now()
         answer = self.admission_to(sale)
-        count = counts_of(sale_ids=[sale.pk])[sale.pk] if sale.quota else None
+        count = counts_of(sale_ids=[sale.pk], at=at)[sale.pk] if sale.quota else None
         products = self.products(sale)
         return super().get_context_data(
             row=showing.Row(sale=sale, admission=answer, at=at),
@@ -96,7 +113,8 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
     def products(self, sale: Sale) -> list[Any]:
         """Return the products of a sale with the address where this visitor can look at them."""
         found = get_model("catalogue", "Product").objects.filter(pk__in=products_of(sale=sale), parent=None)
-        found = list(found.prefetch_related("stockrecords", "images").order_by("title", "pk"))
+        found = found.prefetch_related("stockrecords", "images").order_by("title", "pk")
+        found = [product for product in found if self.shows(sale, product)]
         for product in found:
             own = reverse("loyalty:sale-product", kwargs={"code": sale.code, "pk": product.pk})
             product.loyalty_url = product.get_absolute_url() if product.is_public else own
@@ -104,7 +122,7 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
 
 
 class SaleProductView(OfSale, ProductDetailView):
-    """A product that only its sale shows, for those who may see the sale."""
+    """A product that only its hidden sale shows, for those who may see the sale."""
 
     enforce_paths = False
     enforce_parent = False
@@ -114,5 +132,5 @@ class SaleProductView(OfSale, ProductDetailView):
         return super().get_queryset().filter(pk__in=products_of(sale=self.sale))
 
     def is_viewable(self, product: Any, request: Any) -> bool:
-        """Return True: whoever sees the sale sees its products."""
-        return True
+        """Return whether a sale shows it that the visitor may see."""
+        return self.shows(self.sale, product)

@@ -11,7 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.exclusives.queries import keeps_lists, lists_of, sales_in_force
+from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
@@ -50,6 +50,18 @@ def sales_for(*, visit: Visit, product_id: int) -> list[Sale]:
         return [(sale, products_of(sale=sale)) for sale in sales_of_visit(visit=visit)]
 
     return [sale for sale, ids in visit.once(key="sales", load=load) if product_id in ids]
+
+
+def sold_out(*, product_id: int, visit: Visit) -> Sale | None:
+    """Return the open sale of a product that has no piece left, or None. Two queries a visit where pieces count."""
+    counted = [sale for sale in sales_for(visit=visit, product_id=product_id) if sale.quota is not None]
+    if not counted:
+        return None
+    at, who = clock.now(), who_visits(visit=visit)
+    every = [sale.pk for sale in sales_of_visit(visit=visit) if sale.quota is not None]
+    counts = visit.once(key="counts", load=lambda: counts_of(sale_ids=every, at=at))
+    empty = [sale for sale in counted if (count := counts.get(sale.pk)) and count.taken >= sale.quota]
+    return next((sale for sale in empty if rules.admission(sale=sale.dates, who=who, at=at).buys), None)
 
 
 def who_visits(*, visit: Visit) -> rules.Who:
@@ -93,20 +105,24 @@ def _rank(member_id: int, at: datetime) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a basket or an order has to do with sales: the one that is `closed` to its buyer, and pieces by sale."""
+    """
+    What a basket or an order has to do with sales: the one that is `closed` to its buyer, and `pieces` by sale and
+    product id.
+    """
 
     closed: Sale | None
-    pieces: Mapping[Sale, int]
+    pieces: Mapping[Sale, Mapping[int, int]]
 
 
 def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who: rules.Who, at: datetime) -> Wanted:
-    """Return what these products (id, quantity) want of sales: the first closed one, and pieces that are counted."""
+    """Return what these products (id, quantity) want of sales: the first closed one, and pieces of those open."""
     closed, pieces = None, {}
     for product_id, quantity in quantities:
         found = {sale.pk: sale for sale in sales_with(sales=sales, product_id=product_id)}
         shut = rules.closed_by(sales=[sale.dates for sale in found.values()], who=who, at=at)
         closed = closed or (found[shut.id] if shut else None)
         for sale in found.values():
-            if sale.is_counted and rules.admission(sale=sale.dates, who=who, at=at).buys:
-                pieces[sale] = pieces.get(sale, 0) + quantity
+            if rules.admission(sale=sale.dates, who=who, at=at).buys:
+                of_sale = pieces.setdefault(sale, {})
+                of_sale[product_id] = of_sale.get(product_id, 0) + quantity
     return Wanted(closed=closed, pieces=pieces)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.exclusives.levels import levels
 from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.exclusives.operations import SoldOut
+from loyalty_oscar.exclusives.operations import KeptTooLong, SoldOut
 from loyalty_oscar.program import money, words
 
 
@@ -31,6 +32,12 @@ def on_day(*, at: datetime, sale: Sale) -> str:
     return words.day(at, zone=sale.program.time_zone, year=False)
 
 
+def on_the_clock(*, at: datetime, sale: Sale) -> str:
+    """Return the time of a moment in the program's time zone: "14:05 (CEST)"."""
+    local = at.astimezone(ZoneInfo(sale.program.time_zone))
+    return f"{local:%H:%M} ({local:%Z})"
+
+
 def opening(*, sale: Sale) -> str:
     """Return who gets in when, in one line: "Gold from 9 May, everyone from 11 May"."""
     doors = sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank))
@@ -46,6 +53,9 @@ def opening(*, sale: Sale) -> str:
 
 def sold_out(error: SoldOut) -> str:
     """Return why a piece of a sale can't be had, for the customer."""
+    if isinstance(error, KeptTooLong):
+        text = pgettext("loyalty", "%(sale)s: kept for you for an hour, now it is others' turn. Try again at %(time)s.")
+        return text % {"sale": error.sale.name, "time": on_the_clock(at=error.again_at, sale=error.sale)}
     if not error.left:
         return pgettext("loyalty", "%(sale)s: nothing is left for you.") % {"sale": error.sale.name}
     text = npgettext(

@@ -18,12 +18,11 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.registries import panels
 
 from ..middleware import checkpoints
+from ..totals import EARLY, sent
 from . import memo
 from .discount import applied_to
 from .panels import standing_of
 
-#: Steps before anybody has seen what is to be paid.
-EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
 #: Oscar's pages that show it; whatever else posts at checkout goes back to the preview.
 SHOWING = {"preview", "payment-details"}
 FIELD = "loyalty-shown"
@@ -37,17 +36,17 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     What was shown is what the session remembers and what the very form says that was sent: in another tab fewer
     points may have been chosen since.
     """
-    sent = _sent(request)
-    if memo.KEY not in request.session and not sent:
+    typed = sent(request=request, field=FIELD)
+    if memo.KEY not in request.session and not typed:
         return None
     basket, name = request.basket, request.resolver_match.url_name
     said = memo.recall(request=request, basket=basket)
-    if not said and not sent:
+    if not said and not typed:
         return None
     applied = applied_to(basket=basket)
     if applied:
         _keep(applied.redemption.hold)
-    now, shown = applied.minor if applied else 0, max(said.get("minor", 0), sent)
+    now, shown = applied.minor if applied else 0, max(said.get("minor", 0), typed)
     if now >= shown or name in EARLY:
         return None
     memo.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
@@ -63,11 +62,6 @@ def _keep(hold: Hold) -> None:
     until = at + timedelta(minutes=conf.HOLD_MINUTES)
     if hold.expires_at < until - timedelta(minutes=1):
         ledger.renew(hold_id=hold.pk, until=until)
-
-
-def _sent(request: Any) -> int:
-    value = request.POST.get(FIELD, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
 
 
 @panels.register("preview:redemption")

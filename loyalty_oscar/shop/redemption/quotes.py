@@ -49,7 +49,7 @@ def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
     return rules.Payable(
         minor=exact_minor(amount=to_pay(line=line), currency=currency),
         takes_discounts=line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line)),
-        is_discounted=bool(line.discount_value),
+        is_discounted=bool(line.discount_value or getattr(line.purchase_info.price, "loyalty_cut", None)),
         has_exclusive=any(offer.exclusive for offer in others),
         sets=sets,
     )

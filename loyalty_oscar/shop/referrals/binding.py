@@ -21,7 +21,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import member_of, unit_for_site
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
-from loyalty_oscar.referrals.signals import decided
+from loyalty_oscar.referrals.signals import decided, waits_again
 
 from ..middleware import departures
 from ..models import OrderSync
@@ -29,6 +29,7 @@ from ..sync import LOOK_AGAIN, after_commit
 from ..told import listeners
 from ..visit import visit_of
 from .carried import COOKIE, KEY, Carried, carried, forget, keep_in_cookie, take
+from .people import is_known
 
 logger = logging.getLogger("loyalty_oscar")
 #: The field of a registration form.
@@ -65,14 +66,28 @@ departures.register("referrals")((is_due, leave))
 
 
 def bind_first(*, codes: Sequence[Carried], program: Program, user: Any, at: datetime) -> Referral | None:
-    """Tie somebody by the first of these codes that ties, and look again at what they ordered since they came."""
+    """
+    Tie somebody by the first of these codes that ties, and look again at what they ordered since they came.
+
+    Who had bought here before is no friend to be brought: nobody is tied, and nobody learns the name.
+    """
     told = {"program_id": program.pk, "user_id": user.pk, "at": at}
-    rows = (bind(code=code, came_at=came_at, **told) for code, came_at in codes)
+    fresh = ((code, came_at) for code, came_at in codes if not is_known(user=user, before=came_at))
+    rows = (bind(code=code, came_at=came_at, **told) for code, came_at in fresh)
     row = next((row for row in rows if row), None)
     if row:
-        orders = get_model("order", "Order").objects.using(write_db()).filter(user=user, date_placed__gte=row.bound_at)
-        look_again(order_ids=list(orders.values_list("pk", flat=True)))
+        orders_may_count(user_id=user.pk, since=row.bound_at)
     return row
+
+
+def orders_may_count(*, user_id: Any, since: datetime, **kwargs: Any) -> None:
+    """Look again at what somebody ordered since they came: one of these may be the first."""
+    if user_id is not None:
+        orders = get_model("order", "Order").objects.using(write_db()).filter(user_id=user_id, date_placed__gte=since)
+        look_again(order_ids=list(orders.values_list("pk", flat=True)))
+
+
+waits_again.connect(orders_may_count, dispatch_uid="loyalty_oscar.shop.referrals.orders_may_count")
 
 
 def look_again(*, order_ids: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.referrals.queries import brought_by
+from loyalty_oscar.referrals.queries import brought_by, totals
 
 from ..notices.letters import first_name
 
@@ -23,7 +23,7 @@ CHIPS = {
     "ready": pgettext_lazy("loyalty", "Ready"),
     "way": pgettext_lazy("loyalty", "On the way"),
     "used": pgettext_lazy("loyalty", "Joined"),
-    "back": pgettext_lazy("loyalty", "Returned"),
+    "back": pgettext_lazy("loyalty", "Taken back"),
     "out": pgettext_lazy("loyalty", "No reward"),
 }
 
@@ -56,15 +56,15 @@ def name_of(*, member: Member) -> str:
 
 
 def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
-    """Return the newest friends of a member, and what they brought in all. Two queries."""
+    """Return the newest friends of a member, and how many there are and what they brought in all. Three queries."""
     rows = list(brought_by(member_id=member.pk)[:NEWEST])
     orders = get_model("order", "Order").objects.filter(pk__in=[row.order_id for row in rows if row.order_id])
     placed = dict(orders.values_list("pk", "date_placed"))
     shown = [_friend(row, placed.get(row.order_id), unit, at) for row in rows]
-    sums = {chip: sum(friend.points for friend in shown if friend.chip == chip) for chip in ("ready", "way")}
-    counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", len(shown)) % {"count": len(shown)}
+    found = totals(member_id=member.pk, at=at)
+    counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", found["count"]) % {"count": found["count"]}
     text = pgettext("loyalty", "%(friends)s: %(ready)s ready, %(way)s on the way.")
-    parts = {"ready": words.points(unit=unit, points=sums["ready"]), "way": money.number(sums["way"])}
+    parts = {"ready": words.points(unit=unit, points=found["ready"]), "way": money.number(found["way"])}
     return {"friends": shown, "friends_sum": text % {"friends": counted, **parts}}
 
 
@@ -87,7 +87,10 @@ def _chip(row: Referral, at: datetime) -> str:
 
 
 def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> str:
-    """Say where the first order stands, with its days."""
+    """
+    Say where the reward of the first order stands, with its days: no more than the page of the invitation tells
+    newcomers that the one who invited sees.
+    """
     first = words.day(placed_at, zone=zone, year=False) if placed_at else ""
     if row.state == State.REWARDED and row.is_over_cap:
         return pgettext("loyalty", "You had brought as many friends that month as bring a reward")
@@ -96,13 +99,12 @@ def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> st
     if row.state == State.BLOCKED:
         return pgettext("loyalty", "This one brings no reward")
     if row.state == State.REVERSED:
-        return pgettext("loyalty", "First order on %(day)s, sent back") % {"day": first}
+        return pgettext("loyalty", "First order on %(day)s, it brings no reward any more") % {"day": first}
     if chip == "ready":
         return pgettext("loyalty", "First order on %(day)s, return period over") % {"day": first}
     if chip == "way" and row.ready_at:
         text = pgettext("loyalty", "First order on %(day)s, return period ends on %(end)s")
         return text % {"day": first, "end": words.day(row.ready_at, zone=zone, year=False)}
     if chip == "way":
-        return pgettext("loyalty", "First order on %(day)s, not delivered yet") % {"day": first}
-    since = words.day(row.bound_at, zone=zone, year=False)
-    return pgettext("loyalty", "Came on %(day)s, no order yet that counts") % {"day": since}
+        return pgettext("loyalty", "First order on %(day)s, return period not over yet") % {"day": first}
+    return pgettext("loyalty", "No order yet that counts")

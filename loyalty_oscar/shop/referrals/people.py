@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Min
-from django.db.models.functions import Lower
+from django.contrib.auth import get_user_model
+from django.db.models import Min, Q, QuerySet, Value
+from django.db.models.functions import Lower, Replace
+from django.utils.crypto import salted_hmac
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.mailbox import plain_email
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import facts
@@ -18,11 +23,12 @@ from loyalty_oscar.referrals.rules import plain_address
 
 NAME = ("first_name", "last_name")
 PLACE = ("line1", "line2", "postcode", "country_id")
+SALT = "loyalty_oscar.referrals.mailbox"
 
 
 @facts.register("person")
 def people(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
-    """Return what `referrals.rules.Person` takes, by member. Six queries however many they are."""
+    """Return what `referrals.rules.Person` takes, by member. Seven queries however many they are."""
     rows = Member.objects.filter(pk__in=members, user__isnull=False).select_related("user")
     by_user = {row.user_id: row for row in rows}
     places, first = _places(list(by_user)), _first_orders([row.user for row in by_user.values()], at)
@@ -33,22 +39,51 @@ def people(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
             **{name: frozenset(found) for name, found in places[user_id].items()},
             "ordered_before": first.get(user_id),
             "joined_at": row.joined_at,
+            "mark": mark_of(email=row.user.email) if row.user.email else "",
         }
         for user_id, row in by_user.items()
     }
 
 
+def mark_of(*, email: str) -> str:
+    """Return the keyed hash of a mailbox: what stays of an address when its owner is gone."""
+    return salted_hmac(SALT, plain_email(email=email), algorithm="sha256").hexdigest()
+
+
+def is_known(*, user: Any, before: datetime) -> bool:
+    """Return whether somebody has bought from this account before a moment. One quick query; the checks ask more."""
+    return _orders().filter(user_id=user.pk, date_placed__lt=before).exists()
+
+
+def _orders() -> QuerySet[Any]:
+    return get_model("order", "Order").objects.exclude(status__in=conf.DEAD_STATUSES).order_by()
+
+
 def _first_orders(users: list[Any], at: datetime) -> dict[Any, datetime]:
-    """Return when people first bought, in their account or as a guest with the same e-mail address."""
-    orders = get_model("order", "Order").objects.filter(date_placed__lte=at).order_by()
-    orders = orders.exclude(status__in=conf.DEAD_STATUSES)
-    own = orders.filter(user_id__in=[user.pk for user in users]).values_list("user_id")
-    by_email = {user.email.casefold(): user.pk for user in users if user.email}
-    guests = orders.filter(user=None).annotate(mail=Lower("guest_email")).filter(mail__in=by_email)
-    found = dict(own.annotate(first=Min("date_placed")))
-    for email, first in guests.values_list("mail").annotate(first=Min("date_placed")):
-        found[by_email[email]] = min(first, found.get(by_email[email], first))
+    """Return when people first bought: in their account, in another of the same mailbox, or as a guest with it."""
+    orders = _orders().filter(date_placed__lte=at)
+    boxes: dict[str, list[Any]] = defaultdict(list)
+    for user in users:
+        if user.email:
+            boxes[plain_email(email=user.email)].append(user.pk)
+    twins = dict(_written_like(get_user_model()._default_manager.all(), "email", boxes).values_list("pk", "email"))
+    guests = _written_like(orders.filter(user=None), "guest_email", boxes).values_list("guest_email")
+    own = orders.filter(user_id__in={*twins, *(user.pk for user in users)}).values_list("user_id")
+    found: dict[Any, datetime] = {}
+    for user_id, first in own.annotate(first=Min("date_placed")):
+        for pk in {user_id, *boxes.get(plain_email(email=twins.get(user_id, "")), ())}:
+            found[pk] = min(first, found.get(pk, first))
+    for email, first in guests.annotate(first=Min("date_placed")):
+        for pk in boxes.get(plain_email(email=email), ()):
+            found[pk] = min(first, found.get(pk, first))
     return found
+
+
+def _written_like(rows: QuerySet[Any], field: str, boxes: Iterable[str]) -> QuerySet[Any]:
+    """Return the rows whose address may be one of these mailboxes: the same name, without dots, up to @ or a tag."""
+    names = {box.partition("@")[0].replace(".", "") for box in boxes}
+    like = [Q(bare__startswith=name + end) for name in names for end in "@+"]
+    return rows.annotate(bare=Replace(Lower(field), Value("."), Value(""))).filter(reduce(or_, like, Q(pk__in=())))
 
 
 def _places(user_ids: list[Any]) -> dict[Any, dict[str, set[str]]]:

@@ -19,12 +19,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
 
 from .. import cuts, showing
+from ..visit import visit_facts
 
 register = template.Library()
 logger = logging.getLogger("loyalty_oscar")
@@ -199,9 +200,14 @@ def loyalty_points(context: Context, unit: Unit, points: int, signed: bool = Fal
 
 @widget
 def loyalty_cache_key(context: Context) -> str:
-    """Write what a cached piece of a page with an earn line depends on: the program, its version and the language."""
-    program = context["request"].loyalty.unit.program
-    return f"loyalty:{program.pk}:{program.version}:{program.state}:{get_language()}"
+    """
+    Write what a cached piece of a page with an earn line depends on: the program, its version, the language, and the
+    rank of the visitor's level.
+    """
+    visit = context["request"].loyalty
+    program, names = visit.unit.program, [name for name in ("tier_rank",) if name in visit_facts]
+    rank = visit.facts(names=names, at=clock.now()).get("tier_rank", 0)
+    return f"loyalty:{program.pk}:{program.version}:{program.state}:{get_language()}:{rank}"
 
 
 @widget

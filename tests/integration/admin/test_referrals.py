@@ -1,6 +1,7 @@
 """Bringing a friend in the admin: what each side gets, and the queue that staff decide on."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
@@ -29,6 +30,11 @@ def page_of(referral):
 def state():
     referral = Referral.objects.get()
     return referral.state, referral.decision
+
+
+def history():
+    """What the admin's history says of decisions, oldest first."""
+    return [row.change_message for row in LogEntry.objects.order_by("pk")]
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +153,31 @@ class TestTheQueue:
         assert root.post(decide_at(blocked.referral), {"decision": "maybe", "reason": "z"}).status_code == 404
         assert Referral.objects.get().reason == "x"
 
+    def test_keeps_every_decision_with_its_reason_in_the_history(self, root, blocked):
+        for decision, reason in (("block", "Fraud, see ticket 7"), ("allow", "A mistake"), ("", "")):
+            root.post(decide_at(blocked.referral), {"decision": decision, "reason": reason})
+        root.post(decide_at(blocked.referral), {"decision": "", "reason": ""})
+
+        assert history() == ["block Fraud, see ticket 7", "allow A mistake", "undo"]
+
+    def test_loses_the_words_of_its_history_when_a_side_leaves(self, root, blocked):
+        root.post(decide_at(blocked.referral), {"decision": "block", "reason": "Fraud, see ticket 7"})
+        blocked.twin.delete()
+
+        assert history() == ["block"]
+
+    def test_lets_the_second_of_two_know_that_somebody_else_decided_meanwhile(self, root, blocked):
+        form = root.get(page_of(blocked.referral)).content.decode()
+        assert '<input type="hidden" name="seen" value="">' in form
+        root.post(decide_at(blocked.referral), {"decision": "block", "reason": "Fraud", "seen": ""})
+        told = {"decision": "allow", "reason": "A household", "seen": ""}
+        answer = root.post(decide_at(blocked.referral), told, follow=True)
+
+        assert "somebody else decided meanwhile" in text_of(answer)
+        assert (state(), Referral.objects.get().reason) == (("blocked", "block"), "Fraud")
+        root.post(decide_at(blocked.referral), {**told, "seen": "block"})
+        assert Referral.objects.get().decision == "allow"
+
     def test_stays_decided_whatever_the_checks_find_later(self, root, blocked):
         with blocked.now():
             root.post(decide_at(blocked.referral), {"decision": "allow", "reason": "x"})
@@ -182,6 +213,23 @@ class TestWhoMayDecide:
         assert client.post(decide_at(blocked.referral), {"decision": "allow", "reason": "x"}).status_code == 403
         client.post(QUEUE, {"action": "allow", "_selected_action": [blocked.referral.pk], "reason": "x"})
         assert (state(), points(blocked.twin)) == (("blocked", ""), (0, 0))
+
+    @pytest.mark.parametrize("side", ["giver", "newcomer"])
+    def test_is_neither_side_of_it(self, client, blocked, side):
+        user = getattr(blocked.referral, side).user
+        user.is_staff = True
+        user.save()
+        user.user_permissions.set(Permission.objects.filter(codename="change_referral"))
+        client.force_login(user)
+        page = client.get(page_of(blocked.referral)).content.decode()
+        assert "Allow</button>" not in page
+        assert "somebody else decides" in page
+        answer = client.post(decide_at(blocked.referral), {"decision": "allow", "reason": "x"}, follow=True)
+        assert "nobody decides on a referral of their own" in text_of(answer)
+        client.post(QUEUE, {"action": "allow", "_selected_action": [blocked.referral.pk], "reason": "x"})
+
+        assert (state(), points(blocked.twin)) == (("blocked", ""), (0, 0))
+        assert history() == []
 
     def test_is_who_may_change_referrals(self, staff, blocked):
         client = staff("change_referral")

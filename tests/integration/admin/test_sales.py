@@ -1,21 +1,29 @@
 """Sales set up in the admin: read back in words, kept in step with what is taken, and only by those who may."""
 
 import pytest
+from django.db import transaction
+from django.db.models import ProtectedError
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.models import Count, MemberList, Sale
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
+from loyalty_oscar.shop.models import ProductSetRange
 from tests.integration.admin.test_program import formset
 from tests.integration.exclusives.sales import GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_product, day, text_of
+from tests.storefront import a_product, a_user, day, text_of
 
 ADD = reverse("admin:loyalty_exclusives_sale_add")
 LIST = reverse("admin:loyalty_exclusives_sale_changelist")
+#: Queries of the two lists, whatever is in them.
+SALES, LISTS = 9, 7
 
 
 def page(sale):
@@ -221,3 +229,58 @@ class TestTheDoctorOnSales:
         assert any("django-oscar-api" in text for text in told(Level.WARNING))
         settings.OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.loading.class_loader"
         assert not any("django-oscar-api" in text for text in told(Level.WARNING))
+
+
+class TestTheListsOfTheAdmin:
+    @pytest.mark.parametrize("rows", [2, 6])
+    def test_of_sales_ask_as_much_for_six_as_for_two(self, root, unit, rows, django_assert_num_queries):
+        a_ladder(unit=unit)
+        friends = MemberList.objects.create(program=unit.program, name="Friends")
+        for number in range(rows):
+            a_sale(unit, a_product(f"Bed {number}"), code=f"s{number}", doors=((GOLD, GOLD_FROM), (friends, GOLD_FROM)))
+        root.get(LIST)
+        with django_assert_num_queries(SALES):
+            assert root.get(LIST).status_code == 200
+
+    @pytest.mark.parametrize("rows", [2, 6])
+    def test_of_lists_ask_as_much_for_six_as_for_two(self, root, unit, rows, django_assert_num_queries):
+        for number in range(rows):
+            found = MemberList.objects.create(program=unit.program, name=f"Friends {number}")
+            for name in range(number):
+                found.members.add(join(program=unit.program, user_id=a_user(f"{number}.{name}@x.de").pk, at=day(1, 2)))
+        with django_assert_num_queries(LISTS):
+            page = root.get(reverse("admin:loyalty_exclusives_memberlist_changelist"))
+        assert page.content.decode().count(f'<td class="field-people">{rows - 1}</td>') == 1
+
+
+class TestARangeThatASaleNeeds:
+    TEXT = "“trail” holds the products of “First on the trail”: switch that sale off first, or give its set another."
+
+    @pytest.fixture
+    def ranged(self, unit):
+        a_ladder(unit=unit)
+        a_sale(unit, a_product())
+        return get_model("offer", "Range").objects.get(name="trail")
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("door", ["dashboard:range-delete", "admin:offer_range_delete"])
+    def test_is_not_deleted_and_the_page_says_why(self, root, ranged, door):
+        address = reverse(door, args=[ranged.pk])
+        with clock.at(GOLD_FROM):
+            answer = root.post(address, {"post": "yes"}, follow=True)
+        assert answer.redirect_chain == [(address, 302)]
+        assert self.TEXT in text_of(answer)
+        assert ProductSetRange.objects.get().range == ranged
+
+    def test_is_kept_from_scripts_too(self, ranged):
+        refused = pytest.raises(ProtectedError, match="switch that sale off first")
+        with clock.at(GOLD_FROM), refused, transaction.atomic():
+            type(ranged).objects.filter(pk=ranged.pk).delete()
+        assert ProductSetRange.objects.get().range == ranged
+
+    @pytest.mark.parametrize("change", [{"is_on": False}, {"ends_at": GOLD_FROM}])
+    def test_goes_when_the_sale_is_off_or_over(self, root, ranged, change):
+        Sale.objects.update(**change)
+        with clock.at(GOLD_FROM):
+            root.post(reverse("dashboard:range-delete", args=[ranged.pk]))
+        assert not type(ranged).objects.exists()

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import JobRun, Outbox
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, note_run
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.management.commands.loyalty_run import Command
 from loyalty_oscar.testing import a_program, clock
@@ -164,6 +165,39 @@ class TestAJobThatFails:
         assert said.code == 1
         assert "1 order(s) could not be looked at" in said.err
         assert Award.objects.get().source_id == good.pk
+
+
+class TestANightlyJob:
+    @pytest.fixture
+    def job(self):
+        return next(job for job in jobs.JOBS if job.nightly)
+
+    def begun(self, job, *, at, **fields):
+        note_run(name=job.name, **{"started_at": at, "finished_at": None, "done": 0, **fields})
+
+    def test_that_another_process_is_at_is_not_begun_beside_it(self, job):
+        at = clock.now()
+        self.begun(job, at=at)
+
+        assert not job.is_due(at=at + timedelta(minutes=5))
+        assert job.name not in [step.job.name for step in jobs.run(at=at + timedelta(minutes=5))]
+        assert JobRun.objects.get(name=job.name).finished_at is None
+
+    def test_whose_process_died_is_begun_again_after_two_hours(self, job):
+        at = clock.now()
+        self.begun(job, at=at)
+
+        assert job.is_due(at=at + jobs.AT_WORK + timedelta(seconds=1))
+
+    def test_that_was_stopped_goes_on_with_the_next_run(self, job, monkeypatch):
+        at = clock.now()
+        slow = replace(job, run=lambda at: iter([1, 2, 3]), asks_since=False)
+        monkeypatch.setattr(jobs, "JOBS", [slow])
+        seen = [step.done for step in jobs.run(at=at, stop=iter([False, False, True, True]).__next__)]
+        assert (seen, JobRun.objects.get(name=job.name).finished_at) == ([1, 3], None)
+
+        assert [step.done for step in jobs.run(at=at + timedelta(minutes=5))] == [1, 3, 6, 6]
+        assert not slow.is_due(at=at + timedelta(minutes=10))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.contrib.sites.models import Site
 from django.core import mail
 from django.core.cache import cache
 from django.db import connection
@@ -16,13 +17,14 @@ from oscar.test import factories
 from loyalty_oscar import extend
 from loyalty_oscar.earning.models import Action, ActionAward, Birthday
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.earning.reviews import look_at
 from loyalty_oscar.shop.jobs import run
 from loyalty_oscar.shop.people import claims
 from loyalty_oscar.shop.people.erasure import erase
 from loyalty_oscar.shop.people.export import export_member
-from loyalty_oscar.testing import clock
+from loyalty_oscar.testing import a_program, clock
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
 
@@ -127,6 +129,13 @@ class TestAConfirmedAddress:
         assert not Entry.objects.exists()
         assert numbers(client.get(OVERVIEW), "sign_up") == []
 
+    def test_brings_its_points_in_a_store_without_a_site_id(self, unit, settings):
+        an_action(unit, "sign-up")
+        del settings.SITE_ID
+        user = a_user("mary@example.com")
+
+        assert extend.address_confirmed(user=user, email=user.email) == 50
+
     def test_confirmed_by_the_store_itself_brings_the_same(self, unit):
         an_action(unit, "sign-up")
         user = a_user()
@@ -187,6 +196,19 @@ class TestA31ManyAccounts:
             confirm(client, member.user)
         assert Entry.objects.count() == 4
 
+    @override_settings(LOYALTY_SIGN_UPS_PER_ADDRESS=2)
+    def test_from_one_network_address_are_kept_out_by_nobody_who_confirms_again(self, unit):
+        an_action(unit, "sign-up")
+        first, client = joined(unit, "first@example.com")
+        for _time in range(5):
+            confirm(client, first.user)
+        second, client = joined(unit, "second@example.com")
+        confirm(client, second.user)
+        third, client = joined(unit, "third@example.com")
+        confirm(client, third.user)
+
+        assert [has(member) for member in (first, second, third)] == [(50, 0), (50, 0), (0, 0)]
+
     def test_after_a_profile_was_deleted_get_no_second_bonus(self, unit):
         an_action(unit, "sign-up")
         member, client = joined(unit)
@@ -237,6 +259,32 @@ class TestAReview:
 
         assert self.points(bought[0]) == 50
         assert Action.objects.get().given == 50
+
+    def test_of_what_was_bought_in_two_programs_is_paid_in_one_of_them(self, unit, bought, write, save):
+        site = Site.objects.create(domain="two.example", name="Two")
+        other = a_program(live_from=day(1, 1, 2025), code="two", name="Two", is_default=False)
+        ProgramSite.objects.create(program=other.program, site=site)
+        forget_cache()
+        an_action(unit)
+        an_action(other)
+        user, product = bought
+        order = buy(user, (product, 1), on=day(3, 3))
+        order.site = site
+        order.save()
+        arrive(order, on=day(3, 4))
+        review = write(user, product)
+
+        def paid_in():
+            look_at(review=review, at=TODAY)
+            return list(ActionAward.objects.filter(is_given=True).values_list("program", flat=True))
+
+        (once,) = paid_in()
+        assert paid_in() == [once]
+        there = {False: unit.program_id, True: other.program_id}
+        gone = next(o for o in user.orders.all() if there[o.site_id == site.pk] == once)
+        send_back(gone, gone.lines.get().quantity, on=day(5, 4))
+        assert paid_in() == [unit.program_id + other.program_id - once]
+        assert_clean()
 
     def test_by_somebody_who_never_bought_it_brings_nothing(self, unit, bought, write):
         an_action(unit)

@@ -52,7 +52,7 @@ class TestASaleThatIsOver:
     def test_gives_back_what_baskets_had_reserved_and_keeps_what_orders_bought(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=10)
         reserve(sale, 1, 2, at=ENDS_AT - MINUTE)
-        operations.buy(wanted={sale: 3}, user_id=2, slot="basket:2", order_id=7, at=ENDS_AT - MINUTE)
+        operations.buy(wanted={sale: {carrier.pk: 3}}, user_id=2, slot="basket:2", order_id=7, at=ENDS_AT - MINUTE)
         assert do("places", at=ENDS_AT + 20 * MINUTE) == 2
         assert (Count.objects.get().taken, Place.objects.get().order_id) == (3, 7)
         assert do("places", at=ENDS_AT + 40 * MINUTE) == 0

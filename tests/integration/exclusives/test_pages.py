@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
@@ -16,7 +17,7 @@ from loyalty_oscar.shop import past_prices
 from loyalty_oscar.shop.exclusives.jobs import published
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, day, numbers, text_of
+from tests.storefront import a_club, a_product, a_user, day, numbers, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, searching_tables
 
@@ -49,6 +50,12 @@ def look(address, user=None, *, at):
         client.force_login(user)
     with clock.at(at):
         return client.get(address)
+
+
+def hide(product):
+    """Take it out of the shop, as staff do in the catalogue."""
+    product.is_public = False
+    product.save()
 
 
 class TestTheListOfSales:
@@ -117,6 +124,39 @@ class TestThePageOfASale:
         assert look(own, at=GOLD_FROM).status_code == 404
         other = a_product("Not in it")
         assert look(f"{PAGE}{other.pk}/", gold, at=GOLD_FROM).status_code == 404
+
+    def test_does_not_show_what_was_taken_out_of_the_shop(self, unit, carrier):
+        a_sale(unit, carrier)
+        hide(carrier)
+        gold = a_member_of(unit, GOLD)
+        for user, at in ((None, day(5, 10)), (gold, GOLD_FROM), (None, PUBLIC_FROM)):
+            assert "Explorer carrier" not in text_of(look(PAGE, user, at=at))
+            assert look(f"{PAGE}{carrier.pk}/", user, at=at).status_code == 404
+
+    def test_does_not_show_what_was_taken_out_of_a_hidden_sale_after_it_opened_to_all(self, unit, carrier):
+        a_sale(unit, carrier, mode=Sale.Mode.HIDE)
+        list(published(at=PUBLIC_FROM))
+        hide(carrier)
+        assert look(f"{PAGE}{carrier.pk}/", at=PUBLIC_FROM).status_code == 404
+
+    @pytest.mark.parametrize("mode", Sale.Mode)
+    def test_does_not_show_what_another_hidden_sale_keeps(self, unit, carrier, mode):
+        silver = a_member_of(unit, SILVER)
+        a_sale(unit, carrier, mode=Sale.Mode.HIDE)
+        a_sale(unit, carrier, code="early", mode=mode, doors=((SILVER, day(5, 10)),))
+        hide(carrier)
+        own = f"/loyalty/sales/early/{carrier.pk}/"
+        assert look(own, silver, at=day(5, 6)).status_code == 404
+        shown = look(own, silver, at=day(5, 10)).status_code
+        assert shown == (200 if mode == Sale.Mode.HIDE else 404)
+
+    def test_shows_staff_the_products_of_a_hidden_one_before(self, unit, carrier):
+        a_sale(unit, carrier, mode=Sale.Mode.HIDE, is_on=False)
+        hide(carrier)
+        staff = a_user("staff@example.com")
+        staff.is_staff = staff.is_superuser = True
+        staff.save()
+        assert look(f"{PAGE}{carrier.pk}/", staff, at=day(5, 1)).status_code == 200
 
 
 class TestALockedProduct:
@@ -206,3 +246,31 @@ class TestTheNightlyWork:
         carrier.refresh_from_db()
         assert carrier.is_public
         assert sum(published(at=PUBLIC_FROM)) == 0
+
+    def test_shows_them_once_and_leaves_hidden_what_staff_hide_later(self, unit, carrier):
+        a_sale(unit, carrier, mode=Sale.Mode.HIDE, ends_at=None)
+        hide(carrier)
+        assert sum(published(at=PUBLIC_FROM)) == 1
+        hide(carrier)
+        assert sum(published(at=PUBLIC_FROM + timedelta(days=200))) == 0
+        carrier.refresh_from_db()
+        assert not carrier.is_public
+
+    def test_shows_them_again_when_the_sale_opens_to_everybody_on_a_later_day(self, unit, carrier):
+        a_sale(unit, carrier, mode=Sale.Mode.HIDE, ends_at=None)
+        hide(carrier)
+        assert sum(published(at=PUBLIC_FROM)) == 1
+        sale = Sale.objects.get()
+        sale.public_from = PUBLIC_FROM + timedelta(days=30)
+        sale.save()
+        hide(carrier)
+        assert sum(published(at=PUBLIC_FROM + timedelta(days=29))) == 0
+        assert sum(published(at=PUBLIC_FROM + timedelta(days=30))) == 1
+
+    def test_waits_for_a_sale_that_has_no_products_yet(self, unit, carrier):
+        a_sale(unit, mode=Sale.Mode.HIDE)
+        hide(carrier)
+        assert sum(published(at=PUBLIC_FROM)) == 0
+        get_model("offer", "Range").objects.get(name="trail").add_product(carrier)
+        forget_cache()
+        assert sum(published(at=PUBLIC_FROM)) == 1

@@ -236,3 +236,35 @@ class TestWhoLeaves:
         run(GOLD_FROM)
         assert not Reminder.objects.exists()
         assert letters() == []
+
+
+class TestAMemberWhoIsToldAndShutOutAgain:
+    def moved(self, sale):
+        """The shop moves the opening to a later day, after it was told."""
+        sale.doors.update(buys_from=day(5, 20))
+        sale.public_from, sale.ends_at = day(5, 25), None
+        sale.save()
+        forget_cache()
+
+    def test_is_told_again_when_asked_again(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        press(gold)
+        run(GOLD_FROM)
+        assert len(letters()) == 1
+        self.moved(sale)
+        run(day(5, 21))
+        assert len(letters()) == 1
+        press(gold, at=day(5, 10))
+        assert Reminder.objects.get().told_at is None
+        for at in (day(5, 19), day(5, 21), day(5, 22)):
+            run(at)
+        assert len(letters()) == 2
+
+    def test_is_told_once_however_often_the_button_is_pressed(self, unit, sale):
+        gold = a_member_of(unit, GOLD)
+        for minutes in range(3):
+            press(gold, at=BEFORE + timedelta(minutes=minutes))
+        assert Reminder.objects.get().asked_at == BEFORE
+        run(GOLD_FROM)
+        run(GOLD_FROM + timedelta(days=1))
+        assert len(letters()) == 1

@@ -192,8 +192,17 @@ class TestATypedCode:
         client.post(reverse("loyalty:use-invite"), {"code": club.code})
         buy(priya, (a_product(price="30.00"), 1), on=day(5, 7))
 
-        assert Referral.objects.get().state == "blocked"
+        assert not Referral.objects.exists()
         assert (points(club.boris), points(priya)) == ((0, 0), (0, 0))
+
+    def test_of_a_friend_tells_the_friend_nothing_of_who_has_ordered_before(self, club, client):
+        vera = a_user("vera@example.com")
+        buy(vera, (a_product(price="30.00"), 1), on=day(2, 1))
+        client.force_login(vera)
+        client.get(landing(club.code))
+
+        assert KEY not in client.session
+        assert not Referral.objects.exists()
 
 
 class TestTheCookie:
@@ -263,3 +272,12 @@ class TestAMember:
 
         assert bring(club, club.boris, code=code, at=day(3, 2)) is None
         assert Referral.objects.get().newcomer.user == young
+
+    def test_is_nobody_by_a_link_that_ties_nobody(self, club, client):
+        late = code_for(a_user("late@example.com"), club.unit, joined=day(6, 1))
+        stranger = a_user("stranger@example.com")
+        client.force_login(stranger)
+        client.get(landing(late))
+
+        assert not Member.objects.filter(user=stranger).exists()
+        assert not Referral.objects.exists()

@@ -13,6 +13,7 @@ from loyalty_oscar.referrals.operations import decide
 from loyalty_oscar.shop.doctor import examine
 from loyalty_oscar.shop.people.erasure import erase
 from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.referrals import friends
 from loyalty_oscar.shop.referrals.checks import check_consent, what_is_lost
 from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, ripen, send_back, text_of
@@ -98,8 +99,8 @@ class TestTheMembersPage:
         for said in (
             "Anna-Lena First order on 3 March, return period over Ready +150",
             "Priya First order on 2 May, return period ends on 19 May On the way +150",
-            "Maximilian Came on 1 March, no order yet that counts Joined –",
-            "Jo First order on 3 March, sent back Returned 0",
+            "Maximilian No order yet that counts Joined –",
+            "Jo First order on 3 March, it brings no reward any more Taken back 0",
             "4 friends: 150 paws ready, 150 on the way.",
         ):
             assert said in text
@@ -132,6 +133,28 @@ class TestTheMembersPage:
             friend(club, f"Friend{number}")
         with django_assert_max_num_queries(len(few.captured_queries)):
             page()
+
+    def test_shows_no_more_than_the_page_of_the_invitation_says(self, page, club, client):
+        jo, gus, _sam = friend(club, "Jo"), friend(club, "Gus"), friend(club, "Sam")
+        send_back(arrive(buy(jo, (a_product(price="30.00"), 1), on=day(3, 3)), on=day(3, 5)), 1, on=day(3, 8))
+        buy(gus, (a_product(price="30.00"), 1), on=day(3, 4))
+        text = text_of(page()).partition("Friends you invited")[2]
+        said = text_of(client.get(landing(club.code)))
+
+        assert "sees your first name, the day of your first order, and where its reward stands" in said
+        for told in ("sent back", "Returned", "delivered", "arrived", "Came on"):
+            assert told not in text
+        assert "Gus First order on 4 March, return period not over yet On the way" in text
+
+    def test_counts_all_friends_though_it_shows_the_newest(self, page, club, monkeypatch):
+        monkeypatch.setattr(friends, "NEWEST", 2)
+        for name in ("Ann", "Bob", "Cid"):
+            arrive(buy(friend(club, name), (a_product(price="30.00"), 1), on=day(3, 3)), on=day(3, 5))
+        buy(friend(club, "Dee"), (a_product(price="30.00"), 1), on=day(3, 3))
+        text = text_of(page())
+
+        assert "4 friends: 450 paws ready, 150 on the way." in text
+        assert [name in text for name in ("Ann", "Bob", "Cid", "Dee")] == [False, False, True, True]
 
     def test_is_reached_by_the_account_tabs_where_there_is_a_scheme(self, page, client):
         assert f'href="{INVITE}"' in client.get(reverse("loyalty:overview")).content.decode()
@@ -195,7 +218,7 @@ class TestOnesOwnData:
         priya = friend(club, "Priya")
         order = buy(priya, (a_product(price="30.00"), 1), on=day(3, 3))
         referral = Referral.objects.get()
-        decide(referral=referral, decision="allow", reason="Known to us", actor="staff:1", at=TODAY)
+        decide(referral=referral, decision="allow", reason="Known to us", actor="staff:0", at=TODAY)
         member = join(program=club.unit.program, user_id=club.boris.pk, at=TODAY)
         erase(member=member, at=TODAY)
         referral.refresh_from_db()
@@ -206,7 +229,7 @@ class TestOnesOwnData:
 
     def test_of_a_friend_who_left_is_a_friend_without_a_name(self, page, club):
         friend(club, "Priya").delete()
-        assert "A friend Came on" in text_of(page())
+        assert "A friend No order yet" in text_of(page())
 
 
 class TestTheDoctor:

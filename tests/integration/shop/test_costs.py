@@ -14,7 +14,7 @@ from loyalty_oscar.testing import a_program
 from tests.orders import Order, filled
 
 pytestmark = pytest.mark.django_db(transaction=True)
-FIRST, NEXT, COLD = 19, 15, 6  # Cold: what is asked once a minute, of rules, levels, invitations and sales.
+FIRST, NEXT, COLD = 19, 15, 5  # Cold: what is asked once a minute, of rules, levels and invitations.
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import PriceSpan
 from loyalty_oscar.shop.past_prices import BEFORE, is_told, lowest_at, record, record_all, record_some
 from loyalty_oscar.testing import clock
+from tests.integration.exclusives.sales import a_sale
 from tests.storefront import a_club, a_product, day
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,12 @@ class TestAPrice:
         assert sum(record_all(at=day(3, 2))) == 1
         assert sum(record_all(at=day(3, 3))) == 0
         assert list(PriceSpan.objects.order_by("pk").values_list("minor", flat=True)) == [1000, 800]
+
+    def test_is_written_down_in_a_store_without_a_site_id(self, settings):
+        a_sale(a_club(), a_product(price="10.00"))
+        a_product("Another")
+        del settings.SITE_ID
+        assert sum(record_all(at=day(3, 1))) == 1
 
     def test_of_a_shop_without_a_program_is_not_written_down(self, django_capture_on_commit_callbacks):
         with django_capture_on_commit_callbacks(execute=True) as looks:

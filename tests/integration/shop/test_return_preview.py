@@ -18,8 +18,10 @@ from loyalty_oscar.shop.returns import preview, preview_cancelled
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books
+from tests.integration.referrals.friendly import an_inviting_club, bring
+from tests.integration.tiers.ladders import a_ladder
 from tests.orders import come_back
-from tests.points import give, points_club, use
+from tests.points import give, of, points_club, use
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, numbers, ripen, text_of
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +179,63 @@ def desk(client):
 
 def page(order):
     return reverse("dashboard:order-detail", kwargs={"number": order.number})
+
+
+class TestWhatElseTheOrderBrought:
+    """Gifts and rewards hang on an order too, also those of other people."""
+
+    def test_counts_the_gift_of_the_level_that_goes_with_it(self, user):
+        a_ladder(gifts=(0, 0, 500))
+        order = buy(user, (a_product("Bed", "500.00"), 1), on=BOUGHT)
+        ready, waits = of(user)[:2]
+        said = preview(order=order, at=SENT_BACK)
+        send_back(order, 0, 1)
+
+        assert said.taken == ready + waits - sum(of(user)[:2]) == 1000
+
+    def test_counts_the_rewards_of_a_friend_brought_in_account_by_account(self):
+        club = an_inviting_club()
+        priya = a_user("priya@example.com")
+        bring(club, priya)
+        order = buy(priya, (a_product("Bed", "30.00"), 1), on=BOUGHT)
+        changes = preview(order=order, at=SENT_BACK).changes
+
+        assert {(change.taken, change.why) for change in changes} == {
+            (130, ""),
+            (150, "The friend's first order went back"),
+        }
+
+    def test_says_whose_they_are_on_the_page_of_the_order(self, desk):
+        club = an_inviting_club()
+        priya = a_user("priya@example.com")
+        bring(club, priya)
+        order = buy(priya, (a_product("Bed", "30.00"), 1), on=BOUGHT)
+        with clock.at(SENT_BACK):
+            answer = desk.get(page(order))
+
+        assert "130 paws go" in text_of(answer)
+        assert "150 paws of another member go (The friend" in text_of(answer)
+        assert sorted(numbers(answer, "return-goes")) == [130, 150]
+
+    def test_leaves_out_what_others_do_meanwhile_and_what_runs_out(self, user, order):
+        account = Account.objects.get()
+        account.lots.update(expires_at=SENT_BACK)
+        other = a_user("other@example.com")
+
+        class Neighbor:
+            def apply(self, *, orders, at, batch=""):
+                give(other, 70, account.unit)
+
+            def set_codes(self):
+                return frozenset()
+
+        order_effects.register("99-neighbor")(Neighbor())
+        try:
+            found = preview(order=order, at=SENT_BACK)
+        finally:
+            order_effects.unregister("99-neighbor")
+
+        assert [change.unit for change in found.changes] == [account.unit]
 
 
 class TestThePageOfAnOrder:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.template import Context, RequestContext, Template
 from django.test import override_settings
 from django.urls import reverse
@@ -14,6 +15,7 @@ from loyalty_oscar.program.models import TermsVersion
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.testing import clock
+from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import (
     TODAY,
     a_basket,
@@ -335,6 +337,20 @@ class TestTheTags:
             first_order_bonus(unit)
         assert keys[0] != keys[1]
         assert all(key.startswith("loyalty:") for key in keys)
+
+    def test_offer_a_key_for_caches_that_tells_levels_apart(self, rf):
+        unit = a_club()
+        a_ladder(unit=unit, percents=(100, 200, 300))
+        silver, nobody = a_user("silver@example.com"), a_user("nobody@example.com")
+        buy(silver, (a_product(price="200.00"), 1), on=day(3, 1))
+
+        def key(user=None):
+            request = rf.get("/")
+            request.user = user or AnonymousUser()
+            request.loyalty = Visit(request)
+            return Template("{% load loyalty %}{% loyalty_cache_key %}").render(Context({"request": request}))
+
+        assert key(silver) != key() == key(nobody)
 
     def test_show_nothing_on_a_page_without_a_request(self):
         a_club()

@@ -4,16 +4,22 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
+from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.gate import set_gates
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.redemption.desk import Refused
 from loyalty_oscar.shop.redemption.discount import applied_to
+from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.models import MemberPrice
+from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale, a_set
 from tests.integration.ledger.books import dump
+from tests.integration.tiers.ladders import a_ladder
 from tests.points import give, on, pay, points_club, reload, terms, use
 from tests.storefront import TODAY, a_basket, a_product, a_user
 
@@ -109,6 +115,28 @@ class TestALimit:
             condition=factories.ConditionFactory(range=range_, value=1), exclusive=exclusive,
         )  # fmt: skip
         assert on(use(boris, a_basket(boris, (bed, 1), (bone, 1)), 500, unit=unit)) == answer
+
+    @pytest.mark.parametrize(
+        ("limit", "answer"), [({}, (500, D("16.00"))), ({"not_on_discounted": True}, (400, D("17.00")))]
+    )
+    @pytest.mark.parametrize("lowered", ["member-price", "sale"])
+    def test_of_reduced_goods_counts_member_prices_and_sales(self, unit, limit, answer, lowered):
+        ladder, bed, bone = a_ladder(unit=unit), a_product("Bed", "20.00"), a_product("Bone", "4.00")
+        gold = a_member_of(unit, GOLD)
+        give(gold, 500, unit)
+        terms(**limit)
+        if lowered == "sale":
+            a_sale(unit, bed, percent=15, public_from=TODAY, ends_at=None)
+        else:
+            only = a_set(bed)
+            MemberPrice.objects.create(tier=ladder.tiers.get(rank=GOLD), product_set=only, percent=15, starts_at=TODAY)
+        forget_cache()
+        basket = get_model("basket", "Basket").objects.create(owner=gold)
+        strategy = get_class("partner.strategy", "Selector")().strategy(user=gold)
+        basket.strategy = set_gates(strategy=strategy, visit=Visit(None, gold))
+        for product in (bed, bone):
+            basket.add_product(product, 1)
+        assert on(use(gold, basket, 500, unit=unit)) == answer
 
     def test_of_vouchers_takes_the_discount_away_as_soon_as_one_is_typed(self, unit, boris, basket):
         terms(not_with_vouchers=True)

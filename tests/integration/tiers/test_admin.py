@@ -100,6 +100,13 @@ class TestALadder:
             "A level ends 30 days after its date, and only if that was announced." in page
         )
 
+    def test_saved_counts_the_version_up_for_caches(self, root):
+        ladder = a_ladder()
+        before = Program.objects.get().version
+        saved(root, ladder, *THREE)
+
+        assert Program.objects.get().version > before
+
     def test_stands_on_the_page_of_its_program(self, root):
         a_ladder()
         page = text_of(root.get(reverse("admin:loyalty_program_program_change", args=[Program.objects.get().pk])))
@@ -330,12 +337,14 @@ class TestANewLadder:
 class TestMemberPrices:
     def test_are_added_for_a_level(self, root):
         a_ladder()
+        before = Program.objects.get().version
         data = {
             "tier": Tier.objects.get(code="silver").pk, "percent": 12, "is_on": "on",
             "starts_at_0": "2026-05-01", "starts_at_1": "00:00:00",
         }  # fmt: skip
         assert root.post(reverse("admin:loyalty_tiers_memberprice_add"), data).status_code == 302
         assert MemberPrice.objects.get().percent == 12
+        assert Program.objects.get().version == before + 1
         assert root.get(reverse("admin:loyalty_tiers_memberprice_changelist")).status_code == 200
 
 
