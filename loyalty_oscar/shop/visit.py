@@ -76,9 +76,9 @@ class Visit:
 
     def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
         """Return what features say of the visitor now (`tier`, …); nothing, and no query, for strangers."""
-        if self.account is None:
+        if self.member is None:
             return {}
-        member_id = self.account.member_id
+        member_id = self.member.pk
         found = {}
         for name in names:
             if name in visit_facts:
@@ -95,6 +95,16 @@ class Visit:
         if self.unit is None or user is None or not user.is_authenticated:
             return None
         return account_of_user(user_id=user.pk, unit_id=self.unit.pk)
+
+    @cached_property
+    def member(self) -> Member | None:
+        """The visitor's membership, also without an account yet (brought by a link, given a level): one query more."""
+        if self.account:
+            return self.account.member
+        user = self.user
+        if self.unit is None or user is None or not user.is_authenticated:
+            return None
+        return member_of(program_id=self.unit.program_id, user_id=user.pk)
 
 
 def joined(*, visit: Visit, at: datetime) -> Member | None:
