@@ -246,7 +246,7 @@ class TestTheUsesOfPoints:
         assert Redemption.objects.get(pk=use_of.pk).points == 500
 
     def test_stand_on_the_members_page(self, root, customer, used):
-        member = Redemption.objects.get().hold.account.member
+        member = Redemption.objects.first().hold.account.member
         html = root.get(reverse("admin:loyalty_program_member_change", args=[member.pk])).content.decode()
         assert 'data-loyalty="used" data-value="500"' in html
         assert reverse("dashboard:order-detail", kwargs={"number": "A-17"}) in html
