@@ -68,6 +68,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
             if action
         },
         "values": {kind.replace("-", "_"): action.points for kind, action in best.items() if action},
+        "unit_name": words.unit_name(unit=subject, points=0),
         "email": request.user.email,
         "birthday": told,
         "form": BirthdayForm(told=told) if best[BIRTHDAY] else None,
