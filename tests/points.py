@@ -9,7 +9,7 @@ from oscar.test import factories
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.queries import account_of_user
+from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
@@ -43,7 +43,7 @@ def give(user, points, unit, *, source="gift", until=None, at=None) -> Account:
 def use(user, basket, points, *, unit, at=TODAY):
     """Set points aside for a basket as the page does, and return the basket as the next page loads it."""
     use_points(
-        account=account_of_user(user_id=user.pk, unit_id=unit.pk), unit=unit, basket=basket, points=points, at=at
+        account=membership_of_user(user_id=user.pk, unit=unit)[1], unit=unit, basket=basket, points=points, at=at
     )
     return reload(user, basket)
 

@@ -26,7 +26,10 @@ class PointGifts:
     """
 
     def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None:
-        """Give the points once; what was taken back under this key before is given back."""
+        """
+        Give the points once. What was taken back under this key is given back, and a repeat counts as many as were
+        given at first, whatever the reward says by now.
+        """
         member = Member.objects.using(write_db()).select_related("program").get(pk=member_id)
         unit = Unit.objects.filter(program=member.program, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
         if unit is None:
@@ -36,16 +39,17 @@ class PointGifts:
         expires_at = expiry_of(program=member.program, available_at=ready) if ready else None
         with transaction.atomic(using=write_db()):
             lock(account_id=account.pk)
-            taken = self.times(account.pk, f"{key}:back:")
-            if taken > self.times(account.pk, f"{key}:again:"):
-                again = {"source": key, "points": reward["points"], "key": f"{key}:again:{taken}"}
+            entry = Entry.objects.using(write_db()).filter(account=account, key=key).first()
+            taken = self.times(account.pk, f"{key}:back:") if entry else 0
+            if entry and taken > self.times(account.pk, f"{key}:again:"):
+                again = {"source": key, "points": given_by(entry), "key": f"{key}:again:{taken}"}
                 give_back(account_id=account.pk, because=because, at=at, **again)
                 if ready:
                     schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
                 return
             gift = Grant(
                 account_id=account.pk,
-                points=reward["points"],
+                points=given_by(entry) if entry else reward["points"],
                 key=key,
                 source=key,
                 because=because,
@@ -56,8 +60,14 @@ class PointGifts:
             if posted.replayed and ready:
                 schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
 
-    def revoke(self, *, member_id: int, key: str, because: Because, at: datetime) -> None:
-        """Take the points back; a gift that was never given, or is taken back already, is left alone."""
+    def revoke(
+        self, *, member_id: int, key: str, because: Because, at: datetime, since: datetime | None = None
+    ) -> None:
+        """
+        Take the points back; a gift that was never given, or is taken back already, is left alone.
+
+        `since` spares what was given (or given again) before that moment.
+        """
         entry = Entry.objects.using(write_db()).filter(account__member_id=member_id, key=key).first()
         if entry is None:
             return
@@ -66,19 +76,30 @@ class PointGifts:
             taken = self.times(entry.account_id, f"{key}:back:")
             if taken > self.times(entry.account_id, f"{key}:again:"):
                 return
-            given = sum(lot.granted for lot in entry.lots.all())
+            if since and self.last_given(entry) < since:
+                return
             claw_back(
                 account_id=entry.account_id,
                 source=key,
-                points=given,
+                points=given_by(entry),
                 key=f"{key}:back:{taken + 1}",
                 because=because,
                 at=at,
             )
 
+    def last_given(self, entry: Entry) -> datetime:
+        """Return when a gift was given, or given back last."""
+        again = Entry.objects.using(write_db()).filter(account=entry.account_id, key__startswith=f"{entry.key}:again:")
+        return max([entry.effective_at, *again.values_list("effective_at", flat=True)])
+
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""
         return Entry.objects.using(write_db()).filter(account_id=account_id, key__startswith=start).count()
+
+
+def given_by(entry: Entry) -> int:
+    """Return how many points an entry gave."""
+    return sum(lot.granted for lot in entry.lots.all())
 
 
 grants.register("points")(PointGifts())

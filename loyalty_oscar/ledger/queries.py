@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 
-from loyalty_oscar.program.models import State, Unit
+from loyalty_oscar.program.models import Member, State, Unit
 
 from .models import Account, Entry, Kind, Lot
 
@@ -32,13 +32,12 @@ class Expiring:
     expires_at: datetime
 
 
-def account_of_user(*, user_id: Any, unit_id: int) -> Account | None:
-    """Return a person's account of a unit with its member, or None. One query."""
-    return (
-        Account.objects.filter(unit_id=unit_id, member__user_id=user_id, member__merged_into=None)
-        .select_related("member")
-        .first()
-    )
+def membership_of_user(*, user_id: Any, unit: Unit) -> tuple[Member | None, Account | None]:
+    """Return a person's membership in a unit's program, and the account with it: either may be missing. One query."""
+    members = Member.objects.filter(program_id=unit.program_id, user_id=user_id, merged_into=None)
+    joined = FilteredRelation("accounts", condition=Q(accounts__unit_id=unit.pk))
+    member = members.annotate(its_account=joined).select_related("its_account").first()
+    return member, getattr(member, "its_account", None)
 
 
 def closed_account_of_user(*, user_id: Any) -> Account | None:

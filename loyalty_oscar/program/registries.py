@@ -26,7 +26,9 @@ class Grant(Protocol):
 
     def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None: ...
 
-    def revoke(self, *, member_id: int, key: str, because: Because, at: datetime) -> None: ...
+    def revoke(
+        self, *, member_id: int, key: str, because: Because, at: datetime, since: datetime | None = None
+    ) -> None: ...
 
 
 class OrderEffect(Protocol):

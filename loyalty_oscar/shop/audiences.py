@@ -69,7 +69,8 @@ class AsIf(Visit):
 
     def __init__(self, *, unit: Unit, audience: Audience) -> None:
         super().__init__(None, get_user_model()())
-        self.unit, self.account = unit, Account(unit=unit, member=Member(program=unit.program))
+        self.unit, self.member = unit, Member(program=unit.program)
+        self.account = Account(unit=unit, member=self.member)
         for _name, pricing in pricings.items():
             pricing.pretend(visit=self, audience=audience)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.queries import member_of
 from loyalty_oscar.program.registries import panels
 
 #: feature -> function (order_ids, unit) that tells, for each order, the rows of its why and when it was placed.
@@ -53,6 +52,4 @@ def takes_part(*, visit: Any) -> bool:
     if visit.unit is None or user is None or not user.is_authenticated:
         return False
     program = visit.unit.program
-    if program.enrolment == Program.Enrolment.AUTOMATIC or visit.account:
-        return True
-    return member_of(program_id=program.pk, user_id=user.pk) is not None
+    return program.enrolment == Program.Enrolment.AUTOMATIC or visit.member is not None

@@ -13,11 +13,11 @@ from django.utils.functional import cached_property
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations import open_account
-from loyalty_oscar.ledger.queries import account_of_user
+from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import earns_at, member_of, remembered, spends_at, unit_for_site
+from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
 from loyalty_oscar.program.registries import facts
 
 #: name of a fact -> function (visit) that answers it for a visitor without asking the database twice.
@@ -76,9 +76,9 @@ class Visit:
 
     def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
         """Return what features say of the visitor now (`tier`, …); nothing, and no query, for strangers."""
-        if self.account is None:
+        if self.member is None:
             return {}
-        member_id = self.account.member_id
+        member_id = self.member.pk
         found = {}
         for name in names:
             if name in visit_facts:
@@ -90,11 +90,20 @@ class Visit:
 
     @cached_property
     def account(self) -> Account | None:
-        """The visitor's account with its member, fresh; None for strangers and those who take no part yet."""
+        """The visitor's account with its member, fresh; None for strangers and those who have none yet."""
+        return self._membership[1]
+
+    @cached_property
+    def member(self) -> Member | None:
+        """The visitor's membership, also without an account yet (brought by a link, given a level)."""
+        return self._membership[0]
+
+    @cached_property
+    def _membership(self) -> tuple[Member | None, Account | None]:
         user = self.user
         if self.unit is None or user is None or not user.is_authenticated:
-            return None
-        return account_of_user(user_id=user.pk, unit_id=self.unit.pk)
+            return None, None
+        return membership_of_user(user_id=user.pk, unit=self.unit)
 
 
 def joined(*, visit: Visit, at: datetime) -> Member | None:
@@ -103,7 +112,7 @@ def joined(*, visit: Visit, at: datetime) -> Member | None:
         return visit.account.member if visit.account else None
     program = visit.unit.program
     if program.enrolment == Program.Enrolment.OPT_IN:
-        return member_of(program_id=program.pk, user_id=visit.user.pk)
+        return visit.member
     member = join(program=program, user_id=visit.user.pk, at=at)
     open_account(member=member, unit=visit.unit)
     return member

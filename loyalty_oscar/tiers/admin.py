@@ -100,12 +100,13 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         after = dict(ladder.tiers.values_list("rank", "threshold"))
         if ladder.is_on and (before != after or {"is_on", "window", "metric"}.intersection(form.changed_data)):
             set_out(ladder=ladder, at=clock.now())
-        steeper = any(after.get(rank, threshold + 1) > threshold for rank, threshold in before.items())
-        if change and (steeper or "window" in form.changed_data) and keep_all(ladder=ladder):
+        steeper = {rank for rank, threshold in before.items() if after.get(rank, threshold + 1) > threshold}
+        kept = before.keys() if "window" in form.changed_data else steeper
+        if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")
             messages.info(request, text, fail_silently=True)
         touch_version(program_id=ladder.program_id)
-        ladder_saved.send(sender=Ladder, ladder=ladder)
+        ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
 
     # By hand -----------------------------------------------------------------------------------------------------
 

@@ -30,14 +30,22 @@ class Climbing:
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Write down what these orders count by now, and settle where their customers stand."""
         for ladder, own in self.by_ladder(orders):
-            members = self.members(ladder.program, own)
-            mine = [order for order in own if order.user_id in members]
+            joined = self.joined(ladder.program, own)
+            members = {user_id: member_id for user_id, (member_id, _day) in joined.items()}
+            counted = self.counted(own)
+            mine = [
+                order
+                for order in own
+                if order.user_id in members
+                and (batch or order.order_id in counted or self.counts(order, joined[order.user_id][1], ladder.program))
+            ]
             if not mine:
                 continue
             values = metrics.get(ladder.metric).values(orders=mine, members=members)
             rows = [self.score(order, members[order.user_id], values[order.order_id], ladder.program) for order in mine]
             write_over(rows=rows, fields=FIELDS, unique="order_id")
-            settle(ladder=ladder, member_ids=members.values(), at=at)
+            # One that was moved to another customer counts for the former no more.
+            settle(ladder=ladder, member_ids={*members.values(), *counted.values()}, at=at)
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was paid counts, whatever was bought."""
@@ -55,11 +63,20 @@ class Climbing:
         ladders = {pk: ladder_of(program_id=pk) for pk in found}
         return [(ladder, found[pk]) for pk, ladder in ladders.items() if ladder]
 
-    def members(self, program: Program, orders: Sequence[OrderFacts]) -> dict[Any, int]:
-        """Return the members among the customers: user id -> member id. One query."""
+    def joined(self, program: Program, orders: Sequence[OrderFacts]) -> dict[Any, tuple[int, datetime]]:
+        """Return the members among the customers: user id -> member id and when they joined. One query."""
         users = {order.user_id for order in orders}
         rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users, merged_into=None)
-        return dict(rows.values_list("user_id", "pk"))
+        return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "pk", "joined_at")}
+
+    def counted(self, orders: Sequence[OrderFacts]) -> dict[int, int]:
+        """Return for whom these orders count already: order id -> member id. One query."""
+        rows = Score.objects.using(write_db()).filter(order_id__in=[order.order_id for order in orders])
+        return dict(rows.values_list("order_id", "member_id"))
+
+    def counts(self, order: OrderFacts, joined_at: datetime, program: Program) -> bool:
+        """Return whether an order begins to count: where people choose to join, those from then on."""
+        return program.enrolment != Program.Enrolment.OPT_IN or order.placed_at >= joined_at
 
     def score(self, order: OrderFacts, member_id: int, value: int, program: Program) -> Score:
         safe_at = order.final_at + timedelta(days=program.hold_days) if order.final_at else None

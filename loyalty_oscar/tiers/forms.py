@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import FileExtensionValidator
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
@@ -18,6 +20,7 @@ from .models import GivenTier, Ladder, Standing, Tier
 from .sentences import faults, metric_choices
 
 MOST = 10**15
+PICTURES = ("png", "jpg", "jpeg", "gif", "webp")
 
 
 class LadderForm(forms.ModelForm):
@@ -84,6 +87,22 @@ class TierForm(forms.ModelForm):
             text = pgettext("loyalty", "Members stand on this level or did; it stays number %(rank)s.")
             raise forms.ValidationError(text % {"rank": money.number(old)})
         return rank
+
+    def clean_names(self) -> dict[str, str]:
+        """Refuse what is no list of languages, each with a name."""
+        names = self.cleaned_data["names"] or {}
+        if not isinstance(names, dict) or not all(isinstance(name, str) and name.strip() for name in names.values()):
+            raise forms.ValidationError(pgettext("loyalty", 'Write {"de": "Gold"}: a language and a name for each.'))
+        return names
+
+    def clean_picture(self) -> Any:
+        """Refuse a new file that is no picture for a web page: everybody loads it from the shop's own address."""
+        picture = self.cleaned_data["picture"]
+        if isinstance(picture, UploadedFile):
+            only = FileExtensionValidator(PICTURES)
+            forms.ImageField(validators=[only]).clean(picture)
+            picture.seek(0)
+        return picture
 
 
 def places_of(*, ladder: Ladder) -> int:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from django.db.models import F, Sum
+from django.db.models import F
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Counter, Entry
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import programs_by_site
 
 
 class TierMetric(Protocol):
@@ -29,11 +30,13 @@ class Spend:
 
     def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
         """Return what is left of each order's goods."""
-        currencies = set(Program.objects.values_list("currency", flat=True))
-        return {
-            order.order_id: sum(map(_left, order.purchase.lines)) if order.purchase.currency in currencies else 0
-            for order in orders
-        }
+        by_site, default = programs_by_site()
+
+        def counts(order: OrderFacts) -> bool:
+            unit = by_site.get(order.site_id, default)
+            return unit is not None and order.purchase.currency == unit.program.currency
+
+        return {order.order_id: sum(map(_left, order.purchase.lines)) if counts(order) else 0 for order in orders}
 
 
 class Orders:
@@ -49,15 +52,22 @@ class Points:
 
     def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
         """Return what each order issued so far. One query."""
-        sources = {f"order:{order.order_id}": order.order_id for order in orders}
+        net = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
         entries = Entry.objects.using(write_db()).filter(
             account__member_id__in=list(members.values()),
             counter=Counter.ISSUANCE,
             because__p__order__in=[order.order_id for order in orders],
         )
-        net = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
-        found = dict(entries.order_by().values_list("because__p__order").annotate(points=Sum(net)))
-        return {order_id: max(0, found.get(order_id, 0)) for order_id in sources.values()}
+        found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for because, points in entries.order_by().annotate(points=net).values_list("because", "points"):
+            found[because["p"]["order"]].append((points, because["p"].get("forgiven", 0)))
+        return {order.order_id: max(0, _standing(order, found[order.order_id])) for order in orders}
+
+
+def _standing(order: OrderFacts, entries: Sequence[tuple[int, int]]) -> int:
+    """Return the points that stand. What a return did not get back, because it was forgiven, stands no more either."""
+    forgiven = sum(points for _net, points in entries) if order.has_gone else 0
+    return sum(net for net, _points in entries) - forgiven
 
 
 def _left(line: LineFacts) -> int:

@@ -22,7 +22,8 @@ from .queries import given_within, rules_of
 #: round takes four times as long.
 STATEMENT = """
 SELECT r.member FROM (
-  SELECT m.id AS member, COALESCE(n.rank, 0) AS stands, n.kept_until AS kept, n.is_counted AS counted, {ranks}
+  SELECT m.id AS member, COALESCE(n.rank, 0) AS stands, n.starts_at AS began, n.kept_until AS kept,
+    n.is_counted AS counted, {ranks}
   FROM {members} m
   LEFT JOIN (
     SELECT member_id, {sums} FROM {scores} WHERE member_id > %s AND member_id <= %s AND {since} GROUP BY member_id
@@ -50,7 +51,7 @@ def movers(*, ladder: Ladder, after: int, last: int, at: datetime) -> list[int]:
     asked = [*spans, *older]
     whole = asked[-1][0], asked[0][1]
     sums = [_rank(n, _within(span, whole), law) for n, span in enumerate(asked)]
-    since, moves = _placed(whole), _moves(spans, bool(older), law, at)
+    since, moves = _placed(whole), _moves(spans, older, law, at)
     text = STATEMENT.format(
         **{name: connection.ops.quote_name(model._meta.db_table) for name, model in TABLES.items()},
         ranks=", ".join(f"COALESCE(s.rank{n}, 0) AS rank{n}" for n in range(len(asked))),
@@ -96,14 +97,15 @@ def _rank(n: int, span: Bounds, law: rules.Ladder) -> Piece:
     return f"CASE {cases} ELSE 0 END AS rank{n}", moments * len(steps)
 
 
-def _moves(spans: list[rules.Carrying], knows_older: bool, law: rules.Ladder, at: datetime) -> Piece:
+def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.Ladder, at: datetime) -> Piece:
     """Return what `rules.decide` asks of sums, standing and date, without what it asks of each order."""
     up = [f"rank{n} > stands" for n in range(len(spans))]
     less = " AND ".join(f"rank{n} < stands" for n in range(len(spans)))
-    lost = f"counted AND rank{len(spans)} < stands" if knows_older else "counted"
+    # What was ordered before a standing began no longer says that it was carried.
+    lost = f"counted AND (rank{len(spans)} < stands OR began >= %s)" if older else "counted"
     kept, moments = _longer(spans, law, at)
     text = " OR ".join([*up, *kept, f"({less} AND (kept <= %s OR ({lost})))"])
-    return text, [*moments, at - timedelta(days=law.grace_days)]
+    return text, [*moments, at - timedelta(days=law.grace_days), *(until for _start, _end, until in older)]
 
 
 def _longer(spans: list[rules.Carrying], law: rules.Ladder, at: datetime) -> tuple[list[str], list[datetime]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
 
 from loyalty_oscar.kernel.because import Because
@@ -16,14 +20,15 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.operations import put_messages
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.queries import earns_at, forget_cache
 from loyalty_oscar.program.registries import grants
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
 from .movers import movers
-from .queries import counted_of, given_to, rules_of, tier_of_rank
+from .queries import counted_of, given_to, promised_to, rules_of, tier_of_rank
 
+logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement, and movers that are settled in one transaction.
 CHUNK, TOGETHER = 100_000, 1000
 #: So long after a ladder changed everybody is looked at closely.
@@ -31,12 +36,13 @@ CHANGED = timedelta(days=2)
 CODES = {
     "up": "tier_up",
     "given": "tier_given",
+    "kept": "tier_kept",
     "recounted": "tier_recounted",
     "taken": "tier_taken",
     "down": "tier_down",
 }
 PLACED = "tier_placed"
-KNOWN = ("rank", "starts_at", "kept_until", "is_counted")
+KNOWN = ("member_id", "rank", "starts_at", "kept_until", "is_counted", "because")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +59,18 @@ class Move:
         return self.before.rank if self.before else 0
 
     @property
+    def is_row(self) -> bool:
+        """Whether it writes the next row of history: also where orders keep for longer what a descent had promised."""
+        if self.step.why != "kept" or self.before is None:
+            return True
+        is_promise = not self.before.is_counted and self.before.because.get("c") != CODES["given"]
+        return is_promise and self.step.is_counted and self.step.kept_until != self.before.kept_until
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nobody is told: a return, or only what was ordered before the levels were set."""
-        return self.step.why in ("recounted", "taken") or (self.step.why == "up" and self.step.rank <= self.step.past)
+        quiet = self.step.why in ("recounted", "taken", "kept")
+        return quiet or (self.step.why == "up" and self.step.rank <= self.step.past)
 
 
 def settle(
@@ -79,11 +94,28 @@ def settle(
         if any(tier.gift_points for tier in ladder.known_tiers):
             # Accounts are locked before anything of ours, here as where an order is looked at.
             list(Account.objects.using(db).select_for_update().filter(member_id__in=ids).order_by("pk").values("pk"))
-        rows = Standing.objects.using(db).filter(member_id__in=ids, is_current=True).order_by("member_id")
-        current = {row.member_id: row for row in rows.select_for_update().only("member_id", *KNOWN)}
+        current = _current(ids)
         moves = _decided(ladder, ids, current, at, announced, taken)
-        _keep([move for move in moves if move.step.why == "kept"])
-        return _move(ladder, [move for move in moves if move.step.why != "kept"], at)
+        _keep(ladder, [move for move in moves if not move.is_row])
+        return _move(ladder, [move for move in moves if move.is_row], at)
+
+
+def _current(ids: Collection[int]) -> dict[int, Standing]:
+    """Return where these members stand, locked; who stands nowhere yet is locked as a member, so that one is first."""
+    rows = Standing.objects.using(write_db()).filter(is_current=True).select_for_update().order_by("member_id")
+    rows = rows.only(*KNOWN)
+    found = {row.member_id: row for row in rows.filter(member_id__in=ids)}
+    if new := set(ids) - set(found):
+        lock_members(member_ids=new)
+        found |= {row.member_id: row for row in rows.filter(member_id__in=new)}
+    return found
+
+
+def lock_members(*, member_ids: Collection[int]) -> None:
+    """Wait until nobody else makes the first standing of these members, without keeping out what points to them."""
+    plain = not connections[write_db()].features.has_select_for_no_key_update
+    members = Member.objects.using(write_db()).select_for_update(no_key=not plain).order_by("pk")
+    list(members.filter(pk__in=member_ids).values("pk"))
 
 
 def _decided(
@@ -110,22 +142,45 @@ def _decided(
         )
         if step:
             moves.append(Move(member_id=member_id, before=before, step=step, gift=gift))
-    return moves
+    return _held(moves, at)
+
+
+def _held(moves: list[Move], at: datetime) -> list[Move]:
+    """Let those who fall at once keep what their last descent left them."""
+    falling = [move.member_id for move in moves if move.step.why in ("recounted", "taken")]
+    promised = promised_to(member_ids=falling, at=at) if falling else {}
+    return [
+        replace(move, step=rules.held(step=move.step, promise=(row.rank, row.kept_until)))
+        if (row := promised.get(move.member_id))
+        else move
+        for move in moves
+    ]
 
 
 def _now(row: Standing | None) -> rules.Now:
     if row is None:
         return rules.Now()
-    return rules.Now(rank=row.rank, since=row.starts_at, kept_until=row.kept_until, is_counted=row.is_counted)
+    return rules.Now(
+        rank=row.rank,
+        since=row.starts_at,
+        kept_until=row.kept_until,
+        is_counted=row.is_counted,
+        is_given=not row.is_counted and row.because.get("c") == CODES["given"],
+    )
 
 
-def _keep(moves: Iterable[Move]) -> None:
-    """Move the dates of levels that are kept for longer."""
-    by_date: dict[datetime | None, list[int]] = defaultdict(list)
+def _keep(ladder: Ladder, moves: Iterable[Move]) -> None:
+    """Move the dates of levels, and write down what they stand on from now on; what was put off begins anew."""
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for move in moves:
-        by_date[move.step.kept_until].append(move.before.pk)
-    for until, keys in by_date.items():
-        Standing.objects.using(write_db()).filter(pk__in=keys).update(kept_until=until)
+        before, step = move.before, move.step
+        because = before.because
+        if (step.is_counted, step.is_given) != (before.is_counted, because.get("c") == CODES["given"]):
+            because = _because(ladder, move)
+        alike[step.kept_until, step.is_counted, json.dumps(because)].append(before.pk)
+    for (until, is_counted, because), keys in alike.items():
+        rows = Standing.objects.using(write_db()).filter(pk__in=keys)
+        rows.update(kept_until=until, is_counted=is_counted, because=json.loads(because), extensions=0)
 
 
 def _move(ladder: Ladder, moves: Sequence[Move], at: datetime) -> list[Standing]:
@@ -136,25 +191,39 @@ def _move(ladder: Ladder, moves: Sequence[Move], at: datetime) -> list[Standing]
     if left := [move.before.pk for move in moves if move.before]:
         Standing.objects.using(db).filter(pk__in=left).update(is_current=None)
     made = Standing.objects.using(db).bulk_create([_standing(ladder, move, at) for move in moves], batch_size=TOGETHER)
+    has_gifts = any(tier.gift_points for tier in ladder.known_tiers)
+    is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):
-        _gifts(ladder, move, standing, at)
+        if standing.rank < move.rank:
+            _take_gifts(ladder, move, standing, at)
+        elif is_earning:
+            _give_gifts(ladder, move, standing, at)
     put_messages(messages=[_letter(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
     return made
 
 
 def _standing(ladder: Ladder, move: Move, at: datetime) -> Standing:
-    step, tier = move.step, tier_of_rank(ladder=ladder, rank=move.step.rank)
-    code = PLACED if step.why == "up" and move.is_quiet else CODES[step.why]
+    step = move.step
     return Standing(
         member_id=move.member_id,
-        tier=tier,
+        tier=tier_of_rank(ladder=ladder, rank=step.rank),
         rank=step.rank,
         starts_at=at,
         kept_until=step.kept_until,
-        is_counted=step.why in ("up", "recounted", "taken"),
-        because=Because(code, tier=tier.name if tier else "").to_json(),
-        actor=move.gift.actor if step.why == "given" and move.gift else "system",
+        is_counted=step.is_counted or not step.rank,
+        because=_because(ladder, move),
+        actor=move.gift.actor if step.is_given and move.gift else "system",
     )
+
+
+def _because(ladder: Ladder, move: Move) -> dict[str, Any]:
+    step, tier = move.step, tier_of_rank(ladder=ladder, rank=move.step.rank)
+    code = CODES[("kept" if move.is_row else "up") if step.why == "kept" else step.why]
+    if step.is_given:
+        code = CODES["given"]
+    elif step.why == "up" and move.is_quiet:
+        code = PLACED
+    return Because(code, tier=tier.name if tier else "").to_json()
 
 
 def _letter(move: Move, standing: Standing, at: datetime) -> Outbox:
@@ -165,23 +234,33 @@ def _letter(move: Move, standing: Standing, at: datetime) -> Outbox:
     )
 
 
-def _gifts(ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
+def _give_gifts(ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
     """
-    Give the welcome gift of each level that was reached, and take back those of levels a return took away.
+    Give the welcome gift of each level that was reached, once in a lifetime.
 
     What orders of before reach by themselves brings one only where the ladder says so.
     """
-    old, new = move.rank, standing.rank
-    first = old if ladder.gifts_past else max(old, move.step.past)
-    for tier in ladder.known_tiers[min(first, new) : max(old, new)]:
-        if not tier.gift_points or "points" not in grants:
-            continue
-        because, key = Because("tier_gift", tier=tier.name), f"tier:{tier.pk}:gift"
-        if new > old:
+    first = move.rank if ladder.gifts_past else max(move.rank, move.step.past)
+    for tier in ladder.known_tiers[first : standing.rank]:
+        if tier.gift_points and "points" in grants:
             reward = {"points": tier.gift_points}
-            grants.get("points").grant(member_id=standing.member_id, reward=reward, key=key, because=because, at=at)
-        elif move.step.why in ("recounted", "taken"):
-            grants.get("points").revoke(member_id=standing.member_id, key=key, because=because, at=at)
+            grants.get("points").grant(member_id=standing.member_id, reward=reward, at=at, **_gift_of(tier))
+
+
+def _take_gifts(ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
+    """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
+    if move.step.why not in ("recounted", "taken") or "points" not in grants:
+        return
+    rows = Standing.objects.using(write_db()).filter(member_id=standing.member_id).exclude(pk=standing.pk)
+    stood = list(takewhile(lambda row: row.because.get("c") != CODES["down"], rows.order_by("-starts_at", "-pk")))
+    for tier in ladder.known_tiers[standing.rank : move.rank]:
+        climb = takewhile(lambda row, floor=tier.rank: row.rank >= floor, stood)
+        since = min((row.starts_at for row in climb), default=move.before.starts_at)
+        grants.get("points").revoke(member_id=standing.member_id, at=at, since=since, **_gift_of(tier))
+
+
+def _gift_of(tier: Tier) -> dict[str, Any]:
+    return {"key": f"tier:{tier.pk}:gift", "because": Because("tier_gift", tier=tier.name)}
 
 
 def settle_all(
@@ -190,13 +269,15 @@ def settle_all(
     at: datetime,
     announced: Callable[[Sequence[int]], Collection[int]] = lambda ids: (),
     after: int = 0,
+    failed: Callable[[int], object] = lambda member_id: None,
 ) -> Iterator[tuple[int, int]]:
     """
     Settle every member of a ladder, many thousand at a time; yields (last member's key, how many moved).
 
     Lets the database find those who may have to move, and looks at nobody else; only when the ladder has just been
     changed at everybody. `announced` is asked, for some of them at a time, whose descent was told in time. Begins
-    after the member `after`, so a run that was cut short can go on where it stood.
+    after the member `after`, so a run that was cut short can go on where it stood. Who cannot be settled stands in the
+    log, is told to `failed`, and does not keep the others waiting.
     """
     members = Member.objects.using(write_db()).filter(program_id=ladder.program_id, merged_into=None).order_by("pk")
     is_new = ladder.set_at is not None and at < ladder.set_at + CHANGED
@@ -207,9 +288,26 @@ def settle_all(
         ids = list(keys.filter(pk__lte=last)) if is_new else movers(ladder=ladder, after=after, last=last, at=at)
         for start in range(0, len(ids), TOGETHER):
             some = ids[start : start + TOGETHER]
-            yield some[-1], len(settle(ladder=ladder, member_ids=some, at=at, announced=announced(some)))
+            yield some[-1], _settled(ladder, some, at, announced(some), failed)
         yield last, 0
         after = last
+
+
+def _settled(
+    ladder: Ladder, ids: Sequence[int], at: datetime, announced: Collection[int], failed: Callable[[int], object]
+) -> int:
+    """Settle these members, one by one where together they fail; returns how many moved."""
+    try:
+        return len(settle(ladder=ladder, member_ids=ids, at=at, announced=announced))
+    except Exception as error:
+        if len(ids) == 1 and isinstance(error, OperationalError | InterfaceError):
+            # It is not the member: the database is away, and the walk goes on later where it stands.
+            raise
+        if len(ids) == 1:
+            logger.exception("member %s could not be settled", ids[0])
+            failed(ids[0])
+            return 0
+    return sum(_settled(ladder, [one], at, announced, failed) for one in ids)
 
 
 def give_tier(
@@ -249,8 +347,12 @@ def take_given(*, ladder: Ladder, gift: GivenTier, at: datetime) -> None:
 
 
 def put_off(*, standing_ids: Collection[int], until: datetime) -> int:
-    """Move the date of levels whose end could not be announced; `extensions` counts how often. Returns how many."""
-    rows = Standing.objects.using(write_db()).filter(pk__in=standing_ids, is_current=True)
+    """
+    Move the date of levels whose end could not be announced; `extensions` counts how often. Returns how many.
+
+    What another run has moved so far already is left alone.
+    """
+    rows = Standing.objects.using(write_db()).filter(pk__in=standing_ids, is_current=True, kept_until__lt=until)
     return rows.update(kept_until=until, extensions=F("extensions") + 1)
 
 
@@ -265,11 +367,12 @@ def set_out(*, ladder: Ladder, at: datetime) -> None:
     forget_cache()
 
 
-def keep_all(*, ladder: Ladder) -> int:
+def keep_all(*, ladder: Ladder, ranks: Collection[int] | None = None) -> int:
     """
-    Let everybody keep the present level to its date, whatever the ladder asks from now on; returns how many.
+    Let everybody on these ranks (None = all) keep the level to its date, whatever the ladder asks; returns how many.
 
-    For a ladder that got steeper: nobody falls because the shop changed its mind.
+    For levels that got steeper: nobody falls because the shop changed its mind.
     """
     rows = Standing.objects.using(write_db()).filter(is_current=True, rank__gt=0, is_counted=True)
+    rows = rows if ranks is None else rows.filter(rank__in=ranks)
     return rows.filter(member__program_id=ladder.program_id).update(is_counted=False)

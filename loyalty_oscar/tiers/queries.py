@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -89,9 +89,17 @@ def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
 
 
 def given_to(*, member_ids: Iterable[int], at: datetime) -> dict[int, GivenTier]:
-    """Return the highest level that staff gave each member and that is in force. One query."""
-    rows = _in_force(at).filter(member_id__in=list(member_ids)).select_related("tier").order_by("tier__rank")
+    """Return the highest level that staff gave each member and that is in force, the longest of it. One query."""
+    rows = _in_force(at).filter(member_id__in=list(member_ids)).select_related("tier")
+    rows = rows.order_by("tier__rank", F("until").asc(nulls_last=True))
     return {row.member_id: row for row in rows}
+
+
+def promised_to(*, member_ids: Iterable[int], at: datetime) -> dict[int, Standing]:
+    """Return what members kept at a descent, or when a ladder got steeper, while its date lasts. One query."""
+    rows = Standing.objects.using(write_db()).filter(member_id__in=list(member_ids), is_current=None, rank__gt=0)
+    rows = rows.filter(Q(kept_until=None) | Q(kept_until__gt=at), is_counted=False)
+    return {row.member_id: row for row in rows.order_by("starts_at", "pk") if row.because.get("c") != "tier_given"}
 
 
 def given_within(*, ladder: Ladder, after: int, last: int, at: datetime) -> set[int]:
@@ -117,13 +125,14 @@ def standings_at(*, member_ids: Iterable[int], at: datetime) -> dict[int, Standi
 
 
 def tiers_at(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
-    """The fact `tier`: rank, name and points in percent of each member's level at a moment."""
-    if not _anybody_climbs():
+    """The fact `tier`: rank, name and points in percent of each member's level at a moment, where levels are on."""
+    ladders = ladders_on()
+    if not ladders:
         return {}
     return {
         member_id: tier_fact(tier=row.tier)
         for member_id, row in standings_at(member_ids=members, at=at).items()
-        if row.tier
+        if row.tier and row.tier.ladder_id in ladders
     }
 
 
@@ -137,8 +146,10 @@ def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
     return {member_id: tier["rank"] for member_id, tier in tiers_at(members=members, at=at).items()}
 
 
-def _anybody_climbs() -> bool:
-    return remembered(key="ladders", load=lambda: Ladder.objects.filter(is_on=True).exists())
+def ladders_on() -> frozenset[int]:
+    """Return the keys of the ladders that are switched on (remembered for a minute)."""
+    load = Ladder.objects.filter(is_on=True).values_list("pk", flat=True)
+    return remembered(key="ladders", load=lambda: frozenset(load.all()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

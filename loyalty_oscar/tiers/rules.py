@@ -8,13 +8,15 @@ and an announced notice, one level at a time. Instants are UTC, calendar days an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from loyalty_oscar.kernel import periods
 
 CALENDAR_YEAR, ROLLING, LIFETIME = "calendar-year", "rolling", "lifetime"
+#: A date so near is announced already, or was put off to; a return leaves it.
+NEAR = timedelta(days=63)
 #: Start and end of a span (None = open), and until when its orders carry a level (None = it depends on them).
 Carrying = tuple[datetime | None, datetime | None, datetime | None]
 
@@ -51,13 +53,14 @@ class Now:
     """
     A member's present standing: `rank` since `since`, kept until `kept_until` (None = for good).
 
-    `is_counted` False: it was given by hand or kept at the last descent, so no order need carry it.
+    `is_counted` False: it was given by hand (`is_given`) or kept at the last descent, so no order need carry it.
     """
 
     rank: int = 0
     since: datetime | None = None
     kept_until: datetime | None = None
     is_counted: bool = True
+    is_given: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,13 +68,16 @@ class Step:
     """
     The decision: the `rank` to stand on, until when it is kept, and why: up, given, kept, recounted, taken, down.
 
-    On the way up orders from before the levels were set carry `past` by themselves; nobody is told of that.
+    `is_counted` and `is_given` say what it stands on then, as in `Now`. On the way up orders from before the levels
+    were set carry `past` by themselves; nobody is told of that.
     """
 
     rank: int
     kept_until: datetime | None
     why: str
     past: int = 0
+    is_counted: bool = False
+    is_given: bool = False
 
 
 def span(*, window: str, at: datetime, zone: str) -> tuple[datetime | None, datetime | None]:
@@ -158,14 +164,32 @@ def _rolls_out(counted: Sequence[Counted], ladder: Ladder, at: datetime, rank: i
     return gone
 
 
-def still_carried(*, counted: Sequence[Counted], ladder: Ladder, now: Now, at: datetime) -> bool:
-    """Return whether the orders, as they are counted today, ever carried this standing: if not, a return took it."""
-    moments = [one.at for one in counted if one.at <= at] + [at]
-    return any(deserved(counted=_until(counted, moment), ladder=ladder, at=moment)[0] >= now.rank for moment in moments)
+def still_carried(
+    *, counted: Sequence[Counted], ladder: Ladder, now: Now, at: datetime
+) -> tuple[bool, datetime | None]:
+    """
+    Return whether the orders, as they count today, carried this standing at any moment since it began, and until when.
+
+    If they never did, a return took it; if not so long, a return took what prolonged it.
+    """
+    since = now.since or min((one.at for one in counted), default=at)
+    moments = {min(since, at), *(one.at for one in counted if since < one.at <= at), at}
+    known = [deserved(counted=_until(counted, one), ladder=ladder, at=one) for one in sorted(moments)]
+    dates = [until for rank, until in known if rank >= now.rank]
+    return bool(dates), _later(*dates) if dates else None
 
 
 def _until(counted: Sequence[Counted], at: datetime) -> list[Counted]:
     return [one for one in counted if one.at <= at]
+
+
+def _later(*dates: datetime | None) -> datetime | None:
+    """Return the latest of some dates; None is endless."""
+    return None if None in dates else max(filter(None, dates))
+
+
+def _is_earlier(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and (other is None or one < other)
 
 
 def decide(
@@ -185,25 +209,61 @@ def decide(
     that staff took back what this standing was given by.
     """
     rank, until = deserved(counted=counted, ladder=ladder, at=at)
-    by_hand = given[0] > rank
-    best, best_until = given if by_hand else (rank, until)
+    best = max(rank, given[0])
+    is_counted, is_given = 0 < rank == best, rank < best
+    dates = [date for own, date in ((rank, until), given) if own == best]
+    stands = {"is_counted": is_counted, "is_given": is_given}
     if best > now.rank:
-        past = 0 if by_hand else _past(counted, ladder, at)
-        return Step(rank=best, kept_until=best_until, why="given" if by_hand else "up", past=past)
+        why = "given" if is_given else "up"
+        past = 0 if is_given else _past(counted, ladder, at)
+        return Step(rank=best, kept_until=_later(*dates), why=why, past=past, **stands)
+    is_less = now.is_counted and rank < now.rank
+    was = still_carried(counted=counted, ladder=ladder, now=now, at=at) if is_less else (True, until)
     if best == now.rank:
-        longer = best_until != now.kept_until and (
-            best_until is None or now.kept_until is None or best_until > now.kept_until
-        )
-        return Step(rank=best, kept_until=best_until, why="kept") if best and longer else None
-    if taken:
-        return Step(rank=best, kept_until=best_until, why="taken")
-    if now.is_counted and not still_carried(counted=counted, ladder=ladder, now=now, at=at):
-        return Step(rank=best, kept_until=best_until, why="recounted")
+        return _stay(now, Step(rank=best, kept_until=_later(*dates), why="kept", **stands), was, at)
+    if taken or not was[0]:
+        why = "taken" if taken else "recounted"
+        return Step(rank=best, kept_until=_later(*dates), why=why, **stands)
+    if is_less and _is_earlier(was[1], now.kept_until) and not _is_near(now, at):
+        return Step(rank=now.rank, kept_until=was[1], why="kept", is_counted=True)
     if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
         return None
-    lower = max(best, now.rank - 1)
-    kept = best_until if lower == best else next_end(ladder=ladder, at=at)
-    return Step(rank=lower, kept_until=kept, why="down")
+    # One level at a time, but what was given simply ends.
+    if now.is_given or now.rank - 1 <= best:
+        return Step(rank=best, kept_until=_later(*dates), why="down", **stands)
+    return Step(rank=now.rank - 1, kept_until=next_end(ladder=ladder, at=at), why="down")
+
+
+def _is_near(now: Now, at: datetime) -> bool:
+    return now.kept_until is not None and now.kept_until <= at + NEAR
+
+
+def _stay(now: Now, step: Step, was: tuple[bool, datetime | None], at: datetime) -> Step | None:
+    """Return what a standing of the same rank is kept by from now on, and until when; None where nothing changes."""
+    until, is_promised = step.kept_until, not (now.is_counted or now.is_given)
+    if not step.rank:
+        return None
+    if is_promised and (_is_earlier(until, now.kept_until) or (step.is_given and until == now.kept_until)):
+        return None
+    if now.is_counted and was[0]:
+        until = _later(was[1], until)
+        if _is_earlier(until, now.kept_until) and _is_near(now, at):
+            until = now.kept_until
+    if (until, step.is_counted, step.is_given) == (now.kept_until, now.is_counted, now.is_given):
+        return None
+    return replace(step, kept_until=until)
+
+
+def held(*, step: Step, promise: tuple[int, datetime | None]) -> Step:
+    """
+    Return a step down at once that goes no deeper than an earlier descent promised: which rank, and to which date.
+
+    Who came down on schedule keeps what was left to the day, though later orders lifted and went back.
+    """
+    rank, until = promise
+    if rank < step.rank or (rank == step.rank and not _is_earlier(step.kept_until, until)):
+        return step
+    return replace(step, rank=rank, kept_until=until, is_counted=False, is_given=False)
 
 
 def _past(counted: Sequence[Counted], ladder: Ladder, at: datetime) -> int:

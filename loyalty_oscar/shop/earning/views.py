@@ -25,7 +25,7 @@ from ..showing import takes_part
 from ..views.account import WithProgram
 from . import throttle
 from .actions import say
-from .ways import BirthdayForm, member_here
+from .ways import BirthdayForm
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 logger = logging.getLogger("loyalty_oscar")
@@ -96,7 +96,7 @@ class BirthdayView(OwnPage, WithProgram, View):
     def post(self, request: Any) -> http.HttpResponse:
         if not takes_part(visit=request.loyalty):
             return redirect("loyalty:join")
-        member, at = member_here(request=request), clock.now()
+        member, at = request.loyalty.member, clock.now()
         if "forget" in request.POST:
             if member:
                 operations.forget_birthday(member=member)

@@ -18,8 +18,7 @@ from loyalty_oscar.earning.models import Action, Birthday
 from loyalty_oscar.earning.occasions import BIRTHDAY, REVIEW, SIGN_UP, WORD, in_time, is_day
 from loyalty_oscar.earning.queries import actions_of, birthday_of, standing_awards
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.models import Member, ProgramSite, Unit
-from loyalty_oscar.program.queries import member_of
+from loyalty_oscar.program.models import ProgramSite, Unit
 from loyalty_oscar.program.registries import panels
 
 from ..notices.letters import absolute
@@ -54,7 +53,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
     actions = actions_of(program_id=subject.program_id)
     if not actions or not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
         return None
-    at, member = clock.now(), member_here(request=request)
+    at, member = clock.now(), request.loyalty.member
     done = standing_awards(member_id=member.pk) if member else set()
     best = {kind: most(actions, kind, at, request.user) for kind in (SIGN_UP, REVIEW, BIRTHDAY, WORD)}
     if SIGN_UP in done or not getattr(request.user, "email", ""):
@@ -69,6 +68,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
             if action
         },
         "values": {kind.replace("-", "_"): action.points for kind, action in best.items() if action},
+        "unit_name": words.unit_name(unit=subject, points=0),
         "email": request.user.email,
         "birthday": told,
         "form": BirthdayForm(told=told) if best[BIRTHDAY] else None,
@@ -94,13 +94,3 @@ def most(actions: list[Action], kind: str, at: datetime, user: Any) -> Action | 
     found = [action for action in actions if action.kind == kind and in_time(action=action, at=moment)]
     left = [action for action in found if action.budget is None or action.given + action.points <= action.budget]
     return max(found if kind == WORD else left, key=lambda action: action.points, default=None)
-
-
-def member_here(*, request: Any) -> Member | None:
-    """Return the visitor's membership in the program of this site. No query where there is an account."""
-    visit = request.loyalty
-    if visit.unit is None or not request.user.is_authenticated:
-        return None
-    return (
-        visit.account.member if visit.account else member_of(program_id=visit.unit.program_id, user_id=request.user.pk)
-    )

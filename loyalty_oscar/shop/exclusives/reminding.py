@@ -38,7 +38,7 @@ def asked(*, subject: Sale, request: Any) -> tuple[str, Mapping[str, Any]] | Non
     visit, user = request.loyalty, request.user
     if not user.is_authenticated:
         return None
-    found = reminders.waits(sale=subject, member=visit.account.member) if visit.account else None
+    found = reminders.waits(sale=subject, member=visit.member) if visit.member else None
     since = words.day(found.asked_at, zone=subject.program.time_zone) if found else ""
     told = {"reminder": found, "since": since, "consent": consent(email=getattr(user, "email", ""))}
     return "loyalty/widgets/remind.html", {"sale": subject, **told}

@@ -70,16 +70,16 @@ def sold_out(*, product_id: int, visit: Visit) -> Sale | None:
 
 
 def who_visits(*, visit: Visit) -> rules.Who:
-    """Return a visitor as sales see one: strangers cost nothing, members at most two queries a visit."""
+    """Return a visitor as sales see one: strangers cost nothing, members at most three queries a visit."""
     user = visit.user
-    if user is None or not user.is_authenticated or visit.account is None:
+    if user is None or not user.is_authenticated or visit.member is None:
         return NOBODY
     return visit.once(key=("who", user.pk), load=lambda: _who(visit))
 
 
 def _who(visit: Visit) -> rules.Who:
     known = visit.facts(names=[name for name in ("tier_rank",) if name in facts], at=clock.now())
-    member_id, rank = visit.account.member_id, known.get("tier_rank", 0)
+    member_id, rank = visit.member.pk, known.get("tier_rank", 0)
     lists = lists_of(member_id=member_id) if keeps_lists(program_id=visit.unit.program_id) else frozenset()
     return rules.Who(is_member=True, rank=rank, lists=lists)
 

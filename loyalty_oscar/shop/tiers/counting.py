@@ -31,13 +31,17 @@ from ..sync import LOOK_AGAIN
 SAMPLE = 500
 
 
-def count_past(*, ladder: Ladder, **_signal: Any) -> int:
-    """Mark the orders that a ladder may count and has not counted yet; returns how many."""
+def count_past(*, ladder: Ladder, is_back: bool = False, **_signal: Any) -> int:
+    """
+    Mark the orders that a ladder may count and has not counted yet; returns how many.
+
+    Where the ladder `is_back` it missed returns, too, so all are marked.
+    """
     if ladder.program.earns_from is None or not ladder.is_on:
         return 0
     orders = _orders(ladder.program, ladder.window, clock.now())
     marks = OrderSync.objects.filter(order_id__in=orders.values("pk"))
-    marks = marks.exclude(order_id__in=Score.objects.values("order_id"))
+    marks = marks if is_back else marks.exclude(order_id__in=Score.objects.values("order_id"))
     return marks.update(is_dirty=True, dirty_since=clock.now(), fingerprint=LOOK_AGAIN)
 
 

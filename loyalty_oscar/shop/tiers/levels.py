@@ -13,9 +13,9 @@ from ..visit import Visit, visit_facts
 
 def standing_of_visit(*, visit: Visit) -> Standing | None:
     """Return where a visitor stands, with the level; None, and no query, for strangers and programs without levels."""
-    if visit.unit is None or ladder_of(program_id=visit.unit.program_id) is None or visit.account is None:
+    if visit.unit is None or ladder_of(program_id=visit.unit.program_id) is None or visit.member is None:
         return None
-    member_id = visit.account.member_id
+    member_id = visit.member.pk
     return visit.once(key="standing", load=lambda: standing_of(member_id=member_id))
 
 
@@ -46,6 +46,7 @@ def rank_of_owner(*, basket: Any) -> int:
         return rank_of_visit(visit=visit)
     if not hasattr(basket, "_loyalty_rank"):
         rows = Standing.objects.filter(member__user_id=basket.owner_id, is_current=True, member__merged_into=None)
+        rows = rows.filter(tier__ladder__is_on=True)
         basket._loyalty_rank = rows.order_by("-rank").values_list("rank", flat=True).first() or 0
     return basket._loyalty_rank
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -30,19 +30,28 @@ FRESH = timedelta(hours=20)
 
 
 def run(at: datetime) -> Iterator[int]:
-    """Settle, put off and announce, ladder by ladder; yields how many moved or were told."""
+    """
+    Settle, put off and announce, ladder by ladder; yields how many moved or were told.
+
+    Raises `NotAllDone` in the end where somebody could not be settled; nobody else waits for that.
+    """
+    failed: list[int] = []
     for ladder in ladders_in_force():
-        yield from settled(ladder=ladder, at=at)
+        yield from settled(ladder=ladder, at=at, failed=failed.append)
         yield from postponed(ladder=ladder, at=at)
         yield from announced(ladder=ladder, at=at)
+    if failed:
+        raise jobs.NotAllDone(f"{len(failed)} member(s) could not be settled; the log says why")
 
 
-def settled(*, ladder: Ladder, at: datetime) -> Iterator[int]:
+def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:
     """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
     name = f"tiers:{ladder.program_id}"
     before = JobRun.objects.filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
     last, began = (before.done, before.started_at) if before else (0, at)
-    for member_id, moved in settle_all(ladder=ladder, at=at, announced=_Announced(ladder, at), after=last):
+    for member_id, moved in settle_all(
+        ladder=ladder, at=at, announced=_Announced(ladder, at), after=last, failed=failed
+    ):
         last = member_id
         note_run(name=name, started_at=began, finished_at=None, done=last)
         yield moved

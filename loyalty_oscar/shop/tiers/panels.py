@@ -105,7 +105,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     visit = request.loyalty
     ladder = ladder_of(program_id=visit.unit.program_id)
     own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
-    if ladder is None or not own or visit.account is None:
+    if ladder is None or not own or visit.member is None:
         return None
     found = _progress(visit, ladder)
     return "loyalty/widgets/level_after.html", {"unit": visit.unit, **_words(ladder, found, visit.unit)}
@@ -144,13 +144,13 @@ def rules(*, ladder: Ladder) -> list[str]:
 
 
 def _progress(visit: Visit, ladder: Ladder) -> Progress:
-    if visit.account is None:
+    if visit.member is None:
         first = ladder.known_tiers[0]
         _start, end = span(window=ladder.window, at=clock.now(), zone=ladder.program.time_zone)
         nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": None}
         return Progress(next_tier=first, missing=first.threshold, ends_at=end, **nothing)
     standing = standing_of_visit(visit=visit)
-    return progress_of(ladder=ladder, member_id=visit.account.member_id, standing=standing, at=clock.now())
+    return progress_of(ladder=ladder, member_id=visit.member.pk, standing=standing, at=clock.now())
 
 
 def _words(ladder: Ladder, found: Progress, unit: Unit) -> dict[str, Any]:

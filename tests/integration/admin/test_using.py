@@ -6,7 +6,6 @@ from django.test import Client
 from django.urls import reverse
 from oscar.test import factories
 
-from loyalty_oscar.ledger.queries import account_of_user
 from loyalty_oscar.program.models import PointWorth, ProductSet, Program
 from loyalty_oscar.redemption.models import LeastOrder, Redemption, UseTerms
 from loyalty_oscar.redemption.queries import limits_of, terms_of
@@ -247,12 +246,8 @@ class TestTheUsesOfPoints:
         assert Redemption.objects.get(pk=use_of.pk).points == 500
 
     def test_stand_on_the_members_page(self, root, customer, used):
-        member = account_of_user(user_id=customer.pk, unit_id=a_unit_id()).member
+        member = Redemption.objects.first().hold.account.member
         html = root.get(reverse("admin:loyalty_program_member_change", args=[member.pk])).content.decode()
         assert 'data-loyalty="used" data-value="500"' in html
         assert reverse("dashboard:order-detail", kwargs={"number": "A-17"}) in html
         assert "100\xa0paws" in html
-
-
-def a_unit_id():
-    return Redemption.objects.first().hold.account.unit_id

@@ -632,9 +632,9 @@ class TestAnOccasionOfTheStores:
 class TestTheAccountPage:
     def test_shows_nothing_where_no_action_is_set_up(self, unit):
         _member, client = joined(unit)
-        assert "More ways to points" not in text_of(client.get(OVERVIEW))
+        assert "More ways to" not in text_of(client.get(OVERVIEW))
 
     def test_shows_nothing_of_what_is_over_or_used_up(self, unit):
         an_action(unit, "review", ends_at=TODAY), an_action(unit, "birthday", budget=60, given=20)
         _member, client = joined(unit)
-        assert "More ways to points" not in text_of(client.get(OVERVIEW))
+        assert "More ways to" not in text_of(client.get(OVERVIEW))

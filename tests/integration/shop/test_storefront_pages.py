@@ -96,7 +96,7 @@ class TestTheBadge:
     def test_holds_still_where_the_ledger_fails(self, visit, monkeypatch, caplog):
         a_club()
         user = boris()
-        broken = "loyalty_oscar.shop.visit.account_of_user"
+        broken = "loyalty_oscar.shop.visit.membership_of_user"
         monkeypatch.setattr(broken, lambda **kwargs: (_ for _ in ()).throw(RuntimeError("the ledger is away")))
         response = visit("/catalogue/", user)
         assert response.status_code == 200

@@ -1,7 +1,10 @@
 """A club with three levels: Bronze, Silver from 150.00, Gold from 400.00 in a calendar year."""
 
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.tiers.models import Ladder, Tier
+from loyalty_oscar.tiers.models import Ladder, Standing, Tier
+from loyalty_oscar.tiers.operations import give_tier, settle, settle_all
+from loyalty_oscar.tiers.queries import ladder_of
 from tests.storefront import a_club
 
 
@@ -17,3 +20,32 @@ def a_ladder(*, unit=None, silver=15_000, gold=40_000, bronze=1, percents=(100, 
         )  # fmt: skip
     forget_cache()
     return ladder
+
+
+def known(ladder):
+    """The ladder in force, read again."""
+    forget_cache()
+    return ladder_of(program_id=ladder.program_id)
+
+
+def now(user):
+    """Where somebody stands."""
+    return Standing.objects.select_related("tier").get(member__user=user, is_current=True)
+
+
+def hand(ladder, user, rank, *, until, at):
+    """A level given by hand."""
+    ladder, member = known(ladder), Member.objects.get(user=user)
+    told = {"until": until, "reason": "a prize", "actor": "staff:1", "at": at}
+    return give_tier(ladder=ladder, member_id=member.pk, tier=ladder.known_tiers[rank - 1], **told)
+
+
+def told_and_over(ladder, user, at):
+    """Settle somebody whose descent was announced."""
+    member_id = Member.objects.get(user=user).pk
+    settle(ladder=known(ladder), member_ids=[member_id], at=at, announced=[member_id])
+
+
+def a_night(ladder, at):
+    """Settle everybody, told or not."""
+    return sum(moved for _member, moved in settle_all(ladder=known(ladder), at=at))

@@ -1,11 +1,15 @@
 """Levels in the admin: the ladder with its levels, money typed as money, and levels given by hand."""
 
 import re
+from io import BytesIO
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.forms.models import model_to_dict
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Member, Outbox, Program
@@ -18,6 +22,7 @@ from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep
 from loyalty_oscar.shop.tiers import counting, nightly
 from loyalty_oscar.shop.tiers.conditions import our_conditions
 from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.forms import TierForm
 from loyalty_oscar.tiers.models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
 
@@ -124,6 +129,35 @@ class TestALadder:
         assert page.status_code == 200
         assert said in text_of(page)
         assert not Ladder.objects.exists() and not Tier.objects.exists()
+
+    @pytest.mark.parametrize("names", ['["x"]', '{"de": ""}', '{"de": ["Gold"]}', '"Gold"', "7"])
+    def test_has_names_by_language_or_is_refused(self, root, names):
+        unit = a_club()
+        data = form(*THREE, program=unit.program)
+        page = root.post(reverse(ADD), data | {"tiers-1-names": names})
+        assert page.status_code == 200
+        assert "a language and a name for each" in text_of(page)
+        assert not Tier.objects.exists()
+        assert root.post(reverse(ADD), data | {"tiers-1-names": '{"de": "Silber"}'}).status_code == 302
+        assert Tier.objects.get(rank=2).names == {"de": "Silber"}
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [("x.html", b"<script>alert(1)</script>"), ("x.png", b"<script>alert(1)</script>"), ("x.svg", b"<svg/>")],
+    )
+    def test_has_a_picture_that_is_one_or_is_refused(self, name, content):
+        ladder = a_ladder()
+        silver = ladder.tiers.get(rank=2)
+        data = {**model_to_dict(silver, exclude=["picture", "names"]), "takes": "1", "names": "{}"}
+        refused = TierForm(data, {"picture": SimpleUploadedFile(name, content)}, instance=silver)
+        refused.know(ladder)
+        assert list(refused.errors) == ["picture"]
+        drawn = BytesIO()
+        Image.new("RGB", (1, 1)).save(drawn, "PNG")
+        taken = TierForm(data, {"picture": SimpleUploadedFile("x.png", drawn.getvalue())}, instance=silver)
+        taken.know(ladder)
+        assert not taken.errors
+        assert taken.cleaned_data["picture"].read() == drawn.getvalue()
 
     def test_makes_a_condition_for_each_level_among_oscars(self, root):
         unit = a_club()

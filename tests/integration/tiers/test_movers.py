@@ -75,9 +75,13 @@ def moved_by_the_rules(ladder, at):
             now=now, counted=counted.get(pk, ()), ladder=law, at=at, announced=True,
             given=(gift.tier.rank, gift.until) if gift else (0, None),
         )  # fmt: skip
+        is_kept = step is not None and step.why == "kept"
         # In the rolling window each order moves the date at once; the walk looks at it when it has come.
-        is_later = law.window == rules.ROLLING and step and step.why == "kept"
-        if step and not (is_later and now.kept_until and now.kept_until > at):
+        is_later = is_kept and law.window == rules.ROLLING and now.kept_until and now.kept_until > at
+        # Only a return makes a date earlier, and it settles its member at once; so does what a level stands on.
+        dates = (step.kept_until, now.kept_until) if is_kept else (None, None)
+        is_sooner = is_kept and (dates[0] == dates[1] or (dates[0] and (dates[1] is None or dates[0] < dates[1])))
+        if step and not is_later and not is_sooner:
             yield pk
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
@@ -61,7 +62,7 @@ def run() -> dict:
     order = place(friend, {"Bowl": 1})
     finish(order)
     in_the_sale = client_of(customer.email)
-    answer = in_the_sale.post(f"/basket/add/{product('Lead').pk}/", {"quantity": 1})
+    answer = in_the_sale.post(reverse("basket:add", args=[product("Lead").pk]), {"quantity": 1})
     basket = get_model("basket", "Basket").objects.filter(owner=customer, status="Open").latest("pk")
     referral = Referral.objects.get()
     return {
