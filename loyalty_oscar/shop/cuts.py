@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -26,21 +27,23 @@ def cut_of(*, product: Any, request: Any, beside: Callable[[], Iterable[Any]] = 
     cut = getattr(price, "loyalty_cut", None)
     if cut is None:
         return None
-    lowest = _lowest(product, request, price.currency, beside) if past_prices.is_told() else None
-    before = money.in_words(minor=_minor(price.loyalty_before), currency=price.currency)
-    lowest_in_words = money.in_words(minor=lowest, currency=price.currency) if lowest else ""
-    now = _minor(price)
-    percent = full_steps(amount=(lowest - now) * 100, step=lowest) if lowest and lowest > now else 0
-    return _in_words(get_language(), cut.kind, percent, lowest_in_words, before)
+    lowest, seen, before = _lowest(product, request, price.currency, beside), seen_of(price=price), price.loyalty_before
+    return _in_words(get_language(), cut.kind, price.currency, seen, seen_of(price=before), lowest)
 
 
 @lru_cache(maxsize=10_000)
-def _in_words(_language: str | None, kind: str, percent: int, lowest: str, before: str) -> Mapping[str, Any]:
+def _in_words(
+    _language: str | None, kind: str, currency: str, seen: Decimal, seen_before: Decimal, minor: int | None
+) -> Mapping[str, Any]:
     """Return what the widget is told; remembered, because a list says the same again and again."""
+    now, without = (money.to_minor(amount=amount, currency=currency) for amount in (seen, seen_before))
+    before = money.in_words(minor=without, currency=currency)
+    lowest = money.in_words(minor=minor, currency=currency) if minor else ""
+    percent = full_steps(amount=(minor - now) * 100, step=minor) if minor and minor > now else 0
     is_sale, off = kind == "sale", f"−{percent} %" if percent else ""
     told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s") % {"lowest": lowest} if lowest else ""
     counted = pgettext("loyalty", "(the %(percent)s is counted from it)") % {"percent": off} if lowest and off else ""
-    without = (
+    instead = (
         pgettext("loyalty", "Without this sale: %(price)s")
         if is_sale
         else pgettext("loyalty", "Without the club: %(price)s")
@@ -51,7 +54,7 @@ def _in_words(_language: str | None, kind: str, percent: int, lowest: str, befor
         "percent": off,
         "lowest": lowest,
         "told": f"{told} {counted}".strip(),
-        "before": without % {"price": before},
+        "before": instead % {"price": before},
     }
 
 
@@ -63,16 +66,14 @@ def _price(product: Any, request: Any) -> Any:
     return ask(product).price
 
 
-def _minor(price: Any) -> int:
-    return money.to_minor(amount=seen_of(price=price), currency=price.currency)
-
-
 def _lowest(product: Any, request: Any, currency: str, beside: Callable[[], Iterable[Any]]) -> int | None:
     """Return the lowest price before this one; asked for the whole list at its first product."""
     told = request.loyalty.once(key=("lowest", currency), load=dict)
     if product.pk not in told:
         ids = {other.pk for other in (*beside(), product)}
-        cuts = {pk: best_cut(product_id=pk, visit=request.loyalty) for pk in ids}
-        wanted, audiences = {pk: cut.starts_at for pk, cut in cuts.items() if cut}, codes_of(visit=request.loyalty)
-        told |= dict.fromkeys(ids) | past_prices.lowest_at(wanted=wanted, currency=currency, audiences=audiences)
+        told |= dict.fromkeys(ids)
+        if past_prices.is_told():
+            cuts = {pk: best_cut(product_id=pk, visit=request.loyalty) for pk in ids}
+            wanted, audiences = {pk: cut.starts_at for pk, cut in cuts.items() if cut}, codes_of(visit=request.loyalty)
+            told |= past_prices.lowest_at(wanted=wanted, currency=currency, audiences=audiences)
     return told[product.pk]

@@ -144,10 +144,11 @@ def lowest_at(*, wanted: Mapping[int, datetime], currency: str, audiences: Colle
     """
     if not wanted:
         return {}
-    spans = PriceSpan.objects.filter(product_id__in=wanted, currency=currency, audience__in=audiences)
-    spans = spans.filter(starts_at__lt=max(wanted.values()))
+    spans = PriceSpan.objects.filter(
+        Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE),
+        product_id__in=wanted, currency=currency, audience__in=audiences, starts_at__lt=max(wanted.values()),
+    )  # fmt: skip
     found: dict[int, int] = {}
-    spans = spans.filter(Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE))
     for pk, minor, starts_at, ends_at in spans.values_list("product_id", "minor", "starts_at", "ends_at"):
         before = wanted[pk]
         if starts_at < before and (ends_at is None or ends_at > before - BEFORE):

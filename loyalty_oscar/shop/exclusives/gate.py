@@ -18,7 +18,7 @@ from ..gate import gates
 from ..lowered import Cut, offers
 from ..visit import Visit
 from . import words
-from .visitors import sales_for, sales_of_visit, who_visits
+from .visitors import sales_for, sets_of_visit, who_visits
 
 NoPrice = get_class("partner.prices", "Unavailable")
 Unavailable = get_class("partner.availability", "Unavailable")
@@ -85,14 +85,15 @@ NONE = Deal()
 
 def deal_of(*, product_id: int, visit: Visit) -> Deal:
     """Return what sales make of a product for a visitor now: worked out once a visit, and when a date passes anew."""
-    if not sales_of_visit(visit=visit):
+    if not sets_of_visit(visit=visit):
         return NONE
-    who, at = who_visits(visit=visit), clock.now()
-    return visit.until(key=("deal", product_id, who), at=at, load=partial(_deal, visit, product_id, who, at))
+    key, at = ("deal", product_id, getattr(visit.user, "pk", None)), clock.now()
+    return visit.until(key=key, at=at, load=partial(_deal, visit, product_id, at))
 
 
-def _deal(visit: Visit, product_id: int, who: rules.Who, at: datetime) -> tuple[Deal, datetime | None]:
+def _deal(visit: Visit, product_id: int, at: datetime) -> tuple[Deal, datetime | None]:
     """Products that are in the same sales share their deal."""
+    who = who_visits(visit=visit)
     found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product_id)}
     deal = visit.until(key=("deal of", *found, who), at=at, load=partial(_reckoned, found, who, at))
     return deal, deal.ends_at

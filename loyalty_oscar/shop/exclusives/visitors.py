@@ -44,21 +44,26 @@ def sales_with(*, sales: Iterable[Sale], product_id: int) -> list[Sale]:
 
 
 def sales_for(*, visit: Visit, product_id: int) -> list[Sale]:
-    """Return the sales in force that a product is in; a list of products walks through their sets once a visit."""
+    """Return the sales in force that a product is in."""
+    return [sale for sale, ids in sets_of_visit(visit=visit) if product_id in ids]
 
-    def load() -> list[tuple[Sale, frozenset[int]]]:
-        return [(sale, products_of(sale=sale)) for sale in sales_of_visit(visit=visit)]
 
-    return [sale for sale, ids in visit.once(key="sales", load=load) if product_id in ids]
+def sets_of_visit(*, visit: Visit) -> list[tuple[Sale, frozenset[int]]]:
+    """Return the sales in force with the ids of their products: a list of products walks through them once a visit."""
+    return visit.once(
+        key="sales", load=lambda: [(sale, products_of(sale=sale)) for sale in sales_of_visit(visit=visit)]
+    )
 
 
 def sold_out(*, product_id: int, visit: Visit) -> Sale | None:
     """Return the open sale of a product that has no piece left, or None. Two queries a visit where pieces count."""
-    counted = [sale for sale in sales_for(visit=visit, product_id=product_id) if sale.quota is not None]
+    every = visit.once(
+        key="counted", load=lambda: {sale.pk for sale in sales_of_visit(visit=visit) if sale.quota is not None}
+    )
+    counted = [sale for sale in sales_for(visit=visit, product_id=product_id) if sale.pk in every] if every else []
     if not counted:
         return None
     at, who = clock.now(), who_visits(visit=visit)
-    every = [sale.pk for sale in sales_of_visit(visit=visit) if sale.quota is not None]
     counts = visit.once(key="counts", load=lambda: counts_of(sale_ids=every, at=at))
     empty = [sale for sale in counted if (count := counts.get(sale.pk)) and count.taken >= sale.quota]
     return next((sale for sale in empty if rules.admission(sale=sale.dates, who=who, at=at).buys), None)
