@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -125,7 +126,7 @@ def _moments(at: datetime, since: datetime | None) -> Iterator[int]:
 
 def look_at_prices(**kwargs: Any) -> None:
     """Have all prices written down by the next call, because a sale or a member price was changed (a receiver)."""
-    JobRun.objects.filter(name="prices").update(finished_at=None)
+    JobRun.objects.filter(name="prices").update(started_at=F("started_at") - timedelta(days=1))
 
 
 def _farewells(at: datetime) -> Iterator[int]:

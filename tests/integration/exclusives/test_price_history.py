@@ -8,7 +8,6 @@ from django.test import Client
 
 from loyalty_oscar.exclusives.models import MemberList, Sale
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.models import PriceSpan
@@ -149,8 +148,10 @@ class TestTheHistoryOfAMemberPrice:
     def test_changed_with_its_sale_is_looked_at_too(self, unit, carrier):
         sale = a_sale(unit, carrier, percent=20)
         list(jobs.run(only="prices", at=GOLD_FROM))
+        prices = next(job for job in jobs.JOBS if job.name == "prices")
+        assert not prices.is_due(at=GOLD_FROM)
         Sale.objects.get(pk=sale.pk).save()
-        assert JobRun.objects.get(name="prices").finished_at is None
+        assert prices.is_due(at=GOLD_FROM)
 
 
 class TestTheJob:
