@@ -48,7 +48,7 @@ class Ladder(models.Model):
         default=False,
         help_text=pgettext_lazy(
             "loyalty",
-            "Whom orders from before this was saved lift gets no letter, and no welcome gift unless this is ticked.",
+            "Members whom earlier orders lift get no letter, and no welcome gift unless this is ticked.",
         ),
     )
     set_at = models.DateTimeField(null=True, editable=False)

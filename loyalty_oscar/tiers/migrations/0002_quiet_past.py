@@ -13,8 +13,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 default=False,
                 help_text=(
-                    "Whom orders from before this was saved lift gets no letter, "
-                    "and no welcome gift unless this is ticked."
+                    "Members whom earlier orders lift get no letter, and no welcome gift unless this is ticked."
                 ),
                 verbose_name="welcome gifts for the past too",
             ),
