@@ -13,7 +13,8 @@ from tests.storefront import TODAY, a_club, a_product, arrive, buy, day
 
 pytestmark = pytest.mark.django_db(transaction=True)
 #: Sixty characters that no browser may break by itself.
-LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenhalterungen"
+#: As long as a name can be.
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützen"[:40]
 OVERVIEW, ALL = reverse("loyalty:overview"), reverse("loyalty:how-it-works")
 
 
