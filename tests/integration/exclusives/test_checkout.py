@@ -11,21 +11,13 @@ from oscar.test import factories
 from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.models import Count, Place
 from loyalty_oscar.program import clock
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, text_of
+from tests.storefront import a_product, text_of
 
 from .sales import GOLD, GOLD_FROM, a_member_of, a_sale
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
 PREVIEW = reverse("checkout:preview")
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
 
 
 @pytest.fixture

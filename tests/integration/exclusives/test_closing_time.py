@@ -15,25 +15,12 @@ from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
 from loyalty_oscar.shop.gate import set_gates
 from loyalty_oscar.shop.visit import Visit
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_basket, a_club, a_product, day
+from tests.storefront import a_basket, day
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_member_of, a_sale
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
-
-
-@pytest.fixture
-def carrier():
-    return a_product("Explorer carrier", "57.90")
 
 
 def reserve(sale, basket, pieces, *, at):

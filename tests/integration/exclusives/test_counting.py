@@ -15,8 +15,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.words import sold_out
 from loyalty_oscar.shop.sync import sync_orders
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, arrive, buy, send_back, text_of
+from tests.storefront import a_product, arrive, buy, send_back, text_of
 
 from .sales import GOLD, GOLD_FROM, a_member_of, a_sale
 
@@ -24,18 +23,6 @@ pytestmark = pytest.mark.django_db
 Order, Line, Basket = (get_model(*name) for name in (("order", "Order"), ("order", "Line"), ("basket", "Basket")))
 LATER = GOLD_FROM + timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
-
-
-@pytest.fixture
-def carrier():
-    return a_product("Explorer carrier", "57.90")
 
 
 def taken():

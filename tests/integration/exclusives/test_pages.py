@@ -16,25 +16,12 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop import past_prices
 from loyalty_oscar.shop.exclusives.jobs import published
 from loyalty_oscar.tiers.models import MemberPrice, Tier
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, a_user, day, numbers, text_of
+from tests.storefront import a_product, a_user, day, numbers, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, searching_tables
 
 pytestmark = pytest.mark.django_db
 PAGE = "/loyalty/sales/trail/"
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
-
-
-@pytest.fixture
-def carrier():
-    return a_product("Explorer carrier", "57.90")
 
 
 @pytest.fixture(autouse=True)

@@ -13,21 +13,13 @@ from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.models import PriceSpan
 from loyalty_oscar.shop.past_prices import record_moments, record_some
 from loyalty_oscar.tiers.models import MemberPrice, Tier
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, day, text_of
+from tests.storefront import a_product, day, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
 
 
 @pytest.fixture

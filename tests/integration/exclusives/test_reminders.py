@@ -15,8 +15,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.exclusives.export import export
 from loyalty_oscar.shop.people.erasure import erase
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, a_user, day, numbers, text_of
+from tests.storefront import a_product, a_user, day, numbers, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, give, take
 
@@ -24,13 +23,6 @@ pytestmark = pytest.mark.django_db
 PAGE = "/loyalty/sales/trail/"
 BEFORE = day(5, 6)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
 
 
 @pytest.fixture

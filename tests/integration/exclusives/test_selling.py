@@ -19,26 +19,13 @@ from loyalty_oscar.shop.exclusives.export import erase, export
 from loyalty_oscar.shop.offers import NotPlaced
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.tiers.models import MemberPrice, Tier
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_basket, a_club, a_product, a_user, buy, day, send_back
+from tests.storefront import a_basket, a_product, a_user, buy, day, send_back
 
 from .sales import BRONZE, ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, offered, take
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
-
-
-@pytest.fixture
-def carrier():
-    return a_product("Explorer carrier", "57.90")
 
 
 def place(user, *things, at, count=1):
