@@ -41,8 +41,10 @@ selling = Selling()
 
 def pieces_left(*, order: OrderFacts, place: Place) -> int:
     """Return how many of the pieces that it bought an order still has, whatever is in the sale by now."""
-    if order.dead or not place.bought:
-        return 0 if order.dead else place.quantity
+    if order.dead:
+        return 0
+    if not place.bought:
+        return place.quantity
     gone: Counter[str] = Counter()
     for line in order.purchase.lines:
         gone[str(line.product_id)] += line.gone
