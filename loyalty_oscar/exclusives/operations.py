@@ -116,8 +116,7 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
         room = change if count.quota is None or change < 0 else min(max(0, count.quota - taken), change)
         Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=place.quantity + room)
         # Counted anew, because what was sold before there was a quota may be more than it.
-        taken += room
-        _change(count, (taken if count.quota is None else min(taken, count.quota)) - count.taken)
+        _change(count, _at_most_all(count, taken + room) - count.taken)
 
 
 def release(*, slot: str) -> None:
@@ -155,8 +154,7 @@ def recount() -> Iterator[int]:
     for sale_id in miscounted():
         with transaction.atomic(using=write_db()):
             count = lock_counts(sale_ids=[sale_id])[sale_id]
-            pieces = pieces_of(sale_id=sale_id, db=write_db())
-            taken = pieces if count.quota is None else min(pieces, count.quota)
+            taken = _at_most_all(count, pieces_of(sale_id=sale_id, db=write_db()))
             yield Count.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
 
 
@@ -215,6 +213,11 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
         raise SoldOut(sale=sale, left=count.quota - count.taken)
     if more:
         _change(count, more)
+
+
+def _at_most_all(count: Count, pieces: int) -> int:
+    """Return what a count says of so many pieces: more than a quota that came later is all of it."""
+    return pieces if count.quota is None else min(pieces, count.quota)
 
 
 def _change(count: Count, more: int) -> None:

@@ -85,7 +85,7 @@ def visits_of(*, at: datetime) -> dict[str, Visit]:
 
 def codes_of(*, visit: Visit) -> frozenset[str]:
     """Return the audiences whose prices a visitor could have had: "" is everybody."""
-    own = {one.code for _name, pricing in pricings.items() for one in pricing.of(visit=visit)} if visit.account else ()
+    own = {one.code for _name, pricing in pricings.items() for one in pricing.of(visit=visit)} if visit.member else ()
     return frozenset({"", *own})
 
 

@@ -8,12 +8,15 @@ from django.test import Client
 
 from loyalty_oscar.exclusives.models import MemberList, Sale
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.audiences import codes_of
 from loyalty_oscar.shop.models import PriceSpan
 from loyalty_oscar.shop.past_prices import record_moments, record_some
+from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.tiers.models import MemberPrice, Tier
-from tests.storefront import a_product, day, text_of
+from tests.storefront import a_product, a_user, day, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale
 
@@ -200,3 +203,11 @@ class TestAReduction:
         gold = read(carrier, a_member_of(unit, GOLD), at=again)
         assert "Sale Lowest price of the last 30 days: €80.00" in gold
         assert "Sale −20 % Lowest price of the last 30 days: €100.00" in read(carrier, at=again)
+
+
+class TestTheAudiencesOfAVisitor:
+    def test_are_those_of_members_without_an_account_too(self, unit):
+        user = a_user()
+        assert codes_of(visit=Visit(None, user)) == {""}
+        join(program=unit.program, user_id=user.pk, at=day(4, 1))
+        assert codes_of(visit=Visit(None, user)) == {"", f"{unit.program_id}:rank:0"}
