@@ -40,12 +40,16 @@ selling = Selling()
 
 
 def pieces_left(*, order: OrderFacts, place: Place) -> int:
-    """Return how many of the pieces that it bought an order still has, whatever is in the sale by now."""
+    """
+    Return how many pieces an order still has of what it bought in a sale, whatever is in the sale by now.
+
+    Pieces that staff add to a line of it count like the others, as far as there are any.
+    """
     if order.dead:
         return 0
     if not place.bought:
         return place.quantity
-    gone: Counter[str] = Counter()
+    left: Counter[str] = Counter()
     for line in order.purchase.lines:
-        gone[str(line.product_id)] += line.gone
-    return sum(max(0, number - gone[product_id]) for product_id, number in place.bought.items())
+        left[str(line.product_id)] += max(0, line.quantity - line.gone)
+    return sum(left[product_id] for product_id in place.bought)

@@ -1,7 +1,7 @@
 """The only writer of points. Each call is one transaction with one readable key; a replay is no change."""
 
 from .desk import Posted, open_account
-from .expiry import expire, expire_due, extend, write_off
+from .expiry import expire, expire_due, extend, shorten, write_off
 from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import Fate, capture, place_hold, release, renew, restore, settle_holds
 from .transfers import transfer
@@ -33,6 +33,7 @@ __all__ = [
     "reverse",
     "schedule",
     "settle_holds",
+    "shorten",
     "transfer",
     "use_again",
     "write_off",

@@ -168,20 +168,23 @@ def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tu
 
 
 @outermost_retried
-def schedule(*, account_id: int, source: str, available_at: datetime, expires_at: datetime | None, at: datetime) -> int:
+def schedule(
+    *, account_id: int, source: str, available_at: datetime | None, expires_at: datetime | None, at: datetime
+) -> int:
     """
-    Say when the points of a source that are on the way will be ready, and when they run out.
+    Say when the points of a source that are on the way will be ready, and when they run out; None = not known any more.
 
     Those whose time has come already are made ready now. Returns how many lots were dated.
     """
     with desk(account_id=account_id, at=at) as working:
         # Also what was taken back whole while it waited: it may be given back later, and then it needs its dates.
-        waiting = Q(state=Lot.State.PENDING) | Q(state=Lot.State.CLOSED, available_at=None)
+        undated = Q(available_at=None) | Q(available_at__gt=at)
+        waiting = Q(state=Lot.State.PENDING) | (Q(state=Lot.State.CLOSED) & undated)
         lots = list(working.lots(source=source).filter(waiting))
         for lot in lots:
             lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
             working.touch(lot)
-            if available_at <= at:
+            if available_at is not None and available_at <= at:
                 _make_ready(working, lot)
     return len(lots)
 

@@ -66,7 +66,7 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     by_site, default = programs_by_site()
     found = [
         one
-        for one in gather_orders(order_ids=ids, set_codes=(), at=at, seen_final={})
+        for one in gather_orders(order_ids=ids, set_codes=(), at=at)
         if one.purchase.lines and getattr(by_site.get(one.site_id, default), "program_id", None) == program.pk
     ]
     members = dict(Member.objects.filter(program=program, user_id__in=drawn).values_list("user_id", "pk"))
