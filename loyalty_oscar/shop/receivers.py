@@ -85,6 +85,8 @@ def harmless(receiver: Any) -> Any:
 @harmless
 def order_saved(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
     note(order_id=instance.pk, is_new=created)
+    if created:
+        instance._loyalty_written = True
 
 
 @harmless
