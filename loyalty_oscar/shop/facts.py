@@ -139,7 +139,8 @@ def _purchase(placed: Placed, rows: tuple[Row, ...]) -> Purchase:
         currency=placed.currency,
         placed_at=placed.placed_at,
         lines=left(placed=placed, rows=rows)[0],
-        is_first=bool(placed.is_first),
+        # Of a guest's nobody knows yet: it may be.
+        is_first=placed.is_first is not False,
         known_sets=placed.known_sets,
     )
 

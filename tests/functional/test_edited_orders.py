@@ -8,18 +8,16 @@ from django.db import transaction
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
 from tests.orders import imported
-from tests.points import give, of, on, pay, points_club, use
+from tests.points import give, of, pay, points_club, use
 from tests.storefront import (
     TODAY,
     a_basket,
-    a_club,
     a_product,
     a_user,
     arrive,
