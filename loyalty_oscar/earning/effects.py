@@ -14,6 +14,7 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import begun_units
 
@@ -26,6 +27,7 @@ from .queries import awards_of, book_of
 class Earning:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """
         Bring the ledger in line with these orders; `batch` names a welcome, which counts old orders too.

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.queries import remembered
 
 from .models import Place, Sale
@@ -22,6 +23,7 @@ def any_sale() -> bool:
 class Selling:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Bring the places of these orders in line with what is left of them. New orders cost nothing."""
         wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}

@@ -78,7 +78,8 @@ class OrderFacts:
     What was true when it was placed: `unit_id` is the unit of the program that served its site, `terms` are how that
     program counted (`rounding`, `stage`, `base`, `excluded`, `zone`, `hold_days`, `expiry`), `then` is what features
     wrote down of that moment, `parts` what was written down of its lines (`kernel.left.Part`). `rows` are its lines as
-    they stand now, for who wrote parts of its own down earlier.
+    they stand now, for who wrote parts of its own down earlier. `placed` is all that is written down, `fingerprint` 32
+    characters that change whenever something of the order does: both are for its mark.
     """
 
     order_id: int
@@ -96,6 +97,8 @@ class OrderFacts:
     parts: tuple[Any, ...] = ()
     rows: tuple[Row, ...] = ()
     is_deleted: bool = False
+    placed: Any = None
+    fingerprint: str = ""
 
     @property
     def has_gone(self) -> bool:

@@ -43,7 +43,9 @@ class OrderEffect(Protocol):
     along; one whose code has left raises `UnknownCode`.
     """
 
-    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> None: ...
+    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> Sequence[Any]:
+        """Return the entries that were posted."""
+        ...
 
     def set_codes(self) -> Collection[str]:
         """Return the product sets that lines are to be looked up in."""

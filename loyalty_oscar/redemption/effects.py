@@ -18,6 +18,7 @@ from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
 from loyalty_oscar.kernel.left import Part, what_is_left
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 
 from .models import Redemption
 from .operations import bring_back
@@ -27,6 +28,7 @@ from .queries import uses_of
 class Using:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Bring back what these orders no longer use. An order that stands as it was placed costs nothing."""
         there = (order for order in orders if order.purchase.lines)

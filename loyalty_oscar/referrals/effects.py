@@ -15,6 +15,7 @@ from django.db import transaction
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units, earns_at
 
@@ -30,6 +31,7 @@ FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findin
 class Bringing:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Reward both sides of newcomers' first orders, or take rewards back. One query where nobody was brought."""
         for program, own in self.by_program(orders):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,18 @@ from loyalty_oscar.program.money import to_minor
 
 from . import statuses
 from .models import OrderSync
-from .placed import Placed, codes_missing, codes_of, first_look, from_json, is_same_person, left, write_down
+from .placed import (
+    NOTHING,
+    Placed,
+    codes_missing,
+    codes_of,
+    first_look,
+    from_json,
+    is_same_person,
+    left,
+    see_deleted,
+    write_down,
+)
 from .product_sets import sets_of, ties
 
 #: The columns that count, so that a row is light to read and to carry.
@@ -37,51 +48,31 @@ def gather_orders(
     *, order_ids: Iterable[int], set_codes: Iterable[str], at: datetime, marks: Mapping[int, OrderSync] | None = None
 ) -> list[OrderFacts]:
     """
-    Return the facts of these orders: what was written down when each was first seen, and what is left of it. Writes
-    nothing.
+    Return the facts of these orders: what was written down when each was first seen, or now is to be, and what is left
+    of it. Writes nothing. One that was deleted since is dead, unless its return period was over.
 
     `marks` are those of the orders, if the caller has them. Two queries however many orders they are, one for the
     marks, and those that product sets ask for lines that nobody has seen yet.
     """
-    ids, codes = list(order_ids), frozenset(set_codes)
-    known = marks_of(order_ids=ids) if marks is None else marks
-    return [found.facts for found in look(order_ids=ids, set_codes=codes, at=at, marks=known)]
-
-
-def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
-    """Return the marks of these orders by order id. One query."""
-    return {row.order_id: row for row in OrderSync.objects.using(write_db()).filter(order_id__in=list(order_ids))}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """An order as it is now, with what is to be written down of it and what it looks like (32 characters)."""
-
-    facts: OrderFacts
-    placed: Placed
-    fingerprint: str
-
-
-def look(
-    *, order_ids: Collection[int], set_codes: frozenset[str], at: datetime, marks: Mapping[int, OrderSync]
-) -> list[Seen]:
-    """
-    Look at orders: at those that were seen before with what was written down of them then, at others for the first
-    time. One that was deleted is dead unless its return period was over.
-    """
-    final = statuses.final_statuses()
-    orders = {row.pk: row for row in _orders(write_db(), final, tuple(conf.DEAD_STATUSES)).filter(pk__in=order_ids)}
+    ids, codes, final = list(order_ids), frozenset(set_codes), statuses.final_statuses()
+    marks = marks_of(order_ids=ids) if marks is None else marks
+    orders = {row.pk: row for row in _orders(write_db(), final, tuple(conf.DEAD_STATUSES)).filter(pk__in=ids)}
     rows = _rows({order.pk: order.currency for order in orders.values()})
     looks = []
-    for order_id in sorted(order_ids):
+    for order_id in sorted(ids):
         order, mark = orders.get(order_id), marks.get(order_id)
         placed = from_json(mark.placed) if mark else None
         if order is None and placed is None:
             continue  # rolled back, or deleted before anybody saw it
         placed = placed or first_look(order=order)
         looks.append((order_id, order, placed, tuple(rows.get(order_id, ())), mark.final_at if mark else None))
-    _write_parts_down(looks, set_codes)
-    return [_seen(*one, final, at) for one in looks]
+    _write_parts_down(looks, codes)
+    return [_facts(*one, final, at) for one in looks]
+
+
+def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
+    """Return the marks of these orders by order id. One query."""
+    return {row.order_id: row for row in OrderSync.objects.using(write_db()).filter(order_id__in=list(order_ids))}
 
 
 def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
@@ -101,12 +92,13 @@ def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
         write_down(placed=placed, late=late[order_id], codes=codes, sets=sets, known_sets=known)
 
 
-def _seen(
+def _facts(
     order_id: int, order: Any, placed: Placed, rows: tuple[Row, ...], seen: datetime | None, final: Any, at: datetime
-) -> Seen:
+) -> OrderFacts:
     if order is None:
         facts = _deleted(order_id, placed, seen, at)
     else:
+        placed.gone_at, placed.came_to = None, ""
         if placed.user_id is None and order.user_id is not None:
             placed.user_id, placed.is_first = order.user_id, order.loyalty_first in (None, order_id)
         facts = OrderFacts(
@@ -124,7 +116,7 @@ def _seen(
             parts=placed.parts,
             rows=rows,
         )
-    return Seen(facts=facts, placed=placed, fingerprint=_fingerprint(facts, order))
+    return replace(facts, placed=placed, fingerprint=_fingerprint(facts, order))
 
 
 def _owner(order: Any, placed: Placed) -> Any:
@@ -146,13 +138,8 @@ def _purchase(placed: Placed, rows: tuple[Row, ...]) -> Purchase:
 
 
 def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datetime) -> OrderFacts:
-    """
-    Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was.
-
-    Nobody can return anything of it any more, and nobody gets back what a shop tidies away years later.
-    """
-    hold = timedelta(days=placed.terms.get("hold_days", 0))
-    is_settled = final_at is not None and final_at + hold <= at
+    """Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was."""
+    see_deleted(placed=placed, final_at=final_at, at=at)
     purchase = _purchase(placed, ())
     whole = tuple(replace(line, gone=0) for line in purchase.lines)
     return OrderFacts(
@@ -161,7 +148,7 @@ def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datet
         site_id=placed.site_id,
         user_id=None if placed.user_id is None else get_user_model()._meta.pk.to_python(placed.user_id),
         status="",
-        dead=not is_settled,
+        dead=placed.came_to == NOTHING,
         final_at=final_at,
         purchase=replace(purchase, lines=whole),
         unit_id=placed.unit_id,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from loyalty_oscar.kernel.facts import LineFacts, Row
@@ -24,8 +24,9 @@ from loyalty_oscar.program.registries import written_down
 class Placed:
     """
     What was written down of one order. `user_id` is whoever it belonged to first (None: a guest so far), `is_first`
-    whether it was that person's first (None: nobody's so far), `known_sets` the product sets that were tied to
-    products, `then` what features noted.
+    whether it was that person's first (None: nobody's so far), `asked_sets` the product sets of which it is written
+    down whether its products were in them, `known_sets` those that were tied to products at all, `then` what features
+    noted. Of one that was deleted: when that was seen (`gone_at`), and what it `came_to`.
     """
 
     number: str
@@ -40,10 +41,13 @@ class Placed:
     asked_sets: frozenset[str] = frozenset()
     known_sets: frozenset[str] = frozenset()
     parts: tuple[Part, ...] = ()
+    gone_at: datetime | None = None
+    came_to: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it stands on the mark."""
-        return {
+        gone = {"gone": self.gone_at.isoformat(), "came_to": self.came_to} if self.gone_at else {}
+        return gone | {
             "number": self.number,
             "site": self.site_id,
             "currency": self.currency,
@@ -76,7 +80,25 @@ def from_json(stored: Mapping[str, Any]) -> Placed | None:
         asked_sets=frozenset(stored["asked"]),
         known_sets=frozenset(stored["sets"]),
         parts=tuple(Part.from_json(part) for part in stored["parts"]),
+        gone_at=datetime.fromisoformat(stored["gone"]) if "gone" in stored else None,
+        came_to=stored.get("came_to", ""),
     )
+
+
+#: What became of an order that was deleted: as if it never was, or what it brought and used stays.
+NOTHING, KEPT = "nothing", "kept"
+
+
+def see_deleted(*, placed: Placed, final_at: datetime | None, at: datetime) -> None:
+    """
+    Decide what an order that is gone came to, when that is seen for the first time.
+
+    Before its return period was over it came to nothing; after it nobody can return anything any more, and nobody loses
+    anything when a shop tidies up.
+    """
+    if placed.gone_at is None:
+        hold = timedelta(days=placed.terms.get("hold_days", 0))
+        placed.gone_at, placed.came_to = at, KEPT if final_at and final_at + hold <= at else NOTHING
 
 
 def unit_of_site(*, site_id: int | None) -> Unit | None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import prefetch_related_objects
 
 from loyalty_oscar.kernel.facts import OrderFacts, Row
 from loyalty_oscar.kernel.left import as_if
@@ -141,14 +141,14 @@ def _share(line: Row, gone: int) -> int:
 
 def _changes(order: OrderFacts, at: datetime) -> tuple[Change, ...]:
     """Let every effect post what it would, and read it back. The mark of the order is locked, so nobody else does."""
-    entries = Entry.objects.using(write_db())
-    last = entries.aggregate(last=Max("pk"))["last"] or 0
+    posted: list[Entry] = []
     for _name, effect in order_effects.items():
-        effect.apply(orders=[order], at=at, batch="")
+        posted += effect.apply(orders=[order], at=at, batch="") or ()
     found: dict[int, Change] = {}
-    # Whatever they posted, a gift taken back too; the moment tells it from what others post meanwhile.
-    posted = entries.filter(pk__gt=last, created_at=at).exclude(kind=Kind.EXPIRE).order_by("pk")
-    for entry in posted.select_related("account__unit__program", "account__member"):
+    prefetch_related_objects(posted, "account__unit__program", "account__member")
+    for entry in posted:
+        if entry.kind == Kind.EXPIRE:
+            continue
         why = "" if entry.account.member.user_id == order.user_id else words.why(entry.because)
         change = found.setdefault(entry.account_id, Change(unit=entry.account.unit, why=why))
         moved = entry.d_available + entry.d_pending + entry.d_reserved - entry.d_debt

@@ -30,7 +30,7 @@ from loyalty_oscar.program.queries import begun_units, remembered
 from loyalty_oscar.program.registries import OrderEffect, order_effects
 from loyalty_oscar.program.tasks import enqueue, task
 
-from .facts import Seen, look
+from .facts import gather_orders
 from .models import OrderSync
 
 logger = logging.getLogger("loyalty_oscar")
@@ -125,20 +125,18 @@ class _Work:
 
         Most orders fail nowhere, so savepoints, which cost two statements each, come with the second try alone.
         """
-        db = write_db()
-        with transaction.atomic(using=db):
+        with transaction.atomic(using=write_db()):
             marks = self.marks()
-            looks = look(order_ids=self.ids, set_codes=set_codes(), at=self.at, marks=marks)
-            orders = [self.prepared(one.facts, marks[one.facts.order_id]) for one in looks]
-            wanted = self.wanted(looks, orders, marks)
-            if wanted:
-                lock_accounts(orders=[order for order, _names in wanted])
-                failed = self.apply(wanted, stands_alone)
-            for one, order in zip(looks, orders, strict=True):
-                row = marks[order.order_id]
-                if any(order is done for done, _names in wanted):
-                    row.failed = failed.get(order.order_id, {})
-                self.note(row, one, order)
+            found = gather_orders(order_ids=self.ids, set_codes=set_codes(), at=self.at, marks=marks)
+            orders = [self.prepared(order, marks[order.order_id]) for order in found]
+            wanted = self.wanted(orders, marks)
+            failed = self.apply(wanted, stands_alone) if wanted else {}
+            done = {order.order_id for order, _names in wanted}
+            for order in orders:
+                mark = marks[order.order_id]
+                if order.order_id in done:
+                    mark.failed = failed.get(order.order_id, {})
+                self.note(mark, order)
             _save_marks(marks.values(), present={order.order_id for order in orders})
         return len(orders)
 
@@ -158,13 +156,13 @@ class _Work:
         return replace(order, is_new=self.are_new and not mark.fingerprint and not mark.failures)
 
     def wanted(
-        self, looks: Sequence[Seen], orders: Sequence[OrderFacts], marks: Mapping[int, OrderSync]
+        self, orders: Sequence[OrderFacts], marks: Mapping[int, OrderSync]
     ) -> list[tuple[OrderFacts, frozenset[str]]]:
         """Return the orders that effects are to look at, with their names: all, or those that failed the last time."""
         every, found = frozenset(name for name, _effect in order_effects.items()), []
-        for one, order in zip(looks, orders, strict=True):
+        for order in orders:
             mark = marks[order.order_id]
-            is_news = bool(self.batch) or mark.fingerprint != one.fingerprint
+            is_news = bool(self.batch) or mark.fingerprint != order.fingerprint
             names = every if is_news else every & mark.failed.keys()
             if names:
                 found.append((order, names))
@@ -174,6 +172,7 @@ class _Work:
         self, wanted: Sequence[tuple[OrderFacts, frozenset[str]]], stands_alone: bool
     ) -> dict[int, dict[str, str]]:
         """Let every effect do its part, in order of their numbers; returns which failed for which orders, and why."""
+        lock_accounts(orders=[order for order, _names in wanted])
         failed: dict[int, dict[str, str]] = defaultdict(dict)
         for name, effect in order_effects.items():
             orders = [order for order, names in wanted if name in names]
@@ -201,9 +200,9 @@ class _Work:
         for order in orders:
             yield from self.apply_alone(name, effect, [order])
 
-    def note(self, row: OrderSync, one: Seen, order: OrderFacts) -> None:
+    def note(self, row: OrderSync, order: OrderFacts) -> None:
         """Write on the mark what was seen."""
-        row.placed, row.final_at, row.fingerprint = one.placed.to_json(), order.final_at, one.fingerprint
+        row.placed, row.final_at, row.fingerprint = order.placed.to_json(), order.final_at, order.fingerprint
         # Whose code has left is looked at every night, when it may be back; everything else with the next sweep.
         broken = [why for why in row.failed.values() if not why.startswith(UnknownCode.__name__)]
         # An order without lines isn't there yet.

@@ -13,6 +13,7 @@ from typing import Any
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units
 
@@ -27,6 +28,7 @@ FIELDS = ["member", "placed_at", "value", "safe_at"]
 class Climbing:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Write down what these orders count by now, and settle where their customers stand."""
         for ladder, own in self.by_ladder(orders):

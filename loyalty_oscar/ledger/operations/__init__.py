@@ -4,6 +4,7 @@ from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, shorten, write_off
 from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import Fate, capture, place_hold, release, renew, restore, settle_holds
+from .recording import recorded
 from .transfers import transfer
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
@@ -27,6 +28,7 @@ __all__ = [
     "place_hold",
     "post",
     "post_many",
+    "recorded",
     "release",
     "renew",
     "restore",
