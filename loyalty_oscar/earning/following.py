@@ -66,13 +66,15 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
         rules=rules,
         terms=terms_from(stored=award.terms),
     )
-    had = {bonus["rule"] for bonus in award.bonuses}
-    bonuses = [bonus for bonus in decision.bonuses if bonus.rule not in had]
-    more = decision.points + sum(bonus.points for bonus in bonuses)
+    had = {bonus["rule"]: bonus for bonus in award.bonuses}
+    now = {bonus.rule: bonus for bonus in decision.bonuses}
+    more = decision.points + sum(bonus.points for code, bonus in now.items() if code not in had)
     if more:
         _raise_to(order, award, award.points + more, "line_came_late", at)
     AwardLine.objects.using(write_db()).bulk_create(award_lines(award=award, decision=decision))
-    award.bonuses += [bonus.to_json() for bonus in bonuses]
+    # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
+    kept = [{**now[code].to_json(), "p": bonus["p"]} if code in now else bonus for code, bonus in had.items()]
+    award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]
     award.because = decision.because.to_json()
     award.save(using=write_db(), update_fields=["bonuses", "because"])
     award._prefetched_objects_cache.clear()

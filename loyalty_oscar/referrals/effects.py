@@ -80,7 +80,7 @@ class Bringing:
             reward(referral=referral, ready_at=order.final_at + hold if order.final_at else None, at=at)
         else:
             take_back(referral=referral, at=at)
-            referral.state = state_without(order=order, referral=referral, stands=stands)
+            referral.state = state_without(order=order, referral=referral)
             if referral.state == Referral.State.INVITED:
                 referral.order_id = referral.mark = None
                 told = {"sender": Referral, "user_id": referral.newcomer.user_id, "since": referral.bound_at}
@@ -91,10 +91,10 @@ class Bringing:
 bringing = Bringing()
 
 
-def state_without(*, order: OrderFacts, referral: Referral, stands: bool) -> str:
+def state_without(*, order: OrderFacts, referral: Referral) -> str:
     """Return how a referral stands whose order brings nothing now."""
-    if not stands and order.dead and order.final_at is None:
-        return Referral.State.INVITED  # Cancelled before it was delivered: the next order may still be the first.
+    if order.dead:
+        return Referral.State.INVITED  # It came to nothing, as if it never was: the next order may still be the first.
     if referral.verdict == rules.ALLOW:
         return Referral.State.REVERSED
     return Referral.State.BLOCKED if referral.verdict == rules.BLOCK else Referral.State.REVIEW

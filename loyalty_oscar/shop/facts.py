@@ -101,6 +101,8 @@ def _facts(
         placed.gone_at, placed.came_to = None, ""
         if placed.user_id is None and order.user_id is not None:
             placed.user_id, placed.is_first = order.user_id, order.loyalty_first in (None, order_id)
+        purchase = _purchase(placed, rows)
+        placed.gone = tuple(line.gone for line in purchase.lines)
         facts = OrderFacts(
             order_id=order_id,
             number=str(order.number),
@@ -109,7 +111,7 @@ def _facts(
             status=order.status,
             dead=statuses.is_dead(status=order.status),
             final_at=_final_at(order, seen, final, at),
-            purchase=_purchase(placed, rows),
+            purchase=purchase,
             unit_id=placed.unit_id,
             terms=placed.terms,
             then=placed.then,
@@ -141,7 +143,9 @@ def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datet
     """Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was."""
     see_deleted(placed=placed, final_at=final_at, at=at)
     purchase = _purchase(placed, ())
-    whole = tuple(replace(line, gone=0) for line in purchase.lines)
+    # What had come back before stays so; parts that nobody has looked at since have all their pieces.
+    gone = (*placed.gone, *[0] * len(placed.parts))
+    whole = tuple(replace(line, gone=back) for line, back in zip(purchase.lines, gone, strict=False))
     return OrderFacts(
         order_id=order_id,
         number=placed.number,
