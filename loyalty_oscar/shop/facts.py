@@ -96,9 +96,9 @@ def _orders(db: str, final: frozenset[str], dead: tuple[str, ...]) -> QuerySet[A
     came to something. Building the query takes longer than asking it, so it is built once.
     """
     orders = get_model("order", "Order").objects.using(db).order_by("pk")
-    changes = get_model("order", "OrderStatusChange").objects.filter(new_status__in=final)
+    changes = get_model("order", "OrderStatusChange").objects.filter(statuses.said(column="new_status", words=final))
     final = changes.filter(order_id=OuterRef("pk")).order_by("date_created")
-    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(status__in=dead)
+    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(statuses.said(column="status", words=dead))
     return orders.annotate(
         loyalty_final=Subquery(final.values("date_created")[:1]),
         loyalty_first=Subquery(earlier.order_by("date_placed", "pk").values("pk")[:1]),
@@ -112,14 +112,15 @@ def _final_at(order: Any, seen: datetime | None, final: frozenset[str], at: date
         return order.date_placed
     if order.loyalty_final is not None:
         return order.loyalty_final
-    if order.status in final:
+    if statuses.is_among(word=order.status, words=final):
         return seen or at
     return seen
 
 
 def _units(model: str, codes: Iterable[str]) -> Subquery:
     """How many units of a line the events of these types speak of."""
-    events = get_model("order", model).objects.filter(line_id=OuterRef("pk"), event__event_type__code__in=codes)
+    told = statuses.said(column="event__event_type__code", words=codes)
+    events = get_model("order", model).objects.filter(told, line_id=OuterRef("pk"))
     return Subquery(events.order_by().values("line_id").annotate(units=Sum("quantity")).values("units"))
 
 
@@ -140,7 +141,7 @@ def _lines(*, set_codes: frozenset[str], currencies: Mapping[int, str]) -> dict[
     sets = sets_of(product_ids=[row.product_id for row in rows], codes=set_codes) if set_codes else {}
     found: dict[int, list[LineFacts]] = {order_id: [] for order_id in currencies}
     for row in rows:
-        dead = row.status in conf.DEAD_LINE_STATUSES
+        dead = statuses.is_dead_line(status=row.status)
         gone = max(row.loyalty_returned or 0, row.loyalty_refunded or 0)
         currency = currencies[row.order_id]
         found[row.order_id].append(
