@@ -146,12 +146,14 @@ def _connect(signal: Any, receiver: Any, sender: Any = None) -> None:
 _connect(post_save, order_saved, get_model("order", "Order"))
 _connect(post_save, line_saved, get_model("order", "Line"))
 _connect(post_delete, of_order_saved, get_model("order", "Line"))
-_connect(post_save, of_order_saved, get_model("order", "OrderStatusChange"))
-_connect(post_save, quantity_saved, get_model("order", "ShippingEventQuantity"))
-_connect(post_save, quantity_saved, get_model("order", "PaymentEventQuantity"))
 _connect(post_save, price_saved, get_model("partner", "StockRecord"))
 _connect(order_placed, placed)
 _connect(order_status_changed, status_changed)
 _connect(order_line_status_changed, line_status_changed)
 for _signal in (post_save, post_delete):
+    # What came back may be undone by deleting what says so: the event, a quantity of it, or a change of status.
+    _connect(_signal, of_order_saved, get_model("order", "OrderStatusChange"))
+    for _kind in ("Shipping", "Payment"):
+        _connect(_signal, of_order_saved, get_model("order", f"{_kind}Event"))
+        _connect(_signal, quantity_saved, get_model("order", f"{_kind}EventQuantity"))
     _connect(_signal, product_sets_changed, ProductSetRange)
