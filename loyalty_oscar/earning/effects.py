@@ -328,18 +328,23 @@ class _Work:
         return left_of(lines=lines, bonuses=award.bonuses)
 
     def date(self, order: OrderFacts, award: Award) -> None:
-        """Once the order is final, its points get the day they are ready."""
-        if order.final_at is None or award.available_at is not None:
+        """
+        Once the order is final, its points get the day they are ready. A day that has not come moves with the order's
+        last final status, and is unknown again once that was taken back; points that are ready stay.
+        """
+        if award.available_at is not None and (award.available_at <= self.at or order.dead):
             return
         # The return period that was promised when the order was placed, whatever the program says by now.
         days = award.terms.get("hold_days", award.unit.program.hold_days)
-        ready = periods.after_days(at=order.final_at, days=days)
+        ready = periods.after_days(at=order.final_at, days=days) if order.final_at else None
+        if ready == award.available_at:
+            return
         ledger.schedule(
             account_id=award.account_id,
             source=award.source,
             available_at=ready,
             at=self.at,
-            expires_at=expiry_of(program=award.unit.program, available_at=ready),
+            expires_at=expiry_of(program=award.unit.program, available_at=ready) if ready else None,
         )
         award.available_at = ready
         award.save(update_fields=["available_at"])

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Case, OuterRef, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -35,11 +35,11 @@ def gather_orders(
     Return the facts of these orders. Two queries however many they are, those that product sets ask for,
     and one where something of them is gone.
 
-    `seen_final` is when an order was first seen in its final status, for shops that keep no history of
+    `seen_final` is since when an order was seen in its final status, for shops that keep no history of
     statuses; an order seen so for the first time counts from `at`.
     """
-    final = statuses.final_statuses()
-    orders = list(_orders(write_db(), final, tuple(conf.DEAD_STATUSES)).filter(pk__in=list(order_ids)))
+    final, earlier = statuses.final_statuses(), statuses.earlier_statuses()
+    orders = list(_orders(write_db(), final, earlier, tuple(conf.DEAD_STATUSES)).filter(pk__in=list(order_ids)))
     lines = _lines(set_codes=frozenset(set_codes), currencies={order.pk: order.currency for order in orders})
     known = frozenset(ties()) if set_codes else frozenset()
     found = [
@@ -50,7 +50,7 @@ def gather_orders(
             user_id=order.user_id,
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=_final_at(order, seen_final.get(order.pk), final, at),
+            final_at=_final_at(order, seen_final.get(order.pk), at),
             purchase=Purchase(
                 currency=order.currency,
                 placed_at=order.date_placed,
@@ -90,31 +90,36 @@ def fingerprint(*, order: OrderFacts) -> str:
 
 
 @lru_cache(maxsize=8)
-def _orders(db: str, final: frozenset[str], dead: tuple[str, ...]) -> QuerySet[Any]:
+def _orders(db: str, final: frozenset[str], earlier: frozenset[str], dead: tuple[str, ...]) -> QuerySet[Any]:
     """
-    Orders, each with the moment of its first final status and the key of its customer's first order that
-    came to something. Building the query takes longer than asking it, so it is built once.
+    Orders, each with the moment of its last final status that was not taken back, and the key of its customer's first
+    order that came to something. Building the query takes longer than asking it, so it is built once.
     """
     orders = get_model("order", "Order").objects.using(db).order_by("pk")
-    changes = get_model("order", "OrderStatusChange").objects.filter(statuses.said(column="new_status", words=final))
-    final = changes.filter(order_id=OuterRef("pk")).order_by("date_created")
-    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(statuses.said(column="status", words=dead))
+    came, left, was = (
+        statuses.said(column=column, words=words)
+        for column, words in (("new_status", final), ("new_status", earlier), ("old_status", final))
+    )
+    changes = get_model("order", "OrderStatusChange").objects.filter(came & ~was | left, order_id=OuterRef("pk"))
+    last = changes.annotate(moment=Case(When(came, then="date_created"))).order_by("-date_created", "-pk")
+    others = orders.filter(user_id=OuterRef("user_id")).exclude(statuses.said(column="status", words=dead))
     return orders.annotate(
-        loyalty_final=Subquery(final.values("date_created")[:1]),
-        loyalty_first=Subquery(earlier.order_by("date_placed", "pk").values("pk")[:1]),
+        loyalty_final=Subquery(last.values("moment")[:1]),
+        loyalty_first=Subquery(others.order_by("date_placed", "pk").values("pk")[:1]),
     ).values_list(*ORDER, "loyalty_final", "loyalty_first", named=True)
 
 
-def _final_at(order: Any, seen: datetime | None, final: frozenset[str], at: datetime) -> datetime | None:
+def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | None:
+    """Return when an order became final, as far as history or we know; None once that was taken back."""
     if statuses.is_dead(status=order.status):
         return seen
     if not statuses.pipeline() and not conf.READY_STATUS:
         return order.date_placed
-    if order.loyalty_final is not None:
-        return order.loyalty_final
-    if statuses.is_among(word=order.status, words=final):
-        return seen or at
-    return seen
+    if statuses.is_among(word=order.status, words=statuses.final_statuses()):
+        return order.loyalty_final or seen or at
+    if statuses.is_among(word=order.status, words=statuses.earlier_statuses()):
+        return None
+    return order.loyalty_final or seen
 
 
 def _units(model: str, codes: Iterable[str]) -> Subquery:

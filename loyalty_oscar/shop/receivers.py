@@ -151,9 +151,10 @@ _connect(order_placed, placed)
 _connect(order_status_changed, status_changed)
 _connect(order_line_status_changed, line_status_changed)
 for _signal in (post_save, post_delete):
-    # What came back may be undone by deleting what says so: the event, a quantity of it, or a change of status.
     _connect(_signal, of_order_saved, get_model("order", "OrderStatusChange"))
-    for _kind in ("Shipping", "Payment"):
-        _connect(_signal, of_order_saved, get_model("order", f"{_kind}Event"))
-        _connect(_signal, quantity_saved, get_model("order", f"{_kind}EventQuantity"))
+    _connect(_signal, quantity_saved, get_model("order", "ShippingEventQuantity"))
+    _connect(_signal, quantity_saved, get_model("order", "PaymentEventQuantity"))
     _connect(_signal, product_sets_changed, ProductSetRange)
+# An event says nothing until it has quantities, but what it said is undone when it goes.
+_connect(post_delete, of_order_saved, get_model("order", "ShippingEvent"))
+_connect(post_delete, of_order_saved, get_model("order", "PaymentEvent"))

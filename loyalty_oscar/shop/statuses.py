@@ -22,6 +22,8 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program.conf import conf
 
 Words = Iterable[str]
+#: The statuses of a pipeline, each with those that may follow it.
+Pipeline = Mapping[str, tuple[str, ...]]
 
 
 def fold(*, word: str) -> str:
@@ -82,9 +84,33 @@ def _whole(given: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def ends(*, statuses: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Return the statuses of a pipeline that nothing follows."""
-    return [status for status, following in statuses.items() if not following]
+def ends(*, statuses: Pipeline) -> list[str]:
+    """Return the statuses of a pipeline that nothing follows, or only what came before (mistakes are taken back)."""
+    start = _start(statuses)
+    far = _distances(statuses, start)
+
+    def is_back(status: str, following: str) -> bool:
+        nearer = far.get(following, 0) < far.get(status, len(far))
+        return nearer and status in _distances(statuses, following)
+
+    return [status for status, following in statuses.items() if all(is_back(status, one) for one in following)]
+
+
+def _start(statuses: Pipeline) -> str:
+    """Return where orders begin: the shop's initial status, else the first of the pipeline."""
+    first = getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", "")
+    return next((one for one in statuses if is_among(word=one, words=(first,))), next(iter(statuses), ""))
+
+
+def _distances(statuses: Pipeline, start: str, without: str = "") -> dict[str, int]:
+    """Return the statuses that an order may go through from one on, with the steps there; not through `without`."""
+    found, open_ = {start: 0}, [start]
+    for status in open_:
+        for following in statuses.get(status, ()):
+            if following not in found and following != without:
+                found[following] = found[status] + 1
+                open_.append(following)
+    return found
 
 
 def candidates() -> list[str]:
@@ -102,21 +128,25 @@ def ready_status() -> str | None:
 
 
 def final_statuses() -> frozenset[str]:
-    """Return the ready status and everything that may follow it, without the dead."""
+    """Return the ready status and everything that may follow it, without the dead and what leads to it again."""
     start = ready_status()
     return frozenset() if start is None else _from(start)
 
 
 def _from(start: str) -> frozenset[str]:
-    """Return a status and everything that may follow it, without the dead."""
-    found, open_ = {start}, [start]
-    following = pipeline()
-    while open_:
-        for status in following.get(open_.pop(), ()):
-            if status not in found and not is_dead(status=status):
-                found.add(status)
-                open_.append(status)
-    return frozenset(found)
+    """Return a status and everything that may follow it, without the dead and what comes before it, too."""
+    known = pipeline()
+    before = _distances(known, _start(known), without=start)
+    alive = {one: tuple(f for f in following if not is_dead(status=f)) for one, following in known.items()}
+    after = _distances(alive, start)
+    return frozenset(one for one in after if one == start or one not in before or start not in _distances(known, one))
+
+
+def earlier_statuses() -> frozenset[str]:
+    """Return the statuses that say of an order that it is not final, or no more: a mistake was taken back."""
+    first = getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", "")
+    known = (*final_statuses(), *conf.DEAD_STATUSES, *conf.HARMLESS_STATUSES)
+    return frozenset(one for one in (*pipeline(), first) if one and not is_among(word=one, words=known))
 
 
 def is_dead(*, status: str) -> bool:
