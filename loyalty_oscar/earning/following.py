@@ -161,11 +161,12 @@ def _target(order: OrderFacts, award: Award) -> int:
 
 def _date(order: OrderFacts, award: Award, at: datetime) -> None:
     """
-    Give the points of an order the day they are ready, once it is final; until that day it moves with the status.
+    Give the points of an order the day they are ready, once it is final. A day that has not come moves with its last
+    final status, and is unknown again once that was taken back; points that are ready stay.
 
     The return period is the one that was promised when the order was placed, whatever the program says by now.
     """
-    if award.available_at is not None and award.available_at <= at:
+    if award.available_at is not None and (award.available_at <= at or order.dead):
         return
     days = award.terms.get("hold_days", award.unit.program.hold_days)
     ready = periods.after_days(at=order.final_at, days=days) if order.final_at else None

@@ -22,7 +22,7 @@ from .operations.undo import claw_back, give_back
 class PointGifts:
     """
     The grant `points`: `{"points": 50}`, ready at once; with `"waits"` on the way until `"ready_at"` (a moment in
-    UTC, None = not known yet), which a later call with the same key may tell.
+    UTC, None = not known yet), which a later call with the same key may tell, move or take back until it has come.
     """
 
     def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None:
@@ -45,8 +45,7 @@ class PointGifts:
                 again = {"source": key, "points": given_by(entry), "key": f"{key}:again:{taken}"}
                 again["forgiven"] = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 give_back(account_id=account.pk, because=because, at=at, **again)
-                if ready:
-                    schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
+                schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
                 return
             gift = Grant(
                 account_id=account.pk,
@@ -58,7 +57,7 @@ class PointGifts:
                 expires_at=expires_at,
             )
             posted = post(grant=gift, at=at)
-            if posted.replayed and ready:
+            if posted.replayed:
                 schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
 
     def revoke(

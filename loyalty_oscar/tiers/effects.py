@@ -6,7 +6,7 @@ State-based: what is left of an order is what it counts, so a return takes the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +44,10 @@ class Climbing:
             if not mine:
                 continue
             values = metrics.get(ladder.metric).values(orders=mine, members=members)
-            rows = [self.score(order, members[order.user_id], values[order.order_id], ladder.program) for order in mine]
+            rows = [
+                self.score(order, members[order.user_id], values[order.order_id], ladder.program, counted, at)
+                for order in mine
+            ]
             write_over(rows=rows, fields=FIELDS, unique="order_id")
             settle(ladder=ladder, member_ids=members.values(), at=at)
 
@@ -70,18 +73,29 @@ class Climbing:
         rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users, merged_into=None)
         return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "pk", "joined_at")}
 
-    def counted(self, orders: Sequence[OrderFacts]) -> dict[int, int]:
-        """Return for whom these orders count already: order id -> member id. One query."""
+    def counted(self, orders: Sequence[OrderFacts]) -> dict[int, Score]:
+        """Return what of these orders counts already, by order. One query."""
         rows = Score.objects.using(write_db()).filter(order_id__in=[order.order_id for order in orders])
-        return dict(rows.values_list("order_id", "member_id"))
+        return {row.order_id: row for row in rows.only("order_id", "member_id", "safe_at")}
 
     def counts(self, order: OrderFacts, joined_at: datetime, program: Program) -> bool:
         """Return whether an order begins to count: where people choose to join, those from then on."""
         return program.enrolment != Program.Enrolment.OPT_IN or order.placed_at >= joined_at
 
-    def score(self, order: OrderFacts, member_id: int, value: int, program: Program) -> Score:
+    def score(
+        self,
+        order: OrderFacts,
+        member_id: int,
+        value: int,
+        program: Program,
+        counted: Mapping[int, Score],
+        at: datetime,
+    ) -> Score:
         hold = timedelta(days=order.terms.get("hold_days", program.hold_days))
         safe_at = order.final_at + hold if order.final_at else None
+        before = counted.get(order.order_id)
+        if before and before.safe_at and before.safe_at <= at:
+            safe_at = before.safe_at  # What could go back no more stays so.
         return Score(
             member_id=member_id,
             order_id=order.order_id,
