@@ -14,10 +14,11 @@ from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoin
 from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .bulk import TOGETHER, desks, write_over
+from .bulk import desks, write_over
 from .desk import KEY, Desk, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
 from .expiry import sweep
 from .recording import note_down
+from .skipping import Skips
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,10 +223,18 @@ def _make_ready(working: Desk, lot: Lot) -> None:
 
 
 def mature_due(*, at: datetime) -> Iterator[tuple[int, int]]:
-    """Make ready everything that is due, some hundred accounts at once; yields (account id, points). Resumable."""
-    ids = list(_due(at).order_by("account_id").values_list("account_id", flat=True).distinct())
-    for start in range(0, len(ids), TOGETHER):
-        yield from mature_together(account_ids=ids[start : start + TOGETHER], at=at).items()
+    """
+    Make ready everything that is due, some hundred accounts at once; yields (account id, points). Resumable.
+
+    Raises `AccountsSkipped` at its end where books are broken.
+    """
+    ids, skips = list(_due(at).order_by("account_id").values_list("account_id", flat=True).distinct()), Skips()
+    yield from skips.each(
+        ids,
+        together=lambda portion: mature_together(account_ids=portion, at=at),
+        alone=lambda account_id: mature(account_id=account_id, at=at),
+    )
+    skips.tell()
 
 
 @outermost_retried
