@@ -47,13 +47,15 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     """
     Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more, for an hour at most.
 
-    Raises `SoldOut` (`KeptTooLong` after that hour) and reserves nothing then.
+    That hour is the customer's, whatever the basket. Raises `SoldOut` (`KeptTooLong` after that hour) and reserves
+    nothing then.
     """
     with transaction.atomic(using=write_db()):
         for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
             own = next((place for place in places if place.slot == slot), None)
             place = own or Place(sale=sale, slot=slot, quantity=0)
-            place.longest = place.longest or at + LONGEST
+            mine = (one for one in places if one is own or (user_id and one.user_id == str(user_id)))
+            place.longest = min((one.longest for one in mine if one.longest), default=at + LONGEST)
             if place.longest <= at:
                 raise KeptTooLong(sale=sale, again_at=place.longest + RESERVED_FOR)
             _take(sale, count, wanted[sale], user_id, [place], places)
@@ -62,9 +64,20 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
             place.save(using=write_db())
 
 
+def look(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> None:
+    """Raise `SoldOut` where a basket could not reserve this now. Two queries; nothing is locked and nothing written."""
+    counts = {row.sale_id: row for row in Count.objects.using(write_db()).filter(sale__in=wanted)}
+    for sale, places in _places(wanted, at, slot=slot, user_id=user_id):
+        old = [place for place in places if place.until and place.until <= at]
+        counts[sale.pk].taken -= sum(place.quantity for place in old)
+        own = [place for place in places if place.slot == slot and place not in old]
+        _more(sale, counts[sale.pk], wanted[sale], user_id, own, [place for place in places if place not in old])
+
+
 def is_reserved(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> bool:
     """Return whether a basket has all of this for ten minutes at least. One query, and no lock."""
     places = Place.objects.using(write_db()).filter(slot=slot, user_id=str(user_id or ""), until__gte=at + LONG_ENOUGH)
+    places = places.filter(quantity__gt=0)
     return dict(places.values_list("sale_id", "quantity")) == {sale.pk: pieces for sale, pieces in wanted.items()}
 
 
@@ -120,13 +133,18 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
 
 
 def release(*, slot: str) -> None:
-    """Give back what a basket reserved."""
+    """
+    Give back what a basket reserved. The hour of a customer with an account goes on: the place stays, without pieces.
+    """
     with transaction.atomic(using=write_db()):
         places = Place.objects.using(write_db()).filter(slot=slot)
         counts = lock_counts(sale_ids=places.values_list("sale_id", flat=True))
         # Read after the lock: another tab may have reserved more meanwhile, or given it back.
         for place in places.filter(sale_id__in=counts).select_for_update():
-            place.delete()
+            if place.user_id:
+                Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=0)
+            else:
+                place.delete()
             _change(counts[place.sale_id], -place.quantity)
 
 
@@ -168,18 +186,27 @@ def _locked(
     has taken. Read after the lock, so that nobody changes them meanwhile. A sale that counts no pieces has no count.
     """
     counts = lock_counts(sale_ids=[sale.pk for sale in wanted if sale.is_counted])
-    mine = Q(slot=slot) | Q(until__lte=at)
-    mine |= Q(order_id=order_id) if order_id else Q()
-    mine |= Q(user_id=str(user_id)) if user_id else Q()
-    found = list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
-    for sale in sorted(wanted, key=lambda sale: sale.pk):
-        places = [place for place in found if place.sale_id == sale.pk]
+    for sale, places in _places(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
         old = [place for place in places if place.until and place.until <= at]
         if old and sale.pk in counts:
             _forget_old(counts[sale.pk], at)
         for place in old:
             place.quantity = 0
         yield sale, counts.get(sale.pk), [one for one in places if one not in old or _rests(one, at)]
+
+
+def _places(
+    wanted: Iterable[Sale], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
+) -> Iterator[tuple[Sale, list[Place]]]:
+    """
+    Walk through what is wanted, with the places of this basket, order and customer, and those that ran out. One query.
+    """
+    mine = Q(slot=slot) | Q(until__lte=at)
+    mine |= Q(order_id=order_id) if order_id else Q()
+    mine |= Q(user_id=str(user_id)) if user_id else Q()
+    found = list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
+    for sale in sorted(wanted, key=lambda sale: sale.pk):
+        yield sale, [place for place in found if place.sale_id == sale.pk]
 
 
 def _rests(place: Place, at: datetime) -> bool:
@@ -203,6 +230,12 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
     Count pieces for a basket or its order, with its `own` of before; whoever buys without an account is a new person
     each time.
     """
+    if more := _more(sale, count, quantity, user_id, own, places):
+        _change(count, more)
+
+
+def _more(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> int:
+    """Return how many pieces that is beyond its `own`; raises `SoldOut` where they are not there."""
     if sale.per_member is not None:
         others = [place for place in places if place not in own and user_id and place.user_id == str(user_id)]
         had = sum(place.quantity for place in others)
@@ -211,8 +244,7 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
     more = quantity - sum(place.quantity for place in own)
     if count.quota is not None and count.taken + more > count.quota:
         raise SoldOut(sale=sale, left=count.quota - count.taken)
-    if more:
-        _change(count, more)
+    return more
 
 
 def _at_most_all(count: Count, pieces: int) -> int:
