@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,6 +19,7 @@ from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.effects import any_sale
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import panels
 
 from ..middleware import checkpoints, departures
@@ -56,7 +58,7 @@ def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
         except operations.SoldOut as error:
             return words.sold_out(error)
         if is_stranger and is_paying:
-            visit.given_back_unless_paid = basket.pk
+            visit.given_back_unless_paid = slot_of(basket=basket)
     return ""
 
 
@@ -77,11 +79,11 @@ def is_stranger_paying(*, request: Any) -> bool:
 
 
 def give_back_unless_paid(*, request: Any, response: Any) -> None:
-    """Give a stranger's pieces back at once, unless there is an order now or their gateway is at work."""
-    baskets = get_model("basket", "Basket").objects.using(write_db())
-    basket = baskets.filter(pk=request.loyalty.given_back_unless_paid).first()
-    if basket and basket.status != basket.FROZEN:
-        operations.release(slot=slot_of(basket=basket))
+    """Give a stranger's pieces back at once, unless there is an order now or their payment is under way."""
+    slot = request.loyalty.given_back_unless_paid
+    with transaction.atomic(using=write_db()):
+        if not being_paid(slots=[slot]):
+            operations.release(slot=slot)
 
 
 departures.register("exclusives")((is_stranger_paying, give_back_unless_paid))

@@ -6,6 +6,7 @@ others, and nobody pays for what is not there.
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
@@ -13,9 +14,12 @@ from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Place
+from loyalty_oscar.exclusives.models import Count, Place, Sale
 from loyalty_oscar.program import clock
-from tests.storefront import a_product, text_of
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.exclusives.backstop import NotForSale
+from tests.storefront import a_product, numbers, text_of
 
 from .sales import GOLD, GOLD_FROM, PUBLIC_FROM, a_member_of, a_sale, bought_before
 
@@ -40,7 +44,7 @@ class Visitor:
         self.fill(quantity)
 
     def fill(self, quantity):
-        product = get_model("catalogue", "Product").objects.get(title="Explorer carrier")
+        product = get_product()
         self.client.post(reverse("basket:add", args=[product.pk]), {"quantity": quantity})
         self.basket = Basket.objects.latest("pk")
 
@@ -131,6 +135,10 @@ class TestTheButtonThatPlacesTheOrder:
         boris = Customer(unit, "boris")
         boris.preview()
         assert boris.place()["Location"] == reverse("checkout:thank-you")
+
+
+def get_product():
+    return get_model("catalogue", "Product").objects.get(title="Explorer carrier")
 
 
 class PaidElsewhere:
@@ -226,6 +234,96 @@ class TestStrangersOnThePreview:
         operations.release(slot=f"basket:{fresh.basket.pk}")
         other.preview()
         assert Count.objects.get().taken == 0
+
+
+class TestAPieceWhoseCustomerIsAtTheGateway:
+    """There is one piece. Boris is led to the page of a bank, with his basket frozen; Olga would like it too."""
+
+    HOUR = timedelta(hours=1)
+    OVER = timedelta(minutes=15 + 180)
+
+    @pytest.fixture
+    def boris(self, unit, sale, monkeypatch):
+        boris = Customer(unit, "boris")
+        with monkeypatch.context() as patched:
+            PaidElsewhere(patched)
+            boris.preview()
+            assert boris.place()["Location"] == "https://pay.example/"
+        boris.basket.refresh_from_db()
+        assert boris.basket.status == Basket.FROZEN
+        return boris
+
+    @pytest.fixture
+    def olga(self, unit, sale):
+        return Customer(unit, "olga")
+
+    def come_back(self, customer, *, at):
+        """The bank sends the customer back, paid: the shop places the order."""
+        basket = Basket.objects.get(pk=customer.basket.pk)
+        basket.strategy = get_class("partner.strategy", "Selector")().strategy()
+        with clock.at(at), transaction.atomic():
+            return factories.create_order(basket=basket, user=customer.user, date_placed=at)
+
+    def swept(self, *, at):
+        return sum(step.done for step in jobs.run(only="places", at=at) if step.finished)
+
+    @pytest.mark.parametrize("who", ["known", "guest"])
+    @pytest.mark.parametrize("job", [True, False], ids=["job", "no-job"])
+    def test_is_not_sold_to_another_and_his_order_is_placed(self, unit, sale, boris, olga, who, job):
+        Sale.objects.update(public_from=GOLD_FROM)
+        forget_cache()
+        other = olga if who == "known" else Visitor(email="nobody@example.com")
+        late = GOLD_FROM + self.HOUR
+        with clock.at(late):
+            assert not job or self.swept(at=late) == 0
+            assert "nothing is left for you" in text_of(other.preview())
+            assert other.place()["Location"] == reverse("basket:summary")
+        assert not orders.exists()
+        self.come_back(boris, at=late)
+        assert (orders.get().user, Place.objects.get().order_id) == (boris.user, orders.get().pk)
+        assert Count.objects.get().taken == 1
+
+    def test_shows_the_others_that_nothing_is_left(self, unit, sale, boris, olga):
+        with clock.at(GOLD_FROM + self.HOUR):
+            page = olga.client.get("/loyalty/sales/trail/")
+            assert numbers(page, "left") == [0]
+            assert "nothing is left" in text_of(olga.client.get(get_product().get_absolute_url()))
+        with clock.at(GOLD_FROM + self.OVER):
+            assert numbers(olga.client.get("/loyalty/sales/trail/"), "left") == [1]
+
+    def test_is_given_back_after_the_gateways_time_out(self, unit, sale, boris, olga):
+        assert self.swept(at=GOLD_FROM + self.OVER - timedelta(seconds=1)) == 0
+        assert self.swept(at=GOLD_FROM + self.OVER) == 1
+        assert (Count.objects.get().taken, Place.objects.count()) == (0, 0)
+
+    def test_is_the_next_ones_after_the_time_out_though_no_job_ran(self, unit, sale, boris, olga):
+        with clock.at(GOLD_FROM + self.OVER):
+            olga.preview()
+            assert olga.place()["Location"] == reverse("checkout:thank-you")
+        with pytest.raises(NotForSale):
+            self.come_back(boris, at=GOLD_FROM + self.OVER)
+        assert orders.get().user == olga.user
+
+    def test_is_given_back_when_the_bank_declined(self, unit, sale, boris, olga):
+        boris.basket.thaw()
+        assert self.swept(at=GOLD_FROM + timedelta(minutes=14)) == 0
+        assert self.swept(at=GOLD_FROM + timedelta(minutes=15)) == 1
+
+    def test_does_not_keep_the_customer_from_another_basket(self, unit, boris):
+        sale = Sale.objects.get()
+        sale.quota = 3
+        sale.save()
+        asked = {"wanted": {sale: 2}, "user_id": boris.user.pk, "slot": "basket:77"}
+        operations.reserve(**asked, at=GOLD_FROM + 2 * self.HOUR)
+        assert Count.objects.get().taken == 3
+
+    def test_counts_as_the_members_own(self, unit, boris):
+        Sale.objects.update(per_member=1)
+        with pytest.raises(operations.SoldOut):
+            operations.reserve(
+                wanted={Sale.objects.get(): 1}, user_id=boris.user.pk, slot="basket:77", at=GOLD_FROM + self.HOUR
+            )
+        assert Count.objects.get().taken == 1
 
 
 class TestOneCustomerWithManyBaskets:
