@@ -66,7 +66,9 @@ class LoyaltySettings:
     GUEST_CLAIM_DAYS: int = doc("Days in which a guest's order can be claimed after it was placed.", 30)
     HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
     GATEWAY_MINUTES: int = doc(
-        "How long points stay set aside while a basket is frozen: longer than the gateway waits for a payment.", 180
+        "How long points and pieces of sales stay set aside while a basket is frozen: longer than the gateway waits"
+        " for a payment.",
+        180,
     )
     LOWEST_PRICE: bool | None = doc(
         "Whether reductions are told from the lowest price of the 30 days before (EU law). None: where the shop sends"
