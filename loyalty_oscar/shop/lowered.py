@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,6 +17,8 @@ from loyalty_oscar.program.money import exponent, to_minor
 
 from .gate import gates
 from .visit import Visit
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,11 +83,27 @@ def lower_of(*, price: Any, cut: Cut) -> Any:
     if excl_tax + (tax or 0) >= seen:
         return price
     found = copy.copy(price)
-    found.excl_tax = excl_tax
-    if tax is not None:
-        found.tax = tax
-    found.loyalty_before, found.loyalty_cut = price, cut
-    return found
+    try:
+        found.excl_tax = excl_tax
+        if tax is not None:
+            found.tax = tax
+        found.loyalty_before, found.loyalty_cut = price, cut
+        as_said = seen_of(price=found) == excl_tax + (tax or 0)
+    except Exception:
+        # A store's own class of prices; its page is worth more than our lower price.
+        logger.debug("a price cannot be lowered", exc_info=True)
+        as_said = False
+    if not as_said:
+        _told(type(price))
+    return found if as_said else price
+
+
+@lru_cache(maxsize=100)
+def _told(prices: type) -> None:
+    """Log once that prices of this class cannot be lowered."""
+    logger.error(
+        "prices of %s.%s cannot be lowered: they do not say what they are told", prices.__module__, prices.__qualname__
+    )
 
 
 def seen_of(*, price: Any) -> Any:

@@ -187,7 +187,7 @@ def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
             "points": again,
             "again": _button(found, again) if again and found.worth and found.quote.most else "",
         }
-    if said.get("was", 0) > found.minor:
+    if "was" in said and said["was"] > found.minor:
         text = pgettext("loyalty", "%(points)s take %(amount)s off now, not %(before)s. Your basket costs %(total)s.")
         parts = {
             "points": words.unit_name(unit=found.unit, points=5),

@@ -46,9 +46,11 @@ def payable(*, lines: list[Any], codes: frozenset[str], currency: str) -> list[r
 
 def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
     others = [discount.offer for discount in line.discounts if discount.offer]
+    price = to_pay(line=line)
+    takes = price > 0 and line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line))
     return rules.Payable(
-        minor=exact_minor(amount=to_pay(line=line), currency=currency),
-        takes_discounts=line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line)),
+        minor=exact_minor(amount=price, currency=currency),
+        takes_discounts=takes,
         is_discounted=bool(line.discount_value or getattr(line.purchase_info.price, "loyalty_cut", None)),
         has_exclusive=any(offer.exclusive for offer in others),
         sets=sets,
@@ -58,6 +60,6 @@ def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
 def to_pay(*, line: Any) -> Decimal:
     """Return what the customer sees to pay for a line after all discounts: with tax where it is known."""
     if line.is_tax_known:
-        return Decimal(line.line_price_incl_tax_incl_discounts)
+        return Decimal(line.line_price_incl_tax_incl_discounts or 0)
     # None where the product is no longer sold: then nothing is paid for it.
     return Decimal(line.line_price_excl_tax_incl_discounts or 0)
