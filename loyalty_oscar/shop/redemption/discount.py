@@ -124,7 +124,9 @@ class PointsDiscount:
         """
         applied, at, number = applied_to(basket=basket), clock.now(), str(order.number)
         gone = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
-        if applied is None or applied.redemption.hold.account.member.user_id != order.user_id:
+        # A webhook may place the order of a member's basket without its user; its earnings are a guest's then.
+        payer = order.user_id if order.user_id is not None else basket.owner_id
+        if applied is None or applied.redemption.hold.account.member.user_id != payer:
             raise PointsUnavailable(gone)
         lines = [
             {"product": line.product_id, "quantity": line.quantity, "minor": part}
