@@ -11,10 +11,10 @@ from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from loyalty_oscar.kernel.registry import Registry
-from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.kernel.rounding import to_major, to_minor
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.money import exponent, to_minor
 
+from .amounts import decimals
 from .gate import gates
 from .visit import Visit
 
@@ -118,12 +118,12 @@ def lowered(
     """
     Return a price without tax that is `percent` lower, and its tax, None where the shop does not know it.
 
-    What the customer sees is rounded half up to whole minor units; the part without tax keeps its share of it.
+    What the customer sees is rounded half up to what the shop can write; the part without tax keeps its share of it.
     """
-    seen, decimals = excl_tax if incl_tax is None else incl_tax, exponent(currency=currency)
-    now = to_major(minor=to_minor(amount=Decimal(seen) * (100 - percent) / 100, currency=currency), exponent=decimals)
+    seen, places = excl_tax if incl_tax is None else incl_tax, decimals(currency=currency)
+    now = to_major(minor=to_minor(amount=Decimal(seen) * (100 - percent) / 100, exponent=places), exponent=places)
     if incl_tax is None:
         return now, None
     share = Decimal(excl_tax) / Decimal(incl_tax) if incl_tax else Decimal(1)
-    without = (now * share).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    without = (now * share).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     return without, now - without

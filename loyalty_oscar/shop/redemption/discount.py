@@ -22,14 +22,15 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.rounding import left_to_pay, spread, to_major
+from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major, to_minor
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.money import exact_minor, exponent, to_minor
+from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import open_for, promised, terms_of
 from loyalty_oscar.redemption.rules import Quote
 
+from ..amounts import decimals, grain
 from ..offers import PointsUnavailable, discounts
 from ..rehearsal import forks
 from ..slots import slot_of
@@ -164,24 +165,24 @@ def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: 
     A shop may work out its prices in its own way. None, and the lines are as they were, where nothing brings that
     total to fall by exactly what was asked.
     """
-    before = [to_pay(line=line) for line in lines]
-    left = left_to_pay(exact=[exact_minor(amount=price, currency=currency) for price in before], parts=parts)
-    decimals = exponent(currency=currency)
+    places, each = decimals(currency=currency), grain(currency=currency)
+    before, asked = [to_pay(line=line) for line in lines], [part // each for part in parts]
+    left = left_to_pay(exact=[exact_minor(amount=price, exponent=places) for price in before], parts=asked)
     touched = [
-        (line, price, to_major(minor=minor, exponent=decimals))
-        for line, price, minor in zip(lines, before, left, strict=True)
-        if minor is not None
+        (line, price, to_major(minor=grains, exponent=places))
+        for line, price, grains in zip(lines, before, left, strict=True)
+        if grains is not None
     ]
-    total = to_minor(amount=sum(before), currency=currency)
+    total = to_minor(amount=sum(before), exponent=places)
     for off in (_as_oscar_counts, _as_it_is_seen):
         kept = [_Kept(line) for line, _price, _left in touched]
         try:
             for line, price, rest in touched:
                 line.discount(max(Decimal(0), off(line, price, rest)), line.quantity, _with_tax(line), offer)
             after = [to_pay(line=line) for line in lines]
-            if total - to_minor(amount=sum(after), currency=currency) == sum(parts):
+            if total - to_minor(amount=sum(after), exponent=places) == sum(asked):
                 fell = [max(Decimal(0), old - new) for old, new in zip(before, after, strict=True)]
-                return tuple(spread(total=sum(parts), weights=fell))
+                return tuple(grains * each for grains in spread(total=sum(asked), weights=fell))
         except Exception:
             # The shop's own code runs here, and its baskets cost without us what they cost.
             logger.debug("a line does not take this discount", exc_info=True)

@@ -12,6 +12,7 @@ from loyalty_oscar.redemption import rules
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
+from ..amounts import grain
 from ..models import PointsBenefit
 from ..product_sets import sets_shown
 
@@ -35,6 +36,7 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         limits=limits,
         worth=worth,
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
+        grain=grain(currency=currency),
     )
 
 
