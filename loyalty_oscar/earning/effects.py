@@ -289,8 +289,6 @@ class _Work:
                 because=because,
                 at=self.at,
                 forgiven_before=award.forgiven,
-                may_owe=award.unit.program.debt_policy == Program.Debt.DEBT,
-                keep_slots=order.paying,
             )
             award.forgiven += posted.forgiven
         else:
