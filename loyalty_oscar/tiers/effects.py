@@ -6,7 +6,7 @@ State-based: what is left of an order is what it counts, so a return takes the l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from loyalty_oscar.program.queries import begun_units
 
 from .metrics import metrics
 from .models import Ladder, Score
-from .operations import settle
+from .operations import settle, take_gifts_of
 from .queries import ladder_of
 
 FIELDS = ["member", "placed_at", "value", "safe_at"]
@@ -31,6 +31,19 @@ class Climbing:
     @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Write down what these orders count by now, and settle where their customers stand."""
+        for ladder, rows, members in self.scores(orders, at, batch):
+            write_over(rows=rows, fields=FIELDS, unique="order_id")
+            settle(ladder=ladder, member_ids=members, at=at)
+
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Take the gifts that would go with these orders; writes nothing of its own."""
+        for ladder, rows, members in self.scores(orders, at, batch=""):
+            take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
+
+    def scores(
+        self, orders: Sequence[OrderFacts], at: datetime, batch: str
+    ) -> Iterator[tuple[Ladder, list[Score], Collection[int]]]:
+        """Yield what these orders count by now, ladder by ladder (unsaved), with the members whose they are."""
         for ladder, own in self.by_ladder(orders):
             joined = self.joined(ladder.program, own)
             members = {user_id: member_id for user_id, (member_id, _day) in joined.items()}
@@ -48,8 +61,7 @@ class Climbing:
                 self.score(order, members[order.user_id], values[order.order_id], ladder.program, counted, at)
                 for order in mine
             ]
-            write_over(rows=rows, fields=FIELDS, unique="order_id")
-            settle(ladder=ladder, member_ids=members.values(), at=at)
+            yield ladder, rows, members.values()
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was paid counts, whatever was bought."""
