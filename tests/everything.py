@@ -60,9 +60,11 @@ class Refusing:
         raise OSError({EMAIL: (550, f"no {EMAIL} here, {FIRST} {LAST}".encode())})
 
 
-def everything():
+def everything(*, between=lambda: None):
     """
     Live through it all and return Zoe, who did, with the shop and every mail that left meanwhile.
+
+    `between` is called before each chapter.
 
     She orders as a guest, registers by a friend's link, confirms her address, earns, uses, sends back, climbs and
     falls, reviews, says a code word and her birthday, is invited to sales, brings a friend, and staff write about her.
@@ -90,6 +92,7 @@ def everything():
     )
     seen.client.force_login(zoe)
     for chapter in (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _is_refused):
+        between()
         chapter(seen)
     letters += mail.outbox
     return seen
