@@ -51,10 +51,10 @@ class OrderFacts:
     An order as the house sees it, whatever the shop calls its statuses.
 
     `dead` means cancelled or failed; `final_at` is when the order reached the state after which
-    the return period runs (None = not yet). `user_id` is None for a guest. `is_new` says that no
-    effect has seen the order yet, so that none need look for what it did before. `paying` are the slots
-    (`basket:42`) for which the customer is paying at this moment, told where some of the order is gone: points
-    set aside for them are left alone.
+    the return period runs (None = not yet); `counts` says whether it has got so far that levels count it.
+    `user_id` is None for a guest. `is_new` says that no effect has seen the order yet, so that none need look
+    for what it did before. `paying` are the slots (`basket:42`) for which the customer is paying at this moment,
+    told where some of the order is gone: points set aside for them are left alone.
     """
 
     order_id: int
@@ -67,6 +67,7 @@ class OrderFacts:
     purchase: Purchase
     is_new: bool = False
     paying: frozenset[str] = frozenset()
+    counts: bool = True
 
     @property
     def has_gone(self) -> bool:

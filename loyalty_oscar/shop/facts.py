@@ -42,6 +42,7 @@ def gather_orders(
     orders = list(_orders(write_db(), final, earlier, tuple(conf.DEAD_STATUSES)).filter(pk__in=list(order_ids)))
     lines = _lines(set_codes=frozenset(set_codes), currencies={order.pk: order.currency for order in orders})
     known = frozenset(ties()) if set_codes else frozenset()
+    ends = {order.pk: _final_at(order, seen_final.get(order.pk), at) for order in orders}
     found = [
         OrderFacts(
             order_id=order.pk,
@@ -50,7 +51,8 @@ def gather_orders(
             user_id=order.user_id,
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=_final_at(order, seen_final.get(order.pk), at),
+            final_at=ends[order.pk],
+            counts=ends[order.pk] is not None or statuses.counts(status=order.status),
             purchase=Purchase(
                 currency=order.currency,
                 placed_at=order.date_placed,
@@ -83,7 +85,7 @@ def fingerprint(*, order: OrderFacts) -> str:
     bought = order.purchase
     plain = (
         (order.order_id, order.number, order.site_id, order.user_id, order.status, order.dead, order.final_at),
-        (bought.currency, bought.placed_at, bought.is_first),
+        (bought.currency, bought.placed_at, bought.is_first, *(() if order.counts else ("waits",))),
         [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.paid_excl_minor) for i in bought.lines],
     )
     return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()

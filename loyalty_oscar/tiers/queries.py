@@ -83,8 +83,8 @@ def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
     """Return what orders count for these members, oldest first. One query."""
     found: dict[int, list[rules.Counted]] = defaultdict(list)
     rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0).order_by("placed_at")
-    for member_id, at, value in rows.values_list("member_id", "placed_at", "value"):
-        found[member_id].append(rules.Counted(at=at, value=value))
+    for member_id, at, value, safe_at in rows.values_list("member_id", "placed_at", "value", "safe_at"):
+        found[member_id].append(rules.Counted(at=at, value=value, safe_at=safe_at))
     return found
 
 
