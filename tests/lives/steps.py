@@ -81,27 +81,33 @@ class Buys(Step):
         if basket is None:
             return NOTHING
         stage.baskets[self.order] = basket.pk
-        used = self.set_aside(stage, basket, user) if user and self.points else 0
-        basket = stage.loaded(basket.pk, user)
-        basket.freeze()
-        if not self.pays:
-            if used:
-                stage.oracle.aside[basket.pk] = (user.pk, used)
-            return used
-        return pay(stage, self.order, user) or used
+        aside = self.set_aside(stage, basket, user) if user and self.points else 0
+        stage.loaded(basket.pk, user).freeze()
+        if self.pays:
+            return pay(stage, self.order, user)
+        if aside:
+            stage.oracle.aside[basket.pk] = (user.pk, aside)
+        return aside
 
     def set_aside(self, stage: Stage, basket: Any, user: Any) -> int:
-        """Set aside as many points as may be of those that are asked for; returns how many the basket takes."""
+        """
+        Set aside as many points as may be of those that are asked for; returns how many.
+
+        Whoever sees that they take nothing off takes them back.
+        """
         account = Account.objects.filter(member__user=user).select_related("member").first()
         points = min(self.points, account.available if account else 0)
-        if not points:
-            return 0
+        told = {"account": account, "unit": stage.unit, "basket": basket, "at": stage.now}
         try:
             with transaction.atomic():
-                found = use_points(account=account, unit=stage.unit, basket=basket, points=points, at=stage.now)
+                found = use_points(**told, points=points) if points else None
         except Refused:
             return 0
-        return found.hold.points
+        if found and applied_to(basket=stage.loaded(basket.pk, user)).minor:
+            return found.hold.points
+        if found:
+            use_points(**told, points=0)
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
