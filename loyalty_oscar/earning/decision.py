@@ -8,7 +8,7 @@ Pure, like `rules`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -75,9 +75,13 @@ class LineLeft:
 class _Counting:
     """The state of one decision while it is made."""
 
-    def __init__(self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> None:
+    def __init__(
+        self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms, only: Collection[int] | None = None
+    ) -> None:
         self.purchase, self.terms = purchase, terms
-        self.lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
+        lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
+        # Conditions always see the whole order; what they admit is counted on `only` some of its lines.
+        self.lines = [line for line in lines if only is None or line.line_id in only]
         self.rules = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
         self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
         self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
@@ -148,6 +152,14 @@ class _Counting:
                 self.fixed[line.line_id] += rule.rule.points * line.quantity
             self.step(rule, rule.rule.points * count, quantity=count)
 
+    def counted(self) -> dict[int, int]:
+        """Count everything but bonuses; returns the rounded points of each line, whole points apart (`fixed`)."""
+        self.amounts()
+        self.multipliers()
+        rounded = self.rounded()
+        self.units()
+        return rounded
+
     def bonuses(self) -> list[Bonus]:
         found = []
         for rule, lines in self.stage("bonus"):
@@ -171,6 +183,40 @@ class _Counting:
         return dict(zip(ids, rounding.share_out(total=total, exact=weights), strict=True))
 
 
+def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Decision:
+    """
+    Return what the lines that are not `known` add to a purchase whose known lines were decided before.
+
+    Those keep theirs. The sum is rounded once: the new lines bring what the whole comes to beyond what the known lines
+    come to by themselves under the same rules. `bonuses` are those of the whole order; who calls keeps what it has.
+    """
+    whole, before = _Counting(purchase, rules, terms), _Counting(purchase, rules, terms, known)
+    rounded, had = whole.counted(), before.counted()
+    new = [line for line in purchase.lines if line.line_id not in known]
+    exact = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
+    more = max(0, sum(rounded.values()) - sum(had.values()))
+    shares = rounding.spread(total=more, weights=exact)
+    lines = tuple(
+        LineAward(
+            line_id=line.line_id,
+            quantity=line.quantity,
+            paid_minor=line.paid_minor,
+            points=share + whole.fixed.get(line.line_id, 0),
+            exact=rounding.two_places(exact=weight),
+        )
+        for line, share, weight in zip(new, shares, exact, strict=True)
+    )
+    bonuses = whole.bonuses()
+    points = sum(line.points for line in lines)
+    return Decision(
+        points=points,
+        lines=lines,
+        bonuses=tuple(bonuses),
+        versions=tuple(sorted(whole.used)),
+        because=_because(whole, points),
+    )
+
+
 def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> Decision:
     """
     Return what a purchase brings under these rules.
@@ -179,10 +225,7 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
     remainder; a purchase that brings nothing is a decision too, with its reason.
     """
     counting = _Counting(purchase, rules, terms)
-    counting.amounts()
-    counting.multipliers()
-    rounded = counting.rounded()
-    counting.units()
+    rounded = counting.counted()
     bonuses = counting.bonuses()
     lines = tuple(
         LineAward(

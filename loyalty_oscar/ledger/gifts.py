@@ -43,6 +43,7 @@ class PointGifts:
             taken = self.times(account.pk, f"{key}:back:") if entry else 0
             if entry and taken > self.times(account.pk, f"{key}:again:"):
                 again = {"source": key, "points": given_by(entry), "key": f"{key}:again:{taken}"}
+                again["forgiven"] = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 give_back(account_id=account.pk, because=because, at=at, **again)
                 if ready:
                     schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
@@ -100,6 +101,12 @@ class PointGifts:
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
     return sum(lot.granted for lot in entry.lots.all())
+
+
+def forgiven_by(*, account_id: int, key: str) -> int:
+    """Return how many points a claw did not take, because nobody had to give them back."""
+    claw = Entry.objects.using(write_db()).filter(account_id=account_id, key=key).only("because").first()
+    return int(claw.because.get("p", {}).get("forgiven", 0)) if claw else 0
 
 
 grants.register("points")(PointGifts())

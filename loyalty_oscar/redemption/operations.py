@@ -48,7 +48,7 @@ def take(
     """
     Take the fewest points that buy `minor` for an order, in the order's own transaction; returns the points.
 
-    `lines` are `{"product", "quantity", "minor"}` in basket order and add up to `minor`. What is left of the
+    `lines` are `{"product", "quantity", "minor", …}` in basket order and add up to `minor`. What is left of the
     hold goes back. Raises `NotEnoughPoints` or `NotAllowed` where the hold is smaller, gone or used by now; the
     caller's transaction can only be rolled back then.
     """

@@ -15,8 +15,9 @@ from django.db import transaction
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import earns_at, programs_by_site
+from loyalty_oscar.program.queries import begun_units, earns_at
 
 from . import rules
 from .models import Referral
@@ -30,6 +31,7 @@ FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findin
 class Bringing:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Reward both sides of newcomers' first orders, or take rewards back. One query where nobody was brought."""
         for program, own in self.by_program(orders):
@@ -55,10 +57,10 @@ class Bringing:
         """Return the orders by program, of those where members ever could invite."""
         inviting = schemes()
         wanted = [order for order in orders if order.purchase.lines]
-        by_site, default = programs_by_site() if wanted and inviting else ({}, None)
+        units = {unit.pk: unit for unit in begun_units()} if wanted and inviting else {}
         found: dict[int, tuple[Program, list[OrderFacts]]] = {}
         for order in wanted:
-            unit = by_site.get(order.site_id, default)
+            unit = units.get(order.unit_id)
             if unit and unit.program_id in inviting:
                 found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
         return list(found.values())
@@ -74,7 +76,7 @@ class Bringing:
             referral.order_id = order.order_id
             look(referral=referral, at=at)
         if stands and referral.verdict == rules.ALLOW:
-            hold = timedelta(days=referral.program.hold_days)
+            hold = timedelta(days=order.terms.get("hold_days", program.hold_days))
             reward(referral=referral, ready_at=order.final_at + hold if order.final_at else None, at=at)
         else:
             take_back(referral=referral, at=at)
@@ -100,7 +102,7 @@ def state_without(*, order: OrderFacts, referral: Referral, stands: bool) -> str
 
 def worth_enough(*, order: OrderFacts, referral: Referral) -> bool:
     """Return whether what is left of an order is worth what was asked for when the newcomer came."""
-    if order.purchase.currency != referral.program.currency:
+    if order.purchase.currency != order.terms.get("currency"):
         return False
     left = (
         line.paid_minor - taken_back(points=line.paid_minor, gone=line.gone, quantity=line.quantity)

@@ -16,6 +16,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import JobRun, Program, State
@@ -97,13 +98,11 @@ def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
     """Walk through all open holds, some hundred at a time, for those that are over or began or ended to be paid."""
     last = ""
     # By slot, which only open holds have: its index tells them from all that ever were.
-    while held := list(Hold.objects.using(write_db()).filter(slot__gt=last).order_by("slot")[: conf.SWEEP_BATCH]):
+    holds = Hold.objects.using(write_db()).annotate(program_state=PROGRAM_STATE).order_by("slot")
+    while held := list(holds.filter(slot__gt=last)[: conf.SWEEP_BATCH]):
         last, told = held[-1].slot, slots.fates(held)
-        yield sorted({hold.account_id for hold in held if _is_news(hold, told.get(hold.origin, Fate()), at)})
-
-
-def _is_news(hold: Hold, fate: Fate, at: datetime) -> bool:
-    return hold.expires_at <= at or fate.is_gone or (fate.is_at_work is None) != (hold.paying_since is None)
+        news = (hold for hold in held if is_news(hold=hold, fate=told.get(hold.origin, Fate()), at=at))
+        yield sorted({hold.account_id for hold in news})
 
 
 def _notices(at: datetime) -> Iterator[int]:

@@ -13,8 +13,9 @@ from typing import Any
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.queries import begun_units
 
 from .metrics import metrics
 from .models import Ladder, Score
@@ -27,6 +28,7 @@ FIELDS = ["member", "placed_at", "value", "safe_at"]
 class Climbing:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Write down what these orders count by now, and settle where their customers stand."""
         for ladder, own in self.by_ladder(orders):
@@ -44,20 +46,19 @@ class Climbing:
             values = metrics.get(ladder.metric).values(orders=mine, members=members)
             rows = [self.score(order, members[order.user_id], values[order.order_id], ladder.program) for order in mine]
             write_over(rows=rows, fields=FIELDS, unique="order_id")
-            # One that was moved to another customer counts for the former no more.
-            settle(ladder=ladder, member_ids={*members.values(), *counted.values()}, at=at)
+            settle(ladder=ladder, member_ids=members.values(), at=at)
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was paid counts, whatever was bought."""
         return frozenset()
 
     def by_ladder(self, orders: Sequence[OrderFacts]) -> list[tuple[Ladder, list[OrderFacts]]]:
-        """Return the orders of customers by the ladder that serves their site."""
+        """Return the orders of customers by the ladder of the program that they were placed in."""
         wanted = [order for order in orders if order.user_id is not None and order.purchase.lines]
-        by_site, default = programs_by_site() if wanted else ({}, None)
+        units = {unit.pk: unit for unit in begun_units()} if wanted else {}
         found: dict[int, list[OrderFacts]] = {}
         for order in wanted:
-            unit = by_site.get(order.site_id, default)
+            unit = units.get(order.unit_id)
             if unit and unit.program.earns_from and order.placed_at >= unit.program.earns_from:
                 found.setdefault(unit.program_id, []).append(order)
         ladders = {pk: ladder_of(program_id=pk) for pk in found}
@@ -79,7 +80,8 @@ class Climbing:
         return program.enrolment != Program.Enrolment.OPT_IN or order.placed_at >= joined_at
 
     def score(self, order: OrderFacts, member_id: int, value: int, program: Program) -> Score:
-        safe_at = order.final_at + timedelta(days=program.hold_days) if order.final_at else None
+        hold = timedelta(days=order.terms.get("hold_days", program.hold_days))
+        safe_at = order.final_at + hold if order.final_at else None
         return Score(
             member_id=member_id,
             order_id=order.order_id,

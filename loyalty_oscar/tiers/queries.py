@@ -141,6 +141,12 @@ def tier_fact(*, tier: Tier) -> dict[str, Any]:
     return {"rank": tier.rank, "name": tier.name, "percent": tier.percent}
 
 
+def percents_now(*, program_id: int) -> dict[str, int]:
+    """Return what each level of a program brings in percent now, by rank, as it is written down with an order."""
+    ladder = ladder_of(program_id=program_id)
+    return {str(tier.rank): tier.percent for tier in ladder.known_tiers} if ladder else {}
+
+
 def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
     """The fact `tier_rank`: the rank of each member's level at a moment; who has none is not in it."""
     return {member_id: tier["rank"] for member_id, tier in tiers_at(members=members, at=at).items()}

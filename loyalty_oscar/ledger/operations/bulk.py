@@ -14,6 +14,7 @@ from loyalty_oscar.program.models import Member, State
 
 from ..models import Account, Entry, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
+from .recording import note_down
 
 #: Accounts that are worked on in one transaction.
 TOGETHER = 200
@@ -36,9 +37,9 @@ class _Patient(Desk):
 @contextmanager
 def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, Desk]]:
     """
-    Open the desks of the accounts that owe nothing, by account id; all of it is one transaction.
+    Open the desks of these accounts, by account id; all of it is one transaction.
 
-    Who owes is left out, because what becomes ready pays first, and that is read lot by lot: use `desk`.
+    They see the rows as they were when the desks were opened: what they need of lots is read beforehand, at once.
     """
     db = write_db()
     paused = Member.objects.filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
@@ -46,12 +47,12 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
         locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
         working: dict[int, Desk] = {}
         for account in locked.annotate(paused=Exists(paused)):
-            if not account.debt:
-                working[account.pk] = one = _Patient(account=account, at=at, actor=actor)
-                one.is_paused = account.paused
+            working[account.pk] = one = _Patient(account=account, at=at, actor=actor)
+            one.is_paused = account.paused
         yield working
         done = [one for one in working.values() if one.entries]
-        Entry.objects.using(db).bulk_create((entry for one in done for entry in one.entries), batch_size=1000)
+        entries = Entry.objects.using(db).bulk_create((entry for one in done for entry in one.entries), batch_size=1000)
+        note_down(*entries)
         LotMove.objects.using(db).bulk_create((move for one in done for move in one.moves), batch_size=1000)
         write_over(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
         write_over(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)

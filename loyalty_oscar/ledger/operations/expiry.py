@@ -18,7 +18,7 @@ def sweep(working: Desk) -> int:
     """Expire what has run out on an open desk; every spend does this first. Returns points."""
     points = 0
     for lot in working.lots(is_open=True, state=Lot.State.OPEN, expires_at__lte=working.at, remaining__gt=0):
-        points += expire_lot(working, working.known(lot))
+        points += expire_lot(working, lot)
     return points
 
 
@@ -30,7 +30,7 @@ def expire_lot(working: Desk, lot: Lot, *, times: int | None = None) -> int:
     """
     points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
-        times = _times_run_out([lot.pk]).get(lot.pk, 0) if times is None else times
+        times = working.times_run_out([lot]).get(lot.pk, 0) if times is None else times
         working.take(lot, points)
         working.write(
             key=f"lot:{lot.pk}:expire:{times}",
@@ -96,7 +96,7 @@ def extend(
     Only lots that had not run out at `alive_at` (default: now) are moved.
     """
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        lot = working.lots(pk=lot_id).first()
+        lot = next(iter(working.lots(pk=lot_id)), None)
         if (
             lot is None
             or not lot.is_open
@@ -114,23 +114,47 @@ def extend(
     return Posted(entry)
 
 
+def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime) -> Posted | None:
+    """
+    Move the date of a lot back to an earlier one, because what had moved it came to nothing; None where it is not.
+
+    Its points run out at the next sweep where that date has passed.
+    """
+    with desk(account_id=account_id, at=at) as working:
+        lot = working.lots(pk=lot_id).first()
+        if lot is None or not lot.is_open or lot.expires_at is None or lot.expires_at <= expires_at:
+            return None
+        lot.extensions += 1
+        lot.expires_at = expires_at
+        working.touch(lot)
+        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+    return Posted(entry)
+
+
 @outermost_retried
 def write_off(*, account_id: int, key: str, at: datetime) -> Posted | None:
-    """Write off everything an account has (the program is closed): holds are given back first by the caller."""
+    """Write off everything an account has but what is set aside (the program is closed); None if there is nothing."""
     with desk(account_id=account_id, at=at) as working:
         if working.replay(key=key, print_=fingerprint(key)):
             return None
-        for lot in working.lots(is_open=True, remaining__gt=0):
-            working.take(lot, lot.remaining)
-        if working.account.debt:
-            working.owe(-working.account.debt)
-        if not working.account.net and not working.account.debt:
-            return None
-        entry = working.write(
-            key=key,
-            kind=Kind.EXPIRE,
-            counter=Counter.BREAKAGE,
-            because=Because("program_closed"),
-            print_=fingerprint(key),
-        )
+        return close_books(working, key=key)
+
+
+def close_books(working: Desk, *, key: str) -> Posted | None:
+    """Write off what is free on an open desk, and what is to be made up; None if there is nothing."""
+    return write_lots_off(working, working.free(), key=key)
+
+
+def write_lots_off(working: Desk, lots: Iterable[Lot], *, key: str) -> Posted | None:
+    """Write off the free points of these lots, which are all that the account has, and what is to be made up."""
+    free = [lot for lot in lots if lot.remaining]
+    if not free and not working.account.debt:
+        return None
+    for lot in free:
+        working.take(lot, lot.remaining)
+    working.owe(-working.account.debt)
+    entry = working.write(
+        key=key, kind=Kind.EXPIRE, counter=Counter.BREAKAGE, because=Because("program_closed"), print_=fingerprint(key)
+    )
     return Posted(entry)

@@ -16,7 +16,7 @@ from ..models import Counter, Entry, Kind, Lot, LotMove
 from .bulk import desks
 from .desk import Desk, Posted, fingerprint, outermost_retried, write_db
 from .expiry import expire_lot
-from .undo import claw_back
+from .undo import claw_back, spared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +110,6 @@ class _Known:
             kind=Kind.CLAW,
             counter=Counter.ISSUANCE,
             print_=fingerprint("claw", claw.source, claw.points),
-            because=Because(claw.because.code, **claw.because.params, **({"forgiven": forgiven} if forgiven else {})),
+            because=spared(claw.because, forgiven=forgiven),
         )
         return Posted(entry, forgiven=forgiven)

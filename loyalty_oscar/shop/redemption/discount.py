@@ -29,6 +29,7 @@ from loyalty_oscar.redemption.rules import Quote
 
 from ..offers import PointsUnavailable, discounts
 from ..slots import slot_of
+from .lines import expect, parts_of
 from .quotes import quote_of, to_pay
 
 
@@ -116,17 +117,15 @@ class PointsDiscount:
         gone = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
         if applied is None or applied.redemption.hold.account.member.user_id != order.user_id:
             raise PointsUnavailable(gone)
-        lines = [
-            {"product": line.product_id, "quantity": line.quantity, "minor": part}
-            for line, part in zip(basket.all_lines(), applied.parts, strict=True)
-        ]
+        use = applied.redemption
+        lines = parts_of(lines=list(basket.all_lines()), minors=applied.parts, currency=use.currency)
         try:
-            operations.replace(order_id=order.pk, number=number, at=at)
-            operations.take(
-                redemption=applied.redemption, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at
-            )
+            if not order.__dict__.pop("_loyalty_written", False):  # One that was just written used nothing before.
+                operations.replace(order_id=order.pk, number=number, at=at)
+            operations.take(redemption=use, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at)
         except LoyaltyError as error:
             raise PointsUnavailable(gone) from error
+        expect(order=order, use=use)
         order._loyalty_used = self.name(applied)
         return order._loyalty_used
 
