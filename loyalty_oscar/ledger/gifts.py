@@ -22,7 +22,7 @@ from .operations.undo import claw_back, give_back
 class PointGifts:
     """
     The grant `points`: `{"points": 50}`, ready at once; with `"waits"` on the way until `"ready_at"` (a moment in
-    UTC, None = not known yet), which a later call with the same key may tell.
+    UTC, None = not known yet), which a later call with the same key may tell, move or take back until it has come.
     """
 
     def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None:
@@ -43,9 +43,9 @@ class PointGifts:
             taken = self.times(account.pk, f"{key}:back:") if entry else 0
             if entry and taken > self.times(account.pk, f"{key}:again:"):
                 again = {"source": key, "points": given_by(entry), "key": f"{key}:again:{taken}"}
+                again["forgiven"] = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 give_back(account_id=account.pk, because=because, at=at, **again)
-                if ready:
-                    schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
+                schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
                 return
             gift = Grant(
                 account_id=account.pk,
@@ -57,7 +57,7 @@ class PointGifts:
                 expires_at=expires_at,
             )
             posted = post(grant=gift, at=at)
-            if posted.replayed and ready:
+            if posted.replayed:
                 schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
 
     def revoke(
@@ -100,6 +100,12 @@ class PointGifts:
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
     return sum(lot.granted for lot in entry.lots.all())
+
+
+def forgiven_by(*, account_id: int, key: str) -> int:
+    """Return how many points a claw did not take, because nobody had to give them back."""
+    claw = Entry.objects.using(write_db()).filter(account_id=account_id, key=key).only("because").first()
+    return int(claw.because.get("p", {}).get("forgiven", 0)) if claw else 0
 
 
 grants.register("points")(PointGifts())

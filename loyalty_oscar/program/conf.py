@@ -31,18 +31,34 @@ class LoyaltySettings:
         "Order status after which the return period runs. Empty: the end of the order pipeline that is not dead.", ""
     )
     DEAD_STATUSES: tuple[str, ...] = doc(
-        "Order statuses that mean the order came to nothing; it gives no points.",
+        "Order statuses that mean the order came to nothing; it gives no points. Case does not matter.",
         ("Cancelled", "Canceled", "Refunded", "Returned", "Payment Declined", "Failed"),
     )
     DEAD_LINE_STATUSES: tuple[str, ...] = doc(
-        "Line statuses that mean all units of the line came to nothing.",
+        "Line statuses that mean all units of the line came to nothing. Case does not matter.",
         ("Cancelled", "Canceled", "Refunded", "Returned"),
     )
+    HARMLESS_STATUSES: tuple[str, ...] = doc(
+        "Order statuses that say nothing of what the order is worth (“Archived”): nobody is asked about them, and no"
+        " return period starts with them.",
+        (),
+    )
+    HARMLESS_LINE_STATUSES: tuple[str, ...] = doc(
+        "Line statuses that leave all units of the line bought: nobody is asked about them.",
+        ("Shipped", "Dispatched", "Sent", "Delivered", "Processed", "Fulfilled", "Complete", "Completed"),
+    )
     RETURN_EVENT_CODES: tuple[str, ...] = doc(
-        "Codes of shipping event types that say units came back.", ("returned", "cancelled")
+        "Codes of shipping event types that say units came back. Case does not matter.", ("returned", "cancelled")
     )
     REFUND_EVENT_CODES: tuple[str, ...] = doc(
-        "Codes of payment event types that say units were paid back.", ("refunded", "refund")
+        "Codes of payment event types that say units were paid back. Case does not matter.", ("refunded", "refund")
+    )
+    HARMLESS_EVENT_CODES: tuple[str, ...] = doc(
+        "Codes of shipping and payment event types that take nothing back: nobody is asked about them.",
+        (
+            *("shipped", "dispatched", "sent", "delivered", "collected"),
+            *("paid", "settled", "authorised", "authorized", "captured", "charged", "debited"),
+        ),
     )
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)

@@ -1,5 +1,5 @@
 """
-Baskets as the ledger's slots: the name of a slot, whether it is being paid, and what becomes of points set aside for it.
+Baskets as slots of the ledger: their names, whether they are being paid for, what becomes of points set aside for them.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 
 from . import rules
-from .models import GivenTier, Ladder, Standing, Tier
+from .models import GivenTier, Ladder, Score, Standing, Tier
 from .movers import movers
 from .queries import counted_of, given_to, promised_to, rules_of
-from .steps import CODES, TOGETHER, Move, keep, take
+from .steps import CODES, TOGETHER, Move, keep, take, take_gifts
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement.
@@ -52,9 +52,26 @@ def settle(
             # Accounts are locked before anything of ours, here as where an order is looked at.
             list(Account.objects.using(db).select_for_update().filter(member_id__in=ids).order_by("pk").values("pk"))
         current = _current(ids)
-        moves = _decided(ladder, ids, current, at, announced, taken)
+        moves = _decided(ladder, ids, current, at, announced, taken, counted=counted_of(member_ids=ids))
         keep(ladder=ladder, moves=[move for move in moves if not move.is_row])
         return take(ladder=ladder, moves=[move for move in moves if move.is_row], at=at)
+
+
+def take_gifts_of(*, ladder: Ladder, member_ids: Collection[int], instead: Collection[Score], at: datetime) -> None:
+    """
+    Take the gifts that members would lose if some orders counted so `instead`; nothing else happens, nothing is locked.
+
+    For showing what a return would do: called where the ledger writes nothing.
+    """
+    ids = sorted(set(member_ids))
+    rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
+    current = {row.member_id: row for row in rows}
+    counted = counted_of(member_ids=ids, instead=instead)
+    for move in _decided(ladder, ids, current, at, counted=counted):
+        if move.is_row and move.step.rank < move.rank:
+            take_gifts(
+                ladder=ladder, move=move, standing=Standing(member_id=move.member_id, rank=move.step.rank), at=at
+            )
 
 
 def _current(ids: Collection[int]) -> dict[int, Standing]:
@@ -80,11 +97,13 @@ def _decided(
     ids: Sequence[int],
     current: Mapping[int, Standing],
     at: datetime,
-    announced: Collection[int],
-    taken: Collection[int],
+    announced: Collection[int] = (),
+    taken: Collection[int] = (),
+    *,
+    counted: Mapping[int, Sequence[rules.Counted]],
 ) -> list[Move]:
     """Return what the rules decide for these members, of those who take a step."""
-    counted, given, law = counted_of(member_ids=ids), given_to(member_ids=ids, at=at), rules_of(ladder=ladder)
+    given, law = given_to(member_ids=ids, at=at), rules_of(ladder=ladder)
     moves = []
     for member_id in ids:
         gift, before = given.get(member_id), current.get(member_id)
