@@ -51,5 +51,9 @@ def sales(*, at: datetime) -> Iterator[Finding]:
     if running and apps.is_installed("oscarapi") and getattr(settings, "OSCAR_DYNAMIC_CLASS_LOADER", "") != LOADER:
         text = "django-oscar-api tells the price and availability of closed products; it does not sell them"
         yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=f"Set OSCAR_DYNAMIC_CLASS_LOADER to {LOADER}.")
+    if apps.is_installed("oscarapi") and any(sale.mode == Sale.Mode.HIDE for sale in running):
+        text = "django-oscar-api lists every product by title, those of hidden sales too"
+        hint = "Override its ProductList and ProductDetail, or close their addresses to customers."
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
     if running:
         yield Finding(level=Level.OK, about=ABOUT, text=f"{len(running)} in force or to come")
