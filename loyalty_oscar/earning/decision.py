@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,7 +28,6 @@ class LineAward:
     quantity: int
     points: int
     paid_minor: int
-    exact: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +151,10 @@ class _Counting:
                 self.fixed[line.line_id] += rule.rule.points * line.quantity
             self.step(rule, rule.rule.points * count, quantity=count)
 
+    def total(self) -> Fraction:
+        """Return the exact sum that is rounded; whole points are not in it."""
+        return sum(self.exact.values(), Fraction(0))
+
     def counted(self) -> dict[int, int]:
         """Count everything but bonuses; returns the rounded points of each line, whole points apart (`fixed`)."""
         self.amounts()
@@ -187,34 +190,44 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
     """
     Return what the lines that are not `known` add to a purchase whose known lines were decided before.
 
-    Those keep theirs. The sum is rounded once: the new lines bring what the whole comes to beyond what the known lines
-    come to by themselves under the same rules. `bonuses` are those of the whole order; who calls keeps what it has.
+    Those keep theirs, and the sum is rounded once. Conditions see the whole order: what it reaches with the new lines
+    counts for these. `bonuses` are those of the whole order; who calls keeps what it has.
     """
-    whole, before = _Counting(purchase, rules, terms), _Counting(purchase, rules, terms, known)
-    rounded, had = whole.counted(), before.counted()
+    whole = _Counting(purchase, rules, terms)
+    rounded = whole.counted()
     new = [line for line in purchase.lines if line.line_id not in known]
-    exact = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
-    more = max(0, sum(rounded.values()) - sum(had.values()))
-    shares = rounding.spread(total=more, weights=exact)
+    weights = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
+    if terms.stage == "line":
+        shares = [rounded.get(line.line_id, 0) for line in new]
+    else:
+        shares = rounding.spread(total=_added(whole, purchase, known, rules, terms), weights=weights)
     lines = tuple(
         LineAward(
             line_id=line.line_id,
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=share + whole.fixed.get(line.line_id, 0),
-            exact=rounding.two_places(exact=weight),
         )
-        for line, share, weight in zip(new, shares, exact, strict=True)
+        for line, share in zip(new, shares, strict=True)
     )
-    bonuses = whole.bonuses()
+    bonuses = tuple(whole.bonuses())
     points = sum(line.points for line in lines)
-    return Decision(
-        points=points,
-        lines=lines,
-        bonuses=tuple(bonuses),
-        versions=tuple(sorted(whole.used)),
-        because=_because(whole, points),
-    )
+    versions = tuple(sorted(whole.used))
+    return Decision(points=points, lines=lines, bonuses=bonuses, versions=versions, because=_because(whole, points))
+
+
+def _added(
+    whole: _Counting, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms
+) -> int:
+    """Return the whole points by which a sum, rounded once, grows over what the known lines came to by themselves."""
+    # What they are worth beside the new lines is taken off, so that full steps are counted over all of them.
+    beside = _Counting(purchase, rules, terms, known)
+    before = _Counting(replace(purchase, lines=tuple(i for i in purchase.lines if i.line_id in known)), rules, terms)
+    for counting in (beside, before):
+        counting.counted()
+    was, more = before.total(), whole.total() - beside.total()
+    mode = "floor" if terms.rounding == "block" else terms.rounding
+    return max(0, rounding.round_points(exact=was + more, mode=mode) - rounding.round_points(exact=was, mode=mode))
 
 
 def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> Decision:
@@ -233,7 +246,6 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=rounded.get(line.line_id, 0) + counting.fixed.get(line.line_id, 0),
-            exact=rounding.two_places(exact=counting.exact.get(line.line_id, Fraction(0))),
         )
         for line in purchase.lines
     )

@@ -41,6 +41,16 @@ class Bringing:
                 if referral:
                     self.follow(order, referral, program, at)
 
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Take back the rewards that would go with these orders; writes nothing of its own."""
+        for program, own in self.by_program(orders):
+            rows = referrals_about(program_id=program.pk, orders=own).filter(order_id__isnull=False)
+            known = {row.order_id: row for row in rows.select_related("giver", "newcomer", "program")}
+            for order in own:
+                referral = known.get(order.order_id)
+                if referral and not self.stands(order, referral):
+                    take_back(referral=referral, at=at)
+
     def touches(self, *, orders: Sequence[OrderFacts]) -> set[int]:
         """Return the members on both sides of what these orders may reward. One query where members may invite."""
         found: set[int] = set()
@@ -65,11 +75,15 @@ class Bringing:
                 found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
         return list(found.values())
 
+    def stands(self, order: OrderFacts, referral: Referral) -> bool:
+        """Return whether an order is, by now, one that rewards both sides."""
+        return not order.dead and worth_enough(order=order, referral=referral)
+
     def follow(self, order: OrderFacts, referral: Referral, program: Program, at: datetime) -> None:
         """Bring one referral in line with one order of its newcomer."""
         if order.placed_at < referral.bound_at or referral.order_id not in (None, order.order_id):
             return
-        stands = not order.dead and worth_enough(order=order, referral=referral)
+        stands = self.stands(order, referral)
         if referral.order_id is None:
             if not stands or not earns_at(phases=program.known_phases, at=order.placed_at):
                 return
@@ -80,7 +94,7 @@ class Bringing:
             reward(referral=referral, ready_at=order.final_at + hold if order.final_at else None, at=at)
         else:
             take_back(referral=referral, at=at)
-            referral.state = state_without(order=order, referral=referral, stands=stands)
+            referral.state = state_without(order=order, referral=referral)
             if referral.state == Referral.State.INVITED:
                 referral.order_id = referral.mark = None
                 told = {"sender": Referral, "user_id": referral.newcomer.user_id, "since": referral.bound_at}
@@ -91,10 +105,10 @@ class Bringing:
 bringing = Bringing()
 
 
-def state_without(*, order: OrderFacts, referral: Referral, stands: bool) -> str:
+def state_without(*, order: OrderFacts, referral: Referral) -> str:
     """Return how a referral stands whose order brings nothing now."""
-    if not stands and order.dead and order.final_at is None:
-        return Referral.State.INVITED  # Cancelled before it was delivered: the next order may still be the first.
+    if order.dead:
+        return Referral.State.INVITED  # It came to nothing, as if it never was: the next order may still be the first.
     if referral.verdict == rules.ALLOW:
         return Referral.State.REVERSED
     return Referral.State.BLOCKED if referral.verdict == rules.BLOCK else Referral.State.REVIEW

@@ -14,6 +14,7 @@ from django.utils.decorators import sync_and_async_middleware
 from loyalty_oscar.kernel.registry import Registry
 
 from .gate import set_gates
+from .offers import LookAgain
 from .product_sets import InUse
 from .visit import Visit
 
@@ -62,7 +63,10 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
 
 def kept(request: Any, exception: Exception) -> Any:
-    """Lead staff back who would delete what a feature needs, and say why."""
+    """Lead back staff who would delete what a feature needs, and customers whose total changed; say why."""
+    if isinstance(exception, LookAgain):
+        messages.warning(request, exception.args[0], fail_silently=True)
+        return HttpResponseRedirect(exception.url)
     if not isinstance(exception, InUse) or request.method in SAFE:
         return None
     messages.error(request, exception.args[0], fail_silently=True)

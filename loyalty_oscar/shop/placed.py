@@ -26,7 +26,8 @@ class Placed:
     What was written down of one order. `user_id` is whoever it belonged to first (None: a guest so far), `is_first`
     whether it was that person's first (None: nobody's so far), `asked_sets` the product sets of which it is written
     down whether its products were in them, `known_sets` those that were tied to products at all, `then` what features
-    noted. Of one that was deleted: when that was seen (`gone_at`), and what it `came_to`.
+    noted, `gone` how many pieces of each part were gone at the last look. Of one that was deleted: when that was seen
+    (`gone_at`), and what it `came_to`.
     """
 
     number: str
@@ -41,6 +42,7 @@ class Placed:
     asked_sets: frozenset[str] = frozenset()
     known_sets: frozenset[str] = frozenset()
     parts: tuple[Part, ...] = ()
+    gone: tuple[int, ...] = ()
     gone_at: datetime | None = None
     came_to: str = ""
 
@@ -60,6 +62,7 @@ class Placed:
             "asked": sorted(self.asked_sets),
             "sets": sorted(self.known_sets),
             "parts": [part.to_json() for part in self.parts],
+            "back": list(self.gone),
         }
 
 
@@ -80,6 +83,7 @@ def from_json(stored: Mapping[str, Any]) -> Placed | None:
         asked_sets=frozenset(stored["asked"]),
         known_sets=frozenset(stored["sets"]),
         parts=tuple(Part.from_json(part) for part in stored["parts"]),
+        gone=tuple(stored["back"]),
         gone_at=datetime.fromisoformat(stored["gone"]) if "gone" in stored else None,
         came_to=stored.get("came_to", ""),
     )

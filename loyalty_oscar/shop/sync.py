@@ -109,7 +109,7 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "", are_
         return work.do()
     except Exception as error:
         if not isinstance(error, UnknownCode):
-            logger.exception("an effect failed for some of the orders %s; each is tried alone", work.ids)
+            logger.exception("orders %s could not be synced together; each effect is tried alone", work.ids)
     return work.do(stands_alone=True)
 
 
@@ -163,7 +163,9 @@ class _Work:
         for order in orders:
             mark = marks[order.order_id]
             is_news = bool(self.batch) or mark.fingerprint != order.fingerprint
-            names = every if is_news else every & mark.failed.keys()
+            # One that has left since has nothing to do any more.
+            mark.failed = {name: why for name, why in mark.failed.items() if name in every}
+            names = every if is_news else frozenset(mark.failed)
             if names:
                 found.append((order, names))
         return found

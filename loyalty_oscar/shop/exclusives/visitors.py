@@ -13,6 +13,7 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
 
@@ -82,6 +83,23 @@ def _who(visit: Visit) -> rules.Who:
     member_id, rank = visit.member.pk, known.get("tier_rank", 0)
     lists = lists_of(member_id=member_id) if keeps_lists(program_id=visit.unit.program_id) else frozenset()
     return rules.Who(is_member=True, rank=rank, lists=lists)
+
+
+def is_known(*, visit: Visit) -> bool:
+    """
+    Return whether the shop knows a visitor: somebody who bought something here that stands, or is on a list by name.
+
+    Accounts cost nothing, and a level may: these prove nobody. One query a visit, none for guests.
+    """
+    user = visit.user
+    if user is None or not user.is_authenticated:
+        return False
+    return bool(who_visits(visit=visit).lists) or visit.once(key=("bought", user.pk), load=lambda: _has_bought(user.pk))
+
+
+def _has_bought(user_id: Any) -> bool:
+    orders = get_model("order", "Order").objects.filter(user_id=user_id)
+    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
 
 
 def who_buys(*, program_id: int, user_id: Any, at: datetime, basket: Any = None) -> rules.Who:
