@@ -12,8 +12,11 @@ from typing import Any
 @dataclass(kw_only=True, slots=True)
 class Part:
     """
-    Pieces of one product as they came to an order: how many, what was paid for them (cents) with and without tax, in
-    which sets they were that day, and how many used points lie on them. `exact` and `points` are what they brought.
+    Pieces of one product as they came to an order: how many, what was paid for them (cents) with and without tax and
+    what before discounts, in which sets they were that day, and how many used points took how much `off`.
+
+    `exact` and `points` are what they brought; `gone` are those that are no longer there, `back` the used points that
+    came back.
     """
 
     line: int
@@ -21,11 +24,14 @@ class Part:
     quantity: int
     incl: int
     excl: int
+    list: int = 0
     sets: frozenset[str] = frozenset()
     used: int = 0
+    off: int = 0
     exact: Fraction = Fraction(0)
     points: int = 0
     gone: int = 0
+    back: int = 0
 
     def left_of(self, amount: int) -> int:
         """Return what is left of an amount that lies on all pieces: the last piece takes the remainder."""

@@ -228,6 +228,7 @@ class _Telling:
             lambda: does.Swaps(**told, product=product, pieces=pieces),
             lambda: does.EntersAgain(**told),
             lambda: does.CostsLess(**told, percent=self.chance.choice((50, 60, 90))),
+            lambda: does.LosesDiscount(**told),
             lambda: does.Counts(**told, change=change, with_price=self.chance.random() < 0.7),
             lambda: does.Adds(**told, product=product, pieces=pieces),
             lambda: does.Takes(**told),

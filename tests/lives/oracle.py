@@ -43,6 +43,7 @@ class Known:
     bonuses: list[Bonus] = field(default_factory=list)
     dead: bool = False
     gone_for_good: bool = False
+    is_over: bool = False
     final_at: datetime | None = None
     was_final: bool = False
     ready_at: datetime | None = None
@@ -104,7 +105,10 @@ class Oracle:
         self.budgets: dict[str, list[int | None]] = {}
         self.aside: dict[int, tuple[int, int]] = {}
         self.worths: dict[int, tuple[int, int]] = {}
-        self.pieces: dict[int, dict[int, dict[int, int]]] = defaultdict(dict)
+        self.quota, self.was_full = None, False
+        self.bought: dict[int, set[int]] = defaultdict(set)
+        self.places: dict[int, int] = {}
+        self.prints: dict[int, Any] = {}
         self.ready: set[tuple[str, int]] = set()
         self.review_points = 0
 
@@ -114,11 +118,10 @@ class Oracle:
         """A rule says something else from now on."""
         self.rules.append(rule)
 
-    def sold(self, order: int, sale: int, pieces: dict[int, int]) -> None:
-        """An order took pieces of a sale: product -> how many."""
-        known = self.pieces[order].setdefault(sale, {})
-        for product, number in pieces.items():
-            known[product] = known.get(product, 0) + number
+    def sold(self, order: int, product: int, quantity: int) -> None:
+        """An order took pieces of the sale."""
+        self.bought[order].add(product)
+        self.places[order] = self.places.get(order, 0) + quantity
 
     # Looking ---------------------------------------------------------------------------------------------------------
 
@@ -126,14 +129,17 @@ class Oracle:
         """The product looks at these orders now."""
         found = rows.orders(wanted := sorted(set(ids)))
         seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
+        for order in (self.orders[pk] for pk in seen):
+            over = order.placed_at if order.dead else order.final_at
+            order.is_over = order.gone_for_good or (over is not None and over + SETTLED < at)
         touched = {self.orders[pk].owner for pk in seen} - {None}
         self.settle(touched, at)
         for pk in sorted(seen, key=lambda pk: (self.orders[pk].placed_at, pk)):
             self._follow(pk, at)
 
-    def unsettled(self, at: datetime) -> list[int]:
-        """Return the known orders that the nightly job looks at: those that are not over for 60 days."""
-        return [pk for pk, order in self.orders.items() if not self._is_over(order, at)]
+    def unsettled(self) -> list[int]:
+        """Return the known orders that the nightly job looks at: those that were not over for 60 days at their last look."""
+        return [pk for pk, order in self.orders.items() if not order.is_over]
 
     def is_settled(self, pk: int, at: datetime) -> bool:
         """Return whether the return period of an order is over."""
@@ -142,14 +148,11 @@ class Oracle:
             return False
         return order.gone_for_good or order.final_at + timedelta(days=order.terms.hold_days) <= at
 
-    def _is_over(self, order: Known, at: datetime) -> bool:
-        over = order.placed_at if order.dead else order.final_at
-        return order.gone_for_good or (over is not None and over + SETTLED < at)
 
     def _see(self, pk: int, row: Any, at: datetime) -> bool:
         known = self.orders.get(pk)
         if row is None:
-            return known is not None and self._lost(known, at)
+            return known is not None and self._lost(pk, known, at)
         if known is None:
             if not row.lines:
                 return False
@@ -163,7 +166,8 @@ class Oracle:
             known.owner, known.terms.is_first = row.user, rows.first_of(row.user) in (None, pk)
         if known.owner is not None and not known.dead and not known.is_counted:
             self._count(pk, known, at)
-        known.back = known.used if known.dead else sum(part.used * part.gone // part.quantity for part in known.parts)
+        known.back = known.used if known.dead else sum(part.back for part in known.parts)
+        self._keep_places(pk, known, row)
         return True
 
     def _count(self, pk: int, known: Known, at: datetime) -> None:
@@ -174,15 +178,15 @@ class Oracle:
         if known.ready_at is not None and known.ready_at <= at:
             self.ready.add(("order", pk))
 
-    def _lost(self, known: Known, at: datetime) -> bool:
+    def _lost(self, pk: int, known: Known, at: datetime) -> bool:
         """An order was deleted: it never was, unless its return period is over."""
         if known.gone_for_good:
             return False
         hold = timedelta(days=known.terms.hold_days)
-        if known.final_at is None or known.final_at + hold > at:
-            known.dead = True
-            known.back = known.used
         known.gone_for_good = True
+        if known.final_at is None or known.final_at + hold > at:
+            known.dead, known.back = True, known.used
+            self._keep_places(pk, known, None)
         return True
 
     def _first_look(self, row: Any) -> Known:
@@ -254,19 +258,33 @@ class Oracle:
 
         return Part(
             line=line.line, product=line.product, quantity=pieces, incl=beyond(line.incl, "incl"),
-            excl=beyond(line.excl, "excl"), sets=self._sets(line.product),
+            excl=beyond(line.excl, "excl"), list=beyond(line.before, "list"), sets=self._sets(line.product),
         )  # fmt: skip
 
     def _gone(self, known: Known, row: Any, places: dict[int, dict[int, int]]) -> None:
-        there = [0] * len(known.parts)
+        there, there_now = [0] * len(known.parts), [[0, Fraction(0), Fraction(0)] for _part in known.parts]
         for line in row.lines:
             back = line.gone
             for number, pieces in sorted(places[line.line].items()):
                 returned = min(back, pieces)
                 there[number] += pieces - returned
                 back -= returned
+                there_now[number][0] += pieces
+                there_now[number][1] += Fraction(line.incl * pieces, line.quantity)
+                there_now[number][2] += Fraction(line.before * pieces, line.quantity)
         for number, part in enumerate(known.parts):
             part.gone = part.quantity - there[number]
+            part.back = part.used * part.gone // part.quantity
+            part.back += self._withdrawn(part, *there_now[number])
+
+    def _withdrawn(self, part: Part, pieces: int, paid: Fraction, listed: Fraction) -> int:
+        """Return how many points come back because the discount that they paid for was taken away."""
+        share = Fraction(pieces, part.quantity)
+        granted = part.off - part.off * part.gone // part.quantity
+        dearer, less = paid - part.incl * share, (part.list - part.incl) * share - (listed - paid)
+        minor = counting.rounded(max(Fraction(0), min(dearer, less)), "half_up")
+        rest = part.used - part.used * part.gone // part.quantity
+        return rest * min(minor, granted) // granted if minor and granted else 0
 
     def _sets(self, product: int | None) -> frozenset[str]:
         return frozenset(code for code, pk in self.set_ranges.items() if product in rows.in_range(pk))
@@ -278,7 +296,21 @@ class Oracle:
         off = {line.line: line.before - line.incl for line in row.lines}
         known.used = -(-sum(off.values()) * points // minor)
         for part, share in zip(known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True):
-            part.used = share
+            part.used, part.off = share, off[part.line]
+
+    # The sale --------------------------------------------------------------------------------------------------------
+
+    def _keep_places(self, pk: int, known: Known, row: Any) -> None:
+        """An order that changed has as many pieces of the sale as it has of what it bought there, and as there are."""
+        told = (row and (row.lines, row.status), known.dead)
+        if self.prints.get(pk) == told or pk not in self.places:
+            return
+        self.prints[pk] = told
+        left = sum(part.quantity - part.gone for part in known.parts if part.product in self.bought[pk])
+        change = (0 if known.dead else left) - self.places[pk]
+        room = change if self.quota is None else min(change, max(0, self.quota - sum(self.places.values())))
+        self.places[pk] += change if change < 0 else room
+        self.was_full = self.was_full or room < change
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
@@ -333,7 +365,7 @@ class Oracle:
         tie.ready_at = order.ready_at
         if tie.ready_at is not None and tie.ready_at <= at:
             self.ready |= {("giver", tie.newcomer), ("newcomer", tie.newcomer)}
-        if not is_worth and order.dead and order.final_at is None:
+        if order.dead:
             tie.order, tie.is_blocked = None, False
             self.look(rows.since(tie.newcomer, tie.bound_at), at)
 
@@ -397,17 +429,3 @@ class Oracle:
         ) + sum(self.held[member].values())
         reserved = sum(points for who, points in self.aside.values() if who == member)
         return Sums(net=net, waiting=waiting, may_wait=may, reserved=reserved)
-
-    def taken(self, sale: int) -> dict[int, int]:
-        """Return how many pieces of a sale each order has."""
-        found: dict[int, int] = {}
-        for pk, sold in self.pieces.items():
-            order = self.orders.get(pk)
-            if order is None or sale not in sold:
-                continue
-            left = {product: 0 for product in sold[sale]}
-            for part in order.parts:
-                if part.product in left:
-                    left[part.product] += part.quantity - part.gone
-            found[pk] = 0 if order.dead else sum(min(n, left[product]) for product, n in sold[sale].items())
-        return found

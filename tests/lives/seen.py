@@ -113,7 +113,7 @@ def _actions(oracle: Oracle, same: Any) -> None:
 def _sale(oracle: Oracle, labels: Mapping[int, str], sale: int, same: Any) -> None:
     rows = Place.objects.filter(sale_id=sale, order_id__isnull=False)
     places = {order: pieces for order, pieces in rows.values_list("order_id", "quantity") if pieces}
-    right = {order: pieces for order, pieces in oracle.taken(sale).items() if pieces}
+    right = {order: pieces for order, pieces in oracle.places.items() if pieces}
     for order in places.keys() | right.keys():
         same("pieces", labels.get(order, order), places.get(order, 0), right.get(order, 0))
     count = Count.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()

@@ -11,12 +11,15 @@ from .shop import Shop
 from .stage import Start
 
 #: So many lives are tried at most for one that fails.
-MOST = 250
+MOST = 120
 
 
 def shortest(*, shop: Shop, fault: Fault) -> Fault:
     """Return the fault of the shortest life that was found to fail in the same way."""
     tried, is_shorter = 0, True
+    if fault.step >= 0:
+        cut = replace(fault.life, steps=fault.life.steps[: fault.step + 1], never="")
+        fault = _fails(shop, cut) or fault
     while is_shorter and tried < MOST:
         is_shorter = False
         for life in _shorter(fault.life):

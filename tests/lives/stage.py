@@ -31,6 +31,7 @@ from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.tiers.models import Ladder, Tier
 
+from . import rows
 from .counting import Rule
 from .ladder import Levels
 from .oracle import Oracle
@@ -159,7 +160,7 @@ class Stage:
             program=program, code="sale", name="Sale", is_on=True, quota=quota, per_member=per_member,
             product_set=ProductSet.objects.get(code="sale"), public_from=LIVE,
         )  # fmt: skip
-        self.sale_id = sale.pk
+        self.sale_id, self.oracle.quota = sale.pk, quota
 
     def _actions(self, program: Program) -> None:
         for number, (points, budget) in enumerate(self.start.words):
@@ -226,8 +227,10 @@ class Stage:
 
     def fill(self, code: str, products: Iterable[int]) -> None:
         """Let a set hold these products and no others."""
-        rows = get_model("offer", "RangeProduct").objects.filter(range_id=self.shop.ranges[code])
-        rows.delete()
+        held = get_model("offer", "RangeProduct").objects.filter(range_id=self.shop.ranges[code])
+        if products or held.exists():
+            self.world_changes()
+        held.delete()
         range_ = get_model("offer", "Range").objects.get(pk=self.shop.ranges[code])
         for number in products:
             if product := self.product(number):
@@ -294,8 +297,11 @@ class Stage:
     def sold(self, order: Any, product: int, quantity: int) -> None:
         """Tell the oracle that an order took pieces of the sale, if its product is in it."""
         if self.sale_id and product in self.products_in("sale"):
-            self.oracle.sold(order.pk, self.sale_id, {product: quantity})
+            self.oracle.sold(order.pk, product, quantity)
+
+    def world_changes(self) -> None:
+        """Before what counts for orders changes, those are looked at that nobody has looked at yet."""
+        self.oracle.look([pk for pk in rows.all_since(LIVE) if pk not in self.oracle.orders], self.now)
 
     def products_in(self, code: str) -> set[int]:
-        rows = get_model("offer", "RangeProduct").objects.filter(range_id=self.shop.ranges[code])
-        return set(rows.values_list("product_id", flat=True))
+        return set(rows.in_range(self.shop.ranges[code]))

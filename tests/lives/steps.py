@@ -436,6 +436,17 @@ class CostsLess(Edit):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LosesDiscount(Edit):
+    """Staff take the discount off a line: it costs what it would have cost without points."""
+
+    def edit(self, stage: Stage, line: Any) -> Any:
+        for tax in TAXES:
+            setattr(line, f"line_price_{tax}_tax", getattr(line, f"line_price_before_discounts_{tax}_tax"))
+        self.save(line)
+        return DONE
+
+
+@dataclass(frozen=True, kw_only=True)
 class Counts(Edit):
     """A line gets more pieces or fewer, its price with them or not."""
 
@@ -508,6 +519,7 @@ class LosesProduct(Step):
             return NOTHING
         reviewed = get_model("reviews", "ProductReview").objects.filter(product=product)
         stage.doing.reviewers.update(reviewed.values_list("user_id", flat=True))
+        stage.world_changes()
         product.delete()
         return DONE
 
@@ -624,6 +636,7 @@ class Sets(Step):
 
     def do(self, stage: Stage) -> Any:
         program, now = stage.program, stage.oracle.settings
+        stage.world_changes()
         for name in ("rounding", "rounding_stage", "earning_base", "hold_days"):
             if (value := getattr(self, name)) is not None:
                 setattr(program, name, value)
@@ -670,6 +683,7 @@ class LevelBrings(Step):
         tier = Tier.objects.filter(rank=self.rank).first()
         if tier is None:
             return NOTHING
+        stage.world_changes()
         tier.percent = self.percent
         tier.save()
         forget_cache()
@@ -747,6 +761,6 @@ class Job(Step):
             stage.doing.reviewers.update(stage.people)
         elif self.name in ("sweep", "nightly"):
             new = [pk for pk in rows.all_since(LIVE) if pk not in oracle.orders]
-            stage.look_at(*new, *(oracle.unsettled(at) if self.name == "nightly" else ()))
+            stage.look_at(*new, *(oracle.unsettled() if self.name == "nightly" else ()))
         return DONE
 

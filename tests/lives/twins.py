@@ -6,8 +6,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
 - **What was true when it was placed stays true.** Orders that were placed while the other order stood keep what was
   promised then: the percent of a level that stood on it, or that they were not the first. What such orders bring is
   left out on both sides, and with it where it leads (a level that counts points).
-- **A friend's first order that was delivered stays the first**, also when it is cancelled after that: goods were
-  bought, so the friend is a customer by now (docs/howto/referrals.md). One cancelled before makes place for the next.
+- **What a sale had no room for is not made up for.** Pieces that staff add to an order when the other order had taken
+  the last ones stay uncounted.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Twin:
         self.friends = self._friends()
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.used = self._used()
+        self.was_full = stage.oracle.was_full
         self.taken = dict(Count.objects.values_list("sale__code", "taken"))
 
     def _points(self) -> dict[int, tuple[int, int, int, int]]:
@@ -76,20 +77,16 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
         if label in other.orders and _promise(order) != _promise(other.orders[label])
     }
     spoilt = {one.people[order.owner] for label, order in one.orders.items() if label in promised}
-    ended = one.orders.get(never)
-    bought = one.people.get(ended.owner) if ended and ended.final_at else None
     found: list[Difference] = []
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
         for who in sorted(mine.keys() | theirs.keys()):
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
-            if who == bought and name == "friends" and mine.get(who) and mine[who][0] == never:
-                continue
             nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": {}}.get(name)
             if mine.get(who, nothing) != theirs.get(who, nothing):
                 found.append((name, f"person {who}", mine.get(who, nothing), theirs.get(who, nothing)))
-    for name in ("budgets", "taken"):
+    for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):
         if getattr(one, name) != getattr(other, name):
             found.append((name, "all", getattr(one, name), getattr(other, name)))
     for label in sorted((one.used.keys() | other.used.keys()) - {never}):
