@@ -44,8 +44,10 @@ class OrderSync(models.Model):
     """
     Where the house stands with an order: looked at or to be looked at again.
 
-    `final_at` is when the order reached its final status (or when that was first seen), `fingerprint`
-    what it looked like last time. No foreign key: a mark may be there before the order is committed.
+    `final_at` is when the order reached its final status (or when that was first seen), `fingerprint` what it looked
+    like last time, `placed` what was true when it was first seen (`shop.placed`). `failed` names the effects that could
+    not do their part, each with its error: the others did theirs. No foreign key: a mark may be there before the order
+    is committed, and stays when it is deleted.
     """
 
     order_id = models.BigIntegerField(unique=True)
@@ -54,6 +56,8 @@ class OrderSync(models.Model):
     fingerprint = models.CharField(max_length=32, blank=True, default="")
     final_at = models.DateTimeField(null=True, blank=True)
     is_settled = models.BooleanField(default=False)
+    placed = models.JSONField(default=dict)
+    failed = models.JSONField(default=dict)
     failures = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True, default="")
 

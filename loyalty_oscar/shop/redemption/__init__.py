@@ -6,6 +6,8 @@ from . import (  # noqa: F401 - each registers its pieces
     discount,
     doctor,
     export,
+    freezing,
+    lines,
     offer,
     panels,
     rehearsal,
