@@ -5,6 +5,7 @@ from datetime import datetime
 from django.dispatch import receiver
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.signals import program_state_changed
@@ -38,7 +39,7 @@ def follow_program(sender, program: Program, before: str, after: str, at: dateti
 
 
 def _put_off(program: Program, at: datetime, skips: Skips) -> None:
-    paused = program.phases.filter(state=State.PAUSED).last()
+    paused = program.phases.using(write_db()).filter(state=State.PAUSED).last()
     if paused is not None:
         because = Because("program_was_paused", days=(at - paused.starts_at).days)
         put_off_all(program_id=program.pk, since=paused.starts_at, because=because, at=at, skips=skips)
