@@ -80,6 +80,14 @@ class Tie:
 
 
 @dataclass(kw_only=True, slots=True)
+class Gift:
+    """Points that a level brought: on the way until the orders that carried the climb can go back no more."""
+
+    points: int
+    ready_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class Sums:
     """What must stand on one account. `may_wait` are points whose day has come and that no job has made ready."""
 
@@ -98,7 +106,7 @@ class Oracle:
         self.gifts: tuple[int, ...] = ()
         self.orders: dict[int, Known] = {}
         self.ranks: dict[int, list[tuple[datetime, int, datetime | None]]] = defaultdict(list)
-        self.held: dict[int, dict[int, int]] = defaultdict(dict)
+        self.held: dict[int, dict[int, Gift]] = defaultdict(dict)
         self.ties: dict[int, Tie] = {}
         self.given: dict[int, int] = defaultdict(int)
         self.acts: dict[tuple[int, str], int] = {}
@@ -333,16 +341,43 @@ class Oracle:
             counted = sorted((o.placed_at, self._value(o)) for o in self.orders.values() if o.owner == member)
             rank, until = stands([one for one in counted if one[1]], self.levels, at)
             before = self.ranks[member][-1] if self.ranks[member] else (None, 0, None)
-            if rank == before[1]:
-                if rank:
-                    self.ranks[member][-1] = (before[0], rank, until)
+            if rank != before[1]:
+                self.ranks[member].append((at, rank, until))
+                self._gifts(member, before[1], rank)
+            elif rank:
+                self.ranks[member][-1] = (before[0], rank, until)
+            self._date_gifts(member, at)
+
+    def _gifts(self, member: int, before: int, rank: int) -> None:
+        for level, points in enumerate(self.gifts, start=1):
+            if level > rank:
+                self.held[member].pop(level, None)
+                self.ready.discard(("gift", 10 * member + level))
+            elif level > before and points:
+                self.held[member].setdefault(level, Gift(points=points))
+
+    def _date_gifts(self, member: int, at: datetime) -> None:
+        for level, gift in self.held[member].items():
+            if gift.ready_at is not None and gift.ready_at <= at:
                 continue
-            self.ranks[member].append((at, rank, until))
-            for level in range(1, len(self.gifts) + 1):
-                if level > rank:
-                    self.held[member].pop(level, None)
-                elif level > before[1] and self.gifts[level - 1]:
-                    self.held[member].setdefault(level, self.gifts[level - 1])
+            since = self.ranks[member][-1][0]
+            safe = self._safe_from(member, level, since)
+            gift.ready_at = safe and max(safe, since)
+            if gift.ready_at is not None and gift.ready_at <= at:
+                self.ready.add(("gift", 10 * member + level))
+
+    def _safe_from(self, member: int, level: int, since: datetime) -> datetime | None:
+        """Return from when on orders that can go back no more carry a level."""
+        own = [
+            (order.final_at + timedelta(days=order.terms.hold_days), order.placed_at, self._value(order))
+            for order in self.orders.values()
+            if order.owner == member and order.final_at is not None and self._value(order)
+        ]
+        for moment in sorted(safe for safe, _day, _value in own):
+            counted = [(day, value) for safe, day, value in own if safe <= moment]
+            if stands(counted, self.levels, since)[0] >= level:
+                return moment
+        return None
 
     def _value(self, order: Known) -> int:
         if self.levels.metric == "orders":
@@ -415,6 +450,9 @@ class Oracle:
             for side, who, points in (("giver", tie.giver, tie.giver_points), ("newcomer", newcomer, tie.newcomer_points)):
                 if member in (None, who):
                     yield side, newcomer, tie.ready_at, points if tie.is_rewarded else 0
+        for who in self.held if member is None else (member,):
+            for level, gift in self.held.get(who, {}).items():
+                yield "gift", 10 * who + level, gift.ready_at, gift.points
 
     def sums(self, member: int, at: datetime) -> Sums:
         """Return what must stand on somebody's account."""
@@ -422,10 +460,10 @@ class Oracle:
         orders = [order for order in self.orders.values() if order.owner == member]
         net = self.given[member] + sum(points for _name, _pk, _day, points in sources)
         net += sum(order.back - order.used for order in orders)
-        net += sum(self.held[member].values()) + sum(p for (who, _source), p in self.acts.items() if who == member)
+        net += sum(points for (who, _source), points in self.acts.items() if who == member)
         waiting = sum(points for _name, _pk, day, points in sources if day is None or day > at)
         may = sum(
             points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready
-        ) + sum(self.held[member].values())
+        )
         reserved = sum(points for who, points in self.aside.values() if who == member)
         return Sums(net=net, waiting=waiting, may_wait=may, reserved=reserved)

@@ -29,13 +29,14 @@ class Twin:
     """What stands at the end of a life, by the names that both lives share."""
 
     def __init__(self, stage: Stage) -> None:
+        self.now = stage.now
         self.labels = {pk: label for label, pk in stage.orders.items()}
         self.people = {pk: number for number, pk in enumerate(stage.people)}
         self.orders = {self.labels[pk]: order for pk, order in stage.oracle.orders.items()}
         self.points = self._points()
         self.lots = self._lots()
         self.levels = self._levels()
-        self.gifts = {self.people[pk]: dict(held) for pk, held in stage.oracle.held.items() if held}
+        self.gifts = {self.people[pk]: sorted(held) for pk, held in stage.oracle.held.items() if held}
         self.friends = self._friends()
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.used = self._used()
@@ -49,8 +50,11 @@ class Twin:
     def _lots(self) -> dict[int, dict[Any, int]]:
         found: dict[int, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
         rows = Lot.objects.filter(is_open=True)
-        for user, *dates, points in rows.values_list("account__member__user_id", "available_at", "expires_at", "remaining"):
-            found[self.people[user]][tuple(map(str, dates))] += points
+        told = ("account__member__user_id", "available_at", "expires_at", "remaining")
+        for user, available_at, expires_at, points in rows.values_list(*told):
+            # Points that are ready are ready: since when is of no use to anybody.
+            is_ready = available_at is not None and available_at <= self.now
+            found[self.people[user]]["ready" if is_ready else str(available_at), str(expires_at)] += points
         return {who: {dates: n for dates, n in lots.items() if n} for who, lots in found.items()}
 
     def _levels(self) -> dict[int, Any]:
@@ -83,7 +87,7 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
         for who in sorted(mine.keys() | theirs.keys()):
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
-            nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": {}}.get(name)
+            nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": []}.get(name)
             if mine.get(who, nothing) != theirs.get(who, nothing):
                 found.append((name, f"person {who}", mine.get(who, nothing), theirs.get(who, nothing)))
     for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):
