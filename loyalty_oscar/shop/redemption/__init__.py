@@ -8,6 +8,7 @@ from . import (  # noqa: F401 - each registers its pieces
     export,
     offer,
     panels,
+    ranges,
     rehearsal,
     staff,
     used,
