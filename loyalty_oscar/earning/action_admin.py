@@ -47,7 +47,8 @@ class ActionAdmin(NoDelete, admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Action | None = None) -> tuple[str, ...]:
         kind = "occasion" if obj else "kind"
-        return ("program", kind, "name", "code", "points", "word", "starts_at", "ends_at", "budget", "is_on")
+        for_whom = ("told_days", "least_orders", "confirmed_only")
+        return ("program", kind, "name", "code", "points", "word", "starts_at", "ends_at", *for_whom, "budget", "is_on")
 
     def save_model(self, request: HttpRequest, obj: Action, form: Any, change: bool) -> None:
         if change:  # What was given meanwhile is counted by the operations alone.

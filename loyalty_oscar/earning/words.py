@@ -74,6 +74,11 @@ def _nothing_paid(p: Params) -> str:
     return pgettext("loyalty", "No money was paid for goods, and points count on money paid")
 
 
+@say("excluded_set_untied")
+def _excluded_set_untied(p: Params) -> str:
+    return pgettext("loyalty", "Nothing brought points just then: the list of what brings none was not there.")
+
+
 @say("all_excluded")
 def _all_excluded(p: Params) -> str:
     return pgettext("loyalty", "These products bring no points")

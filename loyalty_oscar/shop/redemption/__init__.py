@@ -10,6 +10,7 @@ from . import (  # noqa: F401 - each registers its pieces
     lines,
     offer,
     panels,
+    ranges,
     rehearsal,
     staff,
     used,

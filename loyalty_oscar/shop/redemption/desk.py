@@ -24,6 +24,7 @@ from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
 
 from ..slots import fates, slot_of
+from .quotes import is_shut
 
 
 class Refused(LoyaltyError):
@@ -40,7 +41,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
     Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
-    `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this currency).
+    `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this currency, or what
+    points cannot pay for is not known).
     """
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
@@ -96,7 +98,8 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
 
 def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
-    if terms is None or worth_in(program_id=unit.program_id, currency=basket.currency or "") is None:
+    worth = worth_in(program_id=unit.program_id, currency=basket.currency or "")
+    if terms is None or worth is None or is_shut(terms=terms):
         raise _not_now()
     if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
         raise _not_now()

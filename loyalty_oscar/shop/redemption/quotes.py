@@ -9,12 +9,12 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption import rules
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
 from ..amounts import grain
 from ..models import PointsBenefit
-from ..product_sets import sets_shown
+from ..product_sets import sets_shown, ties
 
 
 def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -> rules.Quote:
@@ -30,6 +30,8 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
     if terms is None or worth is None or worth.currency != currency:
         return rules.Quote(parts=(0,) * len(lines), because=Because("other_currency", currency=currency))
     limits = limits_of(terms=terms, currency=currency)
+    if is_shut(terms=terms):
+        return rules.Quote(parts=(0,) * len(lines), because=Because("not_now"))
     return rules.quote(
         points=redemption.hold.points if redemption else 0,
         lines=payable(lines=lines, codes=limits.excluded, currency=currency),
@@ -38,6 +40,15 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
         grain=grain(currency=currency),
     )
+
+
+def is_shut(*, terms: UseTerms) -> bool:
+    """
+    Return whether a set of products that points cannot pay for is tied to no products.
+
+    While nobody knows what they may not pay for, they pay for nothing.
+    """
+    return not terms.known_sets <= ties().keys()
 
 
 def payable(*, lines: list[Any], codes: frozenset[str], currency: str) -> list[rules.Payable]:
