@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_init, post_save
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -123,14 +123,22 @@ def promise_of_today(*, basket: Any, terms: UseTerms) -> Promise:
 @harmless
 def basket_saved(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
     """Note that a payment begins (its basket is frozen) or comes back (it is thawed)."""
+    was_frozen = vars(instance).pop("_loyalty_frozen", False)
     if created or instance.owner_id is None:
         return
     if instance.status == instance.FROZEN:
+        instance._loyalty_frozen = True
         _begin(instance)
-    elif instance.status == instance.OPEN:
+    elif instance.status == instance.OPEN and was_frozen:
         if len(_thawed) >= MANY:
             _thawed.clear()
         _thawed[instance.pk, instance.date_created] = clock.now()
+
+
+def basket_loaded(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Remember of a basket that it was frozen when it was loaded."""
+    if vars(instance).get("status") == instance.FROZEN:
+        instance._loyalty_frozen = True
 
 
 def comes_back(*, basket: Any) -> bool:
@@ -197,6 +205,10 @@ def _promised_now(basket: Any, redemption: Redemption) -> dict[str, Any] | None:
     return promise.to_json()
 
 
-post_save.connect(
-    basket_saved, sender=get_model("basket", "Basket"), weak=False, dispatch_uid="loyalty_oscar.redemption.basket_saved"
-)
+for _signal, _receiver in ((post_init, basket_loaded), (post_save, basket_saved)):
+    _signal.connect(
+        _receiver,
+        sender=get_model("basket", "Basket"),
+        weak=False,
+        dispatch_uid=f"loyalty_oscar.redemption.{_receiver.__name__}",
+    )
