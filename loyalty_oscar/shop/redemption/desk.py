@@ -24,6 +24,7 @@ from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
 
 from ..slots import fates, slot_of
+from .promise import promise_of_today
 from .quotes import is_shut
 
 
@@ -53,10 +54,10 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
             before = open_for(slot=slot)
             if before and before.hold.account_id != account.pk:
                 # On another site the same basket used points of the program there.
-                _give_back(before, at)
+                _give_back(before, slot, at)
                 before = None
             if not points:
-                return _give_back(before, at)
+                return _give_back(before, slot, at)
             terms = _mind_terms(unit, basket, points, at)
             _mind_ready(fresh, before, unit, points)
             return operations.set_aside(
@@ -67,6 +68,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
                 worth=worth_in(program_id=unit.program_id, currency=basket.currency),
                 expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
                 at=at,
+                promise=promise_of_today(basket=basket, terms=terms),
             )
     except NotEnoughPoints as error:
         # Some had run out, and no job has told the account yet.
@@ -77,7 +79,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
         raise _not_now() from error
 
 
-def _give_back(before: Redemption | None, at: datetime) -> None:
+def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
+    operations.leave(slot=slot)
     if before:
         hold = before.hold
         ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("not_wanted"), at=at)
