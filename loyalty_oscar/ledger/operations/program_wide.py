@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.paying import being_paid
@@ -15,7 +15,7 @@ from loyalty_oscar.program.paying import being_paid
 from ..models import Account, Entry, Hold, HoldLot, Lot
 from .bulk import desks
 from .desk import outermost_retried, write_db
-from .expiry import close_books, move_date, times_run_out
+from .expiry import close_books, times_run_out, write_down_date
 from .holds import let_go
 from .skipping import TOGETHER, Skips
 
@@ -92,11 +92,14 @@ def _put_off(
     count = dict.fromkeys(account_ids, 0)
     with desks(account_ids=account_ids, at=at) as working:
         wanted = [pk for account_id in account_ids for pk in by_account[account_id]]
-        lots = Lot.objects.using(write_db()).filter(pk__in=wanted, is_open=True, expires_at__gt=since)
-        for lot in lots.filter(state=Lot.State.OPEN).order_by("account_id", "pk"):
-            later = lot.expires_at + (at - since)
-            move_date(working[lot.account_id], lot, expires_at=later, because=because)
+        lots = Lot.objects.using(write_db()).filter(pk__in=wanted, is_open=True, state=Lot.State.OPEN)
+        rows = list(lots.filter(expires_at__gt=since).order_by("account_id", "pk"))
+        for lot in rows:
+            write_down_date(working[lot.account_id], lot, expires_at=lot.expires_at + (at - since), because=because)
             count[lot.account_id] += 1
+        # All dates move by the same time, so one short statement moves them; the accounts are locked.
+        moved = {"expires_at": F("expires_at") + (at - since), "extensions": F("extensions") + 1}
+        Lot.objects.using(write_db()).filter(pk__in=[lot.pk for lot in rows]).update(**moved)
     return count
 
 
