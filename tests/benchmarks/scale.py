@@ -77,7 +77,9 @@ def _set_aside(lots, why, *models) -> None:
 
 def life(board: Board, program, lots: int, *, quick: bool) -> float:
     """Pause, go on and close, each timed; returns the memory that was needed at most."""
-    from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
+    from django.db.models import F
+
+    from loyalty_oscar.ledger.models import Account, Hold, Lot
     from loyalty_oscar.program.operations import change_state
 
     steps = (("paused", 1), ("live", 8), ("closing", 9), ("closed", 100))
@@ -90,7 +92,7 @@ def life(board: Board, program, lots: int, *, quick: bool) -> float:
             figure = f"{watch.seconds:.1f} s, {memory() - before:+.0f} MB"
             board.promise(f"{to}, {lots:,} lots", kept=not quick or watch.seconds < MINUTE, figure=figure)
     mine = {"account__unit__program": program}
-    moved = Entry.objects.filter(kind="extend", **mine).count()
+    moved = Lot.objects.filter(extensions=1, expires_at__gt=F("first_expires_at"), **mine).count()
     board.promise("every date moved by the pause", kept=moved == lots, figure=f"{moved:,}")
     board.promise("nothing set aside", kept=not Hold.objects.filter(state="open", **mine).exists())
     board.promise("nothing left", kept=not Lot.objects.filter(is_open=True, **mine).exists())
