@@ -40,6 +40,13 @@ def _line_came_late(p: Params) -> str:
     return pgettext("loyalty", "Added to order %(number)s") % {"number": p.get("number", "")}
 
 
+@say("rule_came_back")
+def _rule_came_back(p: Params) -> str:
+    return pgettext("loyalty", "Points of order %(number)s that could not be counted at the time") % {
+        "number": p.get("number", "")
+    }
+
+
 @say("goods_returned")
 def _goods_returned(p: Params) -> str:
     units = int(p.get("units", 0))

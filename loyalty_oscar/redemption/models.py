@@ -96,7 +96,8 @@ class Redemption(models.Model):
     The money side of a hold: what its points buy, promised when they were set aside.
 
     Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
-    (`{"product", "quantity", "minor", "points"}` in basket order, `"lines"` once its order lines were found).
+    (`{"product", "quantity", "minor", "points"}` in basket order; `"line"`, `"paid"` and `"list"`, its order line and
+    what that cost with and without discounts, are noted while the order is written).
     `returned` points came back since. A use that a second payment of the same order replaced `is_replaced`.
     """
 

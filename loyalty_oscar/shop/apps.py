@@ -15,7 +15,7 @@ class ShopConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, notices, people, receivers, slots, totals  # noqa: F401
+        from . import changes, checks, notices, people, receivers, slots, totals  # noqa: F401
         from .dashboard import nav, panels, returns  # noqa: F401
 
         nav.add()

@@ -22,9 +22,8 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Program, ProgramSite, State
 from loyalty_oscar.program.registries import checks
 
-from . import sync
-from .facts import gather_orders
-from .models import OrderSync
+from . import statuses, sync
+from .facts import gather_orders, marks_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -99,7 +98,7 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     if program.enrolment == Program.Enrolment.OPT_IN:
         members = Member.objects.filter(program=program, user_id=OuterRef("user_id"), merged_into=None)
         orders = orders.filter(Exists(members))
-    return orders.exclude(status__in=conf.DEAD_STATUSES)
+    return statuses.standing(orders=orders)
 
 
 def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list[int]]:
@@ -119,9 +118,9 @@ def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list
 
 def gather(*, order_ids: Sequence[int], at: datetime) -> list[OrderFacts]:
     """Return orders as a welcome sees them; writes nothing."""
-    marks = OrderSync.objects.filter(order_id__in=order_ids, final_at__isnull=False)
-    seen = dict(marks.values_list("order_id", "final_at"))
-    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, seen_final=seen)
+    marks = marks_of(order_ids=order_ids)
+    seen = {pk: mark.final_at for pk, mark in marks.items() if mark.final_at}
+    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, marks=marks)
     return [sync.as_of_old(order, seen, at) for order in orders]
 
 

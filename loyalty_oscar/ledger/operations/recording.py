@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
+from typing import Any
 
 from ..models import Entry
 
@@ -24,6 +26,18 @@ def recorded() -> Iterator[list[Entry]]:
         yield entries
     finally:
         _listening.reset(token)
+
+
+def posting(operation: Callable[..., None]) -> Callable[..., list[Entry]]:
+    """Have an operation return the entries that it posts."""
+
+    @wraps(operation)
+    def told(*args: Any, **kwargs: Any) -> list[Entry]:
+        with recorded() as entries:
+            operation(*args, **kwargs)
+        return entries
+
+    return told
 
 
 def note_down(*entries: Entry) -> None:

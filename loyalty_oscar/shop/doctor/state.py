@@ -17,7 +17,6 @@ from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program, St
 from loyalty_oscar.program.registries import checks
 
 from .. import jobs
-from ..models import OrderSync
 from ..product_sets import ties
 from .findings import Finding, Level
 
@@ -144,19 +143,6 @@ def messages(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, about="messages", text=text, hint="Look at EMAIL_… in your settings.")
     if not oldest and not last:
         yield Finding(level=Level.OK, about="messages", text="none is waiting")
-
-
-@checks.register("doctor:35-orders")
-def orders_failing(*, at: datetime) -> Iterator[Finding]:
-    """Orders whose points could not be worked out."""
-    failing = OrderSync.objects.filter(failures__gt=0)
-    first = failing.order_by("order_id").first()
-    if first:
-        text = f"{failing.count():,} could not be looked at; order {first.order_id} says: {first.error}"
-        hint = "They are tried again with every sweep; the log tells the whole story."
-        yield Finding(level=Level.WARNING, about="orders", text=text, hint=hint)
-    else:
-        yield Finding(level=Level.OK, about="orders", text="none fails")
 
 
 @checks.register("doctor:36-product-sets")

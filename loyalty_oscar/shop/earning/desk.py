@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
+from loyalty_oscar.earning.awarding import on_base
 from loyalty_oscar.earning.decision import decide
-from loyalty_oscar.earning.effects import on_base
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import award_of_order, rule_book, terms_of
 from loyalty_oscar.earning.rules import Dates, InProductSet, RuleInForce
@@ -48,7 +48,7 @@ def orders_of(program: Program) -> QuerySet[Any]:
 
 def points_under(*, order: OrderFacts, rules: Iterable[RuleInForce], unit: Unit) -> int:
     """Return what an order brings under these rules."""
-    purchase = on_base(order.purchase, unit.program)
+    purchase = on_base(purchase=order.purchase, base=unit.program.earning_base)
     return decide(purchase=purchase, rules=list(rules), terms=terms_of(program=unit.program)).points
 
 
@@ -61,7 +61,7 @@ def codes_of(rules: Iterable[RuleInForce], unit: Unit) -> frozenset[str]:
 
 def gathered(ids: Iterable[int], codes: frozenset[str]) -> list[OrderFacts]:
     """Return the facts of orders, newest first."""
-    found = gather_orders(order_ids=ids, set_codes=codes, at=now(), seen_final={})
+    found = gather_orders(order_ids=ids, set_codes=codes, at=now())
     return sorted(found, key=lambda order: order.placed_at, reverse=True)
 
 
@@ -110,7 +110,7 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     except LoyaltyError:
         return
     recent = orders_of(program).filter(date_placed__gte=at - LOOK_BACK, date_placed__lte=at)
-    recent = recent.exclude(status__in=_dead())
+    recent = statuses.standing(orders=recent)
     count, ids = recent.count(), list(recent.values_list("pk", flat=True)[:MOST_ORDERS])
     points = sum(points_under(order=o, rules=rules, unit=unit) for o in gathered(ids, codes_of(rules, unit)))
     if count > len(ids):
@@ -127,10 +127,6 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
         "points": words.points(unit=unit, points=points),
         "worth": pgettext("loyalty", ", worth %(worth)s") % {"worth": value} if value else "",
     }
-
-
-def _dead() -> list[str]:
-    return [status for status in statuses.pipeline() if statuses.is_dead(status=status)]
 
 
 def unit_of(program: Program) -> Unit | None:

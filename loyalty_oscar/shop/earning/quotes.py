@@ -9,14 +9,14 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from oscar.core.loading import get_model
 
+from loyalty_oscar.earning.awarding import on_base
 from loyalty_oscar.earning.decision import Decision, decide
-from loyalty_oscar.earning.effects import on_base
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
-from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 
+from .. import statuses
 from ..facts import gather_basket, gather_orders
 from ..product_sets import sets_shown, ties
 from ..visit import Visit
@@ -54,7 +54,8 @@ class Teller:
     def decide(self, purchase: Purchase) -> Decision:
         """Return what a purchase brings."""
         purchase = replace(purchase, facts=self.facts) if self.facts else purchase
-        return decide(purchase=on_base(purchase, self.unit.program), rules=self.rules, terms=self.terms)
+        purchase = on_base(purchase=purchase, base=self.unit.program.earning_base)
+        return decide(purchase=purchase, rules=self.rules, terms=self.terms)
 
     def in_sets(self, purchase: Purchase) -> Purchase:
         """Return the purchase with the product sets of its lines filled in."""
@@ -119,12 +120,12 @@ def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
 
 def _has_ordered(user: Any) -> bool:
     orders = get_model("order", "Order").objects.filter(user_id=user.pk)
-    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
+    return statuses.standing(orders=orders).exists()
 
 
 def of_order(*, order: Any, teller: Teller) -> Quote | None:
     """Return what an order will bring that was placed but not counted yet; None for one that came to nothing."""
-    found = gather_orders(order_ids=[order.pk], set_codes=teller.codes, at=teller.at, seen_final={})
+    found = gather_orders(order_ids=[order.pk], set_codes=teller.codes, at=teller.at)
     if not found or found[0].dead:
         return None
     decision = teller.decide(found[0].purchase)

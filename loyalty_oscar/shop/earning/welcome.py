@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, Min, Sum
 
+from loyalty_oscar.earning.awarding import on_base, ready_at
 from loyalty_oscar.earning.decision import LineLeft, decide, left_of
-from loyalty_oscar.earning.effects import on_base, ready_at
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import revoke_batch
 from loyalty_oscar.earning.queries import awards_of, rule_book, terms_of
@@ -50,9 +50,10 @@ class Welcome:
                 lines = [(row.line, row.quantity, row.points, row.paid_minor) for row in award.lines.all()]
                 bonuses, ready = award.bonuses, award.available_at
             else:
-                decision = decide(purchase=on_base(order.purchase, program), rules=rules, terms=terms)
+                purchase = on_base(purchase=order.purchase, base=program.earning_base)
+                decision = decide(purchase=purchase, rules=rules, terms=terms)
                 lines = [(row.line_id, row.quantity, row.points, row.paid_minor) for row in decision.lines]
-                bonuses, ready = [bonus.to_json() for bonus in decision.bonuses], ready_at(order, program)
+                bonuses, ready = [bonus.to_json() for bonus in decision.bonuses], ready_at(order=order, program=program)
             points = left_of(lines=_what_is_left(order, lines), bonuses=bonuses)
             if points:
                 expires_at = expiry_of(program=program, available_at=ready) if ready else None

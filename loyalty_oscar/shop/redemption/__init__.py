@@ -7,6 +7,7 @@ from . import (  # noqa: F401 - each registers its pieces
     doctor,
     export,
     freezing,
+    lines,
     offer,
     panels,
     rehearsal,

@@ -200,8 +200,7 @@ class TestTheControl:
         assert Entry.objects.count() == before
 
     def test_suggests_what_the_basket_takes_and_the_merchant_allows(self):
-        worth = Worth(points=100, minor=100, currency="EUR")
-        suggest = partial(suggestion, worth=worth)
+        suggest = partial(suggestion, brings=Worth(points=100, minor=100, currency="EUR").of)
         assert suggest(ready=1250, most=8420, terms=UseTerms()) == 500
         assert suggest(ready=1250, most=180, terms=UseTerms()) == 100
         assert suggest(ready=1250, most=8420, terms=UseTerms(step=300)) == 0
