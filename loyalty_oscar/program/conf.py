@@ -75,6 +75,11 @@ class LoyaltySettings:
         " for a payment.",
         180,
     )
+    HOLD_CHANGES: int = doc(
+        "How often an hour one customer may set points aside or choose another number of them; giving them back is"
+        " always open. Each change stays in the ledger for ever.",
+        60,
+    )
     LOWEST_PRICE: bool | None = doc(
         "Whether reductions are told from the lowest price of the 30 days before (EU law). None: where the shop sends"
         " goods to a country of the European Economic Area, or knows no countries.",
