@@ -19,7 +19,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import begun_units
 
 from .awarding import award_new
-from .following import follow
+from .following import follow, post_difference
 from .models import Award
 from .queries import awards_of, book_of
 
@@ -53,6 +53,14 @@ class Earning:
                     # It knows its program already. An award stays with its own, whichever serves the site by now.
                     award.unit = units.get(award.unit_id, award.unit)
                     follow(order=order, award=award, at=at, batch=batch)
+
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Post what these orders, which have an award, would bring or lose; writes nothing of its own."""
+        awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
+        for order in orders:
+            award = awards.get(order.order_id)
+            if award is not None:
+                post_difference(order=order, award=award, at=at)
 
     def asks_again(self) -> Iterable[int]:
         """Return the orders that missed a rule whose code had left and is back, or which has ended since."""

@@ -26,7 +26,13 @@ def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") ->
     if not award.revoked and not order.dead:
         _count_missed(order, award, at)
         _count_late(order, award, at)
-    _post_difference(order, award, at)
+    before = award.given
+    if post_difference(order=order, award=award, at=at):
+        award.save(using=write_db(), update_fields=["given", "forgiven", "syncs"])
+        if order.dead:
+            let_go(award=award, at=at)
+        elif not before and not award.batch:
+            keep_alive(award=award, at=at)
     _date(order, award, at)
 
 
@@ -98,10 +104,15 @@ def _raise_to(order: OrderFacts, award: Award, points: int, why: str, at: dateti
     award.save(using=write_db(), update_fields=["points", "given", "syncs"])
 
 
-def _post_difference(order: OrderFacts, award: Award, at: datetime) -> None:
+def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
+    """
+    Post by how much an award has to rise or fall to what is left of its order; returns whether it has to at all.
+
+    The award says so afterwards and is not saved.
+    """
     target = 0 if order.dead or award.revoked else min(award.points, _target(order, award))
     if target == award.given:
-        return
+        return False
     award.syncs += 1
     key = f"{award.source}:sync:{award.syncs}"
     params = {"order": order.order_id, "number": order.number}
@@ -117,8 +128,6 @@ def _post_difference(order: OrderFacts, award: Award, at: datetime) -> None:
             forgiven_before=award.forgiven,
         )
         award.forgiven += posted.forgiven
-        if order.dead:
-            let_go(award=award, at=at)
     else:
         back = _unforgiven(award, target - award.given)
         if back:
@@ -130,10 +139,8 @@ def _post_difference(order: OrderFacts, award: Award, at: datetime) -> None:
                 at=at,
                 because=Because("order_stands_again", **params),
             )
-        if not award.given and not award.batch:
-            keep_alive(award=award, at=at)
     award.given = target
-    award.save(using=write_db(), update_fields=["given", "forgiven", "syncs"])
+    return True
 
 
 def _unforgiven(award: Award, rise: int) -> int:
@@ -161,11 +168,12 @@ def _target(order: OrderFacts, award: Award) -> int:
 
 def _date(order: OrderFacts, award: Award, at: datetime) -> None:
     """
-    Give the points of an order the day they are ready, once it is final; until that day it moves with the status.
+    Give the points of an order the day they are ready, once it is final. A day that has not come moves with its last
+    final status, and is unknown again once that was taken back; points that are ready stay.
 
     The return period is the one that was promised when the order was placed, whatever the program says by now.
     """
-    if award.available_at is not None and award.available_at <= at:
+    if award.available_at is not None and (award.available_at <= at or order.dead):
         return
     days = award.terms.get("hold_days", award.unit.program.hold_days)
     ready = periods.after_days(at=order.final_at, days=days) if order.final_at else None

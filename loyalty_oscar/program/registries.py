@@ -41,6 +41,9 @@ class OrderEffect(Protocol):
     accounts are locked in one order before anything happens. One that could not do all of its part has
     `asks_again()`: the ids of orders that it can do now, asked each night. Whatever fails in one effect takes no other
     along; one whose code has left raises `UnknownCode`.
+
+    One that posts has `foresee(orders=, at=)`: what `apply` would post, called where the ledger writes nothing
+    (`ledger.foreseen`); it writes nothing of its own and locks nothing.
     """
 
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> Sequence[Any]:

@@ -21,7 +21,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
 
 from .models import Redemption
-from .operations import bring_back
+from .operations import bring_back, move
 from .queries import uses_of
 
 
@@ -41,6 +41,15 @@ class Using:
                     if not use.is_replaced:
                         settle(order=wanted[order_id], use=use, at=at)
 
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Give back what these orders would no longer use; writes nothing of its own."""
+        known = {order.order_id: order for order in orders}
+        for order_id, uses in uses_of(order_ids=known).items():
+            for use in uses:
+                if not use.is_replaced:
+                    tie_lines(order=known[order_id], use=use)
+                    move(use=use, **_wanted(known[order_id], use), at=at)
+
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was used is in its own snapshot."""
         return frozenset()
@@ -51,11 +60,17 @@ using = Using()
 
 def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
     """Bring the points of one use in line with what is left of its order."""
+    if not order.is_deleted and tie_lines(order=order, use=use):
+        use.save(using=write_db(), update_fields=["lines"])
+    bring_back(use=use, **_wanted(order, use), at=at)
+
+
+def _wanted(order: OrderFacts, use: Redemption) -> dict[str, Any]:
+    """Return how many points of a use should have come back by now, why, and whether goods came back with them."""
     if order.is_deleted:
         # Of a deleted order nothing can come back any more: all of it does, or its return period was over.
         target = use.points if order.dead else use.returned
     else:
-        tie_lines(order=order, use=use)
         target = use.points if order.dead else returned_of(order=order, use=use)
     params = {"order": order.order_id, "number": order.number}
     if target < use.returned:
@@ -66,7 +81,7 @@ def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
         because = Because("use_returned", **params)
     # A date moves only for goods that had been delivered: else spend, cancel, repeat kept points alive for ever.
     delivered = order.final_at is not None and (not order.dead or any(line.gone for line in order.purchase.lines))
-    bring_back(use=use, target=target, because=because, at=at, goods_returned=delivered)
+    return {"target": target, "because": because, "goods_returned": delivered}
 
 
 def returned_of(*, order: OrderFacts, use: Redemption) -> int:
@@ -114,16 +129,16 @@ def lines_of(*, order: OrderFacts, use: Redemption) -> list[LineFacts]:
     return what_is_left(parts=parts, rows=order.rows)[0]
 
 
-def tie_lines(*, order: OrderFacts, use: Redemption) -> None:
+def tie_lines(*, order: OrderFacts, use: Redemption) -> bool:
     """
     Find the line of each part that was not noted when the order was written: by product and pieces, then by product.
+    Returns whether any was found; the use is not saved.
 
-    That two sides are equally many proves nothing. What is found is kept; a part without a line is looked for by its
-    product each time.
+    That two sides are equally many proves nothing. A part without a line is looked for by its product each time.
     """
     loose = [part for part in use.lines if "line" not in part]
     if not loose or not order.purchase.lines:
-        return
+        return False
     taken = {part.get("line") for part in use.lines}
     left = [line for line in order.purchase.lines if line.line_id not in taken and line.line_id > 0]
     for fits in (_is_same, _is_product, _is_gone_product):
@@ -132,7 +147,7 @@ def tie_lines(*, order: OrderFacts, use: Redemption) -> None:
             if one:
                 part["line"], part["paid"], part["list"] = one.line_id, one.paid_minor, one.paid_minor + part["minor"]
                 left.remove(one)
-    use.save(using=write_db(), update_fields=["lines"])
+    return any("line" in part for part in loose)
 
 
 def _is_same(part: dict[str, Any], line: LineFacts) -> bool:

@@ -41,6 +41,16 @@ class Bringing:
                 if referral:
                     self.follow(order, referral, program, at)
 
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Take back the rewards that would go with these orders; writes nothing of its own."""
+        for program, own in self.by_program(orders):
+            rows = referrals_about(program_id=program.pk, orders=own).filter(order_id__isnull=False)
+            known = {row.order_id: row for row in rows.select_related("giver", "newcomer", "program")}
+            for order in own:
+                referral = known.get(order.order_id)
+                if referral and not self.stands(order, referral):
+                    take_back(referral=referral, at=at)
+
     def touches(self, *, orders: Sequence[OrderFacts]) -> set[int]:
         """Return the members on both sides of what these orders may reward. One query where members may invite."""
         found: set[int] = set()
@@ -65,11 +75,15 @@ class Bringing:
                 found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
         return list(found.values())
 
+    def stands(self, order: OrderFacts, referral: Referral) -> bool:
+        """Return whether an order is, by now, one that rewards both sides."""
+        return not order.dead and worth_enough(order=order, referral=referral)
+
     def follow(self, order: OrderFacts, referral: Referral, program: Program, at: datetime) -> None:
         """Bring one referral in line with one order of its newcomer."""
         if order.placed_at < referral.bound_at or referral.order_id not in (None, order.order_id):
             return
-        stands = not order.dead and worth_enough(order=order, referral=referral)
+        stands = self.stands(order, referral)
         if referral.order_id is None:
             if not stands or not earns_at(phases=program.known_phases, at=order.placed_at):
                 return

@@ -94,12 +94,14 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
     """
     Give both sides what they were promised, on the way until a moment (None = not known yet).
 
-    State-based: called again it sets the date once it is known, and posts nothing twice. Who has brought as many
-    friends this month as bring a reward gets nothing for this one; the newcomer does. Nor does who has left.
+    State-based: called again it sets the date once it is known, moves it until it has come, and posts nothing twice.
+    Who has brought as many friends this month as bring a reward gets nothing for this one; the newcomer does. Nor does
+    who has left.
     """
     if referral.rewarded_at is None:
         referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
-    referral.state, referral.ready_at = Referral.State.REWARDED, ready_at
+    has_come = referral.ready_at is not None and referral.ready_at <= at
+    referral.state, referral.ready_at = Referral.State.REWARDED, referral.ready_at if has_come else ready_at
     for side, member, points in _sides(referral):
         if member.erased_at and member.erased_at <= referral.rewarded_at:
             continue

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Case, OuterRef, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase, Row
@@ -54,9 +54,10 @@ def gather_orders(
     `marks` are those of the orders, if the caller has them. Two queries however many orders they are, one for the
     marks, and those that product sets ask for lines that nobody has seen yet.
     """
-    ids, codes, final = list(order_ids), frozenset(set_codes), statuses.final_statuses()
+    ids, codes = list(order_ids), frozenset(set_codes)
     marks = marks_of(order_ids=ids) if marks is None else marks
-    orders = {row.pk: row for row in _orders(write_db(), final, tuple(conf.DEAD_STATUSES)).filter(pk__in=ids)}
+    said = statuses.final_statuses(), statuses.earlier_statuses(), tuple(conf.DEAD_STATUSES)
+    orders = {row.pk: row for row in _orders(write_db(), *said).filter(pk__in=ids)}
     rows = _rows({order.pk: order.currency for order in orders.values()})
     looks = []
     for order_id in sorted(ids):
@@ -67,7 +68,7 @@ def gather_orders(
         placed = placed or first_look(order=order)
         looks.append((order_id, order, placed, tuple(rows.get(order_id, ())), mark.final_at if mark else None))
     _write_parts_down(looks, codes)
-    return [_facts(*one, final, at) for one in looks]
+    return [_facts(*one, at) for one in looks]
 
 
 def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
@@ -93,7 +94,7 @@ def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
 
 
 def _facts(
-    order_id: int, order: Any, placed: Placed, rows: tuple[Row, ...], seen: datetime | None, final: Any, at: datetime
+    order_id: int, order: Any, placed: Placed, rows: tuple[Row, ...], seen: datetime | None, at: datetime
 ) -> OrderFacts:
     if order is None:
         facts = _deleted(order_id, placed, seen, at)
@@ -103,6 +104,7 @@ def _facts(
             placed.user_id, placed.is_first = order.user_id, order.loyalty_first in (None, order_id)
         purchase = _purchase(placed, rows)
         placed.gone = tuple(line.gone for line in purchase.lines)
+        final_at = _final_at(order, seen, at)
         facts = OrderFacts(
             order_id=order_id,
             number=str(order.number),
@@ -110,7 +112,8 @@ def _facts(
             user_id=_owner(order, placed),
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=_final_at(order, seen, final, at),
+            final_at=final_at,
+            counts=final_at is not None or statuses.counts(status=order.status),
             purchase=purchase,
             unit_id=placed.unit_id,
             terms=placed.terms,
@@ -167,7 +170,7 @@ def _fingerprint(order: OrderFacts, row: Any) -> str:
     bought = order.purchase
     plain = (
         (order.order_id, order.number, order.site_id, order.user_id, row.user_id if row else None),
-        (order.status, order.dead, order.final_at, order.is_deleted, bought.currency, bought.placed_at),
+        (order.status, order.dead, order.final_at, order.is_deleted, order.counts, bought.currency, bought.placed_at),
         [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.list_minor) for i in order.rows],
         [(i.line_id, i.gone, i.withdrawn_minor) for i in bought.lines],
     )
@@ -175,36 +178,42 @@ def _fingerprint(order: OrderFacts, row: Any) -> str:
 
 
 @lru_cache(maxsize=8)
-def _orders(db: str, final: frozenset[str], dead: tuple[str, ...]) -> QuerySet[Any]:
+def _orders(db: str, final: frozenset[str], earlier: frozenset[str], dead: tuple[str, ...]) -> QuerySet[Any]:
     """
-    Orders, each with the moment of its first final status and the key of its customer's first order that
-    came to something. Building the query takes longer than asking it, so it is built once.
+    Orders, each with the moment of its last final status that was not taken back, and the key of its customer's first
+    order that came to something. Building the query takes longer than asking it, so it is built once.
     """
     orders = get_model("order", "Order").objects.using(db).order_by("pk")
-    changes = get_model("order", "OrderStatusChange").objects.filter(new_status__in=final)
-    final = changes.filter(order_id=OuterRef("pk")).order_by("date_created")
-    earlier = orders.filter(user_id=OuterRef("user_id")).exclude(status__in=dead)
+    came, left, was = (
+        statuses.said(column=column, words=words)
+        for column, words in (("new_status", final), ("new_status", earlier), ("old_status", final))
+    )
+    changes = get_model("order", "OrderStatusChange").objects.filter(came & ~was | left, order_id=OuterRef("pk"))
+    last = changes.annotate(moment=Case(When(came, then="date_created"))).order_by("-date_created", "-pk")
+    others = orders.filter(user_id=OuterRef("user_id")).exclude(statuses.said(column="status", words=dead))
     return orders.annotate(
-        loyalty_final=Subquery(final.values("date_created")[:1]),
-        loyalty_first=Subquery(earlier.order_by("date_placed", "pk").values("pk")[:1]),
+        loyalty_final=Subquery(last.values("moment")[:1]),
+        loyalty_first=Subquery(others.order_by("date_placed", "pk").values("pk")[:1]),
     ).values_list(*ORDER, "loyalty_final", "loyalty_first", named=True)
 
 
-def _final_at(order: Any, seen: datetime | None, final: frozenset[str], at: datetime) -> datetime | None:
+def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | None:
+    """Return when an order became final, as far as history or we know; None once that was taken back."""
     if statuses.is_dead(status=order.status):
         return seen
     if not statuses.pipeline() and not conf.READY_STATUS:
         return order.date_placed
-    if order.loyalty_final is not None:
-        return order.loyalty_final
-    if order.status in final:
-        return seen or at
-    return seen
+    if statuses.is_among(word=order.status, words=statuses.final_statuses()):
+        return order.loyalty_final or seen or at
+    if statuses.is_among(word=order.status, words=statuses.earlier_statuses()):
+        return None
+    return order.loyalty_final or seen
 
 
 def _units(model: str, codes: Iterable[str]) -> Subquery:
     """How many units of a line the events of these types speak of."""
-    events = get_model("order", model).objects.filter(line_id=OuterRef("pk"), event__event_type__code__in=codes)
+    told = statuses.said(column="event__event_type__code", words=codes)
+    events = get_model("order", model).objects.filter(told, line_id=OuterRef("pk"))
     return Subquery(events.order_by().values("line_id").annotate(units=Sum("quantity")).values("units"))
 
 
@@ -223,7 +232,7 @@ def _rows(currencies: Mapping[int, str]) -> dict[int, list[Row]]:
     lines = _line_rows(write_db(), tuple(conf.RETURN_EVENT_CODES), tuple(conf.REFUND_EVENT_CODES))
     found: dict[int, list[Row]] = {order_id: [] for order_id in currencies}
     for row in lines.filter(order_id__in=list(currencies)):
-        dead = row.status in conf.DEAD_LINE_STATUSES
+        dead = statuses.is_dead_line(status=row.status)
         gone = max(row.loyalty_returned or 0, row.loyalty_refunded or 0)
         currency = currencies[row.order_id]
         found[row.order_id].append(

@@ -17,6 +17,8 @@ from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
+from loyalty_oscar.ledger.operations.program_wide import write_off_all
+from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import JobRun, Program, State
@@ -89,9 +91,22 @@ def _expire(at: datetime) -> Iterator[int]:
 
 
 def _holds(at: datetime) -> Iterator[int]:
+    skips = Skips()
     for account_ids in _accounts_to_settle(at):
         for account_id in account_ids:
-            yield ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
+            given_back = 0
+            with skips.account(account_id):
+                given_back = ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
+            yield given_back
+    skips.tell()
+
+
+def _closed(at: datetime) -> Iterator[int]:
+    """Write off what came back to members of a closed program after it was closed: set aside, used, on the way."""
+    skips = Skips()
+    for pk in Program.objects.using(write_db()).filter(state=State.CLOSED).order_by("pk").values_list("pk", flat=True):
+        yield write_off_all(program_id=pk, at=at, skips=skips)
+    skips.tell()
 
 
 def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
@@ -140,6 +155,7 @@ JOBS = [
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
+    Job(name="closed", what="accounts of closed programs written off", run=_closed, nightly=True),
     Job(name="prices", what="prices written down", run=_prices, nightly=True),
     Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
@@ -180,7 +196,7 @@ def run(
 
 
 def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
-    done, error, began = 0, "", timezone.now()
+    done, error, skipped, began = 0, "", {}, timezone.now()
     last = JobRun.objects.filter(name=job.name, finished_at__isnull=False, error="").first()
     steps = job.run(at, last.started_at if last else None) if job.asks_since else job.run(at)
     note_run(name=job.name, started_at=at, finished_at=None, done=0)
@@ -191,13 +207,15 @@ def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
             if stop():
                 note_run(name=job.name, started_at=at, finished_at=None, done=done, error="stopped before its end")
                 return
+    except AccountsSkipped as left:
+        error, skipped = str(left), left.accounts
     except NotAllDone as left:
         error = str(left)
     except Exception as failure:
         logger.exception("the job %s failed", job.name)
         error = f"{type(failure).__name__}: {failure}"
     spent = max(timezone.now() - began, timedelta())
-    note_run(name=job.name, started_at=at, finished_at=at + spent, done=done, error=error)
+    note_run(name=job.name, started_at=at, finished_at=at + spent, done=done, error=error, skipped=skipped)
     yield Ran(job=job, done=done, finished=True, error=error)
 
 

@@ -22,7 +22,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Program, ProgramSite, State
 from loyalty_oscar.program.registries import checks
 
-from . import sync
+from . import statuses, sync
 from .facts import gather_orders, marks_of
 
 
@@ -98,7 +98,7 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     if program.enrolment == Program.Enrolment.OPT_IN:
         members = Member.objects.filter(program=program, user_id=OuterRef("user_id"), merged_into=None)
         orders = orders.filter(Exists(members))
-    return orders.exclude(status__in=conf.DEAD_STATUSES)
+    return statuses.standing(orders=orders)
 
 
 def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list[int]]:

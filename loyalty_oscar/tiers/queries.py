@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,12 +79,15 @@ def _load_prices(program_id: int) -> list[MemberPrice]:
     return list(rows.select_related("tier", "product_set").order_by("pk"))
 
 
-def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
-    """Return what orders count for these members, oldest first. One query."""
+def counted_of(*, member_ids: Iterable[int], instead: Collection[Score] = ()) -> dict[int, list[rules.Counted]]:
+    """Return what orders count for these members, oldest first; of some orders what they would count `instead`."""
     found: dict[int, list[rules.Counted]] = defaultdict(list)
-    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0).order_by("placed_at")
-    for member_id, at, value in rows.values_list("member_id", "placed_at", "value"):
-        found[member_id].append(rules.Counted(at=at, value=value))
+    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0)
+    rows = rows.exclude(order_id__in=[score.order_id for score in instead]) if instead else rows
+    known = list(rows.order_by("placed_at").values_list("member_id", "placed_at", "value", "safe_at"))
+    would = [(score.member_id, score.placed_at, score.value, score.safe_at) for score in instead if score.value]
+    for member_id, at, value, safe_at in sorted(known + would, key=lambda row: row[1]) if would else known:
+        found[member_id].append(rules.Counted(at=at, value=value, safe_at=safe_at))
     return found
 
 

@@ -135,11 +135,6 @@ class Desk:
         order = (F("expires_at").asc(nulls_last=True), "pk")
         return Lot.objects.using(self.db).filter(account=self.account, **where).order_by(*order)
 
-    def free(self) -> list[Lot]:
-        """Return all lots that have free points, on the way or ready, what this desk gave back included."""
-        self._save_lots()
-        return self.lots(is_open=True, remaining__gt=0)
-
     def spendable(self) -> Iterator[Lot]:
         """Yield open lots in spending order, a few at a time, so that a spend reads only what it uses."""
         self._save_lots()  # What this desk gave back a moment ago can be used again.

@@ -10,8 +10,9 @@ from django.db.models import Count, QuerySet
 from loyalty_oscar.kernel.because import Because
 
 from ..models import Counter, Kind, Lot, LotMove
-from .bulk import TOGETHER, desks
+from .bulk import desks
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .skipping import Skips
 
 
 def sweep(working: Desk) -> int:
@@ -22,15 +23,11 @@ def sweep(working: Desk) -> int:
     return points
 
 
-def expire_lot(working: Desk, lot: Lot, *, times: int | None = None) -> int:
-    """
-    Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends.
-
-    `times` is how often the lot ran out before, where the caller knows.
-    """
+def expire_lot(working: Desk, lot: Lot) -> int:
+    """Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends."""
     points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
-        times = working.times_run_out([lot]).get(lot.pk, 0) if times is None else times
+        times = working.times_run_out([lot]).get(lot.pk, 0)
         working.take(lot, points)
         working.write(
             key=f"lot:{lot.pk}:expire:{times}",
@@ -49,17 +46,26 @@ def expire(*, account_id: int, at: datetime) -> int:
         return sweep(working)
 
 
-def _times_run_out(lot_ids: Iterable[int]) -> dict[int, int]:
-    moves = LotMove.objects.using(write_db()).filter(lot_id__in=lot_ids, entry__kind=Kind.EXPIRE)
+def times_run_out(lots: Iterable[Lot]) -> dict[int, int]:
+    """Return how often each of these lots ran out before; one that never did is missing."""
+    moves = LotMove.objects.using(write_db()).filter(lot_id__in=[lot.pk for lot in lots], entry__kind=Kind.EXPIRE)
     return dict(moves.order_by().values_list("lot_id").annotate(Count("pk")))
 
 
 def expire_due(*, at: datetime, skip_programs: tuple[int, ...] = ()) -> Iterator[tuple[int, int]]:
-    """Expire everything that has run out, some hundred accounts at once; yields (account id, points). Resumable."""
+    """
+    Expire everything that has run out, some hundred accounts at once; yields (account id, points). Resumable.
+
+    Raises `AccountsSkipped` at its end where books are broken.
+    """
     due = _run_out(at).exclude(account__member__program_id__in=skip_programs)
-    ids = list(due.order_by("account_id").values_list("account_id", flat=True).distinct())
-    for start in range(0, len(ids), TOGETHER):
-        yield from expire_together(account_ids=ids[start : start + TOGETHER], at=at).items()
+    ids, skips = list(due.order_by("account_id").values_list("account_id", flat=True).distinct()), Skips()
+    yield from skips.each(
+        ids,
+        together=lambda portion: expire_together(account_ids=portion, at=at),
+        alone=lambda account_id: expire(account_id=account_id, at=at),
+    )
+    skips.tell()
 
 
 @outermost_retried
@@ -68,9 +74,11 @@ def expire_together(*, account_ids: Sequence[int], at: datetime) -> dict[int, in
     points = dict.fromkeys(account_ids, 0)
     with desks(account_ids=account_ids, at=at) as working:
         lots = list(_run_out(at).filter(account_id__in=working).order_by("expires_at", "pk"))
-        times = _times_run_out([lot.pk for lot in lots])
+        ran_out = times_run_out(lots)
         for lot in lots:
-            points[lot.account_id] += expire_lot(working[lot.account_id], lot, times=times.get(lot.pk, 0))
+            one = working[lot.account_id]
+            one.ran_out = ran_out
+            points[lot.account_id] += expire_lot(one, lot)
     return points
 
 
@@ -104,14 +112,17 @@ def extend(
             or not (alive_at or at) < lot.expires_at < expires_at
         ):
             return None
-        lot.extensions += 1
-        lot.expires_at = expires_at
-        working.touch(lot)
-        key = f"lot:{lot.pk}:extend:{lot.extensions}"
-        entry = working.write(
-            key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=fingerprint(expires_at)
-        )
-    return Posted(entry)
+        return move_date(working, lot, expires_at=expires_at, because=because)
+
+
+def move_date(working: Desk, lot: Lot, *, expires_at: datetime, because: Because) -> Posted:
+    """Move the date of a lot on an open desk, with a reason."""
+    lot.extensions += 1
+    lot.expires_at = expires_at
+    working.touch(lot)
+    key = f"lot:{lot.pk}:extend:{lot.extensions}"
+    print_ = fingerprint(expires_at)
+    return Posted(working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_))
 
 
 def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime) -> Posted | None:
@@ -138,16 +149,11 @@ def write_off(*, account_id: int, key: str, at: datetime) -> Posted | None:
     with desk(account_id=account_id, at=at) as working:
         if working.replay(key=key, print_=fingerprint(key)):
             return None
-        return close_books(working, key=key)
+        return close_books(working, working.lots(is_open=True, remaining__gt=0), key=key)
 
 
-def close_books(working: Desk, *, key: str) -> Posted | None:
-    """Write off what is free on an open desk, and what is to be made up; None if there is nothing."""
-    return write_lots_off(working, working.free(), key=key)
-
-
-def write_lots_off(working: Desk, lots: Iterable[Lot], *, key: str) -> Posted | None:
-    """Write off the free points of these lots, which are all that the account has, and what is to be made up."""
+def close_books(working: Desk, lots: Iterable[Lot], *, key: str) -> Posted | None:
+    """Write off these lots, which are all that has free points, and what is to be made up; None if there is nothing."""
     free = [lot for lot in lots if lot.remaining]
     if not free and not working.account.debt:
         return None

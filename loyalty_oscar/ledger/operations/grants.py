@@ -14,10 +14,11 @@ from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoin
 from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .bulk import TOGETHER, desks, write_over
+from .bulk import desks, write_over
 from .desk import KEY, Desk, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
 from .expiry import sweep
 from .recording import note_down
+from .skipping import Skips
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,21 +172,30 @@ def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tu
 
 @outermost_retried
 def schedule(
-    *, account_id: int, source: str, available_at: datetime | None, expires_at: datetime | None, at: datetime
+    *,
+    account_id: int,
+    source: str,
+    available_at: datetime | None,
+    expires_at: datetime | None,
+    at: datetime,
 ) -> int:
     """
-    Say when the points of a source that are on the way will be ready, and when they run out; None = not known any more.
+    Say when the points of a source that are on the way will be ready, and when they run out; None: not known any more.
 
-    Those whose time has come already are made ready now. Returns how many lots were dated.
+    Those whose time has come already are made ready now, and a date that has come stays. Returns how many lots were
+    dated anew.
     """
+    dated = 0
     with desk(account_id=account_id, at=at) as working:
-        lots = [lot for lot in working.lots(source=source) if _waits(lot, at)]
-        for lot in lots:
-            lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
-            working.touch(lot)
-            if available_at is not None and available_at <= at:
+        for lot in [lot for lot in working.lots(source=source) if _waits(lot, at)]:
+            has_come = lot.available_at is not None and lot.available_at <= at
+            if not has_come and lot.available_at != available_at:
+                lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
+                working.touch(lot)
+                dated += 1
+            if lot.available_at is not None and lot.available_at <= at:
                 _make_ready(working, lot)
-    return len(lots)
+    return dated
 
 
 def _waits(lot: Lot, at: datetime) -> bool:
@@ -218,10 +228,18 @@ def _make_ready(working: Desk, lot: Lot) -> None:
 
 
 def mature_due(*, at: datetime) -> Iterator[tuple[int, int]]:
-    """Make ready everything that is due, some hundred accounts at once; yields (account id, points). Resumable."""
-    ids = list(_due(at).order_by("account_id").values_list("account_id", flat=True).distinct())
-    for start in range(0, len(ids), TOGETHER):
-        yield from mature_together(account_ids=ids[start : start + TOGETHER], at=at).items()
+    """
+    Make ready everything that is due, some hundred accounts at once; yields (account id, points). Resumable.
+
+    Raises `AccountsSkipped` at its end where books are broken.
+    """
+    ids, skips = list(_due(at).order_by("account_id").values_list("account_id", flat=True).distinct()), Skips()
+    yield from skips.each(
+        ids,
+        together=lambda portion: mature_together(account_ids=portion, at=at),
+        alone=lambda account_id: mature(account_id=account_id, at=at),
+    )
+    skips.tell()
 
 
 @outermost_retried

@@ -15,7 +15,7 @@ from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Hold, HoldLot, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
-from .expiry import close_books, expire_lot, sweep
+from .expiry import expire_lot, sweep
 from .grants import pick_free
 
 GRACE = timedelta(days=30)
@@ -50,7 +50,7 @@ def place_hold(
             raise NotAllowed("the program pauses; nothing can be used meanwhile")
         sweep(working)
         if old:
-            _let_go(working, old, because=Because("replaced"))
+            let_go(working, old, because=Because("replaced"))
         if working.account.debt:
             raise NotEnoughPoints(f"{working.account.debt} points are to be made up first")
         hold = Hold(
@@ -81,7 +81,7 @@ def _open_holds(working: Desk):
     return Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
 
 
-def _let_go(working: Desk, hold: Hold, *, because: Because) -> None:
+def let_go(working: Desk, hold: Hold, *, because: Because) -> None:
     lots = [(part.lot, part.points) for part in working.parts(hold)]
     for lot, points in lots:
         working.unreserve(lot, points)
@@ -94,7 +94,7 @@ def _let_go(working: Desk, hold: Hold, *, because: Because) -> None:
 
 def _close(working: Desk, hold: Hold, state: str) -> None:
     hold.state, hold.slot, hold.closed_at = state, None, working.at
-    hold.save(using=working.db, update_fields=["state", "slot", "closed_at", "captured"])
+    working.save_hold(hold, "state", "slot", "closed_at", "captured")
 
 
 @outermost_retried
@@ -104,7 +104,7 @@ def release(*, hold_id: int, account_id: int, because: Because, at: datetime) ->
         hold = _open_holds(working).filter(pk=hold_id).first()
         if hold is None:
             return False
-        _let_go(working, hold, because=because)
+        let_go(working, hold, because=because)
     return True
 
 
@@ -161,8 +161,6 @@ def capture(
         _close(working, hold, Hold.State.CAPTURED)
         for lot in run_out:
             expire_lot(working, lot)
-        if points < hold.points and working.program.state == State.CLOSED:
-            close_books(working, key=_key(hold, "close"))
     return Posted(entry)
 
 
@@ -253,9 +251,7 @@ def settle_holds(
         paid = being_paid(slots=[hold.slot for hold, _why in ending], at=at)
         over = [(hold, why) for hold, why in ending if hold.slot not in paid]
         for hold, why in over:
-            _let_go(working, hold, because=Because(why))
-        if over and over[0][0].program_state == State.CLOSED:
-            close_books(working, key=_key(over[-1][0], "close"))
+            let_go(working, hold, because=Because(why))
     return len(over)
 
 

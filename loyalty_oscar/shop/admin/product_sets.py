@@ -66,7 +66,7 @@ class OrderSyncAdmin(ReadOnly, admin.ModelAdmin):
 @checks.register("program-warning:shop")
 def unclear(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nobody knows when points become ready, and which sets have no products."""
-    if statuses.pipeline() and statuses.ready_status() is None:
+    if statuses.is_ready_unclear():
         ends = ", ".join(statuses.candidates()) or pgettext("loyalty", "none")
         text = pgettext(
             "loyalty",
@@ -74,6 +74,14 @@ def unclear(*, program: Program, at: datetime) -> Iterator[str]:
             "Have LOYALTY_READY_STATUS set; until then points stay on the way.",
         )
         yield text % {"ends": ends}
+    of_order = pgettext(
+        "loyalty", "Nobody said what the order status “%(status)s” means: it ends an order, which still counts."
+    )
+    of_line = pgettext(
+        "loyalty", "Nobody said what the line status “%(status)s” means: it ends a line, which still counts."
+    )
+    for question in statuses.questions():
+        yield (of_line if question.is_line else of_order) % {"status": question.status}
     for product_set in ProductSet.objects.filter(tie__range=None):
         text = pgettext("loyalty", "The product set “%(name)s” has no range, so the rules that name it are suspended.")
         yield text % {"name": product_set}

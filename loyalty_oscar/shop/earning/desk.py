@@ -110,7 +110,7 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     except LoyaltyError:
         return
     recent = orders_of(program).filter(date_placed__gte=at - LOOK_BACK, date_placed__lte=at)
-    recent = recent.exclude(status__in=_dead())
+    recent = statuses.standing(orders=recent)
     count, ids = recent.count(), list(recent.values_list("pk", flat=True)[:MOST_ORDERS])
     points = sum(points_under(order=o, rules=rules, unit=unit) for o in gathered(ids, codes_of(rules, unit)))
     if count > len(ids):
@@ -127,10 +127,6 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
         "points": words.points(unit=unit, points=points),
         "worth": pgettext("loyalty", ", worth %(worth)s") % {"worth": value} if value else "",
     }
-
-
-def _dead() -> list[str]:
-    return [status for status in statuses.pipeline() if statuses.is_dead(status=status)]
 
 
 def unit_of(program: Program) -> Unit | None:

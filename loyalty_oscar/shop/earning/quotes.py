@@ -13,10 +13,10 @@ from loyalty_oscar.earning.awarding import on_base
 from loyalty_oscar.earning.decision import Decision, decide
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
-from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 
+from .. import statuses
 from ..facts import gather_basket, gather_orders
 from ..product_sets import sets_shown, ties
 from ..visit import Visit
@@ -120,7 +120,7 @@ def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
 
 def _has_ordered(user: Any) -> bool:
     orders = get_model("order", "Order").objects.filter(user_id=user.pk)
-    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
+    return statuses.standing(orders=orders).exists()
 
 
 def of_order(*, order: Any, teller: Teller) -> Quote | None:

@@ -6,6 +6,7 @@ from . import (  # noqa: F401 - each registers its pieces
     discount,
     doctor,
     export,
+    freezing,
     lines,
     offer,
     panels,

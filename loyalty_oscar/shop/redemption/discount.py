@@ -6,10 +6,12 @@ Reading a page asks for the hold and changes nothing; `applied = min(set aside, 
 
 from __future__ import annotations
 
+import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -18,19 +20,24 @@ from django.db.models import F, prefetch_related_objects
 from django.utils.translation import pgettext
 from oscar.core.loading import get_class, get_model
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.rounding import left_to_pay, spread, to_major
+from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major, to_minor
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.money import exact_minor, exponent, to_minor
+from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import open_for, promised, terms_of
 from loyalty_oscar.redemption.rules import Quote
 
+from ..amounts import decimals, grain
 from ..offers import PointsUnavailable, discounts
+from ..rehearsal import forks
 from ..slots import slot_of
 from .lines import expect, parts_of
 from .quotes import quote_of, to_pay
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -98,9 +105,13 @@ class PointsDiscount:
         quote = quote_of(basket=basket, unit=found.hold.account.unit, redemption=found)
         basket._loyalty_applied = applied = Applied(redemption=found, quote=quote)
         _know_combinations(lines, offer)
-        applied.parts = _take_off(lines, quote.parts, offer, found.currency)
-        if not applied.minor:
+        if not quote.minor:
             return zero
+        parts = _take_off(lines, quote.parts, offer, found.currency)
+        if parts is None:
+            applied.quote = Quote(parts=(0,) * len(lines), because=Because("not_in_this_basket"))
+            return zero
+        applied.parts = parts
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
         offer.name = self.name(applied)
         offer.record_usage = partial(_count_after_commit, offer.pk)
@@ -115,7 +126,9 @@ class PointsDiscount:
         """
         applied, at, number = applied_to(basket=basket), clock.now(), str(order.number)
         gone = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
-        if applied is None or applied.redemption.hold.account.member.user_id != order.user_id:
+        # A webhook may place the order of a member's basket without its user; its earnings are a guest's then.
+        payer = order.user_id if order.user_id is not None else basket.owner_id
+        if applied is None or applied.redemption.hold.account.member.user_id != payer:
             raise PointsUnavailable(gone)
         use = applied.redemption
         lines = parts_of(lines=list(basket.all_lines()), minors=applied.parts, currency=use.currency)
@@ -144,29 +157,82 @@ def _is_here(basket: Any, found: Redemption) -> bool:
     return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
 
 
-def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...]:
-    """Take parts off lines; returns what each really gave, which adds up to what the total that is shown fell by."""
-    before = [to_pay(line=line) for line in lines]
-    left = left_to_pay(exact=[exact_minor(amount=price, currency=currency) for price in before], parts=parts)
-    for line, price, minor in zip(lines, before, left, strict=True):
-        if minor is not None:
-            _leave(line, price, to_major(minor=minor, exponent=exponent(currency=currency)), offer)
-    after = [to_pay(line=line) for line in lines]
-    fell = to_minor(amount=sum(before), currency=currency) - to_minor(amount=sum(after), currency=currency)
-    return tuple(spread(total=fell, weights=[old - new for old, new in zip(before, after, strict=True)]))
-
-
-def _leave(line: Any, price: Decimal, left: Decimal, offer: Any) -> None:
+def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...] | None:
     """
-    Discount a line whose price is seen so that this is left of it.
+    Take parts off lines; returns what each really gave, which adds up to what the total that is shown fell by.
+
+    A shop may work out its prices in its own way. None, and the lines are as they were, where nothing brings that
+    total to fall by exactly what was asked.
+    """
+    places, each = decimals(currency=currency), grain(currency=currency)
+    before, asked = [to_pay(line=line) for line in lines], [part // each for part in parts]
+    left = left_to_pay(exact=[exact_minor(amount=price, exponent=places) for price in before], parts=asked)
+    touched = [
+        (line, price, to_major(minor=grains, exponent=places))
+        for line, price, grains in zip(lines, before, left, strict=True)
+        if grains is not None
+    ]
+    total = to_minor(amount=sum(before), exponent=places)
+    for off in (_as_oscar_counts, _as_it_is_seen):
+        kept = [_Kept(line) for line, _price, _left in touched]
+        try:
+            for line, price, rest in touched:
+                line.discount(max(Decimal(0), off(line, price, rest)), line.quantity, _with_tax(line), offer)
+            after = [to_pay(line=line) for line in lines]
+            if total - to_minor(amount=sum(after), exponent=places) == sum(asked):
+                fell = [max(Decimal(0), old - new) for old, new in zip(before, after, strict=True)]
+                return tuple(grains * each for grains in spread(total=sum(asked), weights=fell))
+        except Exception:
+            # The shop's own code runs here, and its baskets cost without us what they cost.
+            logger.debug("a line does not take this discount", exc_info=True)
+        for line in kept:
+            line.put_back()
+    _told(type(lines[0]))
+    return None
+
+
+def _as_oscar_counts(line: Any, price: Decimal, left: Decimal) -> Decimal:
+    """
+    Return the discount that leaves so much of a line whose price is seen.
 
     Tax-exclusive discounts keep their full precision, so that the price with tax lands on the cent.
     """
-    with_tax = _with_tax(line)
-    amount = price - left
-    if line.is_tax_known and not with_tax:
-        amount = line.line_price_excl_tax_incl_discounts - left * line._tax_ratio
-    line.discount(amount, line.quantity, incl_tax=with_tax, offer=offer)
+    if line.is_tax_known and not _with_tax(line):
+        return line.line_price_excl_tax_incl_discounts - left * line._tax_ratio
+    return price - left
+
+
+def _as_it_is_seen(line: Any, price: Decimal, left: Decimal) -> Decimal:
+    """Return the same for shops that take every discount off the price that is seen, as django-oscar-bluelight does."""
+    return price - left
+
+
+class _Kept:
+    """A line and what it says of its discounts, to be put back. Its shop may note more than Oscar does."""
+
+    def __init__(self, line: Any) -> None:
+        self.said = [(thing, {name: _copied(value) for name, value in vars(thing).items()}) for thing in _noting(line)]
+
+    def put_back(self) -> None:
+        for thing, said in self.said:
+            vars(thing).clear()
+            vars(thing).update(said)
+
+
+def _noting(line: Any) -> tuple[Any, Any]:
+    return line, line.discounts
+
+
+def _copied(value: Any) -> Any:
+    return copy.copy(value) if isinstance(value, list | dict | set) else value
+
+
+@lru_cache(maxsize=100)
+def _told(lines: type) -> None:
+    """Log once that lines of this class fall by something else than their discounts."""
+    fork = forks.first_fork(path=[(lines, forks.LINE)]) or f"{lines.__module__}.{lines.__qualname__}"
+    text = "points take nothing off: prices fall by something else than what was asked, see %s; try it with %s"
+    logger.error(text, fork, "manage.py loyalty_doctor --rehearse")
 
 
 def _with_tax(line: Any) -> bool:

@@ -12,6 +12,7 @@ from loyalty_oscar.redemption import rules
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
+from ..amounts import grain
 from ..models import PointsBenefit
 from ..product_sets import sets_shown
 
@@ -35,6 +36,7 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         limits=limits,
         worth=worth,
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
+        grain=grain(currency=currency),
     )
 
 
@@ -46,9 +48,11 @@ def payable(*, lines: list[Any], codes: frozenset[str], currency: str) -> list[r
 
 def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
     others = [discount.offer for discount in line.discounts if discount.offer]
+    price = to_pay(line=line)
+    takes = price > 0 and line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line))
     return rules.Payable(
-        minor=exact_minor(amount=to_pay(line=line), currency=currency),
-        takes_discounts=line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line)),
+        minor=exact_minor(amount=price, currency=currency),
+        takes_discounts=takes,
         is_discounted=bool(line.discount_value or getattr(line.purchase_info.price, "loyalty_cut", None)),
         has_exclusive=any(offer.exclusive for offer in others),
         sets=sets,
@@ -58,6 +62,6 @@ def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
 def to_pay(*, line: Any) -> Decimal:
     """Return what the customer sees to pay for a line after all discounts: with tax where it is known."""
     if line.is_tax_known:
-        return Decimal(line.line_price_incl_tax_incl_discounts)
+        return Decimal(line.line_price_incl_tax_incl_discounts or 0)
     # None where the product is no longer sold: then nothing is paid for it.
     return Decimal(line.line_price_excl_tax_incl_discounts or 0)

@@ -16,10 +16,11 @@ from django.utils.crypto import salted_hmac
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.mailbox import plain_email
-from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import facts
 from loyalty_oscar.referrals.rules import plain_address
+
+from .. import statuses
 
 NAME = ("first_name", "last_name")
 PLACE = ("line1", "line2", "postcode", "country_id")
@@ -56,7 +57,7 @@ def is_known(*, user: Any, before: datetime) -> bool:
 
 
 def _orders() -> QuerySet[Any]:
-    return get_model("order", "Order").objects.exclude(status__in=conf.DEAD_STATUSES).order_by()
+    return statuses.standing(orders=get_model("order", "Order").objects.all()).order_by()
 
 
 def _first_orders(users: list[Any], at: datetime) -> dict[Any, datetime]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandParser, no_translations
+from django.core.management.base import CommandError, CommandParser, no_translations
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
-from loyalty_oscar.shop.setup import make_ready
+from loyalty_oscar.shop import statuses
+from loyalty_oscar.shop.setup import Ready, make_ready
 
 from ..command import LoyaltyCommand
 
@@ -32,17 +34,68 @@ class Command(LoyaltyCommand):
         parser.add_argument("--name", default="Points", help="its name as customers read it (default: Points)")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
         parser.add_argument("--live", action="store_true", help="switch it on: orders placed from now on earn")
+        parser.add_argument(
+            "--anyway", action="store_true", help="switch it on though something is open that should be said first"
+        )
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
 
-    def work(self, *, code: str, name: str, currency: str | None, live: bool, **options: Any) -> None:
+    def work(self, *, code: str, name: str, currency: str | None, live: bool, anyway: bool, **options: Any) -> None:
         currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
-        ready = make_ready(code=code, name=name, currency=currency, live=live, at=clock.now())
+        is_open = statuses.is_ready_unclear() or any(statuses.questions())
+        goes_live = live and (anyway or not is_open)
+        ready = make_ready(code=code, name=name, currency=currency, live=goes_live, at=clock.now())
+        self.tell(ready)
+        if is_open:
+            self.ask()
+        if live and ready.program.state == State.DRAFT:
+            raise CommandError("it is not live: say first what those words mean, or say --anyway")
+
+    def tell(self, ready: Ready) -> None:
+        """Say what was made and what comes next."""
         for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
             if lines:
                 self.say(title)
                 for line in lines:
                     self.say(f"  - {line}")
         self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
+
+    def ask(self) -> None:
+        """Ask what the shop's own words mean, and say what to write; where nobody is there, say what is open."""
+        questions = list(statuses.questions())
+        self.say("To be said in your settings, in words of your shop:")
+        if statuses.is_ready_unclear():
+            ends = ", ".join(statuses.candidates()) or "none"
+            self.say(f"  - After which order status does the return period start (open ends: {ends})?")
+            self.say("    Set LOYALTY_READY_STATUS to it.")
+        for question in questions:
+            self.say(f"  - {question.text}\n    {question.hint}")
+        if not sys.stdin or not sys.stdin.isatty():
+            return
+        ready = self.choose_ready() if statuses.is_ready_unclear() else ""
+        answers = {question: self.answer(question) for question in questions}
+        dead = [question for question, answer in answers.items() if answer == "y"]
+        harmless = [question for question, answer in answers.items() if answer == "n"]
+        if lines := statuses.lines(dead=dead, harmless=harmless, ready=ready):
+            self.say("Write this into your settings, then call me again:")
+            for line in lines:
+                self.say(f"  {line}")
+
+    def choose_ready(self) -> str:
+        """Return the status that somebody types after which the return period starts; empty: not now."""
+        while True:
+            typed = input("After which order status does the return period start? (Enter: later) ").strip()
+            known = [one for one in statuses.pipeline() if statuses.is_among(word=one, words=(typed,))]
+            if known or not typed:
+                return known[0] if known else ""
+            self.say(f"There is none of that name; there are: {', '.join(statuses.pipeline())}.")
+
+    def answer(self, question: statuses.Question) -> str:
+        """Return y, n, or an empty text for later."""
+        what = "a line" if question.is_line else "an order"
+        while True:
+            typed = input(f"Did {what} in {question.status!r} come to nothing? (y, n, Enter: later) ").strip().lower()
+            if typed in ("", "y", "n"):
+                return typed
