@@ -97,6 +97,13 @@ def closed_by(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
     return min(told, key=lambda row: (row[1].opens_at is None, row[1].opens_at or at, row[0].id))[0]
 
 
+def is_hidden(*, sales: Iterable[Sale], who: Who, at: datetime) -> bool:
+    """Return whether these sales of one product keep it from a visitor's eyes: it is closed, and one hides it."""
+    waiting = [sale for sale in sales if not is_over(sale=sale, at=at)]
+    unseen = any(not admission(sale=sale, who=who, at=at).sees for sale in waiting)
+    return unseen and closed_by(sales=waiting, who=who, at=at) is not None
+
+
 def best_sale(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
     """Return the open sale that takes the most off the price for this visitor, or None; sales do not add up."""
     lower = [sale for sale in sales if sale.percent and admission(sale=sale, who=who, at=at).buys]

@@ -71,9 +71,9 @@ class OrderFacts:
     An order as the house sees it, whatever the shop calls its statuses.
 
     `dead` means cancelled, failed, or deleted before its return period was over (`is_deleted`); `final_at` is when the
-    order reached the state after which the return period runs (None = not yet). `user_id` is None for a guest, and
-    whoever placed the order though it was given to somebody else since. `is_new` says that no effect has seen the order
-    yet, so that none need look for what it did before.
+    order reached the state after which the return period runs (None = not yet); `counts` says whether it has got so far
+    that levels count it. `user_id` is None for a guest, and whoever placed the order though it was given to somebody
+    else since. `is_new` says that no effect has seen the order yet, so that none need look for what it did before.
 
     What was true when it was placed: `unit_id` is the unit of the program that served its site, `terms` are how that
     program counted (`rounding`, `stage`, `base`, `excluded`, `zone`, `hold_days`, `expiry`), `then` is what features
@@ -91,6 +91,7 @@ class OrderFacts:
     final_at: datetime | None
     purchase: Purchase
     is_new: bool = False
+    counts: bool = True
     unit_id: int | None = None
     terms: Mapping[str, Any] = field(default_factory=dict)
     then: Mapping[str, Any] = field(default_factory=dict)

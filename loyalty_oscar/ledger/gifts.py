@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
-from .models import Entry
+from .models import Entry, Kind, Lot
 from .operations.desk import lock, open_account, write_db
 from .operations.grants import Grant, post, schedule
 from .operations.undo import claw_back, give_back
@@ -23,6 +24,7 @@ class PointGifts:
     """
     The grant `points`: `{"points": 50}`, ready at once; with `"waits"` on the way until `"ready_at"` (a moment in
     UTC, None = not known yet), which a later call with the same key may tell, move or take back until it has come.
+    With `"anew"` what is given again waits again, though it had been ready before.
     """
 
     def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None:
@@ -40,13 +42,6 @@ class PointGifts:
         with transaction.atomic(using=write_db()):
             lock(account_id=account.pk)
             entry = Entry.objects.using(write_db()).filter(account=account, key=key).first()
-            taken = self.times(account.pk, f"{key}:back:") if entry else 0
-            if entry and taken > self.times(account.pk, f"{key}:again:"):
-                again = {"source": key, "points": given_by(entry), "key": f"{key}:again:{taken}"}
-                again["forgiven"] = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
-                give_back(account_id=account.pk, because=because, at=at, **again)
-                schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
-                return
             gift = Grant(
                 account_id=account.pk,
                 points=given_by(entry) if entry else reward["points"],
@@ -56,9 +51,24 @@ class PointGifts:
                 available_at=ready,
                 expires_at=expires_at,
             )
+            taken = self.times(account.pk, f"{key}:back:") if entry else 0
+            if entry and taken > self.times(account.pk, f"{key}:again:"):
+                spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
+                gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
+                if not (reward.get("anew") and self.has_been_ready(gift, at)):
+                    told = {"account_id": account.pk, "source": key, "key": gift.key, "because": because}
+                    give_back(**told, points=gift.points, forgiven=spared, at=at)
+                    schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
+                    return
             posted = post(grant=gift, at=at)
             if posted.replayed:
                 schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
+
+    def has_been_ready(self, gift: Grant, at: datetime) -> bool:
+        """Return whether points of a gift that waits were ready before: a lot ripens once, so a new one is needed."""
+        lots = Lot.objects.using(write_db()).filter(account_id=gift.account_id, source=gift.source)
+        is_waiting = gift.available_at is None or gift.available_at > at
+        return is_waiting and lots.filter(available_at__lte=at).exists()
 
     def revoke(
         self, *, member_id: int, key: str, because: Because, at: datetime, since: datetime | None = None

@@ -30,6 +30,11 @@ class LoyaltySettings:
     READY_STATUS: str = doc(
         "Order status after which the return period runs. Empty: the end of the order pipeline that is not dead.", ""
     )
+    COUNTS_FROM_STATUS: str = doc(
+        "Order status from which an order counts for levels, and so for their gifts and for sales that ask for a level:"
+        " that of a payment, say. Empty: at once, when the order is placed.",
+        "",
+    )
     DEAD_STATUSES: tuple[str, ...] = doc(
         "Order statuses that mean the order came to nothing; it gives no points. Case does not matter.",
         ("Cancelled", "Canceled", "Refunded", "Returned", "Payment Declined", "Failed"),

@@ -32,6 +32,16 @@ def check_statuses(**kwargs: Any) -> list[Warning]:
                 id="loyalty_shop.W002",
             )
         )
+    living = [one for one in pipeline if not statuses.is_dead(status=one)]
+    counting = conf.COUNTS_FROM_STATUS
+    if counting and pipeline and not statuses.is_among(word=counting, words=living):
+        found.append(
+            Warning(
+                f"LOYALTY_COUNTS_FROM_STATUS is {counting!r}, which no order that stands ever is: no level counts any.",
+                hint=f"Choose one of: {', '.join(living)}.",
+                id="loyalty_shop.W007",
+            )
+        )
     for name, known in (
         ("DEAD_STATUSES", pipeline),
         ("DEAD_LINE_STATUSES", statuses.line_pipeline()),

@@ -104,6 +104,7 @@ def _facts(
             placed.user_id, placed.is_first = order.user_id, order.loyalty_first in (None, order_id)
         purchase = _purchase(placed, rows)
         placed.gone = tuple(line.gone for line in purchase.lines)
+        final_at = _final_at(order, seen, at)
         facts = OrderFacts(
             order_id=order_id,
             number=str(order.number),
@@ -111,7 +112,8 @@ def _facts(
             user_id=_owner(order, placed),
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=_final_at(order, seen, at),
+            final_at=final_at,
+            counts=final_at is not None or statuses.counts(status=order.status),
             purchase=purchase,
             unit_id=placed.unit_id,
             terms=placed.terms,
@@ -168,7 +170,7 @@ def _fingerprint(order: OrderFacts, row: Any) -> str:
     bought = order.purchase
     plain = (
         (order.order_id, order.number, order.site_id, order.user_id, row.user_id if row else None),
-        (order.status, order.dead, order.final_at, order.is_deleted, bought.currency, bought.placed_at),
+        (order.status, order.dead, order.final_at, order.is_deleted, order.counts, bought.currency, bought.placed_at),
         [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.list_minor) for i in order.rows],
         [(i.line_id, i.gone, i.withdrawn_minor) for i in bought.lines],
     )

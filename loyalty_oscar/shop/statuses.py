@@ -22,6 +22,11 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program.conf import conf
 
 Words = Iterable[str]
+#: How words for a payment begin, folded: in English, German, French, Spanish, Italian, Dutch, Polish, Russian.
+PAYMENTS = (
+    *("paid", "payment", "bezahl", "zahlung", "payé", "paiement", "pagad", "pagat", "pago", "betaa"),
+    *("opłac", "płatno", "zapłac", "оплат", "оплач"),
+)
 #: The statuses of a pipeline, each with those that may follow it.
 Pipeline = Mapping[str, tuple[str, ...]]
 
@@ -140,6 +145,29 @@ def _from(start: str) -> frozenset[str]:
     alive = {one: tuple(f for f in following if not is_dead(status=f)) for one, following in known.items()}
     after = _distances(alive, start)
     return frozenset(one for one in after if one == start or one not in before or start not in _distances(known, one))
+
+
+def counting_statuses() -> frozenset[str] | None:
+    """Return the statuses in which orders count for levels; None = in any, from when they are placed."""
+    start = conf.COUNTS_FROM_STATUS
+    if not start:
+        return None
+    return _from(next((one for one in pipeline() if is_among(word=one, words=(start,))), start)) | final_statuses()
+
+
+def payments() -> list[str]:
+    """Return the statuses that seem to tell of a payment, in the languages that we know, without the dead."""
+    return [
+        status
+        for status in pipeline()
+        if not is_dead(status=status) and any(stem in fold(word=status) for stem in PAYMENTS)
+    ]
+
+
+def counts(*, status: str) -> bool:
+    """Return whether an order of this status counts for levels."""
+    known = counting_statuses()
+    return known is None or is_among(word=status, words=known)
 
 
 def earlier_statuses() -> frozenset[str]:

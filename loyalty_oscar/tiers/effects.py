@@ -112,7 +112,7 @@ class Climbing:
             member_id=member_id,
             order_id=order.order_id,
             placed_at=order.placed_at,
-            value=0 if order.dead else value,
+            value=value if order.counts and not order.dead else 0,
             safe_at=safe_at,
         )
 

@@ -84,10 +84,10 @@ def counted_of(*, member_ids: Iterable[int], instead: Collection[Score] = ()) ->
     found: dict[int, list[rules.Counted]] = defaultdict(list)
     rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0)
     rows = rows.exclude(order_id__in=[score.order_id for score in instead]) if instead else rows
-    known = list(rows.order_by("placed_at").values_list("member_id", "placed_at", "value"))
-    would = [(score.member_id, score.placed_at, score.value) for score in instead if score.value]
-    for member_id, at, value in sorted(known + would, key=lambda row: row[1]) if would else known:
-        found[member_id].append(rules.Counted(at=at, value=value))
+    known = list(rows.order_by("placed_at").values_list("member_id", "placed_at", "value", "safe_at"))
+    would = [(score.member_id, score.placed_at, score.value, score.safe_at) for score in instead if score.value]
+    for member_id, at, value, safe_at in sorted(known + would, key=lambda row: row[1]) if would else known:
+        found[member_id].append(rules.Counted(at=at, value=value, safe_at=safe_at))
     return found
 
 

@@ -172,7 +172,12 @@ def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tu
 
 @outermost_retried
 def schedule(
-    *, account_id: int, source: str, available_at: datetime | None, expires_at: datetime | None, at: datetime
+    *,
+    account_id: int,
+    source: str,
+    available_at: datetime | None,
+    expires_at: datetime | None,
+    at: datetime,
 ) -> int:
     """
     Say when the points of a source that are on the way will be ready, and when they run out; None: not known any more.

@@ -69,7 +69,7 @@ def _sell(
     )
     found = wanted(sales=sales, quantities=quantities, who=who, at=at)
     if found.closed:
-        raise NotForSale(words.not_open(found.closed))
+        raise NotForSale(words.not_open(sale=found.closed, is_hidden=found.is_hidden))
     if found.pieces:
         slot = slot_of(basket=order.basket) if order.basket_id else f"order:{order.pk}"
         try:

@@ -44,7 +44,7 @@ def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
     at, user = clock.now(), visit.user
     found = wanted(sales=sales, quantities=quantities, who=who_visits(visit=visit), at=at)
     if found.closed:
-        return words.not_open(found.closed)
+        return words.not_open(sale=found.closed, is_hidden=found.is_hidden)
     counted = {sale: sum(pieces.values()) for sale, pieces in found.pieces.items() if sale.is_counted}
     if counted:
         user_id = user.pk if user is not None and user.is_authenticated else None

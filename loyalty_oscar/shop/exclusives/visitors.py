@@ -129,23 +129,26 @@ def _rank(member_id: int, at: datetime) -> int:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """
-    What a basket or an order has to do with sales: the one that is `closed` to its buyer, and `pieces` by sale and
-    product id.
+    What a basket or an order has to do with sales: the one that is `closed` to its buyer, whether that product is
+    hidden from them, and `pieces` by sale and product id.
     """
 
     closed: Sale | None
+    is_hidden: bool
     pieces: Mapping[Sale, Mapping[int, int]]
 
 
 def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who: rules.Who, at: datetime) -> Wanted:
     """Return what these products (id, quantity) want of sales: the first closed one, and pieces of those open."""
-    closed, pieces = None, {}
+    closed, is_hidden, pieces = None, False, {}
     for product_id, quantity in quantities:
         found = {sale.pk: sale for sale in sales_with(sales=sales, product_id=product_id)}
-        shut = rules.closed_by(sales=[sale.dates for sale in found.values()], who=who, at=at)
-        closed = closed or (found[shut.id] if shut else None)
+        dates = [sale.dates for sale in found.values()]
+        shut = rules.closed_by(sales=dates, who=who, at=at)
+        if shut and not closed:
+            closed, is_hidden = found[shut.id], rules.is_hidden(sales=dates, who=who, at=at)
         for sale in found.values():
             if rules.admission(sale=sale.dates, who=who, at=at).buys:
                 of_sale = pieces.setdefault(sale, {})
                 of_sale[product_id] = of_sale.get(product_id, 0) + quantity
-    return Wanted(closed=closed, pieces=pieces)
+    return Wanted(closed=closed, is_hidden=is_hidden, pieces=pieces)

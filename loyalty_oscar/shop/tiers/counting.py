@@ -74,7 +74,9 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     values = metrics.get(metric).values(orders=found, members=members)
     counted: dict[Any, list[Counted]] = {user_id: [] for user_id in drawn}
     for one in found:
-        counted[one.user_id].append(Counted(at=one.placed_at, value=0 if one.dead else values[one.order_id]))
+        counted[one.user_id].append(
+            Counted(at=one.placed_at, value=values[one.order_id] if one.counts and not one.dead else 0)
+        )
     return buyers.count(), counted
 
 

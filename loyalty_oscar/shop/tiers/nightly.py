@@ -14,7 +14,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import JobRun, Outbox
 from loyalty_oscar.program.operations import note_run, put_messages
 from loyalty_oscar.tiers.models import Ladder, Standing
-from loyalty_oscar.tiers.operations import put_off, settle_all
+from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
 from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
 
 from .. import jobs
@@ -38,6 +38,7 @@ def run(at: datetime) -> Iterator[int]:
     failed: list[int] = []
     for ladder in ladders_in_force():
         yield from settled(ladder=ladder, at=at, failed=failed.append)
+        yield from date_waiting_gifts(ladder=ladder, at=at)
         yield from postponed(ladder=ladder, at=at)
         yield from announced(ladder=ladder, at=at)
     if failed:

@@ -1,10 +1,13 @@
 """What counts on a ladder and what does not: pauses, other programs, returns of old points, joining, one bad member."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 from django.urls import reverse
 from oscar.test import factories
 
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
@@ -215,3 +218,11 @@ class TestTheNight:
         ladder, user = a_ladder(), a_user()
         bought(user, "200.00", day(3, 1))
         assert a_night(ladder, day(3, 2)) == 0
+
+
+class TestTheMomentAProgramGoesLive:
+    @pytest.mark.parametrize(("before", "counts"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+    def test_is_the_first_of_which_an_order_earns_and_counts(self, before, counts):
+        ladder, user = a_ladder(), a_user()
+        buy(user, (a_product("Bed", "200.00"), 1), on=ladder.program.earns_from - before)
+        assert Score.objects.exists() == Award.objects.exists() == counts
