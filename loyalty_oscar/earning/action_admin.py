@@ -13,6 +13,7 @@ from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
+from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
 from .action_forms import ActionForm, kind_name, sentence
@@ -26,7 +27,7 @@ def reads(action: Action) -> str:
 
 
 @admin.register(Action)
-class ActionAdmin(NoDelete, admin.ModelAdmin):
+class ActionAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     """What brings points besides orders; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/action.html"
@@ -66,7 +67,7 @@ class ActionAdmin(NoDelete, admin.ModelAdmin):
 
 
 @admin.register(ActionAward)
-class ActionAwardAdmin(ReadOnly, admin.ModelAdmin):
+class ActionAwardAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
     list_display = ("member", "action", "source", "points", "is_given", "at", "who")
