@@ -111,15 +111,6 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
-def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
-    """Return what other features say of a member at a moment, where it decides."""
-    return {
-        name: told[member_id]
-        for name in facts_wanted(rules=rules)
-        if member_id in (told := facts.get(name)(members=[member_id], at=at))
-    }
-
-
 def terms_of(*, program: Program) -> Terms:
     """Return what the program says about counting now."""
     return terms_from(stored=terms_now(program=program))
