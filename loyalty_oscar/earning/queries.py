@@ -115,15 +115,6 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
-def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
-    """Return what other features say of a member at a moment, where it decides."""
-    return {
-        name: told[member_id]
-        for name in facts_wanted(rules=rules)
-        if member_id in (told := facts.get(name)(members=[member_id], at=at))
-    }
-
-
 def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
     """Return what another floor says of one member, or None where nobody says it."""
     return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
