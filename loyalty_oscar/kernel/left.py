@@ -21,8 +21,8 @@ from .facts import LineFacts, OrderFacts, Row
 class Part:
     """
     What was true of a line when it was first seen; never changed. `number` is its name for all features: the key of
-    the line it came as, or less than 0 for pieces that were added to a line that was known. `mark` stands for its title,
-    where that is all that tells one thing from another.
+    the line it came as, or less than 0 for pieces that were added to a line that was known. `mark` stands for its
+    title, where that is all that tells one thing from another.
     """
 
     number: int
