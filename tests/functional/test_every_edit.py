@@ -22,7 +22,8 @@ MATRIX = [(name, way) for name, edit in EDITS.items() for way in edit.ways]
 def told(django_db_setup, django_db_blocker):
     """The story, told once; each test undoes what it does."""
     with django_db_blocker.unblock(), transaction.atomic():
-        story.tell()
+        with clock.at(story.DELIVERED), TestCase.captureOnCommitCallbacks(execute=True):
+            story.tell()
         yield
         transaction.set_rollback(True)
 
@@ -54,7 +55,7 @@ class TestAnOrder:
         edit, at = EDITS[name], EDITS[name].at
         if at == story.LATER:
             ripen(on=at)
-        if way == "dashboard" and edit.before:
+        if way in edit.before_by:
             done(orm, edit.before, at)
         for batch in edit.batches:
             at += timedelta(days=1)

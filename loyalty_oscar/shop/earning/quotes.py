@@ -18,7 +18,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import terms_now
 
-from .. import statuses
+from ..buyers import has_bought
 from ..facts import gather_basket, gather_orders
 from ..product_sets import sets_shown, ties
 from ..visit import Visit
@@ -120,15 +120,10 @@ def _piece(product: Any, price: Any) -> LineFacts:
 
 def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
     """Return what a basket would bring if it were ordered now. One query where a rule asks for the first order."""
-    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not _has_ordered(user)
+    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not has_bought(user_id=user.pk)
     purchase = gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first)
     decision = teller.decide(teller.in_sets(purchase))
     return Quote(least=decision, most=decision)
-
-
-def _has_ordered(user: Any) -> bool:
-    orders = get_model("order", "Order").objects.filter(user_id=user.pk)
-    return statuses.standing(orders=orders).exists()
 
 
 def of_order(*, order: Any, teller: Teller) -> Quote | None:

@@ -8,16 +8,18 @@ once; what sends none (`update()`, a return) the nightly job finds.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.signals import post_delete, post_save
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning import operations
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.occasions import REVIEW
 from loyalty_oscar.earning.queries import awarded, has_action, people_awarded
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -25,7 +27,7 @@ from loyalty_oscar.kernel.facts import LineFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import panels
 
 from ..facts import gather_orders
@@ -77,22 +79,46 @@ def settle(*, user_id: Any, family: Sequence[Any], at: datetime) -> None:
 
 
 def bought_in(*, user_id: Any, family: Sequence[Any], at: datetime) -> list[Program]:
-    """Return the programs of orders with which somebody bought a thing, and kept it."""
+    """
+    Return the programs of orders with which somebody bought a thing, and kept it.
+
+    An order is whose it was when it was placed, and one that was deleted after its return period has been kept.
+    """
     lines = get_model("order", "Line").objects.using(write_db()).filter(product_id__in=family)
-    bought = dict(lines.filter(order__user_id=user_id).order_by("-pk").values_list("pk", "order_id")[:ORDERS])
-    by_site, default = programs_by_site() if bought else ({}, None)
+    rows = list(lines.filter(order__user_id=user_id).order_by("-pk").values_list("order_id", "pk")[:ORDERS])
+    kept = {"products": set(family), "user_id": user_id, "at": at}
+    return _kept({order_id for order_id, _line in rows}, lines={line for _order, line in rows}, **kept) or _kept(
+        _out_of_sight(user_id), lines=(), **kept
+    )
+
+
+def _out_of_sight(user_id: Any) -> set[int]:
+    """Return the orders that somebody placed and that are not theirs by now: moved, or deleted."""
+    theirs = get_model("order", "Order").objects.filter(pk=OuterRef("source_id"), user_id=user_id)
+    awards = Award.objects.using(write_db()).filter(source_kind="order", account__member__user_id=user_id, given__gt=0)
+    return set(awards.filter(~Exists(theirs)).order_by("-pk").values_list("source_id", flat=True)[:ORDERS])
+
+
+def _kept(
+    order_ids: Collection[int], *, lines: Container[int], products: Container[int], user_id: Any, at: datetime
+) -> list[Program]:
+    """Return the programs of those of these orders that are somebody's and of which one of these products is left."""
+    units = {unit.pk: unit for unit in begun_units()} if order_ids else {}
     found: dict[int, Program] = {}
-    for order in gather_orders(order_ids=set(bought.values()), set_codes=(), at=at) if bought else ():
-        kept = any(line.gone < line.quantity and _is_on(line, bought) for line in order.purchase.lines)
-        unit = by_site.get(order.site_id, default)
-        if unit and kept and order.final_at and not order.dead:
+    for order in gather_orders(order_ids=order_ids, set_codes=(), at=at) if order_ids else ():
+        kept = any(
+            line.gone < line.quantity and (line.product_id in products or _is_on(line, lines))
+            for line in order.purchase.lines
+        )
+        unit = units.get(order.unit_id)
+        if unit and kept and order.final_at and not order.dead and str(order.user_id) == str(user_id):
             found.setdefault(unit.program_id, unit.program)
     return list(found.values())
 
 
-def _is_on(line: LineFacts, bought: Container[int]) -> bool:
+def _is_on(line: LineFacts, rows: Container[int]) -> bool:
     """Return whether a piece of this part stands on one of these order lines."""
-    return any(row in bought for row, _pieces in line.rows)
+    return any(row in rows for row, _pieces in line.rows)
 
 
 def look_again(*, at: datetime) -> Iterator[int]:

@@ -13,10 +13,10 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
 
+from ..buyers import has_bought
 from ..product_sets import all_of
 from ..visit import Visit
 
@@ -94,12 +94,9 @@ def is_known(*, visit: Visit) -> bool:
     user = visit.user
     if user is None or not user.is_authenticated:
         return False
-    return bool(who_visits(visit=visit).lists) or visit.once(key=("bought", user.pk), load=lambda: _has_bought(user.pk))
-
-
-def _has_bought(user_id: Any) -> bool:
-    orders = get_model("order", "Order").objects.filter(user_id=user_id)
-    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
+    return bool(who_visits(visit=visit).lists) or visit.once(
+        key=("bought", user.pk), load=lambda: has_bought(user_id=user.pk)
+    )
 
 
 def who_buys(*, program_id: int, user_id: Any, at: datetime, basket: Any = None) -> rules.Who:

@@ -39,7 +39,7 @@ PRIYA, BORIS, ANNA = "priya@example.com", "boris@example.com", "anna@example.com
 def tell():
     """Let it happen, until the parcel has arrived and Priya has reviewed what was in it."""
     unit = points_club()
-    a_ladder(unit=unit, gifts=(0, 50, 0))
+    a_ladder(unit=unit, gifts=(0, 50, 0), percents=(100, 100, 100))
     first_order_bonus(unit)
     an_action(unit, "review")
     Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=20_000)

@@ -35,18 +35,20 @@ class Edit:
     batches: list
     ways: tuple = ON_LINES
     at: object = EDITED
-    #: What the dashboard does before, where it could not do this to an order that has arrived.
+    #: What happened before, and for which ways.
     before: tuple = ()
+    before_by: tuple = ()
 
 
 SPLIT = [Change("bowls", {"quantity": 1, **costs("24", "25")}), Add(BOWL, 1, costs("24", "25"))]
+MERGE = [Change("bed", {"quantity": 2, **costs("192", "200")}), Remove("tagged bed")]
 CANCEL, STAND = [Status("Cancelled")], [Status("Delivered")]
 NOT_YET = [OrderChange({"status": "Shipped"})]
 
 EDITS = {
     # Lines
     "a line is split in two": Edit([SPLIT]),
-    "two lines of one product become one": Edit([[Change("bed", {"quantity": 2, **costs("192", "200")}), Remove("tagged bed")]]),
+    "two lines of one product become one": Edit([MERGE]),
     "a line is deleted and entered again": Edit([[Remove("bed"), Add(BED, 1, costs("96", "100"))]]),
     "the same, one day later": Edit([[Remove("bed")], [Add(BED, 1, costs("96", "100"))]]),
     "a line is deleted and entered again without its discount": Edit([[Remove("bed"), Add(BED)]]),
@@ -69,11 +71,11 @@ EDITS = {
     "a quantity is lowered, not the price": Edit([[Change("bowls", {"quantity": 1})]]),
     # What comes back
     "a piece comes back": Edit([[ComesBack("bowls", 1)]], ("dashboard", "orm", "silent")),
-    "its event is deleted": Edit([[ComesBack("bowls", 1)], [Undo("shipping")]]),
+    "its event is deleted": Edit([[Undo("shipping")]], before=[ComesBack("bowls", 1)], before_by=ON_LINES),
     "a piece is refunded": Edit([[PaidBack("bowls", 1)]], ("dashboard", "orm", "silent")),
-    "the refund is deleted": Edit([[PaidBack("bowls", 1)], [Undo("payment")]]),
+    "the refund is deleted": Edit([[Undo("payment")]], before=[PaidBack("bowls", 1)], before_by=ON_LINES),
     # Statuses
-    "the order is canceled": Edit([CANCEL], EVERYWHERE, before=NOT_YET),
+    "the order is canceled": Edit([CANCEL], EVERYWHERE, before=NOT_YET, before_by=("dashboard",)),
     "it is canceled, and stands again": Edit([CANCEL, STAND]),
     "its last status is taken back": Edit([[Status("Shipped")]]),
     # The order

@@ -185,8 +185,8 @@ class Add(Op):
         line, number = self.line(order), int(fields["lines-TOTAL_FORMS"])
         names = [name.split("-", 2)[2] for name in fields if name.startswith("lines-__prefix__-")]
         for name in names:
-            value = getattr(line, name, "")
-            fields[f"lines-{number}-{name}"] = "" if value in (None, "", False) else _text(value)
+            value = getattr(line, name, None)
+            fields[f"lines-{number}-{name}"] = "" if value is None or value is False else _text(value)
         fields[f"lines-{number}-order"] = str(order.pk)
         fields["lines-TOTAL_FORMS"] = str(number + 1)
 
@@ -318,8 +318,7 @@ class ComesBack(Op):
 
     line: str
     pieces: int
-    kind = "shipping"
-    code = "returned"
+    kind, code, more = "shipping", "returned", {"notes": ""}
 
     def orm(self, order):
         come_back(line=line_of(order, self.line), quantity=self.pieces)
@@ -334,26 +333,24 @@ class ComesBack(Op):
         line = line_of(order, self.line)
         chosen = {"selected_line": str(line.pk), f"selected_line_qty_{line.pk}": str(self.pieces)}
         kind = f"{self.kind}_event"
-        return {"line_action": f"create_{kind}", f"{kind}_type": self.event(order)["event_type"].code, **chosen}
+        what = {f"{kind}_type": self.event(order)["event_type"].code, "reference": ""}
+        return {"line_action": f"create_{kind}", **what, **chosen}
 
     def rows(self, name):
         return get_model("order", f"{self.kind.title()}{name}").objects
 
     def event(self, order):
         told = {"code": self.code, "defaults": {"name": self.code.title()}}
-        return {"order": order, "event_type": self.rows("EventType").get_or_create(**told)[0]}
+        return {"order": order, "event_type": self.rows("EventType").get_or_create(**told)[0], **self.more}
 
 
 class PaidBack(ComesBack):
     """Pieces of a line are refunded."""
 
-    kind, code = "payment", "refunded"
+    kind, code, more = "payment", "refunded", {"amount": Decimal("24.00")}
 
     def orm(self, order):
         paid_back(line=line_of(order, self.line), quantity=self.pieces)
-
-    def event(self, order):
-        return {**super().event(order), "amount": Decimal("24.00")}
 
 
 @dataclass
@@ -389,7 +386,7 @@ class Again(Op):
         fields = {f.attname: getattr(order, f.attname) for f in Order._meta.concrete_fields if not f.primary_key}
         again = Order(**{**fields, "number": self.number, "basket_id": None})
         names = [f.attname for f in Line._meta.concrete_fields if not f.primary_key and f.name != "order"]
-        return again, [Line(order=again, **{name: getattr(line, name) for name in names}) for line in order.lines.all()]
+        return again, [Line(**{name: getattr(line, name) for name in names}) for line in order.lines.all()]
 
     def orm(self, order):
         again, lines = self.copies(order)
@@ -425,10 +422,11 @@ class Backup(Op):
     def turn(self, order, *, delete, write):
         if order is None:
             for row in self.rows:
-                row._state.adding = True
                 write(row)
             self.rows.clear()
             return
         self.rows += [Order.objects.get(pk=order.pk), *order.lines.all(), *order.status_changes.all()]
         self.rows += [row for line in order.lines.all() for row in line.attributes.all()]
+        # Read anew, without each other: what is deleted forgets its key.
+        self.rows = [type(row)._base_manager.get(pk=row.pk) for row in self.rows]
         delete()
