@@ -1,9 +1,12 @@
 """A payment that began with 500 points, and everything that may change before it comes back."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal as D
 from types import SimpleNamespace
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
@@ -155,6 +158,7 @@ def offer_suspended_unseen(shop):
 
 def offer_deleted_with_its_parts(shop):
     """From a shell, by somebody who means it."""
+    Offer.objects.all().delete()
     Condition.objects.filter(proxy_class__contains="loyalty").delete()
     Benefit.objects.filter(proxy_class__contains="loyalty").delete()
 
@@ -212,3 +216,12 @@ def thawed_and_loaded(shop):
 
 
 WAYS_BACK = [frozen_still, thawed, thawed_and_loaded]
+
+
+@contextmanager
+def statements():
+    """What the database is asked meanwhile."""
+    said = []
+    with CaptureQueriesContext(connection) as queries:
+        yield said
+    said += [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]

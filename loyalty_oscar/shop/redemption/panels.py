@@ -23,7 +23,7 @@ from loyalty_oscar.redemption.words import sentence
 from ..amounts import grain
 from . import memo
 from .discount import applied_to
-from .promise import set_aside_for
+from .promise import is_seen_again, set_aside_for
 from .quotes import quote_of, to_pay
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -94,6 +94,8 @@ def standing_of(*, basket: Any, visit: Any) -> Standing | None:
 @panels.register("basket:redemption")
 def control(*, subject: Any, request: Any) -> Piece | None:
     """Return the control for a member's basket."""
+    if subject is not None:
+        is_seen_again(basket=subject)
     found = standing_of(basket=subject, visit=request.loyalty)
     if found is None:
         return None

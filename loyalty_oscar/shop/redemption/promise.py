@@ -142,9 +142,15 @@ def basket_loaded(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 
 def comes_back(*, basket: Any) -> bool:
-    """Return whether a payment comes back with this basket: it is frozen, or was thawed a moment ago."""
+    """Return whether a payment comes back with this basket: it is frozen, or was just thawed and not seen since."""
     thawed = _thawed.get((basket.pk, basket.date_created))
     return basket.status == basket.FROZEN or (thawed is not None and clock.now() < thawed + COMING_BACK)
+
+
+def is_seen_again(*, basket: Any) -> None:
+    """Its customer looks at the basket: from now on it is hers again, and no payment that comes back."""
+    if _thawed:
+        _thawed.pop((basket.pk, basket.date_created), None)
 
 
 def _begin(basket: Any) -> None:
