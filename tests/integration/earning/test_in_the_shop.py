@@ -271,10 +271,7 @@ class TestAReview:
         an_action(unit)
         an_action(other)
         user, product = bought
-        order = buy(user, (product, 1), on=day(3, 3))
-        order.site = site
-        order.save()
-        arrive(order, on=day(3, 4))
+        arrive(buy(user, (product, 1), on=day(3, 3), site=site), on=day(3, 4))
         review = write(user, product)
 
         def paid_in():
