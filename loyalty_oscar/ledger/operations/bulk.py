@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import Member, State
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
-from .recording import note_down
+from .recording import mind_foresight, note_down
 
 #: What becomes of a hold when it ends.
 HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
@@ -64,6 +64,7 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
 
     They see the rows as they were when the desks were opened: what they need of lots is read beforehand, at once.
     """
+    mind_foresight()
     db = write_db()
     paused = Member.objects.filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):

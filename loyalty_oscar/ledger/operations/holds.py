@@ -18,6 +18,7 @@ from ..models import Counter, Hold, HoldLot, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
 from .expiry import expire_lot, sweep
 from .grants import pick_free
+from .recording import mind_foresight
 
 GRACE = timedelta(days=30)
 
@@ -41,6 +42,7 @@ def place_hold(
     never makes them usable. Raises `NotEnoughPoints` where fewer are ready or points are to be made up,
     `NotAllowed` where the slot is another account's or the program pauses, and changes nothing then.
     """
+    mind_foresight()
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"a hold is at least 1 point, not {points!r}")
     with desk(account_id=account_id, at=at, actor=actor) as working:
@@ -101,6 +103,7 @@ def _close(working: Desk, hold: Hold, state: str) -> None:
 @outermost_retried
 def release(*, hold_id: int, account_id: int, because: Because, at: datetime) -> bool:
     """Give an open hold back, once; returns False where it was closed already. Lots that ran out meanwhile expire."""
+    mind_foresight()
     with desk(account_id=account_id, at=at) as working:
         hold = _open_holds(working).filter(pk=hold_id).first()
         if hold is None:
@@ -116,6 +119,7 @@ def renew(*, hold_id: int, until: datetime) -> bool:
     Not beyond the date of its points and the time that a gateway takes: points would outlive their date for ever in a
     basket that is touched now and then.
     """
+    mind_foresight()
     open_one = Hold.objects.using(write_db()).filter(pk=hold_id, state=Hold.State.OPEN, expires_at__lt=until)
     run_out = HoldLot.objects.filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
     return bool(open_one.filter(~Exists(run_out)).update(expires_at=until))
@@ -143,6 +147,7 @@ def capture(
     The same call again is a replay. Raises `NotEnoughPoints` where the hold has fewer, `NotAllowed`
     where it was given back; without `savepoint` that takes the caller's transaction along.
     """
+    mind_foresight()
     with desk(account_id=account_id, at=at, actor=actor, savepoint=savepoint) as working:
         hold = working.hold(hold_id)
         print_ = fingerprint("capture", points)
@@ -250,6 +255,7 @@ def settle_holds(
     `fates` is asked once about all these holds and answers by slot. Time at a gateway counts from when it was first
     seen there: the shop does not know when it began.
     """
+    mind_foresight()
     with desk(account_id=account_id, at=at) as working:
         found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=FIRST_DATE).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]

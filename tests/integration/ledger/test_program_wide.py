@@ -47,7 +47,7 @@ def unit():
 def paying_for():
     """Somebody is paying for a slot."""
     paid: set[str] = set()
-    payments.register("test")(lambda *, slots, at: paid & set(slots))
+    payments.register("test")(lambda *, slots, at, peek: paid & set(slots))
     yield paid
     payments.unregister("test")
 
@@ -73,7 +73,7 @@ def books(unit):
     give(owing, 5, source="order:2", until=later(days=60), ready=later(days=1))
     Program.objects.update(debt_policy="debt")
     Hold.objects.filter(slot="basket:5").update(slot="table:5")
-    payments.register("books")(lambda *, slots, at: {"table:5"} & set(slots))
+    payments.register("books")(lambda *, slots, at, peek: {"table:5"} & set(slots))
     claw(owing, 20, source="order:1", key="order:1:sync:1")
     payments.unregister("books")
     give(over, 30, until=later(days=2))
