@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -68,8 +70,9 @@ class Award(models.Model):
     What a source (an order) was found to bring, once, whoever asks how often.
 
     `points` is the snapshot, `given` what of it stands in the ledger now, `forgiven` what nobody had to
-    give back; `syncs` counts the differences posted so far and numbers their keys. UNIQUE over the source
-    guards across accounts: two members cannot claim one guest order.
+    give back; `syncs` counts the differences posted so far and numbers their keys. `terms` are those under which it
+    was decided, with what was known of the member then; `missed` are the codes of rules that nobody could count.
+    UNIQUE over the source guards across accounts: two members cannot claim one guest order.
     """
 
     program = models.ForeignKey(Program, models.PROTECT, related_name="+")
@@ -85,6 +88,7 @@ class Award(models.Model):
     available_at = models.DateTimeField(null=True, blank=True)
     terms = models.JSONField(default=dict)
     bonuses = models.JSONField(default=list)
+    missed = models.JSONField(default=list)
     because = models.JSONField(default=dict)
     batch = models.CharField(max_length=60, blank=True, default="")
     revoked = models.BooleanField(default=False)
@@ -112,6 +116,12 @@ class Award(models.Model):
         """The name of the source in keys of the ledger (`order:42`)."""
         return f"{self.source_kind}:{self.source_id}"
 
+    @property
+    def rules_at(self) -> datetime:
+        """The moment whose rules decide it: when the order was placed; of a welcome, when that was given."""
+        told = self.terms.get("rules_at")
+        return datetime.fromisoformat(told) if told else self.placed_at
+
 
 class AwardLine(models.Model):
     """The part of an award that one line brought, with what was paid for it (minor units)."""
@@ -121,7 +131,6 @@ class AwardLine(models.Model):
     quantity = models.PositiveIntegerField()
     points = models.BigIntegerField()
     paid_minor = models.BigIntegerField()
-    snapshot = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "line of an award")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts
 
 from .models import Action, ActionAward, Award, Birthday, ConfirmedAddress, RuleVersion
 from .occasions import SIGN_UP
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
+logger = logging.getLogger("loyalty_oscar")
 #: Facts of the shop that actions ask for: how many paid orders of a member arrived and were kept, and whether the
 #: address of the member's account was confirmed.
 FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
@@ -26,20 +28,46 @@ class RuleBook:
 
     def __init__(self, versions: Iterable[RuleVersion]) -> None:
         self._by_unit: dict[int, dict[int, list[RuleVersion]]] = {}
-        self._built: dict[int, RuleInForce] = {}
+        self._built: dict[int, RuleInForce | None] = {}
         for version in versions:
             self._by_unit.setdefault(version.rule.unit_id, {}).setdefault(version.rule_id, []).append(version)
 
     def at(self, *, unit_id: int, moment: datetime) -> list[RuleInForce]:
-        """Return the rules of a unit that were in force at a moment, in order of their codes."""
-        found = []
+        """
+        Return the rules of a unit that were in force at a moment, in order of their codes.
+
+        Without those whose code, or that of a condition, has left: `missing_at` names them.
+        """
+        built = (self._build(version) for version in self._newest(unit_id, moment))
+        return sorted((rule for rule in built if rule), key=lambda rule: rule.code)
+
+    def missing_at(self, *, unit_id: int, moment: datetime) -> list[str]:
+        """Return the codes of the rules that were in force at a moment and that nobody can count any more."""
+        return sorted(v.rule.code for v in self._newest(unit_id, moment) if self._build(v) is None)
+
+    def is_ended(self, *, code: str, unit_id: int) -> bool:
+        """Return whether a rule is switched off by now, or gone."""
+        versions = [v for v in self._all(unit_id) if v.rule.code == code]
+        return not versions or not max(versions, key=lambda version: version.number).is_on
+
+    def _all(self, unit_id: int) -> Iterable[RuleVersion]:
+        return (version for versions in self._by_unit.get(unit_id, {}).values() for version in versions)
+
+    def _newest(self, unit_id: int, moment: datetime) -> Iterable[RuleVersion]:
         for versions in self._by_unit.get(unit_id, {}).values():
             begun = [version for version in versions if version.valid_from <= moment]
-            if begun:
-                newest = max(begun, key=lambda version: version.number)
-                if newest.is_on:
-                    found.append(self._built.setdefault(newest.pk, in_force(version=newest)))
-        return sorted(found, key=lambda rule: rule.code)
+            newest = max(begun, key=lambda version: version.number, default=None)
+            if newest and newest.is_on:
+                yield newest
+
+    def _build(self, version: RuleVersion) -> RuleInForce | None:
+        if version.pk not in self._built:
+            try:
+                self._built[version.pk] = in_force(version=version)
+            except LoyaltyError as error:
+                logger.warning("the rule %s counts nothing: %s", version.rule.code, error)
+                self._built[version.pk] = None
+        return self._built[version.pk]
 
     def sets(self) -> set[str]:
         """Return the codes of the product sets that any version names."""
@@ -87,27 +115,20 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
-def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
-    """Return what other features say of a member at a moment, where it decides."""
-    return {
-        name: told[member_id]
-        for name in facts_wanted(rules=rules)
-        if member_id in (told := facts.get(name)(members=[member_id], at=at))
-    }
-
-
 def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
     """Return what another floor says of one member, or None where nobody says it."""
     return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
 
 
 def terms_of(*, program: Program) -> Terms:
-    """Return what the program says about counting."""
+    """Return what the program says about counting now."""
+    return terms_from(stored=terms_now(program=program))
+
+
+def terms_from(*, stored: Mapping[str, Any]) -> Terms:
+    """Return what was written down about counting when an order was placed."""
     return Terms(
-        rounding=program.rounding,
-        stage=program.rounding_stage,
-        zone=program.time_zone,
-        excluded_set=program.excluded_set.code if program.excluded_set_id else None,
+        rounding=stored["rounding"], stage=stored["stage"], zone=stored["zone"], excluded_set=stored["excluded"]
     )
 
 

@@ -53,10 +53,11 @@ class PointGifts:
             )
             taken = self.times(account.pk, f"{key}:back:") if entry else 0
             if entry and taken > self.times(account.pk, f"{key}:again:"):
+                spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
                 if not (reward.get("anew") and self.has_been_ready(gift, at)):
                     told = {"account_id": account.pk, "source": key, "key": gift.key, "because": because}
-                    give_back(**told, points=gift.points, at=at)
+                    give_back(**told, points=gift.points, forgiven=spared, at=at)
                     schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
                     return
             posted = post(grant=gift, at=at)
@@ -109,6 +110,12 @@ class PointGifts:
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
     return sum(lot.granted for lot in entry.lots.all())
+
+
+def forgiven_by(*, account_id: int, key: str) -> int:
+    """Return how many points a claw did not take, because nobody had to give them back."""
+    claw = Entry.objects.using(write_db()).filter(account_id=account_id, key=key).only("because").first()
+    return int(claw.because.get("p", {}).get("forgiven", 0)) if claw else 0
 
 
 grants.register("points")(PointGifts())

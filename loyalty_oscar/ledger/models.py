@@ -221,7 +221,8 @@ class Hold(models.Model):
     Points set aside while a customer pays. `slot` (`basket:42`) is there while it is open, so a basket has one.
 
     Its identity is its own: an order number comes from the basket and is used again after a failed payment.
-    `paying_since` is when a gateway was first seen at work on the slot, None while it is not.
+    `paying_since` is when a gateway was first seen at work on the slot, None while it is not. `forgiven` of what was
+    used again, after it had come back, the shop bore.
     """
 
     class State(models.TextChoices):
@@ -237,6 +238,7 @@ class Hold(models.Model):
     points = models.BigIntegerField()
     captured = models.BigIntegerField(default=0)
     returned = models.BigIntegerField(default=0)
+    forgiven = models.BigIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -252,6 +254,10 @@ class Hold(models.Model):
                 condition=Q(asked__gt=0, points__gt=0, points__lte=F("asked"), captured__gte=0, returned__gte=0)
                 & Q(captured__lte=F("points"), returned__lte=F("captured")),
                 name="loyalty_hold_sound",
+            ),
+            models.CheckConstraint(
+                condition=Q(forgiven__gte=0, forgiven__lte=F("captured") - F("returned")),
+                name="loyalty_hold_forgiven_of_used",
             ),
             models.CheckConstraint(
                 condition=Q(state="open", slot__isnull=False) | (~Q(state="open") & Q(slot__isnull=True)),

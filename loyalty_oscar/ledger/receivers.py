@@ -1,45 +1,73 @@
 """What the ledger does when a program pauses, resumes or closes, in the same transaction."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 
 from django.dispatch import receiver
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.models import JobRun, Program, State
+from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.signals import program_state_changed
 
-from . import operations
-from .models import Account, Hold, Lot
+from .operations.desk import write_db
+from .operations.program_wide import put_off_all, release_all, write_off_all
+from .operations.skipping import AccountsSkipped, Skips
+
+#: The change of a program's state, among the runs of jobs of which the doctor tells.
+NAME = "program-state"
 
 
 @receiver(program_state_changed, sender=Program, dispatch_uid="loyalty_oscar.ledger.follow_program")
 def follow_program(sender, program: Program, before: str, after: str, at: datetime, **kwargs) -> None:
-    """Paused: holds go back. Live again: dates move by the pause. Closed: holds go back, the rest is written off."""
+    """
+    Paused: holds go back. Live again: dates move by the pause. Closed: holds go back, the rest is written off.
+
+    What is being paid for stays set aside, because its price was promised; the job `holds` gives it back when that is
+    over. An account whose books are broken keeps no program from changing.
+    """
+    skips, about = Skips(), {"program_id": program.pk, "at": at}
     if after in (State.PAUSED, State.CLOSED):
         why = Because("program_paused" if after == State.PAUSED else "program_closed")
-        for hold in Hold.objects.filter(account__member__program=program, state=Hold.State.OPEN).order_by("account_id"):
-            operations.release(hold_id=hold.pk, account_id=hold.account_id, because=why, at=at)
+        release_all(**about, because=why, skips=skips)
     if after == State.CLOSED:
-        for account in Account.objects.filter(member__program=program).order_by("pk"):
-            operations.write_off(account_id=account.pk, key=f"program:{program.pk}:close", at=at)
+        write_off_all(**about, skips=skips)
     elif before == State.PAUSED and after in (State.LIVE, State.CLOSING):
-        _put_off(program, at)
+        _put_off(program, at, skips)
+    if skips.accounts:
+        error = str(AccountsSkipped(skips.accounts))
+        note_run(name=NAME, started_at=at, finished_at=at, done=0, error=error, skipped=skips.accounts)
 
 
-def _put_off(program: Program, at: datetime) -> None:
-    paused = program.phases.filter(state=State.PAUSED).last()
-    if paused is None:
-        return
-    pause = at - paused.starts_at
-    lots = Lot.objects.filter(
-        account__member__program=program, is_open=True, state=Lot.State.OPEN, expires_at__gt=paused.starts_at
-    )
-    for lot in lots.order_by("account_id", "pk").iterator():
-        operations.extend(
-            account_id=lot.account_id,
-            lot_id=lot.pk,
-            expires_at=lot.expires_at + pause,
-            because=Because("program_was_paused", days=pause.days),
-            alive_at=paused.starts_at,
-            at=at,
-        )
+def catch_up(*, at: datetime) -> Iterator[int]:
+    """
+    Write off what came back to members of closed programs since, and move the dates of accounts that were skipped when
+    a pause ended; yields in how many accounts.
+
+    Raises `AccountsSkipped` at its end where books are still broken.
+    """
+    skips = Skips()
+    row = JobRun.objects.using(write_db()).filter(name=NAME).first()
+    skipped = [int(account_id) for account_id in (row and row.skipped) or {}]
+    for program in Program.objects.using(write_db()).exclude(state=State.DRAFT).order_by("pk"):
+        if program.state == State.CLOSED:
+            yield write_off_all(program_id=program.pk, at=at, skips=skips)
+        elif skipped and program.state != State.PAUSED:
+            yield _put_off(program, at, skips, only=skipped)
+    if skipped:
+        left = {str(account_id): why for account_id, why in skips.accounts.items()}
+        JobRun.objects.using(write_db()).filter(name=NAME).update(skipped=left or None)
+    skips.tell()
+
+
+def _put_off(program: Program, at: datetime, skips: Skips, *, only: list[int] | None = None) -> int:
+    """Move dates by the last pause that is over."""
+    steps = pairwise(program.phases.using(write_db()))
+    pauses = [(paused, ended) for paused, ended in steps if paused.state == State.PAUSED]
+    if not pauses:
+        return 0
+    paused, ended = pauses[-1]
+    told = {"key": f"program:{program.pk}:pause:{paused.pk}", "since": paused.starts_at, "until": ended.starts_at}
+    because = Because("program_was_paused", days=(ended.starts_at - paused.starts_at).days)
+    return put_off_all(program_id=program.pk, because=because, at=at, skips=skips, only=only, **told)

@@ -380,13 +380,18 @@ class Outbox(models.Model):
 
 
 class JobRun(models.Model):
-    """When a job last ran and what it did: one row a job, so that the doctor can say so."""
+    """
+    When a job last ran and what it did: one row a job, so that the doctor can say so.
+
+    `skipped` names by id the accounts that it had to leave alone, and says why.
+    """
 
     name = models.CharField(max_length=40, unique=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     done = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True)
+    skipped = models.JSONField(null=True, blank=True)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "job")

@@ -24,6 +24,8 @@ WAYS = {
     State.CLOSED: (),
 }
 CLOSING_DAYS = 90
+#: Accounts that a job names when it had to skip them.
+NAMED = 100
 
 
 def change_state(
@@ -122,8 +124,22 @@ def touch_version(*, program_id: int) -> None:
     forget_cache()
 
 
-def note_run(*, name: str, started_at: datetime, finished_at: datetime | None, done: int, error: str = "") -> None:
-    """Write down that a job ran, for the doctor. One query, but for a job's first time."""
+def note_run(
+    *,
+    name: str,
+    started_at: datetime,
+    finished_at: datetime | None,
+    done: int,
+    error: str = "",
+    skipped: Mapping[int, str] | None = None,
+) -> None:
+    """
+    Write down that a job ran, for the doctor, with the accounts that it skipped (at most a hundred are named).
+
+    One query, but for a job's first time.
+    """
+    named = {str(account_id): why for account_id, why in sorted((skipped or {}).items())[:NAMED]}
     told = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
+    told["skipped"] = named or None
     if not JobRun.objects.filter(name=name).update(**told):
         JobRun.objects.update_or_create(name=name, defaults=told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -135,12 +135,31 @@ def member_of(*, program_id: int, user_id: Any) -> Member | None:
     return Member.objects.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
 
 
-def expiry_of(*, program: Program, available_at: datetime) -> datetime | None:
-    """Return when points run out (exclusive, UTC) that become ready at a moment; None = never."""
-    if program.expiry == Program.Expiry.NEVER:
+def terms_now(*, program: Program) -> dict[str, Any]:
+    """Return how a program counts now, as it is written down with an order that is placed (JSON)."""
+    return {
+        "currency": program.currency,
+        "rounding": program.rounding,
+        "stage": program.rounding_stage,
+        "base": program.earning_base,
+        "excluded": program.excluded_set.code if program.excluded_set_id else None,
+        "zone": program.time_zone,
+        "hold_days": program.hold_days,
+        "expiry": [program.expiry, program.expiry_months, program.expiry_month, program.expiry_day],
+    }
+
+
+def expiry_of(*, program: Program, available_at: datetime, terms: Mapping[str, Any] | None = None) -> datetime | None:
+    """
+    Return when points run out (exclusive, UTC) that become ready at a moment; None = never.
+
+    `terms` are those of the order that brought them, where it has any: points keep the terms they were promised under.
+    """
+    now = [program.expiry, program.expiry_months, program.expiry_month, program.expiry_day]
+    policy, months, month, day = (terms or {}).get("expiry", now)
+    zone = (terms or {}).get("zone", program.time_zone)
+    if policy == Program.Expiry.NEVER:
         return None
-    if program.expiry == Program.Expiry.FIXED:
-        return periods.fixed_date_after(
-            at=available_at, month=program.expiry_month, day=program.expiry_day, zone=program.time_zone
-        )
-    return periods.end_of_month_after(at=available_at, months=program.expiry_months, zone=program.time_zone)
+    if policy == Program.Expiry.FIXED:
+        return periods.fixed_date_after(at=available_at, month=month, day=day, zone=zone)
+    return periods.end_of_month_after(at=available_at, months=months, zone=zone)

@@ -8,7 +8,7 @@ really granted: the discount is a whole number of minor units, and the points ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from loyalty_oscar.kernel.because import Because
@@ -30,6 +30,10 @@ class Worth:
     def price(self, minor: int) -> int:
         """Return the fewest points that buy so many minor units."""
         return fewest_points(wanted=minor, per_points=self.points, minor=self.minor)
+
+    def in_grains(self, grain: int) -> Worth:
+        """Return the same worth in amounts of `grain` minor units each."""
+        return replace(self, points=self.points * grain)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,11 +93,25 @@ class Quote:
     because: Because = field(default_factory=lambda: Because("as_asked"))
 
 
-def quote(*, points: int, lines: Sequence[Payable], limits: Limits, worth: Worth, has_voucher: bool) -> Quote:
-    """Return what `points` that are set aside bring on these lines."""
-    goods, rooms = _rooms(lines, limits)
-    if refused := _refusal(goods, rooms, limits, worth, has_voucher):
+def quote(
+    *,
+    points: int,
+    lines: Sequence[Payable],
+    limits: Limits,
+    worth: Worth,
+    has_voucher: bool,
+    grain: int = 1,
+) -> Quote:
+    """
+    Return what `points` that are set aside bring on these lines.
+
+    `grain` is the smallest amount that the shop can write, in minor units: all money here is whole grains until it
+    is answered.
+    """
+    goods, rooms = _rooms(lines, limits, grain)
+    if refused := _refusal(goods * grain, rooms, limits, worth, has_voucher):
         return Quote(parts=(0,) * len(lines), because=refused)
+    worth = worth.in_grains(grain)
     cap = min(sum(rooms), full_steps(amount=goods * limits.share, step=100))
     most = _in_steps(worth.price(cap), limits.step)
     fewest = -_in_steps(-limits.minimum, limits.step)
@@ -102,22 +120,22 @@ def quote(*, points: int, lines: Sequence[Payable], limits: Limits, worth: Worth
     wanted = min(_in_steps(points, limits.step), most)
     minor = min(worth.of(wanted), cap) if wanted >= fewest else 0
     charged = worth.price(minor)
-    because = _reason(points, charged, goods, sum(rooms), cap, limits, worth)
+    because = _reason(points, charged, goods, sum(rooms), cap, limits, worth, grain)
     if 0 < points < limits.minimum:
         because = Because("at_least_points", points=fewest)
-    parts = tuple(spread(total=minor, weights=rooms))
-    return Quote(points=charged, minor=minor, parts=parts, most=most, because=because)
+    parts = tuple(part * grain for part in spread(total=minor, weights=rooms))
+    return Quote(points=charged, minor=minor * grain, parts=parts, most=most, because=because)
 
 
 def _in_steps(points: int, step: int) -> int:
     return full_steps(amount=points, step=step) * step
 
 
-def _rooms(lines: Sequence[Payable], limits: Limits) -> tuple[int, list[int]]:
+def _rooms(lines: Sequence[Payable], limits: Limits, grain: int) -> tuple[int, list[int]]:
     """Return the price of all goods, and how much of each line points may pay: together what the total can fall by."""
-    goods = half_up(exact=sum((Fraction(line.minor) for line in lines), Fraction(0)))
-    shut = sum((Fraction(line.minor) for line in lines if not limits.lets(line)), Fraction(0))
-    opened = [Fraction(line.minor) if limits.lets(line) else Fraction(0) for line in lines]
+    goods = half_up(exact=sum((Fraction(line.minor) for line in lines), Fraction(0)) / grain)
+    shut = sum((Fraction(line.minor) for line in lines if not limits.lets(line)), Fraction(0)) / grain
+    opened = [Fraction(line.minor) / grain if limits.lets(line) else Fraction(0) for line in lines]
     return goods, share_out(total=goods - half_up(exact=shut), exact=opened)
 
 
@@ -130,9 +148,11 @@ def _refusal(goods: int, rooms: Sequence[int], limits: Limits, worth: Worth, has
     return None if any(rooms) else Because("no_goods_for_points")
 
 
-def _reason(points: int, charged: int, goods: int, room: int, cap: int, limits: Limits, worth: Worth) -> Because:
+def _reason(
+    points: int, charged: int, goods: int, room: int, cap: int, limits: Limits, worth: Worth, grain: int
+) -> Because:
     """Return what kept the points from being all used."""
-    money = {"minor": cap, "currency": worth.currency}
+    money = {"minor": cap * grain, "currency": worth.currency}
     if charged == points and cap:
         return Because("as_asked")
     if points < worth.price(cap):

@@ -98,6 +98,12 @@ def _no_goods_for_points(p: Params) -> str:
     return capfirst(text % {"points": _word(p)})
 
 
+@say("not_in_this_basket")
+def _not_in_this_basket(p: Params) -> str:
+    text = pgettext("loyalty", "%(points)s cannot be used in this basket.")
+    return capfirst(text % {"points": _word(p)})
+
+
 @say("in_steps")
 def _in_steps(p: Params) -> str:
     text = pgettext("loyalty", "%(points)s are used in steps of %(step)s.")

@@ -9,84 +9,170 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Case, OuterRef, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
-from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase, Row
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.money import to_minor
 
 from . import statuses
+from .models import OrderSync
+from .placed import (
+    NOTHING,
+    Placed,
+    codes_missing,
+    codes_of,
+    first_look,
+    from_json,
+    is_same_person,
+    left,
+    see_deleted,
+    write_down,
+)
 from .product_sets import sets_of, ties
 
 #: The columns that count, so that a row is light to read and to carry.
 ORDER = ("pk", "number", "site_id", "user_id", "status", "currency", "date_placed")
 LINE = (
     *("pk", "order_id", "product_id", "title", "quantity", "status"),
-    *("line_price_incl_tax", "line_price_excl_tax"),
+    *("line_price_incl_tax", "line_price_excl_tax", "line_price_before_discounts_incl_tax"),
 )
+#: order id, order (None = deleted), what is written down, lines, when it was final
+_Look = tuple[int, Any, Placed, tuple[Row, ...], datetime | None]
 
 
 def gather_orders(
-    *, order_ids: Iterable[int], set_codes: Iterable[str], at: datetime, seen_final: Mapping[int, datetime]
+    *, order_ids: Iterable[int], set_codes: Iterable[str], at: datetime, marks: Mapping[int, OrderSync] | None = None
 ) -> list[OrderFacts]:
     """
-    Return the facts of these orders. Two queries however many they are, those that product sets ask for,
-    and one where something of them is gone.
+    Return the facts of these orders: what was written down when each was first seen, or now is to be, and what is left
+    of it. Writes nothing. One that was deleted since is dead, unless its return period was over.
 
-    `seen_final` is since when an order was seen in its final status, for shops that keep no history of
-    statuses; an order seen so for the first time counts from `at`.
+    `marks` are those of the orders, if the caller has them. Two queries however many orders they are, one for the
+    marks, and those that product sets ask for lines that nobody has seen yet.
     """
-    final, earlier = statuses.final_statuses(), statuses.earlier_statuses()
-    orders = list(_orders(write_db(), final, earlier, tuple(conf.DEAD_STATUSES)).filter(pk__in=list(order_ids)))
-    lines = _lines(set_codes=frozenset(set_codes), currencies={order.pk: order.currency for order in orders})
-    known = frozenset(ties()) if set_codes else frozenset()
-    ends = {order.pk: _final_at(order, seen_final.get(order.pk), at) for order in orders}
-    found = [
-        OrderFacts(
-            order_id=order.pk,
+    ids, codes = list(order_ids), frozenset(set_codes)
+    marks = marks_of(order_ids=ids) if marks is None else marks
+    said = statuses.final_statuses(), statuses.earlier_statuses(), tuple(conf.DEAD_STATUSES)
+    orders = {row.pk: row for row in _orders(write_db(), *said).filter(pk__in=ids)}
+    rows = _rows({order.pk: order.currency for order in orders.values()})
+    looks = []
+    for order_id in sorted(ids):
+        order, mark = orders.get(order_id), marks.get(order_id)
+        placed = from_json(mark.placed) if mark else None
+        if order is None and placed is None:
+            continue  # rolled back, or deleted before anybody saw it
+        placed = placed or first_look(order=order)
+        looks.append((order_id, order, placed, tuple(rows.get(order_id, ())), mark.final_at if mark else None))
+    _write_parts_down(looks, codes)
+    return [_facts(*one, at) for one in looks]
+
+
+def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
+    """Return the marks of these orders by order id. One query."""
+    return {row.order_id: row for row in OrderSync.objects.using(write_db()).filter(order_id__in=list(order_ids))}
+
+
+def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
+    """Write down lines, and product sets, that nobody has asked for yet. One query for each set, if there are any."""
+    late = {order_id: left(placed=placed, rows=rows)[1] for order_id, _order, placed, rows, _final in looks}
+    products: set[int | None] = set()
+    wanted: frozenset[str] = frozenset()
+    for order_id, _order, placed, _rows, _final in looks:
+        if late[order_id] or codes_missing(placed=placed, codes=codes):
+            products |= {part.product_id for part in (*placed.parts, *late[order_id])}
+            wanted |= codes_of(placed=placed, codes=codes)
+    if not products:
+        return
+    sets = sets_of(product_ids=products, codes=wanted) if wanted else {}
+    known = frozenset(ties()) if wanted else frozenset()
+    for order_id, _order, placed, _rows, _final in looks:
+        write_down(placed=placed, late=late[order_id], codes=codes, sets=sets, known_sets=known)
+
+
+def _facts(
+    order_id: int, order: Any, placed: Placed, rows: tuple[Row, ...], seen: datetime | None, at: datetime
+) -> OrderFacts:
+    if order is None:
+        facts = _deleted(order_id, placed, seen, at)
+    else:
+        placed.gone_at, placed.came_to = None, ""
+        if placed.user_id is None and order.user_id is not None:
+            placed.user_id, placed.is_first = order.user_id, order.loyalty_first in (None, order_id)
+        purchase = _purchase(placed, rows)
+        placed.gone = tuple(line.gone for line in purchase.lines)
+        final_at = _final_at(order, seen, at)
+        facts = OrderFacts(
+            order_id=order_id,
             number=str(order.number),
             site_id=order.site_id,
-            user_id=order.user_id,
+            user_id=_owner(order, placed),
             status=order.status,
             dead=statuses.is_dead(status=order.status),
-            final_at=ends[order.pk],
-            counts=ends[order.pk] is not None or statuses.counts(status=order.status),
-            purchase=Purchase(
-                currency=order.currency,
-                placed_at=order.date_placed,
-                lines=tuple(lines[order.pk]),
-                is_first=order.loyalty_first in (None, order.pk),
-                known_sets=known,
-            ),
+            final_at=final_at,
+            counts=final_at is not None or statuses.counts(status=order.status),
+            purchase=purchase,
+            unit_id=placed.unit_id,
+            terms=placed.terms,
+            then=placed.then,
+            parts=placed.parts,
+            rows=rows,
         )
-        for order in orders
-    ]
-    return with_payers(found)
+    return replace(facts, placed=placed, fingerprint=_fingerprint(facts, order))
 
 
-def with_payers(orders: Sequence[OrderFacts]) -> list[OrderFacts]:
-    """Tell, of customers whose orders came to less, which baskets they are paying for now. At most one query."""
-    users = {order.user_id for order in orders if order.has_gone and order.user_id is not None}
-    if not users:
-        return list(orders)
-    basket = get_model("basket", "Basket")
-    # One whose order was declined may be paid for again; where an order has used its points, none are set aside.
-    frozen = basket.objects.using(write_db()).filter(owner_id__in=users, status=basket.FROZEN)
-    paying: dict[Any, set[str]] = {}
-    for owner, pk in frozen.values_list("owner_id", "pk"):
-        paying.setdefault(owner, set()).add(f"basket:{pk}")
-    return [replace(order, paying=frozenset(paying.get(order.user_id, ()))) for order in orders]
+def _owner(order: Any, placed: Placed) -> Any:
+    """Return whose order it is for the house: whoever placed it, also where it was given to somebody else since."""
+    if order.user_id is None or is_same_person(placed=placed, user_id=order.user_id):
+        return order.user_id
+    return get_user_model()._meta.pk.to_python(placed.user_id)
 
 
-def fingerprint(*, order: OrderFacts) -> str:
+def _purchase(placed: Placed, rows: tuple[Row, ...]) -> Purchase:
+    return Purchase(
+        currency=placed.currency,
+        placed_at=placed.placed_at,
+        lines=left(placed=placed, rows=rows)[0],
+        # Of a guest's nobody knows yet: it may be.
+        is_first=placed.is_first is not False,
+        known_sets=placed.known_sets,
+    )
+
+
+def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datetime) -> OrderFacts:
+    """Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was."""
+    see_deleted(placed=placed, final_at=final_at, at=at)
+    purchase = _purchase(placed, ())
+    # What had come back before stays so; parts that nobody has looked at since have all their pieces.
+    gone = (*placed.gone, *[0] * len(placed.parts))
+    whole = tuple(replace(line, gone=back) for line, back in zip(purchase.lines, gone, strict=False))
+    return OrderFacts(
+        order_id=order_id,
+        number=placed.number,
+        site_id=placed.site_id,
+        user_id=None if placed.user_id is None else get_user_model()._meta.pk.to_python(placed.user_id),
+        status="",
+        dead=placed.came_to == NOTHING,
+        final_at=final_at,
+        purchase=replace(purchase, lines=whole),
+        unit_id=placed.unit_id,
+        terms=placed.terms,
+        then=placed.then,
+        is_deleted=True,
+    )
+
+
+def _fingerprint(order: OrderFacts, row: Any) -> str:
     """Return 32 characters that change whenever the facts of an order do (titles of products apart)."""
     bought = order.purchase
     plain = (
-        (order.order_id, order.number, order.site_id, order.user_id, order.status, order.dead, order.final_at),
-        (bought.currency, bought.placed_at, bought.is_first, *(() if order.counts else ("waits",))),
-        [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.paid_excl_minor) for i in bought.lines],
+        (order.order_id, order.number, order.site_id, order.user_id, row.user_id if row else None),
+        (order.status, order.dead, order.final_at, order.is_deleted, order.counts, bought.currency, bought.placed_at),
+        [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.list_minor) for i in order.rows],
+        [(i.line_id, i.gone, i.withdrawn_minor) for i in bought.lines],
     )
     return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()
 
@@ -141,26 +227,24 @@ def _line_rows(db: str, returned: tuple[str, ...], refunded: tuple[str, ...]) ->
     ).values_list(*LINE, "loyalty_returned", "loyalty_refunded", named=True)
 
 
-def _lines(*, set_codes: frozenset[str], currencies: Mapping[int, str]) -> dict[int, list[LineFacts]]:
+def _rows(currencies: Mapping[int, str]) -> dict[int, list[Row]]:
     """Return the lines of these orders. Gone is the most that returns or refunds say: one unit may be both."""
     lines = _line_rows(write_db(), tuple(conf.RETURN_EVENT_CODES), tuple(conf.REFUND_EVENT_CODES))
-    rows = list(lines.filter(order_id__in=list(currencies)))
-    sets = sets_of(product_ids=[row.product_id for row in rows], codes=set_codes) if set_codes else {}
-    found: dict[int, list[LineFacts]] = {order_id: [] for order_id in currencies}
-    for row in rows:
+    found: dict[int, list[Row]] = {order_id: [] for order_id in currencies}
+    for row in lines.filter(order_id__in=list(currencies)):
         dead = statuses.is_dead_line(status=row.status)
         gone = max(row.loyalty_returned or 0, row.loyalty_refunded or 0)
         currency = currencies[row.order_id]
         found[row.order_id].append(
-            LineFacts(
+            Row(
                 line_id=row.pk,
                 product_id=row.product_id,
                 title=row.title,
                 quantity=row.quantity,
                 paid_minor=to_minor(amount=row.line_price_incl_tax, currency=currency),
                 paid_excl_minor=to_minor(amount=row.line_price_excl_tax, currency=currency),
+                list_minor=to_minor(amount=row.line_price_before_discounts_incl_tax, currency=currency),
                 gone=row.quantity if dead else min(gone, row.quantity),
-                sets=sets.get(row.product_id, frozenset()),
             )
         )
     return found

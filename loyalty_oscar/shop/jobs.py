@@ -16,6 +16,9 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
+from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
+from loyalty_oscar.ledger.receivers import catch_up
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import JobRun, Program, State
@@ -88,22 +91,29 @@ def _expire(at: datetime) -> Iterator[int]:
 
 
 def _holds(at: datetime) -> Iterator[int]:
+    skips = Skips()
     for account_ids in _accounts_to_settle(at):
         for account_id in account_ids:
-            yield ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
+            given_back = 0
+            with skips.account(account_id):
+                given_back = ledger.settle_holds(account_id=account_id, fates=slots.fates, at=at)
+            yield given_back
+    skips.tell()
+
+
+def _programs(at: datetime) -> Iterator[int]:
+    yield from catch_up(at=at)
 
 
 def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
     """Walk through all open holds, some hundred at a time, for those that are over or began or ended to be paid."""
     last = ""
     # By slot, which only open holds have: its index tells them from all that ever were.
-    while held := list(Hold.objects.using(write_db()).filter(slot__gt=last).order_by("slot")[: conf.SWEEP_BATCH]):
+    holds = Hold.objects.using(write_db()).annotate(program_state=PROGRAM_STATE).order_by("slot")
+    while held := list(holds.filter(slot__gt=last)[: conf.SWEEP_BATCH]):
         last, told = held[-1].slot, slots.fates(held)
-        yield sorted({hold.account_id for hold in held if _is_news(hold, told.get(hold.origin, Fate()), at)})
-
-
-def _is_news(hold: Hold, fate: Fate, at: datetime) -> bool:
-    return hold.expires_at <= at or fate.is_gone or (fate.is_at_work is None) != (hold.paying_since is None)
+        news = (hold for hold in held if is_news(hold=hold, fate=told.get(hold.origin, Fate()), at=at))
+        yield sorted({hold.account_id for hold in news})
 
 
 def _notices(at: datetime) -> Iterator[int]:
@@ -141,6 +151,7 @@ JOBS = [
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
+    Job(name="programs", what="accounts of programs that paused or closed", run=_programs, nightly=True),
     Job(name="prices", what="prices written down", run=_prices, nightly=True),
     Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
@@ -181,7 +192,7 @@ def run(
 
 
 def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
-    done, error, began = 0, "", timezone.now()
+    done, error, skipped, began = 0, "", {}, timezone.now()
     last = JobRun.objects.filter(name=job.name, finished_at__isnull=False, error="").first()
     steps = job.run(at, last.started_at if last else None) if job.asks_since else job.run(at)
     note_run(name=job.name, started_at=at, finished_at=None, done=0)
@@ -192,13 +203,15 @@ def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
             if stop():
                 note_run(name=job.name, started_at=at, finished_at=None, done=done, error="stopped before its end")
                 return
+    except AccountsSkipped as left:
+        error, skipped = str(left), left.accounts
     except NotAllDone as left:
         error = str(left)
     except Exception as failure:
         logger.exception("the job %s failed", job.name)
         error = f"{type(failure).__name__}: {failure}"
     spent = max(timezone.now() - began, timedelta())
-    note_run(name=job.name, started_at=at, finished_at=at + spent, done=done, error=error)
+    note_run(name=job.name, started_at=at, finished_at=at + spent, done=done, error=error, skipped=skipped)
     yield Ran(job=job, done=done, finished=True, error=error)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,12 +11,14 @@ from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from loyalty_oscar.kernel.registry import Registry
-from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.kernel.rounding import to_major, to_minor
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.money import exponent, to_minor
 
+from .amounts import decimals
 from .gate import gates
 from .visit import Visit
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,11 +83,27 @@ def lower_of(*, price: Any, cut: Cut) -> Any:
     if excl_tax + (tax or 0) >= seen:
         return price
     found = copy.copy(price)
-    found.excl_tax = excl_tax
-    if tax is not None:
-        found.tax = tax
-    found.loyalty_before, found.loyalty_cut = price, cut
-    return found
+    try:
+        found.excl_tax = excl_tax
+        if tax is not None:
+            found.tax = tax
+        found.loyalty_before, found.loyalty_cut = price, cut
+        as_said = seen_of(price=found) == excl_tax + (tax or 0)
+    except Exception:
+        # A store's own class of prices; its page is worth more than our lower price.
+        logger.debug("a price cannot be lowered", exc_info=True)
+        as_said = False
+    if not as_said:
+        _told(type(price))
+    return found if as_said else price
+
+
+@lru_cache(maxsize=100)
+def _told(prices: type) -> None:
+    """Log once that prices of this class cannot be lowered."""
+    logger.error(
+        "prices of %s.%s cannot be lowered: they do not say what they are told", prices.__module__, prices.__qualname__
+    )
 
 
 def seen_of(*, price: Any) -> Any:
@@ -99,12 +118,12 @@ def lowered(
     """
     Return a price without tax that is `percent` lower, and its tax, None where the shop does not know it.
 
-    What the customer sees is rounded half up to whole minor units; the part without tax keeps its share of it.
+    What the customer sees is rounded half up to what the shop can write; the part without tax keeps its share of it.
     """
-    seen, decimals = excl_tax if incl_tax is None else incl_tax, exponent(currency=currency)
-    now = to_major(minor=to_minor(amount=Decimal(seen) * (100 - percent) / 100, currency=currency), exponent=decimals)
+    seen, places = excl_tax if incl_tax is None else incl_tax, decimals(currency=currency)
+    now = to_major(minor=to_minor(amount=Decimal(seen) * (100 - percent) / 100, exponent=places), exponent=places)
     if incl_tax is None:
         return now, None
     share = Decimal(excl_tax) / Decimal(incl_tax) if incl_tax else Decimal(1)
-    without = (now * share).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    without = (now * share).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     return without, now - without

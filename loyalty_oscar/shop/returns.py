@@ -14,9 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import prefetch_related_objects
 
-from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
+from loyalty_oscar.kernel.facts import OrderFacts, Row
+from loyalty_oscar.kernel.left import as_if
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -25,8 +26,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.registries import order_effects
 
-from .facts import gather_orders, with_payers
-from .models import OrderSync
+from .facts import gather_orders
 from .sync import set_codes, sync_orders
 
 
@@ -93,11 +93,9 @@ def preview(*, order: Any, quantities: Mapping[int, int] | None = None, at: date
         facts = _up_to_date(order, at)
         if facts is None:
             return Preview(currency=order.currency, minor=0, lines=(), changes=())
-        lines = tuple(_line(line, quantities) for line in facts.purchase.lines)
-        gone = {line.line_id: line.chosen for line in lines}
-        bought = tuple(replace(line, gone=line.gone + gone[line.line_id]) for line in facts.purchase.lines)
-        would_be = replace(facts, purchase=replace(facts.purchase, lines=bought))
-        changes = _changes(would_be, at) if any(gone.values()) else ()
+        lines = tuple(_line(row, quantities) for row in facts.rows)
+        rows = [replace(row, gone=row.gone + line.chosen) for row, line in zip(facts.rows, lines, strict=True)]
+        changes = _changes(as_if(order=facts, rows=rows), at) if any(line.chosen for line in lines) else ()
     return Preview(
         currency=facts.purchase.currency, minor=sum(line.minor for line in lines), lines=lines, changes=changes
     )
@@ -110,8 +108,8 @@ def preview_cancelled(*, order: Any, at: datetime) -> Preview:
         if facts is None or facts.dead:
             return Preview(currency=order.currency, minor=0, lines=(), changes=())
         changes = _changes(replace(facts, dead=True), at)
-    lines = tuple(_line(line, None) for line in facts.purchase.lines)
-    back_already = sum(_share(line, line.gone) for line in facts.purchase.lines)
+    lines = tuple(_line(row, None) for row in facts.rows)
+    back_already = sum(_share(row, row.gone) for row in facts.rows)
     total = to_minor(amount=order.total_incl_tax, currency=facts.purchase.currency)
     return Preview(currency=facts.purchase.currency, minor=max(0, total - back_already), lines=lines, changes=changes)
 
@@ -126,33 +124,31 @@ def _rolled_back() -> Iterator[None]:
 def _up_to_date(order: Any, at: datetime) -> OrderFacts | None:
     """Bring the order in line with what it is already (nothing of it stays), and return its facts."""
     sync_orders(order_ids=[order.pk], at=at)
-    final = OrderSync.objects.using(write_db()).filter(order_id=order.pk).values_list("final_at", flat=True).first()
-    seen = {order.pk: final} if final else {}
-    return next(iter(gather_orders(order_ids=[order.pk], set_codes=set_codes(), at=at, seen_final=seen)), None)
+    return next(iter(gather_orders(order_ids=[order.pk], set_codes=set_codes(), at=at)), None)
 
 
-def _line(line: LineFacts, quantities: Mapping[int, int] | None) -> ReturnLine:
+def _line(line: Row, quantities: Mapping[int, int] | None) -> ReturnLine:
     left = line.quantity - line.gone
     chosen = left if quantities is None else min(left, max(0, quantities.get(line.line_id, 0)))
     minor = _share(line, line.gone + chosen) - _share(line, line.gone)
     return ReturnLine(line_id=line.line_id, title=line.title, left=left, chosen=chosen, minor=minor)
 
 
-def _share(line: LineFacts, gone: int) -> int:
+def _share(line: Row, gone: int) -> int:
     """Return what so many units of a line cost: cumulative, so that the last unit takes the remainder."""
     return taken_back(points=line.paid_minor, gone=gone, quantity=line.quantity)
 
 
 def _changes(order: OrderFacts, at: datetime) -> tuple[Change, ...]:
     """Let every effect post what it would, and read it back. The mark of the order is locked, so nobody else does."""
-    entries = Entry.objects.using(write_db())
-    last = entries.aggregate(last=Max("pk"))["last"] or 0
+    posted: list[Entry] = []
     for _name, effect in order_effects.items():
-        effect.apply(orders=with_payers([order]), at=at, batch="")
+        posted += effect.apply(orders=[order], at=at, batch="") or ()
     found: dict[int, Change] = {}
-    # Whatever they posted, a gift taken back too; the moment tells it from what others post meanwhile.
-    posted = entries.filter(pk__gt=last, created_at=at).exclude(kind=Kind.EXPIRE).order_by("pk")
-    for entry in posted.select_related("account__unit__program", "account__member"):
+    prefetch_related_objects(posted, "account__unit__program", "account__member")
+    for entry in posted:
+        if entry.kind == Kind.EXPIRE:
+            continue
         why = "" if entry.account.member.user_id == order.user_id else words.why(entry.because)
         change = found.setdefault(entry.account_id, Change(unit=entry.account.unit, why=why))
         moved = entry.d_available + entry.d_pending + entry.d_reserved - entry.d_debt

@@ -23,8 +23,7 @@ from loyalty_oscar.program.models import Member, Program, ProgramSite, State
 from loyalty_oscar.program.registries import checks
 
 from . import statuses, sync
-from .facts import gather_orders
-from .models import OrderSync
+from .facts import gather_orders, marks_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -119,9 +118,9 @@ def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list
 
 def gather(*, order_ids: Sequence[int], at: datetime) -> list[OrderFacts]:
     """Return orders as a welcome sees them; writes nothing."""
-    marks = OrderSync.objects.filter(order_id__in=order_ids, final_at__isnull=False)
-    seen = dict(marks.values_list("order_id", "final_at"))
-    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, seen_final=seen)
+    marks = marks_of(order_ids=order_ids)
+    seen = {pk: mark.final_at for pk, mark in marks.items() if mark.final_at}
+    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, marks=marks)
     return [sync.as_of_old(order, seen, at) for order in orders]
 
 

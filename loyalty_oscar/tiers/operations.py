@@ -17,10 +17,10 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 
 from . import rules
-from .models import GivenTier, Ladder, Standing, Tier
+from .models import GivenTier, Ladder, Score, Standing, Tier
 from .movers import movers
 from .queries import counted_of, given_to, promised_to, rules_of
-from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, take, waiting_gifts
+from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, take, take_gifts, waiting_gifts
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement.
@@ -81,9 +81,26 @@ def date_waiting_gifts(*, ladder: Ladder, at: datetime) -> Iterator[int]:
             yield date_gifts(ladder=ladder, standings=current, stood=_stood(some, at), at=at)
 
 
-def _stood(ids: Collection[int], at: datetime) -> Stood:
+def _stood(ids: Collection[int], at: datetime, instead: Collection[Score] = ()) -> Stood:
     """Return what members stand on: what their orders count, and what staff gave. Two queries."""
-    return Stood(counted=counted_of(member_ids=ids), given=given_to(member_ids=ids, at=at))
+    counted = counted_of(member_ids=ids, instead=instead) if instead else counted_of(member_ids=ids)
+    return Stood(counted=counted, given=given_to(member_ids=ids, at=at))
+
+
+def take_gifts_of(*, ladder: Ladder, member_ids: Collection[int], instead: Collection[Score], at: datetime) -> None:
+    """
+    Take the gifts that members would lose if some orders counted so `instead`; nothing else happens, nothing is locked.
+
+    For showing what a return would do: called where the ledger writes nothing.
+    """
+    ids = sorted(set(member_ids))
+    rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
+    current = {row.member_id: row for row in rows}
+    for move in _decided(ladder, ids, current, _stood(ids, at, instead), at):
+        if move.is_row and move.step.rank < move.rank:
+            take_gifts(
+                ladder=ladder, move=move, standing=Standing(member_id=move.member_id, rank=move.step.rank), at=at
+            )
 
 
 def _current(ids: Collection[int]) -> dict[int, Standing]:
@@ -110,8 +127,8 @@ def _decided(
     current: Mapping[int, Standing],
     stood: Stood,
     at: datetime,
-    announced: Collection[int],
-    taken: Collection[int],
+    announced: Collection[int] = (),
+    taken: Collection[int] = (),
 ) -> list[Move]:
     """Return what the rules decide for these members, of those who take a step."""
     law = rules_of(ladder=ladder)

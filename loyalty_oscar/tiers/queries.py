@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,11 +79,14 @@ def _load_prices(program_id: int) -> list[MemberPrice]:
     return list(rows.select_related("tier", "product_set").order_by("pk"))
 
 
-def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
-    """Return what orders count for these members, oldest first. One query."""
+def counted_of(*, member_ids: Iterable[int], instead: Collection[Score] = ()) -> dict[int, list[rules.Counted]]:
+    """Return what orders count for these members, oldest first; of some orders what they would count `instead`."""
     found: dict[int, list[rules.Counted]] = defaultdict(list)
-    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0).order_by("placed_at")
-    for member_id, at, value, safe_at in rows.values_list("member_id", "placed_at", "value", "safe_at"):
+    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0)
+    rows = rows.exclude(order_id__in=[score.order_id for score in instead]) if instead else rows
+    known = list(rows.order_by("placed_at").values_list("member_id", "placed_at", "value", "safe_at"))
+    would = [(score.member_id, score.placed_at, score.value, score.safe_at) for score in instead if score.value]
+    for member_id, at, value, safe_at in sorted(known + would, key=lambda row: row[1]) if would else known:
         found[member_id].append(rules.Counted(at=at, value=value, safe_at=safe_at))
     return found
 
@@ -118,32 +121,15 @@ def standing_of(*, member_id: int) -> Standing | None:
     return Standing.objects.filter(member_id=member_id, is_current=True).select_related("tier").first()
 
 
-def standings_at(*, member_ids: Iterable[int], at: datetime) -> dict[int, Standing]:
-    """Return where members stood at a moment, with the levels. One query."""
-    rows = Standing.objects.filter(member_id__in=list(member_ids), starts_at__lte=at).select_related("tier")
-    return {row.member_id: row for row in rows.order_by("starts_at", "pk")}
-
-
-def tiers_at(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
-    """The fact `tier`: rank, name and points in percent of each member's level at a moment, where levels are on."""
-    ladders = ladders_on()
-    if not ladders:
-        return {}
-    return {
-        member_id: tier_fact(tier=row.tier)
-        for member_id, row in standings_at(member_ids=members, at=at).items()
-        if row.tier and row.tier.ladder_id in ladders
-    }
-
-
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
     """Return a level as the other floors read it."""
     return {"rank": tier.rank, "name": tier.name, "percent": tier.percent}
 
 
-def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
-    """The fact `tier_rank`: the rank of each member's level at a moment; who has none is not in it."""
-    return {member_id: tier["rank"] for member_id, tier in tiers_at(members=members, at=at).items()}
+def percents_now(*, program_id: int) -> dict[str, int]:
+    """Return what each level of a program brings in percent now, by rank, as it is written down with an order."""
+    ladder = ladder_of(program_id=program_id)
+    return {str(tier.rank): tier.percent for tier in ladder.known_tiers} if ladder else {}
 
 
 def ladders_on() -> frozenset[int]:

@@ -110,7 +110,7 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
-            _take_gifts(ladder, move, standing, at)
+            take_gifts(ladder=ladder, move=move, standing=standing, at=at)
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
     put_messages(messages=[_letter(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
@@ -192,7 +192,7 @@ def waiting_gifts(*, ladder: Ladder) -> list[int]:
     return sorted(set(rows.values_list("account__member_id", flat=True)))
 
 
-def _take_gifts(ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
+def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
     """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
     if move.step.why not in ("recounted", "taken") or "points" not in grants:
         return

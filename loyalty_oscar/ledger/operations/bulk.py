@@ -12,20 +12,44 @@ from django.db.models.constants import OnConflict
 
 from loyalty_oscar.program.models import Member, State
 
-from ..models import Account, Entry, LotMove
+from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
+from .recording import note_down
 
-#: Accounts that are worked on in one transaction.
-TOGETHER = 200
+#: What becomes of a hold when it ends.
+HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
 
 
-class _Patient(Desk):
-    """A desk that keeps its entries and moves until all desks are done. It grants no new lots and types no notes."""
+class BulkDesk(Desk):
+    """
+    A desk that keeps its entries and moves until all desks are done. It grants no new lots and types no notes.
+
+    What it has to know of holds, and how often lots ran out, is read for all desks at once by who opened them.
+    """
 
     def __init__(self, *, account: Account, at: datetime, actor: str) -> None:
         super().__init__(account=account, at=at, actor=actor)
         self.entries: list[Entry] = []
         self.moves: list[LotMove] = []
+        self.held: dict[int, list[HoldLot]] = {}
+        self.ran_out: dict[int, int] = {}
+        self.holds: list[Hold] = []
+
+    def parts(self, hold: Hold) -> list[HoldLot]:
+        for part in self.held[hold.pk]:
+            part.lot = self.known(part.lot)
+        return self.held[hold.pk]
+
+    def times_run_out(self, lots: Iterable[Lot]) -> dict[int, int]:
+        return self.ran_out
+
+    def save_hold(self, hold: Hold, *fields: str) -> None:
+        self.holds.append(hold)
+
+    def leave_lots(self) -> None:
+        """Write no lots: who opened the desks changes all of them alike, by one statement."""
+        self._changed.clear()
+        self._unsaved.clear()
 
     def _store(self, entry: Entry, note: str) -> None:
         moved = [(pk, points) for pk, points in self._moves.items() if points]
@@ -34,27 +58,28 @@ class _Patient(Desk):
 
 
 @contextmanager
-def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, Desk]]:
+def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, BulkDesk]]:
     """
-    Open the desks of the accounts that owe nothing, by account id; all of it is one transaction.
+    Open the desks of these accounts, by account id; all of it is one transaction.
 
-    Who owes is left out, because what becomes ready pays first, and that is read lot by lot: use `desk`.
+    They see the rows as they were when the desks were opened: what they need of lots is read beforehand, at once.
     """
     db = write_db()
     paused = Member.objects.filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):
         locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
-        working: dict[int, Desk] = {}
+        working: dict[int, BulkDesk] = {}
         for account in locked.annotate(paused=Exists(paused)):
-            if not account.debt:
-                working[account.pk] = one = _Patient(account=account, at=at, actor=actor)
-                one.is_paused = account.paused
+            working[account.pk] = one = BulkDesk(account=account, at=at, actor=actor)
+            one.is_paused = account.paused
         yield working
         done = [one for one in working.values() if one.entries]
-        Entry.objects.using(db).bulk_create((entry for one in done for entry in one.entries), batch_size=1000)
+        entries = Entry.objects.using(db).bulk_create((entry for one in done for entry in one.entries), batch_size=1000)
+        note_down(*entries)
         LotMove.objects.using(db).bulk_create((move for one in done for move in one.moves), batch_size=1000)
         write_over(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
         write_over(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)
+        write_over(rows=[hold for one in working.values() for hold in one.holds], fields=HOLD_FIELDS)
 
 
 def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "id") -> None:

@@ -19,13 +19,14 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 from django.db import OperationalError, router, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet, Sum
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
 from loyalty_oscar.program.models import Member, Program, State, Unit
 
-from ..models import Account, Counter, Entry, Lot, LotMove, Note
+from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove, Note
+from .recording import forget_since, marks, note_down
 
 KEY = re.compile(r"[a-z0-9:._-]{1,100}")
 RETRIES = 5
@@ -62,16 +63,21 @@ def outermost_retried(operation: F_) -> F_:
 
     @wraps(operation)
     def tried(**kwargs: Any) -> Any:
+        before = marks()
         for left in reversed(range(RETRIES)):
             outer = transaction.get_connection(write_db()).in_atomic_block
             try:
                 return operation(**kwargs)
             except OperationalError as error:
+                forget_since(before)
                 cause = error.__cause__
                 code = getattr(cause, "sqlstate", None) or (getattr(cause, "args", None) or [None])[0]
                 if outer or not left or code not in RETRIABLE:
                     raise
                 time.sleep(random.uniform(0.01, 0.05) * (RETRIES - left))
+            except BaseException:
+                forget_since(before)
+                raise
         return None
 
     return tried  # type: ignore[return-value]
@@ -110,22 +116,29 @@ class Desk:
         """Return the first result of this key, or None; raise `KeyMismatch` where the contents differ."""
         if not KEY.fullmatch(key):
             raise LoyaltyError(f"a key is 1 to 100 of a-z 0-9 : . _ -, not {key!r}")
-        entry = Entry.objects.using(self.db).filter(account=self.account, key=key).first()
+        entry = self.entry(key)
         if entry is None:
             return None
         if bytes(entry.fingerprint) != print_:
             raise KeyMismatch(f"{key} was posted before with other contents; nothing was written")
         return Posted(entry, replayed=True, forgiven=int(entry.because.get("p", {}).get("forgiven", 0)))
 
-    def lots(self, **where: Any) -> QuerySet[Lot]:
-        """Return lots of this account in spending order."""
+    def entry(self, key: str) -> Entry | None:
+        """Return the entry of a key, or None."""
+        return Entry.objects.using(self.db).filter(account=self.account, key=key).first()
+
+    def lots(self, **where: Any) -> list[Lot]:
+        """Return lots of this account in spending order, as this desk has changed them; `where` asks the rows."""
+        return [self.known(lot) for lot in self._rows(**where)]
+
+    def _rows(self, **where: Any) -> QuerySet[Lot]:
         order = (F("expires_at").asc(nulls_last=True), "pk")
         return Lot.objects.using(self.db).filter(account=self.account, **where).order_by(*order)
 
     def spendable(self) -> Iterator[Lot]:
         """Yield open lots in spending order, a few at a time, so that a spend reads only what it uses."""
         self._save_lots()  # What this desk gave back a moment ago can be used again.
-        open_lots = self.lots(is_open=True, state=Lot.State.OPEN, remaining__gt=0)
+        open_lots = self._rows(is_open=True, state=Lot.State.OPEN, remaining__gt=0)
         start, size = 0, CHUNK
         while True:
             found = list(open_lots[start : start + size])
@@ -138,15 +151,69 @@ class Desk:
         """Return the instance that this desk has changed already, if there is one."""
         return self._changed.get(lot.pk, lot)
 
+    def run_out(self, lots: Iterable[Lot]) -> int:
+        """Return how many points of these lots have run out (and were not brought back to life)."""
+        return self._expiries(lots).aggregate(points=Sum("points"))["points"] or 0
+
+    def times_run_out(self, lots: Iterable[Lot]) -> dict[int, int]:
+        """Return how often each of these lots ran out before; one that never did is missing."""
+        return dict(self._expiries(lots).order_by().values_list("lot_id").annotate(Count("pk")))
+
+    def _expiries(self, lots: Iterable[Lot]) -> QuerySet[LotMove]:
+        moves = LotMove.objects.using(self.db).filter(account=self.account, entry__kind=Kind.EXPIRE)
+        return moves.filter(lot_id__in=[lot.pk for lot in lots])
+
+    def open_holds(self) -> list[Hold]:
+        """Return what is set aside, newest first."""
+        held = Hold.objects.using(self.db).filter(account=self.account, state=Hold.State.OPEN)
+        return list(held.order_by("-created_at", "-pk"))
+
+    def hold(self, hold_id: int) -> Hold:
+        """Return a hold of this account, whatever became of it."""
+        return Hold.objects.using(self.db).get(pk=hold_id, account=self.account)
+
+    def parts(self, hold: Hold) -> list[HoldLot]:
+        """Return which lots a hold reserves, in the order in which they were chosen."""
+        rows = list(HoldLot.objects.using(self.db).filter(hold=hold).select_related("lot").order_by("pk"))
+        for part in rows:
+            part.lot = self.known(part.lot)
+        return rows
+
+    def save_hold(self, hold: Hold, *fields: str) -> None:
+        """Save these fields of a hold."""
+        hold.save(using=self.db, update_fields=fields)
+
+    def save_parts(self, parts: Iterable[HoldLot], *fields: str) -> None:
+        """Save these fields of what holds reserve; what reserves nothing any more goes."""
+        rows = list(parts)
+        gone = [part.pk for part in rows if not part.points]
+        if gone:
+            HoldLot.objects.using(self.db).filter(pk__in=gone).delete()
+        kept = [part for part in rows if part.points]
+        if len(kept) == 1:
+            kept[0].save(using=self.db, update_fields=fields)
+        elif kept:
+            HoldLot.objects.using(self.db).bulk_update(kept, fields, batch_size=200)
+
     def touch(self, lot: Lot) -> None:
         """Remember a lot whose fields were changed, so that it is saved."""
         self._changed[lot.pk] = lot
         self._unsaved.add(lot.pk)
 
     @cached_property
+    def program(self) -> Program:
+        """The program of the account, as it is after the account was locked."""
+        return Program.objects.using(self.db).only("state", "debt_policy").get(units=self.account.unit_id)
+
+    @cached_property
     def is_paused(self) -> bool:
         """Whether the program pauses: dates are put off by the pause, so nothing runs out meanwhile."""
-        return Program.objects.using(self.db).filter(units=self.account.unit_id, state=State.PAUSED).exists()
+        return self.program.state == State.PAUSED
+
+    @property
+    def shop_bears(self) -> bool:
+        """Whether nobody has to make up what was used already: the merchant chose that the shop bears it."""
+        return self.program.debt_policy == Program.Debt.CLAMP
 
     # Moving points (changes lots and the deltas of the buckets together) --------------------------------------------
 
@@ -228,7 +295,8 @@ class Desk:
             part = min(pay, lot.remaining) if lot.state == Lot.State.OPEN else 0
             lot.remaining, pay = lot.remaining - part, pay - part
             self._delta["available"] -= part
-        for lot in [*mine, *(self.spendable() if pay else ())]:
+        # Who owes has nothing ready, so what pays became ready with this entry: no other lot is read.
+        for lot in mine:
             part = min(pay, lot.remaining)
             if part:
                 self.take(lot, part)
@@ -287,6 +355,7 @@ class Desk:
 
     def _store(self, entry: Entry, note: str) -> None:
         entry.save(using=self.db, force_insert=True)
+        note_down(entry)
         self._write_lots(entry)
         if note:
             Note.objects.using(self.db).create(entry=entry, text=note)
@@ -294,9 +363,7 @@ class Desk:
     def _write_lots(self, entry: Entry) -> None:
         moves = [(pk, points) for pk, points in self._moves.items() if points]
         for lot in self._new:
-            lot.entry, lot.account = entry, self.account
-            lot.is_open = lot.remaining > 0
-            lot.state = lot.state if lot.is_open else Lot.State.CLOSED
+            self._settle_new(lot, entry)
             lot.save(using=self.db, force_insert=True)
             if lot.remaining < lot.granted:
                 moves.append((lot.pk, lot.granted - lot.remaining))
@@ -304,6 +371,11 @@ class Desk:
             LotMove.objects.using(self.db).bulk_create(
                 LotMove(account=self.account, lot_id=pk, entry=entry, points=points) for pk, points in moves
             )
+
+    def _settle_new(self, lot: Lot, entry: Entry) -> None:
+        lot.entry, lot.account = entry, self.account
+        lot.is_open = lot.remaining > 0
+        lot.state = lot.state if lot.is_open else Lot.State.CLOSED
 
     def _settled_lots(self) -> list[Lot]:
         changed = [self._changed[pk] for pk in sorted(self._unsaved)]

@@ -10,27 +10,24 @@ from django.db.models import Count, QuerySet
 from loyalty_oscar.kernel.because import Because
 
 from ..models import Counter, Kind, Lot, LotMove
-from .bulk import TOGETHER, desks
+from .bulk import desks
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .skipping import Skips
 
 
 def sweep(working: Desk) -> int:
     """Expire what has run out on an open desk; every spend does this first. Returns points."""
     points = 0
     for lot in working.lots(is_open=True, state=Lot.State.OPEN, expires_at__lte=working.at, remaining__gt=0):
-        points += expire_lot(working, working.known(lot))
+        points += expire_lot(working, lot)
     return points
 
 
-def expire_lot(working: Desk, lot: Lot, *, times: int | None = None) -> int:
-    """
-    Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends.
-
-    `times` is how often the lot ran out before, where the caller knows.
-    """
+def expire_lot(working: Desk, lot: Lot) -> int:
+    """Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends."""
     points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
-        times = _times_run_out([lot.pk]).get(lot.pk, 0) if times is None else times
+        times = working.times_run_out([lot]).get(lot.pk, 0)
         working.take(lot, points)
         working.write(
             key=f"lot:{lot.pk}:expire:{times}",
@@ -49,17 +46,26 @@ def expire(*, account_id: int, at: datetime) -> int:
         return sweep(working)
 
 
-def _times_run_out(lot_ids: Iterable[int]) -> dict[int, int]:
-    moves = LotMove.objects.using(write_db()).filter(lot_id__in=lot_ids, entry__kind=Kind.EXPIRE)
+def times_run_out(lots: Iterable[Lot]) -> dict[int, int]:
+    """Return how often each of these lots ran out before; one that never did is missing."""
+    moves = LotMove.objects.using(write_db()).filter(lot_id__in=[lot.pk for lot in lots], entry__kind=Kind.EXPIRE)
     return dict(moves.order_by().values_list("lot_id").annotate(Count("pk")))
 
 
 def expire_due(*, at: datetime, skip_programs: tuple[int, ...] = ()) -> Iterator[tuple[int, int]]:
-    """Expire everything that has run out, some hundred accounts at once; yields (account id, points). Resumable."""
+    """
+    Expire everything that has run out, some hundred accounts at once; yields (account id, points). Resumable.
+
+    Raises `AccountsSkipped` at its end where books are broken.
+    """
     due = _run_out(at).exclude(account__member__program_id__in=skip_programs)
-    ids = list(due.order_by("account_id").values_list("account_id", flat=True).distinct())
-    for start in range(0, len(ids), TOGETHER):
-        yield from expire_together(account_ids=ids[start : start + TOGETHER], at=at).items()
+    ids, skips = list(due.order_by("account_id").values_list("account_id", flat=True).distinct()), Skips()
+    yield from skips.each(
+        ids,
+        together=lambda portion: expire_together(account_ids=portion, at=at),
+        alone=lambda account_id: expire(account_id=account_id, at=at),
+    )
+    skips.tell()
 
 
 @outermost_retried
@@ -68,9 +74,11 @@ def expire_together(*, account_ids: Sequence[int], at: datetime) -> dict[int, in
     points = dict.fromkeys(account_ids, 0)
     with desks(account_ids=account_ids, at=at) as working:
         lots = list(_run_out(at).filter(account_id__in=working).order_by("expires_at", "pk"))
-        times = _times_run_out([lot.pk for lot in lots])
+        ran_out = times_run_out(lots)
         for lot in lots:
-            points[lot.account_id] += expire_lot(working[lot.account_id], lot, times=times.get(lot.pk, 0))
+            one = working[lot.account_id]
+            one.ran_out = ran_out
+            points[lot.account_id] += expire_lot(one, lot)
     return points
 
 
@@ -96,7 +104,7 @@ def extend(
     Only lots that had not run out at `alive_at` (default: now) are moved.
     """
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        lot = working.lots(pk=lot_id).first()
+        lot = next(iter(working.lots(pk=lot_id)), None)
         if (
             lot is None
             or not lot.is_open
@@ -107,30 +115,47 @@ def extend(
         lot.extensions += 1
         lot.expires_at = expires_at
         working.touch(lot)
-        key = f"lot:{lot.pk}:extend:{lot.extensions}"
-        entry = working.write(
-            key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=fingerprint(expires_at)
-        )
+        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+    return Posted(entry)
+
+
+def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime) -> Posted | None:
+    """
+    Move the date of a lot back to an earlier one, because what had moved it came to nothing; None where it is not.
+
+    Its points run out at the next sweep where that date has passed.
+    """
+    with desk(account_id=account_id, at=at) as working:
+        lot = working.lots(pk=lot_id).first()
+        if lot is None or not lot.is_open or lot.expires_at is None or lot.expires_at <= expires_at:
+            return None
+        lot.extensions += 1
+        lot.expires_at = expires_at
+        working.touch(lot)
+        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
     return Posted(entry)
 
 
 @outermost_retried
 def write_off(*, account_id: int, key: str, at: datetime) -> Posted | None:
-    """Write off everything an account has (the program is closed): holds are given back first by the caller."""
+    """Write off everything an account has but what is set aside (the program is closed); None if there is nothing."""
     with desk(account_id=account_id, at=at) as working:
         if working.replay(key=key, print_=fingerprint(key)):
             return None
-        for lot in working.lots(is_open=True, remaining__gt=0):
-            working.take(lot, lot.remaining)
-        if working.account.debt:
-            working.owe(-working.account.debt)
-        if not working.account.net and not working.account.debt:
-            return None
-        entry = working.write(
-            key=key,
-            kind=Kind.EXPIRE,
-            counter=Counter.BREAKAGE,
-            because=Because("program_closed"),
-            print_=fingerprint(key),
-        )
+        return close_books(working, working.lots(is_open=True, remaining__gt=0), key=key)
+
+
+def close_books(working: Desk, lots: Iterable[Lot], *, key: str) -> Posted | None:
+    """Write off these lots, which are all that has free points, and what is to be made up; None if there is nothing."""
+    free = [lot for lot in lots if lot.remaining]
+    if not free and not working.account.debt:
+        return None
+    for lot in free:
+        working.take(lot, lot.remaining)
+    working.owe(-working.account.debt)
+    entry = working.write(
+        key=key, kind=Kind.EXPIRE, counter=Counter.BREAKAGE, because=Because("program_closed"), print_=fingerprint(key)
+    )
     return Posted(entry)

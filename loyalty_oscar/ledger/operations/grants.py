@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
 from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .bulk import TOGETHER, desks, write_over
+from .bulk import desks, write_over
 from .desk import KEY, Desk, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
 from .expiry import sweep
+from .recording import note_down
+from .skipping import Skips
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +120,7 @@ def post_many(
             entries.append(entry)
             lots.append(lot)
         Entry.objects.using(db).bulk_create(entries, batch_size=1000)
+        note_down(*entries)
         for entry, lot in zip(entries, lots, strict=True):
             lot.entry_id, lot.account_id = entry.pk, entry.account_id
         Lot.objects.using(db).bulk_create(lots, batch_size=1000)
@@ -184,10 +187,7 @@ def schedule(
     """
     dated = 0
     with desk(account_id=account_id, at=at) as working:
-        # Also what was taken back whole while it waited: it may be given back later, and then it needs its dates.
-        waiting = Q(available_at=None) | Q(available_at__gt=at)
-        lots = working.lots(source=source).filter(Q(state=Lot.State.PENDING) | Q(state=Lot.State.CLOSED) & waiting)
-        for lot in list(lots):
+        for lot in [lot for lot in working.lots(source=source) if _waits(lot, at)]:
             has_come = lot.available_at is not None and lot.available_at <= at
             if not has_come and lot.available_at != available_at:
                 lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
@@ -196,6 +196,12 @@ def schedule(
             if lot.available_at is not None and lot.available_at <= at:
                 _make_ready(working, lot)
     return dated
+
+
+def _waits(lot: Lot, at: datetime) -> bool:
+    # Also what was taken back whole while it waited: it may be given back later, and then it needs its dates.
+    is_undated = lot.available_at is None or lot.available_at > at
+    return lot.state == Lot.State.PENDING or (lot.state == Lot.State.CLOSED and is_undated)
 
 
 @outermost_retried
@@ -222,24 +228,29 @@ def _make_ready(working: Desk, lot: Lot) -> None:
 
 
 def mature_due(*, at: datetime) -> Iterator[tuple[int, int]]:
-    """Make ready everything that is due, some hundred accounts at once; yields (account id, points). Resumable."""
-    ids = list(_due(at).order_by("account_id").values_list("account_id", flat=True).distinct())
-    for start in range(0, len(ids), TOGETHER):
-        yield from mature_together(account_ids=ids[start : start + TOGETHER], at=at).items()
+    """
+    Make ready everything that is due, some hundred accounts at once; yields (account id, points). Resumable.
+
+    Raises `AccountsSkipped` at its end where books are broken.
+    """
+    ids, skips = list(_due(at).order_by("account_id").values_list("account_id", flat=True).distinct()), Skips()
+    yield from skips.each(
+        ids,
+        together=lambda portion: mature_together(account_ids=portion, at=at),
+        alone=lambda account_id: mature(account_id=account_id, at=at),
+    )
+    skips.tell()
 
 
 @outermost_retried
 def mature_together(*, account_ids: Sequence[int], at: datetime) -> dict[int, int]:
     """Make ready what is due on these accounts in one transaction; returns points by account."""
     points = dict.fromkeys(account_ids, 0)
-    with transaction.atomic(using=write_db()):
-        with desks(account_ids=account_ids, at=at) as working:
-            soonest = (F("expires_at").asc(nulls_last=True), "pk")
-            for lot in _due(at).filter(account_id__in=working).order_by(*soonest):
-                points[lot.account_id] += lot.remaining
-                _make_ready(working[lot.account_id], lot)
-        for account_id in sorted(points.keys() - working.keys()):
-            points[account_id] = mature(account_id=account_id, at=at)
+    with desks(account_ids=account_ids, at=at) as working:
+        soonest = (F("expires_at").asc(nulls_last=True), "pk")
+        for lot in _due(at).filter(account_id__in=working).order_by(*soonest):
+            points[lot.account_id] += lot.remaining
+            _make_ready(working[lot.account_id], lot)
     return points
 
 

@@ -6,8 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, F, Min, OuterRef
+
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import State
+from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Hold, HoldLot, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
@@ -46,7 +51,7 @@ def place_hold(
             raise NotAllowed("the program pauses; nothing can be used meanwhile")
         sweep(working)
         if old:
-            _let_go(working, old, because=Because("replaced"))
+            let_go(working, old, because=Because("replaced"))
         if working.account.debt:
             raise NotEnoughPoints(f"{working.account.debt} points are to be made up first")
         hold = Hold(
@@ -77,9 +82,8 @@ def _open_holds(working: Desk):
     return Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
 
 
-def _let_go(working: Desk, hold: Hold, *, because: Because) -> None:
-    parts = list(hold.lots.using(working.db).select_related("lot").order_by("pk"))
-    lots = [(working.known(part.lot), part.points) for part in parts]
+def let_go(working: Desk, hold: Hold, *, because: Because) -> None:
+    lots = [(part.lot, part.points) for part in working.parts(hold)]
     for lot, points in lots:
         working.unreserve(lot, points)
     working.write(key=_key(hold, "release"), kind=Kind.RELEASE, counter=Counter.SELF, because=because)
@@ -91,7 +95,7 @@ def _let_go(working: Desk, hold: Hold, *, because: Because) -> None:
 
 def _close(working: Desk, hold: Hold, state: str) -> None:
     hold.state, hold.slot, hold.closed_at = state, None, working.at
-    hold.save(using=working.db, update_fields=["state", "slot", "closed_at", "captured"])
+    working.save_hold(hold, "state", "slot", "closed_at", "captured")
 
 
 @outermost_retried
@@ -101,14 +105,25 @@ def release(*, hold_id: int, account_id: int, because: Because, at: datetime) ->
         hold = _open_holds(working).filter(pk=hold_id).first()
         if hold is None:
             return False
-        _let_go(working, hold, because=because)
+        let_go(working, hold, because=because)
     return True
 
 
 def renew(*, hold_id: int, until: datetime) -> bool:
-    """Keep an open hold until a later moment, because its customer is at work. Nothing moves; one query."""
+    """
+    Keep an open hold until a later moment, because its customer is at work. Nothing moves; one query.
+
+    Not beyond the date of its points and the time that a gateway takes: points would outlive their date for ever in a
+    basket that is touched now and then.
+    """
     open_one = Hold.objects.using(write_db()).filter(pk=hold_id, state=Hold.State.OPEN, expires_at__lt=until)
-    return bool(open_one.update(expires_at=until))
+    run_out = HoldLot.objects.filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
+    return bool(open_one.filter(~Exists(run_out)).update(expires_at=until))
+
+
+def gateway() -> timedelta:
+    """Return how long a gateway takes at most."""
+    return timedelta(minutes=conf.GATEWAY_MINUTES)
 
 
 @outermost_retried
@@ -129,7 +144,7 @@ def capture(
     where it was given back; without `savepoint` that takes the caller's transaction along.
     """
     with desk(account_id=account_id, at=at, actor=actor, savepoint=savepoint) as working:
-        hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
+        hold = working.hold(hold_id)
         print_ = fingerprint("capture", points)
         # Under the lock an open hold says that it was not captured yet.
         done = hold.state != Hold.State.OPEN and working.replay(key=_key(hold, "capture"), print_=print_)
@@ -140,9 +155,9 @@ def capture(
         if not 0 < points <= hold.points:
             raise NotEnoughPoints(f"{hold.points} points are set aside, {points} were asked for")
         run_out: list[Lot] = []
-        parts, left = list(hold.lots.using(working.db).select_related("lot").order_by("pk")), points
+        parts, left = working.parts(hold), points
         for part in parts:
-            lot = working.known(part.lot)
+            lot = part.lot
             part.used = min(left, part.points)
             left -= part.used
             if part.used:
@@ -150,7 +165,7 @@ def capture(
             if part.points > part.used:
                 working.unreserve(lot, part.points - part.used)
                 run_out += [lot] if lot.expires_at is not None and lot.expires_at <= at else []
-        HoldLot.objects.using(working.db).bulk_update(parts, ["used"], batch_size=200)
+        working.save_parts(parts, "used")
         hold.captured = points
         entry = working.write(
             key=_key(hold, "capture"), kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_
@@ -184,20 +199,22 @@ def restore(
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):
             return done
-        hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
+        hold = working.hold(hold_id)
         if not 0 < points <= hold.captured - hold.returned:
             raise NotEnoughPoints(f"{hold.captured - hold.returned} points can be returned, {points} were asked for")
-        parts, touched, left = list(hold.lots.using(working.db).select_related("lot").order_by("pk")), [], points
+        # What the shop bore when the points were used again was never taken, so it comes last and does not move.
+        moved = moving = min(points, hold.captured - hold.returned - hold.forgiven)
+        parts, touched, left = working.parts(hold), [], points
         for part in parts:
             back = min(left, part.used - part.returned)
-            if back:
-                lot = working.known(part.lot)
-                _grace(lot, at=at, allowed=goods_returned)
-                touched += working.return_to(lot, back)
-                part.returned += back
-                left -= back
-        HoldLot.objects.using(working.db).bulk_update(parts, ["returned"], batch_size=200)
-        Hold.objects.using(working.db).filter(pk=hold.pk).update(returned=hold.returned + points)
+            part.returned, left = part.returned + back, left - back
+            if back := min(back, moving):
+                _grace(part.lot, at=at, allowed=goods_returned)
+                touched += working.return_to(part.lot, back)
+                moving -= back
+        working.save_parts(parts, "returned")
+        hold.returned, hold.forgiven = hold.returned + points, hold.forgiven - (points - moved)
+        working.save_hold(hold, "returned", "forgiven")
         entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.REDEMPTION, because=because, print_=print_)
         for lot in touched:
             if lot.expires_at is not None and lot.expires_at <= at:
@@ -227,29 +244,53 @@ def settle_holds(
     *, account_id: int, fates: Callable[[Collection[Hold]], Mapping[str, Fate]], at: datetime, keep: str = ""
 ) -> int:
     """
-    Give back the holds of an account that have run out or whose slot is gone, renew those that live on;
-    returns how many were given back. The hold of the slot `keep` is left alone.
+    Give back the holds of an account that have run out, whose slot is gone or whose program stopped, renew those that
+    live on; returns how many were given back. What is being paid for is left alone, and so is the slot `keep`.
 
     `fates` is asked once about all these holds and answers by slot. Time at a gateway counts from when it was first
     seen there: the shop does not know when it began.
     """
-    count = 0
     with desk(account_id=account_id, at=at) as working:
-        held = [hold for hold in _open_holds(working).order_by("pk") if hold.slot != keep]
+        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=FIRST_DATE).order_by("pk")
+        held = [hold for hold in found if hold.slot != keep]
         told = fates(held) if held else {}
+        ending = []
         for hold in held:
             fate = told.get(hold.origin, Fate())
             _renew(working, hold, fate)
-            if fate.is_gone or hold.expires_at <= at:
-                _let_go(working, hold, because=Because("slot_gone" if fate.is_gone else "hold_ran_out"))
-                count += 1
-    return count
+            if why := _why_over(hold, fate, at):
+                ending.append((hold, why))
+        paid = being_paid(slots=[hold.slot for hold, _why in ending], at=at)
+        over = [(hold, why) for hold, why in ending if hold.slot not in paid]
+        for hold, why in over:
+            let_go(working, hold, because=Because(why))
+    return len(over)
+
+
+#: What an open hold is asked for with: the state of its program, and the date of the first of its points to run out.
+PROGRAM_STATE, FIRST_DATE = F("account__unit__program__state"), Min("lots__lot__expires_at")
+STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+
+
+def _why_over(hold: Hold, fate: Fate, at: datetime) -> str:
+    """Return why a hold is to be given back, or nothing."""
+    if fate.is_gone:
+        return "slot_gone"
+    return STOPPED.get(hold.program_state, "hold_ran_out" if hold.expires_at <= at else "")
+
+
+def is_news(*, hold: Hold, fate: Fate, at: datetime) -> bool:
+    """Return whether a hold, asked for with `PROGRAM_STATE`, is over, or began or ended to be paid for."""
+    return bool(_why_over(hold, fate, at)) or (fate.is_at_work is None) != (hold.paying_since is None)
 
 
 def _renew(working: Desk, hold: Hold, fate: Fate) -> None:
     before = hold.paying_since, hold.expires_at
     hold.paying_since = (hold.paying_since or working.at) if fate.is_at_work else None
     until = hold.paying_since + fate.is_at_work if fate.is_at_work else fate.until
+    if until and hold.first_date:
+        # Points do not outlive their date for ever in a basket that is touched, or frozen and thawed, again and again.
+        until = min(until, hold.first_date + gateway() * (2 if fate.is_at_work else 1))
     hold.expires_at = max(hold.expires_at, until or hold.expires_at)
     if before != (hold.paying_since, hold.expires_at):
         hold.save(using=working.db, update_fields=["paying_since", "expires_at"])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
-
-from django.db.models import Sum
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.program.paying import being_paid
 
-from ..models import Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove
+from ..models import Counter, Entry, Hold, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
 
@@ -24,19 +22,18 @@ def claw_back(
     key: str,
     because: Because,
     at: datetime,
-    may_owe: bool = True,
     forgiven_before: int = 0,
-    keep_slots: Collection[str] = (),
     actor: str = "system",
     reverses: Entry | None = None,
     counter: str = Counter.ISSUANCE,
 ) -> Posted:
     """
     Take back points that a source brought: what is on the way, its own lots, forgive what of them has run
-    out, other lots by soonest expiry, points set aside in open baskets, and write down the rest as debt.
+    out, other lots by soonest expiry, points set aside in open baskets but those that are being paid for. The
+    rest is to be made up, or the shop bears it, as the program says.
 
-    `may_owe` False lets the shop bear the rest; `forgiven_before` is what earlier calls forgave of this
-    source; holds in `keep_slots` are left alone (a customer is paying). The result says what was forgiven.
+    `forgiven_before` is what earlier calls forgave of this source. The result says what nobody has to give back:
+    what had run out, and what the shop bears.
     """
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"at least 1 point is taken back, not {points!r}")
@@ -48,24 +45,35 @@ def claw_back(
             raise NotAllowed(f"{reverses.key} was taken back before")
         sweep(working)
         own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, lot.pk))
-        left = _take_from(working, [working.known(lot) for lot in own], points)
-        expired = _run_out(working, own) - forgiven_before if left else 0
+        left = _take_from(working, own, points)
+        # What ran out counts once: earlier claws of this source forgave their part of it.
+        expired = working.run_out(own) - forgiven_before if left else 0
         forgiven = min(left, max(0, expired))
         left = _take_from(working, working.spendable(), left - forgiven)
-        left = _take_from_holds(working, left, keep_slots)
-        if left and may_owe:
-            working.owe(left)
-        elif left:
-            forgiven += left
+        borne = _fall_short(working, _take_from_holds(working, left))
         entry = working.write(
             key=key,
             kind=Kind.CLAW,
             counter=counter,
             print_=print_,
             reverses=reverses,
-            because=Because(because.code, **because.params, **({"forgiven": forgiven} if forgiven else {})),
+            because=spared(because, forgiven=forgiven + borne, borne=borne),
         )
-    return Posted(entry, forgiven=forgiven)
+    return Posted(entry, forgiven=forgiven + borne)
+
+
+def spared(because: Because, *, forgiven: int, borne: int = 0) -> Because:
+    """Return the reason of a claw that says too what nobody has to give back, and what of it the shop bears."""
+    said = {name: points for name, points in (("forgiven", forgiven), ("borne", borne)) if points}
+    return Because(because.code, **because.params, **said)
+
+
+def _fall_short(working: Desk, left: int) -> int:
+    """Write down what could not be taken as points to make up, unless the shop bears it; returns what it bears."""
+    if left and working.shop_bears:
+        return left
+    working.owe(left)
+    return 0
 
 
 def _take_from(working: Desk, lots, left: int) -> int:
@@ -81,51 +89,56 @@ def _take_from(working: Desk, lots, left: int) -> int:
     return left
 
 
-def _run_out(working: Desk, lots: list[Lot]) -> int:
-    """Return how many points of these lots have run out (and were not brought back to life)."""
-    moves = LotMove.objects.using(working.db).filter(account=working.account, lot__in=lots, entry__kind=Kind.EXPIRE)
-    return moves.aggregate(points=Sum("points"))["points"] or 0
-
-
-def _take_from_holds(working: Desk, left: int, keep: Collection[str]) -> int:
+def _take_from_holds(working: Desk, left: int) -> int:
+    """Take what is set aside, newest first. A basket that is being paid for keeps its points: its price is promised."""
     if left <= 0:
         return 0
-    holds = Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
-    for hold in holds.exclude(slot__in=list(keep)).order_by("-created_at", "-pk"):
-        parts = list(HoldLot.objects.using(working.db).filter(hold=hold).select_related("lot").order_by("-pk"))
-        for part in parts:
+    holds = working.open_holds()
+    paid = being_paid(slots={hold.slot for hold in holds}, at=working.at)
+    for hold in holds:
+        if hold.slot in paid or not left:
+            continue
+        taken = []
+        for part in reversed(working.parts(hold)):
             used = min(left, part.points)
             if used:
-                working.use_reserved(working.known(part.lot), used)
+                working.use_reserved(part.lot, used)
                 hold.points, part.points, left = hold.points - used, part.points - used, left - used
-                if part.points:
-                    part.save(using=working.db, update_fields=["points"])
-                else:
-                    part.delete(using=working.db)
+                taken.append(part)
+        working.save_parts(taken, "points")
         if not hold.points:
             hold.points, hold.state, hold.slot, hold.closed_at = hold.asked, Hold.State.RELEASED, None, working.at
-        hold.save(using=working.db, update_fields=["points", "state", "slot", "closed_at"])
+        working.save_hold(hold, "points", "state", "slot", "closed_at")
     return left
 
 
 @outermost_retried
 def give_back(
-    *, account_id: int, source: str, points: int, key: str, because: Because, at: datetime, actor: str = "system"
+    *,
+    account_id: int,
+    source: str,
+    points: int,
+    key: str,
+    because: Because,
+    at: datetime,
+    forgiven: int = 0,
+    actor: str = "system",
 ) -> Posted:
     """
     Give points back that were taken back from a source (a cancel undone), to the same lots with the same dates;
     what was taken from elsewhere, because those were used, becomes a lot like them.
 
+    `forgiven` of the points were never taken and do not move; the entry is written though nothing is left to move.
     Raises `NotAllowed` for more than its lots ever held. Ready points pay what is to be made up first.
     """
-    print_ = fingerprint("give_back", source, points)
+    print_ = fingerprint("give_back", source, points, *([forgiven] if forgiven else ()))
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):
             return done
-        own = list(working.lots(source=source))
+        own = working.lots(source=source)
         if not 0 < points <= sum(lot.granted for lot in own):
             raise NotAllowed(f"{points} points cannot go back to {source}; its lots never held so many")
-        left, touched = points, []
+        left, touched = max(0, points - forgiven), []
         for lot in own:
             room = lot.granted - lot.remaining - lot.reserved
             part = left if lot is own[-1] else min(left, room)
@@ -147,7 +160,8 @@ def use_again(
 ) -> Posted:
     """
     Use points again that came back (a cancelled order stands again): from the lots they came back to, then from
-    others and from what is set aside in open baskets; the rest is to be made up.
+    others and from what is set aside in open baskets but those that are being paid for. The rest is to be made up,
+    or the shop bears it, as the program says; what it bears is not given back when the order is cancelled again.
 
     Raises `NotEnoughPoints` for more than came back.
     """
@@ -155,24 +169,24 @@ def use_again(
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):
             return done
-        hold = Hold.objects.using(working.db).get(pk=hold_id, account=working.account)
+        hold = working.hold(hold_id)
         if not 0 < points <= hold.returned:
             raise NotEnoughPoints(f"{hold.returned} points came back, {points} were asked for")
         sweep(working)
-        parts, own, left = list(hold.lots.using(working.db).select_related("lot").order_by("-pk")), [], points
-        for part in parts:
+        parts, own, left = working.parts(hold), [], points
+        for part in reversed(parts):
             again = min(left, part.returned)
             part.returned, left = part.returned - again, left - again
-            own += [working.known(part.lot)] if again else []
-        HoldLot.objects.using(working.db).bulk_update(parts, ["returned"], batch_size=200)
-        Hold.objects.using(working.db).filter(pk=hold.pk).update(returned=hold.returned - points)
+            own += [part.lot] if again else []
+        working.save_parts(parts, "returned")
         left = _take_from(working, own, points)
         left = _take_from(working, working.spendable(), left)
-        left = _take_from_holds(working, left, keep=())
-        if left:
-            working.owe(left)
+        borne = _fall_short(working, _take_from_holds(working, left))
+        hold.returned, hold.forgiven = hold.returned - points, hold.forgiven + borne
+        working.save_hold(hold, "returned", "forgiven")
+        because = spared(because, forgiven=borne, borne=borne)
         entry = working.write(key=key, kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_)
-    return Posted(entry)
+    return Posted(entry, forgiven=borne)
 
 
 def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: str = "system") -> Posted:

@@ -13,10 +13,10 @@ from django.db.models import Sum
 from loyalty_oscar.kernel.because import Because
 
 from ..models import Counter, Entry, Kind, Lot, LotMove
-from .bulk import desks
-from .desk import Desk, Posted, fingerprint, outermost_retried, write_db
-from .expiry import expire_lot
-from .undo import claw_back
+from .bulk import BulkDesk, desks
+from .desk import Posted, fingerprint, outermost_retried, write_db
+from .expiry import expire_lot, times_run_out
+from .undo import claw_back, spared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ def claw_back_together(*, claws: Sequence[Claw], at: datetime, actor: str = "sys
 class _Known:
     """What three queries say of all claws: their lots, what of those ran out, and which keys are there already."""
 
-    def __init__(self, claws: Sequence[Claw], working: dict[int, Desk], at: datetime) -> None:
+    def __init__(self, claws: Sequence[Claw], working: dict[int, BulkDesk], at: datetime) -> None:
         db, accounts, sources = write_db(), list(working), {claw.source for claw in claws}
         entries = Entry.objects.using(db).filter(account_id__in=accounts, key__in={claw.key for claw in claws})
         self.keys = set(entries.values_list("account_id", "key"))
@@ -84,13 +84,15 @@ class _Known:
         due = Lot.objects.using(db).filter(is_open=True, state=Lot.State.OPEN, expires_at__lte=at)
         for lot in due.filter(account_id__in=accounts, remaining__gt=0).order_by("expires_at", "pk"):
             self._unswept[lot.account_id].append(lot)
+        self._times = times_run_out(lot for lots in self._unswept.values() for lot in lots) if self._unswept else {}
 
-    def sweep(self, desk: Desk) -> None:
+    def sweep(self, desk: BulkDesk) -> None:
         """Let what has run out on this account run out first, as every claw does."""
+        desk.ran_out = self._times
         for lot in self._unswept.pop(desk.account.pk, ()):
             self.run_out[lot.pk] += expire_lot(desk, lot)
 
-    def take(self, desk: Desk, claw: Claw) -> Posted | None:
+    def take(self, desk: BulkDesk, claw: Claw) -> Posted | None:
         """Take a claw from its own lots; None where they do not cover it, and then nothing is touched."""
         lots = [desk.known(lot) for lot in self.lots[claw.account_id, claw.source]]
         free = sum(lot.remaining for lot in lots)
@@ -110,6 +112,6 @@ class _Known:
             kind=Kind.CLAW,
             counter=Counter.ISSUANCE,
             print_=fingerprint("claw", claw.source, claw.points),
-            because=Because(claw.because.code, **claw.because.params, **({"forgiven": forgiven} if forgiven else {})),
+            because=spared(claw.because, forgiven=forgiven),
         )
         return Posted(entry, forgiven=forgiven)

@@ -32,7 +32,7 @@ def final_orders(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
     ids = _newest({user_id for user_id, _program_id in known})
     by_site, default = programs_by_site() if ids else ({}, None)
     found: dict[int, int] = defaultdict(int)
-    for order in gather_orders(order_ids=ids, set_codes=(), at=at, seen_final={}) if ids else ():
+    for order in gather_orders(order_ids=ids, set_codes=(), at=at) if ids else ():
         unit = by_site.get(order.site_id, default)
         member_id = known.get((order.user_id, unit.program_id)) if unit else None
         if member_id is not None and has_arrived(order=order, at=at):

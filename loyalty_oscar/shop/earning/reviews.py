@@ -8,7 +8,7 @@ once; what sends none (`update()`, a return) the nightly job finds.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from loyalty_oscar.earning import operations
 from loyalty_oscar.earning.occasions import REVIEW
 from loyalty_oscar.earning.queries import awarded, has_action, people_awarded
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.facts import LineFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Program
@@ -81,12 +82,17 @@ def bought_in(*, user_id: Any, family: Sequence[Any], at: datetime) -> list[Prog
     bought = dict(lines.filter(order__user_id=user_id).order_by("-pk").values_list("pk", "order_id")[:ORDERS])
     by_site, default = programs_by_site() if bought else ({}, None)
     found: dict[int, Program] = {}
-    for order in gather_orders(order_ids=set(bought.values()), set_codes=(), at=at, seen_final={}) if bought else ():
-        kept = any(line.line_id in bought and line.gone < line.quantity for line in order.purchase.lines)
+    for order in gather_orders(order_ids=set(bought.values()), set_codes=(), at=at) if bought else ():
+        kept = any(line.gone < line.quantity and _is_on(line, bought) for line in order.purchase.lines)
         unit = by_site.get(order.site_id, default)
         if unit and kept and order.final_at and not order.dead:
             found.setdefault(unit.program_id, unit.program)
     return list(found.values())
+
+
+def _is_on(line: LineFacts, bought: Container[int]) -> bool:
+    """Return whether a piece of this part stands on one of these order lines."""
+    return any(row in bought for row, _pieces in line.rows)
 
 
 def look_again(*, at: datetime) -> Iterator[int]:

@@ -26,7 +26,8 @@ from loyalty_oscar.program.queries import unit_for_site
 from ..sync import mark, sync_orders
 
 logger = logging.getLogger("loyalty_oscar")
-SALT = "loyalty_oscar.people.address"
+#: Links that were sent under the name before this one could be read in the account.
+SALT = "loyalty_oscar.people.mailbox"
 LINK_AGE = timedelta(days=3)
 
 

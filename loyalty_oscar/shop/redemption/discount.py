@@ -6,10 +6,12 @@ Reading a page asks for the hold and changes nothing; `applied = min(set aside, 
 
 from __future__ import annotations
 
+import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -18,27 +20,44 @@ from django.db.models import F, prefetch_related_objects
 from django.utils.translation import pgettext
 from oscar.core.loading import get_class, get_model
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.rounding import left_to_pay, spread, to_major
+from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major, to_minor
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.money import exact_minor, exponent, to_minor
+from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.redemption.queries import open_for, promised, terms_of
+from loyalty_oscar.redemption.promises import Promise
+from loyalty_oscar.redemption.queries import promised
 from loyalty_oscar.redemption.rules import Quote
 
+from ..amounts import decimals, grain
 from ..offers import PointsUnavailable, discounts
-from ..slots import slot_of
+from ..rehearsal import forks
+from .keeping import gone, is_to_be_kept, mind_order
+from .lines import expect, parts_of
+from .offer import KEEPER, is_lasting
+from .promise import can_be_used, comes_back, in_force, set_aside_for
 from .quotes import quote_of, to_pay
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 @dataclass(kw_only=True, slots=True)
 class Applied:
-    """What points do to a basket in this request: the decision, and what each line really got (minor units)."""
+    """
+    What points do to a basket in this request: the decision, and what each line really got (minor units).
+
+    `promise` is what was promised, where that decided; `wanted` what should have come off; `is_lasting` whether nothing
+    will close the offer that took it off.
+    """
 
     redemption: Redemption
     quote: Quote
     parts: Sequence[int] = ()
+    promise: Promise | None = None
+    is_lasting: bool = True
+    wanted: int = 0
 
     @property
     def minor(self) -> int:
@@ -51,20 +70,6 @@ class Applied:
         return promised(redemption=self.redemption).price(self.minor)
 
 
-def set_aside_for(*, basket: Any) -> Redemption | None:
-    """
-    Return what is set aside for a basket; asked once for each basket that was loaded, never for strangers.
-
-    Points of a program that does not serve the site of this request count for nothing here.
-    """
-    if basket.pk is None or basket.owner_id is None:
-        return None
-    if not hasattr(basket, "_loyalty_redemption"):
-        found = open_for(slot=slot_of(basket=basket))
-        basket._loyalty_redemption = found if found and _is_here(basket, found) else None
-    return basket._loyalty_redemption
-
-
 def applied_to(*, basket: Any) -> Applied | None:
     """Return what points came to when the offers of this basket were applied, or None."""
     return getattr(basket, "_loyalty_applied", None)
@@ -72,7 +77,7 @@ def applied_to(*, basket: Any) -> Applied | None:
 
 def look_again(*, basket: Any, request: Any) -> None:
     """Apply all offers anew, after points were set aside or given back in this request."""
-    for name in ("_loyalty_redemption", "_loyalty_applied"):
+    for name in ("_loyalty_redemption", "_loyalty_lost", "_loyalty_came_back", "_loyalty_applied"):
         if hasattr(basket, name):
             delattr(basket, name)
     basket.reset_offer_applications()
@@ -83,10 +88,14 @@ def look_again(*, basket: Any, request: Any) -> None:
 class PointsDiscount:
     """What our offer does; its three parts are called by the classes that Oscar's rows name."""
 
-    def is_wanted(self, *, basket: Any) -> bool:
+    def is_wanted(self, *, basket: Any, offer: Any) -> bool:
         """Return whether points are set aside for this basket and can be used at all."""
         found = set_aside_for(basket=basket)
-        return found is not None and terms_of(program_id=found.hold.account.unit.program_id) is not None
+        basket._loyalty_came_back = comes_back(basket=basket)
+        if found is None:
+            return False
+        is_wanted = is_to_be_kept if offer.priority == KEEPER else can_be_used
+        return is_wanted(basket=basket, redemption=found)
 
     def apply(self, *, basket: Any, offer: Any) -> Any:
         """Take what the set-aside points buy off the lines, on top of whatever other offers took."""
@@ -95,11 +104,18 @@ class PointsDiscount:
             return zero
         found = set_aside_for(basket=basket)
         quote = quote_of(basket=basket, unit=found.hold.account.unit, redemption=found)
-        basket._loyalty_applied = applied = Applied(redemption=found, quote=quote)
+        promise = in_force(basket=basket, redemption=found)
+        basket._loyalty_applied = applied = Applied(
+            redemption=found, quote=quote, promise=promise, is_lasting=is_lasting(offer), wanted=quote.minor
+        )
         _know_combinations(lines, offer)
-        applied.parts = _take_off(lines, quote.parts, offer, found.currency)
-        if not applied.minor:
+        if not quote.minor:
             return zero
+        parts = _take_off(lines, quote.parts, offer, found.currency)
+        if parts is None:
+            applied.quote = Quote(parts=(0,) * len(lines), because=Because("not_in_this_basket"))
+            return zero
+        applied.parts = parts
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
         offer.name = self.name(applied)
         offer.record_usage = partial(_count_after_commit, offer.pk)
@@ -113,20 +129,20 @@ class PointsDiscount:
         Raises `PointsUnavailable` where they are no longer set aside, and the order is not placed.
         """
         applied, at, number = applied_to(basket=basket), clock.now(), str(order.number)
-        gone = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
-        if applied is None or applied.redemption.hold.account.member.user_id != order.user_id:
-            raise PointsUnavailable(gone)
-        lines = [
-            {"product": line.product_id, "quantity": line.quantity, "minor": part}
-            for line, part in zip(basket.all_lines(), applied.parts, strict=True)
-        ]
+        # A webhook may place the order of a member's basket without its user; its earnings are a guest's then.
+        payer = order.user_id if order.user_id is not None else basket.owner_id
+        if applied is None or applied.redemption.hold.account.member.user_id != payer:
+            raise PointsUnavailable(gone())
+        mind_order(basket=basket, off=applied.minor)
+        use = applied.redemption
+        lines = parts_of(lines=list(basket.all_lines()), minors=applied.parts, currency=use.currency)
         try:
-            operations.replace(order_id=order.pk, number=number, at=at)
-            operations.take(
-                redemption=applied.redemption, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at
-            )
+            if not order.__dict__.pop("_loyalty_written", False):  # One that was just written used nothing before.
+                operations.replace(order_id=order.pk, number=number, at=at)
+            operations.take(redemption=use, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at)
         except LoyaltyError as error:
-            raise PointsUnavailable(gone) from error
+            raise PointsUnavailable(gone()) from error
+        expect(order=order, use=use)
         order._loyalty_used = self.name(applied)
         return order._loyalty_used
 
@@ -139,35 +155,82 @@ class PointsDiscount:
 discounts.register("points")(PointsDiscount())
 
 
-def _is_here(basket: Any, found: Redemption) -> bool:
-    """Return whether the site of this request is served by the program whose points these are."""
-    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
-    return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
-
-
-def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...]:
-    """Take parts off lines; returns what each really gave, which adds up to what the total that is shown fell by."""
-    before = [to_pay(line=line) for line in lines]
-    left = left_to_pay(exact=[exact_minor(amount=price, currency=currency) for price in before], parts=parts)
-    for line, price, minor in zip(lines, before, left, strict=True):
-        if minor is not None:
-            _leave(line, price, to_major(minor=minor, exponent=exponent(currency=currency)), offer)
-    after = [to_pay(line=line) for line in lines]
-    fell = to_minor(amount=sum(before), currency=currency) - to_minor(amount=sum(after), currency=currency)
-    return tuple(spread(total=fell, weights=[old - new for old, new in zip(before, after, strict=True)]))
-
-
-def _leave(line: Any, price: Decimal, left: Decimal, offer: Any) -> None:
+def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...] | None:
     """
-    Discount a line whose price is seen so that this is left of it.
+    Take parts off lines; returns what each really gave, which adds up to what the total that is shown fell by.
+
+    A shop may work out its prices in its own way. None, and the lines are as they were, where nothing brings that
+    total to fall by exactly what was asked.
+    """
+    places, each = decimals(currency=currency), grain(currency=currency)
+    before, asked = [to_pay(line=line) for line in lines], [part // each for part in parts]
+    left = left_to_pay(exact=[exact_minor(amount=price, exponent=places) for price in before], parts=asked)
+    touched = [
+        (line, price, to_major(minor=grains, exponent=places))
+        for line, price, grains in zip(lines, before, left, strict=True)
+        if grains is not None
+    ]
+    total = to_minor(amount=sum(before), exponent=places)
+    for off in (_as_oscar_counts, _as_it_is_seen):
+        kept = [_Kept(line) for line, _price, _left in touched]
+        try:
+            for line, price, rest in touched:
+                line.discount(max(Decimal(0), off(line, price, rest)), line.quantity, _with_tax(line), offer)
+            after = [to_pay(line=line) for line in lines]
+            if total - to_minor(amount=sum(after), exponent=places) == sum(asked):
+                fell = [max(Decimal(0), old - new) for old, new in zip(before, after, strict=True)]
+                return tuple(grains * each for grains in spread(total=sum(asked), weights=fell))
+        except Exception:
+            # The shop's own code runs here, and its baskets cost without us what they cost.
+            logger.debug("a line does not take this discount", exc_info=True)
+        for line in kept:
+            line.put_back()
+    _told(type(lines[0]))
+    return None
+
+
+def _as_oscar_counts(line: Any, price: Decimal, left: Decimal) -> Decimal:
+    """
+    Return the discount that leaves so much of a line whose price is seen.
 
     Tax-exclusive discounts keep their full precision, so that the price with tax lands on the cent.
     """
-    with_tax = _with_tax(line)
-    amount = price - left
-    if line.is_tax_known and not with_tax:
-        amount = line.line_price_excl_tax_incl_discounts - left * line._tax_ratio
-    line.discount(amount, line.quantity, incl_tax=with_tax, offer=offer)
+    if line.is_tax_known and not _with_tax(line):
+        return line.line_price_excl_tax_incl_discounts - left * line._tax_ratio
+    return price - left
+
+
+def _as_it_is_seen(line: Any, price: Decimal, left: Decimal) -> Decimal:
+    """Return the same for shops that take every discount off the price that is seen, as django-oscar-bluelight does."""
+    return price - left
+
+
+class _Kept:
+    """A line and what it says of its discounts, to be put back. Its shop may note more than Oscar does."""
+
+    def __init__(self, line: Any) -> None:
+        self.said = [(thing, {name: _copied(value) for name, value in vars(thing).items()}) for thing in _noting(line)]
+
+    def put_back(self) -> None:
+        for thing, said in self.said:
+            vars(thing).clear()
+            vars(thing).update(said)
+
+
+def _noting(line: Any) -> tuple[Any, Any]:
+    return line, line.discounts
+
+
+def _copied(value: Any) -> Any:
+    return copy.copy(value) if isinstance(value, list | dict | set) else value
+
+
+@lru_cache(maxsize=100)
+def _told(lines: type) -> None:
+    """Log once that lines of this class fall by something else than their discounts."""
+    fork = forks.first_fork(path=[(lines, forks.LINE)]) or f"{lines.__module__}.{lines.__qualname__}"
+    text = "points take nothing off: prices fall by something else than what was asked, see %s; try it with %s"
+    logger.error(text, fork, "manage.py loyalty_doctor --rehearse")
 
 
 def _with_tax(line: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,10 @@ from loyalty_oscar.redemption.queries import promised, terms_of, worth_in
 from loyalty_oscar.redemption.rules import Quote, Worth
 from loyalty_oscar.redemption.words import sentence
 
+from ..amounts import grain
 from . import memo
-from .discount import applied_to, set_aside_for
+from .discount import applied_to
+from .promise import set_aside_for
 from .quotes import quote_of, to_pay
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -55,6 +57,11 @@ class Standing:
         """Return the points that could be used here: what is ready and what is set aside for this very basket."""
         return self.account.available + (self.redemption.hold.points if self.redemption else 0)
 
+    def brings(self, points: int) -> int:
+        """Return what so many points would take off, in minor units: whole amounts that the shop can write."""
+        each = grain(currency=self.basket.currency)
+        return self.worth.in_grains(each).of(points) * each if self.worth else 0
+
     def points(self, points: int) -> str:
         return words.points(unit=self.unit, points=points)
 
@@ -66,10 +73,11 @@ def standing_of(*, basket: Any, visit: Any) -> Standing | None:
     """Return where a visitor stands with points in a basket; None, and no query, for who has none or can't use any."""
     if basket is None or basket.pk is None or basket.is_empty or visit.unit is None:
         return None
-    terms = terms_of(program_id=visit.unit.program_id)
-    if terms is None or visit.account is None:
+    terms, applied = terms_of(program_id=visit.unit.program_id), applied_to(basket=basket)
+    if visit.account is None or (terms is None and not (applied and applied.promise)):
         return None
-    applied, redemption = applied_to(basket=basket), set_aside_for(basket=basket)
+    # What was promised can still be taken out, though nobody can use any more by now.
+    terms, redemption = terms or UseTerms(is_on=False), set_aside_for(basket=basket)
     today = worth_in(program_id=visit.unit.program_id, currency=basket.currency or "")
     return Standing(
         unit=visit.unit,
@@ -94,8 +102,9 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     _say_once(request, found, said)
     if not (found.ready or found.account.debt or found.redemption or note):
         return None
-    can_change = request.loyalty.is_spending and not found.account.debt and bool(found.ready and found.quote.most)
-    suggested = suggestion(ready=found.ready, most=found.quote.most, terms=found.terms, worth=found.worth)
+    can_change = found.terms.is_on and request.loyalty.is_spending and not found.account.debt
+    can_change = can_change and bool(found.ready and found.quote.most)
+    suggested = suggestion(ready=found.ready, most=found.quote.most, terms=found.terms, brings=found.brings)
     word = words.unit_name(unit=found.unit, points=5)
     return "loyalty/widgets/points_control.html", {
         "word": word,
@@ -118,16 +127,16 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-def suggestion(*, ready: int, most: int, terms: UseTerms, worth: Worth | None) -> int:
+def suggestion(*, ready: int, most: int, terms: UseTerms, brings: Callable[[int], int]) -> int:
     """Return the roundest number that leaves half of what is ready and that the basket takes; 0 where there is none."""
     cap = min(ready // 2, most)
     round_numbers = (digit * 10**zeros for zeros in range(len(str(cap))) for digit in (1, 2, 5))
-    fit = (n for n in round_numbers if terms.minimum <= n <= cap and n % terms.step == 0 and worth and worth.of(n))
+    fit = (n for n in round_numbers if terms.minimum <= n <= cap and n % terms.step == 0 and brings(n))
     return max(fit, default=0)
 
 
 def _button(found: Standing, points: int) -> str:
-    minus = f"\N{MINUS SIGN}{found.money(found.worth.of(points))}"
+    minus = f"\N{MINUS SIGN}{found.money(found.brings(points))}"
     return pgettext("loyalty", "Use %(points)s: %(amount)s") % {"points": found.points(points), "amount": minus}
 
 
@@ -187,7 +196,7 @@ def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
             "points": again,
             "again": _button(found, again) if again and found.worth and found.quote.most else "",
         }
-    if said.get("was", 0) > found.minor:
+    if "was" in said and said["was"] > found.minor:
         text = pgettext("loyalty", "%(points)s take %(amount)s off now, not %(before)s. Your basket costs %(total)s.")
         parts = {
             "points": words.unit_name(unit=found.unit, points=5),

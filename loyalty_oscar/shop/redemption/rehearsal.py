@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db import transaction
+
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Kind
+from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
 from loyalty_oscar.redemption.rules import Quote
 
-from ..rehearsal import Number, Scene
+from ..rehearsal import Number, Scene, bill_of, place
+from ..rehearsal.scene import EMAIL
 from .desk import Refused, use_points
 from .discount import applied_to, look_again
 from .offer import our_offers
@@ -51,6 +55,26 @@ class UsingPoints:
         applied = applied_to(basket=scene.basket)
         got = applied.points if applied else 0
         yield Number(what="points charged", got=str(got), expected=str(wanted.points), path=scene.in_basket)
+        scene.kept["webhook"] = self._of_webhook(scene, wanted.points)
+
+    def _of_webhook(self, scene: Scene, points: int) -> Number:
+        """
+        Place the order as a webhook does that knows no user, and take it back.
+
+        A shop that places none so need not be able to.
+        """
+        what, before = "points used by an order placed without its user", scene.booked(Kind.CAPTURE)
+        try:
+            with transaction.atomic(using=write_db()):
+                place(scene=scene, bill=bill_of(scene=scene), user=None, guest_email=EMAIL)
+                used = str(before - scene.booked(Kind.CAPTURE))
+                transaction.set_rollback(True, using=write_db())
+        except Exception as error:  # noqa: BLE001 - the store's own code runs here
+            return Number(what=what, got=f"no order: {type(error).__name__}: {error}")
+        finally:
+            scene.basket.status = scene.basket.OPEN
+            look_again(basket=scene.basket, request=scene.request)
+        return Number(what=what, got=used, expected=str(points), path=scene.in_order)
 
     def _give(self, scene: Scene, points: int) -> None:
         grant = ledger.Grant(
@@ -76,6 +100,7 @@ class UsingPoints:
         yield Number(what="points used", got=str(used), expected=str(wanted.points), path=scene.in_order)
         scene.account.refresh_from_db()
         yield Number(what="points still set aside", got=str(scene.account.reserved), expected="0", path=scene.in_order)
+        yield scene.kept["webhook"]
 
     def returned(self, *, scene: Scene) -> Iterator[Number]:
         """Look for the share of the unit among the points."""

@@ -3,7 +3,8 @@ A rehearsal: the store's own code sells one thing and takes a unit of it back, i
 back. Features join with pieces of their own, registered in `program.registries.checks` as "rehearse:<name>".
 """
 
+from .placing import bill_of, place
 from .play import Number, Rehearsal, rehearse
 from .scene import Part, Scene
 
-__all__ = ["Number", "Part", "Rehearsal", "Scene", "rehearse"]
+__all__ = ["Number", "Part", "Rehearsal", "Scene", "bill_of", "place", "rehearse"]

@@ -24,6 +24,7 @@ from loyalty_oscar.program.registries import checks
 from .. import statuses
 from ..sync import sync_orders
 from . import forks
+from .placing import bill_of, place
 from .quiet import quietly
 from .scene import Number, Part, Scene, set_the_scene, visit_of_nobody
 
@@ -147,32 +148,20 @@ def _basket(*, scene: Scene) -> Iterator[Number]:
 
 
 def _place(*, scene: Scene) -> Iterator[Number]:
-    basket, request = scene.basket, scene.request
-    repository = get_class("shipping.repository", "Repository")()
-    method = repository.get_default_shipping_method(basket=basket, user=request.user, request=request)
-    charge = method.calculate(basket)
-    yield Number(what=f"delivery ({method.name})", got=scene.money(_seen(scene, charge)))
-    calculator = get_class("checkout.calculators", "OrderTotalCalculator")(request)
-    surcharges = get_class("checkout.applicator", "SurchargeApplicator")(request, {}).get_applicable_surcharges(
-        basket, shipping_charge=charge
-    )
-    total = calculator.calculate(basket, charge, surcharges)
-    more = _seen(scene, charge) + (_seen(scene, surcharges.total) if surcharges else 0)
+    bill = bill_of(scene=scene)
+    yield Number(what=f"delivery ({bill.method.name})", got=scene.money(_seen(scene, bill.charge)))
+    more = _seen(scene, bill.charge) + (_seen(scene, bill.surcharges.total) if bill.surcharges else 0)
     yield Number(
         what="total to pay",
-        got=scene.money(_seen(scene, total)),
+        got=scene.money(_seen(scene, bill.total)),
         expected=scene.money(scene.total() + more),
-        path=((calculator, forks.TOTALS), (repository, forks.SHIPPING), (method, forks.TOTALS), *scene.in_basket),
+        path=(
+            *((bill.calculator, forks.TOTALS), (bill.repository, forks.SHIPPING), (bill.method, forks.TOTALS)),
+            *scene.in_basket,
+        ),
     )
-    generator = get_class("order.utils", "OrderNumberGenerator")()
-    basket.freeze()
-    scene.order = get_class("order.utils", "OrderCreator")().place_order(
-        basket=basket, total=total, shipping_method=method, shipping_charge=charge, user=request.user,
-        order_number=generator.order_number(basket), request=request, surcharges=surcharges,
-    )  # fmt: skip
-    basket.submit()
-    scene.order = get_model("order", "Order")._default_manager.get(pk=scene.order.pk)
-    yield from _order(scene, total)
+    scene.order = place(scene=scene, bill=bill, user=scene.request.user)
+    yield from _order(scene, bill.total)
     sync_orders(order_ids=[scene.order.pk], at=max(scene.at, scene.order.date_placed))
 
 

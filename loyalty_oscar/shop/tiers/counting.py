@@ -19,10 +19,11 @@ from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import programs_by_site
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.tiers.metrics import metrics
-from loyalty_oscar.tiers.models import Ladder, Score
+from loyalty_oscar.tiers.models import Ladder, Score, Tier
 from loyalty_oscar.tiers.rules import CALENDAR_YEAR, Counted, span
 from loyalty_oscar.tiers.signals import ladder_saved
 
+from .. import changes
 from ..facts import gather_orders
 from ..models import OrderSync
 from ..sync import LOOK_AGAIN
@@ -66,7 +67,7 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     by_site, default = programs_by_site()
     found = [
         one
-        for one in gather_orders(order_ids=ids, set_codes=(), at=at, seen_final={})
+        for one in gather_orders(order_ids=ids, set_codes=(), at=at)
         if one.purchase.lines and getattr(by_site.get(one.site_id, default), "program_id", None) == program.pk
     ]
     members = dict(Member.objects.filter(program=program, user_id__in=drawn).values_list("user_id", "pk"))
@@ -79,4 +80,6 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     return buyers.count(), counted
 
 
+# What a level brings in percent is written down with an order.
+changes.connect(sender=Tier)
 ladder_saved.connect(count_past, dispatch_uid="loyalty-tier-count-past")

@@ -19,6 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.paying import payments
 
 from .books import NOW, WHY, a_unit, an_account, capture, dump, hold, restore, wrong
 from .reference import GRACE, Reference, Refused
@@ -50,14 +52,20 @@ class TwoLedgers(RuleBasedStateMachine):
         unit = a_unit()
         self.accounts = [an_account(unit) for _ in range(PEOPLE)]
         self.plain = Reference(PEOPLE)
+        payments.register("machine")(self.paid_for)
         self.numbers = 0
         self.given: dict[tuple[int, str], int] = {}
         self.forgiven: dict[tuple[int, str], int] = {}
 
     def teardown(self):
         """Leave the database as it was."""
+        payments.unregister("machine")
         connection.set_rollback(True)
         self.atomic.__exit__(None, None, None)
+
+    def paid_for(self, *, slots, at):
+        """Which of these baskets are being paid for."""
+        return self.plain.paying & set(slots)
 
     @property
     def at(self):
@@ -234,30 +242,36 @@ class TwoLedgers(RuleBasedStateMachine):
         fields = {"hold_id": held.pk, "account_id": held.account_id, "points": points, "key": key, "because": WHY}
         self.same(lambda: ledger.use_again(at=at, **fields), lambda p: p.use_again(p.holds[number], points))
 
-    @precondition(lambda self: self.given)
-    @rule(pick=which, points=some, how=st.sampled_from(["owe", "bear", "together"]))
-    def goods_come_back(self, pick, points, how):
-        owner, source = sorted(self.given)[pick % len(self.given)]
-        self.take_back(owner, source, min(points, self.given[owner, source]), how=how)
+    @rule(bears=st.booleans())
+    def the_merchant_says_who_bears_what_is_missing(self, bears):
+        Program.objects.update(debt_policy=Program.Debt.CLAMP if bears else Program.Debt.DEBT)
+        self.plain.shop_bears = bears
 
-    def take_back(self, owner, source, points, *, how="owe"):
+    @rule(paying=st.sets(st.sampled_from(["basket:2", "basket:3"])))
+    def customers_go_to_pay_and_come_back(self, paying):
+        self.plain.paying = paying
+
+    @precondition(lambda self: self.given)
+    @rule(pick=which, points=some, together=st.booleans())
+    def goods_come_back(self, pick, points, together):
+        owner, source = sorted(self.given)[pick % len(self.given)]
+        self.take_back(owner, source, min(points, self.given[owner, source]), together=together)
+
+    def take_back(self, owner, source, points, *, together=False):
         """Take back from a source what it still stands for."""
         if not points:
             return
         key, before = f"{source}:claw:{self.number()}", self.forgiven.get((owner, source), 0)
-        account, at, may_owe = self.accounts[owner].pk, self.at, how != "bear"
+        account, at = self.accounts[owner].pk, self.at
         fields = {"account_id": account, "source": source, "points": points, "key": key}
         fields |= {"because": WHY, "forgiven_before": before}
 
         def real():
-            if how == "together":
+            if together:
                 return ledger.claw_back_together(claws=[ledger.Claw(**fields)], at=at)[account, key]
-            return ledger.claw_back(may_owe=may_owe, at=at, **fields)
+            return ledger.claw_back(at=at, **fields)
 
-        done = self.same(
-            real,
-            lambda p: p.claw(owner, source, points, forgiven_before=before, may_owe=may_owe),
-        )
+        done = self.same(real, lambda p: p.claw(owner, source, points, forgiven_before=before))
         assert done[0].forgiven == done[1]
         self.given[owner, source] -= points
         self.forgiven[owner, source] = before + done[1]
@@ -269,13 +283,15 @@ class TwoLedgers(RuleBasedStateMachine):
 
     def come_again(self, owner, source, points):
         """Give points back to a source they were taken back from."""
-        key, at = f"{source}:back:{self.number()}", self.at
+        key, at, forgiven = f"{source}:back:{self.number()}", self.at, self.forgiven.get((owner, source), 0)
         fields = {"account_id": self.accounts[owner].pk, "source": source, "points": points, "key": key}
         done = self.same(
-            lambda: ledger.give_back(because=WHY, at=at, **fields), lambda p: p.give_back(owner, source, points)
+            lambda: ledger.give_back(because=WHY, at=at, forgiven=forgiven, **fields),
+            lambda p: p.give_back(owner, source, points, forgiven),
         )
         if done:
             self.given[owner, source] += points
+            self.forgiven[owner, source] = max(0, forgiven - points)
 
     @rule(owner=who, points=st.integers(-60, 60))
     def staff_adjusts(self, owner, points):
@@ -378,11 +394,12 @@ class TwoLedgers(RuleBasedStateMachine):
             for lot in plain.lots
         ]
         real = [
-            (row.state, row.slot, row.points, row.asked, row.captured, row.returned, row.expires_at)
+            (row.state, row.slot, row.points, row.asked, row.captured, row.returned, row.forgiven, row.expires_at)
             for row in Hold.objects.order_by("pk")
         ]
         assert real == [
-            (h.state, h.slot, h.points, h.asked, h.captured, h.returned, moment(h.ends)) for h in plain.holds
+            (h.state, h.slot, h.points, h.asked, h.captured, h.returned, h.forgiven, moment(h.ends))
+            for h in plain.holds
         ]
 
     @invariant()

@@ -55,6 +55,7 @@ class Hold:
     state: str = "open"
     captured: int = 0
     returned: int = 0
+    forgiven: int = 0
 
 
 @dataclass
@@ -66,6 +67,8 @@ class Reference:
     lots: list[Lot] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     debt: list[int] = field(default_factory=list)
+    shop_bears: bool = False
+    paying: set[str] = field(default_factory=set)
 
     def __post_init__(self):
         self.debt = self.debt or [0] * self.accounts
@@ -148,8 +151,9 @@ class Reference:
         self.run_out(touched)
 
     def take_held(self, owner: int, points: int) -> int:
-        """Take what is set aside, newest first; returns what is missing."""
-        for hold in reversed([hold for hold in self.holds if hold.owner == owner and hold.state == "open"]):
+        """Take what is set aside, newest first, but for baskets that are being paid; returns what is missing."""
+        mine = [hold for hold in self.holds if hold.owner == owner and hold.state == "open"]
+        for hold in reversed([hold for hold in mine if hold.slot not in self.paying]):
             for part in reversed(hold.parts):
                 used = min(points, part.points)
                 part.lot.held, part.points, points = part.lot.held - used, part.points - used, points - used
@@ -158,6 +162,13 @@ class Reference:
             if not hold.points:
                 hold.points, hold.state, hold.slot = hold.asked, "released", None
         return points
+
+    def fall_short(self, owner: int, points: int) -> int:
+        """What is missing is to be made up, unless the shop bears it; returns what it bears."""
+        if self.shop_bears:
+            return points
+        self.debt[owner] += points
+        return 0
 
     # What may be done ------------------------------------------------------------------------------------------------
 
@@ -208,7 +219,7 @@ class Reference:
         for hold in [hold for hold in self.holds if hold.owner == owner and hold.state == "open" and hold.slot != keep]:
             is_gone, until = fates.get(hold.slot, (False, None))
             hold.ends = max(hold.ends, hold.ends if until is None else until)
-            if is_gone or hold.ends <= self.now:
+            if (is_gone or hold.ends <= self.now) and hold.slot not in self.paying:
                 self.let_go(hold)
                 gone += 1
         return gone
@@ -239,14 +250,16 @@ class Reference:
         """Give used points back to where they came from."""
         if not 0 < points <= hold.captured - hold.returned:
             raise Refused
-        hold.returned += points
+        really = min(points, hold.captured - hold.returned - hold.forgiven)
+        hold.returned, hold.forgiven = hold.returned + points, hold.forgiven - points + really
         touched, before = [], len(self.lots)
         for part in hold.parts:
             back = min(points, part.used - part.returned)
+            points, part.returned = points - back, part.returned + back
+            lot, back = part.lot, min(back, really)
             if not back:
                 continue
-            lot, points = part.lot, points - back
-            part.returned += back
+            really -= back
             if goods_returned and not lot.graced and lot.until is not None and lot.until < self.now + GRACE:
                 lot.until, lot.graced = self.now + GRACE, True
             lot.waiting = False
@@ -254,7 +267,7 @@ class Reference:
         self.settled(hold.owner, touched, before)
 
     def use_again(self, hold: Hold, points: int) -> None:
-        """Use what came back once more: where it came back to, else anything ready or set aside, else it is owed."""
+        """Use what came back once more: where it came back to, else anything ready or set aside, else it is missing."""
         if not 0 < points <= hold.returned:
             raise Refused
         self.expire(hold.owner)
@@ -266,9 +279,9 @@ class Reference:
             own += [part.lot] if again else []
         left = self.take(own, points)
         left = self.take([lot for lot in self.in_order(hold.owner) if not lot.waiting], left)
-        self.debt[hold.owner] += self.take_held(hold.owner, left)
+        hold.forgiven += self.fall_short(hold.owner, self.take_held(hold.owner, left))
 
-    def claw(self, owner: int, source: str, points: int, *, forgiven_before: int, may_owe: bool) -> int:
+    def claw(self, owner: int, source: str, points: int, *, forgiven_before: int) -> int:
         """Take back what a source brought; returns what was forgiven."""
         if points < 1:
             raise Refused
@@ -277,17 +290,14 @@ class Reference:
         left = self.take([lot for lot in own if lot.waiting] + [lot for lot in own if not lot.waiting], points)
         forgiven = min(left, max(0, sum(lot.expired for lot in own) - forgiven_before))
         left = self.take([lot for lot in self.in_order(owner) if not lot.waiting], left - forgiven)
-        left = self.take_held(owner, left)
-        if may_owe:
-            self.debt[owner] += left
-            return forgiven
-        return forgiven + left
+        return forgiven + self.fall_short(owner, self.take_held(owner, left))
 
-    def give_back(self, owner: int, source: str, points: int) -> None:
-        """Give back to a source what was taken back from it."""
+    def give_back(self, owner: int, source: str, points: int, forgiven: int = 0) -> None:
+        """Give back to a source what was taken back from it; what was forgiven never was."""
         own = [lot for lot in self.in_order(owner) if lot.source == source]
         if not 0 < points <= sum(lot.granted for lot in own):
             raise Refused
+        points = max(0, points - forgiven)
         touched, before = [], len(self.lots)
         for lot in own:
             room = lot.granted - lot.free - lot.held

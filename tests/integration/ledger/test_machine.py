@@ -63,16 +63,16 @@ def never_sweeps(monkeypatch):
 
 def forgives_nothing(monkeypatch):
     """What ran out has to be given back all the same."""
-    monkeypatch.setattr(undo, "_run_out", lambda working, lots: 0)
+    monkeypatch.setattr(desk.Desk, "run_out", lambda self, lots: 0)
 
 
 def spends_the_oldest_first(monkeypatch):
     """Lots are used by age, not by their dates."""
 
-    def lots(self, **where):
+    def rows(self, **where):
         return Lot.objects.filter(account=self.account, **where).order_by("pk")
 
-    monkeypatch.setattr(desk.Desk, "lots", lots)
+    monkeypatch.setattr(desk.Desk, "_rows", rows)
 
 
 def overfills_a_lot(monkeypatch):
@@ -87,7 +87,29 @@ def overfills_a_lot(monkeypatch):
 
 def leaves_what_is_set_aside(monkeypatch):
     """Who has set all points aside owes instead."""
-    monkeypatch.setattr(undo, "_take_from_holds", lambda working, left, keep: left)
+    monkeypatch.setattr(undo, "_take_from_holds", lambda working, left: left)
+
+
+def takes_what_is_being_paid_with(monkeypatch):
+    """A return takes the points out of a basket at the gateway."""
+    monkeypatch.setattr(undo, "being_paid", lambda *, slots, at: frozenset())
+
+
+def makes_debt_always(monkeypatch):
+    """Who has used points that come back owes them, though the shop bears it."""
+    monkeypatch.setattr(desk.Desk, "shop_bears", False)
+
+
+def gives_back_what_the_shop_bore(monkeypatch):
+    """Cancelling an order again gives points that were never taken for it."""
+    real = desk.Desk.hold
+
+    def hold(self, hold_id):
+        found = real(self, hold_id)
+        found.forgiven = 0
+        return found
+
+    monkeypatch.setattr(desk.Desk, "hold", hold)
 
 
 def gives_back_what_is_being_paid_with(monkeypatch):
@@ -106,6 +128,9 @@ BUGS = [
     spends_the_oldest_first,
     overfills_a_lot,
     leaves_what_is_set_aside,
+    takes_what_is_being_paid_with,
+    makes_debt_always,
+    gives_back_what_the_shop_bore,
     gives_back_what_is_being_paid_with,
 ]
 

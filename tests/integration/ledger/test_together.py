@@ -119,5 +119,5 @@ class TestManyAtOnce:
             give(account, 10, ready=later(days=1))
         with django_assert_num_queries(10):
             list(ledger.expire_due(at=LATER))
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(8):
             list(ledger.mature_due(at=LATER))

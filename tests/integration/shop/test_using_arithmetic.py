@@ -1,6 +1,7 @@
 """Points through real baskets and orders that chance makes: every cent and every point is somewhere, and comes back."""
 
 from contextlib import contextmanager
+from decimal import ROUND_HALF_UP
 from decimal import Decimal as D
 
 import pytest
@@ -54,18 +55,18 @@ steps = st.tuples(st.sampled_from(["return", "return", "refund", "cancel line", 
 class Drawn(strategy.Default):
     """A strategy whose prices and taxes a test draws: `none`, `added` to the price (four decimals), or `inside` it."""
 
-    def __init__(self, goods, taxes):
+    def __init__(self, goods, taxes, currency):
         super().__init__()
-        self.goods, self.taxes = goods, taxes
+        self.goods, self.taxes, self.currency = goods, taxes, currency
 
     def pricing_policy(self, product, stockrecord):
         price, _quantity, rate = self.goods[product.pk]
         if self.taxes == "none":
-            return FixedPrice(currency="EUR", excl_tax=price, tax=D(0))
+            return FixedPrice(currency=self.currency, excl_tax=price, tax=D(0))
         if self.taxes == "added":
-            return FixedPrice(currency="EUR", excl_tax=price, tax=(price * rate).quantize(D("0.0001")))
+            return FixedPrice(currency=self.currency, excl_tax=price, tax=(price * rate).quantize(D("0.0001")))
         tax = (price - price / (1 + rate)).quantize(D("0.01"))
-        return FixedPrice(currency="EUR", excl_tax=price - tax, tax=tax)
+        return FixedPrice(currency=self.currency, excl_tax=price - tax, tax=tax)
 
 
 class Shop:
@@ -83,15 +84,15 @@ class Shop:
     def account(self):
         return Account.objects.get(member__user=self.user)
 
-    def basket(self, goods, taxes):
+    def basket(self, goods, taxes, currency="EUR"):
         """A basket with a line for each of the goods."""
         basket = Basket.objects.create(owner=self.user)
         chosen = list(zip(self.products, goods, strict=False))
-        basket.strategy = Drawn({product.pk: drawn for product, drawn in chosen}, taxes)
+        basket.strategy = Drawn({product.pk: drawn for product, drawn in chosen}, taxes, currency)
         Line.objects.bulk_create(
             Line(
                 basket=basket, product=product, stockrecord=product.stockrecords.all()[0], quantity=quantity,
-                line_reference=str(product.pk), price_currency="EUR",
+                line_reference=str(product.pk), price_currency=currency,
             )
             for product, (_price, quantity, _rate) in chosen
         )  # fmt: skip
@@ -214,6 +215,67 @@ def ratio(row):
     if row.is_incl_tax or not line.unit_price_excl_tax:
         return 1
     return line.unit_price_incl_tax / line.unit_price_excl_tax
+
+
+class TestAnyCurrency:
+    """Yen have no decimals and dinars three, whatever the two decimals of the shop's columns."""
+
+    def test_is_charged_no_more_than_is_set_aside_and_every_number_of_points_makes_an_order(self, shop):
+        @some
+        @given(
+            st.sampled_from(["JPY", "EUR", "KWD", "BHD"]),
+            st.lists(goods, min_size=1, max_size=6),
+            st.sampled_from(["none", "added", "inside"]),
+            st.booleans(),
+            st.none() | offers,
+            st.one_of(st.integers(1, 30), st.integers(1, 3_000), st.integers(1, OWNED)),
+            st.sampled_from([(1, 1), (100, 1), (100, 100), (100, 1_000), (3, 1), (3, 10), (1, 5), (7, 3)]),
+            st.sampled_from([{}, {}, {"share": 30}, {"step": 10, "minimum": 10}]),
+        )
+        def check(currency, goods, taxes, incl, offer, points, worth, limits):
+            with an_example(), override_settings(OSCAR_OFFERS_INCL_TAX=incl):
+                self.check(shop, currency, goods, taxes, offer, points, worth, limits)
+
+        check()
+
+    def check(self, shop, currency, goods, taxes, offer, points, worth, limits):
+        PointWorth.objects.update(points=worth[0], minor=worth[1], currency=currency)
+        type(shop.unit.program.use_terms).objects.update(**limits)
+        basket = shop.basket(goods, taxes, currency)
+        if offer:
+            shop.offer(0, offer)
+        before = reload(shop.user, basket).total_incl_tax
+        if points < limits.get("minimum", 1):
+            return
+        basket = use(shop.user, basket, points, unit=shop.unit)
+        applied, buys = applied_to(basket=basket), Worth(points=worth[0], minor=worth[1], currency=currency)
+        if applied is None:
+            assert before == 0
+            return
+        smallest, minors = {"JPY": (1, 1), "EUR": (1, 100)}.get(currency, (10, 1_000))
+        goods_for = whole(before, smallest, minors)
+        assert goods_for - whole(basket.total_incl_tax, smallest, minors) == applied.minor == sum(applied.parts)
+        assert applied.minor % smallest == 0
+        assert buys.price(applied.minor) == applied.points <= points
+        if not limits:
+            assert applied.minor == min(buys.of(points) // smallest * smallest, goods_for)
+        owned = shop.account.available + shop.account.reserved
+        order = factories.create_order(basket=basket, user=shop.user)
+        order.refresh_from_db()
+        assert order.total_incl_tax == basket.total_incl_tax >= 0
+        used = Redemption.objects.filter(order_id=order.pk)
+        assert sum(use_.points for use_ in used) == applied.points
+        if applied.minor:
+            assert used.get().minor == applied.minor
+            assert [part["minor"] for part in used.get().lines] == list(applied.parts)
+            assert order.discounts.latest("pk").amount * minors == applied.minor
+        assert shop.account.available + shop.account.reserved == owned - applied.points
+        assert_clean()
+
+
+def whole(amount, smallest, minors):
+    """An amount in minor units, rounded half up to what the shop can write."""
+    return int((amount * minors / smallest).quantize(D(1), ROUND_HALF_UP)) * smallest
 
 
 class TestAnyReturns:

@@ -5,6 +5,7 @@ from decimal import Decimal as D
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
@@ -20,10 +21,11 @@ from loyalty_oscar.shop.offers import PointsUnavailable, discounts
 from loyalty_oscar.shop.redemption.desk import Refused
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.slots import fates, slot_of
+from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, claw, dump
-from tests.points import account, give, of, on, pay, points_club, reload, terms, use
-from tests.storefront import TODAY, a_basket, a_product, a_user, day
+from tests.points import account, give, of, on, pay, pay_by_webhook, points_club, reload, terms, use
+from tests.storefront import TODAY, a_basket, a_product, a_user, day, send_back
 
 pytestmark = pytest.mark.django_db
 Basket, Offer, Order = (
@@ -251,6 +253,28 @@ class TestAnOrder:
         with pytest.raises(PointsUnavailable):
             pay(tab, user=a_user("eve@example.com"))
         assert (dump(), Order.objects.count()) == (before, 0)
+
+    @pytest.mark.parametrize("nobody", [None, AnonymousUser()])
+    def test_that_a_webhook_places_without_its_user_takes_the_points_of_the_baskets_owner(
+        self, unit, boris, basket, nobody
+    ):
+        order = pay_by_webhook(use(boris, basket, 500, unit=unit), user=nobody)
+        assert (order.user_id, order.total_incl_tax, of(boris)) == (None, D("15.00"), (500, 0, 0, 0))
+        assert Redemption.objects.get().order_id == order.pk
+        assert_clean()
+
+    def test_that_a_webhook_placed_earns_for_a_guest_and_gives_its_points_back_with_the_goods(
+        self, unit, boris, basket
+    ):
+        order = pay_by_webhook(use(boris, basket, 500, unit=unit), date_placed=TODAY)
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        assert of(boris) == (500, 0, 0, 0), "what it earned waits for its guest"
+        send_back(order, 1, on=TODAY)
+        assert of(boris) == (750, 0, 0, 0)
+        Order.objects.update(status="Cancelled")
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        assert of(boris) == (1000, 0, 0, 0)
+        assert_clean()
 
     def test_still_takes_points_whose_time_ran_out_where_no_sweep_gave_them_back(self, unit, boris, basket):
         use(boris, basket, 500, unit=unit)

@@ -13,10 +13,10 @@ from tests.amount import many
 CENT_A_POINT = Worth(points=1, minor=1, currency="EUR")
 
 
-def ask(points, *prices, worth=CENT_A_POINT, has_voucher=False, lines=(), **limits):
+def ask(points, *prices, worth=CENT_A_POINT, has_voucher=False, lines=(), grain=1, **limits):
     """A quote over lines of these prices in cents."""
     lines = [Payable(minor=price) for price in prices] + list(lines)
-    return quote(points=points, lines=lines, limits=Limits(**limits), worth=worth, has_voucher=has_voucher)
+    return quote(points=points, lines=lines, limits=Limits(**limits), worth=worth, has_voucher=has_voucher, grain=grain)
 
 
 def said(got):
@@ -60,6 +60,31 @@ class TestPoints:
         got = ask(333, 1980, worth=yen)
         assert said(got) == (333, 499, 1320, "as_asked")
         assert said(ask(5000, 1980, worth=yen)) == (1320, 1980, 1320, "all_goods_paid")
+
+    @pytest.mark.parametrize(
+        ("worth", "points", "price", "answer"),
+        [
+            ((100, 1000), 1, 5000, (1, 10, 500, "as_asked")),
+            ((1, 1), 9, 5000, (0, 0, 5000, "whole_cents")),
+            ((1, 1), 19, 5000, (10, 10, 5000, "whole_cents")),
+            ((3, 10), 10, 5000, (9, 30, 1500, "whole_cents")),
+            ((1, 15), 3, 5000, (3, 40, 334, "as_asked")),
+            ((1, 1), 9000, 4320, (4320, 4320, 4320, "all_goods_paid")),
+        ],
+    )
+    def test_buy_what_the_shop_can_write_where_that_is_ten_of_a_currencys_smallest(self, worth, points, price, answer):
+        dinar = Worth(points=worth[0], minor=worth[1], currency="KWD")
+        got = ask(points, price, worth=dinar, grain=10)
+        assert said(got) == answer
+        assert got.parts == (answer[1],)
+        assert got.because.params.get("minor", price) == price
+
+    def test_are_spread_in_whole_amounts_that_the_shop_can_write(self):
+        assert ask(100, 330, 330, 340, grain=10).parts == (30, 30, 40)
+
+    def test_count_a_least_order_in_the_currencys_own_smallest(self):
+        assert said(ask(100, 1990, grain=10, least_order=1991)) == (0, 0, 0, "at_least_order")
+        assert said(ask(100, 1990, grain=10, least_order=1990)) == (100, 100, 1990, "as_asked")
 
     def test_are_spread_over_the_lines_by_what_each_still_costs(self):
         assert ask(500, 1000, 3000, 6000).parts == (50, 150, 300)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('loyalty_earning', '0002_actions'),
+        ('loyalty_earning', '0003_what_was_missed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,37 @@
+"""
+Being paid is one notion: who keeps something for a customer (points, a piece of a sale) asks here before it is taken
+away, and never needs to know what a basket is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+
+from loyalty_oscar.kernel.registry import Registry
+
+from . import clock
+
+
+class Payments(Protocol):
+    """Says which slots (`basket:42`) a customer is paying for at a moment; slots of other kinds are none of its own."""
+
+    def __call__(self, *, slots: Collection[str], at: datetime) -> Collection[str]: ...
+
+
+#: kind of slot -> who knows of its payments.
+payments: Registry[Payments] = Registry("kind of payment")
+
+
+def being_paid(*, slots: Collection[str], at: datetime | None = None) -> frozenset[str]:
+    """
+    Return which of these slots a customer is paying for, in whatever transaction: what is kept for them is left alone.
+
+    Ask inside the transaction that would take something away. It never waits, so it may be asked with accounts locked,
+    and nobody begins to pay for one of the other slots before that transaction is over.
+    """
+    if not slots:
+        return frozenset()
+    now = at or clock.now()
+    return frozenset().union(*(ask(slots=slots, at=now) for _kind, ask in payments.items()))
