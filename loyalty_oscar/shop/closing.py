@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any, Protocol
 
 from django.db.models.signals import pre_delete, pre_save
@@ -82,7 +81,6 @@ def refusal_of(*, set_ids: Collection[int], range_name: Any, using: str) -> tupl
 def keeping(find: Callable[..., tuple[Collection[int], Any]]) -> Any:
     """Make a receiver that refuses where sets that it finds must keep their products; faults of ours refuse nothing."""
 
-    @wraps(find)
     def receiver(sender: Any, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
         try:
             set_ids, name = ((), None) if raw else find(instance=instance, using=using)
@@ -93,6 +91,7 @@ def keeping(find: Callable[..., tuple[Collection[int], Any]]) -> Any:
         if refused:
             raise InUse(refused[0], {refused[1]})
 
+    receiver.__name__ = find.__name__  # Not by `wraps`: Django asks the receiver itself what it accepts.
     return receiver
 
 

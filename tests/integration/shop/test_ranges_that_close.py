@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.urls import reverse
+from django.utils.inspect import func_accepts_kwargs
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
@@ -135,6 +136,12 @@ def posted(cards, tie, range_id):
     forms = {"tie-TOTAL_FORMS": 1, "tie-INITIAL_FORMS": 1, "tie-MIN_NUM_FORMS": 1, "tie-MAX_NUM_FORMS": 1}
     row = {"tie-0-id": tie.pk, "tie-0-product_set": cards.pk, "tie-0-range": range_id}
     return {"name": cards.name, **forms, **row}
+
+
+class TestTheReceivers:
+    def test_are_such_as_django_takes_while_debugging(self):
+        found = (closing.range_deleted, closing.tie_deleted, closing.tie_cleared, closing.set_deleted)
+        assert all(map(func_accepts_kwargs, found))
 
 
 class TestAFaultOfOurs:
