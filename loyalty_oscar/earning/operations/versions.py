@@ -10,11 +10,12 @@ from typing import Any
 from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import outermost_retried, write_db
+from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 
@@ -41,8 +42,8 @@ def save_rule(
     """
     Save what a rule says from now on, as its next version; nothing is written where nothing changed.
 
-    `narrowed` is a list of conditions, each `{"code": ..., "params": {...}}`. Raises `BadRule` or
-    `UnknownCode` before anything is written.
+    `narrowed` is a list of conditions, each `{"code": ..., "params": {...}}`. Raises `BadRule` (also for a level that
+    the program does not have, unless the rule named it before) or `UnknownCode` before anything is written.
     """
     narrowed = [{"code": row["code"], "params": dict(row.get("params", {}))} for row in narrowed]
     says = _built(type, params, narrowed)
@@ -56,6 +57,7 @@ def save_rule(
             rule.name, rule.type = name, type
             rule.save(update_fields=["name", "type"])
         last = rule.versions.using(write_db()).order_by("-number").first()
+        _mind_levels(unit, [row for row in narrowed if last is None or row not in last.conditions])
         if last is None or last.is_on != is_on or not _is_said(last, says):
             RuleVersion.objects.using(write_db()).create(
                 rule=rule,
@@ -68,6 +70,15 @@ def save_rule(
             )
             touch_version(program_id=unit.program_id)
     return rule
+
+
+def _mind_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a condition that nobody can ever meet, because it asks for a level that is not there."""
+    ranks = {row["params"]["rank"] for row in new if row["code"] == "tier"}
+    there = levels(program_id=unit.program_id) if ranks else {}
+    if missing := sorted(ranks - set(there)):
+        named = ", ".join(f"{rank} {name}" for rank, name in there.items()) or "none"
+        raise BadRule(f"there is no level {missing[0]}; the levels of “{unit.program}” are: {named}")
 
 
 def _built(type: str, params: Mapping[str, Any], narrowed: Iterable[Mapping[str, Any]]) -> tuple[Any, list[Any]]:
