@@ -138,7 +138,7 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
     if not wanted:
         return {}
     found = Award.objects.filter(source_kind=source_kind, source_id__in=wanted)
-    return {award.source_id: award for award in found.prefetch_related("lines", "account", "unit")}
+    return {award.source_id: award for award in found.select_related("account", "unit").prefetch_related("lines")}
 
 
 def award_of_order(*, order_id: int) -> Award | None:
