@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Prefetch
+
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts
 
-from .models import Action, ActionAward, Award, Birthday, ConfirmedAddress, RuleVersion
+from .models import Action, ActionAward, Award, AwardLine, Birthday, ConfirmedAddress, RuleVersion
 from .occasions import SIGN_UP
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
@@ -94,7 +96,7 @@ def in_force(*, version: RuleVersion) -> RuleInForce:
 
 def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:
     """Return the rules of these units with all their versions. One query."""
-    versions = RuleVersion.objects.filter(rule__unit_id__in=list(unit_ids))
+    versions = RuleVersion.objects.using(write_db()).filter(rule__unit_id__in=list(unit_ids))
     return RuleBook(versions.select_related("rule").order_by("rule_id", "number"))
 
 
@@ -137,8 +139,10 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
     wanted = list(source_ids)
     if not wanted:
         return {}
-    found = Award.objects.filter(source_kind=source_kind, source_id__in=wanted)
-    return {award.source_id: award for award in found.select_related("account", "unit").prefetch_related("lines")}
+    db = write_db()
+    found = Award.objects.using(db).filter(source_kind=source_kind, source_id__in=wanted)
+    found = found.select_related("account", "unit").prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
+    return {award.source_id: award for award in found}
 
 
 def award_of_order(*, order_id: int) -> Award | None:
@@ -160,13 +164,14 @@ def broken_versions(*, unit: Unit) -> Mapping[str, str]:
 
 def actions_of(*, program_id: int) -> list[Action]:
     """Return the actions of a program that are switched on, in order of their codes (at most 60 seconds old)."""
-    rows = Action.objects.filter(program_id=program_id, is_on=True).order_by("code")
+    rows = Action.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
     return remembered(key=("actions", program_id), load=lambda: list(rows))
 
 
 def has_action(*, kind: str) -> bool:
     """Return whether any program has, or had, an action of a kind (at most 60 seconds old)."""
-    return remembered(key=("has-action", kind), load=lambda: Action.objects.filter(kind=kind).exists())
+    found = Action.objects.using(write_db()).filter(kind=kind)
+    return remembered(key=("has-action", kind), load=found.exists)
 
 
 def standing_awards(*, member_id: int) -> set[str]:

@@ -34,7 +34,12 @@ class PointGifts:
         given at first, whatever the reward says by now.
         """
         member = Member.objects.using(write_db()).select_related("program").get(pk=member_id)
-        unit = Unit.objects.filter(program=member.program, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = (
+            Unit.objects.using(write_db())
+            .filter(program=member.program, kind=Unit.Kind.SPENDABLE)
+            .order_by("pk")
+            .first()
+        )
         if unit is None:
             return
         account = open_account(member=member, unit=unit)
@@ -109,7 +114,9 @@ class PointGifts:
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
     ahead = looking_ahead.get()
-    return ahead.given_by(entry) if ahead and entry.pk is None else sum(lot.granted for lot in entry.lots.all())
+    if ahead and entry.pk is None:
+        return ahead.given_by(entry)
+    return sum(lot.granted for lot in entry.lots.using(write_db()).all())
 
 
 def forgiven_by(*, account_id: int, key: str) -> int:

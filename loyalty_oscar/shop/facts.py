@@ -217,7 +217,11 @@ def _orders(db: str, final: frozenset[str], earlier: frozenset[str], dead: tuple
         statuses.said(column=column, words=words)
         for column, words in (("new_status", final), ("new_status", earlier), ("old_status", final))
     )
-    changes = get_model("order", "OrderStatusChange").objects.filter(came & ~was | left, order_id=OuterRef("pk"))
+    changes = (
+        get_model("order", "OrderStatusChange")
+        .objects.using(write_db())
+        .filter(came & ~was | left, order_id=OuterRef("pk"))
+    )
     last = changes.annotate(moment=Case(When(came, then="date_created"))).order_by("-date_created", "-pk")
     own = buyers.placed_by(orders=orders, user_id=OuterRef("user_id"))
     own = own.exclude(statuses.said(column="status", words=dead)).order_by("date_placed", "pk")
@@ -246,7 +250,7 @@ def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | Non
 def _units(model: str, codes: Iterable[str]) -> Subquery:
     """How many units of a line the events of these types speak of."""
     told = statuses.said(column="event__event_type__code", words=codes)
-    events = get_model("order", model).objects.filter(told, line_id=OuterRef("pk"))
+    events = get_model("order", model).objects.using(write_db()).filter(told, line_id=OuterRef("pk"))
     return Subquery(events.order_by().values("line_id").annotate(units=Sum("quantity")).values("units"))
 
 

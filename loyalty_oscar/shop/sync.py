@@ -285,7 +285,9 @@ def look_at_waiting(*, at: datetime) -> None:
     orders = get_model("order", "Order").objects.using(write_db())
     # Orders get their keys as they come, so whatever waits is among the newest; all others are the sweep's business.
     recent = orders.filter(pk__gt=last - UNSEEN_AMONG, date_placed__gte=begun["first"])
-    found += recent.filter(~Exists(OrderSync.objects.filter(order_id=OuterRef("pk")))).values_list("pk", flat=True)
+    found += recent.filter(~Exists(OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk")))).values_list(
+        "pk", flat=True
+    )
     if found:
         sync_orders(order_ids=sorted(found), at=at)
 
@@ -335,7 +337,7 @@ def _next_ids(*, after: int, everything: bool) -> list[int]:
     waiting = marks.filter(Q(is_dirty=True) | Q(is_settled=False)) if everything else marks.filter(is_dirty=True)
     found = set(waiting.order_by("order_id").values_list("order_id", flat=True)[:size])
     orders = get_model("order", "Order").objects.using(write_db()).filter(pk__gt=after, date_placed__gte=begun["first"])
-    unknown = orders.filter(~Exists(OrderSync.objects.filter(order_id=OuterRef("pk"))))
+    unknown = orders.filter(~Exists(OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk"))))
     found.update(unknown.order_by("pk").values_list("pk", flat=True)[:size])
     return sorted(found)[:size]
 

@@ -112,7 +112,7 @@ def _in_force(program: Program, occasion: str, at: datetime) -> list[Action]:
 
 
 def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
-    if not earns_at(phases=program.phases.all(), at=at):
+    if not earns_at(phases=program.phases.using(write_db()).all(), at=at):
         return None
     if program.enrolment == Program.Enrolment.AUTOMATIC:
         return join(program=program, user_id=user_id, at=at)
@@ -120,7 +120,12 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
 
 
 def _give(*, member: Member, actions: Sequence[Action], **what: Any) -> ActionAward | None:
-    unit = Unit.objects.filter(program=member.program_id, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    unit = (
+        Unit.objects.using(write_db())
+        .filter(program=member.program_id, kind=Unit.Kind.SPENDABLE)
+        .order_by("pk")
+        .first()
+    )
     if unit is None:
         return None
     account_id = open_account(member=member, unit=unit).pk
@@ -209,7 +214,12 @@ def _undo(*, award_id: int, at: datetime) -> int:
     db = write_db()
     with transaction.atomic(using=db):
         award = ActionAward.objects.using(db).select_related("action", "member__program").get(pk=award_id)
-        unit = Unit.objects.filter(program=award.program_id, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = (
+            Unit.objects.using(write_db())
+            .filter(program=award.program_id, kind=Unit.Kind.SPENDABLE)
+            .order_by("pk")
+            .first()
+        )
         lock(account_id=open_account(member=award.member, unit=unit).pk)
         if not ActionAward.objects.using(db).filter(pk=award_id, is_given=True).update(is_given=False, at=at):
             return 0
@@ -275,7 +285,7 @@ def _give_day(program: Program, kept: date, pairs: list[tuple[int, int]], at: da
     if not actions:
         return
     on_day = reduce(or_, (Q(day=day, month=month) for day, month in pairs))
-    gifts = ActionAward.objects.filter(member=OuterRef("member"), source=f"{BIRTHDAY}:{kept.year}")
+    gifts = ActionAward.objects.using(write_db()).filter(member=OuterRef("member"), source=f"{BIRTHDAY}:{kept.year}")
     of_members = {"member__program": program, "member__merged_into": None, "member__user__isnull": False}
     found = Birthday.objects.using(write_db()).filter(on_day, ~Exists(gifts), set_at__lte=moment, **of_members)
     last = 0

@@ -47,17 +47,19 @@ def save_rule(
     """
     narrowed = [{"code": row["code"], "params": dict(row.get("params", {}))} for row in narrowed]
     says = _built(type, params, narrowed)
-    with transaction.atomic():
-        rule, _created = Rule.objects.select_for_update().get_or_create(
-            program=unit.program, code=code, defaults={"unit": unit, "name": name, "type": type}
+    with transaction.atomic(using=write_db()):
+        rule, _created = (
+            Rule.objects.using(write_db())
+            .select_for_update()
+            .get_or_create(program=unit.program, code=code, defaults={"unit": unit, "name": name, "type": type})
         )
         if (rule.name, rule.type) != (name, type):
             rule.name, rule.type = name, type
             rule.save(update_fields=["name", "type"])
-        last = rule.versions.order_by("-number").first()
+        last = rule.versions.using(write_db()).order_by("-number").first()
         _mind_levels(unit, [row for row in narrowed if last is None or row not in last.conditions])
         if last is None or last.is_on != is_on or not _is_said(last, says):
-            RuleVersion.objects.create(
+            RuleVersion.objects.using(write_db()).create(
                 rule=rule,
                 number=last.number + 1 if last else 1,
                 params=dict(params),
@@ -104,14 +106,14 @@ def switch_rule(*, rule: Rule, is_on: bool, actor: str, at: datetime) -> None:
     Off works for every rule, also for one whose code is no longer there. Raises `BadRule` or `UnknownCode`
     for switching on what no longer builds.
     """
-    with transaction.atomic():
-        rule = Rule.objects.select_for_update().get(pk=rule.pk)
-        last = rule.versions.order_by("-number").first()
+    with transaction.atomic(using=write_db()):
+        rule = Rule.objects.using(write_db()).select_for_update().get(pk=rule.pk)
+        last = rule.versions.using(write_db()).order_by("-number").first()
         if last is None or last.is_on == is_on:
             return
         if is_on:
             in_force(version=last)
-        RuleVersion.objects.create(
+        RuleVersion.objects.using(write_db()).create(
             rule=rule,
             number=last.number + 1,
             params=last.params,

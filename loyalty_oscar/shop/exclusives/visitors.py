@@ -13,6 +13,7 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
 
@@ -31,11 +32,11 @@ def sales_of_visit(*, visit: Visit) -> list[Sale]:
 def products_of(*, sale: Sale) -> frozenset[int]:
     """Return the ids of a sale's products, with the parents of single variants, whose page tells of them too."""
     ids = all_of(code=sale.product_set.code)
-    return remembered(key=("parents", sale.product_set.code, len(ids)), load=lambda: ids | _parents(ids))
+    return remembered(key=("parents", ids), load=lambda: ids | _parents(ids))
 
 
 def _parents(ids: frozenset[int]) -> frozenset[int]:
-    children = get_model("catalogue", "Product").objects.filter(pk__in=ids, parent__isnull=False)
+    children = get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=ids, parent__isnull=False)
     return frozenset(children.values_list("parent_id", flat=True))
 
 

@@ -20,8 +20,12 @@ from .checking import CHUNK, Balances, Row
 
 def is_there(*, program: Program, name: str) -> bool:
     """Return whether the file of this name (`name_of`) was imported into the program already."""
-    accounts = Account.objects.filter(unit__program=program)
-    return Entry.objects.filter(account__in=accounts, kind=Kind.IMPORT, key__startswith=f"import:{name}:").exists()
+    accounts = Account.objects.using(write_db()).filter(unit__program=program)
+    return (
+        Entry.objects.using(write_db())
+        .filter(account__in=accounts, kind=Kind.IMPORT, key__startswith=f"import:{name}:")
+        .exists()
+    )
 
 
 def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator[int]:
@@ -31,7 +35,7 @@ def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator
     People without a membership join now. The same file again posts nothing.
     """
     program = balances.program
-    unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
     with transaction.atomic(using=write_db()):
         for start in range(0, len(balances.rows), CHUNK):
             rows = balances.rows[start : start + CHUNK]

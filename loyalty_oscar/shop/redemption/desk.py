@@ -21,7 +21,8 @@ from loyalty_oscar.program.models import Phase, Unit
 from loyalty_oscar.program.queries import spends_at
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
-from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
+from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_now
+from loyalty_oscar.redemption.rules import Worth
 
 from ..slots import fates, slot_of
 from .promise import promise_of_today
@@ -58,7 +59,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
                 before = None
             if not points:
                 return _give_back(before, slot, at)
-            terms = _mind_terms(unit, basket, points, at)
+            worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
+            terms = _mind_terms(unit, worth, points, at)
             _mind_ready(fresh, before, unit, points)
             _mind_changes(account, at)
             return operations.set_aside(
@@ -66,7 +68,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
                 slot=slot,
                 asked=points,
                 points=_within_day(account, terms, unit, points, slot, at),
-                worth=worth_in(program_id=unit.program_id, currency=basket.currency),
+                worth=worth,
                 expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
                 at=at,
                 promise=promise_of_today(basket=basket, terms=terms),
@@ -100,9 +102,8 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
         raise Refused(code="basket_closed", text=text)
 
 
-def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
+def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
-    worth = worth_in(program_id=unit.program_id, currency=basket.currency or "")
     if terms is None or worth is None or is_shut(terms=terms):
         raise _not_now()
     if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):

@@ -24,6 +24,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major, to_minor
 from loyalty_oscar.program import clock, words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
@@ -249,10 +250,10 @@ def _know_combinations(lines: Sequence[Any], offer: Any) -> None:
 
 def _count_after_commit(offer_id: int, application: Any) -> None:
     """Count a use of our offer once its order is committed: inside, its one row would be a lock for the whole shop."""
-    offers = get_model("offer", "ConditionalOffer")._default_manager.filter(pk=offer_id)
+    offers = get_model("offer", "ConditionalOffer")._default_manager.using(write_db()).filter(pk=offer_id)
     counted = {
         "num_applications": F("num_applications") + application["freq"],
         "num_orders": F("num_orders") + 1,
         "total_discount": F("total_discount") + application["discount"],
     }
-    transaction.on_commit(lambda: offers.update(**counted), robust=True)
+    transaction.on_commit(lambda: offers.update(**counted), using=write_db(), robust=True)
