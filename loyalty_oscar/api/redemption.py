@@ -25,6 +25,7 @@ from .views import BecauseSerializer, MemberView, described
 #: Nobody has more, and nothing overflows.
 MOST_POINTS = 999_999_999
 USED = {
+    "ready": 1250,
     "asked": 500,
     "applied": 317,
     "worth": "3.17",
@@ -37,6 +38,7 @@ USED = {
     },
 }
 NONE_USED = {
+    "ready": 1250,
     "asked": 0,
     "applied": 0,
     "worth": "0.00",
@@ -70,6 +72,7 @@ class AskedExtension(OpenApiSerializerExtension):
 
 
 class StandingSerializer(serializers.Serializer):
+    ready = serializers.IntegerField(help_text="Points that this basket may use, with those set aside for it.")
     asked = serializers.IntegerField(help_text="Points that the customer wants to use; 0 for none.")
     applied = serializers.IntegerField(help_text="Points that this basket takes now.")
     worth = serializers.CharField(help_text="What comes off for them (`5.00`).")
@@ -121,6 +124,7 @@ class BasketPointsView(MemberView):
         try:
             if account is not None:
                 use_points(account=account, unit=self.visit.unit, basket=basket, points=points, at=clock.now())
+                account.refresh_from_db(fields=["available", "reserved", "debt"])
             elif points:
                 raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have no points yet."))
         except Refused as refused:
@@ -139,8 +143,9 @@ class BasketPointsView(MemberView):
     def answer(self, basket: Any) -> Response:
         """Return the basket's points in the shape of the API."""
         is_seen_again(basket=basket)
-        found = standing(basket=basket, unit=self.visit.unit)
+        found = standing(basket=basket, unit=self.visit.unit, account=self.visit.account)
         told = {
+            "ready": found.ready,
             "asked": found.asked,
             "applied": found.applied,
             "worth": str(found.worth),

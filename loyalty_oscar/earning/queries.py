@@ -10,7 +10,6 @@ from typing import Any
 from django.db.models import Prefetch
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
@@ -142,8 +141,7 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
         return {}
     db = write_db()
     found = Award.objects.using(db).filter(source_kind=source_kind, source_id__in=wanted)
-    also = {"lines": AwardLine, "account": Account, "unit": Unit}
-    found = found.prefetch_related(*(Prefetch(name, model.objects.using(db)) for name, model in also.items()))
+    found = found.select_related("account", "unit").prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
     return {award.source_id: award for award in found}
 
 

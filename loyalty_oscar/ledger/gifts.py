@@ -90,10 +90,12 @@ class PointGifts:
             return
         with transaction.atomic(using=write_db()):
             lock(account_id=entry.account_id)
-            taken = self.times(entry.account_id, f"{key}:back:")
-            if taken > self.times(entry.account_id, f"{key}:again:"):
+            since_then = entries_of(account_id=entry.account_id, start=f"{key}:")
+            again = [one for one in since_then if one.key.startswith(f"{key}:again:")]
+            taken = sum(one.key.startswith(f"{key}:back:") for one in since_then)
+            if taken > len(again):
                 return
-            if since and self.last_given(entry) < since:
+            if since and max(one.effective_at for one in (entry, *again)) < since:
                 return
             claw_back(
                 account_id=entry.account_id,
@@ -103,11 +105,6 @@ class PointGifts:
                 because=because,
                 at=at,
             )
-
-    def last_given(self, entry: Entry) -> datetime:
-        """Return when a gift was given, or given back last."""
-        again = entries_of(account_id=entry.account_id, start=f"{entry.key}:again:")
-        return max(one.effective_at for one in (entry, *again))
 
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""

@@ -25,7 +25,7 @@ from typing import Any
 
 from . import counting, rows
 from .counting import Bonus, Part, Rule, Terms
-from .ladder import Levels, stands
+from .ladder import stands
 
 SETTLED = timedelta(days=60)
 PIPELINE = ("Pending", "Being processed", "Shipped", "Delivered")

@@ -14,10 +14,13 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
+from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
+from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Phase, Unit
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import spends_at
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
@@ -37,10 +40,37 @@ class Refused(LoyaltyError):
         self.code, self.text = code, text
 
 
-@outermost_retried
-def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: datetime) -> Redemption | None:
+def may_use(*, account: Account, redemption: Redemption | None, at: datetime) -> int:
     """
-    Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
+    Return how many points a basket may use: what is ready, what is set aside for it already (`redemption`), and what is
+    set aside for baskets that are gone or whose time is over, because `use_points` gives that back first.
+
+    No query where nothing else is set aside.
+    """
+    own = redemption.hold.points if redemption and redemption.hold.account_id == account.pk else 0
+    ready = account.available + own
+    if account.reserved <= own or account.debt:
+        return ready
+    slot = redemption.slot if redemption else ""
+    others = Hold.objects.using(write_db()).filter(account=account, state=Hold.State.OPEN).exclude(slot=slot)
+    held = list(others.annotate(program_state=PROGRAM_STATE))
+    told = fates(held)
+    over = [hold for hold in held if is_over(hold=hold, fate=told.get(hold.origin, Fate()), at=at)]
+    paid = being_paid(slots=[hold.slot for hold in over], at=at)
+    return ready + sum(hold.points for hold in over if hold.slot not in paid)
+
+
+def is_over(*, hold: Hold, fate: Fate, at: datetime) -> bool:
+    """Return whether the next who looks gives a hold back."""
+    until = max(hold.expires_at, fate.until or hold.expires_at)
+    return fate.is_gone or hold.program_state in STOPPED or (fate.is_at_work is None and until <= at)
+
+
+@outermost_retried
+def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None, at: datetime) -> Redemption | None:
+    """
+    Set points aside for a basket, in place of what was set aside for it before; 0 gives all back, None takes all there
+    are.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
     `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
@@ -57,6 +87,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
                 # On another site the same basket used points of the program there.
                 _give_back(before, slot, at)
                 before = None
+            if points is None:
+                points = _ready(fresh, before)
             if not points:
                 return _give_back(before, slot, at)
             worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
@@ -116,11 +148,16 @@ def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> U
     return terms
 
 
+def _ready(account: Account, before: Redemption | None) -> int:
+    """Return what `may_use` does, once what is over went back."""
+    return account.available + (before.hold.points if before else 0)
+
+
 def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
     if account.debt:
         text = pgettext("loyalty", "%(points)s are to be made up before you can use any.")
         raise Refused(code="to_make_up", text=text % {"points": words.points(unit=unit, points=account.debt)})
-    ready = account.available + (before.hold.points if before else 0)
+    ready = _ready(account, before)
     if points > ready:
         raise _not_enough(unit, ready)
 

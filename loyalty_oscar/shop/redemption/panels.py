@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
@@ -22,6 +23,7 @@ from loyalty_oscar.redemption.words import sentence
 
 from ..amounts import grain
 from . import memo
+from .desk import may_use
 from .discount import applied_to
 from .promise import is_seen_again, set_aside_for
 from .quotes import quote_of, to_pay
@@ -52,10 +54,10 @@ class Standing:
         """Return the points that would be charged."""
         return self.worth.price(self.minor) if self.worth else 0
 
-    @property
+    @cached_property
     def ready(self) -> int:
-        """Return the points that could be used here: what is ready and what is set aside for this very basket."""
-        return self.account.available + (self.redemption.hold.points if self.redemption else 0)
+        """Return the points that this basket may use."""
+        return may_use(account=self.account, redemption=self.redemption, at=clock.now())
 
     def brings(self, points: int) -> int:
         """Return what so many points would take off, in minor units: whole amounts that the shop can write."""

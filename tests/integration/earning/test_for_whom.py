@@ -14,13 +14,16 @@ from loyalty_oscar.earning.operations import act, give_birthdays, save_birthday,
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import ProgramSite
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.earning.actions import mark_of
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.people import claims
 from loyalty_oscar.shop.people.erasure import erase
 from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.redemption.offer import make_offer
 from loyalty_oscar.testing import a_program, clock
-from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, send_back, text_of
+from tests.points import give, pay, use
+from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, arrive, buy, day, send_back, text_of
 
 from .deeds import a_member, has
 from .test_in_the_shop import signed_in
@@ -98,7 +101,7 @@ class TestABirthday:
         save_birthday(member=member, day=6, month=6, at=day(6, 1, 2027))
         assert sum(give_birthdays(at=day(6, 6, 2027))) == 0
 
-    @pytest.mark.parametrize("undone", ["Cancelled", "sent back", "not delivered", "unpaid", "paid by points"])
+    @pytest.mark.parametrize("undone", ["Cancelled", "sent back", "not delivered", "unpaid"])
     def test_counts_with_an_order_that_was_paid_arrived_and_stands(self, member, unit, undone):
         plain(unit, "birthday")
         told(member, 40)
@@ -110,12 +113,25 @@ class TestABirthday:
         elif undone == "not delivered":
             Order.objects.update(status="Shipped")
             order.status_changes.all().delete()
-        elif undone == "paid by points":
-            order.lines.update(line_price_incl_tax=0, line_price_excl_tax=0)
             OrderSync.objects.all().delete()  # as if it had been so when it was first seen
         assert gifts() == 0
         bought(member, on=day(4, 1))
         assert gifts() == 1
+
+    def test_counts_no_order_that_was_paid_with_points_alone(self, unit, member):
+        plain(unit, "birthday")
+        told(member, 40)
+        UseTerms.objects.create(program=unit.program)
+        make_offer()
+        give(member.user, 2000, unit)
+        basket = use(member.user, a_basket(member.user, (a_product(price="20.00"), 1)), 2000, unit=unit, at=day(4, 1))
+        with clock.at(day(4, 1)):
+            order = pay(basket)
+        Order.objects.update(date_placed=day(4, 1))
+        order.refresh_from_db()
+        arrive(order, on=day(4, 3))
+        assert order.total_incl_tax == 0
+        assert gifts() == 0
 
     def test_asks_for_as_many_orders_as_the_merchant_says(self, unit, member):
         action = plain(unit, "birthday", least_orders=2)

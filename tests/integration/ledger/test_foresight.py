@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loyalty_oscar.kernel.errors import LoyaltyError, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.operations import desk, foresight
 from loyalty_oscar.ledger.operations.grants import mature_together
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.paying import payments
@@ -125,6 +126,37 @@ class TestWhatIsForeseen:
                 transaction.set_rollback(True)
         finally:
             payments.unregister("test")
+
+
+def forgets_between(monkeypatch):
+    """Each operation is foreseen from the rows alone."""
+    real = foresight.Foresight.desk_of
+
+    def desk_of(self, account_id, **about):
+        self.desks.pop(account_id, None)
+        return real(self, account_id, **about)
+
+    monkeypatch.setattr(foresight.Foresight, "desk_of", desk_of)
+
+
+def forgets_what_ran_out(monkeypatch):
+    """What ran out a moment ago has to be given back."""
+    monkeypatch.setattr(foresight.ForeseeingDesk, "run_out", desk.Desk.run_out)
+
+
+def writes(monkeypatch):
+    """The entry is saved after all."""
+    monkeypatch.setattr(foresight.ForeseeingDesk, "_store", desk.Desk._store)
+
+
+class TestAWrongLookAhead:
+    @pytest.mark.parametrize("bug", [forgets_between, forgets_what_ran_out, writes])
+    def test_is_found_out(self, bug, monkeypatch):
+        bug(monkeypatch)
+        foreseen = TestWhatIsForeseen.test_is_what_is_posted_whatever_is_done_and_how_much_of_it.hypothesis.inner_test
+        life = [("restore", 9), ("expire", 1), ("claw", 40), ("post", 7), ("revoke", 1), ("gift", 1), ("claw", 80)]
+        with pytest.raises(AssertionError):
+            foreseen(TestWhatIsForeseen(), chosen=life, bears=False, paying=False)
 
 
 class TestALookAhead:
