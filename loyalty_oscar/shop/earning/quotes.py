@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.awarding import decided, on_base
+from loyalty_oscar.earning.awarding import decided_of, on_base
+from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, decide
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
@@ -56,14 +57,17 @@ class Teller:
     def decide(self, purchase: Purchase) -> Decision:
         """Return what a purchase brings."""
         purchase = replace(purchase, facts=self.facts) if self.facts else purchase
-        purchase = on_base(purchase=purchase, base=self.unit.program.earning_base)
-        return decide(purchase=purchase, rules=self.rules, terms=self.terms)
+        bought = on_base(purchase=purchase, base=self.unit.program.earning_base)
+        return decided_within(
+            decide=lambda rules: decide(purchase=bought, rules=rules, terms=self.terms), rules=self.rules
+        )[0]
 
     def decide_order(self, order: OrderFacts) -> Decision:
         """Return what an order of the visitor's will bring: by the rules and terms under which it was placed."""
         terms = {**(order.terms or terms_now(program=self.unit.program)), "first": order.purchase.is_first}
         terms["facts"] = with_levels_of(facts=self.facts, then=order.then)
-        return decided(order=order, terms=terms, rules=self.book.at(unit_id=self.unit.pk, moment=order.placed_at))
+        rules = self.book.at(unit_id=self.unit.pk, moment=order.placed_at)
+        return decided_of(purchase=order.purchase, terms=terms, rules=rules)[0]
 
     def in_sets(self, purchase: Purchase) -> Purchase:
         """Return the purchase with the product sets of its lines filled in."""
