@@ -8,16 +8,16 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, Min, Sum
 
-from loyalty_oscar.earning.awarding import on_base, ready_at
-from loyalty_oscar.earning.decision import LineLeft, decide, left_of
+from loyalty_oscar.earning.awarding import decide_under, ready_at
+from loyalty_oscar.earning.decision import LineLeft, left_of
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import revoke_batch
-from loyalty_oscar.earning.queries import awards_of, rule_book, terms_of
+from loyalty_oscar.earning.queries import awards_of, rule_book
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Outbox, Program, Unit
 from loyalty_oscar.program.operations import put_messages
-from loyalty_oscar.program.queries import expiry_of
+from loyalty_oscar.program.queries import expiry_of, terms_now
 from loyalty_oscar.program.registries import checks
 
 from .. import sync
@@ -41,22 +41,21 @@ class Welcome:
         awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
         unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
-        terms = terms_of(program=program)
         for order in orders:
             award = awards.get(order.order_id)
-            if order.dead or (award and not award.revoked):
+            if order.dead or order.user_id is None or (award and not award.revoked):
                 continue
+            terms = award.terms if award else {**terms_now(program=program), **order.terms}
             if award:
                 lines = [(row.line, row.quantity, row.points, row.paid_minor) for row in award.lines.all()]
                 bonuses, ready = award.bonuses, award.available_at
             else:
-                purchase = on_base(purchase=order.purchase, base=program.earning_base)
-                decision = decide(purchase=purchase, rules=rules, terms=terms)
+                decision = decide_under(purchase=order.purchase, rules=rules, terms=terms)
                 lines = [(row.line_id, row.quantity, row.points, row.paid_minor) for row in decision.lines]
                 bonuses, ready = [bonus.to_json() for bonus in decision.bonuses], ready_at(order=order, program=program)
             points = left_of(lines=_what_is_left(order, lines), bonuses=bonuses)
             if points:
-                expires_at = expiry_of(program=program, available_at=ready) if ready else None
+                expires_at = expiry_of(program=program, available_at=ready, terms=terms) if ready else None
                 tally.add(user_id=order.user_id, points=points, available_at=ready, expires_at=expires_at, at=at)
 
     def give(self, *, order_ids: Sequence[int], batch: str, at: datetime, mail: bool) -> None:

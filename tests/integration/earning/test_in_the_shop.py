@@ -260,7 +260,7 @@ class TestAReview:
         assert self.points(bought[0]) == 50
         assert Action.objects.get().given == 50
 
-    def test_of_what_was_bought_in_two_programs_is_paid_in_one_of_them(self, unit, bought, write, save):
+    def test_of_what_was_bought_in_two_programs_is_paid_in_one_of_them(self, unit, bought, write, save, settings):
         site = Site.objects.create(domain="two.example", name="Two")
         other = a_program(live_from=day(1, 1, 2025), code="two", name="Two", is_default=False)
         ProgramSite.objects.create(program=other.program, site=site)
@@ -268,10 +268,8 @@ class TestAReview:
         an_action(unit)
         an_action(other)
         user, product = bought
-        order = buy(user, (product, 1), on=day(3, 3))
-        order.site = site
-        order.save()
-        arrive(order, on=day(3, 4))
+        settings.SITE_ID = site.pk
+        arrive(buy(user, (product, 1), on=day(3, 3)), on=day(3, 4))
         review = write(user, product)
 
         def paid_in():
