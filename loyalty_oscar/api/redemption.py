@@ -16,6 +16,7 @@ from loyalty_oscar.redemption.words import sentence
 from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import look_again
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
+from loyalty_oscar.shop.redemption.promise import is_seen_again
 
 from .routes import routes
 from .strict import whole_number
@@ -137,6 +138,7 @@ class BasketPointsView(MemberView):
 
     def answer(self, basket: Any) -> Response:
         """Return the basket's points in the shape of the API."""
+        is_seen_again(basket=basket)
         found = standing(basket=basket, unit=self.visit.unit)
         told = {
             "asked": found.asked,

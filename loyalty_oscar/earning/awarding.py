@@ -22,9 +22,10 @@ from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 
 from .activity import keep_alive
 from .decision import Decision, decide
+from .known import Question, known_of
 from .models import Award, AwardLine
-from .queries import book_of, facts_about, terms_from
-from .rules import FirstOrder, RuleInForce
+from .queries import book_of, terms_from
+from .rules import RuleInForce
 
 
 def award_new(
@@ -44,6 +45,7 @@ def award_new(
         for order, unit in fresh
         if (account := accounts.get((unit.pk, order.user_id))) and _takes_part(order, account, unit.program, batch)
     ]
+    _decide(made)
     awards = [award for _order, award in made]
     Award.objects.using(write_db()).bulk_create(awards, batch_size=1000)
     AwardLine.objects.using(write_db()).bulk_create(
@@ -127,7 +129,7 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
     if batch:
         terms["rules_at"] = at.isoformat()
     ready = _ready_at(order, terms)
-    award = Award(
+    return Award(
         program=unit.program,
         unit=unit,
         source_id=order.order_id,
@@ -137,13 +139,31 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
         terms=terms,
         batch=batch,
     )
-    rules, award.missed = rules_of(award=award)
-    award.decision = decision = _decide(order, award, rules)
-    award.points = award.given = decision.points
-    award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
-    award.because = decision.because.to_json()
-    award.terms["versions"] = list(decision.versions)
-    return award
+
+
+def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
+    """Write on new awards what their orders bring, and what was known when that was decided."""
+    rules = {}
+    for order, award in made:
+        rules[order.order_id], award.missed = rules_of(award=award)
+    questions = [
+        Question(
+            order=order,
+            rules=rules[order.order_id],
+            member_id=award.account.member_id,
+            account_id=award.account_id if award.account.seq else None,
+        )
+        for order, award in made
+    ]
+    known = known_of(questions=questions)
+    for order, award in made:
+        award.terms |= known[order.order_id]
+        decision = decided(order=order, terms=award.terms, rules=rules[order.order_id])
+        award.decision = decision
+        award.points = award.given = decision.points
+        award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
+        award.because = decision.because.to_json()
+        award.terms["versions"] = list(decision.versions)
 
 
 def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
@@ -153,27 +173,10 @@ def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
     return book.at(**where), missing
 
 
-def _decide(order: OrderFacts, award: Award, rules: Sequence[RuleInForce]) -> Decision:
-    purchase = order.purchase
-    if purchase.is_first and _had_first(order, award.account, rules):
-        purchase = replace(purchase, is_first=False)
-    known = with_levels_of(
-        facts=facts_about(member_id=award.account.member_id, rules=rules, at=order.placed_at), then=order.then
-    )
-    award.terms["first"], award.terms["facts"] = purchase.is_first, known
-    return decide_under(purchase=purchase, rules=rules, terms=award.terms)
-
-
-def decide_under(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Mapping[str, Any]) -> Decision:
-    """Return what a purchase brings under the terms that were written down of it; `rules` are those of its day."""
-    return decide(purchase=purchase_of(purchase=purchase, terms=terms), rules=rules, terms=terms_from(stored=terms))
-
-
-def with_levels_of(*, facts: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts about a member in which a level brings what it brought when the order was first looked at."""
-    tier = facts.get("tier")
-    percent = then.get("levels", {}).get(str(tier["rank"])) if tier else None
-    return {**facts, "tier": {**tier, "percent": percent}} if percent else dict(facts)
+def decided(*, order: OrderFacts, terms: Mapping[str, Any], rules: Sequence[RuleInForce]) -> Decision:
+    """Return what an order brings by some rules, under terms as an award keeps them, `first` and `facts` among them."""
+    purchase = purchase_of(purchase=order.purchase, terms=terms)
+    return decide(purchase=purchase, rules=rules, terms=terms_from(stored=terms))
 
 
 def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:
@@ -188,16 +191,6 @@ def on_base(*, purchase: Purchase, base: str) -> Purchase:
     if base != Program.Base.EXCL:
         return purchase
     return replace(purchase, lines=tuple(replace(line, paid_minor=line.paid_excl_minor) for line in purchase.lines))
-
-
-def _had_first(order: OrderFacts, account: Account, rules: Iterable[RuleInForce]) -> bool:
-    """Return whether another order of the account stands as its first: a guest's, claimed late, may be older."""
-    codes = {rule.code for rule in rules if isinstance(rule.rule, FirstOrder)}
-    if not codes or not account.seq:
-        return False
-    others = Award.objects.using(write_db()).filter(account=account, given__gt=0)
-    others = others.exclude(source_kind="order", source_id=order.order_id).exclude(bonuses=[])
-    return any(bonus["rule"] in codes for found in others.values_list("bonuses", flat=True) for bonus in found)
 
 
 def ready_at(*, order: OrderFacts, program: Program) -> datetime | None:

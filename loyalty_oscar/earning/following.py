@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.queries import expiry_of
 
 from .activity import keep_alive, let_go
-from .awarding import award_lines, decide_under, expires_at, purchase_of, rules_of
+from .awarding import award_lines, decided, expires_at, purchase_of, rules_of
 from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award, AwardLine
 from .queries import terms_from
@@ -48,7 +49,8 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
     award.save(using=write_db(), update_fields=["missed"])
     known = {line.line for line in award.lines.all()}
     lines = tuple(line for line in order.purchase.lines if line.line_id in known)
-    decision = decide_under(purchase=order.purchase_of(lines=lines), rules=rules, terms=award.terms)
+    purchase = order.purchase_of(lines=lines)
+    decision = decided(order=replace(order, purchase=purchase), rules=rules, terms=award.terms)
     if decision.points <= award.points:
         return
     _raise_to(order, award, decision.points, "rule_came_back", at)

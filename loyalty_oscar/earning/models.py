@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member, Program, Unit, code_validator
+
+from .occasions import occasions
 
 
 class Rule(models.Model):
@@ -150,6 +153,8 @@ class Action(models.Model):
 
     Of several of one `kind` the one that gives most counts, once. `given` is how many points stand given out of
     `budget` (None = no limit); both are changed under the row's own lock, and a constraint stands behind it.
+    For whom: `told_days` before the day a birthday must be known, `least_orders` paid orders have arrived and were kept
+    (None = what the occasion asks for), and `confirmed_only` asks for a confirmed address.
     """
 
     program = models.ForeignKey(
@@ -162,6 +167,20 @@ class Action(models.Model):
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"), null=True, blank=True)
     ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    told_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "a birthday is told so many days before"),
+        default=30,
+        validators=[MaxValueValidator(365)],
+    )
+    least_orders = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "for members with so many orders"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(50)],
+    )
+    confirmed_only = models.BooleanField(
+        pgettext_lazy("loyalty", "only with a confirmed e-mail address"), default=False
+    )
     budget = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "at most so many points in all"), null=True, blank=True
     )
@@ -182,6 +201,13 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def orders_wanted(self) -> int:
+        """How many paid orders of a member must have arrived; what left the code asks for none."""
+        if self.least_orders is not None:
+            return self.least_orders
+        return occasions.get(self.kind).least_orders if self.kind in occasions else 0
 
 
 class ActionAward(models.Model):
@@ -218,6 +244,21 @@ class ActionAward(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class ConfirmedAddress(models.Model):
+    """Somebody has proved to read a mailbox: of its address stays the keyed hash (`mark`), the latest one confirmed."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    confirmed_at = models.DateTimeField(pgettext_lazy("loyalty", "confirmed"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "confirmed address")
+        verbose_name_plural = pgettext_lazy("loyalty", "confirmed addresses")
+
+    def __str__(self) -> str:
+        return self.mark
 
 
 class Birthday(models.Model):

@@ -13,10 +13,14 @@ from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts
 
-from .models import Action, ActionAward, Award, Birthday, RuleVersion
+from .models import Action, ActionAward, Award, Birthday, ConfirmedAddress, RuleVersion
+from .occasions import SIGN_UP
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
 logger = logging.getLogger("loyalty_oscar")
+#: Facts of the shop that actions ask for: how many paid orders of a member arrived and were kept, and whether the
+#: address of the member's account was confirmed.
+FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
 
 
 class RuleBook:
@@ -111,13 +115,9 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
-def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
-    """Return what other features say of a member at a moment, where it decides."""
-    return {
-        name: told[member_id]
-        for name in facts_wanted(rules=rules)
-        if member_id in (told := facts.get(name)(members=[member_id], at=at))
-    }
+def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
+    """Return what another floor says of one member, or None where nobody says it."""
+    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
 
 
 def terms_of(*, program: Program) -> Terms:
@@ -175,16 +175,32 @@ def standing_awards(*, member_id: int) -> set[str]:
     return set(rows.values_list("source", flat=True))
 
 
-def people_awarded(*, source: str) -> set[Any]:
-    """Return the ids of the people who have points for one source (`review:42`), in any program."""
-    rows = ActionAward.objects.filter(source=source, is_given=True, member__user__isnull=False)
+def people_awarded(*, sources: Iterable[str]) -> set[Any]:
+    """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
+    rows = ActionAward.objects.filter(source__in=list(sources), is_given=True, member__user__isnull=False)
     return set(rows.values_list("member__user_id", flat=True))
 
 
-def programs_awarded(*, user_id: Any, source: str) -> list[int]:
-    """Return the programs in which a person got points for one source, those where they stand first."""
-    rows = ActionAward.objects.using(write_db()).filter(source=source, member__user_id=user_id)
-    return list(rows.order_by("-is_given", "pk").values_list("program_id", flat=True))
+def awarded(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
+    """Return (program, source) where a person got points for one of these sources, where they stand first."""
+    rows = ActionAward.objects.using(write_db()).filter(source__in=list(sources), member__user_id=user_id)
+    return list(rows.order_by("-is_given", "pk").values_list("program_id", "source"))
+
+
+def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
+    """Return the marks of the addresses that people confirmed, with or without points for it. Two queries."""
+    found: dict[Any, set[str]] = {}
+    ids = list(user_ids)
+    told = ConfirmedAddress.objects.using(write_db()).filter(user_id__in=ids).values_list("user_id", "mark")
+    awards = ActionAward.objects.using(write_db()).filter(source=SIGN_UP, member__user_id__in=ids, mark__isnull=False)
+    for user_id, mark in (*told, *awards.values_list("member__user_id", "mark")):
+        found.setdefault(user_id, set()).add(mark)
+    return found
+
+
+def confirmed_at(*, user_id: Any) -> datetime | None:
+    """Return when somebody confirmed an address last, or None."""
+    return ConfirmedAddress.objects.filter(user_id=user_id).values_list("confirmed_at", flat=True).first()
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:

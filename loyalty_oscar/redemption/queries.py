@@ -53,10 +53,32 @@ def promised(*, redemption: Redemption) -> Worth:
     return Worth(points=redemption.per_points, minor=redemption.per_minor, currency=redemption.currency)
 
 
-def open_for(*, slot: str) -> Redemption | None:
-    """Return what is set aside for a slot, with its hold, account, member, unit and program, or None. One query."""
-    found = Redemption.objects.using(write_db()).filter(hold__slot=slot, hold__state=Hold.State.OPEN)
+def latest_for(*, slot: str) -> Redemption | None:
+    """
+    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. One query.
+
+    Its hold may have gone back since (`is_open`).
+    """
+    found = Redemption.objects.using(write_db()).filter(slot=slot)
     return found.select_related("hold__account__member", "hold__account__unit__program").first()
+
+
+def open_for(*, slot: str) -> Redemption | None:
+    """Return what is set aside for a slot, as `latest_for` does, or None. One query."""
+    found = latest_for(slot=slot)
+    return found if found and is_open(redemption=found) else None
+
+
+def is_open(*, redemption: Redemption) -> bool:
+    """Return whether the points of a use are still set aside."""
+    return redemption.hold.state == Hold.State.OPEN
+
+
+def anything_is_set_aside() -> bool:
+    """Return whether points are set aside for anything at all (remembered for a minute; this process knows its own)."""
+    is_kept = Q(hold__state=Hold.State.OPEN) | Q(payment_at__isnull=False)
+    rows = Redemption.objects.using(write_db()).filter(is_kept, slot__isnull=False)
+    return remembered(key="set-aside", load=rows.exists)
 
 
 def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:

@@ -79,7 +79,7 @@ def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
 
 
 def _who_is_there(looks: Sequence[_Look]) -> frozenset[str]:
-    """Return who of those whose orders are somebody else's now, or nobody's, has an account. One query, if any."""
+    """Return who placed orders that are not theirs now, and still has an account. One query, if any."""
     gone = {
         placed.user_id
         for _pk, order, placed, _rows, _final in looks

@@ -17,8 +17,8 @@ from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
-from loyalty_oscar.ledger.operations.program_wide import write_off_all
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
+from loyalty_oscar.ledger.receivers import catch_up
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import JobRun, Program, State
@@ -101,12 +101,8 @@ def _holds(at: datetime) -> Iterator[int]:
     skips.tell()
 
 
-def _closed(at: datetime) -> Iterator[int]:
-    """Write off what came back to members of a closed program after it was closed: set aside, used, on the way."""
-    skips = Skips()
-    for pk in Program.objects.using(write_db()).filter(state=State.CLOSED).order_by("pk").values_list("pk", flat=True):
-        yield write_off_all(program_id=pk, at=at, skips=skips)
-    skips.tell()
+def _programs(at: datetime) -> Iterator[int]:
+    yield from catch_up(at=at)
 
 
 def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
@@ -155,7 +151,7 @@ JOBS = [
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
-    Job(name="closed", what="accounts of closed programs written off", run=_closed, nightly=True),
+    Job(name="programs", what="accounts of programs that paused or closed", run=_programs, nightly=True),
     Job(name="prices", what="prices written down", run=_prices, nightly=True),
     Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),

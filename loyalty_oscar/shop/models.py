@@ -167,7 +167,7 @@ class PointsCondition(SafelyNamed, get_model("offer", "Condition")):
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature; one query for a member's basket, none for others."""
-        return "points" in discounts and discounts.get("points").is_wanted(basket=basket)
+        return "points" in discounts and discounts.get("points").is_wanted(basket=basket, offer=offer)
 
     def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,24 +121,6 @@ def standing_of(*, member_id: int) -> Standing | None:
     return Standing.objects.filter(member_id=member_id, is_current=True).select_related("tier").first()
 
 
-def standings_at(*, member_ids: Iterable[int], at: datetime) -> dict[int, Standing]:
-    """Return where members stood at a moment, with the levels. One query."""
-    rows = Standing.objects.filter(member_id__in=list(member_ids), starts_at__lte=at).select_related("tier")
-    return {row.member_id: row for row in rows.order_by("starts_at", "pk")}
-
-
-def tiers_at(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
-    """The fact `tier`: rank, name and points in percent of each member's level at a moment, where levels are on."""
-    ladders = ladders_on()
-    if not ladders:
-        return {}
-    return {
-        member_id: tier_fact(tier=row.tier)
-        for member_id, row in standings_at(member_ids=members, at=at).items()
-        if row.tier and row.tier.ladder_id in ladders
-    }
-
-
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
     """Return a level as the other floors read it."""
     return {"rank": tier.rank, "name": tier.name, "percent": tier.percent}
@@ -148,11 +130,6 @@ def percents_now(*, program_id: int) -> dict[str, int]:
     """Return what each level of a program brings in percent now, by rank, as it is written down with an order."""
     ladder = ladder_of(program_id=program_id)
     return {str(tier.rank): tier.percent for tier in ladder.known_tiers} if ladder else {}
-
-
-def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
-    """The fact `tier_rank`: the rank of each member's level at a moment; who has none is not in it."""
-    return {member_id: tier["rank"] for member_id, tier in tiers_at(members=members, at=at).items()}
 
 
 def ladders_on() -> frozenset[int]:

@@ -152,8 +152,9 @@ def _amount(rule: Rule, part: Part, mine: Sequence[Part], known: Sequence[Part],
         return Fraction(points * own, step)
     before = sum(paid(one, terms) for one in _counted(known, rule, terms))
     now = sum(paid(one, terms) for one in mine)
-    steps = (before + now) // step - before // step
-    return Fraction(steps * points * own, now)
+    if terms.stage == "line":
+        return Fraction((before + now) // step * points * own, before + now)
+    return Fraction(((before + now) // step - before // step) * points * own, now)
 
 
 def _share(known: Sequence[Part], new: Sequence[Part], terms: Terms) -> None:

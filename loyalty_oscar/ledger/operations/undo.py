@@ -11,6 +11,7 @@ from loyalty_oscar.program.paying import being_paid
 from ..models import Counter, Entry, Hold, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
+from .recording import looking_ahead
 
 
 @outermost_retried
@@ -94,7 +95,7 @@ def _take_from_holds(working: Desk, left: int) -> int:
     if left <= 0:
         return 0
     holds = working.open_holds()
-    paid = being_paid(slots={hold.slot for hold in holds}, at=working.at)
+    paid = being_paid(slots={hold.slot for hold in holds}, at=working.at, peek=looking_ahead.get() is not None)
     for hold in holds:
         if hold.slot in paid or not left:
             continue

@@ -9,8 +9,9 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.awarding import decide_under, earned_at, on_base, with_levels_of
+from loyalty_oscar.earning.awarding import decided, earned_at, on_base
 from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
+from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program.models import Unit
@@ -148,7 +149,7 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> Coming | None:
     rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
     told = visit.facts(names=facts_wanted(rules=rules), at=facts.placed_at) if facts.user_id is not None else {}
     terms = {**facts.terms, "facts": with_levels_of(facts=told, then=facts.then)}
-    decision = decide_under(purchase=facts.purchase, rules=rules, terms=terms)
+    decision = decided(order=facts, rules=rules, terms=terms)
     return Coming(decision=decision, points=_left(decision, facts), hold_days=facts.terms["hold_days"])
 
 

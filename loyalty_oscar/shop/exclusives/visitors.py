@@ -149,3 +149,16 @@ def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who:
                 of_sale = pieces.setdefault(sale, {})
                 of_sale[product_id] = of_sale.get(product_id, 0) + quantity
     return Wanted(closed=closed, is_hidden=is_hidden, pieces=pieces)
+
+
+def sold_elsewhere(
+    *, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], at: datetime
+) -> Mapping[Sale, Mapping[int, int]]:
+    """Return what products (id, quantity) take of the sales that have begun for anybody, by sale and product id."""
+    pieces: dict[Sale, dict[int, int]] = {}
+    begun = [sale for sale in sales if rules.has_begun(sale=sale.dates, at=at)]
+    for product_id, quantity in quantities:
+        for sale in sales_with(sales=begun, product_id=product_id):
+            of_sale = pieces.setdefault(sale, {})
+            of_sale[product_id] = of_sale.get(product_id, 0) + quantity
+    return pieces

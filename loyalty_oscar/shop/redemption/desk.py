@@ -13,7 +13,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
@@ -24,6 +24,8 @@ from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
 
 from ..slots import fates, slot_of
+from .promise import promise_of_today
+from .quotes import is_shut
 
 
 class Refused(LoyaltyError):
@@ -40,7 +42,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
     Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
-    `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this currency).
+    `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
+    currency, or what points cannot pay for is not known).
     """
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
@@ -51,12 +54,13 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
             before = open_for(slot=slot)
             if before and before.hold.account_id != account.pk:
                 # On another site the same basket used points of the program there.
-                _give_back(before, at)
+                _give_back(before, slot, at)
                 before = None
             if not points:
-                return _give_back(before, at)
+                return _give_back(before, slot, at)
             terms = _mind_terms(unit, basket, points, at)
             _mind_ready(fresh, before, unit, points)
+            _mind_changes(account, at)
             return operations.set_aside(
                 account_id=account.pk,
                 slot=slot,
@@ -65,6 +69,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
                 worth=worth_in(program_id=unit.program_id, currency=basket.currency),
                 expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
                 at=at,
+                promise=promise_of_today(basket=basket, terms=terms),
             )
     except NotEnoughPoints as error:
         # Some had run out, and no job has told the account yet.
@@ -75,7 +80,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
         raise _not_now() from error
 
 
-def _give_back(before: Redemption | None, at: datetime) -> None:
+def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
+    operations.leave(slot=slot)
     if before:
         hold = before.hold
         ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("not_wanted"), at=at)
@@ -96,7 +102,8 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
 
 def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
-    if terms is None or worth_in(program_id=unit.program_id, currency=basket.currency or "") is None:
+    worth = worth_in(program_id=unit.program_id, currency=basket.currency or "")
+    if terms is None or worth is None or is_shut(terms=terms):
         raise _not_now()
     if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
         raise _not_now()
@@ -115,6 +122,14 @@ def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points:
     ready = account.available + (before.hold.points if before else 0)
     if points > ready:
         raise _not_enough(unit, ready)
+
+
+def _mind_changes(account: Account, at: datetime) -> None:
+    """See that one customer does not fill tables that nobody may ever empty."""
+    lately = Hold.objects.using(write_db()).filter(account=account, created_at__gt=at - timedelta(hours=1))
+    if lately.count() >= conf.HOLD_CHANGES:
+        text = pgettext("loyalty", "You have changed this very often. Please try again in an hour.")
+        raise Refused(code="too_often", text=text)
 
 
 def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot: str, at: datetime) -> int:

@@ -17,7 +17,8 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import terms_of
 from loyalty_oscar.redemption.rules import Quote
 
-from .discount import applied_to, look_again, set_aside_for
+from .discount import applied_to, look_again
+from .promise import set_aside_for
 from .quotes import quote_of
 
 

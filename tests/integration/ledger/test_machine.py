@@ -92,7 +92,7 @@ def leaves_what_is_set_aside(monkeypatch):
 
 def takes_what_is_being_paid_with(monkeypatch):
     """A return takes the points out of a basket at the gateway."""
-    monkeypatch.setattr(undo, "being_paid", lambda *, slots, at: frozenset())
+    monkeypatch.setattr(undo, "being_paid", lambda **asked: frozenset())
 
 
 def makes_debt_always(monkeypatch):

@@ -226,7 +226,7 @@ class TestTheThankYouPage:
     def test_says_the_same_where_a_queue_has_yet_to_count_it(self, thanks):
         a_club()
         user = a_user()
-        order = imported(user=user, lines=[("81.62", 1)], placed_at=TODAY, status="Pending")
+        order = imported(user=user, lines=[("81.62", 1)], placed_at=TODAY, status="Pending")  # Without a signal.
         assert "You will get 81 paws" in text_of(thanks(order, user))
 
     def test_says_why_an_order_brings_none(self, thanks):
