@@ -118,6 +118,12 @@ class Award(models.Model):
         return f"{self.source_kind}:{self.source_id}"
 
     @property
+    def hold_days(self) -> int:
+        """The return period that was promised when the order was placed, in days."""
+        days = self.terms.get("hold_days")
+        return self.unit.program.hold_days if days is None else days
+
+    @property
     def rules_at(self) -> datetime:
         """The moment whose rules decide it: when the order was placed; of a welcome, when that was given."""
         told = self.terms.get("rules_at")
