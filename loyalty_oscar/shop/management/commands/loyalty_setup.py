@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandParser, no_translations
+from django.core.management.base import CommandError, CommandParser, no_translations
 
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
-from loyalty_oscar.shop.setup import make_ready
+from loyalty_oscar.shop.rehearsal import rehearse
+from loyalty_oscar.shop.setup import WENT_LIVE, make_ready
 
 from ..command import LoyaltyCommand
 
@@ -31,18 +33,48 @@ class Command(LoyaltyCommand):
         parser.add_argument("--code", default="points", help="short name of the program (default: points)")
         parser.add_argument("--name", default="Points", help="its name as customers read it (default: Points)")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
-        parser.add_argument("--live", action="store_true", help="switch it on: orders placed from now on earn")
+        parser.add_argument(
+            "--live",
+            action="store_true",
+            help="switch it on: orders placed from now on earn; a purchase is rehearsed before, as loyalty_doctor does",
+        )
+        parser.add_argument("--anyway", action="store_true", help="switch it on though the rehearsal departs")
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
 
-    def work(self, *, code: str, name: str, currency: str | None, live: bool, **options: Any) -> None:
+    def work(self, *, code: str, name: str, currency: str | None, live: bool, anyway: bool, **options: Any) -> None:
+        if anyway and not live:
+            raise CommandError("--anyway goes with --live")
         currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
-        ready = make_ready(code=code, name=name, currency=currency, live=live, at=clock.now())
+        ready = make_ready(code=code, name=name, currency=currency, live=False, at=clock.now())
         for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
             if lines:
                 self.say(title)
                 for line in lines:
                     self.say(f"  - {line}")
+        if live and ready.program.state == State.DRAFT:
+            self.rehearse(anyway)
+            ready = make_ready(code=code, name=name, currency=currency, live=True, at=clock.now())
+            self.say(WENT_LIVE)
         self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
+
+    def rehearse(self, anyway: bool) -> None:
+        """Play a purchase and a return with the shop's own code; refuse where a number departs, unless told not to."""
+        try:
+            told = rehearse(at=clock.now())
+        except LoyaltyError as nothing:
+            self.say(f"Not rehearsed: {nothing}.")
+            return
+        if told.departs is None:
+            self.say(f"Rehearsed with {told.product}: all numbers agree.")
+            return
+        text = f"{told.departs.what}: {told.departs.got}, not {told.departs.expected}"
+        text += f" ({told.fork})" if told.fork else ""
+        if not anyway:
+            raise CommandError(
+                f"not live, because the rehearsal departs: {text}; `manage.py loyalty_doctor --rehearse` shows every "
+                "number, --anyway goes on"
+            )
+        self.say(self.style.WARNING(f"The rehearsal departs: {text}. Going on anyway."))
