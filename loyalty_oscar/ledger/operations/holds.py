@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, Min, OuterRef
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
@@ -273,8 +273,10 @@ def settle_holds(
     return len(over)
 
 
-#: What an open hold is asked for with: the state of its program, and the date of the first of its points to run out.
-PROGRAM_STATE, FIRST_DATE = F("account__unit__program__state"), Min("lots__lot__expires_at")
+#: What open holds are asked for with: the state of their program, and the date of the first of their points.
+PROGRAM_STATE = F("account__unit__program__state")
+_DATED = HoldLot.objects.filter(hold=OuterRef("pk"), lot__expires_at__isnull=False).order_by("lot__expires_at")
+FIRST_DATE = Subquery(_DATED.values("lot__expires_at")[:1])
 STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
 
 
