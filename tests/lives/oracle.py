@@ -139,7 +139,10 @@ class Oracle:
 
     def look(self, ids: Iterable[int], at: datetime) -> None:
         """The product looks at these orders now."""
-        found = rows.orders(wanted := sorted(set(ids)))
+        wanted = sorted(set(ids))
+        if not wanted:
+            return
+        found = rows.orders(wanted)
         seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
         for order in (self.orders[pk] for pk in seen):
             over = order.placed_at if order.dead else order.final_at

@@ -126,8 +126,12 @@ class Stage:
         self.program_id, self.unit_id, self.sale_id = program.pk, unit.pk, None
         PointWorth.objects.create(program=program, currency="EUR", points=start.worth[0], minor=start.worth[1])
         change_state(program=program, to="live", actor="system", at=LIVE)
-        for code, products in start.sets.items():
-            self.fill(code, products)
+        held = get_model("offer", "RangeProduct")
+        held.objects.bulk_create(
+            held(range_id=self.shop.ranges[code], product_id=self.shop.products[number])
+            for code, products in start.sets.items()
+            for number in products
+        )
         for rule in start.rules:
             self.rule(rule, LIVE)
         if start.limits is not None:
