@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,10 +22,14 @@ from loyalty_oscar.program.operations import join_many, put_messages
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 
 from .activity import keep_alive
+from .bounds import decided_within
 from .decision import Decision, decide
+from .known import Question, known_of
 from .models import Award, AwardLine
-from .queries import book_of, facts_about, terms_from
-from .rules import FirstOrder, RuleInForce
+from .queries import book_of, terms_from
+from .rules import RuleInForce
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 def award_new(
@@ -35,7 +40,7 @@ def award_new(
 
     `batch` names a welcome, in which orders from before the program count. Who takes part with the first order joins.
     """
-    fresh = [(order, unit) for order, unit in orders if _earns(order, unit.program, batch)]
+    fresh = [(order, unit) for order, unit in orders if earns(order=order, program=unit.program, batch=batch)]
     if not fresh:
         return []
     accounts = _accounts_of(fresh)
@@ -44,6 +49,7 @@ def award_new(
         for order, unit in fresh
         if (account := accounts.get((unit.pk, order.user_id))) and _takes_part(order, account, unit.program, batch)
     ]
+    _decide(made)
     awards = [award for _order, award in made]
     Award.objects.using(write_db()).bulk_create(awards, batch_size=1000)
     AwardLine.objects.using(write_db()).bulk_create(
@@ -61,14 +67,21 @@ def award_new(
     return made
 
 
-def _earns(order: OrderFacts, program: Program, batch: str) -> bool:
-    """Return whether this order may earn: placed while the program earned, or named by a welcome."""
+def earns(*, order: OrderFacts, program: Program, batch: str = "") -> bool:
+    """
+    Return whether an order of a customer may earn: placed while the program earned, or named by a welcome.
+
+    `program` is one of `begun_units`, which knows its phases.
+    """
     if order.user_id is None or order.dead or order.is_deleted:
         return False
-    if batch:
-        return True
-    begun = program.earns_from is not None and order.placed_at >= program.earns_from
-    return begun and earns_at(phases=program.known_phases, at=order.placed_at)
+    return bool(batch) or earned_at(program=program, at=order.placed_at)
+
+
+def earned_at(*, program: Program, at: datetime) -> bool:
+    """Return whether orders earned in a program at a moment, whoever placed them."""
+    begun = program.earns_from is not None and at >= program.earns_from
+    return begun and earns_at(phases=program.known_phases, at=at)
 
 
 def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, Any], Account]:
@@ -120,7 +133,7 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
     if batch:
         terms["rules_at"] = at.isoformat()
     ready = _ready_at(order, terms)
-    award = Award(
+    return Award(
         program=unit.program,
         unit=unit,
         source_id=order.order_id,
@@ -130,13 +143,31 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
         terms=terms,
         batch=batch,
     )
-    rules, award.missed = rules_of(award=award)
-    award.decision = decision = _decide(order, award, rules)
-    award.points = award.given = decision.points
-    award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
-    award.because = decision.because.to_json()
-    award.terms["versions"] = list(decision.versions)
-    return award
+
+
+def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
+    """Write on new awards what their orders bring, and what was known when that was decided."""
+    rules = {}
+    for order, award in made:
+        rules[order.order_id], award.missed = rules_of(award=award)
+    questions = [
+        Question(
+            order=order,
+            rules=rules[order.order_id],
+            member_id=award.account.member_id,
+            account_id=award.account_id if award.account.seq else None,
+        )
+        for order, award in made
+    ]
+    known = known_of(questions=questions)
+    for order, award in made:
+        award.terms |= known[order.order_id]
+        decision, beyond = decided_of(purchase=order.purchase, terms=award.terms, rules=rules[order.order_id])
+        award.decision, award.missed = decision, with_missed(award=award, missed=award.missed, beyond=beyond)
+        award.points = award.given = decision.points
+        award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
+        award.because = decision.because.to_json()
+        award.terms["versions"] = list(decision.versions)
 
 
 def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
@@ -146,23 +177,23 @@ def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
     return book.at(**where), missing
 
 
-def _decide(order: OrderFacts, award: Award, rules: Sequence[RuleInForce]) -> Decision:
-    purchase = order.purchase
-    if purchase.is_first and _had_first(order, award.account, rules):
-        purchase = replace(purchase, is_first=False)
-    known = with_levels_of(
-        facts=facts_about(member_id=award.account.member_id, rules=rules, at=order.placed_at), then=order.then
-    )
-    award.terms["first"], award.terms["facts"] = purchase.is_first, known
-    counted = purchase_of(purchase=purchase, terms=award.terms)
-    return decide(purchase=counted, rules=rules, terms=terms_from(stored=award.terms))
+def with_missed(*, award: Award, missed: Sequence[str], beyond: Sequence[str]) -> list[str]:
+    """Return the codes of rules that an order goes without, those among them that give more than an order can bear."""
+    if beyond:
+        logger.warning("%s is counted without %s: more than an order can bear", award.source, ", ".join(beyond))
+    book = book_of(unit=award.unit)
+    return sorted({*missed, *(code for code in beyond if not book.is_ended(code=code, unit_id=award.unit_id))})
 
 
-def with_levels_of(*, facts: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts about a member in which a level brings what it brought when the order was first looked at."""
-    tier = facts.get("tier")
-    percent = then.get("levels", {}).get(str(tier["rank"])) if tier else None
-    return {**facts, "tier": {**tier, "percent": percent}} if percent else dict(facts)
+def decided_of(
+    *, purchase: Purchase, terms: Mapping[str, Any], rules: Sequence[RuleInForce]
+) -> tuple[Decision, list[str]]:
+    """
+    Return what a purchase brings by some rules, under terms as an award keeps them, `first` and `facts` among them, and
+    the codes of rules that had to be left out.
+    """
+    counted, law = purchase_of(purchase=purchase, terms=terms), terms_from(stored=terms)
+    return decided_within(decide=lambda some: decide(purchase=counted, rules=some, terms=law), rules=rules)
 
 
 def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:
@@ -177,16 +208,6 @@ def on_base(*, purchase: Purchase, base: str) -> Purchase:
     if base != Program.Base.EXCL:
         return purchase
     return replace(purchase, lines=tuple(replace(line, paid_minor=line.paid_excl_minor) for line in purchase.lines))
-
-
-def _had_first(order: OrderFacts, account: Account, rules: Iterable[RuleInForce]) -> bool:
-    """Return whether another order of the account stands as its first: a guest's, claimed late, may be older."""
-    codes = {rule.code for rule in rules if isinstance(rule.rule, FirstOrder)}
-    if not codes or not account.seq:
-        return False
-    others = Award.objects.using(write_db()).filter(account=account, given__gt=0)
-    others = others.exclude(source_kind="order", source_id=order.order_id).exclude(bonuses=[])
-    return any(bonus["rule"] in codes for found in others.values_list("bonuses", flat=True) for bonus in found)
 
 
 def ready_at(*, order: OrderFacts, program: Program) -> datetime | None:

@@ -81,7 +81,10 @@ class _Counting:
         lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
         # Conditions always see the whole order; what they admit is counted on `only` some of its lines.
         self.lines = [line for line in lines if only is None or line.line_id in only]
-        self.rules = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        # Nobody knows what the program leaves out while that set is tied to no products, so nothing brings points.
+        self.is_shut = terms.excluded_set is not None and terms.excluded_set not in purchase.known_sets
+        admitted = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        self.rules = [] if self.is_shut else admitted
         self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
         self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
         self.steps: list[dict[str, Any]] = []
@@ -269,6 +272,8 @@ def _because(counting: _Counting, points: int) -> Because:
         )
     if not any(line.paid_minor > 0 for line in purchase.lines):
         return Because("nothing_paid")
+    if counting.is_shut:
+        return Because("excluded_set_untied")
     if not counting.lines:
         return Because("all_excluded")
     return Because("no_rule", currency=purchase.currency, base_minor=base)

@@ -8,7 +8,7 @@ scale those, `unit` rules give whole points for each unit of a line, `bonus` rul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.limits import MOST_MINOR, MOST_PERCENT, MOST_POINTS, MOST_RATE
 from loyalty_oscar.kernel.registry import Registry
 
 
@@ -43,12 +44,20 @@ class EarningRule(Protocol):
 
 
 class Condition(Protocol):
-    """What narrows a rule down: to orders (`admits`) and to lines (`covers`)."""
+    """
+    What narrows a rule down: to orders (`admits`) and to lines (`covers`).
+
+    One that also has `because()` says itself in the sentence of a rule ("…, on Tuesdays"), by the words that are
+    registered for its code as a reason; without them a sentence says that there is a condition, not which.
+    """
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool: ...
 
     def covers(self, *, line: LineFacts) -> bool: ...
 
+
+#: No ladder has more levels.
+MOST_RANK = 20
 
 earning_rules: Registry[type[EarningRule]] = Registry("earning rule")
 conditions: Registry[type[Condition]] = Registry("condition")
@@ -64,17 +73,20 @@ def build(*, registry: Registry[Any], code: str, params: Mapping[str, Any]) -> A
     names = {f.name for f in fields(kind)}
     if unknown := set(params) - names:
         raise BadRule(f"{code} knows no {', '.join(sorted(unknown))}; it takes {', '.join(sorted(names))}")
+    without = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in without if name not in params]:
+        raise BadRule(f"{code} needs {', '.join(missing)}")
     try:
         return kind(**params)
     except TypeError as error:
         raise BadRule(f"{code}: {error}") from error
 
 
-def at_least_one(**numbers: Any) -> None:
-    """Raise `BadRule` unless every number is an integer of at least 1."""
+def whole(*, most: int, **numbers: Any) -> None:
+    """Raise `BadRule` unless every number is an integer from 1 to `most`."""
     for name, value in numbers.items():
-        if type(value) is not int or value < 1:
-            raise BadRule(f"{name} must be a whole number of at least 1, not {value!r}")
+        if type(value) is not int or not 1 <= value <= most:
+            raise BadRule(f"{name} must be a whole number from 1 to {most:,}, not {value!r}")
 
 
 def a_currency(value: Any) -> None:
@@ -95,7 +107,10 @@ class PerAmount:
 
     def __post_init__(self) -> None:
         a_currency(self.currency)
-        at_least_one(points=self.points, step_minor=self.step_minor)
+        whole(most=MOST_POINTS, points=self.points)
+        whole(most=MOST_MINOR, step_minor=self.step_minor)
+        if self.points > MOST_RATE * self.step_minor:
+            raise BadRule(f"points must be at most {MOST_RATE:,} for the smallest coin of {self.currency}")
 
     def share(self, *, amount_minor: int) -> Fraction:
         """Return the exact points for an amount."""
@@ -115,11 +130,9 @@ class Multiplier:
     group: str = "campaign"
 
     def __post_init__(self) -> None:
-        at_least_one(percent=self.percent)
+        whole(most=MOST_PERCENT, percent=self.percent)
         if self.percent <= 100:
             raise BadRule("a multiplier gives more than 100 percent; 200 doubles the points")
-        if self.percent > 10_000:
-            raise BadRule("a multiplier of more than 10000 percent is surely a slip")
 
     def because(self) -> Because:
         return Because("multiplier", percent=self.percent)
@@ -134,7 +147,7 @@ class PerUnit:
     points: int
 
     def __post_init__(self) -> None:
-        at_least_one(points=self.points)
+        whole(most=MOST_POINTS, points=self.points)
 
     def because(self) -> Because:
         return Because("per_unit", points=self.points)
@@ -149,7 +162,7 @@ class FirstOrder:
     points: int
 
     def __post_init__(self) -> None:
-        at_least_one(points=self.points)
+        whole(most=MOST_POINTS, points=self.points)
 
     def wanted(self, *, purchase: Purchase) -> bool:
         """Return whether this purchase is one that the bonus is for."""
@@ -169,7 +182,7 @@ class MinimumSpend:
 
     def __post_init__(self) -> None:
         a_currency(self.currency)
-        at_least_one(minimum_minor=self.minimum_minor)
+        whole(most=MOST_MINOR, minimum_minor=self.minimum_minor)
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
         paid = sum(line.paid_minor for line in purchase.lines)
@@ -177,6 +190,9 @@ class MinimumSpend:
 
     def covers(self, *, line: LineFacts) -> bool:
         return True
+
+    def because(self) -> Because:
+        return Because("spent_at_least", minimum_minor=self.minimum_minor, currency=self.currency)
 
 
 @conditions.register("product-set")
@@ -227,6 +243,9 @@ class Dates:
     def covers(self, *, line: LineFacts) -> bool:
         return True
 
+    def because(self) -> Because:
+        return Because("placed_between", first=self.first, last=self.last)
+
 
 @conditions.register("tier")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,7 +256,7 @@ class AtLeastTier:
     rank: int
 
     def __post_init__(self) -> None:
-        at_least_one(rank=self.rank)
+        whole(most=MOST_RANK, rank=self.rank)
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
         """Return whether the customer's level was high enough when the order was placed."""
@@ -245,6 +264,13 @@ class AtLeastTier:
 
     def covers(self, *, line: LineFacts) -> bool:
         return True
+
+    def because(self) -> Because:
+        return Because("level_at_least", rank=self.rank)
+
+
+#: Conditions that never look at single products, so that a rule with no others counts on everything.
+WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import day, reasons
 from loyalty_oscar.program.words import points as points_in_words
-from loyalty_oscar.program.words import reasons
 
 Params = Mapping[str, Any]
 
@@ -74,6 +76,11 @@ def _nothing_paid(p: Params) -> str:
     return pgettext("loyalty", "No money was paid for goods, and points count on money paid")
 
 
+@say("excluded_set_untied")
+def _excluded_set_untied(p: Params) -> str:
+    return pgettext("loyalty", "Nothing brought points just then: the list of what brings none was not there.")
+
+
 @say("all_excluded")
 def _all_excluded(p: Params) -> str:
     return pgettext("loyalty", "These products bring no points")
@@ -132,6 +139,36 @@ def _first_order(p: Params) -> str:
     return pgettext("loyalty", "%(rule)s") % {"rule": p.get("rule", "")}
 
 
+@say("spent_at_least")
+def _spent_at_least(p: Params) -> str:
+    least = money.in_words(minor=int(p["minimum_minor"]), currency=p["currency"])
+    if p.get("of_order"):  # Points for an order, whose first one counts whatever it comes to.
+        return pgettext("loyalty", "if it comes to at least %(amount)s") % {"amount": least}
+    return pgettext("loyalty", "in orders of at least %(amount)s") % {"amount": least}
+
+
+@say("placed_between")
+def _placed_between(p: Params) -> str:
+    # Days of the program's own calendar, so no zone moves them.
+    first, last = (day(date.fromisoformat(p[d]), zone="UTC") if p.get(d) else "" for d in ("first", "last"))
+    if first and last:
+        return pgettext("loyalty", "from %(first)s to %(last)s") % {"first": first, "last": last}
+    if first:
+        return pgettext("loyalty", "from %(first)s") % {"first": first}
+    return pgettext("loyalty", "until %(last)s") % {"last": last}
+
+
+@say("level_at_least")
+def _level_at_least(p: Params) -> str:
+    called = levels(program_id=p["unit"].program_id) if "unit" in p else {}
+    rank = int(p["rank"])
+    if rank not in called:
+        return pgettext("loyalty", "for members of level %(rank)s, which is not there") % {"rank": money.number(rank)}
+    if rank == max(called):
+        return pgettext("loyalty", "for members of level %(level)s") % {"level": called[rank]}
+    return pgettext("loyalty", "for members of level %(level)s or higher") % {"level": called[rank]}
+
+
 @say("address_confirmed")
 def _address_confirmed(p: Params) -> str:
     return pgettext("loyalty", "Welcome: your e-mail address is confirmed")
@@ -177,7 +214,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
     """
     Return a stored reason (`Award.because`) as rows: what was paid, each step with its exact share, one rounding.
 
-    A reason without steps (nothing earned) is one row with the sentence.
+    A reason without steps (nothing earned) is one row with the sentence; what was added later comes below the total.
     """
     p = because.get("p", {})
     if because["c"] != "earned":
@@ -192,5 +229,13 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         text = reasons.get(step["c"])({**step["p"], "unit": unit}) if step["c"] in reasons else step["c"]
         rows.append(WhyRow(text, ("+" if number else "") + step["p"]["exact"]))
     rounded = ROUNDED.get(p["rounding"], ROUNDED["floor:order"])()
-    rows.append(WhyRow(rounded, points_in_words(unit=unit, points=p["points"]), is_total=True))
+    points = p["points"]
+    rows.append(WhyRow(rounded, points_in_words(unit=unit, points=points), is_total=True))
+    for late in p.get("late", ()):
+        points += late["points"]
+        paid = money.in_words(minor=late["base_minor"], currency=p["currency"])
+        text = pgettext("loyalty", "Added to the order later: %(amount)s") % {"amount": paid}
+        rows.append(WhyRow(text, f"+{money.number(late['points'])}"))
+    if p.get("late"):
+        rows.append(WhyRow(pgettext("loyalty", "In all"), points_in_words(unit=unit, points=points), is_total=True))
     return rows

@@ -34,7 +34,12 @@ class PointGifts:
         given at first, whatever the reward says by now.
         """
         member = Member.objects.using(write_db()).select_related("program").get(pk=member_id)
-        unit = Unit.objects.filter(program=member.program, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = (
+            Unit.objects.using(write_db())
+            .filter(program=member.program, kind=Unit.Kind.SPENDABLE)
+            .order_by("pk")
+            .first()
+        )
         if unit is None:
             return
         account = open_account(member=member, unit=unit)
@@ -85,10 +90,12 @@ class PointGifts:
             return
         with transaction.atomic(using=write_db()):
             lock(account_id=entry.account_id)
-            taken = self.times(entry.account_id, f"{key}:back:")
-            if taken > self.times(entry.account_id, f"{key}:again:"):
+            since_then = entries_of(account_id=entry.account_id, start=f"{key}:")
+            again = [one for one in since_then if one.key.startswith(f"{key}:again:")]
+            taken = sum(one.key.startswith(f"{key}:back:") for one in since_then)
+            if taken > len(again):
                 return
-            if since and self.last_given(entry) < since:
+            if since and max(one.effective_at for one in (entry, *again)) < since:
                 return
             claw_back(
                 account_id=entry.account_id,
@@ -99,11 +106,6 @@ class PointGifts:
                 at=at,
             )
 
-    def last_given(self, entry: Entry) -> datetime:
-        """Return when a gift was given, or given back last."""
-        again = entries_of(account_id=entry.account_id, start=f"{entry.key}:again:")
-        return max(one.effective_at for one in (entry, *again))
-
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""
         return len(entries_of(account_id=account_id, start=start))
@@ -112,7 +114,9 @@ class PointGifts:
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
     ahead = looking_ahead.get()
-    return ahead.given_by(entry) if ahead and entry.pk is None else sum(lot.granted for lot in entry.lots.all())
+    if ahead and entry.pk is None:
+        return ahead.given_by(entry)
+    return sum(lot.granted for lot in entry.lots.using(write_db()))
 
 
 def forgiven_by(*, account_id: int, key: str) -> int:

@@ -7,11 +7,11 @@ from itertools import pairwise
 from django.dispatch import receiver
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.signals import program_state_changed
 
-from .operations.desk import write_db
 from .operations.program_wide import put_off_all, release_all, write_off_all
 from .operations.skipping import AccountsSkipped, Skips
 

@@ -100,6 +100,11 @@ class LoyaltySettings:
         " invitation for 30 days. Empty: no such cookie, the invitation lasts as long as the visit.",
         "",
     )
+    SOLD_ELSEWHERE: str = doc(
+        "Dotted path of a function (order) that says whether another shop sold this order already (a marketplace, an"
+        " ERP, a till): then no sale refuses it. Empty: only what is written in `extend.admitted_elsewhere()`.",
+        "",
+    )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
     MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
     API_RATE: str = doc("How often one customer may call the REST API, as Django REST framework spells it.", "120/min")

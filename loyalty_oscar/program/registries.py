@@ -16,7 +16,12 @@ from loyalty_oscar.kernel.registry import Registry
 
 
 class FactProvider(Protocol):
-    """Answers one fact about members, in bulk, at a moment."""
+    """
+    Answers one fact about members, in bulk, at a moment.
+
+    One that can say it of many moments at once also has `then(asked=)`: pairs of a member and a moment to what was true
+    then, for whoever looks at many orders. Without it each moment is asked for alone.
+    """
 
     def __call__(self, *, members: Sequence[int], at: datetime) -> Mapping[int, Any]: ...
 
@@ -62,6 +67,23 @@ class Panel(Protocol):
 
 
 facts: Registry[FactProvider] = Registry("fact")
+
+
+def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], Any]:
+    """Return what a fact said of members, each at a moment of its own; who it says nothing of is not in it."""
+    provider = facts.get(name)
+    if hasattr(provider, "then"):
+        return provider.then(asked=asked)
+    members_at: dict[datetime, list[int]] = {}
+    for member_id, at in asked:
+        members_at.setdefault(at, []).append(member_id)
+    return {
+        (member_id, at): told
+        for at, members in members_at.items()
+        for member_id, told in provider(members=members, at=at).items()
+    }
+
+
 #: name -> what a feature has written down of the moment in which an order is first looked at (JSON); asked with the
 #: `program_id` of the order, given back as `OrderFacts.then[name]`.
 written_down: Registry[Callable[..., Any]] = Registry("note of the moment")

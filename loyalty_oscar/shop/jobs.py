@@ -54,7 +54,7 @@ class Job:
 
     def is_due(self, *, at: datetime) -> bool:
         """Return whether a nightly job has not been done today, and nobody is at it; the others always are."""
-        last = JobRun.objects.filter(name=self.name).first() if self.nightly else None
+        last = JobRun.objects.using(write_db()).filter(name=self.name).first() if self.nightly else None
         if last is None:
             return True
         if last.finished_at is None:
@@ -85,7 +85,7 @@ def _mature(at: datetime) -> Iterator[int]:
 
 
 def _expire(at: datetime) -> Iterator[int]:
-    paused = tuple(Program.objects.filter(state=State.PAUSED).values_list("pk", flat=True))
+    paused = tuple(Program.objects.using(write_db()).filter(state=State.PAUSED).values_list("pk", flat=True))
     for _account, points in ledger.expire_due(at=at, skip_programs=paused):
         yield points
 
@@ -136,7 +136,7 @@ def _moments(at: datetime, since: datetime | None) -> Iterator[int]:
 
 def look_at_prices(**kwargs: Any) -> None:
     """Have all prices written down by the next call, because a sale or a member price was changed (a receiver)."""
-    JobRun.objects.filter(name="prices").update(started_at=F("started_at") - timedelta(days=1))
+    JobRun.objects.using(write_db()).filter(name="prices").update(started_at=F("started_at") - timedelta(days=1))
 
 
 def _farewells(at: datetime) -> Iterator[int]:
@@ -193,7 +193,7 @@ def run(
 
 def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
     done, error, skipped, began = 0, "", {}, timezone.now()
-    last = JobRun.objects.filter(name=job.name, finished_at__isnull=False, error="").first()
+    last = JobRun.objects.using(write_db()).filter(name=job.name, finished_at__isnull=False, error="").first()
     steps = job.run(at, last.started_at if last else None) if job.asks_since else job.run(at)
     note_run(name=job.name, started_at=at, finished_at=None, done=0)
     try:

@@ -13,7 +13,8 @@ class TiersConfig(AppConfig):
 
         from . import receivers, words  # noqa: F401
         from .effects import climbing
-        from .queries import levels, percents_now, ranks_at, tiers_at
+        from .facts import ranks_at, tiers_at
+        from .queries import levels, percents_now
 
         checks.register("levels:tiers")(levels)
         facts.register("tier")(tiers_at)

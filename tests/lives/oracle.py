@@ -25,9 +25,10 @@ from typing import Any
 
 from . import counting, rows
 from .counting import Bonus, Part, Rule, Terms
-from .ladder import Levels, stands
+from .ladder import stands
 
 SETTLED = timedelta(days=60)
+PIPELINE = ("Pending", "Being processed", "Shipped", "Delivered")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,6 +42,7 @@ class Known:
     owner: int | None = None
     is_counted: bool = False
     bonuses: list[Bonus] = field(default_factory=list)
+    status: str = ""
     dead: bool = False
     gone_for_good: bool = False
     is_over: bool = False
@@ -104,6 +106,7 @@ class Oracle:
         self.set_ranges, self.zone = set_ranges, zone
         self.settings, self.rules, self.levels = Terms(), [], None
         self.gifts: tuple[int, ...] = ()
+        self.counts_from = ""
         self.orders: dict[int, Known] = {}
         self.ranks: dict[int, list[tuple[datetime, int, datetime | None]]] = defaultdict(list)
         self.held: dict[int, dict[int, Gift]] = defaultdict(dict)
@@ -114,6 +117,7 @@ class Oracle:
         self.aside: dict[int, tuple[int, int]] = {}
         self.worths: dict[int, tuple[int, int]] = {}
         self.quota, self.was_full = None, False
+        self.reserved: dict[int, int] = {}
         self.bought: dict[int, set[int]] = defaultdict(set)
         self.places: dict[int, int] = {}
         self.prints: dict[int, Any] = {}
@@ -135,7 +139,10 @@ class Oracle:
 
     def look(self, ids: Iterable[int], at: datetime) -> None:
         """The product looks at these orders now."""
-        found = rows.orders(wanted := sorted(set(ids)))
+        wanted = sorted(set(ids))
+        if not wanted:
+            return
+        found = rows.orders(wanted)
         seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
         for order in (self.orders[pk] for pk in seen):
             over = order.placed_at if order.dead else order.final_at
@@ -166,7 +173,7 @@ class Oracle:
                 return False
             known = self.orders[pk] = self._first_look(row)
         self._date(known, row, at)
-        known.dead = row.status in rows.DEAD
+        known.status, known.dead = row.status, row.status in rows.DEAD
         self._parts(pk, known, row)
         if pk in self.worths and not known.used:
             self._use(known, row, *self.worths[pk])
@@ -316,9 +323,13 @@ class Oracle:
         self.prints[pk] = told
         left = sum(part.quantity - part.gone for part in known.parts if part.product in self.bought[pk])
         change = (0 if known.dead else left) - self.places[pk]
-        room = change if self.quota is None else min(change, max(0, self.quota - sum(self.places.values())))
+        room = change if self.quota is None else min(change, max(0, self.quota - self.taken()))
         self.places[pk] += change if change < 0 else room
         self.was_full = self.was_full or room < change
+
+    def taken(self) -> int:
+        """Return how many pieces of the sale are bought or reserved."""
+        return sum(self.places.values()) + sum(self.reserved.values())
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
@@ -380,6 +391,8 @@ class Oracle:
         return None
 
     def _value(self, order: Known) -> int:
+        if self.counts_from and order.status not in PIPELINE[PIPELINE.index(self.counts_from) :]:
+            return 0
         if self.levels.metric == "orders":
             return int(order.goods > 0)
         return order.earned if self.levels.metric == "points" else order.goods

@@ -82,9 +82,12 @@ class Buys(Step):
             return NOTHING
         stage.baskets[self.order] = basket.pk
         aside = self.set_aside(stage, basket, user) if user and self.points else 0
+        if not self.pays and user:
+            stage.reserve(basket, user)
         stage.loaded(basket.pk, user).freeze()
         if self.pays:
             return pay(stage, self.order, user)
+        stage.at_gateway.add(self.order)
         if aside:
             stage.oracle.aside[basket.pk] = (user.pk, aside)
         return aside
@@ -130,7 +133,9 @@ def pay(stage: Stage, label: str, user: Any) -> Any:
     more = {} if user else {"guest_email": f"{label}@example.com"}
     order = stage.place(basket, user, **more)
     stage.orders[label] = order.pk
+    stage.at_gateway.discard(label)
     stage.oracle.aside.pop(basket.pk, None)
+    stage.oracle.reserved.pop(basket.pk, None)
     if promised:
         stage.oracle.worths[order.pk] = promised
     for line in basket.all_lines():
@@ -731,8 +736,8 @@ class Waits(Step):
     hours: int
 
     def do(self, stage: Stage) -> Any:
-        if stage.oracle.aside:
-            return NOTHING
+        if stage.at_gateway:
+            return NOTHING  # A gateway does not wait so long.
         stage.now += timedelta(hours=self.hours)
         return DONE
 

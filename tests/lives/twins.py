@@ -8,6 +8,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
   left out on both sides, and with it where it leads (a level that counts points).
 - **What a sale had no room for is not made up for.** Pieces that staff add to an order when the other order had taken
   the last ones stay uncounted.
+- **What ran out is gone**, and **what the shop bore it bore**: where points ran out in either life, or the shop bears
+  what members have used up, accounts are compared by the oracle alone.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections import defaultdict
 from typing import Any
 
 from loyalty_oscar.exclusives.models import Count
-from loyalty_oscar.ledger.models import Account, Lot
+from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.tiers.models import Standing
@@ -40,6 +42,9 @@ class Twin:
         self.friends = self._friends()
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.used = self._used()
+        self.is_loose = {self.people[user] for user in _ran_out()}
+        if stage.start.program.get("debt_policy") == "clamp":
+            self.is_loose |= set(self.people.values())
         self.was_full = stage.oracle.was_full
         self.taken = dict(Count.objects.values_list("sale__code", "taken"))
 
@@ -73,6 +78,12 @@ class Twin:
         return {self.labels[order]: (points, back) for order, points, back in rows}
 
 
+def _ran_out() -> set[int]:
+    """Return whose points ran out."""
+    rows = Entry.objects.filter(kind=Kind.EXPIRE).order_by()
+    return set(rows.values_list("account__member__user_id", flat=True))
+
+
 def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     """Return where two lives differ that must be alike: what, whose, with the order, without it."""
     promised = {
@@ -85,6 +96,8 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
         for who in sorted(mine.keys() | theirs.keys()):
+            if name in ("points", "lots") and who in one.is_loose | other.is_loose:
+                continue
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
             nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": []}.get(name)

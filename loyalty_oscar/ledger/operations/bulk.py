@@ -66,7 +66,7 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
     """
     mind_foresight()
     db = write_db()
-    paused = Member.objects.filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
+    paused = Member.objects.using(write_db()).filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):
         locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
         working: dict[int, BulkDesk] = {}

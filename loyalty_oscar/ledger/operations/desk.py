@@ -18,11 +18,12 @@ from datetime import datetime
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
-from django.db import OperationalError, router, transaction
+from django.db import OperationalError, transaction
 from django.db.models import Count, F, QuerySet, Sum
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, State, Unit
 
 from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove, Note
@@ -51,11 +52,6 @@ class Posted:
     entry: Entry | None
     replayed: bool = False
     forgiven: int = 0
-
-
-def write_db() -> str:
-    """Return the database that takes our writes; every read of a write path names it too."""
-    return router.db_for_write(Account)
 
 
 def outermost_retried(operation: F_) -> F_:

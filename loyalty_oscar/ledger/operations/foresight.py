@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
@@ -66,7 +68,7 @@ class Foresight:
         """Return a member's account, or the one that would be opened."""
         key = (member.pk, unit.pk)
         if key not in self.opened:
-            there = Account.objects.using(write_db()).filter(member=member, unit=unit).first()
+            there = _accounts().filter(member=member, unit=unit).first()
             self.opened[key] = there or Account(pk=self.number(), member=member, unit=unit)
         return self.opened[key]
 
@@ -84,7 +86,7 @@ class Foresight:
         if account_id in self.desks:
             return self.desks[account_id].account
         opened = next((one for one in self.opened.values() if one.pk == account_id), None)
-        return opened or Account.objects.using(write_db()).get(pk=account_id)
+        return opened or _accounts().get(pk=account_id)
 
     def entries_of(
         self, *, key: str, start: str, account_id: int | None = None, account__member_id: int | None = None
@@ -120,6 +122,11 @@ class Foresight:
             vars(working).update(before)
             del self.entries[told:]
             raise
+
+
+def _accounts() -> QuerySet[Account]:
+    # Whoever foresees tells it to people, with names and units.
+    return Account.objects.using(write_db()).select_related("member", "unit__program")
 
 
 class ForeseeingDesk(Desk):

@@ -121,7 +121,7 @@ def renew(*, hold_id: int, until: datetime) -> bool:
     """
     mind_foresight()
     open_one = Hold.objects.using(write_db()).filter(pk=hold_id, state=Hold.State.OPEN, expires_at__lt=until)
-    run_out = HoldLot.objects.filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
+    run_out = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
     return bool(open_one.filter(~Exists(run_out)).update(expires_at=until))
 
 

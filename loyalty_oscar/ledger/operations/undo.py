@@ -6,6 +6,7 @@ from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Entry, Hold, Kind, Lot
@@ -196,12 +197,12 @@ def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: st
 
     What is gone already becomes points to make up. Raises `NotAllowed` for entries that gave nothing.
     """
-    given = sum(lot.granted for lot in entry.lots.all())
+    given = sum(lot.granted for lot in entry.lots.using(write_db()).all())
     if not given:
         raise NotAllowed(f"{entry.key} gave no points, so there is nothing to take back")
     return claw_back(
         account_id=entry.account_id,
-        source=entry.lots.first().source,
+        source=entry.lots.using(write_db()).first().source,
         points=given,
         key=key,
         because=because,

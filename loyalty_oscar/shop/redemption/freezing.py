@@ -35,7 +35,9 @@ def look_once_more(sender: Any, instance: Any, **kwargs: Any) -> None:
         is_short = _is_short(applied_to(basket=instance))
         if is_short:
             # Only this: other fields of the instance are the checkout's, and no receiver shall hear of a save.
-            sender._default_manager.filter(pk=instance.pk, status=instance.FROZEN).update(status=instance.OPEN)
+            sender._default_manager.using(write_db()).filter(pk=instance.pk, status=instance.FROZEN).update(
+                status=instance.OPEN
+            )
             instance.status = instance.OPEN
     except Exception:
         logger.exception("nobody could see whether the points of basket %s are still set aside", instance.pk)
