@@ -257,7 +257,7 @@ def settle_holds(
     """
     mind_foresight()
     with desk(account_id=account_id, at=at) as working:
-        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=FIRST_DATE).order_by("pk")
+        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=_first_date()).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]
         told = fates(held) if held else {}
         ending = []
@@ -273,11 +273,15 @@ def settle_holds(
     return len(over)
 
 
-#: What open holds are asked for with: the state of their program, and the date of the first of their points.
+#: What open holds are asked for with: the state of their program.
 PROGRAM_STATE = F("account__unit__program__state")
-_DATED = HoldLot.objects.filter(hold=OuterRef("pk"), lot__expires_at__isnull=False).order_by("lot__expires_at")
-FIRST_DATE = Subquery(_DATED.values("lot__expires_at")[:1])
 STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+
+
+def _first_date() -> Subquery:
+    """Return the date of the first points of a hold that run out."""
+    dated = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__isnull=False)
+    return Subquery(dated.order_by("lot__expires_at").values("lot__expires_at")[:1])
 
 
 def _why_over(hold: Hold, fate: Fate, at: datetime) -> str:
