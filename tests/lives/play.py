@@ -145,7 +145,9 @@ def _with(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]
         return twins.Twin(stage), outcomes
 
 
-def _without(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]) -> tuple[twins.Twin, dict[int, Any]]:
+def _without(
+    stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]
+) -> tuple[twins.Twin, dict[int, Any]]:
     with _from(stage, notes):
         outcomes = lived(stage, life, rest, without=life.never)
         _end(stage, life)
@@ -155,7 +157,11 @@ def _without(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Ste
 def _end(stage: Stage, life: Life, *, never: str = "") -> None:
     """Let the order come to nothing, and every job run once more."""
     end: Step = Status(order=never, to="Cancelled", how="save")
-    if never in stage.orders and life.ended == "deleted" and not stage.oracle.is_settled(stage.orders[never], stage.now):
+    if (
+        never in stage.orders
+        and life.ended == "deleted"
+        and not stage.oracle.is_settled(stage.orders[never], stage.now)
+    ):
         end = Deleted(order=never)
     lived(stage, life, [(-1, step) for step in (end, *(Job(name=name) for name in JOBS))])
     _mind(stage, life)
