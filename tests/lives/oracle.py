@@ -33,7 +33,7 @@ PIPELINE = ("Pending", "Being processed", "Shipped", "Delivered")
 
 @dataclass(kw_only=True, slots=True)
 class Known:
-    """An order as the oracle knows it. `used` are the points that its buyer used for it, `back` those that came back."""
+    """An order as the oracle knows it. `used` are the points that its buyer used, `back` those that came back."""
 
     placed_at: datetime
     terms: Terms
@@ -153,7 +153,7 @@ class Oracle:
             self._follow(pk, at)
 
     def unsettled(self) -> list[int]:
-        """Return the known orders that the nightly job looks at: those that were not over for 60 days at their last look."""
+        """Return the known orders that the nightly job looks at: those not over for 60 days at their last look."""
         return [pk for pk, order in self.orders.items() if not order.is_over]
 
     def is_settled(self, pk: int, at: datetime) -> bool:
