@@ -12,7 +12,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import terms_now
 
-from .awarding import decided
+from .awarding import decided_of
 from .decision import Decision
 from .known import Question, known_of
 from .models import Award
@@ -33,7 +33,7 @@ class Previews:
 
     def decision(self, *, order: OrderFacts, rules: Sequence[RuleInForce]) -> Decision:
         """Return what one of the orders would bring by rules that were named before."""
-        return decided(order=order, terms=self._terms[order.order_id], rules=rules)
+        return decided_of(purchase=order.purchase, terms=self._terms[order.order_id], rules=rules)[0]
 
     def terms(self, *, order: OrderFacts) -> dict[str, Any]:
         """Return the terms under which one of the orders counts."""
