@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from loyalty_oscar.earning.models import ActionAward
+from loyalty_oscar.earning.occasions import Occasion, occasions
 from loyalty_oscar.earning.operations import (
     act,
     forget_birthday,
@@ -16,7 +17,7 @@ from loyalty_oscar.earning.operations import (
 )
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.models import Entry, Lot
 from loyalty_oscar.ledger.operations import capture, place_hold
 from loyalty_oscar.program.models import Outbox
 from loyalty_oscar.program.operations import change_state
@@ -163,6 +164,29 @@ class TestAnAction:
         with pytest.raises(LoyaltyError):
             given(unit, a_member(unit), "juggling")
         assert not Entry.objects.exists()
+
+
+class TestALongSource:
+    @pytest.mark.parametrize("length", [48, 49, 50, 51, 52, 55, 70])
+    def test_brings_points_once_takes_them_back_and_gives_them_again(self, unit, length):
+        kind = "product-questionnaire"
+        occasions.register(kind)(Occasion())
+        try:
+            member, details = a_member(unit), []
+            an_action(unit, kind)
+            for last in "ab":  # Two that differ at their ends alone.
+                details.append("9" * (length - len(kind) - 2) + last)
+            assert [given(unit, member, kind, detail) for detail in (*details, *details)] == [True, True, False, False]
+            assert has(member) == (100, 0)
+            told = {"user_id": member.user_id, "occasion": kind, "at": TODAY}
+            assert [undo_act(**told, detail=details[0]) for _time in range(2)] == [50, 0]
+            assert has(member) == (50, 0)
+            assert given(unit, member, kind, details[0])
+            assert has(member) == (100, 0)
+            assert Lot.objects.values("source").distinct().count() == 2
+            assert_clean()
+        finally:
+            occasions.unregister(kind)
 
 
 class TestTheBudget:

@@ -14,6 +14,7 @@ from loyalty_oscar.exclusives.models import Count, MemberList, Place, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.exclusives import visitors
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.export import erase, export
 from loyalty_oscar.shop.offers import NotPlaced
@@ -81,6 +82,16 @@ class TestAClosedProduct:
         with clock.at(day(5, 6)):
             assert not offered(child).price.exists
             assert not offered(parent).price.exists
+
+
+class TestTheProductsOfASale:
+    def test_are_those_of_its_set_though_another_was_there_that_had_as_many(self, unit, carrier, monkeypatch):
+        sale, other = a_sale(unit, carrier), a_product("Moss bed", "49.90")
+        sets = iter([frozenset({carrier.pk}), frozenset({other.pk})])
+        # What is remembered of the set itself ran out between the two.
+        monkeypatch.setattr(visitors, "all_of", lambda *, code: next(sets))
+        assert visitors.products_of(sale=sale) == {carrier.pk}
+        assert visitors.products_of(sale=sale) == {other.pk}
 
 
 class TestAPriceOfASale:

@@ -15,7 +15,7 @@ from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import settle_holds
 from loyalty_oscar.program.models import PointWorth, State
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.queries import forget_cache, worth_of
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.offers import PointsUnavailable, discounts
 from loyalty_oscar.shop.redemption.desk import Refused
@@ -72,6 +72,13 @@ class TestSettingPointsAside:
         assert on(small) == (300, D("0.00"))
         assert applied_to(basket=small).quote.because.code == "all_goods_paid"
         assert Hold.objects.get().asked == 800
+
+    def test_is_worth_what_it_is_at_that_moment_whatever_this_process_remembers(self, unit, boris, basket):
+        assert worth_of(program_id=unit.program_id)["EUR"].minor == 100
+        PointWorth.objects.filter(program=unit.program).update(minor=50)  # As another process does it.
+        assert on(use(boris, basket, 500, unit=unit)) == (500, D("17.50"))
+        redemption = Redemption.objects.get()
+        assert (redemption.per_points, redemption.per_minor) == (100, 50)
 
     def test_takes_the_place_of_what_was_set_aside_before(self, unit, boris, basket):
         use(boris, basket, 700, unit=unit)
