@@ -31,6 +31,10 @@ SAMPLE = {
     "currency": "EUR",
     "rule": "Double paws on dog beds",
     "percent": 200,
+    "minimum_minor": 2000,
+    "first": "2026-05-01",
+    "last": "2026-05-31",
+    "rank": 2,
     "product": "Liver bites",
     "name": "Dog show in Leipzig",
 }

@@ -176,13 +176,14 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         form = self.get_form(request, obj)
         gives = [name for name in form.base_fields if name.startswith("p_")]
         sets = ("inside", "outside") if params.set_choices() else ()
+        level = ("level",) if form(instance=obj).fields["level"].choices else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
             (pgettext("loyalty", "What it gives"), {"fields": gives}),
             (
                 pgettext("loyalty", "For what"),
-                {"fields": (*sets, "minimum", "minimum_currency", *others)},
+                {"fields": (*sets, "minimum", "minimum_currency", *level, *others)},
             ),
             (pgettext("loyalty", "When"), {"fields": ("first", "last")}),
         ]

@@ -8,8 +8,8 @@ Pure, like `rules`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,7 +28,6 @@ class LineAward:
     quantity: int
     points: int
     paid_minor: int
-    exact: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +74,17 @@ class LineLeft:
 class _Counting:
     """The state of one decision while it is made."""
 
-    def __init__(self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> None:
+    def __init__(
+        self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms, only: Collection[int] | None = None
+    ) -> None:
         self.purchase, self.terms = purchase, terms
-        self.lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
-        self.rules = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
+        # Conditions always see the whole order; what they admit is counted on `only` some of its lines.
+        self.lines = [line for line in lines if only is None or line.line_id in only]
+        # Nobody knows what the program leaves out while that set is tied to no products, so nothing brings points.
+        self.is_shut = terms.excluded_set is not None and terms.excluded_set not in purchase.known_sets
+        admitted = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        self.rules = [] if self.is_shut else admitted
         self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
         self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
         self.steps: list[dict[str, Any]] = []
@@ -148,6 +154,18 @@ class _Counting:
                 self.fixed[line.line_id] += rule.rule.points * line.quantity
             self.step(rule, rule.rule.points * count, quantity=count)
 
+    def total(self) -> Fraction:
+        """Return the exact sum that is rounded; whole points are not in it."""
+        return sum(self.exact.values(), Fraction(0))
+
+    def counted(self) -> dict[int, int]:
+        """Count everything but bonuses; returns the rounded points of each line, whole points apart (`fixed`)."""
+        self.amounts()
+        self.multipliers()
+        rounded = self.rounded()
+        self.units()
+        return rounded
+
     def bonuses(self) -> list[Bonus]:
         found = []
         for rule, lines in self.stage("bonus"):
@@ -171,6 +189,50 @@ class _Counting:
         return dict(zip(ids, rounding.share_out(total=total, exact=weights), strict=True))
 
 
+def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Decision:
+    """
+    Return what the lines that are not `known` add to a purchase whose known lines were decided before.
+
+    Those keep theirs, and the sum is rounded once. Conditions see the whole order: what it reaches with the new lines
+    counts for these. `bonuses` are those of the whole order; who calls keeps what it has.
+    """
+    whole = _Counting(purchase, rules, terms)
+    rounded = whole.counted()
+    new = [line for line in purchase.lines if line.line_id not in known]
+    weights = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
+    if terms.stage == "line":
+        shares = [rounded.get(line.line_id, 0) for line in new]
+    else:
+        shares = rounding.spread(total=_added(whole, purchase, known, rules, terms), weights=weights)
+    lines = tuple(
+        LineAward(
+            line_id=line.line_id,
+            quantity=line.quantity,
+            paid_minor=line.paid_minor,
+            points=share + whole.fixed.get(line.line_id, 0),
+        )
+        for line, share in zip(new, shares, strict=True)
+    )
+    bonuses = tuple(whole.bonuses())
+    points = sum(line.points for line in lines)
+    versions = tuple(sorted(whole.used))
+    return Decision(points=points, lines=lines, bonuses=bonuses, versions=versions, because=_because(whole, points))
+
+
+def _added(
+    whole: _Counting, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms
+) -> int:
+    """Return the whole points by which a sum, rounded once, grows over what the known lines came to by themselves."""
+    # What they are worth beside the new lines is taken off, so that full steps are counted over all of them.
+    beside = _Counting(purchase, rules, terms, known)
+    before = _Counting(replace(purchase, lines=tuple(i for i in purchase.lines if i.line_id in known)), rules, terms)
+    for counting in (beside, before):
+        counting.counted()
+    was, more = before.total(), whole.total() - beside.total()
+    mode = "floor" if terms.rounding == "block" else terms.rounding
+    return max(0, rounding.round_points(exact=was + more, mode=mode) - rounding.round_points(exact=was, mode=mode))
+
+
 def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> Decision:
     """
     Return what a purchase brings under these rules.
@@ -179,10 +241,7 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
     remainder; a purchase that brings nothing is a decision too, with its reason.
     """
     counting = _Counting(purchase, rules, terms)
-    counting.amounts()
-    counting.multipliers()
-    rounded = counting.rounded()
-    counting.units()
+    rounded = counting.counted()
     bonuses = counting.bonuses()
     lines = tuple(
         LineAward(
@@ -190,7 +249,6 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=rounded.get(line.line_id, 0) + counting.fixed.get(line.line_id, 0),
-            exact=rounding.two_places(exact=counting.exact.get(line.line_id, Fraction(0))),
         )
         for line in purchase.lines
     )
@@ -214,6 +272,8 @@ def _because(counting: _Counting, points: int) -> Because:
         )
     if not any(line.paid_minor > 0 for line in purchase.lines):
         return Because("nothing_paid")
+    if counting.is_shut:
+        return Because("excluded_set_untied")
     if not counting.lines:
         return Because("all_excluded")
     return Because("no_rule", currency=purchase.currency, base_minor=base)

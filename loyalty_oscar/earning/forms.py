@@ -10,6 +10,8 @@ from django.utils.text import slugify
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program import money
+from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
 
 from . import params as p
@@ -17,7 +19,7 @@ from .models import Rule, RuleVersion
 from .rules import RuleInForce, build, conditions, earning_rules
 
 #: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
-OWN = ("minimum-spend", "product-set", "dates")
+OWN = ("minimum-spend", "product-set", "dates", "tier")
 
 
 class DayInput(forms.DateInput):
@@ -45,6 +47,13 @@ class RuleFormBase(forms.ModelForm):
         required=False,
         help_text=pgettext_lazy("loyalty", "Money paid for goods. Empty: every order."),
     )
+    level = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "From level"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text=pgettext_lazy("loyalty", "The lowest level it counts for; whoever stands higher gets it too."),
+    )
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
     last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
     is_on = forms.BooleanField(
@@ -70,6 +79,7 @@ class RuleFormBase(forms.ModelForm):
         self.newest = self.instance.versions.last() if self.instance.pk else None
         if self.newest:
             self._show(self.newest)
+        self.fields["level"].choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
 
     def _show(self, version: RuleVersion) -> None:
         currency = self.instance.unit.program.currency
@@ -91,6 +101,8 @@ class RuleFormBase(forms.ModelForm):
             elif row["code"] == "minimum-spend":
                 self.initial["minimum_currency"] = values["currency"]
                 self.initial["minimum"] = p.from_minor(values["minimum_minor"], values["currency"])
+            elif row["code"] == "tier":
+                self.initial["level"] = values["rank"]
             else:
                 prefix = f"c_{row['code']}_"
                 found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
@@ -107,6 +119,7 @@ class RuleFormBase(forms.ModelForm):
             return data
         self.unit = unit
         self._clean_code(data)
+        self._clean_level(data)
         self.rule = self._built(data)
         return data
 
@@ -121,6 +134,12 @@ class RuleFormBase(forms.ModelForm):
         elif not code and "name" not in self.errors:
             self.add_error("code", pgettext("loyalty", "The name has no letters for a code. Write one here."))
 
+    def _clean_level(self, data: dict[str, Any]) -> None:
+        level = data.get("level")
+        if level and level != self.initial.get("level") and level not in levels(program_id=self.unit.program_id):
+            text = pgettext("loyalty", "“%(program)s” has no such level.") % {"program": self.unit.program}
+            self.add_error("level", text)
+
     def _built(self, data: dict[str, Any]) -> RuleInForce | None:
         """Return the rule as typed, or None with an error on the field that is wrong."""
         currency = self.unit.program.currency
@@ -131,7 +150,7 @@ class RuleFormBase(forms.ModelForm):
             self.add_error(None, error)
             return None
         fields = {"p_" + param.name: param.name for param in self.params}
-        if any(name in self.errors for name in [*fields, "minimum", "first", "last"]):
+        if any(name in self.errors for name in [*fields, "minimum", "level", "first", "last"]):
             return None
         rule = self._try(fields, registry=earning_rules, code=self.type, params=self.params_typed)
         narrow = [self._try(_fields_of(row, self.others), registry=conditions, **row) for row in self.narrowed]
@@ -163,14 +182,38 @@ class RuleFormBase(forms.ModelForm):
             except forms.ValidationError as error:
                 raise forms.ValidationError({"minimum": error}) from error
             found.append({"code": "minimum-spend", "params": {"currency": own, "minimum_minor": least}})
+        if data.get("level"):
+            found.append({"code": "tier", "params": {"rank": data["level"]}})
         days = {key: data[key].isoformat() for key in ("first", "last") if data.get(key)}
         if days:
             found.append({"code": "dates", "params": days})
         for code, params in self.others.items():
-            if data.get(f"use_{code}"):
-                values = p.stored(params=params, data=data, prefix=f"c_{code}_", currency=currency)
+            if values := self._typed_of(code, params, data, currency):
                 found.append({"code": code, "params": values})
+            elif data.get(f"use_{code}"):
+                found.append({"code": code, "params": {}})
         return found
+
+    def _typed_of(self, code: str, params: list[p.Param], data: dict[str, Any], currency: str) -> dict[str, Any]:
+        """
+        Return what was typed for a condition of the store's own; refuse what is not whole.
+
+        Nothing that stands on the page is dropped silently: parameters without the tick are refused too, unless the
+        tick was just taken away.
+        """
+        prefix, is_ticked = f"c_{code}_", data.get(f"use_{code}")
+        if not is_ticked:
+            if p.is_typed(params=params, data=data, prefix=prefix) and not self.initial.get(f"use_{code}"):
+                text = pgettext("loyalty", "Tick this too, or leave the fields below it empty.")
+                raise forms.ValidationError({f"use_{code}": text})
+            return {}
+        values = p.stored(params=params, data=data, prefix=prefix, currency=currency)
+        missing = [prefix + param.name for param in params if param.is_needed and param.name not in values]
+        # What was typed and makes no sense says so itself.
+        if missing := [name for name in missing if name not in self.errors]:
+            text = pgettext("loyalty", "Fill this in, or take the tick away above it.")
+            raise forms.ValidationError(dict.fromkeys(missing, text))
+        return values
 
 
 def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[str, str]:
@@ -179,9 +222,23 @@ def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[st
         "minimum-spend": {"minimum": "minimum_minor"},
         "dates": {"last": "last", "first": "first"},
         "product-set": {"inside": "sets", "outside": "outside"},
+        "tier": {"level": "rank"},
     }
     generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
     return own.get(row["code"], generated)
+
+
+def level_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple[Any, str]]:
+    """
+    Return the levels that a rule may count from, by name, "everybody" first; empty where there are none.
+
+    Those of the rule's program, or before it is chosen of all; `stored` is offered though it is not there any more.
+    """
+    found = level_names(program_id=rule.program_id if rule and rule.pk else None)
+    if stored and stored not in found:
+        text = pgettext("loyalty", "level %(rank)s, which is not there")
+        found = {**found, stored: text % {"rank": money.number(stored)}}
+    return [("", pgettext("loyalty", "everybody")), *sorted(found.items())] if found else []
 
 
 def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member, Program, Unit, code_validator
+
+from .occasions import occasions
 
 
 class Rule(models.Model):
@@ -65,8 +70,9 @@ class Award(models.Model):
     What a source (an order) was found to bring, once, whoever asks how often.
 
     `points` is the snapshot, `given` what of it stands in the ledger now, `forgiven` what nobody had to
-    give back; `syncs` counts the differences posted so far and numbers their keys. UNIQUE over the source
-    guards across accounts: two members cannot claim one guest order.
+    give back; `syncs` counts the differences posted so far and numbers their keys. `terms` are those under which it
+    was decided, with what was known of the member then; `missed` are the codes of rules that nobody could count.
+    UNIQUE over the source guards across accounts: two members cannot claim one guest order.
     """
 
     program = models.ForeignKey(Program, models.PROTECT, related_name="+")
@@ -82,6 +88,7 @@ class Award(models.Model):
     available_at = models.DateTimeField(null=True, blank=True)
     terms = models.JSONField(default=dict)
     bonuses = models.JSONField(default=list)
+    missed = models.JSONField(default=list)
     because = models.JSONField(default=dict)
     batch = models.CharField(max_length=60, blank=True, default="")
     revoked = models.BooleanField(default=False)
@@ -109,6 +116,12 @@ class Award(models.Model):
         """The name of the source in keys of the ledger (`order:42`)."""
         return f"{self.source_kind}:{self.source_id}"
 
+    @property
+    def rules_at(self) -> datetime:
+        """The moment whose rules decide it: when the order was placed; of a welcome, when that was given."""
+        told = self.terms.get("rules_at")
+        return datetime.fromisoformat(told) if told else self.placed_at
+
 
 class AwardLine(models.Model):
     """The part of an award that one line brought, with what was paid for it (minor units)."""
@@ -118,7 +131,6 @@ class AwardLine(models.Model):
     quantity = models.PositiveIntegerField()
     points = models.BigIntegerField()
     paid_minor = models.BigIntegerField()
-    snapshot = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "line of an award")
@@ -135,6 +147,8 @@ class Action(models.Model):
 
     Of several of one `kind` the one that gives most counts, once. `given` is how many points stand given out of
     `budget` (None = no limit); both are changed under the row's own lock, and a constraint stands behind it.
+    For whom: `told_days` before the day a birthday must be known, `least_orders` paid orders have arrived and were kept
+    (None = what the occasion asks for), and `confirmed_only` asks for a confirmed address.
     """
 
     program = models.ForeignKey(
@@ -147,6 +161,20 @@ class Action(models.Model):
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"), null=True, blank=True)
     ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    told_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "a birthday is told so many days before"),
+        default=30,
+        validators=[MaxValueValidator(365)],
+    )
+    least_orders = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "for members with so many orders"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(50)],
+    )
+    confirmed_only = models.BooleanField(
+        pgettext_lazy("loyalty", "only with a confirmed e-mail address"), default=False
+    )
     budget = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "at most so many points in all"), null=True, blank=True
     )
@@ -167,6 +195,13 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def orders_wanted(self) -> int:
+        """How many paid orders of a member must have arrived; what left the code asks for none."""
+        if self.least_orders is not None:
+            return self.least_orders
+        return occasions.get(self.kind).least_orders if self.kind in occasions else 0
 
 
 class ActionAward(models.Model):
@@ -203,6 +238,21 @@ class ActionAward(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class ConfirmedAddress(models.Model):
+    """Somebody has proved to read a mailbox: of its address stays the keyed hash (`mark`), the latest one confirmed."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    confirmed_at = models.DateTimeField(pgettext_lazy("loyalty", "confirmed"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "confirmed address")
+        verbose_name_plural = pgettext_lazy("loyalty", "confirmed addresses")
+
+    def __str__(self) -> str:
+        return self.mark
 
 
 class Birthday(models.Model):

@@ -53,12 +53,17 @@ def same(value: Any, currency: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One parameter: its form field, and how its value is stored (`store`) and shown again (`show`)."""
+    """
+    One parameter: its form field, and how its value is stored (`store`) and shown again (`show`).
+
+    `is_needed` says that nothing can be built without it.
+    """
 
     name: str
     field: forms.Field
     store: Callable[[Any, str], Any] = same
     show: Callable[[Any, str], Any] = same
+    is_needed: bool = False
 
 
 def to_minor(value: Decimal, currency: str) -> int:
@@ -105,13 +110,19 @@ def sets_field(**kwargs: Any) -> forms.MultipleChoiceField:
 def params_of(*, code: str, kind: type, codes: list[str], optional: bool = False) -> list[Param]:
     """Return the parameters of a registered rule or condition; `optional` ones may all be left empty."""
     hints = get_type_hints(kind)
-    return [_param(code, spec, hints[spec.name], codes, optional) for spec in dataclasses.fields(kind)]
+    return [
+        dataclasses.replace(_param(code, spec, hints[spec.name], codes, optional), is_needed=_is_needed(spec))
+        for spec in dataclasses.fields(kind)
+    ]
+
+
+def _is_needed(spec: dataclasses.Field) -> bool:
+    return spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
 
 
 def _param(code: str, spec: dataclasses.Field, hint: Any, codes: list[str], optional: bool) -> Param:
     label, help_text, least = WORDS.get((code, spec.name), (capfirst(spec.name.replace("_", " ")), "", None))
-    without = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
-    about = {"label": label, "help_text": help_text, "required": without and not optional}
+    about = {"label": label, "help_text": help_text, "required": _is_needed(spec) and not optional}
     if spec.default is not dataclasses.MISSING and not optional:
         about["initial"] = spec.default
     if spec.name == "currency":
@@ -130,7 +141,9 @@ def _param(code: str, spec: dataclasses.Field, hint: Any, codes: list[str], opti
         about.pop("required")
         return Param("sets", sets_field(**about), lambda v, c: list(v))
     if get_origin(hint) is Literal:
-        return Param(spec.name, forms.ChoiceField(choices=[(v, v) for v in get_args(hint)], **about))
+        # What may be left empty has an empty choice: a browser sends the first one, chosen or not.
+        empty = [("", "–")] if optional else []
+        return Param(spec.name, forms.ChoiceField(choices=[*empty, *((v, v) for v in get_args(hint))], **about))
     if get_origin(hint) in (tuple, list):
         many = lambda v, c: [part.strip() for part in v.split(",") if part.strip()]  # noqa: E731
         return Param(spec.name, forms.CharField(**about), many, lambda v, c: ", ".join(map(str, v)))
@@ -161,6 +174,11 @@ def stored(*, params: Iterable[Param], data: Mapping[str, Any], prefix: str, cur
     if wrong:
         raise forms.ValidationError(wrong)
     return found
+
+
+def is_typed(*, params: Iterable[Param], data: Mapping[str, Any], prefix: str) -> bool:
+    """Return whether somebody typed a parameter; a currency stands there by itself."""
+    return any(data.get(prefix + p.name) not in (None, "", [], False) for p in params if p.name != "currency")
 
 
 def shown(*, params: Iterable[Param], values: Mapping[str, Any], prefix: str, currency: str) -> dict[str, Any]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Prefetch
+
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts
 
-from .models import Action, ActionAward, Award, Birthday, RuleVersion
+from .models import Action, ActionAward, Award, AwardLine, Birthday, ConfirmedAddress, RuleVersion
+from .occasions import SIGN_UP
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
+
+logger = logging.getLogger("loyalty_oscar")
+#: Facts of the shop that actions ask for: how many paid orders of a member arrived and were kept, and whether the
+#: address of the member's account was confirmed.
+FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
 
 
 class RuleBook:
@@ -21,20 +30,46 @@ class RuleBook:
 
     def __init__(self, versions: Iterable[RuleVersion]) -> None:
         self._by_unit: dict[int, dict[int, list[RuleVersion]]] = {}
-        self._built: dict[int, RuleInForce] = {}
+        self._built: dict[int, RuleInForce | None] = {}
         for version in versions:
             self._by_unit.setdefault(version.rule.unit_id, {}).setdefault(version.rule_id, []).append(version)
 
     def at(self, *, unit_id: int, moment: datetime) -> list[RuleInForce]:
-        """Return the rules of a unit that were in force at a moment, in order of their codes."""
-        found = []
+        """
+        Return the rules of a unit that were in force at a moment, in order of their codes.
+
+        Without those whose code, or that of a condition, has left: `missing_at` names them.
+        """
+        built = (self._build(version) for version in self._newest(unit_id, moment))
+        return sorted((rule for rule in built if rule), key=lambda rule: rule.code)
+
+    def missing_at(self, *, unit_id: int, moment: datetime) -> list[str]:
+        """Return the codes of the rules that were in force at a moment and that nobody can count any more."""
+        return sorted(v.rule.code for v in self._newest(unit_id, moment) if self._build(v) is None)
+
+    def is_ended(self, *, code: str, unit_id: int) -> bool:
+        """Return whether a rule is switched off by now, or gone."""
+        versions = [v for v in self._all(unit_id) if v.rule.code == code]
+        return not versions or not max(versions, key=lambda version: version.number).is_on
+
+    def _all(self, unit_id: int) -> Iterable[RuleVersion]:
+        return (version for versions in self._by_unit.get(unit_id, {}).values() for version in versions)
+
+    def _newest(self, unit_id: int, moment: datetime) -> Iterable[RuleVersion]:
         for versions in self._by_unit.get(unit_id, {}).values():
             begun = [version for version in versions if version.valid_from <= moment]
-            if begun:
-                newest = max(begun, key=lambda version: version.number)
-                if newest.is_on:
-                    found.append(self._built.setdefault(newest.pk, in_force(version=newest)))
-        return sorted(found, key=lambda rule: rule.code)
+            newest = max(begun, key=lambda version: version.number, default=None)
+            if newest and newest.is_on:
+                yield newest
+
+    def _build(self, version: RuleVersion) -> RuleInForce | None:
+        if version.pk not in self._built:
+            try:
+                self._built[version.pk] = in_force(version=version)
+            except LoyaltyError as error:
+                logger.warning("the rule %s counts nothing: %s", version.rule.code, error)
+                self._built[version.pk] = None
+        return self._built[version.pk]
 
     def sets(self) -> set[str]:
         """Return the codes of the product sets that any version names."""
@@ -61,7 +96,7 @@ def in_force(*, version: RuleVersion) -> RuleInForce:
 
 def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:
     """Return the rules of these units with all their versions. One query."""
-    versions = RuleVersion.objects.filter(rule__unit_id__in=list(unit_ids))
+    versions = RuleVersion.objects.using(write_db()).filter(rule__unit_id__in=list(unit_ids))
     return RuleBook(versions.select_related("rule").order_by("rule_id", "number"))
 
 
@@ -82,22 +117,20 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
-def facts_about(*, member_id: int, rules: Iterable[RuleInForce], at: datetime) -> dict[str, Any]:
-    """Return what other features say of a member at a moment, where it decides."""
-    return {
-        name: told[member_id]
-        for name in facts_wanted(rules=rules)
-        if member_id in (told := facts.get(name)(members=[member_id], at=at))
-    }
+def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
+    """Return what another floor says of one member, or None where nobody says it."""
+    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
 
 
 def terms_of(*, program: Program) -> Terms:
-    """Return what the program says about counting."""
+    """Return what the program says about counting now."""
+    return terms_from(stored=terms_now(program=program))
+
+
+def terms_from(*, stored: Mapping[str, Any]) -> Terms:
+    """Return what was written down about counting when an order was placed."""
     return Terms(
-        rounding=program.rounding,
-        stage=program.rounding_stage,
-        zone=program.time_zone,
-        excluded_set=program.excluded_set.code if program.excluded_set_id else None,
+        rounding=stored["rounding"], stage=stored["stage"], zone=stored["zone"], excluded_set=stored["excluded"]
     )
 
 
@@ -106,8 +139,10 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
     wanted = list(source_ids)
     if not wanted:
         return {}
-    found = Award.objects.filter(source_kind=source_kind, source_id__in=wanted)
-    return {award.source_id: award for award in found.prefetch_related("lines", "account", "unit")}
+    db = write_db()
+    found = Award.objects.using(db).filter(source_kind=source_kind, source_id__in=wanted)
+    found = found.select_related("account", "unit").prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
+    return {award.source_id: award for award in found}
 
 
 def award_of_order(*, order_id: int) -> Award | None:
@@ -129,13 +164,14 @@ def broken_versions(*, unit: Unit) -> Mapping[str, str]:
 
 def actions_of(*, program_id: int) -> list[Action]:
     """Return the actions of a program that are switched on, in order of their codes (at most 60 seconds old)."""
-    rows = Action.objects.filter(program_id=program_id, is_on=True).order_by("code")
+    rows = Action.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
     return remembered(key=("actions", program_id), load=lambda: list(rows))
 
 
 def has_action(*, kind: str) -> bool:
     """Return whether any program has, or had, an action of a kind (at most 60 seconds old)."""
-    return remembered(key=("has-action", kind), load=lambda: Action.objects.filter(kind=kind).exists())
+    found = Action.objects.using(write_db()).filter(kind=kind)
+    return remembered(key=("has-action", kind), load=found.exists)
 
 
 def standing_awards(*, member_id: int) -> set[str]:
@@ -144,16 +180,32 @@ def standing_awards(*, member_id: int) -> set[str]:
     return set(rows.values_list("source", flat=True))
 
 
-def people_awarded(*, source: str) -> set[Any]:
-    """Return the ids of the people who have points for one source (`review:42`), in any program."""
-    rows = ActionAward.objects.filter(source=source, is_given=True, member__user__isnull=False)
+def people_awarded(*, sources: Iterable[str]) -> set[Any]:
+    """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
+    rows = ActionAward.objects.filter(source__in=list(sources), is_given=True, member__user__isnull=False)
     return set(rows.values_list("member__user_id", flat=True))
 
 
-def programs_awarded(*, user_id: Any, source: str) -> list[int]:
-    """Return the programs in which a person got points for one source, those where they stand first."""
-    rows = ActionAward.objects.using(write_db()).filter(source=source, member__user_id=user_id)
-    return list(rows.order_by("-is_given", "pk").values_list("program_id", flat=True))
+def awarded(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
+    """Return (program, source) where a person got points for one of these sources, where they stand first."""
+    rows = ActionAward.objects.using(write_db()).filter(source__in=list(sources), member__user_id=user_id)
+    return list(rows.order_by("-is_given", "pk").values_list("program_id", "source"))
+
+
+def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
+    """Return the marks of the addresses that people confirmed, with or without points for it. Two queries."""
+    found: dict[Any, set[str]] = {}
+    ids = list(user_ids)
+    told = ConfirmedAddress.objects.using(write_db()).filter(user_id__in=ids).values_list("user_id", "mark")
+    awards = ActionAward.objects.using(write_db()).filter(source=SIGN_UP, member__user_id__in=ids, mark__isnull=False)
+    for user_id, mark in (*told, *awards.values_list("member__user_id", "mark")):
+        found.setdefault(user_id, set()).add(mark)
+    return found
+
+
+def confirmed_at(*, user_id: Any) -> datetime | None:
+    """Return when somebody confirmed an address last, or None."""
+    return ConfirmedAddress.objects.filter(user_id=user_id).values_list("confirmed_at", flat=True).first()
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:

@@ -8,7 +8,7 @@ scale those, `unit` rules give whole points for each unit of a line, `bonus` rul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
@@ -43,7 +43,12 @@ class EarningRule(Protocol):
 
 
 class Condition(Protocol):
-    """What narrows a rule down: to orders (`admits`) and to lines (`covers`)."""
+    """
+    What narrows a rule down: to orders (`admits`) and to lines (`covers`).
+
+    One that also has `because()` says itself in the sentence of a rule ("…, on Tuesdays"), by the words that are
+    registered for its code as a reason; without them a sentence says that there is a condition, not which.
+    """
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool: ...
 
@@ -64,6 +69,9 @@ def build(*, registry: Registry[Any], code: str, params: Mapping[str, Any]) -> A
     names = {f.name for f in fields(kind)}
     if unknown := set(params) - names:
         raise BadRule(f"{code} knows no {', '.join(sorted(unknown))}; it takes {', '.join(sorted(names))}")
+    without = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in without if name not in params]:
+        raise BadRule(f"{code} needs {', '.join(missing)}")
     try:
         return kind(**params)
     except TypeError as error:
@@ -178,6 +186,9 @@ class MinimumSpend:
     def covers(self, *, line: LineFacts) -> bool:
         return True
 
+    def because(self) -> Because:
+        return Because("spent_at_least", minimum_minor=self.minimum_minor, currency=self.currency)
+
 
 @conditions.register("product-set")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,6 +238,9 @@ class Dates:
     def covers(self, *, line: LineFacts) -> bool:
         return True
 
+    def because(self) -> Because:
+        return Because("placed_between", first=self.first, last=self.last)
+
 
 @conditions.register("tier")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,6 +259,13 @@ class AtLeastTier:
 
     def covers(self, *, line: LineFacts) -> bool:
         return True
+
+    def because(self) -> Because:
+        return Because("level_at_least", rank=self.rank)
+
+
+#: Conditions that never look at single products, so that a rule with no others counts on everything.
+WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +12,14 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Unit
-from loyalty_oscar.program.words import day, reasons
 from loyalty_oscar.program.words import points as in_words
+from loyalty_oscar.program.words import reasons
 
 from .rules import (
-    Dates,
+    WHOLE_ORDER,
+    Condition,
     FirstOrder,
     InProductSet,
-    MinimumSpend,
     Multiplier,
     PerAmount,
     PerUnit,
@@ -35,8 +34,12 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     `names` are the names of product sets by code; without them they are looked up. The parts are in `<strong>`.
     """
     found = dict(ProductSet.objects.values_list("code", "name")) if names is None else names
-    parts = [_gives(rule, unit), _products(rule, unit, found), *_narrowed(rule, unit)]
-    return mark_safe(", ".join(conditional_escape(part) for part in parts if part) + ".")
+    narrowed, is_unsaid = _narrowed(rule, unit)
+    parts = [_gives(rule, unit), _products(rule, unit, found), *narrowed]
+    text = ", ".join(conditional_escape(part) for part in parts if part) + "."
+    if is_unsaid:
+        text += " " + conditional_escape(pgettext("loyalty", "This counts only under a condition of the shop."))
+    return mark_safe(text)
 
 
 def _strong(text: Any) -> SafeString:
@@ -61,7 +64,10 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
     else:
         because = rule.because()
         known = because.code in reasons
-        return _strong(reasons.get(because.code)({"rule": stored.name, **because.params}) if known else stored.name)
+        words = reasons.get(because.code)({"rule": stored.name, **because.params}) if known else stored.name
+        if rule.stage != "bonus":
+            return _strong(words)
+        text, more = pgettext("loyalty", "{points}: {words}"), {"words": _strong(words)}
     return format_html(text, points=_strong(in_words(unit=unit, points=rule.points)), **more)
 
 
@@ -73,42 +79,43 @@ def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> str:
     """Say which products count; what the program leaves out everywhere is said with "everything"."""
     chosen = [c for c in stored.conditions if isinstance(c, InProductSet)]
     inside = [c.sets for c in chosen if not c.outside]
-    without = tuple(code for c in chosen if c.outside for code in c.sets)
-    if unit.program.excluded_set_id and unit.program.excluded_set.code not in without:
-        without += (unit.program.excluded_set.code,)
+    named = tuple(code for c in chosen if c.outside for code in c.sets)
+    is_of_order = stored.rule.stage == "bonus"
     if inside:
-        found = format_html(pgettext("loyalty", "on {products}"), products=_listed(inside[0], names))
+        found = _listed(inside[0], names)
         for codes in inside[1:]:
             found += format_html(pgettext("loyalty", " that are also in {products}"), products=_listed(codes, names))
-        named = tuple(code for c in chosen if c.outside for code in c.sets)
-        return found + (_but(named, names) if named else mark_safe(""))
-    if isinstance(stored.rule, FirstOrder) and not chosen:
-        return ""
-    return format_html("{}{}", pgettext("loyalty", "on everything"), _but(without, names) if without else "")
+        found += _but(named, names) if named else mark_safe("")
+        return format_html(_with(is_of_order), products=found)
+    without = named
+    if unit.program.excluded_set_id and unit.program.excluded_set.code not in without:
+        without += (unit.program.excluded_set.code,)
+    if is_of_order:
+        text = pgettext("loyalty", "with more in it than {products}")
+        return format_html(text, products=_listed(without, names)) if named else ""
+    if all(isinstance(c, (*WHOLE_ORDER, InProductSet)) for c in stored.conditions):
+        return format_html("{}{}", pgettext("loyalty", "on everything"), _but(without, names) if without else "")
+    # A condition of the store's own may look at products, so this must not promise all of them.
+    return format_html(pgettext("loyalty", "not on {products}"), products=_listed(without, names)) if without else ""
+
+
+def _with(is_of_order: bool) -> str:
+    return pgettext("loyalty", "with {products} in it") if is_of_order else pgettext("loyalty", "on {products}")
 
 
 def _but(codes: tuple[str, ...], names: Mapping[str, str]) -> SafeString:
     return format_html(pgettext("loyalty", " but {products}"), products=_listed(codes, names))
 
 
-def _narrowed(stored: RuleInForce, unit: Unit) -> list[str]:
-    found = []
-    for condition in stored.conditions:
-        if isinstance(condition, MinimumSpend):
-            least = _amount(condition.minimum_minor, condition.currency)
-            found.append(format_html(pgettext("loyalty", "in orders of at least {amount}"), amount=least))
-        elif isinstance(condition, Dates):
-            found.append(_dates(condition, unit))
-        elif not isinstance(condition, InProductSet):
-            found.append(_strong(type(condition).__name__))
-    return found
+def _narrowed(stored: RuleInForce, unit: Unit) -> tuple[list[SafeString], bool]:
+    """Return what the conditions say of themselves, and whether one has no words for it."""
+    said = [_said(c, stored, unit) for c in stored.conditions if not isinstance(c, InProductSet)]
+    return [_strong(words) for words in said if words], not all(said)
 
 
-def _dates(dates: Dates, unit: Unit) -> SafeString:
-    zone = unit.program.time_zone
-    first, last = (_strong(day(date.fromisoformat(d), zone=zone)) if d else "" for d in (dates.first, dates.last))
-    if first and last:
-        return format_html(pgettext("loyalty", "from {first} to {last}"), first=first, last=last)
-    if first:
-        return format_html(pgettext("loyalty", "from {first}"), first=first)
-    return format_html(pgettext("loyalty", "until {last}"), last=last)
+def _said(condition: Condition, stored: RuleInForce, unit: Unit) -> str:
+    because = condition.because() if hasattr(condition, "because") else None
+    if because is None or because.code not in reasons:
+        return ""
+    told = {**because.params, "unit": unit, "of_order": stored.rule.stage == "bonus"}
+    return reasons.get(because.code)(told)

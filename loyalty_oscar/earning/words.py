@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import day, reasons
 from loyalty_oscar.program.words import points as points_in_words
-from loyalty_oscar.program.words import reasons
 
 Params = Mapping[str, Any]
 
@@ -40,6 +42,13 @@ def _line_came_late(p: Params) -> str:
     return pgettext("loyalty", "Added to order %(number)s") % {"number": p.get("number", "")}
 
 
+@say("rule_came_back")
+def _rule_came_back(p: Params) -> str:
+    return pgettext("loyalty", "Points of order %(number)s that could not be counted at the time") % {
+        "number": p.get("number", "")
+    }
+
+
 @say("goods_returned")
 def _goods_returned(p: Params) -> str:
     units = int(p.get("units", 0))
@@ -65,6 +74,11 @@ def _order_stands_again(p: Params) -> str:
 @say("nothing_paid")
 def _nothing_paid(p: Params) -> str:
     return pgettext("loyalty", "No money was paid for goods, and points count on money paid")
+
+
+@say("excluded_set_untied")
+def _excluded_set_untied(p: Params) -> str:
+    return pgettext("loyalty", "Nothing brought points just then: the list of what brings none was not there.")
 
 
 @say("all_excluded")
@@ -123,6 +137,36 @@ def _per_unit(p: Params) -> str:
 @say("first_order")
 def _first_order(p: Params) -> str:
     return pgettext("loyalty", "%(rule)s") % {"rule": p.get("rule", "")}
+
+
+@say("spent_at_least")
+def _spent_at_least(p: Params) -> str:
+    least = money.in_words(minor=int(p["minimum_minor"]), currency=p["currency"])
+    if p.get("of_order"):  # Points for an order, whose first one counts whatever it comes to.
+        return pgettext("loyalty", "if it comes to at least %(amount)s") % {"amount": least}
+    return pgettext("loyalty", "in orders of at least %(amount)s") % {"amount": least}
+
+
+@say("placed_between")
+def _placed_between(p: Params) -> str:
+    # Days of the program's own calendar, so no zone moves them.
+    first, last = (day(date.fromisoformat(p[d]), zone="UTC") if p.get(d) else "" for d in ("first", "last"))
+    if first and last:
+        return pgettext("loyalty", "from %(first)s to %(last)s") % {"first": first, "last": last}
+    if first:
+        return pgettext("loyalty", "from %(first)s") % {"first": first}
+    return pgettext("loyalty", "until %(last)s") % {"last": last}
+
+
+@say("level_at_least")
+def _level_at_least(p: Params) -> str:
+    called = levels(program_id=p["unit"].program_id) if "unit" in p else {}
+    rank = int(p["rank"])
+    if rank not in called:
+        return pgettext("loyalty", "for members of level %(rank)s, which is not there") % {"rank": money.number(rank)}
+    if rank == max(called):
+        return pgettext("loyalty", "for members of level %(level)s") % {"level": called[rank]}
+    return pgettext("loyalty", "for members of level %(level)s or higher") % {"level": called[rank]}
 
 
 @say("address_confirmed")

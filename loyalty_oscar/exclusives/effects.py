@@ -8,6 +8,7 @@ from datetime import datetime
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.queries import remembered
 
 from .models import Place, Sale
@@ -16,12 +17,13 @@ from .operations import keep
 
 def any_sale() -> bool:
     """Return whether there is any sale at all (remembered for a minute); without one nothing is asked."""
-    return remembered(key="any-sale", load=lambda: Sale.objects.exists())
+    return remembered(key="any-sale", load=lambda: Sale.objects.using(write_db()).exists())
 
 
 class Selling:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Bring the places of these orders in line with what is left of them. New orders cost nothing."""
         wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}
@@ -40,12 +42,16 @@ selling = Selling()
 
 
 def pieces_left(*, order: OrderFacts, place: Place) -> int:
-    """Return how many of the pieces that it bought an order still has, whatever is in the sale by now."""
+    """
+    Return how many pieces an order still has of what it bought in a sale, whatever is in the sale by now.
+
+    Pieces that staff add to a line of it count like the others, as far as there are any.
+    """
     if order.dead:
         return 0
     if not place.bought:
         return place.quantity
-    gone: Counter[str] = Counter()
+    left: Counter[str] = Counter()
     for line in order.purchase.lines:
-        gone[str(line.product_id)] += line.gone
-    return sum(max(0, number - gone[product_id]) for product_id, number in place.bought.items())
+        left[str(line.product_id)] += max(0, line.quantity - line.gone)
+    return sum(left[product_id] for product_id in place.bought)

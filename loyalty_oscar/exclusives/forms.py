@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from django import forms
@@ -10,9 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import money
-from loyalty_oscar.program.models import Program
 
-from .levels import levels
+from .levels import level_names
 from .models import Door, MemberList, Sale
 
 
@@ -22,6 +20,7 @@ class DoorForm(forms.ModelForm):
     rank = forms.TypedChoiceField(
         label=pgettext_lazy("loyalty", "from level"),
         coerce=int,
+        initial=0,  # What a browser sends of an empty row: without, the row would count as filled in.
         help_text=pgettext_lazy("loyalty", "The lowest level that gets in; whoever stands higher gets in too."),
     )
 
@@ -38,17 +37,6 @@ class DoorForm(forms.ModelForm):
         self.fields["rank"].choices = sorted(found.items())
         if sale.program_id:
             self.fields["member_list"].queryset = MemberList.objects.filter(program_id=sale.program_id)
-
-
-def level_names(*, program_id: int | None) -> dict[int, str]:
-    """Return what levels are called, by rank: those of a program, or before it is chosen of all ("Gold / Emerald")."""
-    if program_id:
-        return levels(program_id=program_id)
-    called: dict[int, list[str]] = defaultdict(list)
-    for pk in Program.objects.order_by("pk").values_list("pk", flat=True):
-        for rank, name in levels(program_id=pk).items():
-            called[rank] += [] if name in called[rank] else [name]
-    return {rank: " / ".join(names) for rank, names in called.items()}
 
 
 class DoorFormSet(forms.BaseInlineFormSet):

@@ -221,8 +221,9 @@ class Place(models.Model):
     """
     Pieces of a sale that a basket reserved (`slot`, until a moment) or that an order bought (`order_id`).
 
-    A reserved place that ran out counts no more and is removed by the next who asks; one that was renewed until
-    `longest` stays a while without pieces, so that its basket does not take them again at once. `bought` is what the
+    A reserved place that ran out counts no more and is removed by the next who asks, unless its basket is being paid
+    for; one that was renewed until `longest` stays a while without pieces, so that its basket does not take them again
+    at once. `bought` is what the
     order took (product id -> pieces), whatever the sale holds later; `quantity` what it still has.
     """
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count as Number
 from django.db.models import F, Q, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.operations.desk import write_db
 
 from .models import Count, Place, Sale, pieces_of
+from .queries import left_behind, ran_out
 
 RESERVED_FOR = timedelta(minutes=15)
 #: A basket renews what it reserved at most so long; then others have `RESERVED_FOR` to take it.
@@ -47,13 +47,14 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     """
     Reserve so many pieces of each sale for a basket, for 15 minutes; again is for 15 minutes more, for an hour at most.
 
-    Raises `SoldOut` (`KeptTooLong` after that hour) and reserves nothing then.
+    That hour is the customer's, whatever the basket. Raises `SoldOut` (`KeptTooLong` after that hour) and reserves
+    nothing then.
     """
     with transaction.atomic(using=write_db()):
         for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
             own = next((place for place in places if place.slot == slot), None)
             place = own or Place(sale=sale, slot=slot, quantity=0)
-            place.longest = place.longest or at + LONGEST
+            place.longest = min(_ends_of(places, own, user_id, at), default=at + LONGEST)
             if place.longest <= at:
                 raise KeptTooLong(sale=sale, again_at=place.longest + RESERVED_FOR)
             _take(sale, count, wanted[sale], user_id, [place], places)
@@ -62,9 +63,32 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
             place.save(using=write_db())
 
 
+def _ends_of(places: Iterable[Place], own: Place | None, user_id: Any, at: datetime) -> Iterator[datetime]:
+    """Yield until when this customer's baskets may keep what they reserved; what is being paid for has its own time."""
+    for place in places:
+        is_theirs = place is own or (user_id and place.user_id == str(user_id))
+        is_being_paid = place.until and place.until <= at and place.quantity
+        if is_theirs and place.longest and not is_being_paid:
+            yield place.longest
+
+
+def look(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> None:
+    """Raise `SoldOut` where a basket could not reserve this now. Two queries; nothing stays locked or is written."""
+    counts = {row.sale_id: row for row in Count.objects.using(write_db()).filter(sale__in=wanted)}
+    found = _places(wanted, at, slot=slot, user_id=user_id)
+    gone = left_behind(places=found, at=at)
+    for sale in wanted:
+        places = [place for place in found if place.sale_id == sale.pk]
+        old = [place for place in places if place in gone]
+        counts[sale.pk].taken -= sum(place.quantity for place in old)
+        own = [place for place in places if place.slot == slot and place not in old]
+        _more(sale, counts[sale.pk], wanted[sale], user_id, own, [place for place in places if place not in old])
+
+
 def is_reserved(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> bool:
     """Return whether a basket has all of this for ten minutes at least. One query, and no lock."""
     places = Place.objects.using(write_db()).filter(slot=slot, user_id=str(user_id or ""), until__gte=at + LONG_ENOUGH)
+    places = places.filter(quantity__gt=0)
     return dict(places.values_list("sale_id", "quantity")) == {sale.pk: pieces for sale, pieces in wanted.items()}
 
 
@@ -76,13 +100,15 @@ def buy(
     order_id: int,
     at: datetime,
     is_more: bool = False,
+    is_sold: bool = False,
 ) -> None:
     """
     Turn what a basket reserved into what its order bought (product id -> pieces), in the order's own transaction; what
     was not reserved, or no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
 
     A product that the order has already is not taken again, but with `is_more`: a further line of it. Sales that do
-    not count their pieces are written down without a lock, for the day on which they do.
+    not count their pieces are written down without a lock, for the day on which they do. What another shop has sold
+    already (`is_sold`) is refused by no limit; more than all pieces are counted as all.
     """
     for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
         before = next((place for place in places if place.order_id == order_id), None)
@@ -92,7 +118,7 @@ def buy(
         if not new:
             continue  # its first line took the pieces of all
         quantity = sum(new.values()) + (before.quantity if before else 0)
-        if sale.is_counted:
+        if sale.is_counted and not is_sold:
             _take(sale, count, quantity, user_id, [place for place in (own, before) if place], places)
         if own and before:
             own.delete()
@@ -101,6 +127,8 @@ def buy(
         place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
         place.slot = place.until = place.longest = None
         place.save(using=write_db())
+        if sale.is_counted and is_sold:
+            _change(count, _at_most_all(count, pieces_of(sale_id=sale.pk, db=write_db())) - count.taken)
 
 
 def keep(*, place: Place, quantity: int, at: datetime) -> None:
@@ -120,22 +148,30 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
 
 
 def release(*, slot: str) -> None:
-    """Give back what a basket reserved."""
+    """
+    Give back what a basket reserved. The hour of a customer with an account goes on: the place stays, without pieces.
+    """
     with transaction.atomic(using=write_db()):
         places = Place.objects.using(write_db()).filter(slot=slot)
         counts = lock_counts(sale_ids=places.values_list("sale_id", flat=True))
         # Read after the lock: another tab may have reserved more meanwhile, or given it back.
         for place in places.filter(sale_id__in=counts).select_for_update():
-            place.delete()
+            if place.user_id:
+                Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=0)
+            else:
+                place.delete()
             _change(counts[place.sale_id], -place.quantity)
 
 
 def sweep(*, at: datetime) -> Iterator[int]:
-    """Give back what was reserved too long ago, sale by sale; yields how many pieces."""
+    """
+    Give back what was reserved too long ago and is not being paid for, sale by sale; yields how many pieces.
+    """
     old = Place.objects.using(write_db()).filter(until__lte=at)
     for sale_id in sorted(set(old.values_list("sale_id", flat=True))):
         with transaction.atomic(using=write_db()):
-            yield _forget_old(lock_counts(sale_ids=[sale_id])[sale_id], at)
+            count = lock_counts(sale_ids=[sale_id])[sale_id]
+            yield _forget(count, ran_out(places=list(old.filter(sale_id=sale_id)), at=at), at)
 
 
 def miscounted() -> dict[int, int]:
@@ -147,6 +183,13 @@ def miscounted() -> dict[int, int]:
     counting = counts.filter(Q(quota__isnull=False) | Q(sale__per_member__isnull=False))
     wrong = counting.exclude(taken=F("sum")).exclude(taken=F("quota"), sum__gt=F("quota"))
     return dict(wrong.order_by("sale_id").values_list("sale_id", "sum"))
+
+
+def oversold() -> dict[int, int]:
+    """Return the sales of which orders hold more pieces than there are, with that number. One query."""
+    rows = Place.objects.using(write_db()).filter(order_id__isnull=False, sale__quota__isnull=False).order_by()
+    sums = rows.values_list("sale_id").annotate(sold=Sum("quantity")).filter(sold__gt=F("sale__quota"))
+    return dict(sums)
 
 
 def recount() -> Iterator[int]:
@@ -168,18 +211,26 @@ def _locked(
     has taken. Read after the lock, so that nobody changes them meanwhile. A sale that counts no pieces has no count.
     """
     counts = lock_counts(sale_ids=[sale.pk for sale in wanted if sale.is_counted])
-    mine = Q(slot=slot) | Q(until__lte=at)
-    mine |= Q(order_id=order_id) if order_id else Q()
-    mine |= Q(user_id=str(user_id)) if user_id else Q()
-    found = list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
+    found = _places(wanted, at, slot=slot, user_id=user_id, order_id=order_id)
+    gone = ran_out(places=found, at=at)
     for sale in sorted(wanted, key=lambda sale: sale.pk):
         places = [place for place in found if place.sale_id == sale.pk]
-        old = [place for place in places if place.until and place.until <= at]
+        old = [place for place in places if place in gone]
         if old and sale.pk in counts:
-            _forget_old(counts[sale.pk], at)
+            _forget(counts[sale.pk], old, at)
         for place in old:
             place.quantity = 0
         yield sale, counts.get(sale.pk), [one for one in places if one not in old or _rests(one, at)]
+
+
+def _places(
+    wanted: Iterable[Sale], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
+) -> list[Place]:
+    """Return the places of this basket, order and customer in what is wanted, and those past their time. One query."""
+    mine = Q(slot=slot) | Q(until__lte=at)
+    mine |= Q(order_id=order_id) if order_id else Q()
+    mine |= Q(user_id=str(user_id)) if user_id else Q()
+    return list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
 
 
 def _rests(place: Place, at: datetime) -> bool:
@@ -187,15 +238,15 @@ def _rests(place: Place, at: datetime) -> bool:
     return place.until == place.longest and place.until > at - RESERVED_FOR
 
 
-def _forget_old(count: Count, at: datetime) -> int:
-    old = Place.objects.using(write_db()).filter(sale_id=count.sale_id, until__lte=at)
-    found = old.aggregate(sum=Sum("quantity", default=0), rows=Number("pk"))
-    if found["rows"]:
-        resting = old.filter(until=F("longest"), until__gt=at - RESERVED_FOR)
-        old.exclude(pk__in=list(resting.values_list("pk", flat=True))).delete()
-        resting.update(quantity=0)
-        _change(count, -found["sum"])
-    return found["sum"]
+def _forget(count: Count, old: Sequence[Place], at: datetime) -> int:
+    """Give back what these places had, and remove those that need not rest."""
+    rows, resting = Place.objects.using(write_db()), [place.pk for place in old if _rests(place, at)]
+    rows.filter(pk__in=[place.pk for place in old if place.pk not in resting]).delete()
+    rows.filter(pk__in=resting).update(quantity=0)
+    pieces = sum(place.quantity for place in old)
+    if pieces:
+        _change(count, -pieces)
+    return pieces
 
 
 def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> None:
@@ -203,6 +254,12 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
     Count pieces for a basket or its order, with its `own` of before; whoever buys without an account is a new person
     each time.
     """
+    if more := _more(sale, count, quantity, user_id, own, places):
+        _change(count, more)
+
+
+def _more(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> int:
+    """Return how many pieces that is beyond its `own`; raises `SoldOut` where they are not there."""
     if sale.per_member is not None:
         others = [place for place in places if place not in own and user_id and place.user_id == str(user_id)]
         had = sum(place.quantity for place in others)
@@ -211,8 +268,7 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
     more = quantity - sum(place.quantity for place in own)
     if count.quota is not None and count.taken + more > count.quota:
         raise SoldOut(sale=sale, left=count.quota - count.taken)
-    if more:
-        _change(count, more)
+    return more
 
 
 def _at_most_all(count: Count, pieces: int) -> int:

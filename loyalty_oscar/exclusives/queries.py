@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Sum
+from django.db import transaction
+from django.db.models import Prefetch
 
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import Count, MemberList, Place, Sale
+from .models import Count, Door, MemberList, Place, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -19,11 +23,17 @@ def sales_in_force(*, program_id: int) -> list[Sale]:
 
 
 def _load(program_id: int) -> list[Sale]:
-    sales = Sale.objects.filter(program_id=program_id, is_on=True).select_related("program", "product_set")
-    found = list(sales.prefetch_related("doors").order_by("pk"))
+    sales = Sale.objects.using(write_db()).filter(program_id=program_id, is_on=True)
+    sales = sales.select_related("program", "product_set").prefetch_related(with_doors())
+    found = list(sales.order_by("pk"))
     for sale in found:
         sale.dates = dates_of(sale=sale)
     return found
+
+
+def with_doors(*, to: str = "doors") -> Prefetch:
+    """Return what fetches the doors of sales with them, from where we write; `to` leads there ("sale__doors")."""
+    return Prefetch(to, Door.objects.using(write_db()))
 
 
 def dates_of(*, sale: Sale) -> rules.Sale:
@@ -49,7 +59,7 @@ def lists_of(*, member_id: int) -> frozenset[int]:
 
 def lists_by_member(*, member_ids: Iterable[int]) -> dict[int, frozenset[int]]:
     """Return the lists that each of these members is on; who is on none is not in it. One query."""
-    rows = MemberList.members.through.objects.filter(member_id__in=list(member_ids))
+    rows = MemberList.members.through.objects.using(write_db()).filter(member_id__in=list(member_ids))
     found: dict[int, set[int]] = {}
     for member_id, list_id in rows.values_list("member_id", "memberlist_id"):
         found.setdefault(member_id, set()).add(list_id)
@@ -61,11 +71,33 @@ def keeps_lists(*, program_id: int) -> bool:
     return any(door.list_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
 
 
+def ran_out(*, places: Iterable[Place], at: datetime) -> list[Place]:
+    """
+    Return those of these places whose time is over. While a basket is being paid for its pieces stay with it, until
+    the gateway's own time-out. Nothing is asked where none is past its time.
+    """
+    old = [place for place in places if place.until is not None and place.until <= at]
+    late = at - timedelta(minutes=conf.GATEWAY_MINUTES)
+    paid = being_paid(slots=[place.slot for place in old if place.until > late], at=at)
+    return [place for place in old if place.slot not in paid]
+
+
+def left_behind(*, places: Iterable[Place], at: datetime) -> list[Place]:
+    """Return the same to who only looks: whatever was locked to find that out is let go at once."""
+    with transaction.atomic(using=write_db()):
+        found = ran_out(places=places, at=at)
+        transaction.set_rollback(True, using=write_db())
+    return found
+
+
 def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, Count]:
-    """Return how many pieces of each sale are taken; those that ran out count no more. At most two queries."""
+    """
+    Return how many pieces of each sale are taken; those that ran out count no more. Two queries, and those that ask
+    for payments where some ran out.
+    """
     found = {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
     full = [row.sale_id for row in found.values() if row.quota is not None and row.taken >= row.quota]
-    old = Place.objects.filter(sale_id__in=full, until__lte=at).order_by() if full else Place.objects.none()
-    for sale_id, pieces in old.values_list("sale_id").annotate(pieces=Sum("quantity")):
-        found[sale_id].taken -= pieces
+    old = list(Place.objects.filter(sale_id__in=full, until__lte=at)) if full else []
+    for place in left_behind(places=old, at=at) if old else ():
+        found[place.sale_id].taken -= place.quantity
     return found

@@ -72,6 +72,12 @@ def is_public(*, sale: Sale, at: datetime) -> bool:
     return sale.public_from is not None and at >= sale.public_from
 
 
+def has_begun(*, sale: Sale, at: datetime) -> bool:
+    """Return whether anybody may buy: a door is open or everybody may, and the sale is not over."""
+    opens = [door.buys_from for door in sale.doors] + ([sale.public_from] if sale.public_from else [])
+    return not is_over(sale=sale, at=at) and any(moment <= at for moment in opens)
+
+
 def admission(*, sale: Sale, who: Who, at: datetime) -> Admission:
     """Return what a visitor may do with a sale at a moment. What is visible and locked is seen by all."""
     mine = [door for door in sale.doors if door.is_for(who)]
@@ -95,6 +101,13 @@ def closed_by(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
     if not told or any(answer.buys for _sale, answer in told):
         return None
     return min(told, key=lambda row: (row[1].opens_at is None, row[1].opens_at or at, row[0].id))[0]
+
+
+def is_hidden(*, sales: Iterable[Sale], who: Who, at: datetime) -> bool:
+    """Return whether these sales of one product keep it from a visitor's eyes: it is closed, and one hides it."""
+    waiting = [sale for sale in sales if not is_over(sale=sale, at=at)]
+    unseen = any(not admission(sale=sale, who=who, at=at).sees for sale in waiting)
+    return unseen and closed_by(sales=waiting, who=who, at=at) is not None
 
 
 def best_sale(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:

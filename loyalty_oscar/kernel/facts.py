@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,13 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineFacts:
     """
-    One line of an order or basket.
+    One line of a basket, or one part of an order as it was written down when it was first seen.
 
     `paid_minor` is what is paid for the whole line after all discounts, as the shop shows prices;
-    `paid_excl_minor` the same without tax. `gone` counts units that were returned, refunded or
-    cancelled; `sets` are the codes of the product sets it is in.
+    `paid_excl_minor` the same without tax. `gone` counts units that were returned, refunded, cancelled or taken off
+    the order; `sets` are the codes of the product sets it is in. Of an order: `rows` are the order lines on which its
+    pieces stand now, with how many; `exchanged` of those that are gone stand pieces of another product in their place;
+    `withdrawn_minor` is discount that its pieces, or those in exchange, had and no longer have.
     """
 
     line_id: int
@@ -26,6 +28,26 @@ class LineFacts:
     title: str = ""
     gone: int = 0
     sets: frozenset[str] = frozenset()
+    rows: tuple[tuple[int, int], ...] = ()
+    exchanged: int = 0
+    withdrawn_minor: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """
+    A line of an order as it stands now. Money (minor units) is for the whole line: `list_minor` before all discounts,
+    `paid_minor` after them, both as the shop shows prices; `gone` counts pieces that came back.
+    """
+
+    line_id: int
+    product_id: int | None
+    quantity: int
+    paid_minor: int
+    paid_excl_minor: int = 0
+    list_minor: int = 0
+    gone: int = 0
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +72,16 @@ class OrderFacts:
     """
     An order as the house sees it, whatever the shop calls its statuses.
 
-    `dead` means cancelled or failed; `final_at` is when the order reached the state after which
-    the return period runs (None = not yet). `user_id` is None for a guest. `is_new` says that no
-    effect has seen the order yet, so that none need look for what it did before. `paying` are the slots
-    (`basket:42`) for which the customer is paying at this moment, told where some of the order is gone: points
-    set aside for them are left alone.
+    `dead` means cancelled, failed, or deleted before its return period was over (`is_deleted`); `final_at` is when the
+    order reached the state after which the return period runs (None = not yet); `counts` says whether it has got so far
+    that levels count it. `user_id` is None for a guest, and whoever placed the order though it was given to somebody
+    else since. `is_new` says that no effect has seen the order yet, so that none need look for what it did before.
+
+    What was true when it was placed: `unit_id` is the unit of the program that served its site, `terms` are how that
+    program counted (`rounding`, `stage`, `base`, `excluded`, `zone`, `hold_days`, `expiry`), `then` is what features
+    wrote down of that moment, `parts` what was written down of its lines (`kernel.left.Part`). `rows` are its lines as
+    they stand now, for who wrote parts of its own down earlier. `placed` is all that is written down, `fingerprint` 32
+    characters that change whenever something of the order does: both are for its mark.
     """
 
     order_id: int
@@ -66,7 +93,15 @@ class OrderFacts:
     final_at: datetime | None
     purchase: Purchase
     is_new: bool = False
-    paying: frozenset[str] = frozenset()
+    counts: bool = True
+    unit_id: int | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    then: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Any, ...] = ()
+    rows: tuple[Row, ...] = ()
+    is_deleted: bool = False
+    placed: Any = None
+    fingerprint: str = ""
 
     @property
     def has_gone(self) -> bool:
@@ -77,3 +112,7 @@ class OrderFacts:
     def placed_at(self) -> datetime:
         """When the customer placed it (UTC)."""
         return self.purchase.placed_at
+
+    def purchase_of(self, *, lines: tuple[LineFacts, ...]) -> Purchase:
+        """Return the purchase as if it had only these lines."""
+        return replace(self.purchase, lines=lines)

@@ -80,6 +80,11 @@ def _still_active(p: Params) -> str:
     return pgettext("loyalty", "Last longer, because you ordered")
 
 
+@say("not_active_after_all")
+def _not_active_after_all(p: Params) -> str:
+    return pgettext("loyalty", "Last as long as before, because the order came to nothing")
+
+
 @say("order_paid")
 def _order_paid(p: Params) -> str:
     return pgettext("loyalty", "Used for order %(number)s") % {"number": p.get("number", "")}

@@ -30,19 +30,40 @@ class LoyaltySettings:
     READY_STATUS: str = doc(
         "Order status after which the return period runs. Empty: the end of the order pipeline that is not dead.", ""
     )
+    COUNTS_FROM_STATUS: str = doc(
+        "Order status from which an order counts for levels, and so for their gifts and for sales that ask for a level:"
+        " that of a payment, say. Empty: at once, when the order is placed.",
+        "",
+    )
     DEAD_STATUSES: tuple[str, ...] = doc(
-        "Order statuses that mean the order came to nothing; it gives no points.",
+        "Order statuses that mean the order came to nothing; it gives no points. Case does not matter.",
         ("Cancelled", "Canceled", "Refunded", "Returned", "Payment Declined", "Failed"),
     )
     DEAD_LINE_STATUSES: tuple[str, ...] = doc(
-        "Line statuses that mean all units of the line came to nothing.",
+        "Line statuses that mean all units of the line came to nothing. Case does not matter.",
         ("Cancelled", "Canceled", "Refunded", "Returned"),
     )
+    HARMLESS_STATUSES: tuple[str, ...] = doc(
+        "Order statuses that say nothing of what the order is worth (“Archived”): nobody is asked about them, and no"
+        " return period starts with them.",
+        (),
+    )
+    HARMLESS_LINE_STATUSES: tuple[str, ...] = doc(
+        "Line statuses that leave all units of the line bought: nobody is asked about them.",
+        ("Shipped", "Dispatched", "Sent", "Delivered", "Processed", "Fulfilled", "Complete", "Completed"),
+    )
     RETURN_EVENT_CODES: tuple[str, ...] = doc(
-        "Codes of shipping event types that say units came back.", ("returned", "cancelled")
+        "Codes of shipping event types that say units came back. Case does not matter.", ("returned", "cancelled")
     )
     REFUND_EVENT_CODES: tuple[str, ...] = doc(
-        "Codes of payment event types that say units were paid back.", ("refunded", "refund")
+        "Codes of payment event types that say units were paid back. Case does not matter.", ("refunded", "refund")
+    )
+    HARMLESS_EVENT_CODES: tuple[str, ...] = doc(
+        "Codes of shipping and payment event types that take nothing back: nobody is asked about them.",
+        (
+            *("shipped", "dispatched", "sent", "delivered", "collected"),
+            *("paid", "settled", "authorised", "authorized", "captured", "charged", "debited"),
+        ),
     )
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
@@ -50,7 +71,14 @@ class LoyaltySettings:
     GUEST_CLAIM_DAYS: int = doc("Days in which a guest's order can be claimed after it was placed.", 30)
     HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
     GATEWAY_MINUTES: int = doc(
-        "How long points stay set aside while a basket is frozen: longer than the gateway waits for a payment.", 180
+        "How long points and pieces of sales stay set aside while a basket is frozen: longer than the gateway waits"
+        " for a payment.",
+        180,
+    )
+    HOLD_CHANGES: int = doc(
+        "How often an hour one customer may set points aside or choose another number of them; giving them back is"
+        " always open. Each change stays in the ledger for ever.",
+        60,
     )
     LOWEST_PRICE: bool | None = doc(
         "Whether reductions are told from the lowest price of the 30 days before (EU law). None: where the shop sends"
@@ -70,6 +98,11 @@ class LoyaltySettings:
     REFERRAL_CONSENT: str = doc(
         "Dotted path of a function (request) that says whether this visitor allows a cookie that keeps a friend's"
         " invitation for 30 days. Empty: no such cookie, the invitation lasts as long as the visit.",
+        "",
+    )
+    SOLD_ELSEWHERE: str = doc(
+        "Dotted path of a function (order) that says whether another shop sold this order already (a marketplace, an"
+        " ERP, a till): then no sale refuses it. Empty: only what is written in `extend.admitted_elsewhere()`.",
         "",
     )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)

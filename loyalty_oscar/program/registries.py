@@ -16,7 +16,12 @@ from loyalty_oscar.kernel.registry import Registry
 
 
 class FactProvider(Protocol):
-    """Answers one fact about members, in bulk, at a moment."""
+    """
+    Answers one fact about members, in bulk, at a moment.
+
+    One that can say it of many moments at once also has `then(asked=)`: pairs of a member and a moment to what was true
+    then, for whoever looks at many orders. Without it each moment is asked for alone.
+    """
 
     def __call__(self, *, members: Sequence[int], at: datetime) -> Mapping[int, Any]: ...
 
@@ -38,10 +43,17 @@ class OrderEffect(Protocol):
     the same call with less left of the order.
 
     One that changes points of others than the customers also has `touches(orders=)`: their member ids, so that all
-    accounts are locked in one order before anything happens.
+    accounts are locked in one order before anything happens. One that could not do all of its part has
+    `asks_again()`: the ids of orders that it can do now, asked each night. Whatever fails in one effect takes no other
+    along; one whose code has left raises `UnknownCode`.
+
+    One that posts has `foresee(orders=, at=)`: what `apply` would post, called where the ledger writes nothing
+    (`ledger.foreseen`); it writes nothing of its own and locks nothing.
     """
 
-    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> None: ...
+    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> Sequence[Any]:
+        """Return the entries that were posted."""
+        ...
 
     def set_codes(self) -> Collection[str]:
         """Return the product sets that lines are to be looked up in."""
@@ -55,6 +67,26 @@ class Panel(Protocol):
 
 
 facts: Registry[FactProvider] = Registry("fact")
+
+
+def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], Any]:
+    """Return what a fact said of members, each at a moment of its own; who it says nothing of is not in it."""
+    provider = facts.get(name)
+    if hasattr(provider, "then"):
+        return provider.then(asked=asked)
+    members_at: dict[datetime, list[int]] = {}
+    for member_id, at in asked:
+        members_at.setdefault(at, []).append(member_id)
+    return {
+        (member_id, at): told
+        for at, members in members_at.items()
+        for member_id, told in provider(members=members, at=at).items()
+    }
+
+
+#: name -> what a feature has written down of the moment in which an order is first looked at (JSON); asked with the
+#: `program_id` of the order, given back as `OrderFacts.then[name]`.
+written_down: Registry[Callable[..., Any]] = Registry("note of the moment")
 grants: Registry[Grant] = Registry("grant")
 order_effects: Registry[OrderEffect] = Registry("order effect")
 #: name -> panel; names begin with their page: "program:", "member:", "rule:" (admin), "dashboard-user:",

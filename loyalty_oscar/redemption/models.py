@@ -98,7 +98,8 @@ class Redemption(models.Model):
     `slot` names what they are set aside for (`basket:42`), also after the hold went back, until they are used or others
     are set aside there. `promise` is what held then (see `promises`); `payment_at` is when a payment began with it.
     Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
-    (`{"product", "quantity", "minor", "points"}` in basket order, `"lines"` once its order lines were found).
+    (`{"product", "quantity", "minor", "points"}` in basket order; `"line"`, `"paid"` and `"list"`, its order line and
+    what that cost with and without discounts, are noted while the order is written).
     `returned` points came back since. A use that a second payment of the same order replaced `is_replaced`.
     """
 

@@ -75,7 +75,7 @@ def take(
     """
     Take the fewest points that buy `minor` for an order, in the order's own transaction; returns the points.
 
-    `lines` are `{"product", "quantity", "minor"}` in basket order and add up to `minor`. What is left of the
+    `lines` are `{"product", "quantity", "minor", …}` in basket order and add up to `minor`. What is left of the
     hold goes back. Raises `NotEnoughPoints` or `NotAllowed` where the hold is smaller, gone or used by now; the
     caller's transaction can only be rolled back then.
     """
@@ -116,6 +116,14 @@ def bring_back(*, use: Redemption, target: int, because: Because, at: datetime, 
 
     Any number of calls end in the same place. Only `goods_returned` may give a lot its grace.
     """
+    change = move(use=use, target=target, because=because, at=at, goods_returned=goods_returned)
+    if change:
+        use.save(using=write_db(), update_fields=["returned", "syncs"])
+    return change
+
+
+def move(*, use: Redemption, target: int, because: Because, at: datetime, goods_returned: bool) -> int:
+    """Move the points that `bring_back` moves; the use says so afterwards and is not saved."""
     change = target - use.returned
     if not change:
         return 0
@@ -127,5 +135,4 @@ def bring_back(*, use: Redemption, target: int, because: Because, at: datetime, 
     else:
         ledger.use_again(**where, points=-change, key=key)
     use.returned = target
-    use.save(using=write_db(), update_fields=["returned", "syncs"])
     return change

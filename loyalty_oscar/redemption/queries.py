@@ -9,6 +9,7 @@ from django.db.models import Q, Sum
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import remembered, worth_of
 
 from .models import Redemption, UseTerms
@@ -21,10 +22,10 @@ def terms_of(*, program_id: int) -> UseTerms | None:
 
 
 def _load(program_id: int) -> UseTerms | None:
-    terms = UseTerms.objects.filter(program_id=program_id, is_on=True).first()
+    terms = UseTerms.objects.using(write_db()).filter(program_id=program_id, is_on=True).first()
     if terms:
-        terms.known_sets = frozenset(terms.excluded_sets.values_list("code", flat=True))
-        terms.known_least = dict(terms.least_orders.values_list("currency", "minor"))
+        terms.known_sets = frozenset(terms.excluded_sets.using(write_db()).values_list("code", flat=True))
+        terms.known_least = dict(terms.least_orders.using(write_db()).values_list("currency", "minor"))
     return terms
 
 
@@ -43,8 +44,14 @@ def limits_of(*, terms: UseTerms, currency: str) -> Limits:
 
 
 def worth_in(*, program_id: int, currency: str) -> Worth | None:
-    """Return what points buy in this currency today, or None where nobody said it."""
+    """Return what points buy in this currency, or None where nobody said it (at most a minute old, for pages)."""
     row = worth_of(program_id=program_id).get(currency)
+    return Worth(points=row.points, minor=row.minor, currency=currency) if row else None
+
+
+def worth_now(*, program_id: int, currency: str) -> Worth | None:
+    """Return the same as it stands this moment, for a promise: what a page shows may be a minute old. One query."""
+    row = PointWorth.objects.using(write_db()).filter(program_id=program_id, currency=currency).first()
     return Worth(points=row.points, minor=row.minor, currency=currency) if row else None
 
 

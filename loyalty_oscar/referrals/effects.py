@@ -15,8 +15,9 @@ from django.db import transaction
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import earns_at, programs_by_site
+from loyalty_oscar.program.queries import begun_units, earns_at
 
 from . import rules
 from .models import Referral
@@ -30,6 +31,7 @@ FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findin
 class Bringing:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Reward both sides of newcomers' first orders, or take rewards back. One query where nobody was brought."""
         for program, own in self.by_program(orders):
@@ -38,6 +40,16 @@ class Bringing:
                 referral = by_order.get(order.order_id) or (order.user_id and by_user.get(order.user_id))
                 if referral:
                     self.follow(order, referral, program, at)
+
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Take back the rewards that would go with these orders; writes nothing of its own."""
+        for program, own in self.by_program(orders):
+            rows = referrals_about(program_id=program.pk, orders=own).filter(order_id__isnull=False)
+            known = {row.order_id: row for row in rows.select_related("giver", "newcomer", "program")}
+            for order in own:
+                referral = known.get(order.order_id)
+                if referral and not self.stands(order, referral):
+                    take_back(referral=referral, at=at)
 
     def touches(self, *, orders: Sequence[OrderFacts]) -> set[int]:
         """Return the members on both sides of what these orders may reward. One query where members may invite."""
@@ -55,30 +67,34 @@ class Bringing:
         """Return the orders by program, of those where members ever could invite."""
         inviting = schemes()
         wanted = [order for order in orders if order.purchase.lines]
-        by_site, default = programs_by_site() if wanted and inviting else ({}, None)
+        units = {unit.pk: unit for unit in begun_units()} if wanted and inviting else {}
         found: dict[int, tuple[Program, list[OrderFacts]]] = {}
         for order in wanted:
-            unit = by_site.get(order.site_id, default)
+            unit = units.get(order.unit_id)
             if unit and unit.program_id in inviting:
                 found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
         return list(found.values())
+
+    def stands(self, order: OrderFacts, referral: Referral) -> bool:
+        """Return whether an order is, by now, one that rewards both sides."""
+        return not order.dead and worth_enough(order=order, referral=referral)
 
     def follow(self, order: OrderFacts, referral: Referral, program: Program, at: datetime) -> None:
         """Bring one referral in line with one order of its newcomer."""
         if order.placed_at < referral.bound_at or referral.order_id not in (None, order.order_id):
             return
-        stands = not order.dead and worth_enough(order=order, referral=referral)
+        stands = self.stands(order, referral)
         if referral.order_id is None:
             if not stands or not earns_at(phases=program.known_phases, at=order.placed_at):
                 return
             referral.order_id = order.order_id
             look(referral=referral, at=at)
         if stands and referral.verdict == rules.ALLOW:
-            hold = timedelta(days=referral.program.hold_days)
+            hold = timedelta(days=order.terms.get("hold_days", program.hold_days))
             reward(referral=referral, ready_at=order.final_at + hold if order.final_at else None, at=at)
         else:
             take_back(referral=referral, at=at)
-            referral.state = state_without(order=order, referral=referral, stands=stands)
+            referral.state = state_without(order=order, referral=referral)
             if referral.state == Referral.State.INVITED:
                 referral.order_id = referral.mark = None
                 told = {"sender": Referral, "user_id": referral.newcomer.user_id, "since": referral.bound_at}
@@ -89,10 +105,10 @@ class Bringing:
 bringing = Bringing()
 
 
-def state_without(*, order: OrderFacts, referral: Referral, stands: bool) -> str:
+def state_without(*, order: OrderFacts, referral: Referral) -> str:
     """Return how a referral stands whose order brings nothing now."""
-    if not stands and order.dead and order.final_at is None:
-        return Referral.State.INVITED  # Cancelled before it was delivered: the next order may still be the first.
+    if order.dead:
+        return Referral.State.INVITED  # It came to nothing, as if it never was: the next order may still be the first.
     if referral.verdict == rules.ALLOW:
         return Referral.State.REVERSED
     return Referral.State.BLOCKED if referral.verdict == rules.BLOCK else Referral.State.REVIEW
@@ -100,7 +116,7 @@ def state_without(*, order: OrderFacts, referral: Referral, stands: bool) -> str
 
 def worth_enough(*, order: OrderFacts, referral: Referral) -> bool:
     """Return whether what is left of an order is worth what was asked for when the newcomer came."""
-    if order.purchase.currency != referral.program.currency:
+    if order.purchase.currency != order.terms.get("currency"):
         return False
     left = (
         line.paid_minor - taken_back(points=line.paid_minor, gone=line.gone, quantity=line.quantity)

@@ -94,12 +94,14 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
     """
     Give both sides what they were promised, on the way until a moment (None = not known yet).
 
-    State-based: called again it sets the date once it is known, and posts nothing twice. Who has brought as many
-    friends this month as bring a reward gets nothing for this one; the newcomer does. Nor does who has left.
+    State-based: called again it sets the date once it is known, moves it until it has come, and posts nothing twice.
+    Who has brought as many friends this month as bring a reward gets nothing for this one; the newcomer does. Nor does
+    who has left.
     """
     if referral.rewarded_at is None:
         referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
-    referral.state, referral.ready_at = Referral.State.REWARDED, ready_at
+    has_come = referral.ready_at is not None and referral.ready_at <= at
+    referral.state, referral.ready_at = Referral.State.REWARDED, referral.ready_at if has_come else ready_at
     for side, member, points in _sides(referral):
         if member.erased_at and member.erased_at <= referral.rewarded_at:
             continue
@@ -180,8 +182,8 @@ def decide(
 
 def is_own(*, referral: Referral, actor: str) -> bool:
     """Return whether who acts is one of the two sides of a referral."""
-    people = (member.user for member in (referral.giver, referral.newcomer) if member.user_id is not None)
-    return actor in {actors.staff(user) for user in people}
+    sides = Member.objects.using(write_db()).filter(pk__in=(referral.giver_id, referral.newcomer_id))
+    return actor in {actors.staff(member.user) for member in sides.select_related("user") if member.user}
 
 
 def _state_decided(row: Referral) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import Warning, register
 
 from loyalty_oscar.program.conf import LoyaltySettings, conf
@@ -16,7 +15,7 @@ from . import statuses
 def check_statuses(**kwargs: Any) -> list[Warning]:
     """Warn where the shop's order statuses and our settings do not fit."""
     pipeline, found = statuses.pipeline(), []
-    if conf.READY_STATUS and pipeline and conf.READY_STATUS not in pipeline:
+    if conf.READY_STATUS and pipeline and not statuses.is_among(word=conf.READY_STATUS, words=pipeline):
         found.append(
             Warning(
                 f"LOYALTY_READY_STATUS is {conf.READY_STATUS!r}, which is no status of OSCAR_ORDER_STATUS_PIPELINE.",
@@ -24,7 +23,7 @@ def check_statuses(**kwargs: Any) -> list[Warning]:
                 id="loyalty_shop.W001",
             )
         )
-    if pipeline and not conf.READY_STATUS and statuses.ready_status() is None:
+    if statuses.is_ready_unclear():
         ends = ", ".join(statuses.candidates()) or "none"
         found.append(
             Warning(
@@ -33,12 +32,22 @@ def check_statuses(**kwargs: Any) -> list[Warning]:
                 id="loyalty_shop.W002",
             )
         )
+    living = [one for one in pipeline if not statuses.is_dead(status=one)]
+    counting = conf.COUNTS_FROM_STATUS
+    if counting and pipeline and not statuses.is_among(word=counting, words=living):
+        found.append(
+            Warning(
+                f"LOYALTY_COUNTS_FROM_STATUS is {counting!r}, which no order that stands ever is: no level counts any.",
+                hint=f"Choose one of: {', '.join(living)}.",
+                id="loyalty_shop.W007",
+            )
+        )
     for name, known in (
         ("DEAD_STATUSES", pipeline),
-        ("DEAD_LINE_STATUSES", getattr(settings, "OSCAR_LINE_STATUS_PIPELINE", {})),
+        ("DEAD_LINE_STATUSES", statuses.line_pipeline()),
     ):
         given = getattr(conf, name)
-        unknown = [status for status in given if known and status not in known]
+        unknown = [status for status in given if known and not statuses.is_among(word=status, words=known)]
         if unknown and tuple(given) != getattr(LoyaltySettings(), name):
             found.append(
                 Warning(
@@ -48,3 +57,10 @@ def check_statuses(**kwargs: Any) -> list[Warning]:
                 )
             )
     return found
+
+
+@register("loyalty")
+def check_questions(**kwargs: Any) -> list[Warning]:
+    """Ask about each status that ends an order or a line, by name, where nobody said what it means."""
+    ids = {False: "loyalty_shop.W005", True: "loyalty_shop.W006"}
+    return [Warning(one.text, hint=one.hint, id=ids[one.is_line]) for one in statuses.questions()]

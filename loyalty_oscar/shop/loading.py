@@ -21,18 +21,23 @@ def class_loader(module_label: str, classnames: Sequence[str], module_prefix: st
     found = import_string(conf.CLASS_LOADER)(module_label, classnames, module_prefix)
     if module_label != "partner.strategy" or "Selector" not in classnames:
         return found
-    return [_selector(kind) if name == "Selector" else kind for name, kind in zip(classnames, found, strict=True)]
+    return [gated(kind) if name == "Selector" else kind for name, kind in zip(classnames, found, strict=True)]
 
 
 @lru_cache(maxsize=8)
-def _selector(kind: type) -> type:
+def gated(kind: type) -> type:
+    """Return a selector of strategies whose strategies have the gates in front; again the same one."""
+    if getattr(kind, "loyalty_is_gated", False):
+        return kind
+
     def strategy(self: Any, request: Any = None, user: Any = None, **kwargs: Any) -> Any:
         # Oscar asks for classes before the apps are ready; the gates are asked for a strategy.
         from loyalty_oscar.shop.gate import set_gates
         from loyalty_oscar.shop.visit import visit_of
 
-        made = super(gated, self).strategy(request=request, user=user, **kwargs)
+        made = super(found, self).strategy(request=request, user=user, **kwargs)
         return set_gates(strategy=made, visit=visit_of(request=request, user=user))
 
-    gated = type(kind.__name__, (kind,), {"__module__": kind.__module__, "strategy": strategy})
-    return gated
+    told = {"__module__": kind.__module__, "strategy": strategy, "loyalty_is_gated": True}
+    found = type(kind.__name__, (kind,), told)
+    return found

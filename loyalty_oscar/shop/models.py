@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
+from django.utils.html import conditional_escape
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar.core.loading import get_class, get_model
 
@@ -43,8 +45,11 @@ class OrderSync(models.Model):
     """
     Where the house stands with an order: looked at or to be looked at again.
 
-    `final_at` is when the order reached its final status (or when that was first seen), `fingerprint`
-    what it looked like last time. No foreign key: a mark may be there before the order is committed.
+    `final_at` is when the order reached its final status (or when that was first seen), `fingerprint` what it looked
+    like last time, `placed` what was true when it was first seen (`shop.placed`). `failed` names the effects that could
+    not do their part, each with its error: the others did theirs. `moved_from` is who placed it, where it is somebody
+    else's now (`shop.buyers`). No foreign key: a mark may be there before the order is committed, and stays when it is
+    deleted.
     """
 
     order_id = models.BigIntegerField(unique=True)
@@ -53,13 +58,19 @@ class OrderSync(models.Model):
     fingerprint = models.CharField(max_length=32, blank=True, default="")
     final_at = models.DateTimeField(null=True, blank=True)
     is_settled = models.BooleanField(default=False)
+    placed = models.JSONField(default=dict)
+    moved_from = models.CharField(max_length=40, blank=True, default="")
+    failed = models.JSONField(default=dict)
     failures = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "mark of an order")
         verbose_name_plural = pgettext_lazy("loyalty", "marks of orders")
-        indexes = [models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty")]
+        indexes = [
+            models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty"),
+            models.Index(fields=["moved_from"], name="loyalty_sync_moved", condition=~Q(moved_from="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.order_id}"
@@ -126,7 +137,24 @@ class PriceSpan(models.Model):
         return f"{self.minor} {self.currency}"
 
 
-class PointsCondition(get_model("offer", "Condition")):
+class SafelyNamed:
+    """
+    A condition or benefit under the name that `said` returns.
+
+    Oscar takes the name for the description too and prints that as safe markup, but names of levels in it are what
+    people typed.
+    """
+
+    @property
+    def name(self) -> str:
+        return conditional_escape(self.said())
+
+    @property
+    def description(self) -> str:
+        return self.name
+
+
+class PointsCondition(SafelyNamed, get_model("offer", "Condition")):
     """The customer has set points aside for this basket."""
 
     class Meta:
@@ -134,13 +162,8 @@ class PointsCondition(get_model("offer", "Condition")):
         verbose_name = pgettext_lazy("loyalty", "points are set aside")
         verbose_name_plural = pgettext_lazy("loyalty", "points are set aside")
 
-    @property
-    def name(self) -> str:
+    def said(self) -> str:
         return pgettext("loyalty", "The customer uses loyalty points")
-
-    @property
-    def description(self) -> str:
-        return self.name
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature; one query for a member's basket, none for others."""
@@ -156,7 +179,7 @@ class PointsCondition(get_model("offer", "Condition")):
         """Consume nothing: points lie on top of every other offer."""
 
 
-class TierCondition(get_model("offer", "Condition")):
+class TierCondition(SafelyNamed, get_model("offer", "Condition")):
     """The customer's level has at least the rank that stands in `value`: for Oscar's own offers of any kind."""
 
     class Meta:
@@ -164,17 +187,12 @@ class TierCondition(get_model("offer", "Condition")):
         verbose_name = pgettext_lazy("loyalty", "level of the customer")
         verbose_name_plural = pgettext_lazy("loyalty", "levels of customers")
 
-    @property
-    def name(self) -> str:
+    def said(self) -> str:
         rank = int(self.value or 1)
         called = ranks.get("name")(rank=rank) if "name" in ranks else ""
         if called:
             return pgettext("loyalty", "Members of level %(tier)s or higher") % {"tier": called}
         return pgettext("loyalty", "Members of level %(rank)d or higher") % {"rank": rank}
-
-    @property
-    def description(self) -> str:
-        return self.name
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature for the level of the basket's owner; strangers have none."""
@@ -192,7 +210,7 @@ class TierCondition(get_model("offer", "Condition")):
         """Consume nothing: the level is no thing in the basket."""
 
 
-class PointsBenefit(get_model("offer", "Benefit")):
+class PointsBenefit(SafelyNamed, get_model("offer", "Benefit")):
     """What points take off a basket, and their capture in the transaction of its order."""
 
     class Meta:
@@ -200,13 +218,8 @@ class PointsBenefit(get_model("offer", "Benefit")):
         verbose_name = pgettext_lazy("loyalty", "points used")
         verbose_name_plural = pgettext_lazy("loyalty", "points used")
 
-    @property
-    def name(self) -> str:
+    def said(self) -> str:
         return pgettext("loyalty", "Loyalty points lower the price")
-
-    @property
-    def description(self) -> str:
-        return self.name
 
     def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
         if "points" in discounts:

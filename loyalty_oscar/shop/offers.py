@@ -26,6 +26,14 @@ class PointsUnavailable(NotPlaced):
     """The points of this order are no longer set aside."""
 
 
+class LookAgain(PointsUnavailable):
+    """Nothing is paid yet, and the total is another by now: lead the customer to a page (`url`) that shows it."""
+
+    def __init__(self, text: str, *, url: str) -> None:
+        super().__init__(text)
+        self.url = url
+
+
 class Discount(Protocol):
     """What an offer of ours does to a basket, and what it takes when the order is placed."""
 

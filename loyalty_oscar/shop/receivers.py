@@ -27,38 +27,44 @@ logger = logging.getLogger("loyalty_oscar")
 
 
 class _Gathered:
-    """What was noted in one transaction; looked at once, after its commit."""
+    """What was noted in one transaction (key -> whether it was only written there, not changed); looked at once."""
 
-    def __init__(self, look: Callable[[set[int]], None]) -> None:
-        self.look, self.ids, self.is_done = look, set(), False
+    def __init__(self, look: Callable[[dict[int, bool]], None]) -> None:
+        self.look, self.seen, self.is_done = look, {}, False
 
-    def __call__(self) -> None:
+    def after_commit(self) -> None:
+        """Look at all of it: called once the transaction is committed."""
         self.is_done = True
-        self.look(self.ids)
+        self.look(self.seen)
 
 
-def _gather(look: Callable[[set[int]], None], pk: int) -> None:
+def _gather(look: Callable[[dict[int, bool]], None], pk: int, is_new: bool = False) -> None:
     """Have something looked at once the transaction commits; many of one transaction are one look."""
     db = write_db()
-    waiting = (function for _sids, function, *_robust in connections[db].run_on_commit)
+    waiting = (getattr(function, "__self__", None) for _sids, function, *_robust in connections[db].run_on_commit)
     # A test case runs callbacks and keeps them, hence the last condition.
     ours = (one for one in waiting if isinstance(one, _Gathered) and one.look is look and not one.is_done)
     found = next(ours, None)
     if found is None:
         found = _Gathered(look)
-        found.ids.add(pk)
-        transaction.on_commit(found, using=db, robust=look is _write_prices_down)
+        found.seen[pk] = is_new
+        # A bound method has the name that Django wants to log where it fails; an instance that is called has none.
+        transaction.on_commit(found.after_commit, using=db, robust=look is _write_prices_down)
     else:
-        found.ids.add(pk)
+        found.seen[pk] = is_new and found.seen.get(pk, True)
 
 
-def note(*, order_id: int) -> None:
-    """Have an order looked at once the transaction commits; many notes of one transaction are one look."""
-    _gather(_look_at_orders, order_id)
+def note(*, order_id: int, is_new: bool = False) -> None:
+    """
+    Have an order looked at once the transaction commits; many notes of one transaction are one look.
+
+    `is_new` says that it, or a line of it, was just written; one that is only written has nothing to be undone yet.
+    """
+    _gather(_look_at_orders, order_id, is_new)
 
 
-def _look_at_orders(order_ids: set[int]) -> None:
-    after_commit(order_ids=order_ids)
+def _look_at_orders(seen: dict[int, bool]) -> None:
+    after_commit(order_ids=seen, new={pk for pk, is_new in seen.items() if is_new})
 
 
 def harmless(receiver: Any) -> Any:
@@ -77,13 +83,20 @@ def harmless(receiver: Any) -> Any:
 
 
 @harmless
-def order_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+def order_saved(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
+    note(order_id=instance.pk, is_new=created)
+    if created:
+        instance._loyalty_written = True
+
+
+@harmless
+def order_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     note(order_id=instance.pk)
 
 
 @harmless
-def line_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
-    note(order_id=instance.order_id)
+def line_saved(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
+    note(order_id=instance.order_id, is_new=created)
     # The order's own instance remembers it, so that `order_placed` right after adds no second look.
     if "order" in instance._state.fields_cache:
         instance.order._loyalty_noted = True
@@ -98,7 +111,7 @@ def placed(sender: Any, order: Any, **kwargs: Any) -> None:
     one has been noted already.
     """
     if not getattr(order, "_loyalty_noted", False):
-        note(order_id=order.pk)
+        note(order_id=order.pk, is_new=True)
 
 
 @harmless
@@ -129,7 +142,7 @@ def price_saved(sender: Any, instance: Any, **signal: Any) -> None:
     _gather(_write_prices_down, instance.product_id)
 
 
-def _write_prices_down(product_ids: set[int]) -> None:
+def _write_prices_down(product_ids: dict[int, bool]) -> None:
     if somebody_cares():
         past_prices.record_some(product_ids=sorted(product_ids), at=clock.now())
 
@@ -144,14 +157,18 @@ def _connect(signal: Any, receiver: Any, sender: Any = None) -> None:
 
 
 _connect(post_save, order_saved, get_model("order", "Order"))
+_connect(post_delete, order_deleted, get_model("order", "Order"))
 _connect(post_save, line_saved, get_model("order", "Line"))
 _connect(post_delete, of_order_saved, get_model("order", "Line"))
-_connect(post_save, of_order_saved, get_model("order", "OrderStatusChange"))
-_connect(post_save, quantity_saved, get_model("order", "ShippingEventQuantity"))
-_connect(post_save, quantity_saved, get_model("order", "PaymentEventQuantity"))
 _connect(post_save, price_saved, get_model("partner", "StockRecord"))
 _connect(order_placed, placed)
 _connect(order_status_changed, status_changed)
 _connect(order_line_status_changed, line_status_changed)
 for _signal in (post_save, post_delete):
+    _connect(_signal, of_order_saved, get_model("order", "OrderStatusChange"))
+    _connect(_signal, quantity_saved, get_model("order", "ShippingEventQuantity"))
+    _connect(_signal, quantity_saved, get_model("order", "PaymentEventQuantity"))
     _connect(_signal, product_sets_changed, ProductSetRange)
+# An event says nothing until it has quantities, but what it said is undone when it goes.
+_connect(post_delete, of_order_saved, get_model("order", "ShippingEvent"))
+_connect(post_delete, of_order_saved, get_model("order", "PaymentEvent"))

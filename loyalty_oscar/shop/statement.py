@@ -83,7 +83,7 @@ class Month:
 def entries(*, account: Account, kind: str = "") -> QuerySet[Entry]:
     """Return the entries that stand in the statement, with `own`: what each changed of all that is not on the way."""
     found = statement(account_id=account.pk).annotate(own=F("d_available") + F("d_reserved") - F("d_debt"))
-    found = found.exclude(own=0, kind__in=BROUGHT)
+    found = found.exclude(own=0, kind__in=BROUGHT).exclude(own=0, d_pending=0, kind=Kind.RESTORE)
     return found.filter(FILTERS[kind]) if kind else found
 
 
@@ -222,9 +222,13 @@ class Teller:
         if entry.kind == Kind.CLAW and why:
             text = pgettext("loyalty", "So the order had brought %(points)s. What goes back takes its share along.")
             yield text % {"points": self._points(why["points"])}
-        if forgiven := p.get("forgiven"):
+        borne = p.get("borne", 0)
+        if run_out := p.get("forgiven", 0) - borne:
             text = pgettext("loyalty", "%(points)s had run out before; you need not give those back.")
-            yield text % {"points": self._points(forgiven)}
+            yield text % {"points": self._points(run_out)}
+        if borne:
+            text = pgettext("loyalty", "%(points)s were used already; you need not make them up.")
+            yield text % {"points": self._points(borne)}
 
     def _dated(self, why: Any, lot: Lot) -> str:
         """Return the dates of points in one sentence or two: ordered, ready, run out."""

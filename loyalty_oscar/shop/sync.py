@@ -8,15 +8,17 @@ and a change during the work marks it again. The sweep finds whatever no signal 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import Exists, F, Max, Min, OuterRef, Q
 from django.db.models.functions import Least
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.errors import UnknownCode
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
@@ -25,10 +27,11 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units, remembered
-from loyalty_oscar.program.registries import order_effects
+from loyalty_oscar.program.registries import OrderEffect, order_effects
 from loyalty_oscar.program.tasks import enqueue, task
 
-from .facts import fingerprint, gather_orders
+from . import buyers
+from .facts import gather_orders
 from .models import OrderSync
 
 logger = logging.getLogger("loyalty_oscar")
@@ -36,6 +39,8 @@ logger = logging.getLogger("loyalty_oscar")
 LOOK_AGAIN = "again"
 #: So long after its last status (a dead one: after it was placed) an order is looked at only when it is marked.
 SETTLED_AFTER = timedelta(days=60)
+#: So many of the newest orders may have been written without a signal before anybody looks.
+UNSEEN_AMONG = 10_000
 #: What the column holds.
 MOST_FAILURES = 32767
 
@@ -46,15 +51,19 @@ def mark(*, order_ids: Iterable[int], at: datetime) -> None:
     write_over(rows=rows, fields=["is_dirty", "dirty_since"], unique="order_id")
 
 
-def after_commit(*, order_ids: Iterable[int]) -> None:
-    """Mark orders and have them looked at; called once they are really committed. Never raises."""
+def after_commit(*, order_ids: Iterable[int], new: Collection[int] = ()) -> None:
+    """
+    Mark orders and have them looked at; called once they are really committed. Never raises.
+
+    `new` are those that were written in the transaction that was just committed, and not touched since.
+    """
     try:
         if not somebody_cares():
             return
         ids = sorted(order_ids)
         mark(order_ids=ids, at=clock.now())
         for order_id in ids:
-            enqueue("sync_order", order_id=order_id)
+            enqueue("sync_order", order_id=order_id, is_new=order_id in new)
     except Exception:
         logger.exception("orders %s could not be marked; the next sweep finds them", order_ids)
 
@@ -65,10 +74,11 @@ def somebody_cares() -> bool:
 
 
 @task("sync_order")
-def sync_order(*, order_id: int) -> None:
+def sync_order(*, order_id: int, is_new: bool = False) -> None:
     """Look at one order; a failure is written on its mark, logged, and left to the sweep."""
     try:
-        sync_orders(order_ids=[order_id], at=clock.now())
+        # What waits in a queue may have been changed meanwhile.
+        sync_orders(order_ids=[order_id], at=clock.now(), are_new=is_new and conf.TASKS == "inline")
     except Exception as error:
         logger.exception("order %s could not be synced; the sweep tries again", order_id)
         note_failure(order_id=order_id, error=error)
@@ -84,41 +94,126 @@ def note_failure(*, order_id: int, error: Exception) -> None:
     )
 
 
-def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "") -> int:
+def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "", are_new: bool = False) -> int:
     """
     Bring everything that these orders caused in line with what they are now; returns how many were looked at.
 
-    One transaction for all of them. `batch` names a welcome, in which orders from before the program count.
-    Called again it posts nothing; raises whatever an effect raises, and then nothing has happened.
+    One transaction for all of them. An effect that fails takes no other along: it is named on the mark of the order
+    (`failed`), and tried again by the sweep. `batch` names a welcome, in which orders from before the program count; it
+    raises whatever an effect raises, and then nothing has happened. `are_new` says that these orders were written a
+    moment ago and nobody can have changed them since. Called again it posts nothing.
     """
-    ids = list(order_ids)
-    db = write_db()
-    with transaction.atomic(using=db):
-        marks = _locked_marks(ids)
-        missing = [OrderSync(order_id=pk) for pk in ids if pk not in marks]
+    work = _Work(ids=list(order_ids), at=at, batch=batch, are_new=are_new)
+    if batch:
+        return work.do()
+    try:
+        return work.do()
+    except Exception as error:
+        if not isinstance(error, UnknownCode):
+            logger.exception("orders %s could not be synced together; each effect is tried alone", work.ids)
+    return work.do(stands_alone=True)
+
+
+class _Work:
+    """One look at some orders."""
+
+    def __init__(self, *, ids: list[int], at: datetime, batch: str, are_new: bool) -> None:
+        self.ids, self.at, self.batch, self.are_new = ids, at, batch, are_new
+
+    def do(self, *, stands_alone: bool = False) -> int:
+        """
+        Look at the orders; with `stands_alone` each effect has a savepoint, and where it fails each order one.
+
+        Most orders fail nowhere, so savepoints, which cost two statements each, come with the second try alone.
+        """
+        with transaction.atomic(using=write_db()):
+            marks = self.marks()
+            found = gather_orders(order_ids=self.ids, set_codes=set_codes(), at=self.at, marks=marks)
+            orders = [self.prepared(order, marks[order.order_id]) for order in found]
+            wanted = self.wanted(orders, marks)
+            failed = self.apply(wanted, stands_alone) if wanted else {}
+            done = {order.order_id for order, _names in wanted}
+            for order in orders:
+                mark = marks[order.order_id]
+                if order.order_id in done:
+                    mark.failed = failed.get(order.order_id, {})
+                self.note(mark, order)
+            _save_marks(marks.values(), present={order.order_id for order in orders})
+        return len(orders)
+
+    def marks(self) -> dict[int, OrderSync]:
+        """Return the marks of the orders, locked, made now where there are none."""
+        marks = _locked_marks(self.ids)
+        missing = [OrderSync(order_id=pk) for pk in self.ids if pk not in marks]
         if missing:
-            OrderSync.objects.using(db).bulk_create(missing, ignore_conflicts=True)
-            marks = _locked_marks(ids)
-        seen = {pk: row.final_at for pk, row in marks.items() if row.final_at}
-        orders = gather_orders(order_ids=ids, set_codes=set_codes(), at=at, seen_final=seen)
-        if batch:
-            orders = [as_of_old(order, seen, at) for order in orders]
-        else:
-            orders = [replace(order, is_new=_is_new(marks[order.order_id])) for order in orders]
-        prints = {order.order_id: fingerprint(order=order) for order in orders}
-        changed = [o for o in orders if batch or marks[o.order_id].fingerprint != prints[o.order_id]]
-        if changed:
-            lock_accounts(orders=changed)
-            for _name, effect in order_effects.items():
-                effect.apply(orders=changed, at=at, batch=batch)
+            OrderSync.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True)
+            marks = _locked_marks(self.ids)
+        return marks
+
+    def prepared(self, order: OrderFacts, mark: OrderSync) -> OrderFacts:
+        """Return an order as the effects are to see it."""
+        if self.batch:
+            return as_of_old(order, {mark.order_id: mark.final_at} if mark.final_at else {}, self.at)
+        return replace(order, is_new=self.are_new and not mark.fingerprint and not mark.failures)
+
+    def wanted(
+        self, orders: Sequence[OrderFacts], marks: Mapping[int, OrderSync]
+    ) -> list[tuple[OrderFacts, frozenset[str]]]:
+        """Return the orders that effects are to look at, with their names: all, or those that failed the last time."""
+        every, found = frozenset(name for name, _effect in order_effects.items()), []
         for order in orders:
-            row = marks[order.order_id]
-            row.is_dirty = not order.purchase.lines  # An order without lines isn't there yet.
-            row.final_at, row.fingerprint = order.final_at, prints[order.order_id]
-            row.is_settled = _is_settled(order, at)
-            row.failures, row.error = 0, ""
-        _save_marks(marks.values(), present={order.order_id for order in orders})
-    return len(orders)
+            mark = marks[order.order_id]
+            is_news = bool(self.batch) or mark.fingerprint != order.fingerprint
+            # One that has left since has nothing to do any more.
+            mark.failed = {name: why for name, why in mark.failed.items() if name in every}
+            names = every if is_news else frozenset(mark.failed)
+            if names:
+                found.append((order, names))
+        return found
+
+    def apply(
+        self, wanted: Sequence[tuple[OrderFacts, frozenset[str]]], stands_alone: bool
+    ) -> dict[int, dict[str, str]]:
+        """Let every effect do its part, in order of their numbers; returns which failed for which orders, and why."""
+        lock_accounts(orders=[order for order, _names in wanted])
+        failed: dict[int, dict[str, str]] = defaultdict(dict)
+        for name, effect in order_effects.items():
+            orders = [order for order, names in wanted if name in names]
+            if not orders:
+                continue
+            if not stands_alone:
+                effect.apply(orders=orders, at=self.at, batch=self.batch)
+                continue
+            for order_id, why in self.apply_alone(name, effect, orders):
+                failed[order_id][name] = why
+        return failed
+
+    def apply_alone(self, name: str, effect: OrderEffect, orders: Sequence[OrderFacts]) -> Iterator[tuple[int, str]]:
+        """Let one effect look at orders in a savepoint, one by one where it fails; yields those it fails for."""
+        try:
+            with transaction.atomic(using=write_db()):
+                effect.apply(orders=orders, at=self.at, batch=self.batch)
+            return
+        except Exception as error:
+            if len(orders) == 1:
+                if not isinstance(error, UnknownCode):
+                    logger.exception("%s failed for order %s; the sweep tries again", name, orders[0].order_id)
+                yield orders[0].order_id, f"{type(error).__name__}: {error}"[:200]
+                return
+        for order in orders:
+            yield from self.apply_alone(name, effect, [order])
+
+    def note(self, row: OrderSync, order: OrderFacts) -> None:
+        """Write on the mark what was seen."""
+        row.placed, row.final_at, row.fingerprint = order.placed.to_json(), order.final_at, order.fingerprint
+        row.moved_from = buyers.name_of(user_id=order.placed.user_id) if order.placed.is_moved else ""
+        # Whose code has left is looked at every night, when it may be back; everything else with the next sweep.
+        broken = [why for why in row.failed.values() if not why.startswith(UnknownCode.__name__)]
+        # An order without lines isn't there yet.
+        row.is_dirty = bool(broken) or not order.purchase.lines
+        row.is_settled = not row.failed and _is_settled(order, self.at)
+        row.failures = min(row.failures + 1, MOST_FAILURES) if broken else 0
+        row.error = "; ".join(f"{name}: {why}" for name, why in row.failed.items())[:200]
 
 
 def lock_accounts(*, orders: Sequence[OrderFacts]) -> None:
@@ -137,13 +232,11 @@ def lock_accounts(*, orders: Sequence[OrderFacts]) -> None:
         list(rows.order_by("pk").values_list("pk"))
 
 
-def _is_new(row: OrderSync) -> bool:
-    """Return whether no effect has seen an order; after a failure nobody takes that for granted."""
-    return not row.fingerprint and not row.failures
-
-
 def _is_settled(order: OrderFacts, at: datetime) -> bool:
-    """Return whether an order is over for so long that nobody changes it silently any more."""
+    """Return whether an order is over, or deleted, for so long that nobody changes it silently any more."""
+    if order.is_deleted:
+        # A backup may bring it back without a word.
+        return order.placed.gone_at + SETTLED_AFTER < at
     over = order.placed_at if order.dead else order.final_at
     return over is not None and over + SETTLED_AFTER < at
 
@@ -154,7 +247,8 @@ def _locked_marks(ids: list[int]) -> dict[int, OrderSync]:
 
 
 def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
-    fields = ["is_dirty", "final_at", "fingerprint", "is_settled", "failures", "error"]
+    seen = ["placed", "moved_from", "final_at", "fingerprint"]
+    fields = ["is_dirty", *seen, "is_settled", "failed", "failures", "error"]
     kept = [row for row in rows if row.order_id in present]
     gone = [row.pk for row in rows if row.order_id not in present]
     if len(kept) == 1:
@@ -162,8 +256,8 @@ def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
     elif kept:
         write_over(rows=kept, fields=fields, unique="order_id")
     if gone:
-        # The order was rolled back or deleted: nothing to look at until it is marked again.
-        OrderSync.objects.using(write_db()).filter(pk__in=gone).update(is_dirty=False)
+        # The order was rolled back, or deleted before anybody saw it: nothing to look at until it is marked again.
+        OrderSync.objects.using(write_db()).filter(pk__in=gone).update(is_dirty=False, is_settled=True)
 
 
 def as_of_old(order: OrderFacts, seen: Mapping[int, datetime], at: datetime) -> OrderFacts:
@@ -175,6 +269,27 @@ def as_of_old(order: OrderFacts, seen: Mapping[int, datetime], at: datetime) -> 
 def set_codes() -> frozenset[str]:
     """Return the codes of the product sets that any effect asks for."""
     return frozenset().union(*(effect.set_codes() for _name, effect in order_effects.items()))
+
+
+def look_at_waiting(*, at: datetime) -> None:
+    """
+    Look at orders that nobody has seen yet, before something changes that counts for them: a product set, the terms of
+    a program, what a level brings. What they get is what was true when they were placed. Two queries where none waits.
+    """
+    if not somebody_cares():
+        return
+    begun = Program.objects.using(write_db()).filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))
+    marks = OrderSync.objects.using(write_db())
+    last = marks.aggregate(last=Max("order_id"))["last"] or 0
+    found = list(marks.filter(is_dirty=True, fingerprint="").values_list("order_id", flat=True))
+    orders = get_model("order", "Order").objects.using(write_db())
+    # Orders get their keys as they come, so whatever waits is among the newest; all others are the sweep's business.
+    recent = orders.filter(pk__gt=last - UNSEEN_AMONG, date_placed__gte=begun["first"])
+    found += recent.filter(~Exists(OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk")))).values_list(
+        "pk", flat=True
+    )
+    if found:
+        sync_orders(order_ids=sorted(found), at=at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,26 +307,46 @@ def sweep(*, at: datetime, everything: bool = False) -> Iterator[Swept]:
     Takes orders that are marked and orders since a program went live that have no mark; with
     `everything` (once a night) also each order that is not settled. Orders from before are never touched.
     """
+    if everything:
+        _mark_those_that_wait(at)
     last = 0
     while ids := _next_ids(after=last, everything=everything):
         last = ids[-1]
         yield _sync_batch(ids, at)
 
 
+def _mark_those_that_wait(at: datetime) -> None:
+    """Have orders looked at again that an effect could not do whole, and now can."""
+    for _name, effect in order_effects.items():
+        ids = list(effect.asks_again()) if hasattr(effect, "asks_again") else ()
+        rows = OrderSync.objects.using(write_db()).filter(order_id__in=ids)
+        rows.update(is_dirty=True, dirty_since=at, fingerprint=LOOK_AGAIN)
+
+
 def _next_ids(*, after: int, everything: bool) -> list[int]:
-    begun = Program.objects.filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))["first"]
-    if begun is None:
+    """
+    Return the next orders to look at, by key: marked ones, and those of a program's time that have no mark.
+
+    Two questions, each with an index of its own; asked as one, they cost a walk over all orders.
+    """
+    begun = Program.objects.using(write_db()).filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))
+    if begun["first"] is None:
         return []
-    marks = OrderSync.objects.filter(order_id=OuterRef("pk"))
-    waiting = marks.filter(is_dirty=True) if not everything else marks.filter(Q(is_dirty=True) | Q(is_settled=False))
-    wanted = Exists(waiting) | (Q(date_placed__gte=begun) & ~Exists(marks))
-    orders = get_model("order", "Order").objects.using(write_db()).filter(wanted, pk__gt=after)
-    return list(orders.order_by("pk").values_list("pk", flat=True)[: conf.SWEEP_BATCH])
+    size = conf.SWEEP_BATCH
+    marks = OrderSync.objects.using(write_db()).filter(order_id__gt=after)
+    waiting = marks.filter(Q(is_dirty=True) | Q(is_settled=False)) if everything else marks.filter(is_dirty=True)
+    found = set(waiting.order_by("order_id").values_list("order_id", flat=True)[:size])
+    orders = get_model("order", "Order").objects.using(write_db()).filter(pk__gt=after, date_placed__gte=begun["first"])
+    unknown = orders.filter(~Exists(OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk"))))
+    found.update(unknown.order_by("pk").values_list("pk", flat=True)[:size])
+    return sorted(found)[:size]
 
 
 def _sync_batch(ids: list[int], at: datetime) -> Swept:
     try:
-        return Swept(looked_at=sync_orders(order_ids=ids, at=at), failed=0)
+        looked_at = sync_orders(order_ids=ids, at=at)
+        failing = OrderSync.objects.using(write_db()).filter(order_id__in=ids, failures__gt=0).count()
+        return Swept(looked_at=looked_at - failing, failed=failing)
     except Exception:
         logger.exception("a batch of orders could not be synced; each is tried alone")
     failed = 0

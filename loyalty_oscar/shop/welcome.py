@@ -22,9 +22,8 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Program, ProgramSite, State
 from loyalty_oscar.program.registries import checks
 
-from . import sync
-from .facts import gather_orders
-from .models import OrderSync
+from . import statuses, sync
+from .facts import gather_orders, marks_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -90,16 +89,18 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     """
     if program.state != State.LIVE or program.earns_from is None:
         raise NotAllowed(f"“{program.name}” is {program.get_state_display()}; a welcome needs a live program")
-    own = Q(site_id__in=list(program.sites.values_list("site_id", flat=True)))
+    own = Q(site_id__in=list(program.sites.using(write_db()).values_list("site_id", flat=True)))
     if program.is_default:
-        others = ProgramSite.objects.exclude(program=program).values_list("site_id", flat=True)
+        others = ProgramSite.objects.using(write_db()).exclude(program=program).values_list("site_id", flat=True)
         own |= Q(site_id=None) | ~Q(site_id__in=list(others))
     orders = get_model("order", "Order").objects.using(write_db()).filter(own, user_id__isnull=False)
     orders = orders.filter(date_placed__gte=since, date_placed__lt=program.earns_from)
     if program.enrolment == Program.Enrolment.OPT_IN:
-        members = Member.objects.filter(program=program, user_id=OuterRef("user_id"), merged_into=None)
+        members = Member.objects.using(write_db()).filter(
+            program=program, user_id=OuterRef("user_id"), merged_into=None
+        )
         orders = orders.filter(Exists(members))
-    return orders.exclude(status__in=conf.DEAD_STATUSES)
+    return statuses.standing(orders=orders)
 
 
 def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list[int]]:
@@ -119,9 +120,9 @@ def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list
 
 def gather(*, order_ids: Sequence[int], at: datetime) -> list[OrderFacts]:
     """Return orders as a welcome sees them; writes nothing."""
-    marks = OrderSync.objects.filter(order_id__in=order_ids, final_at__isnull=False)
-    seen = dict(marks.values_list("order_id", "final_at"))
-    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, seen_final=seen)
+    marks = marks_of(order_ids=order_ids)
+    seen = {pk: mark.final_at for pk, mark in marks.items() if mark.final_at}
+    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, marks=marks)
     return [sync.as_of_old(order, seen, at) for order in orders]
 
 

@@ -6,19 +6,20 @@ State-based: what is left of an order is what it counts, so a return takes the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.queries import begun_units
 
 from .metrics import metrics
 from .models import Ladder, Score
-from .operations import settle
+from .operations import settle, take_gifts_of
 from .queries import ladder_of
 
 FIELDS = ["member", "placed_at", "value", "safe_at"]
@@ -27,8 +28,22 @@ FIELDS = ["member", "placed_at", "value", "safe_at"]
 class Climbing:
     """The order effect of this floor."""
 
+    @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Write down what these orders count by now, and settle where their customers stand."""
+        for ladder, rows, members in self.scores(orders, at, batch):
+            write_over(rows=rows, fields=FIELDS, unique="order_id")
+            settle(ladder=ladder, member_ids=members, at=at)
+
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
+        """Take the gifts that would go with these orders; writes nothing of its own."""
+        for ladder, rows, members in self.scores(orders, at, batch=""):
+            take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
+
+    def scores(
+        self, orders: Sequence[OrderFacts], at: datetime, batch: str
+    ) -> Iterator[tuple[Ladder, list[Score], Collection[int]]]:
+        """Yield what these orders count by now, ladder by ladder (unsaved), with the members whose they are."""
         for ladder, own in self.by_ladder(orders):
             joined = self.joined(ladder.program, own)
             members = {user_id: member_id for user_id, (member_id, _day) in joined.items()}
@@ -42,22 +57,23 @@ class Climbing:
             if not mine:
                 continue
             values = metrics.get(ladder.metric).values(orders=mine, members=members)
-            rows = [self.score(order, members[order.user_id], values[order.order_id], ladder.program) for order in mine]
-            write_over(rows=rows, fields=FIELDS, unique="order_id")
-            # One that was moved to another customer counts for the former no more.
-            settle(ladder=ladder, member_ids={*members.values(), *counted.values()}, at=at)
+            rows = [
+                self.score(order, members[order.user_id], values[order.order_id], ladder.program, counted, at)
+                for order in mine
+            ]
+            yield ladder, rows, members.values()
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was paid counts, whatever was bought."""
         return frozenset()
 
     def by_ladder(self, orders: Sequence[OrderFacts]) -> list[tuple[Ladder, list[OrderFacts]]]:
-        """Return the orders of customers by the ladder that serves their site."""
+        """Return the orders of customers by the ladder of the program that they were placed in."""
         wanted = [order for order in orders if order.user_id is not None and order.purchase.lines]
-        by_site, default = programs_by_site() if wanted else ({}, None)
+        units = {unit.pk: unit for unit in begun_units()} if wanted else {}
         found: dict[int, list[OrderFacts]] = {}
         for order in wanted:
-            unit = by_site.get(order.site_id, default)
+            unit = units.get(order.unit_id)
             if unit and unit.program.earns_from and order.placed_at >= unit.program.earns_from:
                 found.setdefault(unit.program_id, []).append(order)
         ladders = {pk: ladder_of(program_id=pk) for pk in found}
@@ -69,22 +85,34 @@ class Climbing:
         rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users, merged_into=None)
         return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "pk", "joined_at")}
 
-    def counted(self, orders: Sequence[OrderFacts]) -> dict[int, int]:
-        """Return for whom these orders count already: order id -> member id. One query."""
+    def counted(self, orders: Sequence[OrderFacts]) -> dict[int, Score]:
+        """Return what of these orders counts already, by order. One query."""
         rows = Score.objects.using(write_db()).filter(order_id__in=[order.order_id for order in orders])
-        return dict(rows.values_list("order_id", "member_id"))
+        return {row.order_id: row for row in rows.only("order_id", "member_id", "safe_at")}
 
     def counts(self, order: OrderFacts, joined_at: datetime, program: Program) -> bool:
         """Return whether an order begins to count: where people choose to join, those from then on."""
         return program.enrolment != Program.Enrolment.OPT_IN or order.placed_at >= joined_at
 
-    def score(self, order: OrderFacts, member_id: int, value: int, program: Program) -> Score:
-        safe_at = order.final_at + timedelta(days=program.hold_days) if order.final_at else None
+    def score(
+        self,
+        order: OrderFacts,
+        member_id: int,
+        value: int,
+        program: Program,
+        counted: Mapping[int, Score],
+        at: datetime,
+    ) -> Score:
+        hold = timedelta(days=order.terms.get("hold_days", program.hold_days))
+        safe_at = order.final_at + hold if order.final_at else None
+        before = counted.get(order.order_id)
+        if before and before.safe_at and before.safe_at <= at:
+            safe_at = before.safe_at  # What could go back no more stays so.
         return Score(
             member_id=member_id,
             order_id=order.order_id,
             placed_at=order.placed_at,
-            value=0 if order.dead else value,
+            value=value if order.counts and not order.dead else 0,
             safe_at=safe_at,
         )
 

@@ -13,7 +13,6 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Counter, Entry
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.queries import programs_by_site
 
 
 class TierMetric(Protocol):
@@ -30,13 +29,12 @@ class Spend:
 
     def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
         """Return what is left of each order's goods."""
-        by_site, default = programs_by_site()
-
-        def counts(order: OrderFacts) -> bool:
-            unit = by_site.get(order.site_id, default)
-            return unit is not None and order.purchase.currency == unit.program.currency
-
-        return {order.order_id: sum(map(_left, order.purchase.lines)) if counts(order) else 0 for order in orders}
+        return {
+            order.order_id: sum(map(_left, order.purchase.lines))
+            if order.purchase.currency == order.terms.get("currency")
+            else 0
+            for order in orders
+        }
 
 
 class Orders:

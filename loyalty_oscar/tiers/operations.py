@@ -17,10 +17,10 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 
 from . import rules
-from .models import GivenTier, Ladder, Standing, Tier
+from .models import GivenTier, Ladder, Score, Standing, Tier
 from .movers import movers
 from .queries import counted_of, given_to, promised_to, rules_of
-from .steps import CODES, TOGETHER, Move, keep, take
+from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, take, take_gifts, waiting_gifts
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement.
@@ -48,13 +48,59 @@ def settle(
     if not ids:
         return []
     with transaction.atomic(using=db):
-        if any(tier.gift_points for tier in ladder.known_tiers):
-            # Accounts are locked before anything of ours, here as where an order is looked at.
-            list(Account.objects.using(db).select_for_update().filter(member_id__in=ids).order_by("pk").values("pk"))
-        current = _current(ids)
-        moves = _decided(ladder, ids, current, at, announced, taken)
+        gifts = [tier.rank for tier in ladder.known_tiers if tier.gift_points]
+        # Accounts are locked before anything of ours, here as where an order is looked at.
+        waiting = _waiting(ids) if gifts else frozenset()
+        current, stood = _current(ids), _stood(ids, at)
+        moves = _decided(ladder, ids, current, stood, at, announced, taken)
         keep(ladder=ladder, moves=[move for move in moves if not move.is_row])
-        return take(ladder=ladder, moves=[move for move in moves if move.is_row], at=at)
+        made = take(ladder=ladder, moves=[move for move in moves if move.is_row], stood=stood, at=at)
+        if found := {pk: row for pk, row in current.items() if pk in waiting and row.rank >= gifts[0]}:
+            date_gifts(ladder=ladder, standings=found, stood=stood, at=at)
+        return made
+
+
+def _waiting(ids: Collection[int]) -> frozenset[int]:
+    """Lock the accounts of these members, and return those with something on the way."""
+    accounts = Account.objects.using(write_db()).select_for_update().filter(member_id__in=ids).order_by("pk")
+    return frozenset(member_id for member_id, pending in accounts.values_list("member_id", "pending") if pending)
+
+
+def date_waiting_gifts(*, ladder: Ladder, at: datetime) -> Iterator[int]:
+    """
+    Say of every gift that waits when it is ready, also of levels that bring none by now; yields how many were dated.
+
+    Orders date them as they are looked at; this finds what nobody told.
+    """
+    ids = waiting_gifts(ladder=ladder)
+    for start in range(0, len(ids), TOGETHER):
+        some = ids[start : start + TOGETHER]
+        with transaction.atomic(using=write_db()):
+            still = _waiting(some)
+            current = {pk: row for pk, row in _current(some).items() if pk in still}
+            yield date_gifts(ladder=ladder, standings=current, stood=_stood(some, at), at=at)
+
+
+def _stood(ids: Collection[int], at: datetime, instead: Collection[Score] = ()) -> Stood:
+    """Return what members stand on: what their orders count, and what staff gave. Two queries."""
+    counted = counted_of(member_ids=ids, instead=instead) if instead else counted_of(member_ids=ids)
+    return Stood(counted=counted, given=given_to(member_ids=ids, at=at))
+
+
+def take_gifts_of(*, ladder: Ladder, member_ids: Collection[int], instead: Collection[Score], at: datetime) -> None:
+    """
+    Take the gifts that members would lose if some orders counted so `instead`; nothing else happens, nothing is locked.
+
+    For showing what a return would do: called where the ledger writes nothing.
+    """
+    ids = sorted(set(member_ids))
+    rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
+    current = {row.member_id: row for row in rows}
+    for move in _decided(ladder, ids, current, _stood(ids, at, instead), at):
+        if move.is_row and move.step.rank < move.rank:
+            take_gifts(
+                ladder=ladder, move=move, standing=Standing(member_id=move.member_id, rank=move.step.rank), at=at
+            )
 
 
 def _current(ids: Collection[int]) -> dict[int, Standing]:
@@ -79,18 +125,19 @@ def _decided(
     ladder: Ladder,
     ids: Sequence[int],
     current: Mapping[int, Standing],
+    stood: Stood,
     at: datetime,
-    announced: Collection[int],
-    taken: Collection[int],
+    announced: Collection[int] = (),
+    taken: Collection[int] = (),
 ) -> list[Move]:
     """Return what the rules decide for these members, of those who take a step."""
-    counted, given, law = counted_of(member_ids=ids), given_to(member_ids=ids, at=at), rules_of(ladder=ladder)
+    law = rules_of(ladder=ladder)
     moves = []
     for member_id in ids:
-        gift, before = given.get(member_id), current.get(member_id)
+        gift, before = stood.given.get(member_id), current.get(member_id)
         step = rules.decide(
             now=_now(before),
-            counted=counted.get(member_id, ()),
+            counted=stood.counted.get(member_id, ()),
             ladder=law,
             at=at,
             given=(gift.tier.rank, gift.until) if gift else (0, None),
@@ -188,7 +235,7 @@ def give_tier(
     if tier.ladder_id != ladder.pk:
         raise NotAllowed(f"“{tier.name}” is no level of this program")
     with transaction.atomic(using=write_db()):
-        gift = GivenTier.objects.create(
+        gift = GivenTier.objects.using(write_db()).create(
             member_id=member_id, tier=tier, starts_at=at, until=until, reason=reason.strip(), actor=actor
         )
         settle(ladder=ladder, member_ids=[member_id], at=at)
@@ -198,7 +245,7 @@ def give_tier(
 def take_given(*, ladder: Ladder, gift: GivenTier, at: datetime) -> None:
     """End a level that was given by hand; the member stands where the orders say. Ended once it stays ended."""
     with transaction.atomic(using=write_db()):
-        rows = GivenTier.objects.filter(pk=gift.pk)
+        rows = GivenTier.objects.using(write_db()).filter(pk=gift.pk)
         if gift.starts_at >= at:
             rows.delete()
         else:

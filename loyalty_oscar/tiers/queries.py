@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,10 +25,12 @@ def ladder_of(*, program_id: int) -> Ladder | None:
 
 
 def _load(program_id: int) -> Ladder | None:
-    ladder = Ladder.objects.filter(program_id=program_id, is_on=True).select_related("program").first()
+    ladder = (
+        Ladder.objects.using(write_db()).filter(program_id=program_id, is_on=True).select_related("program").first()
+    )
     if ladder is None:
         return None
-    ladder.known_tiers = list(ladder.tiers.order_by("rank"))
+    ladder.known_tiers = list(ladder.tiers.using(write_db()).order_by("rank"))
     return ladder if ladder.known_tiers else None
 
 
@@ -75,16 +77,21 @@ def member_prices(*, program_id: int) -> list[MemberPrice]:
 
 
 def _load_prices(program_id: int) -> list[MemberPrice]:
-    rows = MemberPrice.objects.filter(tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True)
+    rows = MemberPrice.objects.using(write_db()).filter(
+        tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True
+    )
     return list(rows.select_related("tier", "product_set").order_by("pk"))
 
 
-def counted_of(*, member_ids: Iterable[int]) -> dict[int, list[rules.Counted]]:
-    """Return what orders count for these members, oldest first. One query."""
+def counted_of(*, member_ids: Iterable[int], instead: Collection[Score] = ()) -> dict[int, list[rules.Counted]]:
+    """Return what orders count for these members, oldest first; of some orders what they would count `instead`."""
     found: dict[int, list[rules.Counted]] = defaultdict(list)
-    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0).order_by("placed_at")
-    for member_id, at, value in rows.values_list("member_id", "placed_at", "value"):
-        found[member_id].append(rules.Counted(at=at, value=value))
+    rows = Score.objects.using(write_db()).filter(member_id__in=list(member_ids), value__gt=0)
+    rows = rows.exclude(order_id__in=[score.order_id for score in instead]) if instead else rows
+    known = list(rows.order_by("placed_at").values_list("member_id", "placed_at", "value", "safe_at"))
+    would = [(score.member_id, score.placed_at, score.value, score.safe_at) for score in instead if score.value]
+    for member_id, at, value, safe_at in sorted(known + would, key=lambda row: row[1]) if would else known:
+        found[member_id].append(rules.Counted(at=at, value=value, safe_at=safe_at))
     return found
 
 
@@ -115,25 +122,9 @@ def _in_force(at: datetime) -> QuerySet[GivenTier]:
 
 def standing_of(*, member_id: int) -> Standing | None:
     """Return where a member stands now, with the level, or None where nobody looked yet. One query."""
-    return Standing.objects.filter(member_id=member_id, is_current=True).select_related("tier").first()
-
-
-def standings_at(*, member_ids: Iterable[int], at: datetime) -> dict[int, Standing]:
-    """Return where members stood at a moment, with the levels. One query."""
-    rows = Standing.objects.filter(member_id__in=list(member_ids), starts_at__lte=at).select_related("tier")
-    return {row.member_id: row for row in rows.order_by("starts_at", "pk")}
-
-
-def tiers_at(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
-    """The fact `tier`: rank, name and points in percent of each member's level at a moment, where levels are on."""
-    ladders = ladders_on()
-    if not ladders:
-        return {}
-    return {
-        member_id: tier_fact(tier=row.tier)
-        for member_id, row in standings_at(member_ids=members, at=at).items()
-        if row.tier and row.tier.ladder_id in ladders
-    }
+    return (
+        Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True).select_related("tier").first()
+    )
 
 
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
@@ -141,14 +132,15 @@ def tier_fact(*, tier: Tier) -> dict[str, Any]:
     return {"rank": tier.rank, "name": tier.name, "percent": tier.percent}
 
 
-def ranks_at(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
-    """The fact `tier_rank`: the rank of each member's level at a moment; who has none is not in it."""
-    return {member_id: tier["rank"] for member_id, tier in tiers_at(members=members, at=at).items()}
+def percents_now(*, program_id: int) -> dict[str, int]:
+    """Return what each level of a program brings in percent now, by rank, as it is written down with an order."""
+    ladder = ladder_of(program_id=program_id)
+    return {str(tier.rank): tier.percent for tier in ladder.known_tiers} if ladder else {}
 
 
 def ladders_on() -> frozenset[int]:
     """Return the keys of the ladders that are switched on (remembered for a minute)."""
-    load = Ladder.objects.filter(is_on=True).values_list("pk", flat=True)
+    load = Ladder.objects.using(write_db()).filter(is_on=True).values_list("pk", flat=True)
     return remembered(key="ladders", load=lambda: frozenset(load.all()))
 
 
@@ -180,8 +172,10 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
         spans["keeps"] = rules.span_to_keep(window=ladder.window, at=at, kept_until=kept, zone=zone)
     unsafe = placed(span=spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
     wanted = {name: placed(span=span) for name, span in spans.items()} | {"unsafe": unsafe}
-    sums = Score.objects.filter(member_id=member_id).aggregate(
-        **{name: Sum("value", filter=which, default=0) for name, which in wanted.items()}
+    sums = (
+        Score.objects.using(write_db())
+        .filter(member_id=member_id)
+        .aggregate(**{name: Sum("value", filter=which, default=0) for name, which in wanted.items()})
     )
     rank = standing.rank if standing else 0
     above = ladder.known_tiers[rank] if rank < len(ladder.known_tiers) else None
@@ -207,7 +201,7 @@ def placed(*, span: tuple[datetime | None, datetime | None]) -> Q:
 def ladders_in_force() -> list[Ladder]:
     """Return the ladders of programs that live or are about to close, with their levels."""
     states = (State.LIVE, State.CLOSING)
-    rows = Ladder.objects.filter(is_on=True, program__state__in=states).order_by("pk")
+    rows = Ladder.objects.using(write_db()).filter(is_on=True, program__state__in=states).order_by("pk")
     return [found for row in rows if (found := ladder_of(program_id=row.program_id))]
 
 

@@ -23,10 +23,11 @@ Carrying = tuple[datetime | None, datetime | None, datetime | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counted:
-    """What one order counts on the ladder, from when it was placed."""
+    """What one order counts on the ladder, from when it was placed; it is safe once it can go back no more."""
 
     at: datetime
     value: int
+    safe_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -252,6 +253,19 @@ def _stay(now: Now, step: Step, was: tuple[bool, datetime | None], at: datetime)
     if (until, step.is_counted, step.is_given) == (now.kept_until, now.is_counted, now.is_given):
         return None
     return replace(step, kept_until=until)
+
+
+def safe_from(*, counted: Sequence[Counted], ladder: Ladder, rank: int, at: datetime) -> datetime | None:
+    """
+    Return from when on a rank that was reached at a moment is carried by orders that can go back no more.
+
+    None = not known yet: some of those that carry it may still go back, and nobody knows until when.
+    """
+    for moment in sorted({one.safe_at for one in counted if one.safe_at is not None}):
+        safe = [one for one in counted if one.safe_at is not None and one.safe_at <= moment]
+        if deserved(counted=safe, ladder=ladder, at=at)[0] >= rank:
+            return moment
+    return None
 
 
 def held(*, step: Step, promise: tuple[int, datetime | None]) -> Step:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Outbox
 from loyalty_oscar.program.operations import put_messages
@@ -19,7 +20,7 @@ from loyalty_oscar.program.registries import grants
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
-from .queries import tier_of_rank
+from .queries import rules_of, tier_of_rank
 
 #: Movers that are settled in one transaction.
 TOGETHER = 1000
@@ -32,6 +33,27 @@ CODES = {
     "down": "tier_down",
 }
 PLACED = "tier_placed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stood:
+    """What members stand on, by member: what their orders `counted`, and the highest level that staff gave."""
+
+    counted: Mapping[int, Sequence[rules.Counted]]
+    given: Mapping[int, GivenTier]
+
+    def ready_at(self, *, ladder: Ladder, tier: Tier, member_id: int, reached_at: datetime) -> datetime | None:
+        """
+        Return when the gift of a level is ready: once the orders that carried the climb can go back no more.
+
+        None = not known yet. What staff gave can't go back.
+        """
+        given = self.given.get(member_id)
+        if given and given.tier.rank >= tier.rank:
+            return reached_at
+        own, law = self.counted.get(member_id, ()), rules_of(ladder=ladder)
+        safe = rules.safe_from(counted=own, ladder=law, rank=tier.rank, at=reached_at)
+        return safe and max(safe, reached_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +98,7 @@ def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
         rows.update(kept_until=until, is_counted=is_counted, because=json.loads(because), extensions=0)
 
 
-def take(*, ladder: Ladder, moves: Sequence[Move], at: datetime) -> list[Standing]:
+def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -> list[Standing]:
     """Write the next row of history of each, give and take gifts, and put the letters into the outbox."""
     if not moves:
         return []
@@ -88,9 +110,9 @@ def take(*, ladder: Ladder, moves: Sequence[Move], at: datetime) -> list[Standin
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
-            _take_gifts(ladder, move, standing, at)
+            take_gifts(ladder=ladder, move=move, standing=standing, at=at)
         elif is_earning:
-            _give_gifts(ladder, move, standing, at)
+            _give_gifts(ladder, move, standing, stood, at)
     put_messages(messages=[_letter(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
     return made
 
@@ -127,20 +149,50 @@ def _letter(move: Move, standing: Standing, at: datetime) -> Outbox:
     )
 
 
-def _give_gifts(ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
+def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at: datetime) -> None:
     """
-    Give the welcome gift of each level that was reached, once in a lifetime.
+    Give the welcome gift of each level that was reached, once in a lifetime; it waits until the climb is safe.
 
     What orders of before reach by themselves brings one only where the ladder says so.
     """
     first = move.rank if ladder.gifts_past else max(move.rank, move.step.past)
     for tier in ladder.known_tiers[first : standing.rank]:
         if tier.gift_points and "points" in grants:
-            reward = {"points": tier.gift_points}
-            grants.get("points").grant(member_id=standing.member_id, reward=reward, at=at, **_gift_of(tier))
+            ready = stood.ready_at(ladder=ladder, tier=tier, member_id=move.member_id, reached_at=at)
+            _give(tier, move.member_id, ready, at)
 
 
-def _take_gifts(ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
+def _give(tier: Tier, member_id: int, ready_at: datetime | None, at: datetime) -> None:
+    reward = {"points": tier.gift_points, "waits": True, "ready_at": ready_at, "anew": True}
+    grants.get("points").grant(member_id=member_id, reward=reward, at=at, **_gift_of(tier))
+
+
+def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stood, at: datetime) -> int:
+    """
+    Say when gifts of members that wait are ready, or that nobody knows any more; returns how many were dated.
+
+    Whose accounts the caller holds locked. One query where nothing changed.
+    """
+    known, dated = {_gift_of(tier)["key"]: tier for tier in ladder.known_tiers}, 0
+    rows = Lot.objects.using(write_db()).filter(account__member_id__in=standings, source__in=known)
+    for lot in rows.filter(state=Lot.State.PENDING).select_related("account").order_by("account_id", "pk"):
+        tier, member_id = known[lot.source], lot.account.member_id
+        since = standings[member_id].starts_at
+        ready = stood.ready_at(ladder=ladder, tier=tier, member_id=member_id, reached_at=since)
+        if ready != lot.available_at:
+            _give(tier, member_id, ready, at)
+            dated += 1
+    return dated
+
+
+def waiting_gifts(*, ladder: Ladder) -> list[int]:
+    """Return the members with a gift of the ladder that waits. One query, over what is on the way."""
+    keys = [_gift_of(tier)["key"] for tier in ladder.known_tiers]
+    rows = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.PENDING, source__in=keys)
+    return sorted(set(rows.values_list("account__member_id", flat=True)))
+
+
+def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
     """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
     if move.step.why not in ("recounted", "taken") or "points" not in grants:
         return

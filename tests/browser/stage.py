@@ -72,11 +72,50 @@ def arrive_at(browser, live_server, calendar, settings):
     assert errors == []
 
 
+#: Finds the words of ours that stand on more than one line, and numbers on another line than their word. A word of
+#: more than MOST letters may break: names that people typed are up to forty long.
+BROKEN = """most => {
+    const found = [], range = document.createRange();
+    const lines = (node, from, to) => {
+        range.setStart(node, from);
+        range.setEnd(node, to);
+        const tops = [...range.getClientRects()].filter(box => box.width > 0).map(box => Math.round(box.top));
+        return new Set(tops).size;
+    };
+    for (const part of document.querySelectorAll("[class*=loyalty]")) {
+        const walk = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) {
+            const node = walk.currentNode;
+            for (const word of node.data.matchAll(/[^\\s\u00a0/-]+/g)) {
+                const {index, 0: text} = word;
+                if (text.length <= most && lines(node, index, index + text.length) > 1) found.push(text);
+            }
+            for (const pair of node.data.matchAll(/[\\d.,]+\u00a0[^\\s\u00a0/-]+/g)) {
+                const {index, 0: text} = pair, parted = node.parentElement.closest(".loyalty-hero, .loyalty-big");
+                if (!parted && text.length <= most && lines(node, index, index + text.length) > 1) found.push(text);
+            }
+        }
+    }
+    return [...new Set(found)];
+}"""
+MOST = 24
+
+
+def broken(page):
+    """The words of ours on a page that are broken in the middle, and the numbers that stand apart from their word."""
+    return page.evaluate(BROKEN, MOST)
+
+
 def looked_at(page, name):
-    """Nothing of a page sticks out sideways; a picture of it is kept where LOYALTY_PICTURES names a folder."""
+    """
+    Nothing of a page sticks out sideways and no word of ours is broken.
+
+    A picture of it is kept where LOYALTY_PICTURES names a folder.
+    """
     if folder := os.environ.get("LOYALTY_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}-{page.viewport_size['width']}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], name
+    assert broken(page) == [], name
 
 
 def words(page, where="body"):

@@ -1,5 +1,7 @@
 """The customer's pages in a real Chromium: what is visible without a tap, nothing sideways, nothing for axe to find."""
 
+from datetime import timedelta
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
@@ -13,6 +15,7 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
+from tests.browser.stage import looked_at
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, boris, buy, variants
 
@@ -42,13 +45,13 @@ def open_page(browser, live_server):
         context.close()
 
 
-def rich(unit, points=118_400):
+def rich(unit, points=118_400, email="rich@example.com"):
     """A member with very many points."""
-    user = a_user("rich@example.com")
+    user = a_user(email)
     account = ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=TODAY), unit=unit)
     ledger.adjust(
         account_id=account.pk, points=points, key="adjust:1", because=Because("goodwill"), at=TODAY,
-        actor="system", note="for a test",
+        actor="system", note="for a test", expires_at=TODAY + timedelta(days=1500),
     )  # fmt: skip
     return user
 
@@ -136,8 +139,17 @@ class TestThePages:
             page = open_page(address, user, width)
             page.evaluate("document.querySelectorAll('.loyalty-why').forEach(why => { why.open = true })")
             assert page.locator(".loyalty:visible, .loyalty-earn:visible").count() > 0, address
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+            looked_at(page, address.strip("/").replace("/", "-"))
             assert violations(page) == [], address
+
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_part_a_large_number_from_its_word_before_either_breaks(self, open_page, width):
+        unit = a_club(name="Points", names={"en": {"one": "point", "other": "points"}})
+        for points in (15, 118_400, 1_234_567):
+            page = open_page(reverse("loyalty:overview"), rich(unit, points, f"{points}@example.com"), width)
+            shown = page.locator(".loyalty-hero, .loyalty-big").all_inner_texts()
+            assert shown == [f"{points:,}\xa0points", "0\xa0points", f"{points:,}\xa0points"]
+            looked_at(page, f"points-{points}")
 
     @pytest.mark.parametrize("width", WIDTHS)
     def test_leave_room_for_what_an_entry_is_about(self, open_page, width):

@@ -80,7 +80,7 @@ class TestTwoFirstOrdersAtOnce:
     def alone(self, order_id):
         """The effect of this feature by itself, so that no other has locked the newcomer's account before."""
         with transaction.atomic():
-            orders = gather_orders(order_ids=[order_id], set_codes=frozenset(), at=day(3, 3), seen_final={})
+            orders = gather_orders(order_ids=[order_id], set_codes=frozenset(), at=day(3, 3))
             effects.bringing.apply(orders=orders, at=day(3, 3))
 
     def run(self, club, crowd, number, product, monkeypatch, *, look=None):

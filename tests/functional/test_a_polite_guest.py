@@ -41,7 +41,7 @@ class Broken:
 @pytest.fixture(params=[RuntimeError("the ledger is on fire"), DatabaseError("gone away")], ids=str)
 def broken_ledger(request):
     order_effects.register("a-broken-one")(Broken(request.param))
-    yield
+    yield request.param
     order_effects.unregister("a-broken-one")
 
 
@@ -50,12 +50,15 @@ class TestAFaultOfOurs:
         a_program()
         order = orders.place(user=UserFactory(), lines=[("10.00", 2)])
         assert order.lines.count() == 1
-        assert not Entry.objects.exists()
+        assert Entry.objects.get().d_pending == 20  # what others do for the order is done
         mark = OrderSync.objects.get(order_id=order.pk)
         assert (mark.is_dirty, mark.failures) == (True, 1)
+        assert str(broken_ledger) in mark.failed["a-broken-one"]
         assert "could not be synced" in caplog.text
         order_effects.unregister("a-broken-one")
         assert [step.looked_at for step in sync.sweep(at=clock.now())] == [1]
+        mark.refresh_from_db()
+        assert (mark.is_dirty, mark.failures, mark.failed) == (False, 0, {})
         assert Entry.objects.get().d_pending == 20
 
     def test_in_a_receiver_is_logged_and_not_raised(self, monkeypatch, caplog):

@@ -10,6 +10,7 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 from rest_framework.authtoken.models import Token
 
+from loyalty_oscar.exclusives.models import Count, Place
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
@@ -17,6 +18,7 @@ from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.slots import fates
 from loyalty_oscar.testing import clock
+from tests.integration.exclusives.sales import a_sale
 from tests.points import give, points_club
 from tests.storefront import TODAY, a_product, a_user, send_back
 
@@ -175,3 +177,16 @@ class TestPointsThatAreGoneAtTheCheckout:
         assert customer.check_out(total="49.80").status_code == 200
         assert account() == (700, 0)
         assert is_sound()
+
+
+class TestStrangersWithBasketsOfTheApi:
+    def test_keep_no_piece_of_a_sale_before_they_order(self):
+        unit, carrier = points_club(), a_product("Explorer carrier", "57.90")
+        a_sale(unit, carrier, doors=(), public_from=TODAY, ends_at=None, quota=2)
+        strangers = [Customer() for _ in range(5)]
+        for stranger in strangers:
+            stranger.add(carrier, 2)
+        assert (Place.objects.count(), Count.objects.get().taken) == (0, 0)
+        statuses = [stranger.check_out(guest_email=f"n{n}@example.com") for n, stranger in enumerate(strangers)]
+        assert [answer.status_code for answer in statuses] == [200, 406, 406, 406, 406]
+        assert (Order.objects.count(), Count.objects.get().taken) == (1, 2)

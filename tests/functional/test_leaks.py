@@ -201,8 +201,10 @@ class TestEachPageOfAHiddenSale:
     def test_is_missing_from_the_sitemap(self, shop):
         assert shop.carrier not in Product.objects.browsable()
 
-    def test_that_recommends_it_shows_title_and_opening_but_no_price(self, outsider, shop):
+    def test_that_recommends_it_shows_its_card_to_those_alone_who_may_see_the_sale(self, outsider, shop):
         page = outsider.get(shop.bed.get_absolute_url())
+        may_see = outsider.at == OUTSIDE["too-early"][1]
+        assert ("Explorer" in page.content.decode(), LOCK in text_of(page)) == (may_see, may_see)
         assert PRICE not in text_of(page)
         assert f"/basket/add/{shop.carrier.pk}/" not in page.content.decode()
 

@@ -4,11 +4,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from loyalty_oscar import extend
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS = {
+    "Mon": gettext_lazy("on Mondays"),
+    "Tue": gettext_lazy("on Tuesdays"),
+    "Wed": gettext_lazy("on Wednesdays"),
+    "Thu": gettext_lazy("on Thursdays"),
+    "Fri": gettext_lazy("on Fridays"),
+    "Sat": gettext_lazy("on Saturdays"),
+    "Sun": gettext_lazy("on Sundays"),
+}
 
 
 @extend.earning_rules.register("many-products")
@@ -35,7 +43,9 @@ class ManyProducts:
 @extend.reasons.register("many_products")
 def many_products(params: dict[str, Any]) -> str:
     number = params["products"]
-    text = ngettext("For %(number)d product in one order", "For %(number)d products in one order", number)
+    text = ngettext(
+        "For at least %(number)d product in one order", "For at least %(number)d products in one order", number
+    )
     return text % {"number": number}
 
 
@@ -51,7 +61,15 @@ class Weekday:
             raise extend.BadRule(f"a weekday is one of {', '.join(DAYS)}")
 
     def admits(self, *, purchase: extend.Purchase, terms: Any) -> bool:
-        return DAYS[purchase.placed_at.astimezone(ZoneInfo(terms.zone)).weekday()] == self.day
+        return list(DAYS)[purchase.placed_at.astimezone(ZoneInfo(terms.zone)).weekday()] == self.day
 
     def covers(self, *, line: extend.LineFacts) -> bool:
         return True
+
+    def because(self) -> extend.Because:
+        return extend.Because("weekday", day=self.day)
+
+
+@extend.reasons.register("weekday")
+def weekday(params: dict[str, Any]) -> str:
+    return str(DAYS[params["day"]])

@@ -1,9 +1,11 @@
 """The only writer of points. Each call is one transaction with one readable key; a replay is no change."""
 
 from .desk import Posted, open_account
-from .expiry import expire, expire_due, extend, write_off
+from .expiry import expire, expire_due, extend, shorten, write_off
+from .foresight import foreseen
 from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import Fate, capture, place_hold, release, renew, restore, settle_holds
+from .recording import recorded
 from .transfers import transfer
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
@@ -20,6 +22,7 @@ __all__ = [
     "expire",
     "expire_due",
     "extend",
+    "foreseen",
     "give_back",
     "mature",
     "mature_due",
@@ -27,12 +30,14 @@ __all__ = [
     "place_hold",
     "post",
     "post_many",
+    "recorded",
     "release",
     "renew",
     "restore",
     "reverse",
     "schedule",
     "settle_holds",
+    "shorten",
     "transfer",
     "use_again",
     "write_off",

@@ -112,17 +112,30 @@ def extend(
             or not (alive_at or at) < lot.expires_at < expires_at
         ):
             return None
-        return move_date(working, lot, expires_at=expires_at, because=because)
+        lot.extensions += 1
+        lot.expires_at = expires_at
+        working.touch(lot)
+        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+    return Posted(entry)
 
 
-def move_date(working: Desk, lot: Lot, *, expires_at: datetime, because: Because) -> Posted:
-    """Move the date of a lot on an open desk, with a reason."""
-    lot.extensions += 1
-    lot.expires_at = expires_at
-    working.touch(lot)
-    key = f"lot:{lot.pk}:extend:{lot.extensions}"
-    print_ = fingerprint(expires_at)
-    return Posted(working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_))
+def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime) -> Posted | None:
+    """
+    Move the date of a lot back to an earlier one, because what had moved it came to nothing; None where it is not.
+
+    Its points run out at the next sweep where that date has passed.
+    """
+    with desk(account_id=account_id, at=at) as working:
+        lot = working.lots(pk=lot_id).first()
+        if lot is None or not lot.is_open or lot.expires_at is None or lot.expires_at <= expires_at:
+            return None
+        lot.extensions += 1
+        lot.expires_at = expires_at
+        working.touch(lot)
+        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+    return Posted(entry)
 
 
 @outermost_retried

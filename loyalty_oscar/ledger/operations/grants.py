@@ -17,7 +17,7 @@ from ..models import Account, Counter, Entry, Kind, Lot
 from .bulk import desks, write_over
 from .desk import KEY, Desk, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
 from .expiry import sweep
-from .recording import note_down
+from .recording import looking_ahead, note_down
 from .skipping import Skips
 
 
@@ -105,6 +105,8 @@ def post_many(
     transaction ends with any failure needs no `savepoint` in it; one that holds the accounts locked already
     (`locked`, by primary key) and whose keys are new by a guard of its own saves two statements.
     """
+    if looking_ahead.get():
+        return sum(not post(grant=grant, at=at, actor=actor).replayed for grant in grants)
     db = write_db()
     with transaction.atomic(using=db, savepoint=savepoint):
         ids = sorted({grant.account_id for grant in grants})
@@ -171,25 +173,37 @@ def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tu
 
 
 @outermost_retried
-def schedule(*, account_id: int, source: str, available_at: datetime, expires_at: datetime | None, at: datetime) -> int:
+def schedule(
+    *,
+    account_id: int,
+    source: str,
+    available_at: datetime | None,
+    expires_at: datetime | None,
+    at: datetime,
+) -> int:
     """
-    Say when the points of a source that are on the way will be ready, and when they run out.
+    Say when the points of a source that are on the way will be ready, and when they run out; None: not known any more.
 
-    Those whose time has come already are made ready now. Returns how many lots were dated.
+    Those whose time has come already are made ready now, and a date that has come stays. Returns how many lots were
+    dated anew.
     """
+    dated = 0
     with desk(account_id=account_id, at=at) as working:
-        lots = [lot for lot in working.lots(source=source) if _waits(lot)]
-        for lot in lots:
-            lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
-            working.touch(lot)
-            if available_at <= at:
+        for lot in [lot for lot in working.lots(source=source) if _waits(lot, at)]:
+            has_come = lot.available_at is not None and lot.available_at <= at
+            if not has_come and lot.available_at != available_at:
+                lot.available_at, lot.expires_at, lot.first_expires_at = available_at, expires_at, expires_at
+                working.touch(lot)
+                dated += 1
+            if lot.available_at is not None and lot.available_at <= at:
                 _make_ready(working, lot)
-    return len(lots)
+    return dated
 
 
-def _waits(lot: Lot) -> bool:
+def _waits(lot: Lot, at: datetime) -> bool:
     # Also what was taken back whole while it waited: it may be given back later, and then it needs its dates.
-    return lot.state == Lot.State.PENDING or (lot.state == Lot.State.CLOSED and lot.available_at is None)
+    is_undated = lot.available_at is None or lot.available_at > at
+    return lot.state == Lot.State.PENDING or (lot.state == Lot.State.CLOSED and is_undated)
 
 
 @outermost_retried

@@ -5,7 +5,7 @@ A check is a function `(at) -> Iterable[Finding]`, registered in `program.regist
 begins with "doctor:". It names its subject, says what is the matter, and what to do.
 """
 
-from . import install, state, templates  # noqa: F401 - their checks register themselves
+from . import install, orders, state, templates, words  # noqa: F401 - their checks register themselves
 from .findings import Finding, Level, examine
 
 __all__ = ["Finding", "Level", "examine"]

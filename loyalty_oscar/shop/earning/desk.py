@@ -11,9 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.decision import decide
-from loyalty_oscar.earning.effects import on_base
 from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.previews import Previews
 from loyalty_oscar.earning.queries import award_of_order, rule_book, terms_of
 from loyalty_oscar.earning.rules import Dates, InProductSet, RuleInForce
 from loyalty_oscar.earning.words import why_rows
@@ -46,12 +45,6 @@ def orders_of(program: Program) -> QuerySet[Any]:
     return get_model("order", "Order").objects.filter(own, user__isnull=False).order_by("-date_placed", "-pk")
 
 
-def points_under(*, order: OrderFacts, rules: Iterable[RuleInForce], unit: Unit) -> int:
-    """Return what an order brings under these rules."""
-    purchase = on_base(order.purchase, unit.program)
-    return decide(purchase=purchase, rules=list(rules), terms=terms_of(program=unit.program)).points
-
-
 def codes_of(rules: Iterable[RuleInForce], unit: Unit) -> frozenset[str]:
     """Return the product sets that rules or the program ask for."""
     named = (c.sets for rule in rules for c in rule.conditions if isinstance(c, InProductSet))
@@ -61,7 +54,7 @@ def codes_of(rules: Iterable[RuleInForce], unit: Unit) -> frozenset[str]:
 
 def gathered(ids: Iterable[int], codes: frozenset[str]) -> list[OrderFacts]:
     """Return the facts of orders, newest first."""
-    found = gather_orders(order_ids=ids, set_codes=codes, at=now(), seen_final={})
+    found = gather_orders(order_ids=ids, set_codes=codes, at=now())
     return sorted(found, key=lambda order: order.placed_at, reverse=True)
 
 
@@ -75,9 +68,10 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
     others = [rule for rule in stored if rule.code != draft.code]
     before, after = others if subject.stored else stored, [*others, tried]
     ids = list(orders_of(unit.program).values_list("pk", flat=True)[:PREVIEWED])
-    rows = []
-    for order in gathered(ids, codes_of([*before, *after], unit)):
-        old, new = (points_under(order=order, rules=rules, unit=unit) for rules in (before, after))
+    rows, every = [], [*before, *after]
+    previews = Previews(orders=gathered(ids, codes_of(every, unit)), unit=unit, rules=every)
+    for order in previews.orders:
+        old, new = (previews.decision(order=order, rules=rules).points for rules in (before, after))
         paid = sum(line.paid_minor for line in order.purchase.lines)
         rows.append(
             {
@@ -110,9 +104,10 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     except LoyaltyError:
         return
     recent = orders_of(program).filter(date_placed__gte=at - LOOK_BACK, date_placed__lte=at)
-    recent = recent.exclude(status__in=_dead())
+    recent = statuses.standing(orders=recent)
     count, ids = recent.count(), list(recent.values_list("pk", flat=True)[:MOST_ORDERS])
-    points = sum(points_under(order=o, rules=rules, unit=unit) for o in gathered(ids, codes_of(rules, unit)))
+    previews = Previews(orders=gathered(ids, codes_of(rules, unit)), unit=unit, rules=rules)
+    points = sum(previews.decision(order=order, rules=rules).points for order in previews.orders)
     if count > len(ids):
         points = points * count // len(ids)
     text = npgettext(
@@ -127,10 +122,6 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
         "points": words.points(unit=unit, points=points),
         "worth": pgettext("loyalty", ", worth %(worth)s") % {"worth": value} if value else "",
     }
-
-
-def _dead() -> list[str]:
-    return [status for status in statuses.pipeline() if statuses.is_dead(status=status)]
 
 
 def unit_of(program: Program) -> Unit | None:

@@ -9,7 +9,9 @@ from django.db.models import Count, Q
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.queries import broken_versions, rule_book
+from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
 from loyalty_oscar.program.registries import checks
 
@@ -27,8 +29,22 @@ def rules(*, at: datetime) -> Iterator[Finding]:
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"
             hint = "Save it anew in the admin, or put back the code that registered it."
             yield Finding(level=Level.ERROR, about="rules", text=text, hint=hint)
+        yield from _levels(unit, at)
         if not broken and unit.program.state == State.LIVE:
             yield from _currencies(unit, at)
+
+
+def _levels(unit: Unit, at: datetime) -> Iterator[Finding]:
+    """A rule that waits for a level that is not there brings nobody anything."""
+    there = levels(program_id=unit.program_id)
+    for rule in rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at):
+        ranks = {condition.rank for condition in rule.conditions if isinstance(condition, AtLeastTier)}
+        for rank in sorted(ranks - set(there)):
+            text = (
+                f"{rule.code} of “{unit.program.name}” counts from level {rank}, which is not there: it brings nothing"
+            )
+            hint = "Choose another level on its page in the admin, or switch it off."
+            yield Finding(level=Level.WARNING, about="rules", text=text, hint=hint)
 
 
 def _currencies(unit: Unit, at: datetime) -> Iterator[Finding]:

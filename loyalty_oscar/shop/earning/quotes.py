@@ -9,14 +9,16 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from oscar.core.loading import get_model
 
+from loyalty_oscar.earning.awarding import decided, on_base
 from loyalty_oscar.earning.decision import Decision, decide
-from loyalty_oscar.earning.effects import on_base
+from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
-from loyalty_oscar.kernel.facts import LineFacts, Purchase
-from loyalty_oscar.program.conf import conf
+from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
+from loyalty_oscar.program.queries import terms_now
 
+from ..buyers import has_bought
 from ..facts import gather_basket, gather_orders
 from ..product_sets import sets_shown, ties
 from ..visit import Visit
@@ -43,7 +45,7 @@ class Teller:
     """
 
     def __init__(self, *, unit: Unit, at: datetime, visit: Visit | None = None) -> None:
-        book = remembered_book(unit_id=unit.pk)
+        self.book = book = remembered_book(unit_id=unit.pk)
         self.unit, self.at = unit, at
         self.rules = book.at(unit_id=unit.pk, moment=at)
         self.terms = terms_of(program=unit.program)
@@ -54,7 +56,14 @@ class Teller:
     def decide(self, purchase: Purchase) -> Decision:
         """Return what a purchase brings."""
         purchase = replace(purchase, facts=self.facts) if self.facts else purchase
-        return decide(purchase=on_base(purchase, self.unit.program), rules=self.rules, terms=self.terms)
+        purchase = on_base(purchase=purchase, base=self.unit.program.earning_base)
+        return decide(purchase=purchase, rules=self.rules, terms=self.terms)
+
+    def decide_order(self, order: OrderFacts) -> Decision:
+        """Return what an order of the visitor's will bring: by the rules and terms under which it was placed."""
+        terms = {**(order.terms or terms_now(program=self.unit.program)), "first": order.purchase.is_first}
+        terms["facts"] = with_levels_of(facts=self.facts, then=order.then)
+        return decided(order=order, terms=terms, rules=self.book.at(unit_id=self.unit.pk, moment=order.placed_at))
 
     def in_sets(self, purchase: Purchase) -> Purchase:
         """Return the purchase with the product sets of its lines filled in."""
@@ -111,21 +120,16 @@ def _piece(product: Any, price: Any) -> LineFacts:
 
 def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
     """Return what a basket would bring if it were ordered now. One query where a rule asks for the first order."""
-    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not _has_ordered(user)
+    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not has_bought(user_id=user.pk)
     purchase = gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first)
     decision = teller.decide(teller.in_sets(purchase))
     return Quote(least=decision, most=decision)
 
 
-def _has_ordered(user: Any) -> bool:
-    orders = get_model("order", "Order").objects.filter(user_id=user.pk)
-    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
-
-
 def of_order(*, order: Any, teller: Teller) -> Quote | None:
     """Return what an order will bring that was placed but not counted yet; None for one that came to nothing."""
-    found = gather_orders(order_ids=[order.pk], set_codes=teller.codes, at=teller.at, seen_final={})
+    found = gather_orders(order_ids=[order.pk], set_codes=teller.codes, at=teller.at)
     if not found or found[0].dead:
         return None
-    decision = teller.decide(found[0].purchase)
+    decision = teller.decide_order(found[0])
     return Quote(least=decision, most=decision)

@@ -8,11 +8,12 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, Min, Sum
 
-from loyalty_oscar.earning.decision import LineLeft, decide, left_of
-from loyalty_oscar.earning.effects import on_base, ready_at
+from loyalty_oscar.earning.awarding import ready_at
+from loyalty_oscar.earning.decision import Decision, LineLeft, left_of
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import revoke_batch
-from loyalty_oscar.earning.queries import awards_of, rule_book, terms_of
+from loyalty_oscar.earning.previews import Previews
+from loyalty_oscar.earning.queries import awards_of, rule_book
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Outbox, Program, Unit
@@ -38,25 +39,32 @@ class Welcome:
     """The `Welcoming` of earning."""
 
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
-        awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
-        unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
-        terms = terms_of(program=program)
-        for order in orders:
+        awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
+        fresh = [order for order in orders if order.order_id not in awards and order.unit_id == unit.pk]
+        previews = Previews(orders=[order for order in fresh if not order.dead], unit=unit, rules=rules)
+        found = [(order, self._again(order, award)) for order in orders if (award := awards.get(order.order_id))]
+        found += [(order, self._new(order, previews.decision(order=order, rules=rules))) for order in previews.orders]
+        for order, points in found:
             award = awards.get(order.order_id)
-            if order.dead or (award and not award.revoked):
-                continue
-            if award:
-                lines = [(row.line, row.quantity, row.points, row.paid_minor) for row in award.lines.all()]
-                bonuses, ready = award.bonuses, award.available_at
-            else:
-                decision = decide(purchase=on_base(order.purchase, program), rules=rules, terms=terms)
-                lines = [(row.line_id, row.quantity, row.points, row.paid_minor) for row in decision.lines]
-                bonuses, ready = [bonus.to_json() for bonus in decision.bonuses], ready_at(order, program)
-            points = left_of(lines=_what_is_left(order, lines), bonuses=bonuses)
+            ready = award.available_at if award else ready_at(order=order, program=program)
+            terms = award.terms if award else previews.terms(order=order)
             if points:
-                expires_at = expiry_of(program=program, available_at=ready) if ready else None
+                expires_at = expiry_of(program=program, available_at=ready, terms=terms) if ready else None
                 tally.add(user_id=order.user_id, points=points, available_at=ready, expires_at=expires_at, at=at)
+
+    def _again(self, order: OrderFacts, award: Award) -> int:
+        """Return what an order gets back that another welcome took away; nothing where its points stand."""
+        if order.dead or not award.revoked:
+            return 0
+        lines = [(row.line, row.quantity, row.points, row.paid_minor) for row in award.lines.all()]
+        return left_of(lines=_what_is_left(order, lines), bonuses=award.bonuses)
+
+    def _new(self, order: OrderFacts, decision: Decision) -> int:
+        lines = [(row.line_id, row.quantity, row.points, row.paid_minor) for row in decision.lines]
+        bonuses = [bonus.to_json() for bonus in decision.bonuses]
+        return left_of(lines=_what_is_left(order, lines), bonuses=bonuses)
 
     def give(self, *, order_ids: Sequence[int], batch: str, at: datetime, mail: bool) -> None:
         with transaction.atomic(using=write_db()):
@@ -77,12 +85,17 @@ class Welcome:
             )
 
     def given(self) -> Mapping[str, tuple[int, int]]:
-        rows = Award.objects.exclude(batch="").values("batch").annotate(first=Min("pk"), orders=Count("pk"))
+        rows = (
+            Award.objects.using(write_db())
+            .exclude(batch="")
+            .values("batch")
+            .annotate(first=Min("pk"), orders=Count("pk"))
+        )
         rows = rows.annotate(points=Sum("given")).order_by("first")
         return {row["batch"]: (row["orders"], row["points"]) for row in rows}
 
     def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:
-        Outbox.objects.filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
+        Outbox.objects.using(write_db()).filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
         for award in revoke_batch(batch=batch, actor=actor, at=at):
             yield award.points
 

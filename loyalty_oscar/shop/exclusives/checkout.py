@@ -1,4 +1,7 @@
-"""Pieces of a sale are reserved from the preview on, because payment comes before the order."""
+"""
+Pieces of a sale are reserved before the order, because payment comes before it. For customers whom the shop knows that
+is from the preview on; for others from the press of the button, so that nobody keeps a sale from all by looking at it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -13,20 +17,26 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.effects import any_sale
+from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import panels
 
-from ..middleware import checkpoints
+from ..middleware import checkpoints, departures
 from ..slots import slot_of
 from . import words
-from .visitors import sales_of_visit, wanted, who_visits
+from .visitors import is_known, sales_of_visit, wanted, who_visits
 
 #: Oscar's pages from which an order is placed.
 LAST_STEPS = {"preview", "payment-details"}
 
 
-def reserve(*, basket: Any, visit: Any) -> str:
-    """Reserve what a basket wants of sales that are counted; returns why that can't be, in words, or nothing."""
+def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
+    """
+    Reserve what a basket wants of sales that are counted; returns why that can't be, in words, or nothing.
+
+    For somebody whom the shop does not know it only looks what is left, before they pay.
+    """
     sales = sales_of_visit(visit=visit)
     if not sales or basket is None or basket.pk is None:
         return ""
@@ -34,16 +44,21 @@ def reserve(*, basket: Any, visit: Any) -> str:
     at, user = clock.now(), visit.user
     found = wanted(sales=sales, quantities=quantities, who=who_visits(visit=visit), at=at)
     if found.closed:
-        return words.not_open(found.closed)
+        return words.not_open(sale=found.closed, is_hidden=found.is_hidden)
     counted = {sale: sum(pieces.values()) for sale, pieces in found.pieces.items() if sale.is_counted}
     if counted:
         user_id = user.pk if user is not None and user.is_authenticated else None
         asked = {"wanted": counted, "user_id": user_id, "slot": slot_of(basket=basket), "at": at}
+        is_stranger = not is_known(visit=visit)
         try:
-            if not operations.is_reserved(**asked):
+            if is_stranger and not is_paying:
+                operations.look(**asked)
+            elif not operations.is_reserved(**asked):
                 operations.reserve(**asked)
         except operations.SoldOut as error:
             return words.sold_out(error)
+        if is_stranger and is_paying:
+            visit.given_back_unless_paid = slot_of(basket=basket)
     return ""
 
 
@@ -52,16 +67,32 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     """Before anything is paid: send the customer back to the basket where nothing is left, or a sale is closed."""
     if request.resolver_match.url_name not in LAST_STEPS:
         return None
-    if refusal := reserve(basket=request.basket, visit=request.loyalty):
+    if refusal := reserve(basket=request.basket, visit=request.loyalty, is_paying=True):
         messages.error(request, refusal)
         return HttpResponseRedirect(reverse("basket:summary"))
     return None
 
 
+def is_stranger_paying(*, request: Any) -> bool:
+    """Return whether this request has reserved pieces for somebody whom the shop does not know."""
+    return request.loyalty.given_back_unless_paid is not None
+
+
+def give_back_unless_paid(*, request: Any, response: Any) -> None:
+    """Give a stranger's pieces back at once, unless there is an order now or their payment is under way."""
+    slot = request.loyalty.given_back_unless_paid
+    with transaction.atomic(using=write_db()):
+        if not being_paid(slots=[slot]):
+            operations.release(slot=slot)
+
+
+departures.register("exclusives")((is_stranger_paying, give_back_unless_paid))
+
+
 @panels.register("before-placing:exclusives")
 def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
-    """Reserve when the preview is shown, and say there what can't be had."""
-    refusal = reserve(basket=subject, visit=request.loyalty)
+    """Reserve when the preview is shown to somebody whom the shop knows, and say there what can't be had."""
+    refusal = reserve(basket=subject, visit=request.loyalty, is_paying=False)
     return ("loyalty/widgets/sold_out.html", {"text": refusal}) if refusal else None
 
 

@@ -25,21 +25,21 @@ Unavailable = get_class("partner.availability", "Unavailable")
 
 
 class Closed(Unavailable):
-    """A product whose sale is not open for this visitor; `sale` says which."""
+    """A product whose sale is not open for this visitor; `sale` says which, and the visitor is told if they see it."""
 
     code = "closed"
 
-    def __init__(self, *, sale: Sale) -> None:
-        self.sale = sale
+    def __init__(self, *, sale: Sale, is_hidden: bool) -> None:
+        self.sale, self.is_hidden = sale, is_hidden
 
     @property
     def message(self) -> str:
         """Who gets in, and when."""
-        return words.opening(sale=self.sale)
+        return words.opening(sale=self.sale, is_hidden=self.is_hidden)
 
     def is_purchase_permitted(self, quantity: int) -> tuple[bool, str]:
         """Refuse, in the words of the sale."""
-        return False, words.not_open(self.sale)
+        return False, words.not_open(sale=self.sale, is_hidden=self.is_hidden)
 
 
 class Withheld(NoPrice):
@@ -59,8 +59,11 @@ def sale_price(*, product_id: int, visit: Visit | None, at: datetime) -> tuple[C
 @gates.register("90-closed")
 def closed(*, product: Any, info: Any, visit: Visit | None) -> Any:
     """Close what is sold to others only, for now; it shows no price."""
-    sale = closing(product_id=product.pk, visit=visit or Visit(None))
-    return info._replace(price=Withheld(kept=info.price), availability=Closed(sale=sale)) if sale else info
+    deal = deal_of(product_id=product.pk, visit=visit or Visit(None))
+    if deal.closing is None:
+        return info
+    availability = Closed(sale=deal.closing, is_hidden=deal.is_hidden)
+    return info._replace(price=Withheld(kept=info.price), availability=availability)
 
 
 def closing(*, product_id: int, visit: Visit) -> Sale | None:
@@ -71,11 +74,12 @@ def closing(*, product_id: int, visit: Visit) -> Sale | None:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deal:
     """
-    What all sales of a product come to for a visitor: the one that keeps it `closing`, and its best price `cut`,
-    up to a date (None = no end).
+    What all sales of a product come to for a visitor: the one that keeps it `closing`, whether a hidden one keeps it
+    from their eyes too, and its best price `cut`, up to a date (None = no end).
     """
 
     closing: Sale | None = None
+    is_hidden: bool = False
     cut: Cut | None = None
     ends_at: datetime | None = None
 
@@ -107,7 +111,8 @@ def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> tuple[
         opened = rules.admission(sale=best, who=who, at=at).opens_at
         cut = Cut(kind="sale", percent=best.percent, starts_at=opened)
     ends_at = rules.next_date(sales=dates, at=at)
-    return Deal(closing=found[shut.id] if shut else None, cut=cut, ends_at=ends_at), ends_at
+    is_hidden = rules.is_hidden(sales=dates, who=who, at=at)
+    return Deal(closing=found[shut.id] if shut else None, is_hidden=is_hidden, cut=cut, ends_at=ends_at), ends_at
 
 
 def not_kept_by_others(*, sale: Sale, product_id: int, visit: Visit) -> bool:

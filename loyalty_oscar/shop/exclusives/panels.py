@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import SoldOut
 from loyalty_oscar.program.registries import panels
 
 from . import words
-from .gate import closing
+from .gate import deal_of
 from .visitors import sales_of_visit, sold_out
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -19,17 +18,20 @@ Piece = tuple[str, Mapping[str, Any]]
 @panels.register("lock:exclusives")
 def lock(*, subject: Any, request: Any) -> Piece | None:
     """Return the lock that stands in the place of a product's price. No query for strangers."""
-    sale = closing(product_id=subject.pk, visit=request.loyalty)
-    return ("loyalty/widgets/lock.html", {"sale": sale, "opening": words.opening(sale=sale)}) if sale else None
+    deal = deal_of(product_id=subject.pk, visit=request.loyalty)
+    if deal.closing is None:
+        return None
+    opening = words.opening(sale=deal.closing, is_hidden=deal.is_hidden)
+    return "loyalty/widgets/lock.html", {"code": "" if deal.is_hidden else deal.closing.code, "opening": opening}
 
 
 @panels.register("instead-of-buying:exclusives")
 def see_the_sale(*, subject: Any, request: Any) -> Piece | None:
     """Return what stands in the place of a closed product's basket button."""
-    sale = closing(product_id=subject.pk, visit=request.loyalty)
-    if sale is None:
+    deal = deal_of(product_id=subject.pk, visit=request.loyalty)
+    if deal.closing is None:
         return None
-    return "loyalty/widgets/see_sale.html", {"sale": sale, "is_shown": sale.mode == Sale.Mode.LOCK}
+    return "loyalty/widgets/see_sale.html", {"sale": deal.closing, "is_shown": not deal.is_hidden}
 
 
 @panels.register("instead-of-buying:sold-out")

@@ -141,10 +141,11 @@ class Way:
 
 @dataclass(frozen=True, kw_only=True)
 class Stock:
-    """What is left of a counted sale."""
+    """What is left of a counted sale, and whether this visitor's pieces are kept from the preview on."""
 
     sale: Sale
     count: Count | None
+    is_kept: bool = False
 
     @property
     def left(self) -> int | None:

@@ -19,7 +19,7 @@ from loyalty_oscar.program import clock
 from ..views.account import WithProgram
 from . import showing
 from .gate import not_kept_by_others
-from .visitors import products_of, sales_of_visit, who_visits
+from .visitors import is_known, products_of, sales_of_visit, who_visits
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 ProductDetailView = get_class("catalogue.views", "ProductDetailView")
@@ -104,11 +104,15 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
         products = self.products(sale)
         return super().get_context_data(
             row=showing.Row(sale=sale, admission=answer, at=at),
-            stock=showing.Stock(sale=sale, count=count) if sale.is_counted else None,
+            stock=self.stock(sale, count) if sale.is_counted else None,
             products=products,
             only=products[0] if len(products) == 1 else None,
             **kwargs,
         )
+
+    def stock(self, sale: Sale, count: Any) -> showing.Stock:
+        """Return what is left of a counted sale, as this visitor is told."""
+        return showing.Stock(sale=sale, count=count, is_kept=is_known(visit=self.request.loyalty))
 
     def products(self, sale: Sale) -> list[Any]:
         """Return the products of a sale with the address where this visitor can look at them."""

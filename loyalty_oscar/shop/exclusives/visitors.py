@@ -13,9 +13,11 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
 
+from ..buyers import has_bought
 from ..product_sets import all_of
 from ..visit import Visit
 
@@ -30,11 +32,11 @@ def sales_of_visit(*, visit: Visit) -> list[Sale]:
 def products_of(*, sale: Sale) -> frozenset[int]:
     """Return the ids of a sale's products, with the parents of single variants, whose page tells of them too."""
     ids = all_of(code=sale.product_set.code)
-    return remembered(key=("parents", sale.product_set.code, len(ids)), load=lambda: ids | _parents(ids))
+    return remembered(key=("parents", ids), load=lambda: ids | _parents(ids))
 
 
 def _parents(ids: frozenset[int]) -> frozenset[int]:
-    children = get_model("catalogue", "Product").objects.filter(pk__in=ids, parent__isnull=False)
+    children = get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=ids, parent__isnull=False)
     return frozenset(children.values_list("parent_id", flat=True))
 
 
@@ -84,6 +86,20 @@ def _who(visit: Visit) -> rules.Who:
     return rules.Who(is_member=True, rank=rank, lists=lists)
 
 
+def is_known(*, visit: Visit) -> bool:
+    """
+    Return whether the shop knows a visitor: somebody who bought something here that stands, or is on a list by name.
+
+    Accounts cost nothing, and a level may: these prove nobody. One query a visit, none for guests.
+    """
+    user = visit.user
+    if user is None or not user.is_authenticated:
+        return False
+    return bool(who_visits(visit=visit).lists) or visit.once(
+        key=("bought", user.pk), load=lambda: has_bought(user_id=user.pk)
+    )
+
+
 def who_buys(*, program_id: int, user_id: Any, at: datetime, basket: Any = None) -> rules.Who:
     """
     Return the buyer of an order as sales see one: as this very request knows the basket's owner, else fresh.
@@ -111,23 +127,39 @@ def _rank(member_id: int, at: datetime) -> int:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """
-    What a basket or an order has to do with sales: the one that is `closed` to its buyer, and `pieces` by sale and
-    product id.
+    What a basket or an order has to do with sales: the one that is `closed` to its buyer, whether that product is
+    hidden from them, and `pieces` by sale and product id.
     """
 
     closed: Sale | None
+    is_hidden: bool
     pieces: Mapping[Sale, Mapping[int, int]]
 
 
 def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who: rules.Who, at: datetime) -> Wanted:
     """Return what these products (id, quantity) want of sales: the first closed one, and pieces of those open."""
-    closed, pieces = None, {}
+    closed, is_hidden, pieces = None, False, {}
     for product_id, quantity in quantities:
         found = {sale.pk: sale for sale in sales_with(sales=sales, product_id=product_id)}
-        shut = rules.closed_by(sales=[sale.dates for sale in found.values()], who=who, at=at)
-        closed = closed or (found[shut.id] if shut else None)
+        dates = [sale.dates for sale in found.values()]
+        shut = rules.closed_by(sales=dates, who=who, at=at)
+        if shut and not closed:
+            closed, is_hidden = found[shut.id], rules.is_hidden(sales=dates, who=who, at=at)
         for sale in found.values():
             if rules.admission(sale=sale.dates, who=who, at=at).buys:
                 of_sale = pieces.setdefault(sale, {})
                 of_sale[product_id] = of_sale.get(product_id, 0) + quantity
-    return Wanted(closed=closed, pieces=pieces)
+    return Wanted(closed=closed, is_hidden=is_hidden, pieces=pieces)
+
+
+def sold_elsewhere(
+    *, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], at: datetime
+) -> Mapping[Sale, Mapping[int, int]]:
+    """Return what products (id, quantity) take of the sales that have begun for anybody, by sale and product id."""
+    pieces: dict[Sale, dict[int, int]] = {}
+    begun = [sale for sale in sales if rules.has_begun(sale=sale.dates, at=at)]
+    for product_id, quantity in quantities:
+        for sale in sales_with(sales=begun, product_id=product_id):
+            of_sale = pieces.setdefault(sale, {})
+            of_sale[product_id] = of_sale.get(product_id, 0) + quantity
+    return pieces

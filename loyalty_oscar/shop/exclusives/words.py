@@ -38,8 +38,13 @@ def on_the_clock(*, at: datetime, sale: Sale) -> str:
     return f"{local:%H:%M} ({local:%Z})"
 
 
-def opening(*, sale: Sale) -> str:
-    """Return who gets in when, in one line: "Gold from 9 May, everyone from 11 May"."""
+def opening(*, sale: Sale, is_hidden: bool = False) -> str:
+    """
+    Return who gets in when, in one line: "Gold from 9 May, everyone from 11 May"; nothing of it to those from whom the
+    sale `is_hidden`.
+    """
+    if is_hidden:
+        return pgettext("loyalty", "Not for sale at the moment")
     doors = sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank))
     told = [(for_whom(door=door), door.buys_from) for door in doors if sale.mode == Sale.Mode.LOCK or door.rank]
     if sale.public_from:
@@ -67,8 +72,10 @@ def sold_out(error: SoldOut) -> str:
     return text % {"sale": error.sale.name, "left": money.number(error.left)}
 
 
-def not_open(sale: Sale) -> str:
-    """Return why something can't be bought now, for the customer."""
+def not_open(*, sale: Sale, is_hidden: bool) -> str:
+    """Return why something can't be bought now, for the customer; from whom the sale `is_hidden` reads no name."""
+    if is_hidden:
+        return pgettext("loyalty", "This is not for sale at the moment.")
     return pgettext("loyalty", "%(sale)s is not open for you: %(opening)s.") % {
         "sale": sale.name,
         "opening": opening(sale=sale),

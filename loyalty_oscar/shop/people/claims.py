@@ -26,7 +26,8 @@ from loyalty_oscar.program.queries import unit_for_site
 from ..sync import mark, sync_orders
 
 logger = logging.getLogger("loyalty_oscar")
-SALT = "loyalty_oscar.people.address"
+#: Links that were sent under the name before this one could be read in the account.
+SALT = "loyalty_oscar.people.mailbox"
 LINK_AGE = timedelta(days=3)
 
 
@@ -99,7 +100,11 @@ def _join(order: Any, user: Any, at: datetime, agreed: bool) -> None:
 
 
 def _terms(program: Program, at: datetime) -> int | None:
-    return TermsVersion.objects.filter(program=program, starts_at__lte=at).aggregate(last=Max("version"))["last"]
+    return (
+        TermsVersion.objects.using(write_db())
+        .filter(program=program, starts_at__lte=at)
+        .aggregate(last=Max("version"))["last"]
+    )
 
 
 def _sync(order_ids: list[int], at: datetime) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django import forms, http
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.cache import cache
 from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.cache import cache_control
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import TemplateView, View
@@ -27,6 +29,7 @@ from . import claims
 from .export import export_member
 from .pieces import has_account, offer
 
+logger = logging.getLogger("loyalty_oscar")
 RegisterUserMixin = get_class("customer.mixins", "RegisterUserMixin")
 EmailUserCreationForm = get_class("customer.forms", "EmailUserCreationForm")
 #: Seconds between two mails that ask the same person to confirm an address.
@@ -97,26 +100,40 @@ class KeepView(RegisterUserMixin, TemplateView):
 
 @private
 class ConfirmAddressView(OwnPage, View):
-    """Send the link that confirms the address one has."""
+    """
+    Send the link that confirms the address one has.
+
+    Nowhere but to the mailbox: whoever can read the link without it owns what the mailbox's owner ordered as a guest.
+    """
 
     def post(self, request: Any) -> http.HttpResponse:
-        user, lately = request.user, f"loyalty-address:{request.user.pk}"
-        if user.email and cache.add(lately, 1, ADDRESS_PAUSE):
-            try:
-                self.send(request)
-            except Exception:
-                cache.delete(lately)  # Nothing was sent: the next try must not be told that it was.
-                raise
+        lately = f"loyalty-address:{request.user.pk}"
+        try:
+            if request.user.email and cache.add(lately, 1, ADDRESS_PAUSE):
+                self.send(request, lately)
+        except Exception:
+            logger.exception("no link was sent that confirms an address")
+            text = pgettext("loyalty", "The mail could not be sent just now. Please try again in some minutes.")
+            messages.error(request, text, fail_silently=True)
+            return redirect("loyalty:overview")
         return redirect("loyalty:address-sent")
 
-    def send(self, request: Any) -> None:
+    def send(self, request: Any, lately: str) -> None:
+        try:
+            self.mail(request)
+        except Exception:
+            cache.delete(lately)  # Nothing was sent: the next try must not be told that it was.
+            raise
+
+    def mail(self, request: Any) -> None:
         user = request.user
         path = reverse("loyalty:address", args=[claims.make_token(user=user)])
         link = absolute(site=get_current_site(request), path=path)
         dispatcher = get_class("communication.utils", "Dispatcher")()
         context = {"first_name": first_name(user=user), "link": link, "shop_name": settings.OSCAR_SHOP_NAME}
-        messages = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
-        dispatcher.dispatch_user_messages(user, messages)
+        letter = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
+        # Oscar keeps messages to users, for them to read in the account: to an address it keeps none.
+        dispatcher.dispatch_direct_messages(user.email, letter)
 
 
 @private

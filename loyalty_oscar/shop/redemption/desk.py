@@ -24,10 +24,12 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import spends_at
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
-from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
+from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_now
+from loyalty_oscar.redemption.rules import Worth
 
 from ..slots import fates, slot_of
 from .promise import promise_of_today
+from .quotes import is_shut
 
 
 class Refused(LoyaltyError):
@@ -71,7 +73,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
     are.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
-    `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this currency).
+    `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
+    currency, or what points cannot pay for is not known).
     """
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
@@ -88,14 +91,16 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
                 points = _ready(fresh, before)
             if not points:
                 return _give_back(before, slot, at)
-            terms = _mind_terms(unit, basket, points, at)
+            worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
+            terms = _mind_terms(unit, worth, points, at)
             _mind_ready(fresh, before, unit, points)
+            _mind_changes(account, at)
             return operations.set_aside(
                 account_id=account.pk,
                 slot=slot,
                 asked=points,
                 points=_within_day(account, terms, unit, points, slot, at),
-                worth=worth_in(program_id=unit.program_id, currency=basket.currency),
+                worth=worth,
                 expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
                 at=at,
                 promise=promise_of_today(basket=basket, terms=terms),
@@ -129,9 +134,9 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
         raise Refused(code="basket_closed", text=text)
 
 
-def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
+def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
-    if terms is None or worth_in(program_id=unit.program_id, currency=basket.currency or "") is None:
+    if terms is None or worth is None or is_shut(terms=terms):
         raise _not_now()
     if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
         raise _not_now()
@@ -155,6 +160,14 @@ def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points:
     ready = _ready(account, before)
     if points > ready:
         raise _not_enough(unit, ready)
+
+
+def _mind_changes(account: Account, at: datetime) -> None:
+    """See that one customer does not fill tables that nobody may ever empty."""
+    lately = Hold.objects.using(write_db()).filter(account=account, created_at__gt=at - timedelta(hours=1))
+    if lately.count() >= conf.HOLD_CHANGES:
+        text = pgettext("loyalty", "You have changed this very often. Please try again in an hour.")
+        raise Refused(code="too_often", text=text)
 
 
 def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot: str, at: datetime) -> int:

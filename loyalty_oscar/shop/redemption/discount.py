@@ -24,6 +24,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major, to_minor
 from loyalty_oscar.program import clock, words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
@@ -35,6 +36,7 @@ from ..amounts import decimals, grain
 from ..offers import PointsUnavailable, discounts
 from ..rehearsal import forks
 from .keeping import gone, is_to_be_kept, mind_order
+from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting
 from .promise import can_be_used, comes_back, in_force, set_aside_for
 from .quotes import quote_of, to_pay
@@ -133,17 +135,15 @@ class PointsDiscount:
         if applied is None or applied.redemption.hold.account.member.user_id != payer:
             raise PointsUnavailable(gone())
         mind_order(basket=basket, off=applied.minor)
-        lines = [
-            {"product": line.product_id, "quantity": line.quantity, "minor": part}
-            for line, part in zip(basket.all_lines(), applied.parts, strict=True)
-        ]
+        use = applied.redemption
+        lines = parts_of(lines=list(basket.all_lines()), minors=applied.parts, currency=use.currency)
         try:
-            operations.replace(order_id=order.pk, number=number, at=at)
-            operations.take(
-                redemption=applied.redemption, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at
-            )
+            if not order.__dict__.pop("_loyalty_written", False):  # One that was just written used nothing before.
+                operations.replace(order_id=order.pk, number=number, at=at)
+            operations.take(redemption=use, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at)
         except LoyaltyError as error:
             raise PointsUnavailable(gone()) from error
+        expect(order=order, use=use)
         order._loyalty_used = self.name(applied)
         return order._loyalty_used
 
@@ -250,10 +250,10 @@ def _know_combinations(lines: Sequence[Any], offer: Any) -> None:
 
 def _count_after_commit(offer_id: int, application: Any) -> None:
     """Count a use of our offer once its order is committed: inside, its one row would be a lock for the whole shop."""
-    offers = get_model("offer", "ConditionalOffer")._default_manager.filter(pk=offer_id)
+    offers = get_model("offer", "ConditionalOffer")._default_manager.using(write_db()).filter(pk=offer_id)
     counted = {
         "num_applications": F("num_applications") + application["freq"],
         "num_orders": F("num_orders") + 1,
         "total_discount": F("total_discount") + application["discount"],
     }
-    transaction.on_commit(lambda: offers.update(**counted), robust=True)
+    transaction.on_commit(lambda: offers.update(**counted), using=write_db(), robust=True)

@@ -9,13 +9,13 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption import rules
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
 from ..amounts import grain
 from ..models import PointsBenefit
-from ..product_sets import sets_shown
+from ..product_sets import sets_shown, ties
 from .promise import in_force, is_there
 
 
@@ -37,6 +37,8 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         if is_there(promise=promise, redemption=redemption) and _still_costs(lines, promise, currency):
             return _as_promised(promise, worth)
         points = min(points, worth.price(promise.minor))
+    if promise is None and is_shut(terms=terms):
+        return rules.Quote(parts=(0,) * len(lines), because=Because("not_now"))
     limits = promise.limits if promise else limits_of(terms=terms, currency=currency)
     return rules.quote(
         points=points,
@@ -49,6 +51,15 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
         grain=grain(currency=currency),
     )
+
+
+def is_shut(*, terms: UseTerms) -> bool:
+    """
+    Return whether a set of products that points cannot pay for is tied to no products.
+
+    While nobody knows what they may not pay for, they pay for nothing.
+    """
+    return not terms.known_sets <= ties().keys()
 
 
 def _still_costs(lines: list[Any], promise: Promise, currency: str) -> bool:

@@ -23,6 +23,7 @@ from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.signals import decided, waits_again
 
+from ..buyers import bought_by
 from ..middleware import departures
 from ..models import OrderSync
 from ..sync import LOOK_AGAIN, after_commit
@@ -83,8 +84,8 @@ def bind_first(*, codes: Sequence[Carried], program: Program, user: Any, at: dat
 def orders_may_count(*, user_id: Any, since: datetime, **kwargs: Any) -> None:
     """Look again at what somebody ordered since they came: one of these may be the first."""
     if user_id is not None:
-        orders = get_model("order", "Order").objects.using(write_db()).filter(user_id=user_id, date_placed__gte=since)
-        look_again(order_ids=list(orders.values_list("pk", flat=True)))
+        orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
+        look_again(order_ids=[row["pk"] for row in bought_by(orders=orders, user_id=user_id)])
 
 
 waits_again.connect(orders_may_count, dispatch_uid="loyalty_oscar.shop.referrals.orders_may_count")

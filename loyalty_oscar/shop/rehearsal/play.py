@@ -21,6 +21,7 @@ from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import checks
 
+from .. import statuses
 from ..sync import sync_orders
 from . import forks
 from .placing import bill_of, place
@@ -212,8 +213,9 @@ def _handler(scene: Scene) -> Any:
 
 
 def _return(*, scene: Scene) -> Iterator[Number]:
-    kinds, code = get_model("order", "ShippingEventType")._default_manager, conf.RETURN_EVENT_CODES[0]
-    kind = kinds.filter(code__in=conf.RETURN_EVENT_CODES).first() or kinds.create(code=code, name=code.capitalize())
+    kinds, codes = get_model("order", "ShippingEventType")._default_manager, conf.RETURN_EVENT_CODES
+    known = kinds.filter(statuses.said(column="code", words=codes)).first()
+    kind = known or kinds.create(code=codes[0], name=codes[0].capitalize())
     line, handler = scene.order.lines.first(), _handler(scene)
     handler.handle_shipping_event(scene.order, kind, [line], [1])
     came = line.shipping_event_quantity(kind)

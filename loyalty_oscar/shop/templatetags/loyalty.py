@@ -8,6 +8,7 @@ one is logged and leaves a gap on the page, never an error.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial, wraps
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 from django import template
 from django.template.context import Context
 from django.templatetags.static import static
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from loyalty_oscar.program import clock, money, words
@@ -28,6 +29,8 @@ from .. import cuts, showing
 from ..visit import visit_facts
 
 register = template.Library()
+# In some languages the groups of digits stand apart in the same way.
+BEFORE_THE_WORD = re.compile(rf"{words.NBSP}(?=\D)")
 logger = logging.getLogger("loyalty_oscar")
 
 
@@ -137,6 +140,12 @@ def loyalty_order_mail(context: Context, order: Any) -> str:
             except Exception:
                 logger.exception("a confirmation goes without %s", name)
     return SafeString(" ".join(said))
+
+
+@register.filter
+def parted(text: str) -> SafeString:
+    """Let a line end between a number and its word ("118,500 paws") where it has no room for both."""
+    return mark_safe(BEFORE_THE_WORD.sub(r"\g<0><wbr>", conditional_escape(text)))
 
 
 class Behind(template.Node):

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Count
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.sentences import faults
 
+from .. import statuses
 from ..doctor import Finding, Level
+from ..doctor.words import still_waiting
 from .conditions import our_conditions
 
 ABOUT = "levels"
 LOOK_BACK = timedelta(days=90)
+#: So long an order may wait for its payment.
+UNPAID = timedelta(days=14)
 
 
 @checks.register("doctor:44-levels")
@@ -27,7 +33,7 @@ def ladders(*, at: datetime) -> Iterator[Finding]:
     """Every ladder in force has levels that rise, and counts by something that is there; nothing without ladders."""
     rows = Ladder.objects.filter(is_on=True).exclude(program__state=State.CLOSED).select_related("program")
     for ladder in rows.order_by("pk"):
-        found = [*_ladder(ladder), *_currencies(ladder, at)]
+        found = [*_ladder(ladder), *_currencies(ladder, at), *_counting(ladder, at)]
         yield from found
         if not found:
             text = f"{ladder.tiers.count()} of “{ladder.program.name}” in force, counted by {ladder.metric}"
@@ -59,6 +65,30 @@ def _currencies(ladder: Ladder, at: datetime) -> Iterator[Finding]:
         text = f"{row['orders']:,} orders of 90 days in {row['currency']} count nothing for a level"
         hint = f"“{ladder.program.name}” counts {ladder.program.currency}. Count orders or points instead."
         yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+
+
+def _counting(ladder: Ladder, at: datetime) -> Iterator[Finding]:
+    """Whether orders that are not paid count, in a shop that seems to know better; or none ever does."""
+    known = statuses.counting_statuses()
+    if known is not None:
+        if waiting := still_waiting(words=known, at=at):
+            names = ", ".join(ladder.tiers.order_by("rank").values_list("name", flat=True))
+            status = conf.COUNTS_FROM_STATUS
+            text = f"no order ever reached “{status}”, so nobody climbs to {names}; orders wait: {waiting:,}"
+            hint = "Set LOYALTY_COUNTS_FROM_STATUS to a status that orders reach."
+            yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+        return
+    hint = "Set LOYALTY_COUNTS_FROM_STATUS to the status of a payment; to the first one, if they shall count at once."
+    for status in statuses.payments():
+        text = f"orders count for a level before they are “{status}”"
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+    first = getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", "")
+    if first and statuses.pipeline() and statuses.is_known(status=first):
+        orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__lt=at - UNPAID)
+        idle = orders.filter(statuses.said(column="status", words=(first,)), date_placed__gte=at - LOOK_BACK).count()
+        if idle:
+            text = f"orders of 90 days that are “{first}” for more than 14 days count for a level: {idle:,}"
+            yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
 
 
 @checks.register("doctor:45-level-offers")

@@ -14,7 +14,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import JobRun, Outbox
 from loyalty_oscar.program.operations import note_run, put_messages
 from loyalty_oscar.tiers.models import Ladder, Standing
-from loyalty_oscar.tiers.operations import put_off, settle_all
+from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
 from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
 
 from .. import jobs
@@ -38,6 +38,7 @@ def run(at: datetime) -> Iterator[int]:
     failed: list[int] = []
     for ladder in ladders_in_force():
         yield from settled(ladder=ladder, at=at, failed=failed.append)
+        yield from date_waiting_gifts(ladder=ladder, at=at)
         yield from postponed(ladder=ladder, at=at)
         yield from announced(ladder=ladder, at=at)
     if failed:
@@ -47,7 +48,7 @@ def run(at: datetime) -> Iterator[int]:
 def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:
     """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
     name = f"tiers:{ladder.program_id}"
-    before = JobRun.objects.filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
+    before = JobRun.objects.using(write_db()).filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
     last, began = (before.done, before.started_at) if before else (0, at)
     for member_id, moved in settle_all(
         ladder=ladder, at=at, announced=_Announced(ladder, at), after=last, failed=failed
@@ -107,10 +108,10 @@ def _announce(rows: Sequence[Standing], at: datetime) -> int:
         messages[key] = Outbox(
             topic="tier-ending", key=key, member_id=row.member_id, payload=payload, created_at=at, next_at=at
         )
-    there = set(Notice.objects.filter(kind=KIND, key__in=list(wanted)).values_list("key", flat=True))
+    there = set(Notice.objects.using(write_db()).filter(kind=KIND, key__in=list(wanted)).values_list("key", flat=True))
     missing = [key for key in wanted if key not in there]
     with transaction.atomic(using=write_db()):
-        Notice.objects.bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
+        Notice.objects.using(write_db()).bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
         put_messages(messages=[messages[key] for key in missing])
     return len(missing)
 

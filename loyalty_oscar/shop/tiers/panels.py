@@ -11,6 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, words
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
@@ -140,7 +141,14 @@ def rules(*, ladder: Ladder) -> list[str]:
     }[ladder.window]
     up = pgettext("loyalty", "You climb at once. What you send back no longer counts; using points takes nothing away.")
     down = pgettext("loyalty", "We tell you 60 and 15 days before a level ends, and you come down one level at a time.")
-    return [window, up] if ladder.window == Ladder.Window.LIFETIME else [window, up, down]
+    found = [window, up] if ladder.window == Ladder.Window.LIFETIME else [window, up, down]
+    if conf.COUNTS_FROM_STATUS:
+        text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
+        found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
+    if any(tier.gift_points for tier in ladder.known_tiers):
+        text = pgettext("loyalty", "A gift is ready once nothing can be sent back of what you climbed with.")
+        found.append(text)
+    return found
 
 
 def _progress(visit: Visit, ladder: Ladder) -> Progress:

@@ -8,11 +8,17 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from loyalty_oscar.earning.models import Rule, RuleVersion
-from loyalty_oscar.earning.rules import conditions, earning_rules
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.earning.rules import build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.testing import a_program
+from loyalty_oscar.tiers.models import Ladder, Tier
+from tests import docs
+from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
@@ -211,6 +217,85 @@ class TestThePreview:
         assert "no orders of customers yet" in self.preview(root.get(page(base)))
 
 
+class TestALevel:
+    """Asked for by name, as where a sale opens its doors."""
+
+    URL = f"{ADD}?type=multiplier"
+
+    @pytest.fixture
+    def ladder(self, unit):
+        return a_ladder(unit=unit)
+
+    @pytest.fixture
+    def gold(self, unit, ladder):
+        return save_rule(
+            unit=unit, code="gold", name="Gold", type="multiplier", params={"percent": 300},
+            narrowed=[{"code": "tier", "params": {"rank": 3}}], actor="system", at=clock.now(),
+        )  # fmt: skip
+
+    def typed(self, unit, **fields):
+        return typed(unit=unit.pk, p_percent="3", p_group="campaign", **fields)
+
+    def test_is_chosen_by_its_name(self, root, unit, ladder):
+        field = root.get(self.URL).context["adminform"].form.fields["level"]
+        assert field.choices == [("", "everybody"), (1, "Bronze"), (2, "Silver"), (3, "Gold")]
+
+    def test_is_saved_with_the_rule_and_read_back_by_its_name(self, root, unit, ladder):
+        response = root.post(self.URL, self.typed(unit, level="2"))
+        assert response.status_code == 302, response.context["errors"]
+        version = RuleVersion.objects.get(rule__type="multiplier")
+        assert version.conditions == [{"code": "tier", "params": {"rank": 2}}]
+        response = root.get(page(version.rule))
+        assert read_back(response).endswith("on everything, for members of level Silver or higher.")
+        assert response.context["adminform"].form["level"].value() == 2
+
+    def test_is_left_out_for_everybody(self, root, unit, ladder):
+        assert root.post(self.URL, self.typed(unit, level="")).status_code == 302
+        assert RuleVersion.objects.get(rule__type="multiplier").conditions == []
+
+    @pytest.mark.parametrize("rank", ["0", "4", "99", "gold"])
+    def test_is_refused_beyond_the_ladder(self, root, unit, ladder, rank):
+        response = root.post(self.URL, self.typed(unit, level=rank))
+        assert list(response.context["adminform"].form.errors) == ["level"]
+        assert not Rule.objects.filter(type="multiplier").exists()
+
+    def test_is_refused_where_the_chosen_program_has_none(self, root, unit, ladder):
+        other = a_program(code="other", name="Other", is_default=False)
+        response = root.post(self.URL, {**self.typed(unit, level="2"), "unit": other.pk})
+        errors = response.context["adminform"].form.errors
+        assert errors == {"level": ["“Other” has no such level."]}
+
+    def test_is_not_asked_for_where_there_are_none(self, root, unit):
+        assert b'name="level"' not in root.get(self.URL).content
+
+    def test_stays_on_the_page_of_a_rule_whose_level_is_gone(self, root, unit, ladder, gold):
+        Tier.objects.filter(rank=3).delete()
+        forget_cache()
+        response = root.get(page(gold))
+        assert "for members of level 3, which is not there." in read_back(response)
+        assert response.context["adminform"].form.fields["level"].choices[-1] == (3, "level 3, which is not there")
+        assert root.post(page(gold), self.typed(unit, level="3", name="Gilt")).status_code == 302
+        assert Rule.objects.get(pk=gold.pk).name == "Gilt"
+        assert gold.versions.last().conditions == [{"code": "tier", "params": {"rank": 3}}]
+
+    def test_is_not_lost_while_the_levels_are_switched_off(self, root, unit, ladder, gold):
+        Ladder.objects.update(is_on=False)
+        forget_cache()
+        assert b'name="level"' in root.get(page(gold)).content
+
+    def test_is_refused_beyond_the_ladder_by_the_operation_too(self, unit, ladder):
+        with pytest.raises(BadRule, match=r"there is no level 4; .* 1 Bronze, 2 Silver, 3 Gold"):
+            save_rule(
+                unit=unit, code="x", name="x", type="multiplier", params={"percent": 300},
+                narrowed=[{"code": "tier", "params": {"rank": 4}}], actor="system", at=clock.now(),
+            )  # fmt: skip
+        assert not Rule.objects.filter(code="x").exists()
+
+    def test_that_is_missing_is_said_in_plain_words(self, unit, ladder):
+        with pytest.raises(BadRule, match=r"^tier needs rank$"):
+            build(registry=conditions, code="tier", params={})
+
+
 @pytest.fixture
 def per_kilo():
     @dataclass(frozen=True, kw_only=True)
@@ -233,6 +318,12 @@ def per_kilo():
     earning_rules.register("per-kilo")(PerKilo)
     yield
     earning_rules.unregister("per-kilo")
+
+
+@pytest.fixture
+def own_rules():
+    with docs.own_rules():
+        yield
 
 
 @pytest.fixture
@@ -277,6 +368,32 @@ class TestARuleOfTheStoresOwn:
         version = Rule.objects.get(type="first-order").versions.get()
         assert version.conditions == [{"code": "weekday", "params": {"day": 6}}]
         assert root.get(page(version.rule)).context["adminform"].form["c_weekday_day"].value() == 6
+
+    def test_is_not_dropped_where_its_condition_was_typed_without_the_tick(self, root, unit, weekend):
+        response = root.post(f"{ADD}?type=first-order", typed(unit=unit.pk, p_points="5", c_weekday_day="6"))
+        assert list(response.context["adminform"].form.errors) == ["use_weekday"]
+        assert not Rule.objects.filter(type="first-order").exists()
+
+    def test_asks_for_what_a_ticked_condition_cannot_be_without(self, root, unit, weekend):
+        response = root.post(f"{ADD}?type=first-order", typed(unit=unit.pk, p_points="5", use_weekday="on"))
+        errors = response.context["adminform"].form.errors
+        assert errors == {"c_weekday_day": ["Fill this in, or take the tick away above it."]}
+        assert not Rule.objects.filter(type="first-order").exists()
+
+    def test_loses_a_condition_whose_tick_is_taken_away(self, root, unit, weekend):
+        data = typed(unit=unit.pk, p_points="5", use_weekday="on", c_weekday_day="6")
+        root.post(f"{ADD}?type=first-order", data)
+        rule = Rule.objects.get(type="first-order")
+        del data["use_weekday"]
+        assert root.post(page(rule), data).status_code == 302
+        assert rule.versions.last().conditions == []
+
+    def test_offers_nothing_as_the_first_choice_of_a_condition(self, root, unit, own_rules):
+        field = root.get(f"{ADD}?type=first-order").context["adminform"].form.fields["c_weekday_day"]
+        assert field.choices[:2] == [("", "–"), ("Mon", "Mon")]
+        assert (
+            root.post(f"{ADD}?type=first-order", typed(unit=unit.pk, p_points="5", c_weekday_day="")).status_code == 302
+        )
 
     def test_says_what_a_condition_refuses_beside_it(self, root, unit, weekend):
         data = typed(unit=unit.pk, p_points="5", use_weekday="on", c_weekday_day="9")

@@ -16,7 +16,7 @@ from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
 from loyalty_oscar.shop.models import ProductSetRange
 from tests.integration.admin.test_program import formset
-from tests.integration.exclusives.sales import GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_set
+from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_product, a_user, day, text_of
 
@@ -183,6 +183,15 @@ class TestTheDoctorOnSales:
         product.save()
         assert not any("public" in text for text in told(Level.WARNING))
         assert not any("to be hidden" in text for text in told(Level.WARNING, PUBLIC_FROM))
+
+    def test_says_that_the_api_lists_what_a_sale_hides(self, unit):
+        sale = a_sale(unit, a_product("Explorer carrier"))
+        assert not any("lists every product" in text for text in told(Level.WARNING))
+        sale.mode = Sale.Mode.HIDE
+        sale.save()
+        said = "django-oscar-api lists every product by title, those of hidden sales too"
+        assert said in told(Level.WARNING)
+        assert said not in told(Level.WARNING, ENDS_AT)
 
     def test_names_sales_without_products_or_a_way_in(self, unit):
         a_sale(unit, doors=(), public_from=None)

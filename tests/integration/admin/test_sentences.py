@@ -57,7 +57,7 @@ class TestASentence:
             (
                 FirstOrder(points=100),
                 [MinimumSpend(currency="EUR", minimum_minor=2000), Dates(last="2026-05-31")],
-                "100 paws for the first order, in orders of at least €20.00, until 31 May 2026.",
+                "100 paws for the first order, if it comes to at least €20.00, until 31 May 2026.",
             ),
         ],
     )

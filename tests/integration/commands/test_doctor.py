@@ -8,13 +8,16 @@ from django.db import connection
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import RuleVersion
+from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.shop.doctor import Level, examine, install
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
+from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +185,21 @@ class TestTheStateOfThings:
         [(level, text)] = found("rules")
         assert level == Level.ERROR
         assert "base of “Paw Club” no longer builds: points must be a whole number" in text
+
+    def test_names_rules_that_count_from_a_level_that_is_not_there(self):
+        unit = a_program()
+        ladder = a_ladder(unit=unit)
+        narrowed = [{"code": "tier", "params": {"rank": 3}}]
+        save_rule(
+            unit=unit, code="gold", name="Gold", type="multiplier", params={"percent": 300}, narrowed=narrowed,
+            actor="system", at=clock.now(),
+        )  # fmt: skip
+        assert found("rules") == []
+        ladder.tiers.filter(rank=3).delete()
+        forget_cache()
+        [(level, text)] = found("rules")
+        assert level == Level.WARNING
+        assert text.startswith("gold of “Paw Club” counts from level 3, which is not there: it brings nothing")
 
     def test_names_a_program_without_a_site(self):
         a_program()

@@ -42,7 +42,7 @@ class TestARun:
         at = clock.now()
         with clock.at(at):
             assert manage("run").code == 0
-        rows = {row.name: row for row in JobRun.objects.all()}
+        rows = {row.name: row for row in JobRun.objects.order_by("pk")}
         assert list(rows) == [job.name for job in jobs.JOBS]
         assert all(row.started_at == at and row.finished_at and not row.error for row in rows.values())
 

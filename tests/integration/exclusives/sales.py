@@ -17,7 +17,7 @@ from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.tiers.models import GivenTier
 from loyalty_oscar.tiers.operations import give_tier, take_given
 from loyalty_oscar.tiers.queries import ladder_of
-from tests.storefront import a_user, day
+from tests.storefront import a_product, a_user, buy, day
 
 GOLD_FROM = datetime(2026, 5, 9, tzinfo=UTC)
 PUBLIC_FROM = datetime(2026, 5, 11, tzinfo=UTC)
@@ -54,6 +54,11 @@ def a_member_of(unit, rank, *, name=""):
     if rank:
         give(member, rank, at=day(5, 1))
     return user
+
+
+def bought_before(user):
+    """Let somebody have bought something here, long before the sale: a customer whom the shop knows."""
+    return buy(user, (a_product("Old blanket", "5.00"), 1), on=day(4, 1))
 
 
 def give(member, rank, *, at):

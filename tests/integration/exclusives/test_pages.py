@@ -18,7 +18,7 @@ from loyalty_oscar.shop.exclusives.jobs import published
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_product, a_user, day, numbers, text_of
 
-from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, searching_tables
+from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, bought_before, searching_tables
 
 pytestmark = pytest.mark.django_db
 PAGE = "/loyalty/sales/trail/"
@@ -82,13 +82,21 @@ class TestThePageOfASale:
 
     def test_shows_the_head_start_price_and_what_is_left_to_those_admitted(self, unit, carrier):
         a_sale(unit, carrier, quota=40, per_member=1, percent=20)
-        page = look(PAGE, a_member_of(unit, GOLD), at=GOLD_FROM + timedelta(hours=10))
+        gold = a_member_of(unit, GOLD)
+        bought_before(gold)
+        page = look(PAGE, gold, at=GOLD_FROM + timedelta(hours=10))
         text = text_of(page)
         assert "Your head start 1 day and 14 hours" in text
         assert "46.32" in text
         assert "40 of 40" in text
         assert "1 per member. Yours is held for 15 minutes" in text
         assert f"/basket/add/{carrier.pk}/" in page.content.decode()
+
+    def test_promises_no_piece_before_the_order_to_whom_nobody_knows(self, unit, carrier):
+        a_sale(unit, carrier, quota=40, per_member=1)
+        for user in (None, a_member_of(unit, GOLD)):
+            text = text_of(look(PAGE, user, at=PUBLIC_FROM))
+            assert "1 per member. Yours is held once you press the button that places the order, not before." in text
 
     def test_is_not_there_for_those_who_may_not_see_a_hidden_one(self, unit, carrier):
         a_sale(unit, carrier, mode=Sale.Mode.HIDE)

@@ -210,7 +210,9 @@ class TestACountedSale:
         line = basket.lines.get()
         line.quantity = 1
         line.save()
-        assert (taken(sale), Place.objects.count()) == (0, 0)
+        assert (taken(sale), Place.objects.get().quantity) == (0, 0)
+        assert list(operations.sweep(at=GOLD_FROM + timedelta(minutes=15))) == [0]
+        assert not Place.objects.exists()
 
     def test_gives_back_what_ran_out_when_the_job_comes_by(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=5)

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core import mail
+from django.core import mail, signing
 from django.core.cache import cache
 from django.test import override_settings
 from django.urls import reverse
@@ -282,8 +282,6 @@ class TestConfirmingAnAddress:
             assert_nothing_moved(order)
             return
         else:
-            from django.core import signing
-
             link = reverse("loyalty:address", args=[signing.dumps([str(mei.pk), mei.email], salt="other")])
         assert "too old or was made for another account" in client.post(link).content.decode()
         assert_nothing_moved(order)
@@ -351,11 +349,30 @@ class TestConfirmingAnAddress:
 
     def test_sends_the_link_at_the_next_try_when_the_mail_server_refused_the_first(self, client, mei, monkeypatch):
         client.force_login(mei)
-        with monkeypatch.context() as patched, pytest.raises(OSError, match="refused"):
+        with monkeypatch.context() as patched:
             patched.setattr("django.core.mail.EmailMultiAlternatives.send", Mock(side_effect=OSError("refused")))
             patched.setattr("django.core.mail.EmailMessage.send", Mock(side_effect=OSError("refused")))
-            client.post(reverse("loyalty:confirm-address"))
+            answer = client.post(reverse("loyalty:confirm-address"), follow=True)
+        assert answer.redirect_chain == [(reverse("loyalty:overview"), 302)]
+        assert "The mail could not be sent just now." in answer.content.decode()
         assert ask_for_link(client)
+
+    @pytest.mark.parametrize("method", ["add", "delete"])
+    def test_sends_nothing_and_says_so_where_the_cache_is_away(self, client, mei, monkeypatch, method):
+        client.force_login(mei)
+        monkeypatch.setattr(cache, method, Mock(side_effect=ConnectionError("no cache")))
+        if method == "delete":
+            monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", Mock(side_effect=OSError("refused")))
+        answer = client.post(reverse("loyalty:confirm-address"), follow=True)
+        assert "The mail could not be sent just now." in answer.content.decode()
+        assert mail.outbox == []
+
+    def test_takes_no_link_that_was_sent_when_it_could_be_read_in_the_account(self, client, mei):
+        order = a_guest_order()
+        client.force_login(mei)
+        old = signing.dumps([str(mei.pk), mei.email], salt="loyalty_oscar.people.address")
+        assert "too old" in client.post(reverse("loyalty:address", args=[old])).content.decode()
+        assert_nothing_moved(order)
 
     def test_means_nothing_without_an_address(self, mei):
         a_guest_order(email="")

@@ -8,7 +8,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.template import Context, RequestContext, Template
 from django.test import override_settings
 from django.urls import reverse
-from oscar.core.loading import get_model
 
 import loyalty_oscar
 from loyalty_oscar.program.models import TermsVersion
@@ -16,6 +15,7 @@ from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.testing import clock
 from tests.integration.tiers.ladders import a_ladder
+from tests.orders import imported
 from tests.storefront import (
     TODAY,
     a_basket,
@@ -226,8 +226,7 @@ class TestTheThankYouPage:
     def test_says_the_same_where_a_queue_has_yet_to_count_it(self, thanks):
         a_club()
         user = a_user()
-        order = buy(user, (a_product(price="81.62"), 1), on=day(1, 1, 2024))  # Before the program: nothing posted.
-        get_model("order", "Order").objects.filter(pk=order.pk).update(date_placed=TODAY)
+        order = imported(user=user, lines=[("81.62", 1)], placed_at=TODAY, status="Pending")  # Without a signal.
         assert "You will get 81 paws" in text_of(thanks(order, user))
 
     def test_says_why_an_order_brings_none(self, thanks):

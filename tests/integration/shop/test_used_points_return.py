@@ -165,14 +165,15 @@ class TestGoodsThatComeBack:
         look(order)
         assert ready(boris) == (1000, 0, 0)
 
-    def test_of_an_order_whose_lines_are_not_there_yet_bring_nothing(self, unit, boris):
+    def test_come_with_the_last_line_that_is_deleted_and_go_when_it_is_there_again(self, unit, boris):
         order = pay(boris, unit, 1000, goods("10.00", 1))
         line = order.lines.get()
         line.delete()
         to("Being processed", order)
-        assert ready(boris) == (0, 0, 0)
+        assert ready(boris) == (1000, 0, 0)
         line.save()
         to("Shipped", order)
+        assert ready(boris) == (0, 0, 0)
         come_back(line=line, quantity=1)
         look(order)
         assert ready(boris) == (1000, 0, 0)

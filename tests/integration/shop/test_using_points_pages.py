@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.kernel.because import Because
@@ -88,6 +89,10 @@ def check_out(client):
     preview(client)
     assert place(client)["Location"] == reverse("checkout:thank-you")
     return client.get(reverse("checkout:thank-you"))
+
+
+def basket_of(user):
+    return get_model("basket", "Basket").objects.get(owner=user)
 
 
 def pressed(page):
@@ -276,6 +281,31 @@ class TestTheCheckout:
         assert "Your 500 paws are back with you." in text_of(client.get(reverse("checkout:preview")))
         assert place(client)["Location"] == reverse("checkout:thank-you")
         assert Order.objects.get().basket_total_incl_tax == Decimal("84.20")
+
+    def test_takes_no_payment_when_points_go_after_it_was_sent_and_before_the_payment_begins(
+        self, client, boris, monkeypatch
+    ):
+        view, paid = get_class("checkout.views", "PaymentDetailsView"), []
+        monkeypatch.setattr(view, "handle_payment", lambda self, *args, **kwargs: paid.append(args))
+        choose(client, use="500")
+        preview(client)
+        with monkeypatch.context() as meanwhile:
+            real = view.generate_order_number
+            meanwhile.setattr(view, "generate_order_number", lambda self, basket: (run_out(), real(self, basket))[1])
+            answer = place(client)
+        assert answer["Location"] == f"{reverse('checkout:preview')}#points"
+        assert (paid, Order.objects.count(), basket_of(boris).status) == ([], 0, "Open")
+        said = text_of(client.get(reverse("checkout:preview")))
+        assert "Your points are no longer set aside for this basket. Please look at the total." in said
+        assert place(client)["Location"] == reverse("checkout:thank-you")
+        assert Order.objects.get().basket_total_incl_tax == Decimal("84.20")
+        assert len(paid) == 1
+
+    def test_goes_on_when_nobody_could_look_once_more(self, client, boris, monkeypatch):
+        monkeypatch.setattr("loyalty_oscar.shop.redemption.freezing._is_short", lambda applied: 1 / 0)
+        choose(client, use="500")
+        check_out(client)
+        assert Order.objects.get().basket_total_incl_tax == Decimal("79.20")
 
     def test_never_takes_more_than_this_tab_showed_when_another_tab_used_less(self, client, boris):
         choose(client, use="500")

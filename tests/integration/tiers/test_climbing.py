@@ -3,7 +3,7 @@
 import pytest
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.program.models import Outbox
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -21,6 +21,14 @@ pytestmark = pytest.mark.django_db
 def level():
     row = Standing.objects.filter(is_current=True).first()
     return row and (row.tier.name if row.tier else None)
+
+
+def gift():
+    """What is left of the gift of a level, and the day it is ready."""
+    lots = list(Lot.objects.filter(source__startswith="tier:"))
+    assert {lot.state for lot in lots if lot.remaining} <= {"pending"}
+    [ready] = {lot.available_at and lot.available_at.date().isoformat() for lot in lots}
+    return sum(lot.remaining for lot in lots), ready
 
 
 class TestAMember:
@@ -49,11 +57,11 @@ class TestAMember:
         user, bed = a_user(), a_product("Bed", "90.00")
         order = arrive(buy(user, (bed, 2), on=day(3, 1)), on=day(3, 2))
         assert level() == "Silver"
-        assert Account.objects.get().available == 50
+        assert (gift(), Account.objects.get().pending) == ((50, "2026-03-16"), 230)
         send_back(order, 1, on=day(3, 5))
         assert level() == "Bronze"
         assert Score.objects.get().value == 9_000
-        assert Account.objects.get().available == 0
+        assert (gift()[0], Account.objects.get().pending) == (0, 90)
         assert_clean()
 
     def test_gets_level_and_gift_again_when_the_cancel_is_undone(self):
@@ -64,7 +72,8 @@ class TestAMember:
             type(order).objects.filter(pk=order.pk).update(status=status)
             sync_orders(order_ids=[order.pk], at=day(3, 2))
             assert level() == wanted
-        assert Account.objects.get().available == 0
+            assert gift() == (50 if wanted else 0, None)
+        assert Account.objects.get().pending == 0
         assert_clean()
 
     def test_stays_through_the_grace_and_comes_down_one_level_once_it_was_announced(self):

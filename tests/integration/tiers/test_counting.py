@@ -1,10 +1,13 @@
 """What counts on a ladder and what does not: pauses, other programs, returns of old points, joining, one bad member."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 from django.urls import reverse
 from oscar.test import factories
 
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
@@ -147,13 +150,14 @@ class TestAnOrder:
         bought(user, "200.00", day(3, 4))
         assert now(user).rank == 2
 
-    def test_that_is_moved_to_another_customer_takes_the_level_along_at_once(self):
+    def test_that_is_moved_to_another_customer_leaves_the_level_with_whoever_placed_it(self):
         ladder, user, other = a_ladder(), a_user(), a_user("anna@example.com")
         order = bought(user, "500.00", day(3, 1))
         join(program=ladder.program, user_id=other.pk, at=day(1, 2))
         type(order).objects.filter(pk=order.pk).update(user=other)
         sync_orders(order_ids=[order.pk], at=day(3, 3))
-        assert (now(user).rank, now(other).rank) == (0, 3)
+        assert now(user).rank == 3
+        assert not Standing.objects.filter(member__user=other, rank__gt=0).exists()
 
 
 class TestAMemberWithoutAnAccount:
@@ -214,3 +218,11 @@ class TestTheNight:
         ladder, user = a_ladder(), a_user()
         bought(user, "200.00", day(3, 1))
         assert a_night(ladder, day(3, 2)) == 0
+
+
+class TestTheMomentAProgramGoesLive:
+    @pytest.mark.parametrize(("before", "counts"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+    def test_is_the_first_of_which_an_order_earns_and_counts(self, before, counts):
+        ladder, user = a_ladder(), a_user()
+        buy(user, (a_product("Bed", "200.00"), 1), on=ladder.program.earns_from - before)
+        assert Score.objects.exists() == Award.objects.exists() == counts

@@ -4,7 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loyalty_oscar.exclusives.rules import Door, Sale, Who, admission, best_sale, clashes, closed_by, is_over, is_public
+from loyalty_oscar.exclusives.rules import (
+    Door,
+    Sale,
+    Who,
+    admission,
+    best_sale,
+    clashes,
+    closed_by,
+    is_hidden,
+    is_over,
+    is_public,
+)
 
 GOLD, PUBLIC, END = (datetime(2026, 5, day, tzinfo=UTC) for day in (9, 11, 17))
 SECOND = timedelta(seconds=1)
@@ -99,6 +110,32 @@ class TestAProductInSales:
         assert best_sale(sales=[a_sale(), better], who=GOLDEN, at=GOLD + SECOND) == better
         assert best_sale(sales=[a_sale(), better], who=SILVER, at=GOLD) is None
         assert best_sale(sales=[a_sale(percent=0)], who=GOLDEN, at=GOLD) is None
+
+
+class TestAProductOfAHiddenSale:
+    @pytest.mark.parametrize(
+        ("who", "at", "hidden"),
+        [
+            (STRANGER, GOLD, True),
+            (SILVER, PUBLIC - SECOND, True),
+            (GOLDEN, GOLD - timedelta(days=4), True),
+            (GOLDEN, GOLD - timedelta(days=3), False),
+            (STRANGER, PUBLIC, False),
+        ],
+    )
+    def test_is_hidden_from_those_who_may_not_see_it_yet(self, who, at, hidden):
+        assert is_hidden(sales=[a_sale(is_hidden=True)], who=who, at=at) is hidden
+
+    def test_is_nobodys_secret_once_it_is_over(self):
+        assert not is_hidden(sales=[a_sale(is_hidden=True, public_from=None)], who=STRANGER, at=END)
+
+    def test_is_hidden_though_another_sale_shows_it(self):
+        assert is_hidden(sales=[a_sale(is_hidden=True), a_sale(id=2)], who=STRANGER, at=GOLD)
+
+    def test_is_shown_where_another_door_is_open(self):
+        other = a_sale(id=2, doors=(Door(seen_from=GOLD, buys_from=GOLD),))
+        assert not is_hidden(sales=[a_sale(is_hidden=True), other], who=MEMBER, at=GOLD)
+        assert is_hidden(sales=[a_sale(is_hidden=True), other], who=STRANGER, at=GOLD)
 
 
 class TestTwoSalesOfOneProduct:

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from loyalty_oscar.tiers.rules import (
     CALENDAR_YEAR,
     LIFETIME,
+    NEAR,
     ROLLING,
     Counted,
     Ladder,
     Now,
+    Step,
     decide,
     deserved,
+    held,
     span,
     span_to_keep,
     value,
@@ -239,6 +242,29 @@ class TestAReturn:
     def test_leaves_a_level_that_staff_gave(self):
         now = Now(rank=3, since=GOLD.since, kept_until=GOLD.kept_until, is_counted=False)
         assert decide(now=now, counted=[], ladder=a_ladder(), at=here("2026-05-01T00:00:00")) is None
+
+    @pytest.mark.parametrize(("before", "stays"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+    def test_leaves_a_date_that_is_exactly_so_near_that_it_is_announced(self, before, stays):
+        longer, at = here("2029-01-01"), here("2029-01-01") - NEAR - before
+        now = Now(rank=3, since=here("2025-03-01"), kept_until=longer)
+        step = decide(now=now, counted=orders(("2025-03-01", 600)), ladder=a_ladder(), at=at)
+        assert step == (None if stays else Step(rank=3, kept_until=here("2027-01-01"), why="kept", is_counted=True))
+
+    @pytest.mark.parametrize(
+        ("rank", "promised", "wanted"),
+        [
+            (2, "2028-06-01", (2, "2028-06-01")),  # The same level, promised for longer.
+            (2, "2026-06-01", (2, "2027-01-01")),
+            (2, None, (2, None)),
+            (1, "2028-06-01", (2, "2027-01-01")),
+            (3, "2026-06-01", (3, "2026-06-01")),
+        ],
+    )
+    def test_goes_no_deeper_than_an_earlier_descent_promised(self, rank, promised, wanted):
+        step = Step(rank=2, kept_until=here("2027-01-01"), why="recounted", is_counted=True)
+        found = held(step=step, promise=(rank, promised and here(promised)))
+        assert (found.rank, found.kept_until) == (wanted[0], wanted[1] and here(wanted[1]))
+        assert found.is_counted == (found == step)
 
 
 class TestALevelGivenByHand:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, no_translations
 from django.utils import timezone
 
+from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.words import why
-from loyalty_oscar.shop.reconcile import orders_since, reconcile
+from loyalty_oscar.shop.reconcile import decide_deleted, orders_since, reconcile
 
 from ..command import LoyaltyCommand, moment
 
@@ -20,12 +22,23 @@ class Command(LoyaltyCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", default="2d", metavar="DATE", help="orders placed since then (default: 2d)")
         parser.add_argument("--dry-run", action="store_true", help="only show what it would post")
+        parser.add_argument("--deleted", metavar="NUMBER", help="decide otherwise what a deleted order came to")
+        parser.add_argument(
+            "--came-to",
+            choices=("nothing", "kept"),
+            help="with --deleted: as if it never was, or it keeps what it brought",
+        )
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
 
-    def work(self, *, since: str, dry_run: bool, **options: Any) -> None:
+    def work(self, *, since: str, dry_run: bool, deleted: str | None, came_to: str | None, **options: Any) -> None:
+        if bool(deleted) != bool(came_to):
+            raise CommandError("--deleted and --came-to go together")
+        if deleted:
+            self.decide_deleted(deleted, str(came_to))
+            return
         at, failed = clock.now(), {}
         began = moment(text=since, at=at, zone=timezone.get_current_timezone_name())
         total, looked_at, posted, points = orders_since(since=began).count(), 0, 0, 0
@@ -34,10 +47,18 @@ class Command(LoyaltyCommand):
             failed |= step.failed
             posted += len(step.posted)
             points += sum(entry.net for entry in step.posted)
-            for entry in step.posted:
-                self.say(f"{entry.key}: {entry.net:+,} points on account {entry.account_id} ({why(entry.because)})")
+            self.tell(step.posted)
             self.progress(f"{looked_at:,} of {total:,} orders")
         verb = "to post" if dry_run else "posted"
         self.say(f"{looked_at:,} orders looked at; {posted:,} differences {verb}, {points:+,} points.")
         if failed:
             raise CommandError("; ".join(f"order {pk} could not be looked at: {error}" for pk, error in failed.items()))
+
+    def decide_deleted(self, number: str, came_to: str) -> None:
+        posted = decide_deleted(number=number, came_to=came_to, at=clock.now())
+        self.tell(posted)
+        self.say(f"Order {number} came to {came_to}; {len(posted):,} differences posted.")
+
+    def tell(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.say(f"{entry.key}: {entry.net:+,} points on account {entry.account_id} ({why(entry.because)})")

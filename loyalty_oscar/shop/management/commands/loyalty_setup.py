@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -10,8 +11,9 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
+from loyalty_oscar.shop import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
-from loyalty_oscar.shop.setup import WENT_LIVE, make_ready
+from loyalty_oscar.shop.setup import WENT_LIVE, Ready, make_ready
 
 from ..command import LoyaltyCommand
 
@@ -38,7 +40,11 @@ class Command(LoyaltyCommand):
             action="store_true",
             help="switch it on: orders placed from now on earn; a purchase is rehearsed before, as loyalty_doctor does",
         )
-        parser.add_argument("--anyway", action="store_true", help="switch it on though the rehearsal departs")
+        parser.add_argument(
+            "--anyway",
+            action="store_true",
+            help="switch it on though something is open that should be said first, or the rehearsal departs",
+        )
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,18 +53,27 @@ class Command(LoyaltyCommand):
     def work(self, *, code: str, name: str, currency: str | None, live: bool, anyway: bool, **options: Any) -> None:
         if anyway and not live:
             raise CommandError("--anyway goes with --live")
-        currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
-        ready = make_ready(code=code, name=name, currency=currency, live=False, at=clock.now())
+        named = {"code": code, "name": name, "currency": currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")}
+        ready = make_ready(**named, live=False, at=clock.now())
+        self.tell(ready)
+        is_open = statuses.is_ready_unclear() or any(statuses.questions())
+        if is_open:
+            self.ask()
+        if live and ready.program.state == State.DRAFT:
+            if is_open and not anyway:
+                raise CommandError("it is not live: say first what those words mean, or say --anyway")
+            self.rehearse(anyway)
+            ready = make_ready(**named, live=True, at=clock.now())
+            self.say(WENT_LIVE)
+        self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
+
+    def tell(self, ready: Ready) -> None:
+        """Say what was made and what was there."""
         for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
             if lines:
                 self.say(title)
                 for line in lines:
                     self.say(f"  - {line}")
-        if live and ready.program.state == State.DRAFT:
-            self.rehearse(anyway)
-            ready = make_ready(code=code, name=name, currency=currency, live=True, at=clock.now())
-            self.say(WENT_LIVE)
-        self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 
     def rehearse(self, anyway: bool) -> None:
         """Play a purchase and a return with the shop's own code; refuse where a number departs, unless told not to."""
@@ -78,3 +93,41 @@ class Command(LoyaltyCommand):
                 "number, --anyway goes on"
             )
         self.say(self.style.WARNING(f"The rehearsal departs: {text}. Going on anyway."))
+
+    def ask(self) -> None:
+        """Ask what the shop's own words mean, and say what to write; where nobody is there, say what is open."""
+        questions = list(statuses.questions())
+        self.say("To be said in your settings, in words of your shop:")
+        if statuses.is_ready_unclear():
+            ends = ", ".join(statuses.candidates()) or "none"
+            self.say(f"  - After which order status does the return period start (open ends: {ends})?")
+            self.say("    Set LOYALTY_READY_STATUS to it.")
+        for question in questions:
+            self.say(f"  - {question.text}\n    {question.hint}")
+        if not sys.stdin or not sys.stdin.isatty():
+            return
+        ready = self.choose_ready() if statuses.is_ready_unclear() else ""
+        answers = {question: self.answer(question) for question in questions}
+        dead = [question for question, answer in answers.items() if answer == "y"]
+        harmless = [question for question, answer in answers.items() if answer == "n"]
+        if lines := statuses.lines(dead=dead, harmless=harmless, ready=ready):
+            self.say("Write this into your settings, then call me again:")
+            for line in lines:
+                self.say(f"  {line}")
+
+    def choose_ready(self) -> str:
+        """Return the status that somebody types after which the return period starts; empty: not now."""
+        while True:
+            typed = input("After which order status does the return period start? (Enter: later) ").strip()
+            known = [one for one in statuses.pipeline() if statuses.is_among(word=one, words=(typed,))]
+            if known or not typed:
+                return known[0] if known else ""
+            self.say(f"There is none of that name; there are: {', '.join(statuses.pipeline())}.")
+
+    def answer(self, question: statuses.Question) -> str:
+        """Return y, n, or an empty text for later."""
+        what = "a line" if question.is_line else "an order"
+        while True:
+            typed = input(f"Did {what} in {question.status!r} come to nothing? (y, n, Enter: later) ").strip().lower()
+            if typed in ("", "y", "n"):
+                return typed

@@ -1,0 +1,61 @@
+"""Points that run out after inactivity: an order moves the dates of all that is there, and only while it stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Entry, Kind, Lot
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import expiry_of
+
+from .models import Award
+
+ACTIVE = "still_active"
+
+
+def keep_alive(*, award: Award, at: datetime) -> None:
+    """Move the dates of the points that are ready to where the activity that an order is puts them. Never back."""
+    if award.unit.program.expiry != Program.Expiry.INACTIVITY:
+        return
+    later = expiry_of(program=award.unit.program, available_at=award.placed_at)
+    lots = Lot.objects.using(write_db()).filter(account_id=award.account_id, is_open=True, expires_at__lt=later)
+    for lot in lots.filter(state=Lot.State.OPEN):
+        ledger.extend(
+            account_id=award.account_id,
+            lot_id=lot.pk,
+            expires_at=later,
+            because=Because(ACTIVE, order=award.source_id, lot=lot.pk),
+            at=at,
+        )
+
+
+def let_go(*, award: Award, at: datetime) -> None:
+    """
+    Give points the dates they would have had an order never been placed, once it came to nothing.
+
+    What something else moved since (a notice that did not arrive, staff) stays where it is.
+    """
+    entries = Entry.objects.using(write_db()).filter(account_id=award.account_id, kind=Kind.EXTEND)
+    moved = {
+        entry.because["p"].get("lot") for entry in entries.filter(because__c=ACTIVE, because__p__order=award.source_id)
+    }
+    if not moved:
+        return
+    others = Award.objects.using(write_db()).filter(account_id=award.account_id).exclude(pk=award.pk)
+    standing = dict(others.filter(given__gt=0).values_list("source_id", "placed_at"))
+    for lot in Lot.objects.using(write_db()).filter(pk__in=moved - {None}, is_open=True):
+        reasons = [e.because for e in entries.filter(key__startswith=f"lot:{lot.pk}:extend:")]
+        orders = [because["p"].get("order") for because in reasons if because["c"] == ACTIVE]
+        if len(orders) < len(reasons):
+            continue
+        dates = [expiry_of(program=award.unit.program, available_at=standing[pk]) for pk in orders if pk in standing]
+        ledger.shorten(
+            account_id=award.account_id,
+            lot_id=lot.pk,
+            expires_at=max([lot.first_expires_at, *dates]),
+            because=Because("not_active_after_all", order=award.source_id),
+            at=at,
+        )

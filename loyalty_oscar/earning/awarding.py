@@ -1,0 +1,235 @@
+"""What an order brings when it is looked at for the first time: the decision, its award, and the points on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import connections
+from django.db.models import F, QuerySet
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.facts import OrderFacts, Purchase
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Kind
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import Member, Outbox, Program, Unit
+from loyalty_oscar.program.operations import join_many, put_messages
+from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
+
+from .activity import keep_alive
+from .decision import Decision, decide
+from .known import Question, known_of
+from .models import Award, AwardLine
+from .queries import book_of, terms_from
+from .rules import RuleInForce
+
+
+def award_new(
+    *, orders: Sequence[tuple[OrderFacts, Unit]], at: datetime, batch: str = ""
+) -> list[tuple[OrderFacts, Award]]:
+    """
+    Award these orders, none of which has an award, each with the unit of its program; returns what was awarded.
+
+    `batch` names a welcome, in which orders from before the program count. Who takes part with the first order joins.
+    """
+    fresh = [(order, unit) for order, unit in orders if _earns(order, unit.program, batch)]
+    if not fresh:
+        return []
+    accounts = _accounts_of(fresh)
+    made = [
+        (order, _award(order, unit, account, at, batch))
+        for order, unit in fresh
+        if (account := accounts.get((unit.pk, order.user_id))) and _takes_part(order, account, unit.program, batch)
+    ]
+    _decide(made)
+    awards = [award for _order, award in made]
+    Award.objects.using(write_db()).bulk_create(awards, batch_size=1000)
+    AwardLine.objects.using(write_db()).bulk_create(
+        (line for award in awards for line in award_lines(award=award, decision=award.decision)), batch_size=1000
+    )
+    grants = [_grant(award, order, batch) for order, award in made if award.points]
+    if grants:
+        # One order's account is locked since it was read, and its award, just written, says that its key is new.
+        locked = {account.pk: account for account in accounts.values()} if len(fresh) == 1 else None
+        ledger.post_many(grants=grants, at=at, savepoint=False, locked=locked)
+    if not batch:
+        put_messages(messages=[_message(award, at) for award in awards if award.points])
+        for award in awards:
+            keep_alive(award=award, at=at)
+    return made
+
+
+def _earns(order: OrderFacts, program: Program, batch: str) -> bool:
+    """Return whether this order may earn: placed while the program earned, or named by a welcome."""
+    if order.user_id is None or order.dead or order.is_deleted:
+        return False
+    if batch:
+        return True
+    begun = program.earns_from is not None and order.placed_at >= program.earns_from
+    return begun and earns_at(phases=program.known_phases, at=order.placed_at)
+
+
+def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, Any], Account]:
+    """Return the accounts that earn, by (unit, user); who takes part with the first order joins here."""
+    found: dict[tuple[int, Any], Account] = {}
+    by_unit: dict[int, tuple[Unit, dict[Any, datetime]]] = {}
+    for order, unit in fresh:
+        wanted = by_unit.setdefault(unit.pk, (unit, {}))[1]
+        wanted[order.user_id] = min(order.placed_at, wanted.get(order.user_id, order.placed_at))
+    for unit, first_orders in by_unit.values():
+        accounts = (
+            Account.objects.using(write_db())
+            .filter(unit=unit)
+            .annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
+        )
+        if len(by_unit) == len(first_orders) == 1:
+            accounts = _locking(accounts)
+        there = {account.user_id: account for account in accounts.filter(member__user_id__in=list(first_orders))}
+        absent = {user: day for user, day in first_orders.items() if user not in there}
+        if members := _members(unit.program, absent) if absent else ():
+            missing = [Account(member=member, unit=unit) for member in members]
+            Account.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True, batch_size=1000)
+            there.update((account.user_id, account) for account in accounts.filter(member__in=members))
+        found.update(((unit.pk, user), account) for user, account in there.items())
+    return found
+
+
+def _locking(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """Return the same accounts, locked when they are read; where the database can, not the members beside them."""
+    exact = connections[write_db()].features.has_select_for_update_of
+    return accounts.select_for_update(of=("self",) if exact else ())
+
+
+def _members(program: Program, first_orders: dict[Any, datetime]) -> Iterable[Member]:
+    """Return the memberships of people who have no account yet."""
+    if program.enrolment == Program.Enrolment.AUTOMATIC:
+        return join_many(program=program, joined_at=first_orders).values()
+    return list(Member.objects.using(write_db()).filter(program=program, user_id__in=list(first_orders)))
+
+
+def _takes_part(order: OrderFacts, account: Account, program: Program, batch: str) -> bool:
+    """Return whether the customer had joined when the order was placed (who must opt in; not in a welcome)."""
+    automatic = program.enrolment == Program.Enrolment.AUTOMATIC
+    return automatic or bool(batch) or account.joined_at <= order.placed_at
+
+
+def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch: str) -> Award:
+    terms = {**(order.terms or terms_now(program=unit.program))}
+    if batch:
+        terms["rules_at"] = at.isoformat()
+    ready = _ready_at(order, terms)
+    return Award(
+        program=unit.program,
+        unit=unit,
+        source_id=order.order_id,
+        account=account,
+        placed_at=order.placed_at,
+        available_at=ready,
+        terms=terms,
+        batch=batch,
+    )
+
+
+def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
+    """Write on new awards what their orders bring, and what was known when that was decided."""
+    rules = {}
+    for order, award in made:
+        rules[order.order_id], award.missed = rules_of(award=award)
+    questions = [
+        Question(
+            order=order,
+            rules=rules[order.order_id],
+            member_id=award.account.member_id,
+            account_id=award.account_id if award.account.seq else None,
+        )
+        for order, award in made
+    ]
+    known = known_of(questions=questions)
+    for order, award in made:
+        award.terms |= known[order.order_id]
+        decision = decided(order=order, terms=award.terms, rules=rules[order.order_id])
+        award.decision = decision
+        award.points = award.given = decision.points
+        award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
+        award.because = decision.because.to_json()
+        award.terms["versions"] = list(decision.versions)
+
+
+def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
+    """Return the rules under which an order was placed, and the codes of those that nobody can count any more."""
+    book, where = book_of(unit=award.unit), {"unit_id": award.unit_id, "moment": award.rules_at}
+    missing = [code for code in book.missing_at(**where) if not book.is_ended(code=code, unit_id=award.unit_id)]
+    return book.at(**where), missing
+
+
+def decided(*, order: OrderFacts, terms: Mapping[str, Any], rules: Sequence[RuleInForce]) -> Decision:
+    """Return what an order brings by some rules, under terms as an award keeps them, `first` and `facts` among them."""
+    purchase = purchase_of(purchase=order.purchase, terms=terms)
+    return decide(purchase=purchase, rules=rules, terms=terms_from(stored=terms))
+
+
+def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:
+    """Return a purchase as it counts under what was written down: on which prices, for whom, first or not."""
+    bought = on_base(purchase=purchase, base=terms["base"])
+    facts = terms.get("facts", {})
+    return replace(bought, is_first=terms.get("first", bought.is_first), facts=facts or bought.facts)
+
+
+def on_base(*, purchase: Purchase, base: str) -> Purchase:
+    """Return the purchase with the amounts that a program counts on (`Program.Base`: with or without tax)."""
+    if base != Program.Base.EXCL:
+        return purchase
+    return replace(purchase, lines=tuple(replace(line, paid_minor=line.paid_excl_minor) for line in purchase.lines))
+
+
+def ready_at(*, order: OrderFacts, program: Program) -> datetime | None:
+    """Return when the points of an order are ready: its final status plus the return period; None = not known yet."""
+    return _ready_at(order, {"hold_days": program.hold_days, **order.terms})
+
+
+def _ready_at(order: OrderFacts, terms: Mapping[str, Any]) -> datetime | None:
+    return periods.after_days(at=order.final_at, days=terms["hold_days"]) if order.final_at else None
+
+
+def _grant(award: Award, order: OrderFacts, batch: str) -> ledger.Grant:
+    return ledger.Grant(
+        account_id=award.account_id,
+        points=award.points,
+        key=f"{award.source}:earn",
+        source=award.source,
+        because=Because("order_earned", order=order.order_id, number=order.number),
+        kind=Kind.WELCOME if batch else Kind.EARN,
+        available_at=award.available_at,
+        expires_at=expires_at(award=award),
+        effective_at=order.placed_at,
+    )
+
+
+def expires_at(*, award: Award) -> datetime | None:
+    """Return when the points of an award run out, under the terms of their promise; None = never, or not known yet."""
+    if award.available_at is None:
+        return None
+    return expiry_of(program=award.unit.program, available_at=award.available_at, terms=award.terms)
+
+
+def _message(award: Award, at: datetime) -> Outbox:
+    return Outbox(
+        topic="points-earned",
+        key=f"{award.source}:earned",
+        member_id=award.account.member_id,
+        payload={"order": award.source_id},
+        created_at=at,
+        next_at=at,
+    )
+
+
+def award_lines(*, award: Award, decision: Decision) -> Iterator[AwardLine]:
+    """Yield the lines of a decision as rows of an award, unsaved."""
+    for line in decision.lines:
+        yield AwardLine(
+            award=award, line=line.line_id, quantity=line.quantity, points=line.points, paid_minor=line.paid_minor
+        )

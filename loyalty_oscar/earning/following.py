@@ -1,0 +1,190 @@
+"""What an order should have brought by now, against what it did: returns, cancellations, late lines, dates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.queries import expiry_of
+
+from .activity import keep_alive, let_go
+from .awarding import award_lines, expires_at, purchase_of, rules_of
+from .decision import LineLeft, decide, decide_late, left_of
+from .models import Award, AwardLine
+from .queries import terms_from
+
+
+def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") -> None:
+    """Post what an order brings by now and did not before, or too much; `batch` names a welcome that gives it again."""
+    if batch and award.revoked:
+        award.revoked, award.batch = False, batch
+        award.save(using=write_db(), update_fields=["revoked", "batch"])
+    if not award.revoked and not order.dead:
+        _count_missed(order, award, at)
+        _count_late(order, award, at)
+    before = award.given
+    if post_difference(order=order, award=award, at=at):
+        award.save(using=write_db(), update_fields=["given", "forgiven", "syncs"])
+        if order.dead:
+            let_go(award=award, at=at)
+        elif not before and not award.batch:
+            keep_alive(award=award, at=at)
+    _date(order, award, at)
+
+
+def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
+    """Count a rule that nobody could count when the order was awarded, once its code is back; forget one that ended."""
+    if not award.missed:
+        return
+    rules, missed = rules_of(award=award)
+    if missed == award.missed:
+        return
+    award.missed = missed
+    award.save(using=write_db(), update_fields=["missed"])
+    known = {line.line for line in award.lines.all()}
+    lines = tuple(line for line in order.purchase.lines if line.line_id in known)
+    purchase = purchase_of(purchase=order.purchase_of(lines=lines), terms=award.terms)
+    decision = decide(purchase=purchase, rules=rules, terms=terms_from(stored=award.terms))
+    if decision.points <= award.points:
+        return
+    _raise_to(order, award, decision.points, "rule_came_back", at)
+    award.lines.all().delete()
+    AwardLine.objects.using(write_db()).bulk_create(award_lines(award=award, decision=decision))
+    award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
+    award.because = decision.because.to_json()
+    award.save(using=write_db(), update_fields=["bonuses", "because"])
+    award._prefetched_objects_cache.clear()
+
+
+def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
+    """Count lines that came late, under the terms and rules of the order's day; those that were known keep theirs."""
+    known = {line.line for line in award.lines.all()}
+    if all(line.line_id in known for line in order.purchase.lines):
+        return
+    rules, _missed = rules_of(award=award)
+    decision = decide_late(
+        purchase=purchase_of(purchase=order.purchase, terms=award.terms),
+        known=known,
+        rules=rules,
+        terms=terms_from(stored=award.terms),
+    )
+    had = {bonus["rule"]: bonus for bonus in award.bonuses}
+    now = {bonus.rule: bonus for bonus in decision.bonuses}
+    more = decision.points + sum(bonus.points for code, bonus in now.items() if code not in had)
+    if more:
+        _raise_to(order, award, award.points + more, "line_came_late", at)
+    AwardLine.objects.using(write_db()).bulk_create(award_lines(award=award, decision=decision))
+    # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
+    kept = [{**now[code].to_json(), "p": bonus["p"]} if code in now else bonus for code, bonus in had.items()]
+    award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]
+    award.because = decision.because.to_json()
+    award.save(using=write_db(), update_fields=["bonuses", "because"])
+    award._prefetched_objects_cache.clear()
+
+
+def _raise_to(order: OrderFacts, award: Award, points: int, why: str, at: datetime) -> None:
+    more = points - award.points
+    award.syncs += 1
+    grant = ledger.Grant(
+        account_id=award.account_id,
+        points=more,
+        key=f"{award.source}:sync:{award.syncs}",
+        source=award.source,
+        available_at=award.available_at,
+        because=Because(why, order=order.order_id, number=order.number),
+        expires_at=expires_at(award=award),
+        effective_at=order.placed_at,
+    )
+    ledger.post(grant=grant, at=at)
+    award.points, award.given = points, award.given + more
+    award.save(using=write_db(), update_fields=["points", "given", "syncs"])
+
+
+def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
+    """
+    Post by how much an award has to rise or fall to what is left of its order; returns whether it has to at all.
+
+    The award says so afterwards and is not saved.
+    """
+    target = 0 if order.dead or award.revoked else min(award.points, _target(order, award))
+    if target == award.given:
+        return False
+    award.syncs += 1
+    key = f"{award.source}:sync:{award.syncs}"
+    params = {"order": order.order_id, "number": order.number}
+    if target < award.given:
+        why = "order_came_to_nothing" if order.dead else "goods_returned"
+        posted = ledger.claw_back(
+            account_id=award.account_id,
+            source=award.source,
+            points=award.given - target,
+            key=key,
+            because=Because(why, **params, units=units_gone(order)),
+            at=at,
+            forgiven_before=award.forgiven,
+        )
+        award.forgiven += posted.forgiven
+    else:
+        back = _unforgiven(award, target - award.given)
+        if back:
+            ledger.give_back(
+                account_id=award.account_id,
+                source=award.source,
+                points=back,
+                key=key,
+                at=at,
+                because=Because("order_stands_again", **params),
+            )
+    award.given = target
+    return True
+
+
+def _unforgiven(award: Award, rise: int) -> int:
+    """Return how much of a rise is really given back: what was forgiven before was never taken."""
+    really_taken = award.points - award.given - award.forgiven
+    back = min(rise, max(0, really_taken))
+    award.forgiven -= rise - back
+    return back
+
+
+def _target(order: OrderFacts, award: Award) -> int:
+    now = {line.line_id: line for line in order.purchase.lines}
+    lines = [
+        LineLeft(
+            line_id=row.line,
+            quantity=row.quantity,
+            points=row.points,
+            paid_minor=row.paid_minor,
+            gone=now[row.line].gone if row.line in now else row.quantity,
+        )
+        for row in award.lines.all()
+    ]
+    return left_of(lines=lines, bonuses=award.bonuses)
+
+
+def _date(order: OrderFacts, award: Award, at: datetime) -> None:
+    """
+    Give the points of an order the day they are ready, once it is final. A day that has not come moves with its last
+    final status, and is unknown again once that was taken back; points that are ready stay.
+
+    The return period is the one that was promised when the order was placed, whatever the program says by now.
+    """
+    if award.available_at is not None and (award.available_at <= at or order.dead):
+        return
+    days = award.terms.get("hold_days", award.unit.program.hold_days)
+    ready = periods.after_days(at=order.final_at, days=days) if order.final_at else None
+    if ready == award.available_at:
+        return
+    expires = expiry_of(program=award.unit.program, available_at=ready, terms=award.terms) if ready else None
+    ledger.schedule(account_id=award.account_id, source=award.source, available_at=ready, at=at, expires_at=expires)
+    award.available_at = ready
+    award.save(using=write_db(), update_fields=["available_at"])
+
+
+def units_gone(order: OrderFacts) -> int:
+    """Return how many units of an order have come back."""
+    return sum(min(line.gone, line.quantity) for line in order.purchase.lines)

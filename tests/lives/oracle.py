@@ -1,0 +1,479 @@
+"""
+What must stand on each account: an oracle in plain Python that imports nothing of the product.
+
+It reads the shop's own rows and what the life tells it of itself (what was set when, who used how many points, which
+jobs ran). Its rules are those of the documentation: `docs/explanation/rounding.md`, `docs/howto/refunds.md`,
+`docs/reference/statuses.md`. Where an order is changed after it was placed:
+
+- what was true when it was seen first stays true: sets, amounts, terms, the level, whether it was the first;
+- pieces that stand on another line of the same product are the same pieces (split, merged, entered again); a piece
+  that came back is one of those that were there first, a piece that staff take off is one of the last;
+- what comes later is a part of its own and costs what its line costs beyond the pieces that were known;
+- a price that staff change moves nothing; a discount that they take away brings back the points that paid it;
+- dead, deleted before its return period was over, or without a line left, it came to nothing for everybody;
+- given to somebody else, it stays what it was for whom it belonged to first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from . import counting, rows
+from .counting import Bonus, Part, Rule, Terms
+from .ladder import stands
+
+SETTLED = timedelta(days=60)
+PIPELINE = ("Pending", "Being processed", "Shipped", "Delivered")
+
+
+@dataclass(kw_only=True, slots=True)
+class Known:
+    """An order as the oracle knows it. `used` are the points that its buyer used for it, `back` those that came back."""
+
+    placed_at: datetime
+    terms: Terms
+    rules: list[Rule]
+    parts: list[Part] = field(default_factory=list)
+    owner: int | None = None
+    is_counted: bool = False
+    bonuses: list[Bonus] = field(default_factory=list)
+    status: str = ""
+    dead: bool = False
+    gone_for_good: bool = False
+    is_over: bool = False
+    final_at: datetime | None = None
+    was_final: bool = False
+    ready_at: datetime | None = None
+    used: int = 0
+    back: int = 0
+
+    @property
+    def earned(self) -> int:
+        """What it brings now."""
+        if self.dead or not self.is_counted:
+            return 0
+        return counting.left(parts=self.parts, bonuses=self.bonuses, terms=self.terms)
+
+    @property
+    def goods(self) -> int:
+        """What stays paid for its goods (cents)."""
+        return 0 if self.dead else sum(part.left_of(part.incl) for part in self.parts)
+
+
+@dataclass(kw_only=True, slots=True)
+class Tie:
+    """A newcomer and who brought them, with what was promised then."""
+
+    giver: int
+    newcomer: int
+    bound_at: datetime
+    giver_points: int
+    newcomer_points: int
+    least: int
+    order: int | None = None
+    is_rewarded: bool = False
+    is_blocked: bool = False
+    ready_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Gift:
+    """Points that a level brought: on the way until the orders that carried the climb can go back no more."""
+
+    points: int
+    ready_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Sums:
+    """What must stand on one account. `may_wait` are points whose day has come and that no job has made ready."""
+
+    net: int
+    waiting: int
+    may_wait: int
+    reserved: int
+
+
+class Oracle:
+    """Told what happens, asked what must stand."""
+
+    def __init__(self, *, set_ranges: dict[str, int], zone: str) -> None:
+        self.set_ranges, self.zone = set_ranges, zone
+        self.settings, self.rules, self.levels = Terms(), [], None
+        self.gifts: tuple[int, ...] = ()
+        self.counts_from = ""
+        self.orders: dict[int, Known] = {}
+        self.ranks: dict[int, list[tuple[datetime, int, datetime | None]]] = defaultdict(list)
+        self.held: dict[int, dict[int, Gift]] = defaultdict(dict)
+        self.ties: dict[int, Tie] = {}
+        self.given: dict[int, int] = defaultdict(int)
+        self.acts: dict[tuple[int, str], int] = {}
+        self.budgets: dict[str, list[int | None]] = {}
+        self.aside: dict[int, tuple[int, int]] = {}
+        self.worths: dict[int, tuple[int, int]] = {}
+        self.quota, self.was_full = None, False
+        self.reserved: dict[int, int] = {}
+        self.bought: dict[int, set[int]] = defaultdict(set)
+        self.places: dict[int, int] = {}
+        self.prints: dict[int, Any] = {}
+        self.ready: set[tuple[str, int]] = set()
+        self.review_points = 0
+
+    # Told ------------------------------------------------------------------------------------------------------------
+
+    def say(self, rule: Rule) -> None:
+        """A rule says something else from now on."""
+        self.rules.append(rule)
+
+    def sold(self, order: int, product: int, quantity: int) -> None:
+        """An order took pieces of the sale."""
+        self.bought[order].add(product)
+        self.places[order] = self.places.get(order, 0) + quantity
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def look(self, ids: Iterable[int], at: datetime) -> None:
+        """The product looks at these orders now."""
+        found = rows.orders(wanted := sorted(set(ids)))
+        seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
+        for order in (self.orders[pk] for pk in seen):
+            over = order.placed_at if order.dead else order.final_at
+            order.is_over = order.gone_for_good or (over is not None and over + SETTLED < at)
+        touched = {self.orders[pk].owner for pk in seen} - {None}
+        self.settle(touched, at)
+        for pk in sorted(seen, key=lambda pk: (self.orders[pk].placed_at, pk)):
+            self._follow(pk, at)
+
+    def unsettled(self) -> list[int]:
+        """Return the known orders that the nightly job looks at: those that were not over for 60 days at their last look."""
+        return [pk for pk, order in self.orders.items() if not order.is_over]
+
+    def is_settled(self, pk: int, at: datetime) -> bool:
+        """Return whether the return period of an order is over."""
+        order = self.orders.get(pk)
+        if order is None or order.final_at is None:
+            return False
+        return order.gone_for_good or order.final_at + timedelta(days=order.terms.hold_days) <= at
+
+
+    def _see(self, pk: int, row: Any, at: datetime) -> bool:
+        known = self.orders.get(pk)
+        if row is None:
+            return known is not None and self._lost(pk, known, at)
+        if known is None:
+            if not row.lines:
+                return False
+            known = self.orders[pk] = self._first_look(row)
+        self._date(known, row, at)
+        known.status, known.dead = row.status, row.status in rows.DEAD
+        self._parts(pk, known, row)
+        if pk in self.worths and not known.used:
+            self._use(known, row, *self.worths[pk])
+        if known.owner is None and row.user is not None:
+            known.owner, known.terms.is_first = row.user, rows.first_of(row.user) in (None, pk)
+        if known.owner is not None and not known.dead and not known.is_counted:
+            self._count(pk, known, at)
+        known.back = known.used if known.dead else sum(part.back for part in known.parts)
+        self._keep_places(pk, known, row)
+        return True
+
+    def _count(self, pk: int, known: Known, at: datetime) -> None:
+        known.is_counted = True
+        known.terms.rank, known.terms.percent = self._level_at(known)
+        known.terms.is_first = known.terms.is_first and not self._had_first(pk, known.owner)
+        known.bonuses = counting.count(known=(), new=known.parts, rules=known.rules, terms=known.terms)
+        if known.ready_at is not None and known.ready_at <= at:
+            self.ready.add(("order", pk))
+
+    def _lost(self, pk: int, known: Known, at: datetime) -> bool:
+        """An order was deleted: it never was, unless its return period is over."""
+        if known.gone_for_good:
+            return False
+        hold = timedelta(days=known.terms.hold_days)
+        known.gone_for_good = True
+        if known.final_at is None or known.final_at + hold > at:
+            known.dead, known.back = True, known.used
+            self._keep_places(pk, known, None)
+        return True
+
+    def _first_look(self, row: Any) -> Known:
+        now = self.settings
+        terms = Terms(
+            rounding=now.rounding, stage=now.stage, base=now.base, excluded=now.excluded, hold_days=now.hold_days,
+            percents=dict(now.percents),
+        )  # fmt: skip
+        return Known(placed_at=row.placed_at, terms=terms, rules=counting.in_force(self.rules, row.placed_at))
+
+    def _date(self, known: Known, row: Any, at: datetime) -> None:
+        """Know since when it is delivered; a day that has not come yet moves with the status."""
+        is_final = row.status == rows.FINAL
+        if row.status not in rows.DEAD:
+            told = [moment for moment, status in row.changes if status == rows.FINAL]
+            fresh = (told[-1] if told else known.final_at if known.was_final and known.final_at else at) if is_final else None
+            if known.ready_at is None or known.ready_at > at:
+                known.final_at = fresh
+            known.was_final = is_final
+        hold = timedelta(days=known.terms.hold_days)
+        if known.ready_at is None or known.ready_at > at:
+            known.ready_at = known.final_at + hold if known.final_at else None
+            if known.ready_at is not None and known.ready_at <= at:
+                self.ready.add(("order", row.order))
+
+    # Parts -----------------------------------------------------------------------------------------------------------
+
+    def _parts(self, pk: int, known: Known, row: Any) -> None:
+        places = self._places(known, row)
+        free = {line.line: line.quantity - sum(places[line.line].values()) for line in row.lines}
+        late = [line for line in row.lines if free[line.line]]
+        new = [self._late(known, line, free[line.line], places[line.line]) for line in late]
+        if new and known.is_counted:
+            had = {bonus.rule.code for bonus in known.bonuses}
+            known.bonuses += counting.count(
+                known=known.parts, new=new, rules=known.rules, terms=known.terms, had=had
+            )
+        for line, part in zip(late, new, strict=True):
+            places[line.line][len(known.parts)] = part.quantity
+            known.parts.append(part)
+        self._gone(known, row, places)
+
+    def _places(self, known: Known, row: Any) -> dict[int, dict[int, int]]:
+        """Find where the pieces of each part are now: line -> part number -> pieces."""
+        places: dict[int, dict[int, int]] = {line.line: {} for line in row.lines}
+        missing = [part.quantity for part in known.parts]
+
+        def put(number: int, line: Any) -> None:
+            pieces = min(missing[number], line.quantity - sum(places[line.line].values()))
+            if pieces > 0:
+                places[line.line][number] = places[line.line].get(number, 0) + pieces
+                missing[number] -= pieces
+
+        for own in (True, False):
+            for number, part in enumerate(known.parts):
+                for line in row.lines:
+                    if line.line == part.line and line.product in (part.product, None) if own else (
+                        part.product is not None and line.product == part.product
+                    ):
+                        put(number, line)
+        return places
+
+    def _late(self, known: Known, line: Any, pieces: int, there: dict[int, int]) -> Part:
+        def beyond(now: int, name: str) -> int:
+            had = sum(
+                Fraction(getattr(known.parts[n], name) * some, known.parts[n].quantity) for n, some in there.items()
+            )
+            return max(0, now - counting.rounded(Fraction(had), "half_up"))
+
+        return Part(
+            line=line.line, product=line.product, quantity=pieces, incl=beyond(line.incl, "incl"),
+            excl=beyond(line.excl, "excl"), list=beyond(line.before, "list"), sets=self._sets(line.product),
+        )  # fmt: skip
+
+    def _gone(self, known: Known, row: Any, places: dict[int, dict[int, int]]) -> None:
+        there, there_now = [0] * len(known.parts), [[0, Fraction(0), Fraction(0)] for _part in known.parts]
+        for line in row.lines:
+            back = line.gone
+            for number, pieces in sorted(places[line.line].items()):
+                returned = min(back, pieces)
+                there[number] += pieces - returned
+                back -= returned
+                there_now[number][0] += pieces
+                there_now[number][1] += Fraction(line.incl * pieces, line.quantity)
+                there_now[number][2] += Fraction(line.before * pieces, line.quantity)
+        for number, part in enumerate(known.parts):
+            part.gone = part.quantity - there[number]
+            part.back = part.used * part.gone // part.quantity
+            part.back += self._withdrawn(part, *there_now[number])
+
+    def _withdrawn(self, part: Part, pieces: int, paid: Fraction, listed: Fraction) -> int:
+        """Return how many points come back because the discount that they paid for was taken away."""
+        share = Fraction(pieces, part.quantity)
+        granted = part.off - part.off * part.gone // part.quantity
+        dearer, less = paid - part.incl * share, (part.list - part.incl) * share - (listed - paid)
+        minor = counting.rounded(max(Fraction(0), min(dearer, less)), "half_up")
+        rest = part.used - part.used * part.gone // part.quantity
+        return rest * min(minor, granted) // granted if minor and granted else 0
+
+    def _sets(self, product: int | None) -> frozenset[str]:
+        return frozenset(code for code, pk in self.set_ranges.items() if product in rows.in_range(pk))
+
+    # Used points -----------------------------------------------------------------------------------------------------
+
+    def _use(self, known: Known, row: Any, points: int, minor: int) -> None:
+        """See on the order's lines what points took off (`points` bought `minor` cents): points follow their cents."""
+        off = {line.line: line.before - line.incl for line in row.lines}
+        known.used = -(-sum(off.values()) * points // minor)
+        for part, share in zip(known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True):
+            part.used, part.off = share, off[part.line]
+
+    # The sale --------------------------------------------------------------------------------------------------------
+
+    def _keep_places(self, pk: int, known: Known, row: Any) -> None:
+        """An order that changed has as many pieces of the sale as it has of what it bought there, and as there are."""
+        told = (row and (row.lines, row.status), known.dead)
+        if self.prints.get(pk) == told or pk not in self.places:
+            return
+        self.prints[pk] = told
+        left = sum(part.quantity - part.gone for part in known.parts if part.product in self.bought[pk])
+        change = (0 if known.dead else left) - self.places[pk]
+        room = change if self.quota is None else min(change, max(0, self.quota - self.taken()))
+        self.places[pk] += change if change < 0 else room
+        self.was_full = self.was_full or room < change
+
+    def taken(self) -> int:
+        """Return how many pieces of the sale are bought or reserved."""
+        return sum(self.places.values()) + sum(self.reserved.values())
+
+    # Levels ----------------------------------------------------------------------------------------------------------
+
+    def _level_at(self, known: Known) -> tuple[int, int]:
+        """Return the level of an order's owner when it was placed, and the percent that it brought."""
+        found = [rank for since, rank, _until in self.ranks[known.owner] if since <= known.placed_at]
+        rank = found[-1] if found and self.levels else 0
+        return rank, known.terms.percents.get(rank, 100) if rank else 100
+
+    def _had_first(self, pk: int, owner: int) -> bool:
+        return any(
+            order.earned > 0 and order.bonuses
+            for other, order in self.orders.items()
+            if other != pk and order.owner == owner
+        )
+
+    def settle(self, members: Iterable[int], at: datetime) -> None:
+        """See where these members stand by what their orders count."""
+        for member in members if self.levels else ():
+            counted = sorted((o.placed_at, self._value(o)) for o in self.orders.values() if o.owner == member)
+            rank, until = stands([one for one in counted if one[1]], self.levels, at)
+            before = self.ranks[member][-1] if self.ranks[member] else (None, 0, None)
+            if rank != before[1]:
+                self.ranks[member].append((at, rank, until))
+                self._gifts(member, before[1], rank)
+            elif rank:
+                self.ranks[member][-1] = (before[0], rank, until)
+            self._date_gifts(member, at)
+
+    def _gifts(self, member: int, before: int, rank: int) -> None:
+        for level, points in enumerate(self.gifts, start=1):
+            if level > rank:
+                self.held[member].pop(level, None)
+                self.ready.discard(("gift", 10 * member + level))
+            elif level > before and points:
+                self.held[member].setdefault(level, Gift(points=points))
+
+    def _date_gifts(self, member: int, at: datetime) -> None:
+        for level, gift in self.held[member].items():
+            if gift.ready_at is not None and gift.ready_at <= at:
+                continue
+            since = self.ranks[member][-1][0]
+            safe = self._safe_from(member, level, since)
+            gift.ready_at = safe and max(safe, since)
+            if gift.ready_at is not None and gift.ready_at <= at:
+                self.ready.add(("gift", 10 * member + level))
+
+    def _safe_from(self, member: int, level: int, since: datetime) -> datetime | None:
+        """Return from when on orders that can go back no more carry a level."""
+        own = [
+            (order.final_at + timedelta(days=order.terms.hold_days), order.placed_at, self._value(order))
+            for order in self.orders.values()
+            if order.owner == member and order.final_at is not None and self._value(order)
+        ]
+        for moment in sorted(safe for safe, _day, _value in own):
+            counted = [(day, value) for safe, day, value in own if safe <= moment]
+            if stands(counted, self.levels, since)[0] >= level:
+                return moment
+        return None
+
+    def _value(self, order: Known) -> int:
+        if self.counts_from and order.status not in PIPELINE[PIPELINE.index(self.counts_from) :]:
+            return 0
+        if self.levels.metric == "orders":
+            return int(order.goods > 0)
+        return order.earned if self.levels.metric == "points" else order.goods
+
+    # Friends ---------------------------------------------------------------------------------------------------------
+
+    def _follow(self, pk: int, at: datetime) -> None:
+        order = self.orders[pk]
+        tie = next((tie for tie in self.ties.values() if tie.order == pk), None) or self.ties.get(order.owner or 0)
+        if tie is None or order.placed_at < tie.bound_at or tie.order not in (None, pk):
+            return
+        is_worth = order.goods >= max(1, tie.least)
+        if tie.order is None:
+            if not is_worth:
+                return
+            tie.order, tie.is_blocked = pk, rows.bought_before(tie.newcomer, tie.bound_at)
+        tie.is_rewarded = is_worth and not tie.is_blocked
+        tie.ready_at = order.ready_at
+        if tie.ready_at is not None and tie.ready_at <= at:
+            self.ready |= {("giver", tie.newcomer), ("newcomer", tie.newcomer)}
+        if order.dead:
+            tie.order, tie.is_blocked = None, False
+            self.look(rows.since(tie.newcomer, tie.bound_at), at)
+
+    # Actions ---------------------------------------------------------------------------------------------------------
+
+    def act(self, member: int, source: str, code: str, points: int) -> bool:
+        """Somebody does what brings points, once for each source and while the budget lasts."""
+        budget, given = self.budgets[code]
+        if (member, source) in self.acts or (budget is not None and given + points > budget):
+            return False
+        self.acts[member, source] = points
+        self.budgets[code][1] += points
+        return True
+
+    def review(self, members: Iterable[int]) -> None:
+        """Look at reviews: approved, and the writer has the product and kept a piece of it."""
+        for member in members:
+            due = {f"review:{pk}" for pk in rows.reviews_of(member) if self._kept(member, pk)}
+            for (who, source), points in list(self.acts.items()):
+                if who == member and source.startswith("review:") and source not in due:
+                    del self.acts[who, source]
+                    self.budgets["review"][1] -= points
+            for source in sorted(due):
+                self.act(member, source, "review", self.review_points)
+
+    def _kept(self, member: int, product: int) -> bool:
+        return any(
+            order.owner == member and not order.dead and order.final_at is not None
+            and any(part.product == product and part.gone < part.quantity for part in order.parts)
+            for order in self.orders.values()
+        )  # fmt: skip
+
+    # Asked -----------------------------------------------------------------------------------------------------------
+
+    def made_ready(self, at: datetime) -> None:
+        """The job that makes points ready ran."""
+        for name, pk, ready_at, _points in self._sources():
+            if ready_at is not None and ready_at <= at:
+                self.ready.add((name, pk))
+
+    def _sources(self, member: int | None = None) -> Iterable[tuple[str, int, datetime | None, int]]:
+        """What waits for a day, or waited: name, key, day, points."""
+        for pk, order in self.orders.items():
+            if order.is_counted and member in (None, order.owner):
+                yield "order", pk, order.ready_at, order.earned
+        for newcomer, tie in self.ties.items():
+            for side, who, points in (("giver", tie.giver, tie.giver_points), ("newcomer", newcomer, tie.newcomer_points)):
+                if member in (None, who):
+                    yield side, newcomer, tie.ready_at, points if tie.is_rewarded else 0
+        for who in self.held if member is None else (member,):
+            for level, gift in self.held.get(who, {}).items():
+                yield "gift", 10 * who + level, gift.ready_at, gift.points
+
+    def sums(self, member: int, at: datetime) -> Sums:
+        """Return what must stand on somebody's account."""
+        sources = list(self._sources(member))
+        orders = [order for order in self.orders.values() if order.owner == member]
+        net = self.given[member] + sum(points for _name, _pk, _day, points in sources)
+        net += sum(order.back - order.used for order in orders)
+        net += sum(points for (who, _source), points in self.acts.items() if who == member)
+        waiting = sum(points for _name, _pk, day, points in sources if day is None or day > at)
+        may = sum(
+            points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready
+        )
+        reserved = sum(points for who, points in self.aside.values() if who == member)
+        return Sums(net=net, waiting=waiting, may_wait=may, reserved=reserved)
