@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,11 +22,14 @@ from loyalty_oscar.program.operations import join_many, put_messages
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 
 from .activity import keep_alive
+from .bounds import decided_within
 from .decision import Decision, decide
 from .known import Question, known_of
 from .models import Award, AwardLine
 from .queries import book_of, terms_from
 from .rules import RuleInForce
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 def award_new(
@@ -36,7 +40,7 @@ def award_new(
 
     `batch` names a welcome, in which orders from before the program count. Who takes part with the first order joins.
     """
-    fresh = [(order, unit) for order, unit in orders if _earns(order, unit.program, batch)]
+    fresh = [(order, unit) for order, unit in orders if earns(order=order, program=unit.program, batch=batch)]
     if not fresh:
         return []
     accounts = _accounts_of(fresh)
@@ -63,14 +67,21 @@ def award_new(
     return made
 
 
-def _earns(order: OrderFacts, program: Program, batch: str) -> bool:
-    """Return whether this order may earn: placed while the program earned, or named by a welcome."""
+def earns(*, order: OrderFacts, program: Program, batch: str = "") -> bool:
+    """
+    Return whether an order of a customer may earn: placed while the program earned, or named by a welcome.
+
+    `program` is one of `begun_units`, which knows its phases.
+    """
     if order.user_id is None or order.dead or order.is_deleted:
         return False
-    if batch:
-        return True
-    begun = program.earns_from is not None and order.placed_at >= program.earns_from
-    return begun and earns_at(phases=program.known_phases, at=order.placed_at)
+    return bool(batch) or earned_at(program=program, at=order.placed_at)
+
+
+def earned_at(*, program: Program, at: datetime) -> bool:
+    """Return whether orders earned in a program at a moment, whoever placed them."""
+    begun = program.earns_from is not None and at >= program.earns_from
+    return begun and earns_at(phases=program.known_phases, at=at)
 
 
 def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, Any], Account]:
@@ -151,8 +162,8 @@ def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
     known = known_of(questions=questions)
     for order, award in made:
         award.terms |= known[order.order_id]
-        decision = decided(order=order, terms=award.terms, rules=rules[order.order_id])
-        award.decision = decision
+        decision, beyond = decided_of(purchase=order.purchase, terms=award.terms, rules=rules[order.order_id])
+        award.decision, award.missed = decision, with_missed(award=award, missed=award.missed, beyond=beyond)
         award.points = award.given = decision.points
         award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
         award.because = decision.because.to_json()
@@ -166,10 +177,23 @@ def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
     return book.at(**where), missing
 
 
-def decided(*, order: OrderFacts, terms: Mapping[str, Any], rules: Sequence[RuleInForce]) -> Decision:
-    """Return what an order brings by some rules, under terms as an award keeps them, `first` and `facts` among them."""
-    purchase = purchase_of(purchase=order.purchase, terms=terms)
-    return decide(purchase=purchase, rules=rules, terms=terms_from(stored=terms))
+def with_missed(*, award: Award, missed: Sequence[str], beyond: Sequence[str]) -> list[str]:
+    """Return the codes of rules that an order goes without, those among them that give more than an order can bear."""
+    if beyond:
+        logger.warning("%s is counted without %s: more than an order can bear", award.source, ", ".join(beyond))
+    book = book_of(unit=award.unit)
+    return sorted({*missed, *(code for code in beyond if not book.is_ended(code=code, unit_id=award.unit_id))})
+
+
+def decided_of(
+    *, purchase: Purchase, terms: Mapping[str, Any], rules: Sequence[RuleInForce]
+) -> tuple[Decision, list[str]]:
+    """
+    Return what a purchase brings by some rules, under terms as an award keeps them, `first` and `facts` among them, and
+    the codes of rules that had to be left out.
+    """
+    counted, law = purchase_of(purchase=purchase, terms=terms), terms_from(stored=terms)
+    return decided_within(decide=lambda some: decide(purchase=counted, rules=some, terms=law), rules=rules)
 
 
 def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:

@@ -22,12 +22,13 @@ from .rules import RuleInForce, Terms
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineAward:
-    """What one line brings: points, and what was paid for it (minor units)."""
+    """What one line brings: points, and what was paid for it (minor units); `exact` is its share before rounding."""
 
     line_id: int
     quantity: int
     points: int
     paid_minor: int
+    exact: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,8 +211,9 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=share + whole.fixed.get(line.line_id, 0),
+            exact=rounding.two_places(exact=weight),
         )
-        for line, share in zip(new, shares, strict=True)
+        for line, share, weight in zip(new, shares, weights, strict=True)
     )
     bonuses = tuple(whole.bonuses())
     points = sum(line.points for line in lines)
@@ -249,6 +251,7 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=rounded.get(line.line_id, 0) + counting.fixed.get(line.line_id, 0),
+            exact=rounding.two_places(exact=counting.exact.get(line.line_id, Fraction(0))),
         )
         for line in purchase.lines
     )

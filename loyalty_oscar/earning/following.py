@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -12,8 +13,9 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.queries import expiry_of
 
 from .activity import keep_alive, let_go
-from .awarding import award_lines, expires_at, purchase_of, rules_of
-from .decision import LineLeft, decide, decide_late, left_of
+from .awarding import award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
+from .bounds import decided_within
+from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award, AwardLine
 from .queries import terms_from
 
@@ -41,14 +43,14 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
     if not award.missed:
         return
     rules, missed = rules_of(award=award)
+    known = {line.line for line in award.lines.all()}
+    lines = tuple(line for line in order.purchase.lines if line.line_id in known)
+    decision, beyond = decided_of(purchase=order.purchase_of(lines=lines), terms=award.terms, rules=rules)
+    missed = with_missed(award=award, missed=missed, beyond=beyond)
     if missed == award.missed:
         return
     award.missed = missed
     award.save(using=write_db(), update_fields=["missed"])
-    known = {line.line for line in award.lines.all()}
-    lines = tuple(line for line in order.purchase.lines if line.line_id in known)
-    purchase = purchase_of(purchase=order.purchase_of(lines=lines), terms=award.terms)
-    decision = decide(purchase=purchase, rules=rules, terms=terms_from(stored=award.terms))
     if decision.points <= award.points:
         return
     _raise_to(order, award, decision.points, "rule_came_back", at)
@@ -66,12 +68,9 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     if all(line.line_id in known for line in order.purchase.lines):
         return
     rules, _missed = rules_of(award=award)
-    decision = decide_late(
-        purchase=purchase_of(purchase=order.purchase, terms=award.terms),
-        known=known,
-        rules=rules,
-        terms=terms_from(stored=award.terms),
-    )
+    late = {"purchase": purchase_of(purchase=order.purchase, terms=award.terms), "known": known}
+    law = terms_from(stored=award.terms)
+    decision, beyond = decided_within(decide=lambda some: decide_late(rules=some, terms=law, **late), rules=rules)
     had = {bonus["rule"]: bonus for bonus in award.bonuses}
     now = {bonus.rule: bonus for bonus in decision.bonuses}
     more = decision.points + sum(bonus.points for code, bonus in now.items() if code not in had)
@@ -81,9 +80,19 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
     kept = [{**now[code].to_json(), "p": bonus["p"]} if code in now else bonus for code, bonus in had.items()]
     award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]
-    award.because = decision.because.to_json()
-    award.save(using=write_db(), update_fields=["bonuses", "because"])
+    award.because = _with_late(award.because, decision, more)
+    award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
+    award.save(using=write_db(), update_fields=["bonuses", "because", "missed"])
     award._prefetched_objects_cache.clear()
+
+
+def _with_late(because: dict[str, Any], decision: Decision, more: int) -> dict[str, Any]:
+    """Return the reason of an award with what lines that came late brought on top; alone where it had none before."""
+    if because.get("c") != "earned":
+        return decision.because.to_json()
+    paid = sum(line.paid_minor for line in decision.lines)
+    late = [*because["p"].get("late", ()), {"points": more, "base_minor": paid}]
+    return {**because, "p": {**because["p"], "late": late}}
 
 
 def _raise_to(order: OrderFacts, award: Award, points: int, why: str, at: datetime) -> None:
@@ -175,8 +184,7 @@ def _date(order: OrderFacts, award: Award, at: datetime) -> None:
     """
     if award.available_at is not None and (award.available_at <= at or order.dead):
         return
-    days = award.terms.get("hold_days", award.unit.program.hold_days)
-    ready = periods.after_days(at=order.final_at, days=days) if order.final_at else None
+    ready = periods.after_days(at=order.final_at, days=award.hold_days) if order.final_at else None
     if ready == award.available_at:
         return
     expires = expiry_of(program=award.unit.program, available_at=ready, terms=award.terms) if ready else None

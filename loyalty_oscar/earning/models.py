@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member, Program, Unit, code_validator
 
@@ -117,6 +118,12 @@ class Award(models.Model):
         return f"{self.source_kind}:{self.source_id}"
 
     @property
+    def hold_days(self) -> int:
+        """The return period that was promised when the order was placed, in days."""
+        days = self.terms.get("hold_days")
+        return self.unit.program.hold_days if days is None else days
+
+    @property
     def rules_at(self) -> datetime:
         """The moment whose rules decide it: when the order was placed; of a welcome, when that was given."""
         told = self.terms.get("rules_at")
@@ -157,7 +164,9 @@ class Action(models.Model):
     code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
     kind = models.CharField(pgettext_lazy("loyalty", "for what"), max_length=40)
-    points = models.PositiveIntegerField(pgettext_lazy("loyalty", "points"), validators=[MinValueValidator(1)])
+    points = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "points"), validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)]
+    )
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"), null=True, blank=True)
     ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
@@ -175,10 +184,13 @@ class Action(models.Model):
     confirmed_only = models.BooleanField(
         pgettext_lazy("loyalty", "only with a confirmed e-mail address"), default=False
     )
-    budget = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "at most so many points in all"), null=True, blank=True
+    budget = models.PositiveBigIntegerField(
+        pgettext_lazy("loyalty", "at most so many points in all"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_BUDGET)],
     )
-    given = models.PositiveIntegerField(pgettext_lazy("loyalty", "points given"), default=0, editable=False)
+    given = models.PositiveBigIntegerField(pgettext_lazy("loyalty", "points given"), default=0, editable=False)
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
 
     class Meta:
@@ -190,6 +202,12 @@ class Action(models.Model):
             models.CheckConstraint(condition=models.Q(points__gte=1), name="loyalty_action_points"),
             models.CheckConstraint(
                 condition=models.Q(budget=None) | models.Q(given__lte=models.F("budget")), name="loyalty_action_budget"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__lte=MOST_POINTS)
+                & (models.Q(budget=None) | models.Q(budget__lte=MOST_BUDGET)),
+                name="loyalty_action_most",
+                violation_error_message=pgettext_lazy("loyalty", "These are more points than anybody can give."),
             ),
         ]
 

@@ -12,13 +12,14 @@ from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_PERCENT, MOST_POINTS
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Program
 
-#: (code, parameter) -> label, help, and the least that makes sense.
-WORDS: dict[tuple[str, str], tuple[Any, Any, int | None]] = {
-    ("per-amount", "points"): (pgettext_lazy("loyalty", "Points"), "", 1),
+#: (code, parameter) -> label, help, and what a whole number may be (least, most).
+WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
+    ("per-amount", "points"): (pgettext_lazy("loyalty", "Points"), "", (1, MOST_POINTS)),
     ("per-amount", "step_minor"): (
         pgettext_lazy("loyalty", "For each amount of"),
         pgettext_lazy("loyalty", "Money paid for goods, after all discounts and without delivery."),
@@ -37,12 +38,12 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, int | None]] = {
     ("per-unit", "points"): (
         pgettext_lazy("loyalty", "Points for each piece"),
         pgettext_lazy("loyalty", "Come on top, and no multiplier touches them."),
-        1,
+        (1, MOST_POINTS),
     ),
     ("first-order", "points"): (
         pgettext_lazy("loyalty", "Points for the first order"),
         pgettext_lazy("loyalty", "Only if money was paid for it."),
-        1,
+        (1, MOST_POINTS),
     ),
 }
 
@@ -121,20 +122,23 @@ def _is_needed(spec: dataclasses.Field) -> bool:
 
 
 def _param(code: str, spec: dataclasses.Field, hint: Any, codes: list[str], optional: bool) -> Param:
-    label, help_text, least = WORDS.get((code, spec.name), (capfirst(spec.name.replace("_", " ")), "", None))
+    label, help_text, bounds = WORDS.get((code, spec.name), (capfirst(spec.name.replace("_", " ")), "", None))
     about = {"label": label, "help_text": help_text, "required": _is_needed(spec) and not optional}
     if spec.default is not dataclasses.MISSING and not optional:
         about["initial"] = spec.default
     if spec.name == "currency":
         return Param("currency", currency_field(codes, label=pgettext("loyalty", "Currency"), required=not optional))
     if (code, spec.name) == ("multiplier", "percent"):
-        times = forms.DecimalField(max_digits=7, decimal_places=2, **about)
+        times = forms.DecimalField(
+            min_value=Decimal("1.01"), max_value=to_major(minor=MOST_PERCENT), decimal_places=2, **about
+        )
         return Param("percent", times, lambda v, c: int(v * 100), lambda v, c: Decimal(v) / 100)
     if hint is int and spec.name.endswith("_minor"):
         named = about["label"] if (code, spec.name) in WORDS else capfirst(spec.name[:-6].replace("_", " "))
         return Param(spec.name, money_field(**{**about, "label": _in(named, codes)}), to_minor, from_minor)
     if hint is int:
-        return Param(spec.name, forms.IntegerField(min_value=least, **about))
+        least, most = bounds or (None, None)
+        return Param(spec.name, forms.IntegerField(min_value=least, max_value=most, **about))
     if hint is bool:
         return Param(spec.name, forms.BooleanField(**{**about, "required": False}))
     if spec.name == "sets":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -151,15 +151,30 @@ def award_of_order(*, order_id: int) -> Award | None:
 
 
 def broken_versions(*, unit: Unit) -> Mapping[str, str]:
-    """Return the rules of a unit that no longer build (a code that left), by code, with what is wrong."""
+    """
+    Return the rules of a unit that are switched on and no longer build, by code, with what is wrong: a code that left,
+    a number beyond what is allowed.
+    """
     wrong: dict[str, Any] = {}
     for version in RuleVersion.objects.filter(rule__unit=unit).select_related("rule").order_by("number"):
+        wrong.pop(version.rule.code, None)
         try:
             in_force(version=version)
-            wrong.pop(version.rule.code, None)
         except LoyaltyError as error:
-            wrong[version.rule.code] = str(error)
+            if version.is_on:
+                wrong[version.rule.code] = str(error)
     return wrong
+
+
+def orders_without(*, unit: Unit, since: datetime) -> Mapping[str, int]:
+    """Return how many orders since a moment go without a rule that nobody could count for them, by its code."""
+    awards = Award.objects.filter(unit=unit, placed_at__gte=since).exclude(missed=[])
+    rows = awards.order_by().values("missed").annotate(orders=Count("pk"))
+    found: dict[str, int] = {}
+    for row in rows:
+        for code in row["missed"]:
+            found[code] = found.get(code, 0) + row["orders"]
+    return found
 
 
 def actions_of(*, program_id: int) -> list[Action]:

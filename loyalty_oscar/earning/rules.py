@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.limits import MOST_MINOR, MOST_PERCENT, MOST_POINTS, MOST_RATE
 from loyalty_oscar.kernel.registry import Registry
 
 
@@ -55,6 +56,9 @@ class Condition(Protocol):
     def covers(self, *, line: LineFacts) -> bool: ...
 
 
+#: No ladder has more levels.
+MOST_RANK = 20
+
 earning_rules: Registry[type[EarningRule]] = Registry("earning rule")
 conditions: Registry[type[Condition]] = Registry("condition")
 
@@ -78,11 +82,11 @@ def build(*, registry: Registry[Any], code: str, params: Mapping[str, Any]) -> A
         raise BadRule(f"{code}: {error}") from error
 
 
-def at_least_one(**numbers: Any) -> None:
-    """Raise `BadRule` unless every number is an integer of at least 1."""
+def whole(*, most: int, **numbers: Any) -> None:
+    """Raise `BadRule` unless every number is an integer from 1 to `most`."""
     for name, value in numbers.items():
-        if type(value) is not int or value < 1:
-            raise BadRule(f"{name} must be a whole number of at least 1, not {value!r}")
+        if type(value) is not int or not 1 <= value <= most:
+            raise BadRule(f"{name} must be a whole number from 1 to {most:,}, not {value!r}")
 
 
 def a_currency(value: Any) -> None:
@@ -103,7 +107,10 @@ class PerAmount:
 
     def __post_init__(self) -> None:
         a_currency(self.currency)
-        at_least_one(points=self.points, step_minor=self.step_minor)
+        whole(most=MOST_POINTS, points=self.points)
+        whole(most=MOST_MINOR, step_minor=self.step_minor)
+        if self.points > MOST_RATE * self.step_minor:
+            raise BadRule(f"points must be at most {MOST_RATE:,} for the smallest coin of {self.currency}")
 
     def share(self, *, amount_minor: int) -> Fraction:
         """Return the exact points for an amount."""
@@ -123,11 +130,9 @@ class Multiplier:
     group: str = "campaign"
 
     def __post_init__(self) -> None:
-        at_least_one(percent=self.percent)
+        whole(most=MOST_PERCENT, percent=self.percent)
         if self.percent <= 100:
             raise BadRule("a multiplier gives more than 100 percent; 200 doubles the points")
-        if self.percent > 10_000:
-            raise BadRule("a multiplier of more than 10000 percent is surely a slip")
 
     def because(self) -> Because:
         return Because("multiplier", percent=self.percent)
@@ -142,7 +147,7 @@ class PerUnit:
     points: int
 
     def __post_init__(self) -> None:
-        at_least_one(points=self.points)
+        whole(most=MOST_POINTS, points=self.points)
 
     def because(self) -> Because:
         return Because("per_unit", points=self.points)
@@ -157,7 +162,7 @@ class FirstOrder:
     points: int
 
     def __post_init__(self) -> None:
-        at_least_one(points=self.points)
+        whole(most=MOST_POINTS, points=self.points)
 
     def wanted(self, *, purchase: Purchase) -> bool:
         """Return whether this purchase is one that the bonus is for."""
@@ -177,7 +182,7 @@ class MinimumSpend:
 
     def __post_init__(self) -> None:
         a_currency(self.currency)
-        at_least_one(minimum_minor=self.minimum_minor)
+        whole(most=MOST_MINOR, minimum_minor=self.minimum_minor)
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
         paid = sum(line.paid_minor for line in purchase.lines)
@@ -251,7 +256,7 @@ class AtLeastTier:
     rank: int
 
     def __post_init__(self) -> None:
-        at_least_one(rank=self.rank)
+        whole(most=MOST_RANK, rank=self.rank)
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
         """Return whether the customer's level was high enough when the order was placed."""

@@ -150,7 +150,7 @@ def _put(one: _Kept, row: Row, free: dict[int, int]) -> None:
 def _late(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> list[_Kept]:
     """Return the pieces that no part misses, as parts of their own: each costs what its line costs beyond the known."""
     numbers = {one.part.number for one in kept}
-    found = []
+    found: list[_Kept] = []
     for row in rows:
         if not free[row.line_id]:
             continue

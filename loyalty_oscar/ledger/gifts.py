@@ -116,7 +116,7 @@ def given_by(entry: Entry) -> int:
     ahead = looking_ahead.get()
     if ahead and entry.pk is None:
         return ahead.given_by(entry)
-    return sum(lot.granted for lot in entry.lots.using(write_db()).all())
+    return sum(lot.granted for lot in entry.lots.using(write_db()))
 
 
 def forgiven_by(*, account_id: int, key: str) -> int:

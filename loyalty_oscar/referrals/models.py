@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.models import Member, Program
 
 from .rules import strictest
+
+POINTS = [MinValueValidator(1), MaxValueValidator(MOST_POINTS)]
+
+
+def most(name: str) -> models.CheckConstraint:
+    """Return the guard that no side is promised more points than anybody can give."""
+    return models.CheckConstraint(
+        condition=Q(giver_points__lte=MOST_POINTS, newcomer_points__lte=MOST_POINTS),
+        name=name,
+        violation_error_message=pgettext_lazy("loyalty", "These are more points than anybody can give."),
+    )
 
 
 class Scheme(models.Model):
@@ -20,10 +32,10 @@ class Scheme(models.Model):
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "members can invite friends"), default=True)
     giver_points = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "points for who invites"), default=150, validators=[MinValueValidator(1)]
+        pgettext_lazy("loyalty", "points for who invites"), default=150, validators=POINTS
     )
     newcomer_points = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "points for the newcomer"), default=150, validators=[MinValueValidator(1)]
+        pgettext_lazy("loyalty", "points for the newcomer"), default=150, validators=POINTS
     )
     least_minor = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "first order for at least (in cents)"),
@@ -44,6 +56,7 @@ class Scheme(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "bring a friend")
         verbose_name_plural = pgettext_lazy("loyalty", "bring a friend")
+        constraints = [most("loyalty_scheme_most")]
 
     def __str__(self) -> str:
         return str(self.program)
@@ -117,6 +130,7 @@ class Referral(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "friends brought in")
         constraints = [
             models.CheckConstraint(condition=~Q(giver=F("newcomer")), name="loyalty_referral_not_oneself"),
+            most("loyalty_referral_most"),
         ]
         indexes = [
             models.Index(fields=["state"], name="loyalty_referral_queue"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -129,6 +129,9 @@ def _facts(
         placed.gone = tuple(line.gone for line in purchase.lines)
         placed.is_dead = statuses.is_dead(status=order.status)
         final_at = _final_at(order, seen, at)
+        hold = timedelta(days=placed.terms.get("hold_days", 0))
+        if final_at is None and seen and seen + hold <= at:
+            final_at = seen  # Its return period was over before the status was taken back: that stays so.
         facts = OrderFacts(
             order_id=order_id,
             number=str(order.number),

@@ -200,7 +200,8 @@ class Teller:
             return {**told, "text": number, "more": _contents(order)}
         if entry.kind == Kind.EXPIRE:
             text = pgettext("loyalty", "From order %(number)s") % {"number": order.number}
-            return {**told, "text": text, "more": words.day(order.date_placed, zone=self.zone)}
+            placed_at = why["placed_at"] if why else order.date_placed
+            return {**told, "text": text, "more": words.day(placed_at, zone=self.zone)}
         shown = told if entry.kind == Kind.CLAW else {**told, "rows": ()}
         return {**shown, "text": words.why(entry.because), "more": self._on_the_way(entry)}
 
@@ -235,8 +236,10 @@ class Teller:
         found = []
         if why:
             found.append(pgettext("loyalty", "Ordered on %(day)s.") % {"day": self._day(why["placed_at"])})
-        if lot.available_at is None:
-            days = self.unit.program.hold_days
+        if lot.available_at is None and not why:
+            found.append(pgettext("loyalty", "Ready when the goods they depend on can no longer come back."))
+        elif lot.available_at is None:
+            days = why["hold_days"]
             text = npgettext(
                 "loyalty", "Ready %(days)d day after delivery.", "Ready %(days)d days after delivery.", days
             )

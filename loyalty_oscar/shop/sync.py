@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q
 from django.db.models.functions import Least
 from oscar.core.loading import get_model
@@ -108,6 +108,8 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "", are_
         return work.do()
     try:
         return work.do()
+    except (OperationalError, InterfaceError):
+        raise  # It is the database, and no effect: two that waited for each other, or nobody is there.
     except Exception as error:
         if not isinstance(error, UnknownCode):
             logger.exception("orders %s could not be synced together; each effect is tried alone", work.ids)
@@ -280,6 +282,8 @@ def look_at_waiting(*, at: datetime) -> None:
         return
     begun = Program.objects.using(write_db()).filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))
     marks = OrderSync.objects.using(write_db())
+    if begun["first"] is None:
+        return
     last = marks.aggregate(last=Max("order_id"))["last"] or 0
     found = list(marks.filter(is_dirty=True, fingerprint="").values_list("order_id", flat=True))
     orders = get_model("order", "Order").objects.using(write_db())

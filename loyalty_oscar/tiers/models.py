@@ -7,9 +7,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
+
+#: What a level may bring, in percent of the points.
+MOST_PERCENT = 1_000
 
 
 class Ladder(models.Model):
@@ -96,12 +100,13 @@ class Tier(models.Model):
     percent = models.PositiveSmallIntegerField(
         pgettext_lazy("loyalty", "points in percent"),
         default=100,
-        validators=[MinValueValidator(100), MaxValueValidator(1000)],
+        validators=[MinValueValidator(100), MaxValueValidator(MOST_PERCENT)],
         help_text=pgettext_lazy("loyalty", "110 means 10 % more points for each amount paid."),
     )
     gift_points = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "points as a welcome gift"),
         default=0,
+        validators=[MaxValueValidator(MOST_POINTS)],
         help_text=pgettext_lazy("loyalty", "Once in a lifetime, when the level is reached for the first time."),
     )
     text = models.TextField(
@@ -119,6 +124,11 @@ class Tier(models.Model):
             models.UniqueConstraint(fields=["ladder", "code"], name="loyalty_tier_code"),
             models.CheckConstraint(
                 condition=Q(rank__gte=1, threshold__gte=1, percent__gte=100), name="loyalty_tier_sound"
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__lte=MOST_PERCENT, gift_points__lte=MOST_POINTS),
+                name="loyalty_tier_most",
+                violation_error_message=pgettext_lazy("loyalty", "These are more points than any level can bring."),
             ),
         ]
 

@@ -122,9 +122,8 @@ def _in_force(at: datetime) -> QuerySet[GivenTier]:
 
 def standing_of(*, member_id: int) -> Standing | None:
     """Return where a member stands now, with the level, or None where nobody looked yet. One query."""
-    return (
-        Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True).select_related("tier").first()
-    )
+    rows = Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True)
+    return rows.select_related("tier").first()
 
 
 def tier_fact(*, tier: Tier) -> dict[str, Any]:

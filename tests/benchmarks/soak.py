@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import django
 
@@ -80,7 +81,7 @@ def share(board: Board, *, seeds: list[int], first: int, number: int) -> None:
                 [*command, "--first", str(start), "--lives", str(end - start)],
                 env={**os.environ, "LOYALTY_TEST_DB": "sqlite", "DJANGO_SETTINGS_MODULE": "tests.settings"},
             )
-            for start, end in zip(bounds, bounds[1:], strict=False)
+            for start, end in pairwise(bounds)
         ]
         failed = sum(process.wait() != 0 for process in working)
     told = f"{number * len(seeds):,} lives, {number * len(seeds) / watch.seconds:.1f} a second"

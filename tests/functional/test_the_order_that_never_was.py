@@ -1,7 +1,7 @@
 """
 The order that never was: random lives of a small shop, lived with one order and without it.
 
-Cancelled or deleted, it leaves every balance, level, gift, friend, budget, quota and date as in the life without it; and
+Cancelled or deleted, it leaves every balance, level, gift, friend, budget, quota and date as in the life without it;
 after every step an oracle that knows nothing of the product says what must stand on each account. `make soak` lives ten
 thousand; `python -m tests.benchmarks.soak --seed 7 --lives 1 --first 41` lives one of them again.
 """

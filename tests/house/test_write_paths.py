@@ -13,7 +13,8 @@ from .source import PACKAGE, dotted, python_files
 
 #: Files that write, besides those named operations, effects and receivers (or in a folder of that name).
 WRITING = {
-    *("earning/awarding.py", "earning/following.py", "exclusives/reminders.py", "ledger/gifts.py", "tiers/steps.py"),
+    *("earning/awarding.py", "earning/following.py", "earning/previews.py", "exclusives/reminders.py"),
+    *("ledger/gifts.py", "tiers/steps.py"),
     *("program/paying.py", "shop/changes.py", "shop/facts.py", "shop/jobs.py", "shop/past_prices.py", "shop/placed.py"),
     *("shop/reconcile.py", "shop/slots.py", "shop/sync.py", "shop/told.py", "shop/people/claims.py"),
     *("shop/people/erasure.py", "shop/earning/nightly.py", "shop/earning/notices.py", "shop/earning/reviews.py"),

@@ -119,9 +119,7 @@ def covers(rule: Rule, part: Part) -> bool:
 
 def _counted(parts: Iterable[Part], rule: Rule, terms: Terms) -> list[Part]:
     """Return the parts that a rule counts: something was paid for them, and they are not shut out."""
-    return [
-        part for part in parts if paid(part, terms) > 0 and terms.excluded not in part.sets and covers(rule, part)
-    ]
+    return [part for part in parts if paid(part, terms) > 0 and terms.excluded not in part.sets and covers(rule, part)]
 
 
 def _exact(known: Sequence[Part], new: Sequence[Part], rules: Sequence[Rule], terms: Terms) -> list[int]:

@@ -33,7 +33,7 @@ PIPELINE = ("Pending", "Being processed", "Shipped", "Delivered")
 
 @dataclass(kw_only=True, slots=True)
 class Known:
-    """An order as the oracle knows it. `used` are the points that its buyer used for it, `back` those that came back."""
+    """An order as the oracle knows it. `used` are the points that its buyer used, `back` those that came back."""
 
     placed_at: datetime
     terms: Terms
@@ -139,7 +139,10 @@ class Oracle:
 
     def look(self, ids: Iterable[int], at: datetime) -> None:
         """The product looks at these orders now."""
-        found = rows.orders(wanted := sorted(set(ids)))
+        wanted = sorted(set(ids))
+        if not wanted:
+            return
+        found = rows.orders(wanted)
         seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
         for order in (self.orders[pk] for pk in seen):
             over = order.placed_at if order.dead else order.final_at
@@ -150,7 +153,7 @@ class Oracle:
             self._follow(pk, at)
 
     def unsettled(self) -> list[int]:
-        """Return the known orders that the nightly job looks at: those that were not over for 60 days at their last look."""
+        """Return the known orders that the nightly job looks at: those not over for 60 days at their last look."""
         return [pk for pk, order in self.orders.items() if not order.is_over]
 
     def is_settled(self, pk: int, at: datetime) -> bool:
@@ -159,7 +162,6 @@ class Oracle:
         if order is None or order.final_at is None:
             return False
         return order.gone_for_good or order.final_at + timedelta(days=order.terms.hold_days) <= at
-
 
     def _see(self, pk: int, row: Any, at: datetime) -> bool:
         known = self.orders.get(pk)
@@ -214,7 +216,11 @@ class Oracle:
         is_final = row.status == rows.FINAL
         if row.status not in rows.DEAD:
             told = [moment for moment, status in row.changes if status == rows.FINAL]
-            fresh = (told[-1] if told else known.final_at if known.was_final and known.final_at else at) if is_final else None
+            fresh = (
+                (told[-1] if told else known.final_at if known.was_final and known.final_at else at)
+                if is_final
+                else None
+            )
             if known.ready_at is None or known.ready_at > at:
                 known.final_at = fresh
             known.was_final = is_final
@@ -233,9 +239,7 @@ class Oracle:
         new = [self._late(known, line, free[line.line], places[line.line]) for line in late]
         if new and known.is_counted:
             had = {bonus.rule.code for bonus in known.bonuses}
-            known.bonuses += counting.count(
-                known=known.parts, new=new, rules=known.rules, terms=known.terms, had=had
-            )
+            known.bonuses += counting.count(known=known.parts, new=new, rules=known.rules, terms=known.terms, had=had)
         for line, part in zip(late, new, strict=True):
             places[line.line][len(known.parts)] = part.quantity
             known.parts.append(part)
@@ -255,8 +259,10 @@ class Oracle:
         for own in (True, False):
             for number, part in enumerate(known.parts):
                 for line in row.lines:
-                    if line.line == part.line and line.product in (part.product, None) if own else (
-                        part.product is not None and line.product == part.product
+                    if (
+                        line.line == part.line and line.product in (part.product, None)
+                        if own
+                        else (part.product is not None and line.product == part.product)
                     ):
                         put(number, line)
         return places
@@ -307,7 +313,9 @@ class Oracle:
         """See on the order's lines what points took off (`points` bought `minor` cents): points follow their cents."""
         off = {line.line: line.before - line.incl for line in row.lines}
         known.used = -(-sum(off.values()) * points // minor)
-        for part, share in zip(known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True):
+        for part, share in zip(
+            known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True
+        ):
             part.used, part.off = share, off[part.line]
 
     # The sale --------------------------------------------------------------------------------------------------------
@@ -457,7 +465,10 @@ class Oracle:
             if order.is_counted and member in (None, order.owner):
                 yield "order", pk, order.ready_at, order.earned
         for newcomer, tie in self.ties.items():
-            for side, who, points in (("giver", tie.giver, tie.giver_points), ("newcomer", newcomer, tie.newcomer_points)):
+            for side, who, points in (
+                ("giver", tie.giver, tie.giver_points),
+                ("newcomer", newcomer, tie.newcomer_points),
+            ):
                 if member in (None, who):
                     yield side, newcomer, tie.ready_at, points if tie.is_rewarded else 0
         for who in self.held if member is None else (member,):
@@ -472,8 +483,6 @@ class Oracle:
         net += sum(order.back - order.used for order in orders)
         net += sum(points for (who, _source), points in self.acts.items() if who == member)
         waiting = sum(points for _name, _pk, day, points in sources if day is None or day > at)
-        may = sum(
-            points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready
-        )
+        may = sum(points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready)
         reserved = sum(points for who, points in self.aside.values() if who == member)
         return Sums(net=net, waiting=waiting, may_wait=may, reserved=reserved)

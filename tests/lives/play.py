@@ -23,7 +23,7 @@ from . import seen, twins
 from .drawing import Life
 from .shop import Shop, after_commit, it_is, rolled_back
 from .stage import MINUTE, REFUSED, SECOND, Doing, Stage
-from .steps import REFUSALS, Buys, Deleted, Job, Status, Step
+from .steps import NOTHING, REFUSALS, Buys, Deleted, Job, Status, Step, Waits
 
 #: What runs when a life is over, so that nothing is left that a job would still bring.
 JOBS = ("sweep", "nightly", "reviews", "tiers", "mature", "expire", "holds")
@@ -87,10 +87,15 @@ def lived(stage: Stage, life: Life, numbered: Sequence[tuple[int, Step]], *, wit
         except Exception as error:
             told = f"{type(error).__name__}: {error}"
             raise Fault(life=life, step=number, what="It breaks", found=[("error", "", told, "")]) from error
-        if found := agree(stage):
-            raise Fault(life=life, step=number, what="Not what must stand", found=found)
+        if outcomes[number] is not NOTHING and not isinstance(step, Waits) and number >= 0:
+            _mind(stage, life, number)
         stage.now += MINUTE
     return outcomes
+
+
+def _mind(stage: Stage, life: Life, number: int = -1) -> None:
+    if found := agree(stage):
+        raise Fault(life=life, step=number, what="Not what must stand", found=found)
 
 
 def play(shop: Shop, life: Life) -> None:
@@ -140,7 +145,9 @@ def _with(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]
         return twins.Twin(stage), outcomes
 
 
-def _without(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]) -> tuple[twins.Twin, dict[int, Any]]:
+def _without(
+    stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]
+) -> tuple[twins.Twin, dict[int, Any]]:
     with _from(stage, notes):
         outcomes = lived(stage, life, rest, without=life.never)
         _end(stage, life)
@@ -150,6 +157,11 @@ def _without(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Ste
 def _end(stage: Stage, life: Life, *, never: str = "") -> None:
     """Let the order come to nothing, and every job run once more."""
     end: Step = Status(order=never, to="Cancelled", how="save")
-    if never in stage.orders and life.ended == "deleted" and not stage.oracle.is_settled(stage.orders[never], stage.now):
+    if (
+        never in stage.orders
+        and life.ended == "deleted"
+        and not stage.oracle.is_settled(stage.orders[never], stage.now)
+    ):
         end = Deleted(order=never)
     lived(stage, life, [(-1, step) for step in (end, *(Job(name=name) for name in JOBS))])
+    _mind(stage, life)

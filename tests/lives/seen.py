@@ -54,7 +54,9 @@ def _failures(labels: Mapping[int, str], same: Any) -> None:
 
 
 def _orders(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
-    awards = {pk: (given, ready) for pk, given, ready in Award.objects.values_list("source_id", "given", "available_at")}
+    awards = {
+        pk: (given, ready) for pk, given, ready in Award.objects.values_list("source_id", "given", "available_at")
+    }
     used: dict[int, tuple[int, int]] = {}
     for pk, points, returned in Redemption.objects.exclude(order_id=None).values_list("order_id", "points", "returned"):
         used[pk] = (points, returned)
@@ -85,7 +87,9 @@ def _accounts(oracle: Oracle, people: list[int], at: datetime, lenient: bool, sa
         same("points", user, net if not fits else "", "" if fits else (right.net, lost))
         same("set aside", user, stands["reserved"], right.reserved)
         waits = right.waiting <= stands["pending"] <= right.waiting + right.may_wait
-        same("on the way", user, stands["pending"] if not waits else "", "" if waits else (right.waiting, right.may_wait))
+        same(
+            "on the way", user, stands["pending"] if not waits else "", "" if waits else (right.waiting, right.may_wait)
+        )
         same("to make up in a lenient shop", user, stands["debt"] if lenient else 0, 0)
         same("ready and to make up", user, bool(stands["available"] and stands["debt"]), False)
 
@@ -132,4 +136,3 @@ def _sale(oracle: Oracle, labels: Mapping[int, str], sale: int, same: Any) -> No
     count = Count.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()
     if count is not None:
         same("pieces in all", "sale", count, oracle.taken())
-

@@ -113,10 +113,10 @@ class Stage:
         """Take back what a step began that was refused in the end."""
         self.baskets, self.at_gateway, self.oracle.aside, self.oracle.reserved = before
 
-    # The beginning -----------------------------------------------------------------------------------------------------
+    # The beginning -------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        start, oracle = self.start, self.oracle
+        start = self.start
         excluded = ProductSet.objects.get(code=start.excluded) if start.excluded else None
         program = Program.objects.create(
             code="club", name="Paw Club", currency="EUR", is_default=True, time_zone=ZONE, excluded_set=excluded,
@@ -126,8 +126,12 @@ class Stage:
         self.program_id, self.unit_id, self.sale_id = program.pk, unit.pk, None
         PointWorth.objects.create(program=program, currency="EUR", points=start.worth[0], minor=start.worth[1])
         change_state(program=program, to="live", actor="system", at=LIVE)
-        for code, products in start.sets.items():
-            self.fill(code, products)
+        held = get_model("offer", "RangeProduct")
+        held.objects.bulk_create(
+            held(range_id=self.shop.ranges[code], product_id=self.shop.products[number])
+            for code, products in start.sets.items()
+            for number in products
+        )
         for rule in start.rules:
             self.rule(rule, LIVE)
         if start.limits is not None:
@@ -201,7 +205,7 @@ class Stage:
             ledger.post(grant=grant, at=LIVE)
             self.oracle.given[user_id] += points
 
-    # What steps ask ----------------------------------------------------------------------------------------------------
+    # What steps ask ------------------------------------------------------------------------------------------------
 
     @property
     def program(self) -> Program:
@@ -234,7 +238,7 @@ class Stage:
         """Something tells the product that these orders changed."""
         self.doing.touched.update(order if isinstance(order, int) else order.pk for order in orders)
 
-    # What steps do -----------------------------------------------------------------------------------------------------
+    # What steps do -------------------------------------------------------------------------------------------------
 
     def fill(self, code: str, products: Iterable[int]) -> None:
         """Let a set hold these products and no others."""
@@ -311,7 +315,7 @@ class Stage:
             self.oracle.sold(order.pk, product, quantity)
 
     def reserve(self, basket: Any, user: Any) -> None:
-        """Reserve pieces of the sale for a basket that is about to be paid for, as the last page of the checkout does."""
+        """Reserve pieces of the sale for a basket that is about to be paid for, as the checkout's last page does."""
         pieces = sum(line.quantity for line in basket.all_lines() if line.product_id in self.products_in("sale"))
         if self.sale_id and pieces:
             sale = Sale.objects.get(pk=self.sale_id)

@@ -764,4 +764,3 @@ class Job(Step):
             new = [pk for pk in rows.all_since(LIVE) if pk not in oracle.orders]
             stage.look_at(*new, *(oracle.unsettled() if self.name == "nightly" else ()))
         return DONE
-

@@ -11,6 +11,7 @@ from django.db.models import F, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
+from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.kernel.lots import OpenLot, take
 
 from ..models import Account, Counter, Entry, Kind, Lot
@@ -27,7 +28,7 @@ class Grant:
     Points to give. On the way while `available_at` is None or lies ahead; `expires_at` (exclusive) None is never.
 
     `source` names what brought them (`order:42`), `effective_at` when it happened. Raises `LoyaltyError`
-    for less than one whole point and for a key or source that no row can hold.
+    for less than one whole point or more than the books bear, and for a key or source that no row can hold.
     """
 
     account_id: int
@@ -42,8 +43,8 @@ class Grant:
     effective_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        if type(self.points) is not int or self.points < 1:
-            raise LoyaltyError(f"a grant is at least 1 point, not {self.points!r}")
+        if type(self.points) is not int or not 1 <= self.points <= MOST_OF_AN_ORDER:
+            raise LoyaltyError(f"a grant is 1 to {MOST_OF_AN_ORDER:,} points, not {self.points!r}")
         if not KEY.fullmatch(self.key) or len(self.source) > 60:
             raise LoyaltyError(
                 f"a key is 1 to 100 of a-z 0-9 : . _ -, a source at most 60, not {self.key!r}, {self.source!r}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, Min, OuterRef
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
@@ -121,7 +121,7 @@ def renew(*, hold_id: int, until: datetime) -> bool:
     """
     mind_foresight()
     open_one = Hold.objects.using(write_db()).filter(pk=hold_id, state=Hold.State.OPEN, expires_at__lt=until)
-    run_out = HoldLot.objects.filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
+    run_out = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
     return bool(open_one.filter(~Exists(run_out)).update(expires_at=until))
 
 
@@ -257,7 +257,7 @@ def settle_holds(
     """
     mind_foresight()
     with desk(account_id=account_id, at=at) as working:
-        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=FIRST_DATE).order_by("pk")
+        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=_first_date()).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]
         told = fates(held) if held else {}
         ending = []
@@ -273,9 +273,15 @@ def settle_holds(
     return len(over)
 
 
-#: What an open hold is asked for with: the state of its program, and the date of the first of its points to run out.
-PROGRAM_STATE, FIRST_DATE = F("account__unit__program__state"), Min("lots__lot__expires_at")
+#: What open holds are asked for with: the state of their program.
+PROGRAM_STATE = F("account__unit__program__state")
 STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+
+
+def _first_date() -> Subquery:
+    """Return the date of the first points of a hold that run out."""
+    dated = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__isnull=False)
+    return Subquery(dated.order_by("lot__expires_at").values("lot__expires_at")[:1])
 
 
 def _why_over(hold: Hold, fate: Fate, at: datetime) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.queries import broken_versions, rule_book
+from loyalty_oscar.earning.queries import broken_versions, orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
+from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
@@ -27,11 +28,22 @@ def rules(*, at: datetime) -> Iterator[Finding]:
         broken = broken_versions(unit=unit)
         for code, wrong in broken.items():
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"
-            hint = "Save it anew in the admin, or put back the code that registered it."
+            hint = "Save it anew in the admin or switch it off, or put back the code that registered it."
             yield Finding(level=Level.ERROR, about="rules", text=text, hint=hint)
         yield from _levels(unit, at)
+        yield from _missed(unit, broken, at)
         if not broken and unit.program.state == State.LIVE:
             yield from _currencies(unit, at)
+
+
+def _missed(unit: Unit, broken: Collection[str], at: datetime) -> Iterator[Finding]:
+    """Orders that were counted without a rule, because it gave more than an order can bear."""
+    for code, orders in sorted(orders_without(unit=unit, since=at - LOOK_BACK).items()):
+        if code not in broken:
+            name = f"{code} of “{unit.program.name}”"
+            text = f"{orders:,} order{'s' if orders != 1 else ''} of 90 days counted without {name}"
+            hint = f"It gave less than 0 or more than {MOST_OF_AN_ORDER:,} points. Mend it, or switch it off."
+            yield Finding(level=Level.WARNING, about="rules", text=text, hint=hint)
 
 
 def _levels(unit: Unit, at: datetime) -> Iterator[Finding]:

@@ -40,10 +40,10 @@ def _of_order(award: Award, order: Any, unit: Unit, at: datetime) -> dict[str, A
     return {
         "balances": balances(account=award.account, unit=unit, coming=0 if is_ready else award.given),
         "order_number": order.number,
-        "order_day": words.day(order.date_placed, zone=zone, year=False),
+        "order_day": words.day(award.placed_at, zone=zone, year=False),
         "is_ready": is_ready,
         "ready_day": words.day(ready, zone=zone) if ready else "",
-        "hold_days": award.terms.get("hold_days", unit.program.hold_days),
+        "hold_days": award.hold_days,
         # Part of the order went back already: the why of the whole would not add up to what is left.
         "why": why_rows(because=award.because, unit=unit) if award.given == award.points else [],
     }

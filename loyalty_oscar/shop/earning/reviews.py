@@ -94,7 +94,7 @@ def bought_in(*, user_id: Any, family: Sequence[Any], at: datetime) -> list[Prog
 
 def _out_of_sight(user_id: Any) -> set[int]:
     """Return the orders that somebody placed and that are not theirs by now: moved, or deleted."""
-    theirs = get_model("order", "Order").objects.filter(pk=OuterRef("source_id"), user_id=user_id)
+    theirs = get_model("order", "Order").objects.using(write_db()).filter(pk=OuterRef("source_id"), user_id=user_id)
     awards = Award.objects.using(write_db()).filter(source_kind="order", account__member__user_id=user_id, given__gt=0)
     return set(awards.filter(~Exists(theirs)).order_by("-pk").values_list("source_id", flat=True)[:ORDERS])
 

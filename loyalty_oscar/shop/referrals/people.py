@@ -69,11 +69,8 @@ def _first_orders(users: list[Any], at: datetime) -> dict[Any, datetime]:
     for user in users:
         if user.email:
             boxes[plain_email(email=user.email)].append(user.pk)
-    twins = dict(
-        _written_like(get_user_model()._default_manager.using(write_db()).all(), "email", boxes).values_list(
-            "pk", "email"
-        )
-    )
+    users_like = _written_like(get_user_model()._default_manager.using(write_db()).all(), "email", boxes)
+    twins = dict(users_like.values_list("pk", "email"))
     guests = _written_like(orders.filter(user=None), "guest_email", boxes).values_list("guest_email")
     people = {*twins, *(user.pk for user in users)}
     own = not_moved(orders=orders).filter(user_id__in=people).values_list("user_id").annotate(first=Min("date_placed"))

@@ -53,8 +53,12 @@ class Command(LoyaltyCommand):
     def work(self, *, code: str, name: str, currency: str | None, live: bool, anyway: bool, **options: Any) -> None:
         if anyway and not live:
             raise CommandError("--anyway goes with --live")
-        named = {"code": code, "name": name, "currency": currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")}
-        ready = make_ready(**named, live=False, at=clock.now())
+        program = {
+            "code": code,
+            "name": name,
+            "currency": currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"),
+        }
+        ready = make_ready(**program, live=False, at=clock.now())
         self.tell(ready)
         is_open = statuses.is_ready_unclear() or any(statuses.questions())
         if is_open:
@@ -63,36 +67,17 @@ class Command(LoyaltyCommand):
             if is_open and not anyway:
                 raise CommandError("it is not live: say first what those words mean, or say --anyway")
             self.rehearse(anyway)
-            ready = make_ready(**named, live=True, at=clock.now())
+            ready = make_ready(**program, live=True, at=clock.now())
             self.say(WENT_LIVE)
         self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 
     def tell(self, ready: Ready) -> None:
-        """Say what was made and what was there."""
+        """Say what was made, and what was there already."""
         for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
             if lines:
                 self.say(title)
                 for line in lines:
                     self.say(f"  - {line}")
-
-    def rehearse(self, anyway: bool) -> None:
-        """Play a purchase and a return with the shop's own code; refuse where a number departs, unless told not to."""
-        try:
-            told = rehearse(at=clock.now())
-        except LoyaltyError as nothing:
-            self.say(f"Not rehearsed: {nothing}.")
-            return
-        if told.departs is None:
-            self.say(f"Rehearsed with {told.product}: all numbers agree.")
-            return
-        text = f"{told.departs.what}: {told.departs.got}, not {told.departs.expected}"
-        text += f" ({told.fork})" if told.fork else ""
-        if not anyway:
-            raise CommandError(
-                f"not live, because the rehearsal departs: {text}; `manage.py loyalty_doctor --rehearse` shows every "
-                "number, --anyway goes on"
-            )
-        self.say(self.style.WARNING(f"The rehearsal departs: {text}. Going on anyway."))
 
     def ask(self) -> None:
         """Ask what the shop's own words mean, and say what to write; where nobody is there, say what is open."""
@@ -131,3 +116,22 @@ class Command(LoyaltyCommand):
             typed = input(f"Did {what} in {question.status!r} come to nothing? (y, n, Enter: later) ").strip().lower()
             if typed in ("", "y", "n"):
                 return typed
+
+    def rehearse(self, anyway: bool) -> None:
+        """Play a purchase and a return with the shop's own code; refuse where a number departs, unless told not to."""
+        try:
+            told = rehearse(at=clock.now())
+        except LoyaltyError as nothing:
+            self.say(f"Not rehearsed: {nothing}.")
+            return
+        if told.departs is None:
+            self.say(f"Rehearsed with {told.product}: all numbers agree.")
+            return
+        text = f"{told.departs.what}: {told.departs.got}, not {told.departs.expected}"
+        text += f" ({told.fork})" if told.fork else ""
+        if not anyway:
+            raise CommandError(
+                f"not live, because the rehearsal departs: {text}; `manage.py loyalty_doctor --rehearse` shows every "
+                "number, --anyway goes on"
+            )
+        self.say(self.style.WARNING(f"The rehearsal departs: {text}. Going on anyway."))
