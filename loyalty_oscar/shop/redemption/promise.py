@@ -40,6 +40,8 @@ from .offer import keep_offering
 
 #: For so long after it was thawed a basket counts as one whose payment is coming back in this very process.
 COMING_BACK = timedelta(minutes=1)
+#: A basket that is open again is held to what was promised at most so long after its points were set aside.
+LONGEST = timedelta(days=1)
 _thawed: dict[tuple[int, datetime], datetime] = {}
 MANY = 10_000
 
@@ -97,8 +99,10 @@ def is_there(*, promise: Promise, redemption: Redemption) -> bool:
 
 
 def _is_in_time(redemption: Redemption) -> bool:
-    began = redemption.payment_at
-    return began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
+    """Return whether a gateway may still be at work; not for ever, though a payment begins again and again."""
+    began, now = redemption.payment_at, clock.now()
+    is_young = now < redemption.hold.created_at + LONGEST
+    return began is not None and is_young and now < began + timedelta(minutes=conf.GATEWAY_MINUTES)
 
 
 def can_be_used(*, basket: Any, redemption: Redemption) -> bool:

@@ -11,7 +11,7 @@ from oscar.test import factories
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.offers import PointsUnavailable
+from loyalty_oscar.shop.offers import LookAgain, PointsUnavailable
 from loyalty_oscar.shop.redemption import doctor
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.offer import take_offer_away
@@ -233,6 +233,17 @@ class TestABasketThatWasThawed:
         with clock.at(later(minutes=320)):
             assert on(promising.thawed_and_loaded(given_up)) == (500, D("95.00"))
 
+    def test_is_held_to_it_for_a_day_at_most_though_it_is_paid_anew_again_and_again(self, given_up, begin):
+        terms(share=3)
+        for hours in range(2, 24, 2):
+            with clock.at(later(hours=hours)):
+                seen = promising.loaded(given_up)
+                assert on(seen) == (500, D("95.00"))
+                begin(seen)
+                Basket.objects.get().thaw()
+        with clock.at(later(hours=24)):
+            assert on(promising.loaded(given_up)) == (300, D("97.00"))
+
     def test_can_be_ordered_without_points_once_they_went_back_and_it_is_paid_anew(self, given_up, begin):
         sweep(at=later(hours=7))
         assert of(given_up.user) == (1000, 0, 0, 0)
@@ -283,6 +294,19 @@ class TestNobody:
         with pytest.raises(PointsUnavailable):
             pay(basket, user=paying.user)
         assert not Order.objects.exists()
+
+    @pytest.mark.parametrize("points", [200, 0])
+    def test_leaves_for_the_gateway_where_another_tab_chose_fewer_at_the_very_moment(self, shop, begin, points):
+        tab = use(shop.user, shop.basket, 500, unit=shop.unit)
+        use(shop.user, shop.basket, points, unit=shop.unit)
+        with pytest.raises(LookAgain):
+            begin(tab)
+        with clock.at(later(minutes=5)):
+            seen = promising.loaded(shop, status="Open")
+            assert on(seen) == (points, D("100.00") - D(points) / 100)
+            begin(seen)
+            assert pay(promising.frozen_still(shop)).total_incl_tax == D("100.00") - D(points) / 100
+        assert_clean()
 
     def test_orders_twice(self, paying):
         first, second = promising.frozen_still(paying), promising.frozen_still(paying)

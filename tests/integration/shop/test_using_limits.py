@@ -112,6 +112,26 @@ class TestADaysLimit:
         assert on(use(boris, other, 300, unit=unit, at=evening + timedelta(minutes=1)))[0] == 300
 
 
+    def test_counts_what_was_used_on_the_stroke_of_midnight_to_the_day_that_begins(self, unit, boris, basket):
+        terms(per_day=300)
+        midnight = datetime(2026, 5, 5, 22, tzinfo=UTC)  # 00:00 in Berlin
+        with clock.at(midnight):
+            pay(use(boris, basket, 200, unit=unit, at=midnight))
+        assert on(use(boris, a_basket(boris, (a_product(), 2)), 300, unit=unit))[0] == 100
+
+    @pytest.mark.parametrize(("minimum", "left"), [(99, 100), (100, 100), (101, None)])
+    def test_leaves_what_is_as_many_as_the_fewest_that_can_be_used(self, unit, boris, basket, minimum, left):
+        terms(per_day=300, minimum=minimum)
+        pay(use(boris, basket, 200, unit=unit))
+        other, before = a_basket(boris, (a_product(), 2)), dump()
+        if left:
+            assert on(use(boris, other, 200, unit=unit))[0] == left
+            return
+        with pytest.raises(Refused) as refused:
+            use(boris, other, 200, unit=unit)
+        assert (refused.value.code, dump()) == ("daily_limit", before)
+
+
 class TestALimit:
     def test_leaves_out_the_products_of_a_set(self, unit, boris):
         gift, bone = a_product("Gift card", "30.00"), a_product("Bone", "6.00")
