@@ -1,5 +1,16 @@
 """What can go wrong, by name. Each message says what to do about it."""
 
+import re
+
+#: Where an error is written down, it stays after the people whom it names.
+ADDRESS = re.compile(r"[^\s'\"<>(){}\[\],;:=]+@[^\s'\"<>(){}\[\],;:=]+")
+
+
+def in_short(error: BaseException, *, most: int = 200) -> str:
+    """Return what is written down of an error: its kind and its first line, without e-mail addresses."""
+    first, _newline, _more = f"{type(error).__name__}: {error}".partition("\n")
+    return ADDRESS.sub("\N{HORIZONTAL ELLIPSIS}", first)[:most]
+
 
 class LoyaltyError(Exception):
     """Base of every error that loyalty_oscar raises on purpose."""

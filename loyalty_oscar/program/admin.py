@@ -296,4 +296,4 @@ class OutboxAdmin(ReadOnly, admin.ModelAdmin):
 class JobRunAdmin(ReadOnly, admin.ModelAdmin):
     """When each job last ran."""
 
-    list_display = ("name", "started_at", "finished_at", "done", "error")
+    list_display = ("name", "started_at", "finished_at", "good_at", "done", "error")

@@ -144,5 +144,12 @@ def note_run(
     named = {str(account_id): why for account_id, why in sorted((skipped or {}).items())[:NAMED]}
     told = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
     told["skipped"] = named or None
+    told |= {"good_at": started_at} if finished_at and not error else {}
     if not JobRun.objects.using(write_db()).filter(name=name).update(**told):
         JobRun.objects.using(write_db()).update_or_create(name=name, defaults=told)
+
+
+def keep_place(*, name: str, cursor: Mapping[str, Any] | None, at: datetime) -> None:
+    """Write down where a job's walk stands (None: it is over). One query, but for a job's first time."""
+    if not JobRun.objects.using(write_db()).filter(name=name).update(cursor=cursor):
+        JobRun.objects.using(write_db()).update_or_create(name=name, defaults={"started_at": at, "cursor": cursor})

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 
-from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
@@ -59,7 +58,8 @@ class Job:
             return True
         if last.finished_at is None:
             return bool(last.error) or last.started_at < at - AT_WORK
-        return _day(last.started_at) < _day(at)
+        is_wanted = last.wanted_at is not None and last.wanted_at >= last.started_at
+        return is_wanted or _day(last.started_at) < _day(at)
 
 
 def _day(at: datetime) -> object:
@@ -136,7 +136,7 @@ def _moments(at: datetime, since: datetime | None) -> Iterator[int]:
 
 def look_at_prices(**kwargs: Any) -> None:
     """Have all prices written down by the next call, because a sale or a member price was changed (a receiver)."""
-    JobRun.objects.using(write_db()).filter(name="prices").update(started_at=F("started_at") - timedelta(days=1))
+    JobRun.objects.using(write_db()).filter(name="prices").update(wanted_at=clock.now())
 
 
 def _farewells(at: datetime) -> Iterator[int]:
@@ -193,8 +193,8 @@ def run(
 
 def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
     done, error, skipped, began = 0, "", {}, timezone.now()
-    last = JobRun.objects.using(write_db()).filter(name=job.name, finished_at__isnull=False, error="").first()
-    steps = job.run(at, last.started_at if last else None) if job.asks_since else job.run(at)
+    last = JobRun.objects.using(write_db()).filter(name=job.name).first() if job.asks_since else None
+    steps = job.run(at, last and last.good_at) if job.asks_since else job.run(at)
     note_run(name=job.name, started_at=at, finished_at=None, done=0)
     try:
         for step in steps:
@@ -209,7 +209,7 @@ def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
         error = str(left)
     except Exception as failure:
         logger.exception("the job %s failed", job.name)
-        error = f"{type(failure).__name__}: {failure}"
+        error = in_short(failure)
     spent = max(timezone.now() - began, timedelta())
     note_run(name=job.name, started_at=at, finished_at=at + spent, done=done, error=error, skipped=skipped)
     yield Ran(job=job, done=done, finished=True, error=error)

@@ -18,7 +18,7 @@ from django.db.models import Exists, F, Max, Min, OuterRef, Q
 from django.db.models.functions import Least
 from oscar.core.loading import get_model
 
-from loyalty_oscar.kernel.errors import UnknownCode
+from loyalty_oscar.kernel.errors import UnknownCode, in_short
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
@@ -89,7 +89,7 @@ def note_failure(*, order_id: int, error: Exception) -> None:
     OrderSync.objects.using(write_db()).filter(order_id=order_id).update(
         # Compared before it is counted: a column that overflows would end every later sweep at this order.
         failures=Least(F("failures"), MOST_FAILURES - 1) + 1,
-        error=f"{type(error).__name__}: {error}"[:200],
+        error=in_short(error),
         is_dirty=True,
     )
 
@@ -200,7 +200,7 @@ class _Work:
             if len(orders) == 1:
                 if not isinstance(error, UnknownCode):
                     logger.exception("%s failed for order %s; the sweep tries again", name, orders[0].order_id)
-                yield orders[0].order_id, f"{type(error).__name__}: {error}"[:200]
+                yield orders[0].order_id, in_short(error)
                 return
         for order in orders:
             yield from self.apply_alone(name, effect, [order])

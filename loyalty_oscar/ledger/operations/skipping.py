@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 
 logger = logging.getLogger("loyalty_oscar")
 #: Accounts that are worked on in one transaction.
@@ -46,7 +46,7 @@ class Skips:
             raise
         except Exception as error:
             logger.exception("account %s was skipped, because its books are broken", account_id)
-            self.accounts[account_id] = f"{type(error).__name__}: {error}".split("\n")[0][:150]
+            self.accounts[account_id] = in_short(error, most=150)
 
     def each(
         self,

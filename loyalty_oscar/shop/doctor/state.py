@@ -99,6 +99,8 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
             text = f"{job.name} never ran"
         elif row.error:
             text = f"{job.name} failed {timesince(row.started_at, at)} ago: {row.error}"
+            if row.good_at and row.good_at < row.started_at:
+                text += f" (it last went well {timesince(row.good_at, at)} ago)"
         elif row.started_at < at - late:
             text = f"{job.name} last ran {timesince(row.started_at, at)} ago"
         else:

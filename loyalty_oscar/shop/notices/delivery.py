@@ -16,7 +16,7 @@ from django.core.mail import get_connection
 from django.db import connections, transaction
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Outbox
@@ -79,8 +79,7 @@ def _send_one(message: Outbox, at: datetime) -> bool:
         why_not = _send(message, at)
     except Exception as error:
         logger.warning("message %s could not be sent", message, exc_info=True)
-        said = f"{type(error).__name__}: {error}"[:200]
-        _note(message, error=said, is_open=message.attempts < conf.MAIL_ATTEMPTS)
+        _note(message, error=in_short(error), is_open=message.attempts < conf.MAIL_ATTEMPTS)
         return False
     _note(message, is_open=False, done_at=at, error=why_not)
     return not why_not

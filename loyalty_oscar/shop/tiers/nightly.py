@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import JobRun, Outbox
-from loyalty_oscar.program.operations import note_run, put_messages
+from loyalty_oscar.program.operations import keep_place, put_messages
 from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
 from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
@@ -47,16 +47,20 @@ def run(at: datetime) -> Iterator[int]:
 
 def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:
     """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
-    name = f"tiers:{ladder.program_id}"
-    before = JobRun.objects.using(write_db()).filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
-    last, began = (before.done, before.started_at) if before else (0, at)
+    row = JobRun.objects.using(write_db()).filter(name="tiers").only("cursor").first()
+    places, name = dict((row and row.cursor) or {}), str(ladder.program_id)
+    last, since = places.get(name, (0, ""))
+    began = datetime.fromisoformat(since) if since else at
+    if began <= at - FRESH:
+        last, began = 0, at
     for member_id, moved in settle_all(
         ladder=ladder, at=at, announced=_Announced(ladder, at), after=last, failed=failed
     ):
-        last = member_id
-        note_run(name=name, started_at=began, finished_at=None, done=last)
+        places[name] = (member_id, began.isoformat())
+        keep_place(name="tiers", cursor=places, at=at)
         yield moved
-    note_run(name=name, started_at=began, finished_at=at, done=last)
+    places.pop(name, None)
+    keep_place(name="tiers", cursor=places or None, at=at)
 
 
 def about(*, standing: Standing) -> str:

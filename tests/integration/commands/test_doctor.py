@@ -151,6 +151,9 @@ class TestTheStateOfThings:
         JobRun.objects.filter(name="mature").update(error="no luck")
         texts = [text.partition(" |")[0].replace("\xa0", " ") for _level, text in found("jobs")]
         assert texts == ["sweep last ran 3 hours ago", "mature failed 0 minutes ago: no luck"]
+        JobRun.objects.filter(name="mature").update(good_at=at - timedelta(hours=2))
+        text = next(text for _level, text in found("jobs") if "mature" in text).replace("\xa0", " ")
+        assert text.startswith("mature failed 0 minutes ago: no luck (it last went well 2 hours ago)")
 
     def test_names_messages_that_wait_or_were_given_up(self):
         at = clock.now()

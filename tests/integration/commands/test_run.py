@@ -167,7 +167,49 @@ class TestAJobThatFails:
         assert Award.objects.get().source_id == good.pk
 
 
+class TestAJobThatAsksSince:
+    def test_is_told_of_its_last_good_run_though_it_failed_since(self, monkeypatch):
+        asked, at = [], clock.now()
+
+        def run(at, since):
+            asked.append(since)
+            if len(asked) in (2, 3):
+                raise ZeroDivisionError("no luck")
+            yield 1
+
+        monkeypatch.setattr(jobs, "JOBS", [jobs.Job(name="asking", what="done", run=run, asks_since=True)])
+        moments = [at + timedelta(hours=number) for number in range(5)]
+        for moment in moments:
+            list(jobs.run(at=moment))
+        assert asked == [None, moments[0], moments[0], moments[0], moments[3]]
+        row = JobRun.objects.get()
+        assert (row.started_at, row.good_at, row.error) == (moments[4], moments[4], "")
+
+    def test_writes_down_an_error_without_the_address_in_it(self, monkeypatch):
+        def run(at):
+            raise OSError({"zoe@mail.example": (550, b"no <zoe@mail.example> here\nat all")})
+            yield
+
+        monkeypatch.setattr(jobs, "JOBS", [jobs.Job(name="failing", what="done", run=run)])
+        list(jobs.run())
+        assert JobRun.objects.get().error == "OSError: {'…': (550, b'no <…> here\\nat all')}"
+
+
 class TestANightlyJob:
+    def test_that_is_wanted_again_is_done_once_more_though_it_was_done_today(self, monkeypatch):
+        at = clock.now()
+        prices = next(job for job in jobs.JOBS if job.name == "prices")
+        monkeypatch.setattr(jobs, "JOBS", [replace(prices, run=lambda at: iter([1]))])
+        list(jobs.run(at=at))
+        assert not prices.is_due(at=at + timedelta(minutes=5))
+        with clock.at(at + timedelta(minutes=5)):
+            for _saved in range(3):
+                jobs.look_at_prices()
+        assert JobRun.objects.get().started_at == at, "and it is known when it ran"
+        assert prices.is_due(at=at + timedelta(minutes=5))
+        list(jobs.run(at=at + timedelta(minutes=6)))
+        assert not prices.is_due(at=at + timedelta(minutes=7))
+
     @pytest.fixture
     def job(self):
         return next(job for job in jobs.JOBS if job.nightly)
