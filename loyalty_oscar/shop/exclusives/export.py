@@ -25,7 +25,12 @@ def export(*, member: Member) -> dict[str, Any]:
         "lists": sorted(MemberList.objects.filter(members=member).values_list("name", flat=True)),
         "pieces": [{"sale": place.sale.code, "quantity": place.quantity} for place in places],
         "reminders": [
-            {"sale": row.sale.code, "asked": row.asked_at, "agreed_to": row.words, "told": row.told_at}
+            {
+                "sale": row.sale.code,
+                "asked": row.asked_at.isoformat(),
+                "agreed_to": row.words,
+                "told": row.told_at.isoformat() if row.told_at else None,
+            }
             for row in Reminder.objects.filter(member=member).select_related("sale").order_by("pk")
         ],
     }

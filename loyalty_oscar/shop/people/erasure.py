@@ -50,6 +50,8 @@ def erase(*, member: Member, at: datetime) -> None:
             ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("person_left"), at=at)
         Note.objects.using(write_db()).filter(entry__account__member=member).delete()
         mail = Outbox.objects.using(write_db()).filter(member=member)
+        # What a mail server said when it refused somebody names them.
+        mail.filter(is_open=False).update(error="")
         mail.filter(is_open=True).update(is_open=False, done_at=at, error="nobody to tell")
         mail.update(payload={})
         Notice.objects.using(write_db()).filter(member=member).delete()

@@ -11,21 +11,36 @@ from loyalty_oscar.referrals.models import Code, Referral
 from loyalty_oscar.referrals.operations import forget
 from loyalty_oscar.referrals.queries import brought_by
 
+#: Checks that look at the newcomer alone.
+ABOUT_ONESELF = {"known-customer"}
+
 
 @checks.register("export:referrals")
 def referrals(*, member: Member) -> dict[str, Any]:
-    """Return a member's code, how the member came, and each friend's state without the friend's name."""
+    """
+    Return a member's code, how the member came, and each friend's state as the page says it, without the friend's name.
+
+    What the checks found stays with the shop, but for what is about the member alone: it would tell of a friend, and
+    whoever invents friends what gave them away.
+    """
     code = Code.objects.filter(member=member).first()
     came = Referral.objects.filter(newcomer=member).first()
     return {
         "code": code.code if code else None,
-        "was_invited": _row(came, came.newcomer_points if came.rewarded_at else 0) if came else None,
+        "was_invited": _came(came) if came else None,
         "friends": [_row(row, row.points_of_giver) for row in brought_by(member_id=member.pk)],
     }
 
 
 def _row(row: Referral, points: int) -> dict[str, Any]:
-    return {"since": row.bound_at.isoformat(), "state": row.state, "points": points, "findings": row.findings}
+    # That somebody is to look at it says that something was found.
+    state = Referral.State.INVITED if row.state == Referral.State.REVIEW else row.state
+    return {"since": row.bound_at.isoformat(), "state": str(state), "points": points}
+
+
+def _came(row: Referral) -> dict[str, Any]:
+    own = [found for found in row.findings if found["check"] in ABOUT_ONESELF]
+    return {**_row(row, row.newcomer_points if row.rewarded_at else 0), "findings": own}
 
 
 @checks.register("erase:referrals")

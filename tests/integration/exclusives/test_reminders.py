@@ -218,7 +218,7 @@ class TestWhoLeaves:
         gold = a_member_of(unit, GOLD)
         press(gold)
         (row,) = export(member=Member.objects.get(user=gold))["reminders"]
-        assert (row["sale"], row["asked"], row["told"]) == ("trail", BEFORE, None)
+        assert (row["sale"], row["asked"], row["told"]) == ("trail", BEFORE.isoformat(), None)
         assert gold.email in row["agreed_to"]
 
     def test_is_told_nothing_any_more(self, unit, sale):

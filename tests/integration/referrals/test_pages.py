@@ -214,6 +214,20 @@ class TestOnesOwnData:
         came = join(program=club.unit.program, user_id=priya.pk, at=TODAY)
         assert export_member(member=came, at=TODAY)["referrals"]["was_invited"]["points"] == 100
 
+    def test_tells_nothing_of_what_the_checks_found_about_friends(self, club):
+        priya = friend(club, "Priya")
+        buy(priya, (a_product(price="30.00"), 1), on=day(3, 3))
+        found = [
+            {"check": name, "verdict": "review", "because": {"c": name}} for name in ("known-customer", "same-phone")
+        ]
+        Referral.objects.update(state="review", findings=found)
+        member = join(program=club.unit.program, user_id=club.boris.pk, at=TODAY)
+        (row,) = export_member(member=member, at=TODAY)["referrals"]["friends"]
+        assert (row["state"], set(row)) == ("invited", {"since", "state", "points"})
+        came = join(program=club.unit.program, user_id=priya.pk, at=TODAY)
+        told = export_member(member=came, at=TODAY)["referrals"]["was_invited"]
+        assert (told["state"], told["findings"]) == ("invited", found[:1]), "what is about oneself alone is told"
+
     def test_is_forgotten_and_the_reward_still_goes_back_with_a_return(self, page, club):
         priya = friend(club, "Priya")
         order = buy(priya, (a_product(price="30.00"), 1), on=day(3, 3))
