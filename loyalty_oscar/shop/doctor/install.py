@@ -10,11 +10,15 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core import checks as system_checks
+from django.core.cache import caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.urls import get_resolver
 from oscar import VERSION as OSCAR_VERSION
 from oscar.core.application import OscarConfig
 from oscar.core.loading import get_class, get_model
 
+from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.registries import checks
 
 from .findings import Finding, Level
@@ -85,6 +89,21 @@ def versions(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about="versions", text=text, hint='pip install "django-treebeard<5"')
     else:
         yield Finding(level=Level.OK, about="versions", text=f"Oscar {'.'.join(map(str, OSCAR_VERSION[:2]))}")
+
+
+@checks.register("doctor:15-cache")
+def counting(*, at: datetime) -> Iterator[Finding]:
+    """Whether tries are counted for all processes together: code words, points for registering, the API."""
+    if not Program.objects.exclude(state=State.DRAFT).exists():
+        return
+    hint = "Let all processes share one cache: Redis, Memcached, or Django's own in the database."
+    if isinstance(caches["default"], DummyCache):
+        text = "the default one keeps nothing: no code word brings points, no address can be confirmed, the API counts nothing"
+        yield Finding(level=Level.ERROR, about="cache", text=text, hint=hint)
+    elif isinstance(caches["default"], LocMemCache):
+        level = Level.NOTE if settings.DEBUG else Level.WARNING
+        text = "each process counts tries for itself: with four of them people may guess four times as often"
+        yield Finding(level=level, about="cache", text=text, hint=hint)
 
 
 @checks.register("doctor:15-tax")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.apps import apps
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 from django.utils.timesince import timesince
 
@@ -68,6 +69,17 @@ def guard(*, at: datetime) -> Iterator[Finding]:
     else:
         text = f"on {vendor} the database does not keep its rows from being changed yet"
         yield Finding(level=Level.NOTE, about="ledger", text=text)
+
+
+@checks.register("doctor:32-migrations")
+def migrations(*, at: datetime) -> Iterator[Finding]:
+    """Our tables are as this version needs them."""
+    loader = MigrationExecutor(connections[write_db()]).loader
+    ours = [node for node in loader.graph.leaf_nodes() if node[0].startswith("loyalty_")]
+    needed = {node for leaf in ours for node in loader.graph.forwards_plan(leaf) if node[0].startswith("loyalty_")}
+    if missing := sorted(needed - set(loader.applied_migrations)):
+        text = f"not as this version needs them: {', '.join(map('.'.join, missing))} did not run"
+        yield Finding(level=Level.ERROR, about="tables", text=text, hint="Run `manage.py migrate`.")
 
 
 @checks.register("doctor:32-tables")

@@ -1,15 +1,22 @@
-"""How often somebody may try: counted in Django's cache, so that it holds for all processes that share one."""
+"""
+How often somebody may try: counted in Django's cache, so that it holds for all processes that share one.
+
+Where nothing can be counted, nobody may try: whoever takes the cache away must not guess without end.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from typing import Any
 
 from django.core.cache import cache
 
 from loyalty_oscar.program import clock
 
+logger = logging.getLogger("loyalty_oscar")
 HOUR, DAY = 3600, 86400
+#: The count may run out between the two lines that make and raise it, once.
+TIMES = 2
 
 
 def _key(name: str, seconds: int) -> str:
@@ -19,17 +26,28 @@ def _key(name: str, seconds: int) -> str:
 def is_one_too_many(*, name: str, most: int, seconds: int) -> bool:
     """Count a try, and return whether there were more than `most` in this hour (or day). Exact at the same time."""
     key = _key(name, seconds)
-    cache.add(key, 0, seconds)
     try:
-        return cache.incr(key) > most
-    except ValueError:  # It ran out between the two lines: this is the first of the next hour.
-        return False
+        for _time in range(TIMES):
+            cache.add(key, 0, seconds)
+            try:
+                return cache.incr(key) > most
+            except ValueError:
+                continue
+    except Exception:
+        logger.exception("tries cannot be counted: the cache is away")
+        return True
+    logger.error("tries cannot be counted: the cache keeps nothing")
+    return True
 
 
 def forgive(*, name: str, seconds: int) -> None:
     """Take back a try that was right."""
-    with suppress(ValueError):  # The hour is over, and its count with it.
+    try:
         cache.decr(_key(name, seconds))
+    except ValueError:
+        pass  # The hour is over, and its count with it.
+    except Exception:
+        logger.exception("a try cannot be taken back: the cache is away")
 
 
 def address_of(*, request: Any) -> str:

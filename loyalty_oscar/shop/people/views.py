@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import TemplateView, View
 from oscar.core.loading import get_class, get_model
 
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 
@@ -119,6 +120,8 @@ class ConfirmAddressView(OwnPage, View):
         return redirect("loyalty:address-sent")
 
     def send(self, request: Any, lately: str) -> None:
+        if cache.get(lately) is None:
+            raise LoyaltyError("nobody could see how often a mail is asked for: the cache keeps nothing")
         try:
             self.mail(request)
         except Exception:

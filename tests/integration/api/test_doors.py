@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import run_checks
 from django.test import Client, override_settings
 from rest_framework.authtoken.models import Token
@@ -164,6 +166,14 @@ class TestManyRequests:
         assert int(refused.headers["Retry-After"]) > 0
         assert api_of(ada).get("me").status_code == 200
         assert not Hold.objects.exists()
+
+    @override_settings(LOYALTY_API_RATE="2/min")
+    def test_are_answered_where_the_cache_that_counts_them_is_away(self, api, monkeypatch):
+        monkeypatch.setattr(LocMemCache, "get", Mock(side_effect=ConnectionError("the cache is away")))
+        assert [api.get("me").status_code for _ in range(4)] == [200] * 4
+        monkeypatch.undo()
+        monkeypatch.setattr(LocMemCache, "set", Mock(side_effect=ConnectionError("the cache is away")))
+        assert api.get("me").status_code == 200
 
     @override_settings(LOYALTY_API_RATE="")
     def test_are_never_too_many_where_the_shop_says_so(self, api):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import RuleVersion
@@ -28,6 +29,11 @@ def found(about, *levels):
     wanted = levels or (Level.NOTE, Level.WARNING, Level.ERROR)
     findings = [f for f in examine(at=clock.now()) if f.about == about and f.level in wanted]
     return [(finding.level, f"{finding.text} | {finding.hint}") for finding in findings]
+
+
+@pytest.fixture(autouse=True)
+def one_cache_for_all(settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "counts"}}
 
 
 class TestAShopThatIsWell:
@@ -134,6 +140,35 @@ class TestAnInstallMistake:
         (tmp_path / name).write_text(f'{{% extends "{name}" %}}')
         settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
         assert found("templates") == []
+
+    @pytest.mark.parametrize(
+        ("backend", "level", "says"),
+        [
+            ("dummy.DummyCache", Level.ERROR, "no code word brings points"),
+            ("locmem.LocMemCache", Level.WARNING, "guess four times as often"),
+        ],
+    )
+    def test_is_a_cache_that_counts_for_no_other_process(self, settings, backend, level, says):
+        a_program()
+        assert found("cache") == []
+        settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+        [(found_level, text)] = found("cache")
+        assert found_level == level
+        assert says in text
+        settings.DEBUG = True
+        assert [found_level for found_level, _text in found("cache")] != [Level.WARNING]
+
+    def test_is_a_migration_that_did_not_run(self):
+        assert found("tables") == []
+        recorder = MigrationRecorder(connection)
+        missing = recorder.migration_qs.filter(app__in=("loyalty_earning", "loyalty_shop")).order_by("-name")
+        gone = [row.name for row in (missing.filter(app="loyalty_earning")[0], missing.filter(app="loyalty_shop")[0])]
+        recorder.migration_qs.filter(app__in=("loyalty_earning", "loyalty_shop"), name__in=gone).delete()
+        [(level, text)] = found("tables")
+        assert level == Level.ERROR
+        assert f"loyalty_earning.{gone[0]}, loyalty_shop.{gone[1]} did not run" in text
+        assert text.endswith("Run `manage.py migrate`.")
+        assert manage("doctor").code == 1
 
 
 class TestTheStateOfThings:

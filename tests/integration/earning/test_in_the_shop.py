@@ -2,11 +2,13 @@
 
 import logging
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.sites.models import Site
 from django.core import mail
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +21,7 @@ from loyalty_oscar.earning.models import Action, ActionAward, Birthday
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Member, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.earning import throttle
 from loyalty_oscar.shop.earning.reviews import look_at
 from loyalty_oscar.shop.jobs import run
 from loyalty_oscar.shop.people import claims
@@ -586,6 +589,49 @@ class TestA20GuessingWords:
             use(client, f"word{number}")
 
         assert has(member) == (30, 0)
+
+
+class TestTriesThatCannotBeCounted:
+    """Nobody may guess without end where the cache keeps nothing, or is away; and no page is an error."""
+
+    @pytest.fixture(params=["keeps nothing", "is away"])
+    def broken(self, request, settings, monkeypatch):
+        if request.param == "keeps nothing":
+            settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+        else:
+            away = Mock(side_effect=ConnectionError("the cache is away"))
+            for method in ("add", "incr", "decr"):
+                monkeypatch.setattr(LocMemCache, method, away)
+
+    def test_lets_nobody_guess_a_word(self, unit, broken):
+        an_action(unit, "word", word="woof")
+        client = Client()
+        client.force_login(a_member(unit).user)
+        answer = client.post(reverse("loyalty:use-word"), {"word": "woof"}, follow=True)
+        assert "That were many tries." in text_of(answer)
+        assert not ActionAward.objects.exists()
+
+    def test_brings_no_points_for_registering(self, unit, broken):
+        an_action(unit, "sign-up")
+        request = Mock(META={"REMOTE_ADDR": "192.0.2.1"}, get_host=lambda: "testserver")
+        user = a_user()
+        assert extend.address_confirmed(user=user, email=user.email, request=request) == 0
+        assert not ActionAward.objects.exists()
+
+    def test_is_taken_back_without_an_error(self, broken):
+        throttle.forgive(name="somebody", seconds=throttle.HOUR)
+        assert throttle.is_one_too_many(name="somebody", most=10, seconds=throttle.HOUR)
+
+    def test_is_counted_where_the_count_ran_out_between_two_lines(self, monkeypatch):
+        cache.clear()
+        real, fails = cache.incr, iter([True])
+        monkeypatch.setattr(LocMemCache, "incr", lambda self, key: real(key) if not next(fails, False) else _gone(key))
+        assert not throttle.is_one_too_many(name="once", most=1, seconds=throttle.HOUR)
+        assert throttle.is_one_too_many(name="once", most=1, seconds=throttle.HOUR)
+
+
+def _gone(key):
+    raise ValueError(key)
 
 
 class TestA22TellingWordsApart:

@@ -367,6 +367,13 @@ class TestConfirmingAnAddress:
         assert "The mail could not be sent just now." in answer.content.decode()
         assert mail.outbox == []
 
+    def test_sends_nothing_where_the_cache_keeps_nothing_and_any_mailbox_could_be_flooded(self, client, mei, settings):
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+        client.force_login(mei)
+        answer = client.post(reverse("loyalty:confirm-address"), follow=True)
+        assert "The mail could not be sent just now." in answer.content.decode()
+        assert mail.outbox == []
+
     def test_takes_no_link_that_was_sent_when_it_could_be_read_in_the_account(self, client, mei):
         order = a_guest_order()
         client.force_login(mei)
