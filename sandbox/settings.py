@@ -8,6 +8,7 @@ runs on SQLite, without a broker, and writes its mails into `sandbox/var/mail`.
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from oscar.defaults import *  # noqa: F403
 
 import loyalty_oscar
@@ -18,8 +19,11 @@ VAR.mkdir(exist_ok=True)
 
 env = environ.Env()
 
-SECRET_KEY = env.str("SECRET_KEY", default="the sandbox keeps no secrets")
 DEBUG = env.bool("DEBUG", default=True)
+# Everybody can read the one that stands here, and sign links and sessions with it: it is for one's own machine.
+SECRET_KEY = env.str("SECRET_KEY", default="the sandbox keeps no secrets" if DEBUG else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured("DEBUG=0 needs a SECRET_KEY of your own in the environment.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else ["127.0.0.1", "localhost"])
 
 ROOT_URLCONF = "sandbox.urls"
@@ -104,6 +108,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
     "oscar.apps.basket.middleware.BasketMiddleware",
     "loyalty_oscar.shop.middleware.LoyaltyMiddleware",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
 from loyalty_oscar.testing import _loyalty_purge  # noqa: F401 - empties the ledger before each flush
 from tests import services
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(folder)
         if folder == "crowd" and not postgres:
             item.add_marker(pytest.mark.skip(reason="needs LOYALTY_TEST_DB=postgres"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_counted_yet():
+    """No test has used up what another may try; tries are counted in the cache."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,9 @@ def _mind_foreigners(labels: set[str]) -> None:
 def tables(*, names: list[str]) -> list[Table]:
     """Return the tables of these apps with their rows, those that were migrated at all."""
     there = set(connections[write_db()].introspection.table_names())
-    found = [model for name in names for model in our_apps()[name].get_models(include_auto_created=True)]
+    every = [model for name in names for model in our_apps()[name].get_models(include_auto_created=True)]
+    # Our classes of Oscar's conditions and benefits have no table of their own: those rows are the shop's.
+    found = [model for model in every if not model._meta.proxy]
     return [
         Table(model=model, rows=model._base_manager.using(write_db()).count())
         for model in found
@@ -111,7 +113,7 @@ def export(*, tables: list[Table], folder: Path) -> Iterator[tuple[Table, Path]]
     """
     Write each table as one file of JSON lines that `loaddata` can read; yields (table, file).
 
-    Raises `LoyaltyError` where the folder holds something already or cannot be made.
+    Raises `LoyaltyError` where the folder holds something already, or it or a file in it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,8 +125,11 @@ def export(*, tables: list[Table], folder: Path) -> Iterator[tuple[Table, Path]]
     for table in tables:
         path = folder / f"{table.model._meta.db_table}.jsonl"
         rows = table.model._base_manager.using(write_db()).order_by("pk").iterator(chunk_size=2000)
-        with path.open("w", encoding="utf-8") as file:
-            serializers.serialize("jsonl", rows, stream=file)
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                serializers.serialize("jsonl", rows, stream=file)
+        except OSError as error:
+            raise LoyaltyError(f"{path} cannot be written ({error.strerror}); nothing was taken away") from error
         yield table, path
 
 

@@ -1,7 +1,11 @@
 """The past of the demo shop, on whichever day it is made: its people stand where the login page says they do."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from loyalty_oscar.tiers import rules
 from sandbox.seed import catalogue, friends, levels, people, sales, story
 from sandbox.seed.timeline import DAYS, ZONE, Event, Happening, ten_oclock
 
+ROOT = Path(__file__).parents[2]
 NOWS = [
     datetime(2026, 1, 1, 0, 0, 1, tzinfo=ZONE),
     datetime(2026, 1, 1, 10, 30, tzinfo=ZONE),
@@ -154,3 +159,26 @@ def _lines(event, email):
 
 def _on(now, days):
     return ten_oclock(today=now, days=days).astimezone(UTC)
+
+
+class TestItsSettings:
+    def read(self, **env):
+        code = "from sandbox import settings; print(settings.SECRET_KEY, *settings.MIDDLEWARE)"
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **env},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return run.returncode, run.stdout, run.stderr
+
+    def test_take_the_published_key_on_ones_own_machine_alone(self):
+        assert self.read(DEBUG="1")[0] == 0
+        code, _out, error = self.read(DEBUG="0", SECRET_KEY="")
+        assert (code, "DEBUG=0 needs a SECRET_KEY" in error) == (1, True)
+        assert self.read(DEBUG="0", SECRET_KEY="mine")[1].startswith("mine ")
+
+    def test_let_nobody_frame_its_pages(self):
+        assert "XFrameOptionsMiddleware" in self.read(DEBUG="1")[1]

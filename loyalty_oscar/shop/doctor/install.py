@@ -98,7 +98,7 @@ def counting(*, at: datetime) -> Iterator[Finding]:
         return
     hint = "Let all processes share one cache: Redis, Memcached, or Django's own in the database."
     if isinstance(caches["default"], DummyCache):
-        text = "the default one keeps nothing: no code word brings points, no address can be confirmed, the API counts nothing"
+        text = "the default one keeps nothing: no code word brings points, and no address can be confirmed"
         yield Finding(level=Level.ERROR, about="cache", text=text, hint=hint)
     elif isinstance(caches["default"], LocMemCache):
         level = Level.NOTE if settings.DEBUG else Level.WARNING

@@ -22,8 +22,8 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import unit_for_site
 
+from .. import throttle
 from ..told import listeners
-from . import throttle
 
 SALT = "loyalty_oscar.earning.mailbox"
 

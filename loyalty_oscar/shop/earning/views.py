@@ -20,10 +20,10 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 
+from .. import throttle
 from ..people.views import OwnPage
 from ..showing import takes_part
 from ..views.account import WithProgram
-from . import throttle
 from .actions import say
 from .ways import BirthdayForm
 

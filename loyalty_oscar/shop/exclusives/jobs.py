@@ -30,14 +30,15 @@ def published(*, at: datetime) -> Iterator[int]:
         .filter(is_on=True, mode=Sale.Mode.HIDE, published_at=None)
         .select_related("product_set")
     )
+    model = get_model("catalogue", "Product")
+    shown = ["is_public", *(field.name for field in model._meta.fields if getattr(field, "auto_now", False))]
     open_now = hiding.filter(Q(ends_at=None) | Q(ends_at__gt=at), public_from__lte=at)
     for sale in open_now.order_by("pk"):
         products = products_of(sale=sale)
-        for product in (
-            get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=products, is_public=False)
-        ):
+        for product in model.objects.using(write_db()).filter(pk__in=products, is_public=False):
             product.is_public = True
-            product.save()
+            # Nothing else: somebody may be editing it.
+            product.save(update_fields=shown)
             yield 1
         if products:
             Sale.objects.using(write_db()).filter(pk=sale.pk).update(published_at=at)

@@ -18,11 +18,16 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.referrals.rules import read_code
 
+from .. import throttle
+
 KEY = COOKIE = "loyalty_invited"
 SALT = "loyalty_oscar.referrals.invited"
 LIFETIME = timedelta(days=30)
 #: So many codes a visit keeps: a mistyped address must not stand in the way of the right one.
 MOST = 3
+
+#: So many visits an hour begin with a link from one network address.
+NEW_VISITS = 100
 
 Carried = tuple[str, datetime]
 
@@ -32,9 +37,23 @@ def take(*, request: Any, code: str, typed: bool = False) -> None:
     found, known = read_code(text=code), _of_session(request)
     if not found or (not typed and (len(known) >= MOST or found in dict(known))):
         return
+    if not typed and not _may_begin(request):
+        return
     fresh = (found, clock.now())
     kept = [fresh, *(row for row in known if row[0] != found)] if typed else [*known, fresh]
     request.session[KEY] = [[code, int(at.timestamp())] for code, at in kept[:MOST]]
+
+
+def _may_begin(request: Any) -> bool:
+    """
+    Return whether a visit that has no session may get one for a link's sake.
+
+    Each is a row: from one network address as many as a crowd around a poster brings, and no more.
+    """
+    if request.session.session_key:
+        return True
+    visits = {"name": f"invited:{throttle.address_of(request=request)}", "most": NEW_VISITS, "seconds": throttle.HOUR}
+    return request.method != "HEAD" and not throttle.is_one_too_many(**visits, unknown=False)
 
 
 def carried(*, request: Any) -> list[Carried]:

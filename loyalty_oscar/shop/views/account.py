@@ -13,6 +13,7 @@ from django import forms
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404
 from django.urls import reverse_lazy
+from django.utils.cache import patch_cache_control
 from django.utils.translation import pgettext, pgettext_lazy
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class, get_model
@@ -39,7 +40,11 @@ class WithProgram:
         if self.unit is None:
             raise Http404("no program serves this site")
         self.program = self.unit.program
-        return super().dispatch(request, *args, **kwargs)
+        response = super().dispatch(request, *args, **kwargs)
+        if request.user.is_authenticated:
+            # It tells of one person, and stays on no shared machine and in no cache on the way.
+            patch_cache_control(response, private=True, no_store=True)
+        return response
 
     def find_unit(self, request: Any) -> Any:
         """Return the kind of points that the page speaks of, or None."""

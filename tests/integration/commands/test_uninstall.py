@@ -1,5 +1,6 @@
 """`loyalty_uninstall`: what goes, in which order, and what is refused. The install matrix takes whole shops apart."""
 
+import errno
 import json
 from datetime import timedelta
 
@@ -55,6 +56,27 @@ class TestWhatGoes:
         assert entry["fields"]["key"] == Entry.objects.get().key
         [again] = serializers.deserialize("json", json.dumps([entry]))
         assert bytes(again.object.fingerprint) == bytes(Entry.objects.get().fingerprint)
+
+    def test_is_ours_alone_and_no_row_of_oscars(self, shop, tmp_path):
+        get_model("offer", "Condition").objects.create(type="Count", value=3)
+        tables = uninstall.tables(names=uninstall.leaving())
+        files = [path for _table, path in uninstall.export(tables=tables, folder=tmp_path / "new")]
+        assert len(files) == len(set(files))
+        written = [json.loads(line) for path in files for line in path.open()]
+        assert {row["model"].partition("_")[0] for row in written} == {"loyalty"}
+        assert not any("condition" in path.name or "benefit" in path.name for path in files)
+
+    def test_stays_where_it_cannot_be_written(self, shop, tmp_path, monkeypatch):
+        real = serializers.serialize
+
+        def full(format, rows, stream):
+            real(format, rows, stream=stream)
+            if rows and stream.tell():
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(uninstall.serializers, "serialize", full)
+        said = "cannot be written (No space left on device); nothing was taken away"
+        expect_refusal("uninstall --yes --export", tmp_path / "new", says=said)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from loyalty_oscar.earning.models import Action, ActionAward, Birthday
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Member, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.earning import throttle
+from loyalty_oscar.shop import throttle
 from loyalty_oscar.shop.earning.reviews import look_at
 from loyalty_oscar.shop.jobs import run
 from loyalty_oscar.shop.people import claims

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -241,6 +242,23 @@ class TestTheNightlyWork:
         carrier.refresh_from_db()
         assert carrier.is_public
         assert sum(published(at=PUBLIC_FROM)) == 0
+
+    def test_writes_nothing_else_of_a_product_that_somebody_is_editing(self, unit, carrier):
+        a_sale(unit, carrier, mode=Sale.Mode.HIDE, ends_at=None)
+        hide(carrier)
+        before = type(carrier).objects.get().date_updated
+
+        def edit(sender, instance, **kwargs):
+            sender.objects.filter(pk=instance.pk).update(title="Carrier, mended")
+
+        pre_save.connect(edit, sender=type(carrier))
+        try:
+            assert sum(published(at=PUBLIC_FROM)) == 1
+        finally:
+            pre_save.disconnect(edit, sender=type(carrier))
+        carrier.refresh_from_db()
+        assert (carrier.title, carrier.is_public) == ("Carrier, mended", True)
+        assert carrier.date_updated > before
 
     def test_shows_them_once_and_leaves_hidden_what_staff_hide_later(self, unit, carrier):
         a_sale(unit, carrier, mode=Sale.Mode.HIDE, ends_at=None)

@@ -1,11 +1,15 @@
 """A newcomer comes by a link or a typed code, and is tied whatever made the account."""
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.signing import Signer
 from django.http import HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from oscar.apps.customer.signals import user_registered
 from oscar.core.loading import get_model
@@ -15,6 +19,7 @@ from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Referral, Scheme
 from loyalty_oscar.shop.middleware import LoyaltyMiddleware, departures
+from loyalty_oscar.shop.referrals import carried
 from loyalty_oscar.shop.referrals.carried import COOKIE, KEY, SALT, take
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -145,6 +150,47 @@ class TestALink:
         assert client.get(landing(club.code)).status_code == 200
         assert "without what was left to do" in caplog.text
         assert not Referral.objects.exists()
+
+
+class TestManyVisits:
+    """Each that carries a code is a row: whoever asks for the page without end fills no table."""
+
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch):
+        monkeypatch.setattr(carried, "NEW_VISITS", 3)
+
+    def look(self, club, **request):
+        page = Client().get(landing(club.code), **request)
+        assert page.status_code == 200
+        return Session.objects.count()
+
+    def test_from_one_network_address_begin_so_often_an_hour(self, club):
+        assert [self.look(club) for _time in range(6)] == [1, 2, 3, 3, 3, 3]
+        assert self.look(club, REMOTE_ADDR="192.0.2.7") == 4
+        with clock.at(TODAY + timedelta(hours=1)):
+            assert self.look(club) == 5
+
+    def test_of_somebody_who_is_here_already_carry_the_code_all_the_same(self, club, client):
+        for _time in range(4):
+            self.look(club)
+        session = client.session
+        session["basket"] = 1
+        session.save()
+        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+        client.get(landing(club.code))
+        assert client.session[KEY][0][0] == club.code
+
+    def test_show_the_same_page_when_no_more_are_kept(self, club):
+        pages = {Client().get(landing(club.code)).content.partition(b'id="invitation"')[2] for _time in range(5)}
+        assert len(pages) == 1
+
+    def test_are_kept_where_nobody_can_count_them(self, club, settings):
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+        assert [self.look(club) for _time in range(5)] == [1, 2, 3, 4, 5]
+
+    def test_are_not_begun_by_who_asks_for_the_headers_alone(self, club):
+        assert Client().head(landing(club.code)).status_code == 200
+        assert not Session.objects.exists()
 
 
 class TestATypedCode:

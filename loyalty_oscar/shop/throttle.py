@@ -1,7 +1,7 @@
 """
 How often somebody may try: counted in Django's cache, so that it holds for all processes that share one.
 
-Where nothing can be counted, nobody may try: whoever takes the cache away must not guess without end.
+Where nothing can be counted, nobody may try what is guessed: whoever takes the cache away must not guess without end.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ def _key(name: str, seconds: int) -> str:
     return f"loyalty-tries:{name}:{seconds}:{int(clock.now().timestamp()) // seconds}"
 
 
-def is_one_too_many(*, name: str, most: int, seconds: int) -> bool:
-    """Count a try, and return whether there were more than `most` in this hour (or day). Exact at the same time."""
+def is_one_too_many(*, name: str, most: int, seconds: int, unknown: bool = True) -> bool:
+    """
+    Count a try, and return whether there were more than `most` in this hour (or day). Exact at the same time.
+
+    `unknown` is the answer where nothing can be counted.
+    """
     key = _key(name, seconds)
     try:
         for _time in range(TIMES):
@@ -35,9 +39,9 @@ def is_one_too_many(*, name: str, most: int, seconds: int) -> bool:
                 continue
     except Exception:
         logger.exception("tries cannot be counted: the cache is away")
-        return True
+        return unknown
     logger.error("tries cannot be counted: the cache keeps nothing")
-    return True
+    return unknown
 
 
 def forgive(*, name: str, seconds: int) -> None:
