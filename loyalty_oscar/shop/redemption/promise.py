@@ -188,8 +188,7 @@ def _promised_now(basket: Any, redemption: Redemption) -> dict[str, Any] | None:
     applied = getattr(basket, "_loyalty_applied", None)
     known = Promise.from_json(redemption.promise) if redemption.promise else None
     lines = lines_of(basket=basket)
-    # On the way back it is not today's look at it that counts.
-    is_kept = applied.promise and basket._loyalty_came_back if applied else _is_in_time(redemption)
+    is_kept = applied.promise if applied else _is_in_time(redemption)
     if known and is_kept and known.is_of(lines):
         return redemption.promise
     terms = terms_of(program_id=redemption.hold.account.unit.program_id)

@@ -111,7 +111,6 @@ class TestADaysLimit:
             use(boris, other, 1, unit=unit, at=evening)
         assert on(use(boris, other, 300, unit=unit, at=evening + timedelta(minutes=1)))[0] == 300
 
-
     def test_counts_what_was_used_on_the_stroke_of_midnight_to_the_day_that_begins(self, unit, boris, basket):
         terms(per_day=300)
         midnight = datetime(2026, 5, 5, 22, tzinfo=UTC)  # 00:00 in Berlin
