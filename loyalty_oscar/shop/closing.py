@@ -7,7 +7,6 @@ range, its tie or itself deleted, and its tie cleared, on whichever page or by w
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,12 +16,11 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import ProductSet, Program, State
 
 from .models import ProductSetRange
 from .product_sets import InUse
-
-logger = logging.getLogger("loyalty_oscar")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,17 +79,13 @@ def refusal_of(*, set_ids: Collection[int], range_name: Any, using: str) -> tupl
 def keeping(find: Callable[..., tuple[Collection[int], Any]]) -> Any:
     """Make a receiver that refuses where sets that it finds must keep their products; faults of ours refuse nothing."""
 
-    def receiver(sender: Any, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
-        try:
-            set_ids, name = ((), None) if raw else find(instance=instance, using=using)
-            refused = refusal_of(set_ids=set_ids, range_name=name, using=using)
-        except Exception:
-            logger.exception("it could not be seen whether a range of products may go")
-            return
-        if refused:
+    @harmless(but=InUse, later="it could not be seen whether a range of products may go")
+    def receiver(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
+        set_ids, name = find(instance=instance, using=using)
+        if refused := refusal_of(set_ids=set_ids, range_name=name, using=using):
             raise InUse(refused[0], {refused[1]})
 
-    receiver.__name__ = find.__name__  # Not by `wraps`: Django asks the receiver itself what it accepts.
+    receiver.__name__ = find.__name__
     return receiver
 
 

@@ -177,7 +177,7 @@ class Oracle:
         if pk in self.worths and not known.used:
             self._use(known, row, *self.worths[pk])
         if known.owner is None and row.user is not None:
-            known.owner, known.terms.is_first = row.user, rows.first_of(row.user) in (None, pk)
+            known.owner, known.terms.is_first = row.user, self._is_first(pk, row.user, known.placed_at)
         if known.owner is not None and not known.dead and not known.is_counted:
             self._count(pk, known, at)
         known.back = known.used if known.dead else sum(part.back for part in known.parts)
@@ -343,6 +343,17 @@ class Oracle:
         found = [rank for since, rank, _until in self.ranks[known.owner] if since <= known.placed_at]
         rank = found[-1] if found and self.levels else 0
         return rank, known.terms.percents.get(rank, 100) if rank else 100
+
+    def _is_first(self, pk: int, user: int, placed_at: datetime) -> bool:
+        """Return whether nothing that somebody placed before stands, whoever has it now."""
+        given = {other for other, order in self.orders.items() if order.owner not in (None, user)}
+        before = [(moment, other) for moment, other in rows.standing(user) if other not in given]
+        away = [
+            (order.placed_at, other)
+            for other, order in self.orders.items()
+            if order.owner == user and not order.dead and other != pk
+        ]
+        return not any(one < (placed_at, pk) for one in (*before, *away))
 
     def _had_first(self, pk: int, owner: int) -> bool:
         return any(

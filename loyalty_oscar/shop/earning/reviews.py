@@ -26,6 +26,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.facts import LineFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import panels
@@ -148,27 +149,24 @@ def _settled(review: Any, look: Callable[[], None]) -> bool:
     return True
 
 
-def review_saved(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
-    if not raw:
-        _after_commit(instance, lambda: partial(_looked, instance, clock.now()))
+def _counts(review: Any) -> bool:
+    return bool(review.user_id and review.product_id and has_action(kind=REVIEW))
 
 
+@harmless(later="the next night finds the review")
+def review_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    if _counts(instance):
+        at = clock.now()
+        transaction.on_commit(lambda: _looked(instance, at), using=write_db(), robust=True)
+
+
+@harmless(later="the next night finds the review")
 def review_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
-    def prepare() -> Callable[[], bool]:
+    if _counts(instance):
         # The product may go with its review, and then nobody knows what was one thing with it.
         told = {"user_id": instance.user_id, "family": family_of(product_id=instance.product_id)}
-        return partial(_settled, instance, lambda: settle(**told, at=clock.now()))
-
-    _after_commit(instance, prepare)
-
-
-def _after_commit(review: Any, prepare: Callable[[], Callable[[], bool]]) -> None:
-    """A fault of ours never reaches the page, neither now nor then."""
-    try:
-        if review.user_id and review.product_id and has_action(kind=REVIEW):
-            transaction.on_commit(prepare(), using=write_db(), robust=True)
-    except Exception:
-        logger.exception("a review could not be noted; the next night finds it")
+        settled = partial(settle, **told, at=clock.now())
+        transaction.on_commit(lambda: _settled(instance, settled), using=write_db(), robust=True)
 
 
 post_save.connect(review_saved, sender=Review, dispatch_uid="loyalty_oscar.shop.earning.review_saved")

@@ -18,6 +18,7 @@ from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import sales_in_force
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.queries import remembered, unit_for_site
 
 from ..elsewhere import is_sold_elsewhere
@@ -34,9 +35,10 @@ class NotForSale(NotPlaced):
     """Something in this order is not for sale to its buyer now, or no piece of it is left."""
 
 
-def new_line(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+@harmless(but=NotForSale, later="the order is placed without a look at who may have it")
+def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Refuse the new line of an order whose buyer is not admitted, or for whom nothing is left."""
-    if raw or not instance._state.adding or instance.product_id is None:
+    if not instance._state.adding or instance.product_id is None:
         return
     order = instance.order
     unit = remembered(key=("unit", order.site_id), load=lambda: unit_for_site(site_id=order.site_id))

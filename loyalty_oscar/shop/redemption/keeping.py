@@ -5,7 +5,6 @@ while somebody pays, and an order that would be dearer than what was paid is not
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.db.models.signals import post_delete, post_save, pre_save
@@ -14,18 +13,16 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import anything_is_set_aside
 
 from ..offers import PointsUnavailable
-from ..receivers import harmless
 from ..totals import total_of
 from .offer import BENEFIT, CONDITION, KEEPER, is_lasting, keep_offering
 from .promise import comes_back, in_force, lines_of, lost_by, set_aside_for
 from .quotes import quote_of
-
-logger = logging.getLogger("loyalty_oscar")
 
 
 def gone() -> str:
@@ -104,26 +101,22 @@ def _was_owed(basket: Any) -> bool:
     return promise.minor != 0 and (not promise.lines or promise.is_of(lines_of(basket=basket)))
 
 
-def new_line(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+@harmless(but=PointsUnavailable, later="an order is placed without a look at what was promised of its points")
+def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     """
     Refuse an order at its first line where its points were promised and nobody took them, whatever way it is placed.
 
     No query where our offer was asked when offers were applied, and none where nothing is set aside for anything.
     """
-    order = None if raw else instance._state.fields_cache.get("order")
+    order = instance._state.fields_cache.get("order")
     if order is None or not instance._state.adding or hasattr(order, "_loyalty_minded"):
         return
     order._loyalty_minded = True
     basket = order._state.fields_cache.get("basket")
     if basket is None or basket.owner_id is None or hasattr(order, "_loyalty_used"):
         return
-    try:
-        if comes_back(basket=basket) and (hasattr(basket, "_loyalty_redemption") or anything_is_set_aside()):
-            mind_order(basket=basket, off=0)
-    except PointsUnavailable:
-        raise
-    except Exception:
-        logger.exception("an order was placed without a look at what was promised of its points")
+    if comes_back(basket=basket) and (hasattr(basket, "_loyalty_redemption") or anything_is_set_aside()):
+        mind_order(basket=basket, off=0)
 
 
 pre_save.connect(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +19,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
@@ -34,7 +34,6 @@ from loyalty_oscar.redemption.queries import (
 )
 
 from ..product_sets import sets_shown
-from ..receivers import harmless
 from ..slots import slot_of
 from ..totals import total_of
 from .offer import keep_offering
@@ -139,6 +138,7 @@ def basket_saved(sender: Any, instance: Any, created: bool = False, **kwargs: An
         _thawed[instance.pk, instance.date_created] = clock.now()
 
 
+@harmless
 def basket_loaded(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Remember of a basket that it was frozen when it was loaded."""
     if vars(instance).get("status") == instance.FROZEN:
@@ -167,11 +167,11 @@ def _begin(basket: Any) -> None:
         redemption.promise, redemption.payment_at = _promised_now(basket, redemption), clock.now()
         applied = getattr(basket, "_loyalty_applied", None)
         is_closing = applied is not None and not applied.is_lasting
-        transaction.on_commit(partial(_write_down, redemption, is_closing), using=write_db(), robust=True)
+        transaction.on_commit(lambda: _write_down(redemption, is_closing), using=write_db(), robust=True)
     elif (lost := basket._loyalty_lost) and was_asked and not getattr(basket, "_loyalty_came_back", False):
         # Its customer saw what it costs without points, and pays that.
         basket._loyalty_lost = None
-        transaction.on_commit(partial(operations.leave, slot=lost.slot), using=write_db(), robust=True)
+        transaction.on_commit(lambda: operations.leave(slot=lost.slot), using=write_db(), robust=True)
 
 
 def _write_down(redemption: Redemption, is_closing: bool) -> None:
