@@ -135,6 +135,18 @@ class TestAPaymentThatComesBack:
         pay(basket)
         assert of(shop.user) == (700, 0, 0, 0)
 
+    def test_takes_nothing_off_where_our_offer_was_closed_when_the_customer_left(self, shop, begin, back):
+        use(shop.user, shop.basket, 500, unit=shop.unit)
+        promising.offer_suspended(shop)
+        begin(promising.loaded(shop))
+        promising.ours().unsuspend()
+        basket = back(shop)
+        assert on(basket) == (0, D("100.00"))
+        assert pay(basket).total_incl_tax == D("100.00")
+        assert of(shop.user) == (500, 0, 500, 0)
+        sweep(at=later(minutes=1))
+        assert of(shop.user) == (1000, 0, 0, 0)
+
     def test_keeps_the_limits_where_the_basket_was_frozen_without_a_look_at_its_offers(self, shop, begin, back):
         use(shop.user, shop.basket, 500, unit=shop.unit)
         begin(Basket.objects.get())
