@@ -38,7 +38,7 @@ from ..rehearsal import forks
 from .keeping import gone, is_to_be_kept, mind_order
 from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting
-from .promise import can_be_used, comes_back, in_force, set_aside_for
+from .promise import can_be_used, in_force, set_aside_for
 from .quotes import quote_of, to_pay
 
 logger = logging.getLogger("loyalty_oscar")
@@ -78,7 +78,7 @@ def applied_to(*, basket: Any) -> Applied | None:
 
 def look_again(*, basket: Any, request: Any) -> None:
     """Apply all offers anew, after points were set aside or given back in this request."""
-    for name in ("_loyalty_redemption", "_loyalty_lost", "_loyalty_came_back", "_loyalty_applied"):
+    for name in ("_loyalty_redemption", "_loyalty_lost", "_loyalty_applied"):
         if hasattr(basket, name):
             delattr(basket, name)
     basket.reset_offer_applications()
@@ -92,7 +92,6 @@ class PointsDiscount:
     def is_wanted(self, *, basket: Any, offer: Any) -> bool:
         """Return whether points are set aside for this basket and can be used at all."""
         found = set_aside_for(basket=basket)
-        basket._loyalty_came_back = comes_back(basket=basket)
         if found is None:
             return False
         is_wanted = is_to_be_kept if offer.priority == KEEPER else can_be_used

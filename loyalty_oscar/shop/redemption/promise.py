@@ -7,7 +7,6 @@ A basket that was thawed keeps it as long as nobody changes it: that is how many
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,9 +70,7 @@ def lost_by(*, basket: Any) -> Redemption | None:
 
 def _is_here(basket: Any, found: Redemption) -> bool:
     """Return whether the site of this request is served by the program whose points these are."""
-    visit = None
-    with suppress(RuntimeError):  # Oscar's, of a basket that nobody gave a strategy.
-        visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
+    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None) if _has_prices(basket) else None
     return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
 
 
@@ -131,7 +128,7 @@ def basket_saved(sender: Any, instance: Any, created: bool = False, **kwargs: An
         return
     if instance.status == instance.FROZEN:
         instance._loyalty_frozen = True
-        _begin(instance)
+        _begin(instance, is_back=was_frozen or _was_thawed(instance))
     elif instance.status == instance.OPEN and was_frozen:
         if len(_thawed) >= MANY:
             _thawed.clear()
@@ -147,8 +144,12 @@ def basket_loaded(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 def comes_back(*, basket: Any) -> bool:
     """Return whether a payment comes back with this basket: it is frozen, or was just thawed and not seen since."""
+    return basket.status == basket.FROZEN or _was_thawed(basket)
+
+
+def _was_thawed(basket: Any) -> bool:
     thawed = _thawed.get((basket.pk, basket.date_created))
-    return basket.status == basket.FROZEN or (thawed is not None and clock.now() < thawed + COMING_BACK)
+    return thawed is not None and clock.now() < thawed + COMING_BACK
 
 
 def is_seen_again(*, basket: Any) -> None:
@@ -157,18 +158,17 @@ def is_seen_again(*, basket: Any) -> None:
         _thawed.pop((basket.pk, basket.date_created), None)
 
 
-def _begin(basket: Any) -> None:
-    """A payment begins: what its customer saw is promised from now on."""
-    was_asked = hasattr(basket, "_loyalty_redemption")
-    if not was_asked and not anything_is_set_aside():
+def _begin(basket: Any, *, is_back: bool) -> None:
+    """A payment begins: what its customer saw is promised from now on. Or one `is_back`, and nothing new is seen."""
+    if not hasattr(basket, "_loyalty_redemption") and not anything_is_set_aside():
         return
     redemption = set_aside_for(basket=basket)
     if redemption is not None:
-        redemption.promise, redemption.payment_at = _promised_now(basket, redemption), clock.now()
+        redemption.promise, redemption.payment_at = _promised_now(basket, redemption, is_back), clock.now()
         applied = getattr(basket, "_loyalty_applied", None)
         is_closing = applied is not None and not applied.is_lasting
         transaction.on_commit(lambda: _write_down(redemption, is_closing), using=write_db(), robust=True)
-    elif (lost := basket._loyalty_lost) and was_asked and not getattr(basket, "_loyalty_came_back", False):
+    elif (lost := basket._loyalty_lost) and not is_back:
         # Its customer saw what it costs without points, and pays that.
         basket._loyalty_lost = None
         transaction.on_commit(lambda: operations.leave(slot=lost.slot), using=write_db(), robust=True)
@@ -183,20 +183,24 @@ def _write_down(redemption: Redemption, is_closing: bool) -> None:
             keep_offering()
 
 
-def _promised_now(basket: Any, redemption: Redemption) -> dict[str, Any] | None:
-    """Return what is promised from now on: what the customer saw, which on the way back is what was promised before."""
+def _promised_now(basket: Any, redemption: Redemption, is_back: bool) -> dict[str, Any] | None:
+    """
+    Return what is promised from now on: what the customer saw, which on the way back is what was promised before.
+
+    Where offers were applied and ours was not among them, points took nothing off; where nobody looked at prices, the
+    limits of today are all there is.
+    """
     applied = getattr(basket, "_loyalty_applied", None)
     known = Promise.from_json(redemption.promise) if redemption.promise else None
-    lines = lines_of(basket=basket)
-    # On the way back it is not today's look at it that counts.
-    is_kept = applied.promise and basket._loyalty_came_back if applied else _is_in_time(redemption)
+    lines, is_seen = lines_of(basket=basket), applied is not None or (_has_prices(basket) and not is_back)
+    is_kept = applied.promise if applied else _is_in_time(redemption) and not is_seen
     if known and is_kept and known.is_of(lines):
         return redemption.promise
     terms = terms_of(program_id=redemption.hold.account.unit.program_id)
     promise = promise_of_today(basket=basket, terms=terms) if terms else known
     if promise is None:
         return None
-    parts = (applied.parts or (0,) * len(lines)) if applied else (None,) * len(lines)
+    parts = (applied.parts if applied else ()) or (0 if is_seen else None,) * len(lines)
     promise = replace(
         promise,
         lines=tuple(
@@ -205,14 +209,16 @@ def _promised_now(basket: Any, redemption: Redemption) -> dict[str, Any] | None:
         ),
         total=None,
     )
-    if applied:
-        promise = replace(
-            promise,
-            total=total_of(basket=basket),
-            with_tax=basket.is_tax_known,
-            because=applied.quote.because,
-        )
-    return promise.to_json()
+    if is_seen:
+        promise = replace(promise, total=total_of(basket=basket), with_tax=basket.is_tax_known)
+    return replace(promise, because=applied.quote.because if applied else None).to_json()
+
+
+def _has_prices(basket: Any) -> bool:
+    try:
+        return basket.strategy is not None
+    except RuntimeError:  # Oscar's, of a basket that nobody gave a strategy.
+        return False
 
 
 for _signal, _receiver in ((post_init, basket_loaded), (post_save, basket_saved)):

@@ -110,6 +110,20 @@ class TestAShopWhoseDiscountsComeOffThePriceWithTax:
         assert before - seen(basket) == D(points) / 100
         assert applied_to(basket=basket).points == points
 
+    def test_never_discounts_a_line_by_less_than_nothing(self, unit, boris, with_tax, earlier, monkeypatch):
+        plain, amounts = forks.Line.discount, []
+
+        def discount(self, discount_value, *args, **kwargs):
+            amounts.append(discount_value)
+            plain(self, discount_value, *args, **kwargs)
+
+        monkeypatch.setattr(forks.Line, "discount", discount)
+        basket = goods(boris)
+        earlier(basket)
+        for points in (1, 66, 1250):
+            use(boris, basket, points, unit=unit)
+        assert min(amounts) >= 0
+
     def test_takes_everything_off_and_no_more(self, unit, boris, with_tax, earlier):
         basket = a_basket(boris, (a_product(price="3.01"), 2))
         earlier(basket)

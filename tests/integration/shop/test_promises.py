@@ -101,6 +101,16 @@ class TestAPaymentThatComesBack:
         assert (dump(), Order.objects.count()) == (before, 0)
         assert_clean()
 
+    def test_after_the_time_out_is_an_order_where_points_had_taken_nothing_off(self, shop, begin, back):
+        terms(not_with_vouchers=True)
+        shop.basket.vouchers.add(factories.VoucherFactory(code="FIRST"))
+        begin(use(shop.user, shop.basket, 500, unit=shop.unit))
+        for hours in (1, 4, 7):
+            sweep(at=later(hours=hours))
+        assert of(shop.user) == (1000, 0, 0, 0)
+        with clock.at(later(hours=7)):
+            assert pay(back(shop)).total_incl_tax == D("100.00")
+
     def test_is_one_at_what_was_shown_though_the_worth_rose(self, paying, back):
         promising.PointWorth.objects.update(minor=200)
         promising.forget_cache()
@@ -124,6 +134,18 @@ class TestAPaymentThatComesBack:
         assert on(basket) == (300, D("97.00"))
         pay(basket)
         assert of(shop.user) == (700, 0, 0, 0)
+
+    def test_takes_nothing_off_where_our_offer_was_closed_when_the_customer_left(self, shop, begin, back):
+        use(shop.user, shop.basket, 500, unit=shop.unit)
+        promising.offer_suspended(shop)
+        begin(promising.loaded(shop))
+        promising.ours().unsuspend()
+        basket = back(shop)
+        assert on(basket) == (0, D("100.00"))
+        assert pay(basket).total_incl_tax == D("100.00")
+        assert of(shop.user) == (500, 0, 500, 0)
+        sweep(at=later(minutes=1))
+        assert of(shop.user) == (1000, 0, 0, 0)
 
     def test_keeps_the_limits_where_the_basket_was_frozen_without_a_look_at_its_offers(self, shop, begin, back):
         use(shop.user, shop.basket, 500, unit=shop.unit)
@@ -259,14 +281,17 @@ class TestABasketThatWasThawed:
         with clock.at(later(hours=7)):
             assert pay(promising.loaded(given_up)).total_incl_tax == D("100.00")
 
-    def test_costs_what_it_costs_where_goods_of_before_were_returned(self, given_up, begin):
+    @pytest.mark.parametrize("freezes", [True, False])
+    def test_costs_what_it_costs_where_goods_of_before_were_returned(self, given_up, begin, freezes):
         promising.goods_of_before_returned(given_up)
         assert of(given_up.user) == (0, 0, 400, 0)
         with clock.at(later(minutes=5)):
             seen = promising.loaded(given_up)
             assert on(seen) == (400, D("96.00"))
-            begin(seen)
-            assert pay(promising.frozen_still(given_up)).total_incl_tax == D("96.00")
+            if freezes:
+                begin(seen)
+                seen = promising.frozen_still(given_up)
+            assert pay(seen).total_incl_tax == D("96.00")
         assert_clean()
 
 
