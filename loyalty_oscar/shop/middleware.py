@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import get_user_model, logout
+from django.db import DatabaseError
 from django.http import Http404, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import pgettext
 
@@ -25,6 +30,9 @@ checkpoints: Registry[Callable[..., Any]] = Registry("checkpoint")
 #: feature -> pages of the shop (`catalogue:detail`) and a function (request) that is asked before one of them answers:
 #: it answers in the shop's place, raises Http404, or returns None.
 entrances: Registry[tuple[Collection[str], Callable[..., Any]]] = Registry("entrance")
+#: feature -> pages of the shop and a function (request, view) that answers a POST to one of them by calling the view
+#: (no arguments), inside of what it needs around it, such as a transaction with locks.
+frames: Registry[tuple[Collection[str], Callable[..., Any]]] = Registry("frame")
 #: feature -> two functions: (request) says, and asks nothing for it, whether the other, (request, response), has
 #: something left to do when a page is ready.
 departures: Registry[tuple[Callable[..., bool], Callable[..., None]]] = Registry("departure")
@@ -48,9 +56,10 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
                 await sync_to_async(see_off)(left, request, response)
             return response
 
-        async def process_view(request: Any, *_view: Any) -> Any:
-            asked = to_be_asked(request)
-            return await sync_to_async(stopped)(asked, request) if asked else None
+        async def process_view(request: Any, *view: Any) -> Any:
+            asked, frame = to_be_asked(request), frame_of(request, view[0])
+            answer = await sync_to_async(stopped)(asked, request) if asked else None
+            return answer or (await sync_to_async(framed)(frame, request, *view) if frame else None)
 
     else:
 
@@ -60,8 +69,9 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
             see_off(left_to_do(request), request, response)
             return response
 
-        def process_view(request: Any, *_view: Any) -> Any:
-            return stopped(to_be_asked(request), request)
+        def process_view(request: Any, *view: Any) -> Any:
+            answer, frame = stopped(to_be_asked(request), request), frame_of(request, view[0])
+            return answer or (framed(frame, request, *view) if frame else None)
 
     middleware.process_view = process_view
     middleware.process_exception = kept
@@ -70,14 +80,19 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
 def kept(request: Any, exception: Exception) -> Any:
     """
-    Lead back customers whose total changed, and staff who would save or delete what a feature does not let happen; say
-    why. Nothing was saved.
+    Lead back customers whose total changed or whose profile was deleted in another tab, and staff who would save or
+    delete what a feature does not let happen; say why. Nothing was saved.
     """
     if isinstance(exception, LookAgain):
         messages.warning(request, exception.args[0], fail_silently=True)
         return HttpResponseRedirect(exception.url)
     if request.method in SAFE:
         return None
+    if isinstance(exception, DatabaseError) and is_gone(request):
+        logout(request)
+        text = pgettext("loyalty", "Nothing was ordered or saved: your profile was deleted meanwhile.")
+        messages.error(request, text, fail_silently=True)
+        return HttpResponseRedirect(resolve_url(settings.OSCAR_HOMEPAGE))
     match = request.resolver_match
     if isinstance(exception, InUse):
         text = exception.args[0]
@@ -87,6 +102,25 @@ def kept(request: Any, exception: Exception) -> Any:
         return None
     messages.error(request, text, fail_silently=True)
     return HttpResponseRedirect(request.get_full_path())
+
+
+def is_gone(request: Any) -> bool:
+    """Return whether somebody who was signed in is there no more."""
+    user = request.user
+    return user.is_authenticated and not get_user_model()._default_manager.filter(pk=user.pk).exists()
+
+
+def frame_of(request: Any, view: Any) -> Callable[..., Any] | None:
+    """Return what a feature needs around a view for this request, or None: for almost all."""
+    if request.method in SAFE or iscoroutinefunction(view):
+        return None
+    page = request.resolver_match.view_name
+    return next((frame for _name, (pages, frame) in frames.items() if page in pages), None)
+
+
+def framed(frame: Callable[..., Any], request: Any, view: Any, args: Any, kwargs: Any) -> Any:
+    """Return the view's answer, called within its frame."""
+    return frame(request=request, view=partial(view, request, *args, **kwargs))
 
 
 def welcome(request: Any) -> None:

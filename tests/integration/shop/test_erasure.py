@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError
 from django.db.models import Sum
 from django.urls import reverse
+from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
@@ -23,6 +25,10 @@ from loyalty_oscar.testing import a_program
 from tests import orders
 
 PASSWORD = "a good one"
+
+
+def account_as_it_is():
+    return Account.objects.values("available", "pending", "reserved", "seq").get()
 
 
 @pytest.fixture
@@ -113,6 +119,67 @@ class TestThePageThatDeletesAProfile:
         client.post(reverse("customer:profile-delete"), {"password": "guessed"})
         assert Member.objects.get().user == account.member.user
         assert (Note.objects.count(), Notice.objects.count(), totals()) == (1, 1, before)
+
+
+class TestSomebodyWhoIsPaying:
+    @pytest.fixture
+    def basket(self, account):
+        basket = get_model("basket", "Basket").objects.create(owner=account.member.user)
+        basket.freeze()
+        return basket
+
+    def press(self, client):
+        return client.post(reverse("customer:profile-delete"), {"password": PASSWORD}, follow=True)
+
+    def is_there(self):
+        return get_user_model().objects.filter(username="boris").exists()
+
+    def test_is_asked_to_press_once_more_before_the_profile_goes(self, client, account, basket):
+        client.force_login(account.member.user)
+        before = account_as_it_is()
+        assert "A payment of yours seems to be under way." in self.press(client).content.decode()
+        assert (self.is_there(), account_as_it_is()) == (True, before)
+        assert self.press(client).redirect_chain[-1][0] == "/catalogue/"
+        assert not self.is_there()
+
+    @pytest.mark.parametrize("status", ["Open", "Merged", "Submitted"])
+    def test_is_nobody_with_another_basket(self, client, account, basket, status):
+        type(basket).objects.update(status=status)
+        client.force_login(account.member.user)
+        self.press(client)
+        assert not self.is_there()
+
+    def test_elsewhere_keeps_nobody_from_leaving(self, client, account, basket):
+        basket.owner = get_user_model().objects.create_user(username="olga", email="olga@example.com")
+        basket.save()
+        client.force_login(account.member.user)
+        self.press(client)
+        assert not self.is_there()
+
+    def test_meets_a_clear_answer_if_the_profile_is_gone_then(self, client, account, basket, monkeypatch):
+        """An address is saved in another tab, as the checkout does, after the profile went."""
+
+        def too_late(*args, **kwargs):
+            get_user_model().objects.filter(username="boris").delete()
+            raise IntegrityError("the user of this address is not there")
+
+        basket.thaw()
+        client.force_login(account.member.user)
+        monkeypatch.setattr(get_class("customer.views", "AddressCreateView"), "post", too_late, raising=False)
+        page = client.post(reverse("customer:address-create"), follow=True)
+        assert "Nothing was ordered or saved: your profile was deleted meanwhile." in page.content.decode()
+        assert page.redirect_chain[-1][0] == "/catalogue/"
+        assert not page.wsgi_request.user.is_authenticated
+
+    def test_hears_of_other_faults_as_ever(self, client, account, monkeypatch):
+        def broken(*args, **kwargs):
+            raise IntegrityError("something else")
+
+        client.force_login(account.member.user)
+        monkeypatch.setattr(get_class("customer.views", "AddressCreateView"), "post", broken, raising=False)
+        with pytest.raises(IntegrityError):
+            client.post(reverse("customer:address-create"))
+        assert self.is_there()
 
 
 class TestAFaultOfOurs:
