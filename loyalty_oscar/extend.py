@@ -30,6 +30,7 @@ from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck
 from loyalty_oscar.referrals.rules import checks as referral_checks
+from loyalty_oscar.shop.elsewhere import admitted_elsewhere
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import languages
 from loyalty_oscar.shop.told import act, address_confirmed, brought, undo_act
@@ -54,6 +55,7 @@ __all__ = [
     "TierMetric",
     "act",
     "address_confirmed",
+    "admitted_elsewhere",
     "brought",
     "checks",
     "conditions",

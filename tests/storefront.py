@@ -59,10 +59,10 @@ def a_basket(user, *things):
     return fill(get_model("basket", "Basket").objects.create(owner=user), *things)
 
 
-def buy(user, *things, on):
-    """An order placed through Oscar's own creator on a day, and looked at."""
+def buy(user, *things, on, **fields):
+    """An order placed through Oscar's own creator on a day, and looked at; `fields` are its own (`site`)."""
     with clock.at(on), transaction.atomic():
-        order = factories.create_order(basket=a_basket(user, *things), user=user, date_placed=on)
+        order = factories.create_order(basket=a_basket(user, *things), user=user, date_placed=on, **fields)
     sync_orders(order_ids=[order.pk], at=on)
     return order
 

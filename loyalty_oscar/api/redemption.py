@@ -16,6 +16,7 @@ from loyalty_oscar.redemption.words import sentence
 from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import look_again
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
+from loyalty_oscar.shop.redemption.promise import is_seen_again
 
 from .routes import routes
 from .strict import whole_number
@@ -24,6 +25,7 @@ from .views import BecauseSerializer, MemberView, described
 #: Nobody has more, and nothing overflows.
 MOST_POINTS = 999_999_999
 USED = {
+    "ready": 1250,
     "asked": 500,
     "applied": 317,
     "worth": "3.17",
@@ -36,6 +38,7 @@ USED = {
     },
 }
 NONE_USED = {
+    "ready": 1250,
     "asked": 0,
     "applied": 0,
     "worth": "0.00",
@@ -69,6 +72,7 @@ class AskedExtension(OpenApiSerializerExtension):
 
 
 class StandingSerializer(serializers.Serializer):
+    ready = serializers.IntegerField(help_text="Points that this basket may use, with those set aside for it.")
     asked = serializers.IntegerField(help_text="Points that the customer wants to use; 0 for none.")
     applied = serializers.IntegerField(help_text="Points that this basket takes now.")
     worth = serializers.CharField(help_text="What comes off for them (`5.00`).")
@@ -120,6 +124,7 @@ class BasketPointsView(MemberView):
         try:
             if account is not None:
                 use_points(account=account, unit=self.visit.unit, basket=basket, points=points, at=clock.now())
+                account.refresh_from_db(fields=["available", "reserved", "debt"])
             elif points:
                 raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have no points yet."))
         except Refused as refused:
@@ -137,8 +142,10 @@ class BasketPointsView(MemberView):
 
     def answer(self, basket: Any) -> Response:
         """Return the basket's points in the shape of the API."""
-        found = standing(basket=basket, unit=self.visit.unit)
+        is_seen_again(basket=basket)
+        found = standing(basket=basket, unit=self.visit.unit, account=self.visit.account)
         told = {
+            "ready": found.ready,
             "asked": found.asked,
             "applied": found.applied,
             "worth": str(found.worth),

@@ -13,6 +13,7 @@ from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
+from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
 from .action_forms import ActionForm, kind_name, sentence
@@ -26,7 +27,7 @@ def reads(action: Action) -> str:
 
 
 @admin.register(Action)
-class ActionAdmin(NoDelete, admin.ModelAdmin):
+class ActionAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     """What brings points besides orders; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/action.html"
@@ -47,7 +48,8 @@ class ActionAdmin(NoDelete, admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Action | None = None) -> tuple[str, ...]:
         kind = "occasion" if obj else "kind"
-        return ("program", kind, "name", "code", "points", "word", "starts_at", "ends_at", "budget", "is_on")
+        for_whom = ("told_days", "least_orders", "confirmed_only")
+        return ("program", kind, "name", "code", "points", "word", "starts_at", "ends_at", *for_whom, "budget", "is_on")
 
     def save_model(self, request: HttpRequest, obj: Action, form: Any, change: bool) -> None:
         if change:  # What was given meanwhile is counted by the operations alone.
@@ -65,7 +67,7 @@ class ActionAdmin(NoDelete, admin.ModelAdmin):
 
 
 @admin.register(ActionAward)
-class ActionAwardAdmin(ReadOnly, admin.ModelAdmin):
+class ActionAwardAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
     list_display = ("member", "action", "source", "points", "is_given", "at", "who")

@@ -40,6 +40,7 @@ def sentence(*, action: Action, unit: Unit) -> str:
         parts.append(pgettext("loyalty", "from %(day)s") % {"day": words.day(action.starts_at, zone=zone)})
     if action.ends_at:
         parts.append(pgettext("loyalty", "until %(day)s") % {"day": words.day(action.ends_at, zone=zone)})
+    parts += limits(action=action)
     if action.budget is not None:
         text = npgettext(
             "loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", action.budget
@@ -49,17 +50,54 @@ def sentence(*, action: Action, unit: Unit) -> str:
     return f"{', '.join(parts)}; {text % {'given': money.number(action.given)}}."
 
 
+def limits(*, action: Action) -> list[str]:
+    """Return for whom an action is, as parts of its sentence."""
+    found, orders = [], action.orders_wanted
+    if action.kind == BIRTHDAY and action.told_days:
+        text = npgettext(
+            "loyalty",
+            "told at least %(days)s day before",
+            "told at least %(days)s days before",
+            action.told_days,
+        )
+        found.append(text % {"days": money.number(action.told_days)})
+    if orders:
+        text = npgettext(
+            "loyalty",
+            "for members with %(count)s paid order that arrived and was kept",
+            "for members with %(count)s paid orders that arrived and were kept",
+            orders,
+        )
+        found.append(text % {"count": money.number(orders)})
+    if action.confirmed_only:
+        found.append(pgettext("loyalty", "only with a confirmed e-mail address"))
+    return found
+
+
 class ActionForm(forms.ModelForm):
     """An action as a merchant sets it up. What was given stays as it was given; a change counts from now on."""
 
     class Meta:
         model = Action
-        fields = ("program", "kind", "name", "code", "points", "word", "starts_at", "ends_at", "budget", "is_on")
+        fields = (
+            *("program", "kind", "name", "code", "points", "word", "starts_at", "ends_at"),
+            *("told_days", "least_orders", "confirmed_only", "budget", "is_on"),
+        )
         help_texts = {
             "name": pgettext_lazy("loyalty", "Members read this name in their statement."),
             "word": pgettext_lazy("loyalty", "Only for a code word. Case, spaces and hyphens don't count."),
             "starts_at": pgettext_lazy("loyalty", "What happened before brings nothing. Empty: everything counts."),
             "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),
+            "told_days": pgettext_lazy(
+                "loyalty", "Who tells a birthday later waits for the next one. 0: also on the very day. Else unused."
+            ),
+            "least_orders": pgettext_lazy(
+                "loyalty",
+                "Paid orders that arrived and were kept, at least in part. Empty: one for a birthday, else none.",
+            ),
+            "confirmed_only": pgettext_lazy(
+                "loyalty", "Members confirm their address from their account page, by a link that is sent to it."
+            ),
             "budget": pgettext_lazy("loyalty", "Empty: no limit."),
         }
 

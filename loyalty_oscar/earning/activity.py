@@ -18,9 +18,10 @@ ACTIVE = "still_active"
 
 def keep_alive(*, award: Award, at: datetime) -> None:
     """Move the dates of the points that are ready to where the activity that an order is puts them. Never back."""
-    if award.unit.program.expiry != Program.Expiry.INACTIVITY:
+    program = award.unit.program
+    if award.terms.get("expiry", [program.expiry])[0] != Program.Expiry.INACTIVITY:
         return
-    later = expiry_of(program=award.unit.program, available_at=award.placed_at)
+    later = expiry_of(program=program, available_at=award.placed_at, terms=award.terms)
     lots = Lot.objects.using(write_db()).filter(account_id=award.account_id, is_open=True, expires_at__lt=later)
     for lot in lots.filter(state=Lot.State.OPEN):
         ledger.extend(
@@ -45,13 +46,14 @@ def let_go(*, award: Award, at: datetime) -> None:
     if not moved:
         return
     others = Award.objects.using(write_db()).filter(account_id=award.account_id).exclude(pk=award.pk)
-    standing = dict(others.filter(given__gt=0).values_list("source_id", "placed_at"))
+    standing = {other.source_id: other for other in others.filter(given__gt=0)}
     for lot in Lot.objects.using(write_db()).filter(pk__in=moved - {None}, is_open=True):
         reasons = [e.because for e in entries.filter(key__startswith=f"lot:{lot.pk}:extend:")]
         orders = [because["p"].get("order") for because in reasons if because["c"] == ACTIVE]
         if len(orders) < len(reasons):
             continue
-        dates = [expiry_of(program=award.unit.program, available_at=standing[pk]) for pk in orders if pk in standing]
+        program, still = award.unit.program, [standing[pk] for pk in orders if pk in standing]
+        dates = [expiry_of(program=program, available_at=one.placed_at, terms=one.terms) for one in still]
         ledger.shorten(
             account_id=award.account_id,
             lot_id=lot.pk,

@@ -40,7 +40,7 @@ def award_new(
 
     `batch` names a welcome, in which orders from before the program count. Who takes part with the first order joins.
     """
-    fresh = [(order, unit) for order, unit in orders if _earns(order, unit.program, batch)]
+    fresh = [(order, unit) for order, unit in orders if earns(order=order, program=unit.program, batch=batch)]
     if not fresh:
         return []
     accounts = _accounts_of(fresh)
@@ -67,14 +67,21 @@ def award_new(
     return made
 
 
-def _earns(order: OrderFacts, program: Program, batch: str) -> bool:
-    """Return whether this order may earn: placed while the program earned, or named by a welcome."""
+def earns(*, order: OrderFacts, program: Program, batch: str = "") -> bool:
+    """
+    Return whether an order of a customer may earn: placed while the program earned, or named by a welcome.
+
+    `program` is one of `begun_units`, which knows its phases.
+    """
     if order.user_id is None or order.dead or order.is_deleted:
         return False
-    if batch:
-        return True
-    begun = program.earns_from is not None and order.placed_at >= program.earns_from
-    return begun and earns_at(phases=program.known_phases, at=order.placed_at)
+    return bool(batch) or earned_at(program=program, at=order.placed_at)
+
+
+def earned_at(*, program: Program, at: datetime) -> bool:
+    """Return whether orders earned in a program at a moment, whoever placed them."""
+    begun = program.earns_from is not None and at >= program.earns_from
+    return begun and earns_at(phases=program.known_phases, at=at)
 
 
 def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, Any], Account]:

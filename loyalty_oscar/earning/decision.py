@@ -22,12 +22,13 @@ from .rules import RuleInForce, Terms
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineAward:
-    """What one line brings: points, and what was paid for it (minor units)."""
+    """What one line brings: points, and what was paid for it (minor units); `exact` is its share before rounding."""
 
     line_id: int
     quantity: int
     points: int
     paid_minor: int
+    exact: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +82,10 @@ class _Counting:
         lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
         # Conditions always see the whole order; what they admit is counted on `only` some of its lines.
         self.lines = [line for line in lines if only is None or line.line_id in only]
-        self.rules = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        # Nobody knows what the program leaves out while that set is tied to no products, so nothing brings points.
+        self.is_shut = terms.excluded_set is not None and terms.excluded_set not in purchase.known_sets
+        admitted = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
+        self.rules = [] if self.is_shut else admitted
         self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
         self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
         self.steps: list[dict[str, Any]] = []
@@ -207,8 +211,9 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=share + whole.fixed.get(line.line_id, 0),
+            exact=rounding.two_places(exact=weight),
         )
-        for line, share in zip(new, shares, strict=True)
+        for line, share, weight in zip(new, shares, weights, strict=True)
     )
     bonuses = tuple(whole.bonuses())
     points = sum(line.points for line in lines)
@@ -246,6 +251,7 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
             quantity=line.quantity,
             paid_minor=line.paid_minor,
             points=rounded.get(line.line_id, 0) + counting.fixed.get(line.line_id, 0),
+            exact=rounding.two_places(exact=counting.exact.get(line.line_id, Fraction(0))),
         )
         for line in purchase.lines
     )
@@ -269,6 +275,8 @@ def _because(counting: _Counting, points: int) -> Because:
         )
     if not any(line.paid_minor > 0 for line in purchase.lines):
         return Because("nothing_paid")
+    if counting.is_shut:
+        return Because("excluded_set_untied")
     if not counting.lines:
         return Because("all_excluded")
     return Because("no_rule", currency=purchase.currency, base_minor=base)

@@ -43,16 +43,17 @@ class Earning:
                 for order in there
                 if order.order_id not in awards and order.unit_id in units
             ]
-            for order, award in award_new(orders=fresh, at=at, batch=batch):
-                if order.has_gone:
-                    # Seen for the first time with a part of it gone: the snapshot is of the whole, what stands is not.
-                    follow(order=order, award=award, at=at)
+            # What came to nothing first: whoever bought in its place may be the first then.
             for order in there:
                 award = awards.get(order.order_id)
                 if award is not None:
                     # It knows its program already. An award stays with its own, whichever serves the site by now.
                     award.unit = units.get(award.unit_id, award.unit)
                     follow(order=order, award=award, at=at, batch=batch)
+            for order, award in award_new(orders=fresh, at=at, batch=batch):
+                if order.has_gone:
+                    # Seen for the first time with a part of it gone: the snapshot is of the whole, what stands is not.
+                    follow(order=order, award=award, at=at)
 
     def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
         """Post what these orders, which have an award, would bring or lose; writes nothing of its own."""

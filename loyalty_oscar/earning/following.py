@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -14,7 +15,7 @@ from loyalty_oscar.program.queries import expiry_of
 from .activity import keep_alive, let_go
 from .awarding import award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
-from .decision import LineLeft, decide_late, left_of
+from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award, AwardLine
 from .queries import terms_from
 
@@ -79,10 +80,19 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
     kept = [{**now[code].to_json(), "p": bonus["p"]} if code in now else bonus for code, bonus in had.items()]
     award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]
-    award.because = decision.because.to_json()
+    award.because = _with_late(award.because, decision, more)
     award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
     award.save(using=write_db(), update_fields=["bonuses", "because", "missed"])
     award._prefetched_objects_cache.clear()
+
+
+def _with_late(because: dict[str, Any], decision: Decision, more: int) -> dict[str, Any]:
+    """Return the reason of an award with what lines that came late brought on top; alone where it had none before."""
+    if because.get("c") != "earned":
+        return decision.because.to_json()
+    paid = sum(line.paid_minor for line in decision.lines)
+    late = [*because["p"].get("late", ()), {"points": more, "base_minor": paid}]
+    return {**because, "p": {**because["p"], "late": late}}
 
 
 def _raise_to(order: OrderFacts, award: Award, points: int, why: str, at: datetime) -> None:
@@ -174,8 +184,7 @@ def _date(order: OrderFacts, award: Award, at: datetime) -> None:
     """
     if award.available_at is not None and (award.available_at <= at or order.dead):
         return
-    days = award.terms.get("hold_days", award.unit.program.hold_days)
-    ready = periods.after_days(at=order.final_at, days=days) if order.final_at else None
+    ready = periods.after_days(at=order.final_at, days=award.hold_days) if order.final_at else None
     if ready == award.available_at:
         return
     expires = expiry_of(program=award.unit.program, available_at=ready, terms=award.terms) if ready else None

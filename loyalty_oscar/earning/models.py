@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -12,6 +13,8 @@ from django.utils.translation import pgettext_lazy
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member, Program, Unit, code_validator
+
+from .occasions import occasions
 
 
 class Rule(models.Model):
@@ -115,6 +118,12 @@ class Award(models.Model):
         return f"{self.source_kind}:{self.source_id}"
 
     @property
+    def hold_days(self) -> int:
+        """The return period that was promised when the order was placed, in days."""
+        days = self.terms.get("hold_days")
+        return self.unit.program.hold_days if days is None else days
+
+    @property
     def rules_at(self) -> datetime:
         """The moment whose rules decide it: when the order was placed; of a welcome, when that was given."""
         told = self.terms.get("rules_at")
@@ -145,6 +154,8 @@ class Action(models.Model):
 
     Of several of one `kind` the one that gives most counts, once. `given` is how many points stand given out of
     `budget` (None = no limit); both are changed under the row's own lock, and a constraint stands behind it.
+    For whom: `told_days` before the day a birthday must be known, `least_orders` paid orders have arrived and were kept
+    (None = what the occasion asks for), and `confirmed_only` asks for a confirmed address.
     """
 
     program = models.ForeignKey(
@@ -159,6 +170,20 @@ class Action(models.Model):
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"), null=True, blank=True)
     ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    told_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "a birthday is told so many days before"),
+        default=30,
+        validators=[MaxValueValidator(365)],
+    )
+    least_orders = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "for members with so many orders"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(50)],
+    )
+    confirmed_only = models.BooleanField(
+        pgettext_lazy("loyalty", "only with a confirmed e-mail address"), default=False
+    )
     budget = models.PositiveBigIntegerField(
         pgettext_lazy("loyalty", "at most so many points in all"),
         null=True,
@@ -188,6 +213,13 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def orders_wanted(self) -> int:
+        """How many paid orders of a member must have arrived; what left the code asks for none."""
+        if self.least_orders is not None:
+            return self.least_orders
+        return occasions.get(self.kind).least_orders if self.kind in occasions else 0
 
 
 class ActionAward(models.Model):
@@ -224,6 +256,21 @@ class ActionAward(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class ConfirmedAddress(models.Model):
+    """Somebody has proved to read a mailbox: of its address stays the keyed hash (`mark`), the latest one confirmed."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    confirmed_at = models.DateTimeField(pgettext_lazy("loyalty", "confirmed"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "confirmed address")
+        verbose_name_plural = pgettext_lazy("loyalty", "confirmed addresses")
+
+    def __str__(self) -> str:
+        return self.mark
 
 
 class Birthday(models.Model):

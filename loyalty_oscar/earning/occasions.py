@@ -26,18 +26,20 @@ SOURCE = re.compile(r"[a-z0-9:._-]{1,70}")
 class Occasion:
     """
     What actions may be about. `because` is the code whose words members read; `by_mail` writes them a letter,
-    where they are not looking at a page that says it.
+    where they are not looking at a page that says it. An action that says nothing else is for members with so many
+    paid orders that arrived and were kept (`least_orders`).
     """
 
     because: str = "occasion"
     by_mail: bool = True
+    least_orders: int = 0
 
 
 occasions: Registry[Occasion] = Registry("occasion")
 SIGN_UP, REVIEW, BIRTHDAY, WORD = "sign-up", "review", "birthday", "word"
 occasions.register(SIGN_UP)(Occasion(because="address_confirmed", by_mail=False))
 occasions.register(REVIEW)(Occasion(because="reviewed"))
-occasions.register(BIRTHDAY)(Occasion(because="birthday_gift"))
+occasions.register(BIRTHDAY)(Occasion(because="birthday_gift", least_orders=1))
 occasions.register(WORD)(Occasion(because="code_word", by_mail=False))
 
 

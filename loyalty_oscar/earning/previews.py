@@ -8,6 +8,7 @@ from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import terms_now
 
@@ -69,13 +70,15 @@ class Previews:
     def _people(self) -> tuple[dict[Any, int], dict[int, int]]:
         """Return the members by user, and the accounts of theirs that something was posted to, by member."""
         users = {order.user_id for order in self.orders} - {None}
-        rows = Member.objects.filter(program=self.unit.program_id, user_id__in=users, merged_into=None)
+        rows = Member.objects.using(write_db()).filter(
+            program=self.unit.program_id, user_id__in=users, merged_into=None
+        )
         members = dict(rows.values_list("user_id", "pk"))
-        used = Account.objects.filter(unit=self.unit, member_id__in=members.values(), seq__gt=0)
+        used = Account.objects.using(write_db()).filter(unit=self.unit, member_id__in=members.values(), seq__gt=0)
         return members, dict(used.values_list("member_id", "pk"))
 
     def _awards(self) -> dict[int, dict[str, Any]]:
         """Return the terms of the awards that orders have in this program, by order."""
         ids = [order.order_id for order in self.orders]
-        rows = Award.objects.filter(unit=self.unit, source_kind="order", source_id__in=ids)
+        rows = Award.objects.using(write_db()).filter(unit=self.unit, source_kind="order", source_id__in=ids)
         return dict(rows.values_list("source_id", "terms"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Prefetch
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -15,10 +15,14 @@ from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts
 
-from .models import Action, ActionAward, Award, Birthday, RuleVersion
+from .models import Action, ActionAward, Award, AwardLine, Birthday, ConfirmedAddress, RuleVersion
+from .occasions import SIGN_UP
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
 logger = logging.getLogger("loyalty_oscar")
+#: Facts of the shop that actions ask for: how many paid orders of a member arrived and were kept, and whether the
+#: address of the member's account was confirmed.
+FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
 
 
 class RuleBook:
@@ -92,7 +96,7 @@ def in_force(*, version: RuleVersion) -> RuleInForce:
 
 def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:
     """Return the rules of these units with all their versions. One query."""
-    versions = RuleVersion.objects.filter(rule__unit_id__in=list(unit_ids))
+    versions = RuleVersion.objects.using(write_db()).filter(rule__unit_id__in=list(unit_ids))
     return RuleBook(versions.select_related("rule").order_by("rule_id", "number"))
 
 
@@ -113,6 +117,11 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
+def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
+    """Return what another floor says of one member, or None where nobody says it."""
+    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
+
+
 def terms_of(*, program: Program) -> Terms:
     """Return what the program says about counting now."""
     return terms_from(stored=terms_now(program=program))
@@ -130,8 +139,10 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
     wanted = list(source_ids)
     if not wanted:
         return {}
-    found = Award.objects.filter(source_kind=source_kind, source_id__in=wanted)
-    return {award.source_id: award for award in found.prefetch_related("lines", "account", "unit")}
+    db = write_db()
+    found = Award.objects.using(db).filter(source_kind=source_kind, source_id__in=wanted)
+    found = found.select_related("account", "unit").prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
+    return {award.source_id: award for award in found}
 
 
 def award_of_order(*, order_id: int) -> Award | None:
@@ -168,13 +179,14 @@ def orders_without(*, unit: Unit, since: datetime) -> Mapping[str, int]:
 
 def actions_of(*, program_id: int) -> list[Action]:
     """Return the actions of a program that are switched on, in order of their codes (at most 60 seconds old)."""
-    rows = Action.objects.filter(program_id=program_id, is_on=True).order_by("code")
+    rows = Action.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
     return remembered(key=("actions", program_id), load=lambda: list(rows))
 
 
 def has_action(*, kind: str) -> bool:
     """Return whether any program has, or had, an action of a kind (at most 60 seconds old)."""
-    return remembered(key=("has-action", kind), load=lambda: Action.objects.filter(kind=kind).exists())
+    found = Action.objects.using(write_db()).filter(kind=kind)
+    return remembered(key=("has-action", kind), load=found.exists)
 
 
 def standing_awards(*, member_id: int) -> set[str]:
@@ -183,16 +195,32 @@ def standing_awards(*, member_id: int) -> set[str]:
     return set(rows.values_list("source", flat=True))
 
 
-def people_awarded(*, source: str) -> set[Any]:
-    """Return the ids of the people who have points for one source (`review:42`), in any program."""
-    rows = ActionAward.objects.filter(source=source, is_given=True, member__user__isnull=False)
+def people_awarded(*, sources: Iterable[str]) -> set[Any]:
+    """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
+    rows = ActionAward.objects.filter(source__in=list(sources), is_given=True, member__user__isnull=False)
     return set(rows.values_list("member__user_id", flat=True))
 
 
-def programs_awarded(*, user_id: Any, source: str) -> list[int]:
-    """Return the programs in which a person got points for one source, those where they stand first."""
-    rows = ActionAward.objects.using(write_db()).filter(source=source, member__user_id=user_id)
-    return list(rows.order_by("-is_given", "pk").values_list("program_id", flat=True))
+def awarded(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
+    """Return (program, source) where a person got points for one of these sources, where they stand first."""
+    rows = ActionAward.objects.using(write_db()).filter(source__in=list(sources), member__user_id=user_id)
+    return list(rows.order_by("-is_given", "pk").values_list("program_id", "source"))
+
+
+def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
+    """Return the marks of the addresses that people confirmed, with or without points for it. Two queries."""
+    found: dict[Any, set[str]] = {}
+    ids = list(user_ids)
+    told = ConfirmedAddress.objects.using(write_db()).filter(user_id__in=ids).values_list("user_id", "mark")
+    awards = ActionAward.objects.using(write_db()).filter(source=SIGN_UP, member__user_id__in=ids, mark__isnull=False)
+    for user_id, mark in (*told, *awards.values_list("member__user_id", "mark")):
+        found.setdefault(user_id, set()).add(mark)
+    return found
+
+
+def confirmed_at(*, user_id: Any) -> datetime | None:
+    """Return when somebody confirmed an address last, or None."""
+    return ConfirmedAddress.objects.filter(user_id=user_id).values_list("confirmed_at", flat=True).first()
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:

@@ -76,6 +76,11 @@ def _nothing_paid(p: Params) -> str:
     return pgettext("loyalty", "No money was paid for goods, and points count on money paid")
 
 
+@say("excluded_set_untied")
+def _excluded_set_untied(p: Params) -> str:
+    return pgettext("loyalty", "Nothing brought points just then: the list of what brings none was not there.")
+
+
 @say("all_excluded")
 def _all_excluded(p: Params) -> str:
     return pgettext("loyalty", "These products bring no points")
@@ -209,7 +214,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
     """
     Return a stored reason (`Award.because`) as rows: what was paid, each step with its exact share, one rounding.
 
-    A reason without steps (nothing earned) is one row with the sentence.
+    A reason without steps (nothing earned) is one row with the sentence; what was added later comes below the total.
     """
     p = because.get("p", {})
     if because["c"] != "earned":
@@ -224,5 +229,13 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         text = reasons.get(step["c"])({**step["p"], "unit": unit}) if step["c"] in reasons else step["c"]
         rows.append(WhyRow(text, ("+" if number else "") + step["p"]["exact"]))
     rounded = ROUNDED.get(p["rounding"], ROUNDED["floor:order"])()
-    rows.append(WhyRow(rounded, points_in_words(unit=unit, points=p["points"]), is_total=True))
+    points = p["points"]
+    rows.append(WhyRow(rounded, points_in_words(unit=unit, points=points), is_total=True))
+    for late in p.get("late", ()):
+        points += late["points"]
+        paid = money.in_words(minor=late["base_minor"], currency=p["currency"])
+        text = pgettext("loyalty", "Added to the order later: %(amount)s") % {"amount": paid}
+        rows.append(WhyRow(text, f"+{money.number(late['points'])}"))
+    if p.get("late"):
+        rows.append(WhyRow(pgettext("loyalty", "In all"), points_in_words(unit=unit, points=points), is_total=True))
     return rows

@@ -14,13 +14,14 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.admin import STYLES, NoDelete, said
 from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .forms import DoorForm, DoorFormSet
 from .models import Door, MemberList, Sale
 from .sentences import sentence
 
 
-class DoorInline(admin.TabularInline):
+class DoorInline(NamesZone, admin.TabularInline):
     model = Door
     form = DoorForm
     formset = DoorFormSet
@@ -29,7 +30,7 @@ class DoorInline(admin.TabularInline):
 
 
 @admin.register(Sale)
-class SaleAdmin(NoDelete, admin.ModelAdmin):
+class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     """A sale that opens to some before others; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/sale.html"

@@ -17,7 +17,7 @@ from .operations import keep
 
 def any_sale() -> bool:
     """Return whether there is any sale at all (remembered for a minute); without one nothing is asked."""
-    return remembered(key="any-sale", load=lambda: Sale.objects.exists())
+    return remembered(key="any-sale", load=lambda: Sale.objects.using(write_db()).exists())
 
 
 class Selling:

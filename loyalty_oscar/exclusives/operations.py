@@ -100,13 +100,15 @@ def buy(
     order_id: int,
     at: datetime,
     is_more: bool = False,
+    is_sold: bool = False,
 ) -> None:
     """
     Turn what a basket reserved into what its order bought (product id -> pieces), in the order's own transaction; what
     was not reserved, or no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
 
     A product that the order has already is not taken again, but with `is_more`: a further line of it. Sales that do
-    not count their pieces are written down without a lock, for the day on which they do.
+    not count their pieces are written down without a lock, for the day on which they do. What another shop has sold
+    already (`is_sold`) is refused by no limit; more than all pieces are counted as all.
     """
     for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
         before = next((place for place in places if place.order_id == order_id), None)
@@ -116,7 +118,7 @@ def buy(
         if not new:
             continue  # its first line took the pieces of all
         quantity = sum(new.values()) + (before.quantity if before else 0)
-        if sale.is_counted:
+        if sale.is_counted and not is_sold:
             _take(sale, count, quantity, user_id, [place for place in (own, before) if place], places)
         if own and before:
             own.delete()
@@ -125,6 +127,8 @@ def buy(
         place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
         place.slot = place.until = place.longest = None
         place.save(using=write_db())
+        if sale.is_counted and is_sold:
+            _change(count, _at_most_all(count, pieces_of(sale_id=sale.pk, db=write_db())) - count.taken)
 
 
 def keep(*, place: Place, quantity: int, at: datetime) -> None:
@@ -179,6 +183,13 @@ def miscounted() -> dict[int, int]:
     counting = counts.filter(Q(quota__isnull=False) | Q(sale__per_member__isnull=False))
     wrong = counting.exclude(taken=F("sum")).exclude(taken=F("quota"), sum__gt=F("quota"))
     return dict(wrong.order_by("sale_id").values_list("sale_id", "sum"))
+
+
+def oversold() -> dict[int, int]:
+    """Return the sales of which orders hold more pieces than there are, with that number. One query."""
+    rows = Place.objects.using(write_db()).filter(order_id__isnull=False, sale__quota__isnull=False).order_by()
+    sums = rows.values_list("sale_id").annotate(sold=Sum("quantity")).filter(sold__gt=F("sale__quota"))
+    return dict(sums)
 
 
 def recount() -> Iterator[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Prefetch
 
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
@@ -13,7 +14,7 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import Count, MemberList, Place, Sale
+from .models import Count, Door, MemberList, Place, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -22,11 +23,17 @@ def sales_in_force(*, program_id: int) -> list[Sale]:
 
 
 def _load(program_id: int) -> list[Sale]:
-    sales = Sale.objects.filter(program_id=program_id, is_on=True).select_related("program", "product_set")
-    found = list(sales.prefetch_related("doors").order_by("pk"))
+    sales = Sale.objects.using(write_db()).filter(program_id=program_id, is_on=True)
+    sales = sales.select_related("program", "product_set").prefetch_related(with_doors())
+    found = list(sales.order_by("pk"))
     for sale in found:
         sale.dates = dates_of(sale=sale)
     return found
+
+
+def with_doors(*, to: str = "doors") -> Prefetch:
+    """Return what fetches the doors of sales with them, from where we write; `to` leads there ("sale__doors")."""
+    return Prefetch(to, Door.objects.using(write_db()))
 
 
 def dates_of(*, sale: Sale) -> rules.Sale:
@@ -52,7 +59,7 @@ def lists_of(*, member_id: int) -> frozenset[int]:
 
 def lists_by_member(*, member_ids: Iterable[int]) -> dict[int, frozenset[int]]:
     """Return the lists that each of these members is on; who is on none is not in it. One query."""
-    rows = MemberList.members.through.objects.filter(member_id__in=list(member_ids))
+    rows = MemberList.members.through.objects.using(write_db()).filter(member_id__in=list(member_ids))
     found: dict[int, set[int]] = {}
     for member_id, list_id in rows.values_list("member_id", "memberlist_id"):
         found.setdefault(member_id, set()).add(list_id)

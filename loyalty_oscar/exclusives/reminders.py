@@ -15,7 +15,7 @@ from loyalty_oscar.program.registries import facts
 
 from . import rules
 from .models import Reminder, Sale
-from .queries import dates_of, lists_by_member
+from .queries import dates_of, lists_by_member, with_doors
 
 TOPIC = "sale-open"
 BATCH = 500
@@ -40,7 +40,7 @@ def forget(*, sale: Sale, member: Member) -> None:
 
 def waits(*, sale: Sale, member: Member) -> Reminder | None:
     """Return the reminder of a member that is still to be told, or None. One query."""
-    return Reminder.objects.filter(sale=sale, member=member, told_at=None).first()
+    return Reminder.objects.using(write_db()).filter(sale=sale, member=member, told_at=None).first()
 
 
 def key_of(*, row: Reminder) -> str:
@@ -57,7 +57,7 @@ def tell(*, at: datetime, also: Callable[[Sequence[Reminder], datetime], Any] | 
     """
     waiting = Reminder.objects.using(write_db()).filter(told_at=None, sale__is_on=True)
     sale_ids = sorted(set(waiting.order_by().values_list("sale_id", flat=True)))
-    for sale in Sale.objects.using(write_db()).filter(pk__in=sale_ids).prefetch_related("doors").order_by("pk"):
+    for sale in Sale.objects.using(write_db()).filter(pk__in=sale_ids).prefetch_related(with_doors()).order_by("pk"):
         last = 0
         while ids := list(waiting.filter(sale=sale, pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
             last = ids[-1]

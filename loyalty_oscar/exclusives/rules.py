@@ -72,6 +72,12 @@ def is_public(*, sale: Sale, at: datetime) -> bool:
     return sale.public_from is not None and at >= sale.public_from
 
 
+def has_begun(*, sale: Sale, at: datetime) -> bool:
+    """Return whether anybody may buy: a door is open or everybody may, and the sale is not over."""
+    opens = [door.buys_from for door in sale.doors] + ([sale.public_from] if sale.public_from else [])
+    return not is_over(sale=sale, at=at) and any(moment <= at for moment in opens)
+
+
 def admission(*, sale: Sale, who: Who, at: datetime) -> Admission:
     """Return what a visitor may do with a sale at a moment. What is visible and locked is seen by all."""
     mine = [door for door in sale.doors if door.is_for(who)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import npgettext, pgettext
 
@@ -70,5 +69,4 @@ def _for_whom(door: Door, sale: Sale) -> str:
 
 
 def _moment(at: datetime, sale: Sale) -> str:
-    local = at.astimezone(ZoneInfo(sale.program.time_zone))
-    return f"{words.day(at, zone=sale.program.time_zone)}, {local:%H:%M}"
+    return words.moment(at, zone=sale.program.time_zone)

@@ -16,7 +16,8 @@ class LineFacts:
     `paid_minor` is what is paid for the whole line after all discounts, as the shop shows prices;
     `paid_excl_minor` the same without tax. `gone` counts units that were returned, refunded, cancelled or taken off
     the order; `sets` are the codes of the product sets it is in. Of an order: `rows` are the order lines on which its
-    pieces stand now, with how many, and `withdrawn_minor` is discount that its pieces had and no longer have.
+    pieces stand now, with how many; `exchanged` of those that are gone stand pieces of another product in their place;
+    `withdrawn_minor` is discount that its pieces, or those in exchange, had and no longer have.
     """
 
     line_id: int
@@ -28,6 +29,7 @@ class LineFacts:
     gone: int = 0
     sets: frozenset[str] = frozenset()
     rows: tuple[tuple[int, int], ...] = ()
+    exchanged: int = 0
     withdrawn_minor: int = 0
 
 

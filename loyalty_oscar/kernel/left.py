@@ -7,6 +7,7 @@ on the parts that were written down, and a part is gone only where its pieces re
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -20,7 +21,8 @@ from .facts import LineFacts, OrderFacts, Row
 class Part:
     """
     What was true of a line when it was first seen; never changed. `number` is its name for all features: the key of
-    the line it came as, or less than 0 for pieces that were added to a line that was known.
+    the line it came as, or less than 0 for pieces that were added to a line that was known. `mark` stands for its
+    title, where that is all that tells one thing from another.
     """
 
     number: int
@@ -32,16 +34,18 @@ class Part:
     list_minor: int = 0
     sets: frozenset[str] = frozenset()
     is_late: bool = False
+    mark: int = 0
 
     def to_json(self) -> list[Any]:
         """Return it as it stands on the mark of its order."""
         money = [self.paid_minor, self.paid_excl_minor, self.list_minor]
-        return [self.number, self.line_id, self.product_id, self.quantity, *money, sorted(self.sets), int(self.is_late)]
+        known = [self.number, self.line_id, self.product_id, self.quantity]
+        return [*known, *money, sorted(self.sets), int(self.is_late), self.mark]
 
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> Part:
         """Return what `to_json` wrote."""
-        number, line_id, product_id, quantity, paid, excl, listed, sets, late = stored
+        number, line_id, product_id, quantity, paid, excl, listed, sets, late, mark = stored
         return cls(
             number=number,
             line_id=line_id,
@@ -52,7 +56,13 @@ class Part:
             list_minor=listed,
             sets=frozenset(sets),
             is_late=bool(late),
+            mark=mark,
         )
+
+
+def mark_of(*, title: str) -> int:
+    """Return a number that stands for a title."""
+    return crc32(title.encode())
 
 
 @dataclass(slots=True)
@@ -71,9 +81,9 @@ class _Kept:
     def missing(self) -> int:
         return self.part.quantity - self.pieces
 
-    def then(self, minor: int) -> Fraction:
-        """Return the share that the pieces which are still there had of an amount that was written down."""
-        return Fraction(minor * self.pieces, self.part.quantity) if self.part.quantity else Fraction(minor)
+    def had(self, pieces: int) -> Fraction:
+        """Return the discount that so many of its pieces had when they were written down."""
+        return Fraction((self.part.list_minor - self.part.paid_minor) * pieces, self.part.quantity or 1)
 
 
 def what_is_left(*, parts: Sequence[Part], rows: Sequence[Row]) -> tuple[list[LineFacts], list[Part]]:
@@ -81,8 +91,8 @@ def what_is_left(*, parts: Sequence[Part], rows: Sequence[Row]) -> tuple[list[Li
     Return what is left of each part, and the parts that came since and are not written down yet (without product sets).
 
     Pieces belong to the part whose line they stand on; where a part misses some, it finds them on lines of the same
-    product: it was split, merged or entered again. What no part misses came later. Pieces that came back are those of
-    the part that was there first.
+    product: it was split, merged or entered again. What no part misses came later: in exchange for a part, where it
+    stands on the line of one. Pieces that came back are those of the part that was there first.
     """
     free = {row.line_id: row.quantity for row in rows}
     kept = [_Kept(part) for part in parts]
@@ -91,7 +101,7 @@ def what_is_left(*, parts: Sequence[Part], rows: Sequence[Row]) -> tuple[list[Li
     late = _late(kept, rows, free)
     for row in rows:
         _come_back(row, [one for one in (*kept, *late) if any(its.line_id == row.line_id for its, _pieces in one.rows)])
-    return [_facts(one) for one in kept], [one.part for one in late]
+    return [_facts(one, [*kept, *late]) for one in kept], [one.part for one in late]
 
 
 def as_if(*, order: OrderFacts, rows: Sequence[Row]) -> OrderFacts:
@@ -109,8 +119,8 @@ def _own_lines(kept: Iterable[_Kept], rows: dict[int, Row], free: dict[int, int]
 
 
 def _other_lines(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> None:
-    """In two rounds: lines that look the same to the cent first, so that of two like parts each finds its own."""
-    for fits in (_is_same, _is_product):
+    """In rounds: lines that look the same to the cent first, so that of two like parts each finds its own."""
+    for fits in (_is_same, _is_product, _is_title):
         for one in kept:
             for row in rows:
                 if one.missing and free[row.line_id] and fits(one.part, row):
@@ -125,6 +135,11 @@ def _is_same(part: Part, row: Row) -> bool:
     return _is_product(part, row) and (row.quantity, row.paid_minor) == (part.quantity, part.paid_minor)
 
 
+def _is_title(part: Part, row: Row) -> bool:
+    """Products leave the catalogue, and imports know none."""
+    return (part.product_id is None or row.product_id is None) and part.mark == mark_of(title=row.title)
+
+
 def _put(one: _Kept, row: Row, free: dict[int, int]) -> None:
     pieces = min(one.missing, free[row.line_id])
     if pieces > 0:
@@ -135,7 +150,7 @@ def _put(one: _Kept, row: Row, free: dict[int, int]) -> None:
 def _late(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> list[_Kept]:
     """Return the pieces that no part misses, as parts of their own: each costs what its line costs beyond the known."""
     numbers = {one.part.number for one in kept}
-    found = []
+    found: list[_Kept] = []
     for row in rows:
         if not free[row.line_id]:
             continue
@@ -150,6 +165,7 @@ def _late(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> l
             paid_excl_minor=_beyond(row.paid_excl_minor, row, there, "paid_excl_minor"),
             list_minor=_beyond(row.list_minor, row, there, "list_minor"),
             is_late=True,
+            mark=mark_of(title=row.title),
         )
         found.append(_Kept(part, [(row, part.quantity)]))
     return found
@@ -174,8 +190,33 @@ def _come_back(row: Row, there: Sequence[_Kept]) -> None:
         left -= pieces
 
 
-def _facts(one: _Kept) -> LineFacts:
+def _exchanged(one: _Kept, every: Iterable[_Kept]) -> tuple[int, Fraction]:
+    """
+    Return how many pieces of another product stand where a part stood, and the discount that these have.
+
+    The goods of the part are gone; but staff who put another product on a line leave it what was paid with points.
+    """
+    line = one.part.line_id
+    if not one.missing or any(row.line_id == line for row, _pieces in one.rows):
+        return 0, Fraction(0)
+    others = [it for it in every if it.part.line_id == line and it.part.is_late and not _is_alike(it.part, one.part)]
+    there = sum(it.pieces for it in others)
+    pieces = min(one.missing, there - sum(it.back for it in others))
+    return (pieces, sum(map(_discount, others), Fraction(0)) * pieces / there) if pieces > 0 else (0, Fraction(0))
+
+
+def _is_alike(part: Part, other: Part) -> bool:
+    return part.product_id == other.product_id
+
+
+def _discount(one: _Kept) -> Fraction:
+    """Return the discount of the pieces that are there, as it is now."""
+    return sum((Fraction((r.list_minor - r.paid_minor) * pieces, r.quantity) for r, pieces in one.rows), Fraction(0))
+
+
+def _facts(one: _Kept, every: Sequence[_Kept]) -> LineFacts:
     part = one.part
+    exchanged, discount = _exchanged(one, every)
     return LineFacts(
         line_id=part.number,
         product_id=part.product_id,
@@ -186,19 +227,16 @@ def _facts(one: _Kept) -> LineFacts:
         gone=one.missing + one.back,
         sets=part.sets,
         rows=tuple((row.line_id, pieces) for row, pieces in one.rows),
-        withdrawn_minor=_withdrawn(one),
+        exchanged=exchanged,
+        withdrawn_minor=rounding.half_up(exact=_withdrawn(one) + max(Fraction(0), one.had(exchanged) - discount)),
     )
 
 
-def _withdrawn(one: _Kept) -> int:
+def _withdrawn(one: _Kept) -> Fraction:
     """
     Return how much of the discount that a part had is no longer granted on the pieces that are there: they cost more
     than they did, and not because their price before discounts rose.
     """
-    paid, listed = (
-        sum(Fraction(getattr(row, name) * pieces, row.quantity) for row, pieces in one.rows)
-        for name in ("paid_minor", "list_minor")
-    )
-    dearer = paid - one.then(one.part.paid_minor)
-    granted = one.then(one.part.list_minor) - one.then(one.part.paid_minor)
-    return rounding.half_up(exact=max(Fraction(0), min(dearer, granted - (listed - paid))))
+    paid = sum(Fraction(row.paid_minor * pieces, row.quantity) for row, pieces in one.rows)
+    dearer = paid - Fraction(one.part.paid_minor * one.pieces, one.part.quantity or 1)
+    return max(Fraction(0), min(dearer, one.had(one.pieces) - _discount(one)))

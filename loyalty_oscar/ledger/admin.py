@@ -14,6 +14,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import actors, money
 from loyalty_oscar.program.admin import ReadOnly
 from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import points as in_words
 from loyalty_oscar.program.words import why
@@ -111,7 +112,7 @@ def at_stake(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     unit.program = program
     yield _have(unit, owed(unit_id=unit.pk))
     if to == State.PAUSED:
-        yield _go_back(unit)
+        yield from _go_back(unit, at)
     elif program.state == State.PAUSED:
         yield _move(unit, at)
 
@@ -128,16 +129,26 @@ def _have(unit: Unit, sums: Owed) -> str:
     return pgettext("loyalty", "%(told)s, worth %(worth)s.") % {"told": told, "worth": value}
 
 
-def _go_back(unit: Unit) -> str:
-    holds = Hold.objects.filter(account__unit=unit, state=Hold.State.OPEN)
-    points, count = sum(holds.values_list("points", flat=True)), holds.count()
+def _go_back(unit: Unit, at: datetime) -> Iterator[str]:
+    holds = dict(Hold.objects.filter(account__unit=unit, state=Hold.State.OPEN).values_list("slot", "points"))
+    paid = being_paid(slots=holds, at=at, peek=True)
+    points, count = sum(points for slot, points in holds.items() if slot not in paid), len(holds.keys() - paid)
     text = npgettext(
         "loyalty",
         "%(points)s set aside for %(count)s basket go back.",
         "%(points)s set aside for %(count)s baskets go back.",
         count,
     )
-    return text % {"points": in_words(unit=unit, points=points), "count": money.number(count)}
+    yield text % {"points": in_words(unit=unit, points=points), "count": money.number(count)}
+    if paid:
+        text = npgettext(
+            "loyalty",
+            "%(points)s stay set aside for %(count)s basket that is being paid for, until that is over.",
+            "%(points)s stay set aside for %(count)s baskets that are being paid for, until that is over.",
+            len(paid),
+        )
+        kept = in_words(unit=unit, points=sum(holds[slot] for slot in paid))
+        yield text % {"points": kept, "count": money.number(len(paid))}
 
 
 def _move(unit: Unit, at: datetime) -> str:

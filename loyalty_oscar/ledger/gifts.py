@@ -14,9 +14,10 @@ from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
-from .models import Entry, Kind, Lot
-from .operations.desk import lock, open_account, write_db
+from .models import Entry, Kind
+from .operations.desk import entries_of, lock, lots_of, open_account, write_db
 from .operations.grants import Grant, post, schedule
+from .operations.recording import looking_ahead
 from .operations.undo import claw_back, give_back
 
 
@@ -33,7 +34,12 @@ class PointGifts:
         given at first, whatever the reward says by now.
         """
         member = Member.objects.using(write_db()).select_related("program").get(pk=member_id)
-        unit = Unit.objects.filter(program=member.program, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = (
+            Unit.objects.using(write_db())
+            .filter(program=member.program, kind=Unit.Kind.SPENDABLE)
+            .order_by("pk")
+            .first()
+        )
         if unit is None:
             return
         account = open_account(member=member, unit=unit)
@@ -41,7 +47,7 @@ class PointGifts:
         expires_at = expiry_of(program=member.program, available_at=ready) if ready else None
         with transaction.atomic(using=write_db()):
             lock(account_id=account.pk)
-            entry = Entry.objects.using(write_db()).filter(account=account, key=key).first()
+            entry = next(iter(entries_of(account_id=account.pk, key=key)), None)
             gift = Grant(
                 account_id=account.pk,
                 points=given_by(entry) if entry else reward["points"],
@@ -55,20 +61,21 @@ class PointGifts:
             if entry and taken > self.times(account.pk, f"{key}:again:"):
                 spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
-                if not (reward.get("anew") and self.has_been_ready(gift, at)):
+                if not (reward.get("anew") and self.has_been_ready(gift, at)) or spared >= gift.points:
                     told = {"account_id": account.pk, "source": key, "key": gift.key, "because": because}
                     give_back(**told, points=gift.points, forgiven=spared, at=at)
                     schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
                     return
+                gift = replace(gift, points=gift.points - spared)
             posted = post(grant=gift, at=at)
             if posted.replayed:
                 schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
 
     def has_been_ready(self, gift: Grant, at: datetime) -> bool:
         """Return whether points of a gift that waits were ready before: a lot ripens once, so a new one is needed."""
-        lots = Lot.objects.using(write_db()).filter(account_id=gift.account_id, source=gift.source)
+        lots = lots_of(account_id=gift.account_id, source=gift.source)
         is_waiting = gift.available_at is None or gift.available_at > at
-        return is_waiting and lots.filter(available_at__lte=at).exists()
+        return is_waiting and any(lot.available_at is not None and lot.available_at <= at for lot in lots)
 
     def revoke(
         self, *, member_id: int, key: str, because: Because, at: datetime, since: datetime | None = None
@@ -78,15 +85,17 @@ class PointGifts:
 
         `since` spares what was given (or given again) before that moment.
         """
-        entry = Entry.objects.using(write_db()).filter(account__member_id=member_id, key=key).first()
+        entry = next(iter(entries_of(account__member_id=member_id, key=key)), None)
         if entry is None:
             return
         with transaction.atomic(using=write_db()):
             lock(account_id=entry.account_id)
-            taken = self.times(entry.account_id, f"{key}:back:")
-            if taken > self.times(entry.account_id, f"{key}:again:"):
+            since_then = entries_of(account_id=entry.account_id, start=f"{key}:")
+            again = [one for one in since_then if one.key.startswith(f"{key}:again:")]
+            taken = sum(one.key.startswith(f"{key}:back:") for one in since_then)
+            if taken > len(again):
                 return
-            if since and self.last_given(entry) < since:
+            if since and max(one.effective_at for one in (entry, *again)) < since:
                 return
             claw_back(
                 account_id=entry.account_id,
@@ -97,25 +106,23 @@ class PointGifts:
                 at=at,
             )
 
-    def last_given(self, entry: Entry) -> datetime:
-        """Return when a gift was given, or given back last."""
-        again = Entry.objects.using(write_db()).filter(account=entry.account_id, key__startswith=f"{entry.key}:again:")
-        return max([entry.effective_at, *again.values_list("effective_at", flat=True)])
-
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""
-        return Entry.objects.using(write_db()).filter(account_id=account_id, key__startswith=start).count()
+        return len(entries_of(account_id=account_id, start=start))
 
 
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
-    return sum(lot.granted for lot in entry.lots.all())
+    ahead = looking_ahead.get()
+    if ahead and entry.pk is None:
+        return ahead.given_by(entry)
+    return sum(lot.granted for lot in entry.lots.using(write_db()))
 
 
 def forgiven_by(*, account_id: int, key: str) -> int:
     """Return how many points a claw did not take, because nobody had to give them back."""
-    claw = Entry.objects.using(write_db()).filter(account_id=account_id, key=key).only("because").first()
-    return int(claw.because.get("p", {}).get("forgiven", 0)) if claw else 0
+    claws = entries_of(account_id=account_id, key=key)
+    return sum(int(claw.because.get("p", {}).get("forgiven", 0)) for claw in claws)
 
 
 grants.register("points")(PointGifts())

@@ -123,6 +123,10 @@ class Entry(models.Model):
             ),
             models.CheckConstraint(condition=Q(available_after__gte=0, seq__gt=0), name="loyalty_entry_sound"),
         ]
+        indexes = [
+            # Few entries are by hand: this costs nothing for all others, where a database can leave them out.
+            models.Index(fields=["actor", "created_at"], condition=~Q(actor="system"), name="loyalty_entry_by_hand"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State, Unit
 
 from .models import Account, Entry, Kind, Lot
@@ -59,7 +60,7 @@ def coming(*, account_id: int) -> list[Coming]:
 
 def expiring(*, account_id: int, at: datetime, until: datetime | None = None) -> list[Expiring]:
     """Return all coming expiries of ready points, soonest first (points of one instant together)."""
-    lots = Lot.objects.filter(
+    lots = Lot.objects.using(write_db()).filter(
         account_id=account_id, is_open=True, state=Lot.State.OPEN, expires_at__gt=at, remaining__gt=0
     )
     if until:
@@ -115,8 +116,11 @@ def moved_since(*, unit_id: int, since: datetime) -> dict[str, int]:
 
 
 def goodwill_given(*, actor: str, since: datetime) -> int:
-    """Return the goodwill points that one member of staff gave since a moment; looks at noted entries alone."""
-    entries = Entry.objects.filter(
-        note__isnull=False, actor=actor, kind=Kind.ADJUST, because__c="goodwill", created_at__gt=since
-    )
+    """
+    Return the goodwill points that one member of staff gave since a moment, also to people who have left since.
+
+    An index of what staff wrote finds them; the reasons beside the entries go with the people.
+    """
+    entries = Entry.objects.using(write_db()).filter(actor=actor, kind=Kind.ADJUST, created_at__gt=since)
+    entries = entries.exclude(actor="system").filter(because__c="goodwill")
     return entries.aggregate(points=Sum(F("d_available") - F("d_debt"), default=0))["points"]

@@ -1,18 +1,21 @@
 """What the ledger does when a program pauses, resumes or closes, in the same transaction."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 
 from django.dispatch import receiver
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.signals import program_state_changed
 
 from .operations.program_wide import put_off_all, release_all, write_off_all
 from .operations.skipping import AccountsSkipped, Skips
 
-#: The change of a program's state, among the jobs of which the doctor tells.
+#: The change of a program's state, among the runs of jobs of which the doctor tells.
 NAME = "program-state"
 
 
@@ -37,8 +40,34 @@ def follow_program(sender, program: Program, before: str, after: str, at: dateti
         note_run(name=NAME, started_at=at, finished_at=at, done=0, error=error, skipped=skips.accounts)
 
 
-def _put_off(program: Program, at: datetime, skips: Skips) -> None:
-    paused = program.phases.filter(state=State.PAUSED).last()
-    if paused is not None:
-        because = Because("program_was_paused", days=(at - paused.starts_at).days)
-        put_off_all(program_id=program.pk, since=paused.starts_at, because=because, at=at, skips=skips)
+def catch_up(*, at: datetime) -> Iterator[int]:
+    """
+    Write off what came back to members of closed programs since, and move the dates of accounts that were skipped when
+    a pause ended; yields in how many accounts.
+
+    Raises `AccountsSkipped` at its end where books are still broken.
+    """
+    skips = Skips()
+    row = JobRun.objects.using(write_db()).filter(name=NAME).first()
+    skipped = [int(account_id) for account_id in (row and row.skipped) or {}]
+    for program in Program.objects.using(write_db()).exclude(state=State.DRAFT).order_by("pk"):
+        if program.state == State.CLOSED:
+            yield write_off_all(program_id=program.pk, at=at, skips=skips)
+        elif skipped and program.state != State.PAUSED:
+            yield _put_off(program, at, skips, only=skipped)
+    if skipped:
+        left = {str(account_id): why for account_id, why in skips.accounts.items()}
+        JobRun.objects.using(write_db()).filter(name=NAME).update(skipped=left or None)
+    skips.tell()
+
+
+def _put_off(program: Program, at: datetime, skips: Skips, *, only: list[int] | None = None) -> int:
+    """Move dates by the last pause that is over."""
+    steps = pairwise(program.phases.using(write_db()))
+    pauses = [(paused, ended) for paused, ended in steps if paused.state == State.PAUSED]
+    if not pauses:
+        return 0
+    paused, ended = pauses[-1]
+    told = {"key": f"program:{program.pk}:pause:{paused.pk}", "since": paused.starts_at, "until": ended.starts_at}
+    because = Because("program_was_paused", days=(ended.starts_at - paused.starts_at).days)
+    return put_off_all(program_id=program.pk, because=because, at=at, skips=skips, only=only, **told)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,6 +23,7 @@ from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, Sta
 from .pages import rendered
 from .registries import checks
 from .words import day
+from .zones import InProgramZone, NamesZone
 
 STYLES = {"all": ["loyalty/admin.css"]}
 #: What the button of each step says. Going on after a pause has a word of its own.
@@ -97,7 +100,7 @@ class WorthInline(admin.TabularInline):
         return ("points", "amount", "currency") if changes else ("points", "minor", "currency")
 
 
-class TermsInline(NoDelete, admin.StackedInline):
+class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
     model = TermsVersion
@@ -120,7 +123,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(NoDelete, admin.ModelAdmin):
+class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
@@ -145,6 +148,14 @@ class ProgramAdmin(NoDelete, admin.ModelAdmin):
 
     class Media:
         css = STYLES
+
+    def program_of(self, obj: Program) -> Program | None:
+        return obj
+
+    def chosen(self, request: HttpRequest) -> Program | None:
+        # Its zone is typed on this very page.
+        zone = request.POST.get("time_zone") or settings.TIME_ZONE
+        return Program(time_zone=zone) if zone in available_timezones() else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Program | None = None) -> tuple[str, ...]:
         return ("code",) if obj else ()

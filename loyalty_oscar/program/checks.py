@@ -53,6 +53,15 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
 
 
 @register("loyalty")
+def check_time_zones(**kwargs: Any) -> list[Error]:
+    """Refuse a project without time zones: moments are compared, and without one nobody knows which is earlier."""
+    if settings.USE_TZ:
+        return []
+    hint = "Set USE_TZ = True. Django's page on time zones tells how a shop with dates in its database gets there."
+    return [Error("USE_TZ is off: points of orders would come to nothing.", hint=hint, id="loyalty_program.E004")]
+
+
+@register("loyalty")
 def check_sqlite(**kwargs: Any) -> list[Warning]:
     """Warn of the two SQLite set-ups in which a page waits for the write lock and fails."""
     found = []

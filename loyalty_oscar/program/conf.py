@@ -75,6 +75,11 @@ class LoyaltySettings:
         " for a payment.",
         180,
     )
+    HOLD_CHANGES: int = doc(
+        "How often an hour one customer may set points aside or choose another number of them; giving them back is"
+        " always open. Each change stays in the ledger for ever.",
+        60,
+    )
     LOWEST_PRICE: bool | None = doc(
         "Whether reductions are told from the lowest price of the 30 days before (EU law). None: where the shop sends"
         " goods to a country of the European Economic Area, or knows no countries.",
@@ -93,6 +98,11 @@ class LoyaltySettings:
     REFERRAL_CONSENT: str = doc(
         "Dotted path of a function (request) that says whether this visitor allows a cookie that keeps a friend's"
         " invitation for 30 days. Empty: no such cookie, the invitation lasts as long as the visit.",
+        "",
+    )
+    SOLD_ELSEWHERE: str = doc(
+        "Dotted path of a function (order) that says whether another shop sold this order already (a marketplace, an"
+        " ERP, a till): then no sale refuses it. Empty: only what is written in `extend.admitted_elsewhere()`.",
         "",
     )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)

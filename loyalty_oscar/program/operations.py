@@ -11,6 +11,7 @@ from django.db.models import F
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
+from .db import write_db
 from .models import JobRun, Member, Outbox, Phase, Program, State
 from .queries import forget_cache
 from .signals import member_joined, program_state_changed
@@ -44,19 +45,19 @@ def change_state(
     earning at `earning_ends_at` (default: now) and spending 90 days later. Raises `NotAllowed` for a
     step that is not open from here.
     """
-    with transaction.atomic():
-        program = Program.objects.select_for_update().get(pk=program.pk)
+    with transaction.atomic(using=write_db()):
+        program = Program.objects.using(write_db()).select_for_update().get(pk=program.pk)
         before = program.state
         if to not in WAYS[State(before)]:
             raise NotAllowed(f"a {before} program cannot become {to}; open from here: {', '.join(WAYS[State(before)])}")
         ends = (earning_ends_at or at) if to == State.CLOSING else None
         if to == State.CLOSED:
-            closing = program.phases.filter(state=State.CLOSING).last()
+            closing = program.phases.using(write_db()).filter(state=State.CLOSING).last()
             if closing and closing.spending_ends_at and at < closing.spending_ends_at:
                 raise NotAllowed(
                     f"members may use their points until {closing.spending_ends_at:%Y-%m-%d}; close it then"
                 )
-        phase = Phase.objects.create(
+        phase = Phase.objects.using(write_db()).create(
             program=program,
             state=to,
             starts_at=at,
@@ -76,7 +77,7 @@ def change_state(
 
 def join(*, program: Program, user_id: Any, at: datetime, terms_version: int | None = None) -> Member:
     """Return the membership of a person, made now if there is none. Safe to call twice at once."""
-    member, created = Member.objects.get_or_create(
+    member, created = Member.objects.using(write_db()).get_or_create(
         program=program,
         user_id=user_id,
         defaults={
@@ -88,7 +89,7 @@ def join(*, program: Program, user_id: Any, at: datetime, terms_version: int | N
     if created:
         member_joined.send(sender=Member, member=member, at=at)
     elif terms_version is not None and member.terms_version != terms_version:
-        Member.objects.filter(pk=member.pk).update(terms_version=terms_version, terms_accepted_at=at)
+        Member.objects.using(write_db()).filter(pk=member.pk).update(terms_version=terms_version, terms_accepted_at=at)
         member.terms_version, member.terms_accepted_at = terms_version, at
     return member
 
@@ -97,8 +98,10 @@ def join_many(*, program: Program, joined_at: Mapping[Any, datetime]) -> dict[An
     """Return the memberships of many people by user id, made with these dates where there are none."""
     in_order = sorted(joined_at.items(), key=lambda row: str(row[0]))  # Two workers insert in one order: no deadlock.
     rows = [Member(program=program, user_id=user_id, joined_at=day) for user_id, day in in_order]
-    Member.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
-    members = {m.user_id: m for m in Member.objects.filter(program=program, user_id__in=list(joined_at))}
+    Member.objects.using(write_db()).bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    members = {
+        m.user_id: m for m in Member.objects.using(write_db()).filter(program=program, user_id__in=list(joined_at))
+    }
     made = {row.public_id for row in rows}
     for member in members.values():
         if member.public_id in made:
@@ -115,12 +118,12 @@ def put_message(*, topic: str, key: str, member_id: int | None, payload: dict[st
 
 def put_messages(*, messages: list[Outbox]) -> None:
     """Put many messages; those that are there already are left alone."""
-    Outbox.objects.bulk_create(messages, ignore_conflicts=True, batch_size=1000)
+    Outbox.objects.using(write_db()).bulk_create(messages, ignore_conflicts=True, batch_size=1000)
 
 
 def touch_version(*, program_id: int) -> None:
     """Count a program's version up, so that caches anywhere notice a change of rules."""
-    Program.objects.filter(pk=program_id).update(version=F("version") + 1)
+    Program.objects.using(write_db()).filter(pk=program_id).update(version=F("version") + 1)
     forget_cache()
 
 
@@ -141,5 +144,5 @@ def note_run(
     named = {str(account_id): why for account_id, why in sorted((skipped or {}).items())[:NAMED]}
     told = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
     told["skipped"] = named or None
-    if not JobRun.objects.filter(name=name).update(**told):
-        JobRun.objects.update_or_create(name=name, defaults=told)
+    if not JobRun.objects.using(write_db()).filter(name=name).update(**told):
+        JobRun.objects.using(write_db()).update_or_create(name=name, defaults=told)

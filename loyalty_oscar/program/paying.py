@@ -15,23 +15,27 @@ from . import clock
 
 
 class Payments(Protocol):
-    """Says which slots (`basket:42`) a customer is paying for at a moment; slots of other kinds are none of its own."""
+    """
+    Says which slots (`basket:42`) a customer is paying for at a moment; slots of other kinds are none of its own.
 
-    def __call__(self, *, slots: Collection[str], at: datetime) -> Collection[str]: ...
+    `peek` locks nothing: what is told may have changed by the time it is read.
+    """
+
+    def __call__(self, *, slots: Collection[str], at: datetime, peek: bool) -> Collection[str]: ...
 
 
 #: kind of slot -> who knows of its payments.
 payments: Registry[Payments] = Registry("kind of payment")
 
 
-def being_paid(*, slots: Collection[str], at: datetime | None = None) -> frozenset[str]:
+def being_paid(*, slots: Collection[str], at: datetime | None = None, peek: bool = False) -> frozenset[str]:
     """
     Return which of these slots a customer is paying for, in whatever transaction: what is kept for them is left alone.
 
     Ask inside the transaction that would take something away. It never waits, so it may be asked with accounts locked,
-    and nobody begins to pay for one of the other slots before that transaction is over.
+    and nobody begins to pay for one of the other slots before that transaction is over. Who takes nothing may `peek`.
     """
     if not slots:
         return frozenset()
     now = at or clock.now()
-    return frozenset().union(*(ask(slots=slots, at=now) for _kind, ask in payments.items()))
+    return frozenset().union(*(ask(slots=slots, at=now, peek=peek) for _kind, ask in payments.items()))

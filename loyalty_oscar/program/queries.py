@@ -11,6 +11,7 @@ from django.db.models import Case, F, Q, When
 
 from loyalty_oscar.kernel import periods
 
+from .db import write_db
 from .models import Member, Phase, PointWorth, Program, State, Unit
 
 CACHE_SECONDS = 60
@@ -43,7 +44,8 @@ def unit_for_site(*, site_id: int | None) -> Unit | None:
     """
     own = Q(program__sites__site_id=site_id) if site_id else Q(pk__in=())
     return (
-        Unit.objects.filter(own | Q(program__is_default=True), kind=Unit.Kind.SPENDABLE)
+        Unit.objects.using(write_db())
+        .filter(own | Q(program__is_default=True), kind=Unit.Kind.SPENDABLE)
         .exclude(program__state__in=(State.DRAFT, State.CLOSED))
         .select_related("program")
         # The default program may have sites too: only the one asked for comes before it.
@@ -59,7 +61,7 @@ def begun_units() -> list[Unit]:
 
     Their programs know more than a row: `known_sites` (ids) and `known_phases`.
     """
-    programs = Program.objects.order_by("pk").values_list("pk", "version", "state")
+    programs = Program.objects.using(write_db()).order_by("pk").values_list("pk", "version", "state")
     versions = remembered(key="versions", load=lambda: tuple(programs), seconds=1)
     return remembered(key=("begun", versions), load=_load_begun) if versions else []
 
@@ -67,7 +69,8 @@ def begun_units() -> list[Unit]:
 def _load_begun() -> list[Unit]:
     names = ("id", "state", "starts_at", "earning_ends_at", "spending_ends_at")
     rows = (
-        Unit.objects.filter(kind=Unit.Kind.SPENDABLE)
+        Unit.objects.using(write_db())
+        .filter(kind=Unit.Kind.SPENDABLE)
         .exclude(program__state=State.DRAFT)
         .select_related("program__excluded_set")
         .annotate(
@@ -126,13 +129,14 @@ def worth_of(*, program_id: int) -> dict[str, PointWorth]:
     """Return what points buy, by currency (remembered for a minute)."""
     return remembered(
         key=("worth", program_id),
-        load=lambda: {row.currency: row for row in PointWorth.objects.filter(program_id=program_id)},
+        load=lambda: {row.currency: row for row in PointWorth.objects.using(write_db()).filter(program_id=program_id)},
     )
 
 
 def member_of(*, program_id: int, user_id: Any) -> Member | None:
     """Return this person's membership in the program, or None."""
-    return Member.objects.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
+    members = Member.objects.using(write_db())
+    return members.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
 
 
 def terms_now(*, program: Program) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from django.db.models import F
 from django.db.models.signals import post_delete, post_save
 
 from . import models
+from .db import write_db
 from .queries import forget_cache
 
 
@@ -13,7 +14,7 @@ def forget(instance: Any, **kwargs: Any) -> None:
     """Other processes see the version and read again."""
     program_id = instance.pk if isinstance(instance, models.Program) else getattr(instance, "program_id", None)
     if program_id is not None:
-        models.Program.objects.filter(pk=program_id).update(version=F("version") + 1)
+        models.Program.objects.using(write_db()).filter(pk=program_id).update(version=F("version") + 1)
     forget_cache()
 
 

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
-from django.utils.translation import get_language, npgettext
+from babel.dates import format_date, get_timezone_location
+from django.utils.translation import get_language, npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.registry import Registry
@@ -48,6 +48,21 @@ def day(value: date | datetime, *, zone: str, year: bool = True, weekday: bool =
     if weekday:
         pattern = f"EEEE {pattern}" if language.language == "en" else f"EEEE, {pattern}"
     return format_date(value, f"{pattern} y" if year else pattern, locale=language)
+
+
+def moment(at: datetime, *, zone: str) -> str:
+    """Return a moment in words in the program's time zone, which it names: "31 May 2026, 20:00 (EDT)"."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{day(at, zone=zone)}, {local:%H:%M} ({local:%Z})"
+
+
+def zone_name(*, zone: str) -> str:
+    """Return what a time zone is called in the reader's language: "New York time"; UTC and its like as they are."""
+    area, _slash, _city = zone.rpartition("/")
+    if area in ("", "Etc"):
+        return zone
+    city = get_timezone_location(zone, locale=money.locale(), return_city=True)
+    return pgettext("loyalty", "%(city)s time") % {"city": city}
 
 
 def why(because: Because | Mapping[str, Any]) -> str:

@@ -95,7 +95,8 @@ def returned_of(*, order: OrderFacts, use: Redemption) -> int:
 
 def _back(part: dict[str, Any], line: LineFacts) -> int:
     points, minor = part["points"], part["minor"]
-    gone = {"gone": line.gone, "quantity": part["quantity"]}
+    # What staff gave in exchange took the discount over.
+    gone = {"gone": line.gone - line.exchanged, "quantity": part["quantity"]}
     back = taken_back(points=points, **gone)
     granted = minor - taken_back(points=minor, **gone)
     if line.withdrawn_minor and granted:
@@ -123,6 +124,7 @@ def lines_of(*, order: OrderFacts, use: Redemption) -> list[LineFacts]:
             quantity=part["quantity"],
             paid_minor=part.get("paid", 0),
             list_minor=part.get("list", 0),
+            mark=part.get("mark", 0),
         )
         for number, part in enumerate(use.lines)
     ]

@@ -95,6 +95,8 @@ class Redemption(models.Model):
     """
     The money side of a hold: what its points buy, promised when they were set aside.
 
+    `slot` names what they are set aside for (`basket:42`), also after the hold went back, until they are used or others
+    are set aside there. `promise` is what held then (see `promises`); `payment_at` is when a payment began with it.
     Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
     (`{"product", "quantity", "minor", "points"}` in basket order; `"line"`, `"paid"` and `"list"`, its order line and
     what that cost with and without discounts, are noted while the order is written).
@@ -105,6 +107,9 @@ class Redemption(models.Model):
     per_points = models.PositiveIntegerField()
     per_minor = models.PositiveIntegerField()
     currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=3)
+    slot = models.CharField(max_length=60, null=True)
+    promise = models.JSONField(null=True)
+    payment_at = models.DateTimeField(null=True)
     order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, db_index=True)
     points = models.BigIntegerField(pgettext_lazy("loyalty", "points used"), default=0)
     minor = models.BigIntegerField(pgettext_lazy("loyalty", "taken off (in cents)"), default=0)
@@ -127,6 +132,7 @@ class Redemption(models.Model):
                 condition=Q(order_id__isnull=True, points=0, minor=0) | Q(order_id__isnull=False, points__gt=0),
                 name="loyalty_redemption_used_or_not",
             ),
+            models.UniqueConstraint(fields=["slot"], name="loyalty_redemption_slot"),
         ]
 
     def __str__(self) -> str:

@@ -15,15 +15,24 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.operations.desk import write_db
 
 from .models import Redemption
+from .promises import Promise
 from .queries import promised
 from .rules import Worth
 
 
 def set_aside(
-    *, account_id: int, slot: str, asked: int, points: int, worth: Worth, expires_at: datetime, at: datetime
+    *,
+    account_id: int,
+    slot: str,
+    asked: int,
+    points: int,
+    worth: Worth,
+    expires_at: datetime,
+    at: datetime,
+    promise: Promise | None = None,
 ) -> Redemption:
     """
-    Set points aside for a slot at today's worth; what was set aside for it before goes back.
+    Set points aside for a slot at today's worth and limits; what was set aside for it before goes back.
 
     Raises what `ledger.place_hold` raises, and nothing has changed then.
     """
@@ -37,9 +46,27 @@ def set_aside(
             because=Because("set_aside"),
             at=at,
         )
+        leave(slot=slot)
         return Redemption.objects.using(write_db()).create(
-            hold=hold, per_points=worth.points, per_minor=worth.minor, currency=worth.currency
-        )
+            hold=hold, per_points=worth.points, per_minor=worth.minor, currency=worth.currency,
+            slot=slot, promise=promise.to_json() if promise else None,
+        )  # fmt: skip
+
+
+def leave(*, slot: str) -> None:
+    """Forget what was promised for a slot: its customer chose anew, or sees what it costs without."""
+    Redemption.objects.using(write_db()).filter(slot=slot).update(slot=None)
+
+
+def begin_payment(*, redemption: Redemption, until: datetime) -> None:
+    """
+    Write down that a payment began with what a use promises, and keep its points until then.
+
+    Two statements; nothing happens to a use that an order took meanwhile.
+    """
+    rows = Redemption.objects.using(write_db()).filter(pk=redemption.pk, slot__isnull=False)
+    if rows.update(promise=redemption.promise, payment_at=redemption.payment_at):
+        ledger.renew(hold_id=redemption.hold_id, until=until)
 
 
 def take(
@@ -69,7 +96,8 @@ def take(
     shares = spread(total=points, weights=[line["minor"] for line in lines])
     redemption.order_id, redemption.points, redemption.minor, redemption.used_at = order_id, points, minor, at
     redemption.lines = [{**line, "points": share} for line, share in zip(lines, shares, strict=True)]
-    redemption.save(using=write_db(), update_fields=["order_id", "points", "minor", "lines", "used_at"])
+    redemption.slot = None
+    redemption.save(using=write_db(), update_fields=["order_id", "points", "minor", "lines", "used_at", "slot"])
     return points
 
 

@@ -9,6 +9,7 @@ from django.db.models import Q, Sum
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import remembered, worth_of
 
 from .models import Redemption, UseTerms
@@ -21,10 +22,10 @@ def terms_of(*, program_id: int) -> UseTerms | None:
 
 
 def _load(program_id: int) -> UseTerms | None:
-    terms = UseTerms.objects.filter(program_id=program_id, is_on=True).first()
+    terms = UseTerms.objects.using(write_db()).filter(program_id=program_id, is_on=True).first()
     if terms:
-        terms.known_sets = frozenset(terms.excluded_sets.values_list("code", flat=True))
-        terms.known_least = dict(terms.least_orders.values_list("currency", "minor"))
+        terms.known_sets = frozenset(terms.excluded_sets.using(write_db()).values_list("code", flat=True))
+        terms.known_least = dict(terms.least_orders.using(write_db()).values_list("currency", "minor"))
     return terms
 
 
@@ -43,8 +44,14 @@ def limits_of(*, terms: UseTerms, currency: str) -> Limits:
 
 
 def worth_in(*, program_id: int, currency: str) -> Worth | None:
-    """Return what points buy in this currency today, or None where nobody said it."""
+    """Return what points buy in this currency, or None where nobody said it (at most a minute old, for pages)."""
     row = worth_of(program_id=program_id).get(currency)
+    return Worth(points=row.points, minor=row.minor, currency=currency) if row else None
+
+
+def worth_now(*, program_id: int, currency: str) -> Worth | None:
+    """Return the same as it stands this moment, for a promise: what a page shows may be a minute old. One query."""
+    row = PointWorth.objects.using(write_db()).filter(program_id=program_id, currency=currency).first()
     return Worth(points=row.points, minor=row.minor, currency=currency) if row else None
 
 
@@ -53,10 +60,32 @@ def promised(*, redemption: Redemption) -> Worth:
     return Worth(points=redemption.per_points, minor=redemption.per_minor, currency=redemption.currency)
 
 
-def open_for(*, slot: str) -> Redemption | None:
-    """Return what is set aside for a slot, with its hold, account, member, unit and program, or None. One query."""
-    found = Redemption.objects.using(write_db()).filter(hold__slot=slot, hold__state=Hold.State.OPEN)
+def latest_for(*, slot: str) -> Redemption | None:
+    """
+    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. One query.
+
+    Its hold may have gone back since (`is_open`).
+    """
+    found = Redemption.objects.using(write_db()).filter(slot=slot)
     return found.select_related("hold__account__member", "hold__account__unit__program").first()
+
+
+def open_for(*, slot: str) -> Redemption | None:
+    """Return what is set aside for a slot, as `latest_for` does, or None. One query."""
+    found = latest_for(slot=slot)
+    return found if found and is_open(redemption=found) else None
+
+
+def is_open(*, redemption: Redemption) -> bool:
+    """Return whether the points of a use are still set aside."""
+    return redemption.hold.state == Hold.State.OPEN
+
+
+def anything_is_set_aside() -> bool:
+    """Return whether points are set aside for anything at all (remembered for a minute; this process knows its own)."""
+    is_kept = Q(hold__state=Hold.State.OPEN) | Q(payment_at__isnull=False)
+    rows = Redemption.objects.using(write_db()).filter(is_kept, slot__isnull=False)
+    return remembered(key="set-aside", load=rows.exists)
 
 
 def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:

@@ -21,6 +21,7 @@ from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
 from .models import Referral, Scheme
@@ -78,7 +79,7 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
 
 
 @admin.register(Referral)
-class ReferralAdmin(ReadOnly, admin.ModelAdmin):
+class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who was brought by whom. Rows are made by newcomers; staff decide, with a reason, and may take that back."""
 
     change_form_template = "loyalty/admin/referral.html"

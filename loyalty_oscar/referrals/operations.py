@@ -182,8 +182,8 @@ def decide(
 
 def is_own(*, referral: Referral, actor: str) -> bool:
     """Return whether who acts is one of the two sides of a referral."""
-    people = (member.user for member in (referral.giver, referral.newcomer) if member.user_id is not None)
-    return actor in {actors.staff(user) for user in people}
+    sides = Member.objects.using(write_db()).filter(pk__in=(referral.giver_id, referral.newcomer_id))
+    return actor in {actors.staff(member.user) for member in sides.select_related("user") if member.user}
 
 
 def _state_decided(row: Referral) -> str:

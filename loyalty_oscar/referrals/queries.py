@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import remembered
 
 from .models import Code, Referral, Scheme
@@ -19,7 +19,7 @@ from .rules import read_code
 
 def schemes() -> dict[int, Scheme]:
     """Return every scheme with its program, also one switched off, by program (remembered for a minute)."""
-    rows = Scheme.objects.select_related("program")
+    rows = Scheme.objects.using(write_db()).select_related("program")
     return remembered(key="referral-schemes", load=lambda: {row.program_id: row for row in rows})
 
 
@@ -59,7 +59,9 @@ def locked_referrals(
     The rows are locked, so call it within a transaction; one query where nobody was brought.
     """
     rows = referrals_about(program_id=program_id, orders=orders).select_for_update().order_by("pk")
-    found = list(rows.prefetch_related("giver", "newcomer", "program"))
+    members, programs = Member.objects.using(write_db()), Program.objects.using(write_db())
+    sides = (Prefetch("giver", members), Prefetch("newcomer", members), Prefetch("program", programs))
+    found = list(rows.prefetch_related(*sides))
     return {row.order_id: row for row in found if row.order_id}, {row.newcomer.user_id: row for row in found}
 
 

@@ -15,7 +15,17 @@ class ShopConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import changes, checks, notices, people, receivers, slots, totals  # noqa: F401
+        from . import (  # noqa: F401 - each registers its pieces
+            changes,
+            checks,
+            closing,
+            elsewhere,
+            notices,
+            people,
+            receivers,
+            slots,
+            totals,
+        )
         from .dashboard import nav, panels, returns  # noqa: F401
 
         nav.add()

@@ -14,11 +14,11 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program, ProgramSite
 
 from .models import ProductSetRange
 from .product_sets import ties
-from .receivers import harmless
 from .sync import look_at_waiting
 
 Range = get_model("offer", "Range")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Case, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase, Row
@@ -18,7 +18,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.money import to_minor
 
-from . import statuses
+from . import buyers, statuses
 from .models import OrderSync
 from .placed import (
     NOTHING,
@@ -58,22 +58,37 @@ def gather_orders(
     marks = marks_of(order_ids=ids) if marks is None else marks
     said = statuses.final_statuses(), statuses.earlier_statuses(), tuple(conf.DEAD_STATUSES)
     orders = {row.pk: row for row in _orders(write_db(), *said).filter(pk__in=ids)}
-    rows = _rows({order.pk: order.currency for order in orders.values()})
-    looks = []
-    for order_id in sorted(ids):
-        order, mark = orders.get(order_id), marks.get(order_id)
-        placed = from_json(mark.placed) if mark else None
-        if order is None and placed is None:
-            continue  # rolled back, or deleted before anybody saw it
-        placed = placed or first_look(order=order)
-        looks.append((order_id, order, placed, tuple(rows.get(order_id, ())), mark.final_at if mark else None))
+    known = {pk: placed for pk, mark in marks.items() if (placed := from_json(mark.placed))}
+    # Rolled back, or deleted before anybody saw it, where it is neither there nor known.
+    seen = [(pk, orders.get(pk), known.get(pk)) for pk in sorted(ids) if pk in orders or pk in known]
+    there = [(pk, order, placed or first_look(order=order)) for pk, order, placed in seen]
+    # Amounts are in the currency in which it was placed, whatever stands on the order by now.
+    rows = _rows({pk: placed.currency for pk, order, placed in there if order})
+    looks = [
+        (pk, order, placed, tuple(rows.get(pk, ())), marks[pk].final_at if pk in marks else None)
+        for pk, order, placed in there
+    ]
     _write_parts_down(looks, codes)
-    return [_facts(*one, at) for one in looks]
+    owners = _who_is_there(looks)
+    return [_facts(*one, owners, at) for one in looks]
 
 
 def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
     """Return the marks of these orders by order id. One query."""
     return {row.order_id: row for row in OrderSync.objects.using(write_db()).filter(order_id__in=list(order_ids))}
+
+
+def _who_is_there(looks: Sequence[_Look]) -> frozenset[str]:
+    """Return who placed orders that are not theirs now, and still has an account. One query, if any."""
+    gone = {
+        placed.user_id
+        for _pk, order, placed, _rows, _final in looks
+        if order and placed.user_id is not None and not is_same_person(placed=placed, user_id=order.user_id)
+    }
+    if not gone:
+        return frozenset()
+    rows = get_user_model()._default_manager.using(write_db()).filter(pk__in=gone)
+    return frozenset(str(pk) for pk in rows.values_list("pk", flat=True))
 
 
 def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
@@ -94,26 +109,39 @@ def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
 
 
 def _facts(
-    order_id: int, order: Any, placed: Placed, rows: tuple[Row, ...], seen: datetime | None, at: datetime
+    order_id: int,
+    order: Any,
+    placed: Placed,
+    rows: tuple[Row, ...],
+    seen: datetime | None,
+    owners: frozenset[str],
+    at: datetime,
 ) -> OrderFacts:
     if order is None:
         facts = _deleted(order_id, placed, seen, at)
     else:
         placed.gone_at, placed.came_to = None, ""
         if placed.user_id is None and order.user_id is not None:
-            placed.user_id, placed.is_first = order.user_id, order.loyalty_first in (None, order_id)
+            placed.user_id = order.user_id
+            placed.is_first = order.loyalty_first in (None, order_id) and not order.loyalty_moved
+        placed.is_moved = placed.user_id is not None and not is_same_person(placed=placed, user_id=order.user_id)
         purchase = _purchase(placed, rows)
         placed.gone = tuple(line.gone for line in purchase.lines)
+        placed.is_dead = statuses.is_dead(status=order.status)
         final_at = _final_at(order, seen, at)
+        counts = final_at is not None or statuses.counts(status=order.status)
+        hold = timedelta(days=placed.terms.get("hold_days", 0))
+        if final_at is None and seen and seen + hold <= at:
+            final_at = seen  # Its return period was over before the status was taken back: that stays so.
         facts = OrderFacts(
             order_id=order_id,
             number=str(order.number),
             site_id=order.site_id,
-            user_id=_owner(order, placed),
+            user_id=_owner(order, placed, owners),
             status=order.status,
-            dead=statuses.is_dead(status=order.status),
+            dead=placed.is_dead,
             final_at=final_at,
-            counts=final_at is not None or statuses.counts(status=order.status),
+            counts=counts,
             purchase=purchase,
             unit_id=placed.unit_id,
             terms=placed.terms,
@@ -124,10 +152,15 @@ def _facts(
     return replace(facts, placed=placed, fingerprint=_fingerprint(facts, order))
 
 
-def _owner(order: Any, placed: Placed) -> Any:
-    """Return whose order it is for the house: whoever placed it, also where it was given to somebody else since."""
-    if order.user_id is None or is_same_person(placed=placed, user_id=order.user_id):
+def _owner(order: Any, placed: Placed, owners: frozenset[str]) -> Any:
+    """
+    Return whose order it is for the house: whoever placed it, also where it is somebody else's or nobody's since; None
+    for one of a guest, or of somebody who has left.
+    """
+    if is_same_person(placed=placed, user_id=order.user_id):
         return order.user_id
+    if placed.user_id is None or str(placed.user_id) not in owners:
+        return None
     return get_user_model()._meta.pk.to_python(placed.user_id)
 
 
@@ -188,13 +221,21 @@ def _orders(db: str, final: frozenset[str], earlier: frozenset[str], dead: tuple
         statuses.said(column=column, words=words)
         for column, words in (("new_status", final), ("new_status", earlier), ("old_status", final))
     )
-    changes = get_model("order", "OrderStatusChange").objects.filter(came & ~was | left, order_id=OuterRef("pk"))
+    changes = (
+        get_model("order", "OrderStatusChange")
+        .objects.using(write_db())
+        .filter(came & ~was | left, order_id=OuterRef("pk"))
+    )
     last = changes.annotate(moment=Case(When(came, then="date_created"))).order_by("-date_created", "-pk")
-    others = orders.filter(user_id=OuterRef("user_id")).exclude(statuses.said(column="status", words=dead))
+    own = buyers.placed_by(orders=orders, user_id=OuterRef("user_id"))
+    own = own.exclude(statuses.said(column="status", words=dead)).order_by("date_placed", "pk")
+    moved = buyers.moved_from(orders=orders, user_id=OuterRef(OuterRef("user_id")))
+    moved = moved.filter(date_placed__lt=OuterRef("date_placed")).order_by()
     return orders.annotate(
         loyalty_final=Subquery(last.values("moment")[:1]),
-        loyalty_first=Subquery(others.order_by("date_placed", "pk").values("pk")[:1]),
-    ).values_list(*ORDER, "loyalty_final", "loyalty_first", named=True)
+        loyalty_first=Subquery(own.values("pk")[:1]),
+        loyalty_moved=Exists(moved.exclude(statuses.said(column="status", words=dead))),
+    ).values_list(*ORDER, "loyalty_final", "loyalty_first", "loyalty_moved", named=True)
 
 
 def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | None:
@@ -213,7 +254,7 @@ def _final_at(order: Any, seen: datetime | None, at: datetime) -> datetime | Non
 def _units(model: str, codes: Iterable[str]) -> Subquery:
     """How many units of a line the events of these types speak of."""
     told = statuses.said(column="event__event_type__code", words=codes)
-    events = get_model("order", model).objects.filter(told, line_id=OuterRef("pk"))
+    events = get_model("order", model).objects.using(write_db()).filter(told, line_id=OuterRef("pk"))
     return Subquery(events.order_by().values("line_id").annotate(units=Sum("quantity")).values("units"))
 
 

@@ -17,8 +17,8 @@ from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
-from loyalty_oscar.ledger.operations.program_wide import write_off_all
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
+from loyalty_oscar.ledger.receivers import catch_up
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import JobRun, Program, State
@@ -54,7 +54,7 @@ class Job:
 
     def is_due(self, *, at: datetime) -> bool:
         """Return whether a nightly job has not been done today, and nobody is at it; the others always are."""
-        last = JobRun.objects.filter(name=self.name).first() if self.nightly else None
+        last = JobRun.objects.using(write_db()).filter(name=self.name).first() if self.nightly else None
         if last is None:
             return True
         if last.finished_at is None:
@@ -85,7 +85,7 @@ def _mature(at: datetime) -> Iterator[int]:
 
 
 def _expire(at: datetime) -> Iterator[int]:
-    paused = tuple(Program.objects.filter(state=State.PAUSED).values_list("pk", flat=True))
+    paused = tuple(Program.objects.using(write_db()).filter(state=State.PAUSED).values_list("pk", flat=True))
     for _account, points in ledger.expire_due(at=at, skip_programs=paused):
         yield points
 
@@ -101,12 +101,8 @@ def _holds(at: datetime) -> Iterator[int]:
     skips.tell()
 
 
-def _closed(at: datetime) -> Iterator[int]:
-    """Write off what came back to members of a closed program after it was closed: set aside, used, on the way."""
-    skips = Skips()
-    for pk in Program.objects.using(write_db()).filter(state=State.CLOSED).order_by("pk").values_list("pk", flat=True):
-        yield write_off_all(program_id=pk, at=at, skips=skips)
-    skips.tell()
+def _programs(at: datetime) -> Iterator[int]:
+    yield from catch_up(at=at)
 
 
 def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
@@ -140,7 +136,7 @@ def _moments(at: datetime, since: datetime | None) -> Iterator[int]:
 
 def look_at_prices(**kwargs: Any) -> None:
     """Have all prices written down by the next call, because a sale or a member price was changed (a receiver)."""
-    JobRun.objects.filter(name="prices").update(started_at=F("started_at") - timedelta(days=1))
+    JobRun.objects.using(write_db()).filter(name="prices").update(started_at=F("started_at") - timedelta(days=1))
 
 
 def _farewells(at: datetime) -> Iterator[int]:
@@ -155,7 +151,7 @@ JOBS = [
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
-    Job(name="closed", what="accounts of closed programs written off", run=_closed, nightly=True),
+    Job(name="programs", what="accounts of programs that paused or closed", run=_programs, nightly=True),
     Job(name="prices", what="prices written down", run=_prices, nightly=True),
     Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
@@ -197,7 +193,7 @@ def run(
 
 def _run(job: Job, at: datetime, stop: Callable[[], bool]) -> Iterator[Ran]:
     done, error, skipped, began = 0, "", {}, timezone.now()
-    last = JobRun.objects.filter(name=job.name, finished_at__isnull=False, error="").first()
+    last = JobRun.objects.using(write_db()).filter(name=job.name, finished_at__isnull=False, error="").first()
     steps = job.run(at, last.started_at if last else None) if job.asks_since else job.run(at)
     note_run(name=job.name, started_at=at, finished_at=None, done=0)
     try:

@@ -10,11 +10,12 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib import messages
 from django.http import Http404, HttpResponseRedirect
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.registry import Registry
 
 from .gate import set_gates
-from .offers import LookAgain
+from .offers import LookAgain, NotPlaced
 from .product_sets import InUse
 from .visit import Visit
 
@@ -27,6 +28,7 @@ entrances: Registry[tuple[Collection[str], Callable[..., Any]]] = Registry("entr
 #: feature -> two functions: (request) says, and asks nothing for it, whether the other, (request, response), has
 #: something left to do when a page is ready.
 departures: Registry[tuple[Callable[..., bool], Callable[..., None]]] = Registry("departure")
+BACK_OFFICE = {"admin", "dashboard"}
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -67,13 +69,23 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
 
 def kept(request: Any, exception: Exception) -> Any:
-    """Lead back staff who would delete what a feature needs, and customers whose total changed; say why."""
+    """
+    Lead back customers whose total changed, and staff who would save or delete what a feature does not let happen; say
+    why. Nothing was saved.
+    """
     if isinstance(exception, LookAgain):
         messages.warning(request, exception.args[0], fail_silently=True)
         return HttpResponseRedirect(exception.url)
-    if not isinstance(exception, InUse) or request.method in SAFE:
+    if request.method in SAFE:
         return None
-    messages.error(request, exception.args[0], fail_silently=True)
+    match = request.resolver_match
+    if isinstance(exception, InUse):
+        text = exception.args[0]
+    elif isinstance(exception, NotPlaced) and match and BACK_OFFICE & {*match.app_names, *match.namespaces}:
+        text = pgettext("loyalty", "Nothing was saved. %(why)s") % {"why": exception}
+    else:
+        return None
+    messages.error(request, text, fail_silently=True)
     return HttpResponseRedirect(request.get_full_path())
 
 

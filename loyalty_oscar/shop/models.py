@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils.html import conditional_escape
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar.core.loading import get_class, get_model
@@ -46,8 +47,9 @@ class OrderSync(models.Model):
 
     `final_at` is when the order reached its final status (or when that was first seen), `fingerprint` what it looked
     like last time, `placed` what was true when it was first seen (`shop.placed`). `failed` names the effects that could
-    not do their part, each with its error: the others did theirs. No foreign key: a mark may be there before the order
-    is committed, and stays when it is deleted.
+    not do their part, each with its error: the others did theirs. `moved_from` is who placed it, where it is somebody
+    else's now (`shop.buyers`). No foreign key: a mark may be there before the order is committed, and stays when it is
+    deleted.
     """
 
     order_id = models.BigIntegerField(unique=True)
@@ -57,6 +59,7 @@ class OrderSync(models.Model):
     final_at = models.DateTimeField(null=True, blank=True)
     is_settled = models.BooleanField(default=False)
     placed = models.JSONField(default=dict)
+    moved_from = models.CharField(max_length=40, blank=True, default="")
     failed = models.JSONField(default=dict)
     failures = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True, default="")
@@ -64,7 +67,10 @@ class OrderSync(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "mark of an order")
         verbose_name_plural = pgettext_lazy("loyalty", "marks of orders")
-        indexes = [models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty")]
+        indexes = [
+            models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty"),
+            models.Index(fields=["moved_from"], name="loyalty_sync_moved", condition=~Q(moved_from="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.order_id}"
@@ -161,7 +167,7 @@ class PointsCondition(SafelyNamed, get_model("offer", "Condition")):
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature; one query for a member's basket, none for others."""
-        return "points" in discounts and discounts.get("points").is_wanted(basket=basket)
+        return "points" in discounts and discounts.get("points").is_wanted(basket=basket, offer=offer)
 
     def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
         return False

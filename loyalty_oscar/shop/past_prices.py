@@ -52,7 +52,7 @@ def is_told() -> bool:
 
 
 def _sends_there() -> bool:
-    countries = get_model("address", "Country").objects.filter(is_shipping_country=True)
+    countries = get_model("address", "Country").objects.using(write_db()).filter(is_shipping_country=True)
     known = set(countries.values_list("iso_3166_1_a2", flat=True))
     return not known or bool(known & EEA)
 
@@ -105,7 +105,7 @@ def prices_now(*, products: Iterable[Any]) -> dict[Key, int]:
 
 def record_all(*, at: datetime, product_ids: Collection[int] | None = None) -> Iterator[int]:
     """Write down the prices of all products (or of these) as they are at a moment, some hundred at a time."""
-    products = get_model("catalogue", "Product").objects.exclude(structure="parent").order_by("pk")
+    products = get_model("catalogue", "Product").objects.using(write_db()).exclude(structure="parent").order_by("pk")
     products = products if product_ids is None else products.filter(pk__in=product_ids)
     last = 0
     while found := list(products.filter(pk__gt=last).prefetch_related("stockrecords")[:CHUNK]):
@@ -144,7 +144,7 @@ def lowest_at(*, wanted: Mapping[int, datetime], currency: str, audiences: Colle
     """
     if not wanted:
         return {}
-    spans = PriceSpan.objects.filter(
+    spans = PriceSpan.objects.using(write_db()).filter(
         Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE),
         product_id__in=wanted, currency=currency, audience__in=audiences, starts_at__lt=max(wanted.values()),
     )  # fmt: skip

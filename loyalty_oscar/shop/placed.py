@@ -26,8 +26,9 @@ class Placed:
     What was written down of one order. `user_id` is whoever it belonged to first (None: a guest so far), `is_first`
     whether it was that person's first (None: nobody's so far), `asked_sets` the product sets of which it is written
     down whether its products were in them, `known_sets` those that were tied to products at all, `then` what features
-    noted, `gone` how many pieces of each part were gone at the last look. Of one that was deleted: when that was seen
-    (`gone_at`), and what it `came_to`.
+    noted, `gone` how many pieces of each part were gone at the last look, `is_dead` whether all of it was. Of one that
+    was deleted: when that was seen (`gone_at`), and what it `came_to`. `is_moved` says that it is somebody else's now,
+    or nobody's; it is not stored.
     """
 
     number: str
@@ -43,8 +44,10 @@ class Placed:
     known_sets: frozenset[str] = frozenset()
     parts: tuple[Part, ...] = ()
     gone: tuple[int, ...] = ()
+    is_dead: bool = False
     gone_at: datetime | None = None
     came_to: str = ""
+    is_moved: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it stands on the mark."""
@@ -63,6 +66,7 @@ class Placed:
             "sets": sorted(self.known_sets),
             "parts": [part.to_json() for part in self.parts],
             "back": list(self.gone),
+            "dead": self.is_dead,
         }
 
 
@@ -84,6 +88,7 @@ def from_json(stored: Mapping[str, Any]) -> Placed | None:
         known_sets=frozenset(stored["sets"]),
         parts=tuple(Part.from_json(part) for part in stored["parts"]),
         gone=tuple(stored["back"]),
+        is_dead=stored["dead"],
         gone_at=datetime.fromisoformat(stored["gone"]) if "gone" in stored else None,
         came_to=stored.get("came_to", ""),
     )
@@ -98,11 +103,12 @@ def see_deleted(*, placed: Placed, final_at: datetime | None, at: datetime) -> N
     Decide what an order that is gone came to, when that is seen for the first time.
 
     Before its return period was over it came to nothing; after it nobody can return anything any more, and nobody loses
-    anything when a shop tidies up.
+    anything when a shop tidies up. What had come to nothing before stays so.
     """
     if placed.gone_at is None:
         hold = timedelta(days=placed.terms.get("hold_days", 0))
-        placed.gone_at, placed.came_to = at, KEPT if final_at and final_at + hold <= at else NOTHING
+        is_kept = final_at is not None and final_at + hold <= at and not placed.is_dead
+        placed.gone_at, placed.came_to = at, KEPT if is_kept else NOTHING
 
 
 def unit_of_site(*, site_id: int | None) -> Unit | None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import ProtectedError
 from oscar.core.loading import get_model
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import remembered
 
 from .models import ProductSetRange
@@ -24,7 +25,7 @@ def ties() -> dict[str, Any]:
 
 
 def _ties() -> dict[str, Any]:
-    rows = ProductSetRange.objects.filter(range__isnull=False).select_related("product_set", "range")
+    rows = ProductSetRange.objects.using(write_db()).filter(range__isnull=False).select_related("product_set", "range")
     return {row.product_set.code: row.range for row in rows}
 
 
@@ -45,9 +46,9 @@ def sets_of(*, product_ids: Iterable[int | None], codes: Iterable[str]) -> dict[
 
 def _members(range_: Any, ids: set[int]) -> Iterable[int]:
     if range_.proxy:
-        products = get_model("catalogue", "Product").objects.filter(pk__in=ids)
+        products = get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=ids)
         return [product.pk for product in products if range_.contains_product(product)]
-    products = remembered(key=("range", range_.pk), load=lambda: range_.product_queryset)
+    products = remembered(key=("range", range_.pk), load=lambda: range_.product_queryset.using(write_db()))
     return products.filter(pk__in=ids).values_list("pk", flat=True)
 
 
@@ -72,8 +73,8 @@ def all_of(*, code: str) -> frozenset[int]:
 
 
 def _every(range_: Any) -> Iterable[int]:
-    products = get_model("catalogue", "Product").objects
+    products = get_model("catalogue", "Product").objects.using(write_db())
     if range_.proxy:
         return [product.pk for product in products.all() if range_.contains_product(product)]
-    found = set(range_.product_queryset.values_list("pk", flat=True))
+    found = set(range_.product_queryset.using(write_db()).values_list("pk", flat=True))
     return found | set(products.filter(parent_id__in=found).values_list("pk", flat=True))

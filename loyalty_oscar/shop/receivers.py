@@ -5,9 +5,7 @@ reaches a checkout. Imports, admin edits and `update()` send no signal: the swee
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.db import connections, transaction
@@ -17,13 +15,12 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.queries import forget_cache
 
 from . import past_prices
 from .models import ProductSetRange
 from .sync import after_commit, somebody_cares
-
-logger = logging.getLogger("loyalty_oscar")
 
 
 class _Gathered:
@@ -65,21 +62,6 @@ def note(*, order_id: int, is_new: bool = False) -> None:
 
 def _look_at_orders(seen: dict[int, bool]) -> None:
     after_commit(order_ids=seen, new={pk for pk, is_new in seen.items() if is_new})
-
-
-def harmless(receiver: Any) -> Any:
-    """Wrap a receiver so that whatever goes wrong in it is logged and left to the sweep."""
-
-    @wraps(receiver)
-    def guarded(sender: Any, raw: bool = False, **kwargs: Any) -> None:
-        if raw:
-            return
-        try:
-            receiver(sender=sender, **kwargs)
-        except Exception:
-            logger.exception("an order could not be noted; the next sweep finds it")
-
-    return guarded
 
 
 @harmless

@@ -37,7 +37,9 @@ class Step:
 
 def orders_since(*, since: datetime) -> QuerySet[Any]:
     """Return the ids of the orders placed since then, none from before the first program went live."""
-    begun = Program.objects.filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))["first"]
+    begun = (
+        Program.objects.using(write_db()).filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))["first"]
+    )
     orders = get_model("order", "Order").objects.using(write_db())
     if begun is None:
         return orders.none().values_list("pk", flat=True)

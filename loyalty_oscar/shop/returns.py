@@ -1,33 +1,29 @@
 """
 What a return would do to money and points, before anybody confirms it.
 
-Exact by construction: the order is brought up to date, then told to every order effect as it would be, inside a
-transaction that is rolled back; the entries they posted are the answer.
+Every order effect is asked what it would post for the order as it would be; the ledger looks ahead and writes nothing,
+so that looking at a page keeps nobody waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import prefetch_related_objects
-
 from loyalty_oscar.kernel.facts import OrderFacts, Row
 from loyalty_oscar.kernel.left import as_if
 from loyalty_oscar.kernel.rounding import taken_back
-from loyalty_oscar.ledger.models import Entry, Kind
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.ledger.models import Kind
+from loyalty_oscar.ledger.operations import foreseen
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.registries import order_effects
 
-from .facts import gather_orders
-from .sync import set_codes, sync_orders
+from .facts import gather_orders, marks_of
+from .sync import set_codes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,48 +79,63 @@ class Preview:
         return sum(change.owed for change in self.changes)
 
 
-def preview(*, order: Any, quantities: Mapping[int, int] | None = None, at: datetime) -> Preview:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """An order as it is, and whether everything that it caused is posted already."""
+
+    facts: OrderFacts
+    is_in_line: bool
+
+
+def look_at(*, order: Any, at: datetime) -> Look | None:
+    """Look at an order for one preview or several; None where it is gone. Three queries, and no more for these."""
+    marks = marks_of(order_ids=[order.pk])
+    found = gather_orders(order_ids=[order.pk], set_codes=set_codes(), at=at, marks=marks)
+    if not found:
+        return None
+    mark = marks.get(order.pk)
+    is_in_line = mark is not None and mark.fingerprint == found[0].fingerprint and not mark.failed
+    return Look(facts=found[0], is_in_line=is_in_line)
+
+
+def preview(
+    *, order: Any, quantities: Mapping[int, int] | None = None, at: datetime, seen: Look | None = None
+) -> Preview:
     """
     Return what it would do if so many more units of these lines (by id) came back; None: all that are left.
 
     More than what is left of a line counts as what is left, lines of other orders as nothing. Changes nothing.
     """
-    with _rolled_back():
-        facts = _up_to_date(order, at)
-        if facts is None:
-            return Preview(currency=order.currency, minor=0, lines=(), changes=())
-        lines = tuple(_line(row, quantities) for row in facts.rows)
-        rows = [replace(row, gone=row.gone + line.chosen) for row, line in zip(facts.rows, lines, strict=True)]
-        changes = _changes(as_if(order=facts, rows=rows), at) if any(line.chosen for line in lines) else ()
+    seen = seen or look_at(order=order, at=at)
+    if seen is None:
+        return Preview(currency=order.currency, minor=0, lines=(), changes=())
+    facts = seen.facts
+    lines = tuple(_line(row, quantities) for row in facts.rows)
+    rows = [replace(row, gone=row.gone + line.chosen) for row, line in zip(facts.rows, lines, strict=True)]
+    changes = _changes(seen, as_if(order=facts, rows=rows), at) if any(line.chosen for line in lines) else ()
     return Preview(
         currency=facts.purchase.currency, minor=sum(line.minor for line in lines), lines=lines, changes=changes
     )
 
 
-def preview_cancelled(*, order: Any, at: datetime) -> Preview:
-    """Return what it would do if the whole order came to nothing now, delivery and surcharges included."""
-    with _rolled_back():
-        facts = _up_to_date(order, at)
-        if facts is None or facts.dead:
-            return Preview(currency=order.currency, minor=0, lines=(), changes=())
-        changes = _changes(replace(facts, dead=True), at)
+def preview_cancelled(
+    *, order: Any, at: datetime, seen: Look | None = None, all_back: Preview | None = None
+) -> Preview:
+    """
+    Return what it would do if the whole order came to nothing now, delivery and surcharges included.
+
+    `all_back` is the preview of all that is left coming back, if the caller has it.
+    """
+    seen = seen or look_at(order=order, at=at)
+    if seen is None or seen.facts.dead:
+        return Preview(currency=order.currency, minor=0, lines=(), changes=())
+    facts = seen.facts
+    # What every piece that comes back takes along, cancelling takes along.
+    changes = _changes(seen, replace(facts, dead=True), at) if all_back is None else all_back.changes
     lines = tuple(_line(row, None) for row in facts.rows)
     back_already = sum(_share(row, row.gone) for row in facts.rows)
     total = to_minor(amount=order.total_incl_tax, currency=facts.purchase.currency)
     return Preview(currency=facts.purchase.currency, minor=max(0, total - back_already), lines=lines, changes=changes)
-
-
-@contextmanager
-def _rolled_back() -> Iterator[None]:
-    with transaction.atomic(using=write_db()):
-        yield
-        transaction.set_rollback(True, using=write_db())
-
-
-def _up_to_date(order: Any, at: datetime) -> OrderFacts | None:
-    """Bring the order in line with what it is already (nothing of it stays), and return its facts."""
-    sync_orders(order_ids=[order.pk], at=at)
-    return next(iter(gather_orders(order_ids=[order.pk], set_codes=set_codes(), at=at)), None)
 
 
 def _line(line: Row, quantities: Mapping[int, int] | None) -> ReturnLine:
@@ -139,13 +150,27 @@ def _share(line: Row, gone: int) -> int:
     return taken_back(points=line.paid_minor, gone=gone, quantity=line.quantity)
 
 
-def _changes(order: OrderFacts, at: datetime) -> tuple[Change, ...]:
-    """Let every effect post what it would, and read it back. The mark of the order is locked, so nobody else does."""
-    posted: list[Entry] = []
-    for _name, effect in order_effects.items():
-        posted += effect.apply(orders=[order], at=at, batch="") or ()
+def _changes(seen: Look, would_be: OrderFacts, at: datetime) -> tuple[Change, ...]:
+    """Return what accounts would meet, apart from what they meet anyway because nobody has looked yet."""
+    found = _foreseen(would_be, at)
+    if not seen.is_in_line:
+        for account_id, change in _foreseen(seen.facts, at).items():
+            one = found.setdefault(account_id, replace(change, taken=0, returned=0, owed=0, forgiven=0))
+            one.taken, one.returned = one.taken - change.taken, one.returned - change.returned
+            one.owed, one.forgiven = one.owed - change.owed, one.forgiven - change.forgiven
+    for change in found.values():
+        change.taken, change.returned = max(0, change.taken), max(0, change.returned)
+        change.owed, change.forgiven = max(0, change.owed), max(0, change.forgiven)
+    return tuple(found[account_id] for account_id in sorted(found))
+
+
+def _foreseen(order: OrderFacts, at: datetime) -> dict[int, Change]:
+    """Ask every effect what it would post, and read it as changes of accounts."""
+    with foreseen() as posted:
+        for _name, effect in order_effects.items():
+            if hasattr(effect, "foresee"):
+                effect.foresee(orders=[order], at=at)
     found: dict[int, Change] = {}
-    prefetch_related_objects(posted, "account__unit__program", "account__member")
     for entry in posted:
         if entry.kind == Kind.EXPIRE:
             continue
@@ -156,6 +181,4 @@ def _changes(order: OrderFacts, at: datetime) -> tuple[Change, ...]:
         change.returned += max(0, moved)
         change.owed += entry.d_debt
         change.forgiven += entry.because.get("p", {}).get("forgiven", 0)
-    for change in found.values():
-        change.owed = max(0, change.owed)
-    return tuple(found[account_id] for account_id in sorted(found))
+    return found

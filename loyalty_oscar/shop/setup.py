@@ -19,6 +19,7 @@ from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.registries import checks
 
 ACTOR = "system"
+WENT_LIVE = "It is live: orders placed from now on earn."
 NAMES = {
     "en": {"one": "point", "other": "points"},
     "de": {"one": "Punkt", "other": "Punkte"},
@@ -57,7 +58,7 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
             piece(ready=ready, at=at)
         if live and ready.program.state == State.DRAFT:
             change_state(program=ready.program, to=State.LIVE, actor=ACTOR, at=at, reason="loyalty_setup --live")
-            ready.made.append("It is live: orders placed from now on earn.")
+            ready.made.append(WENT_LIVE)
         ready.program.refresh_from_db()
     return ready
 

@@ -9,10 +9,12 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.registries import panels
 
-#: feature -> function (order_ids, unit) that tells, for each order, the rows of its why and when it was placed.
+#: feature -> function (order_ids, unit) that tells, for each order, the rows of its why, when it was placed, and
+#: how many days after delivery its points are ready.
 order_whys: Registry[Callable[..., Mapping[int, Any]]] = Registry("why of an order")
-#: feature -> function (order, request) that tells how many points an order is about to bring, or None.
-order_quotes: Registry[Callable[..., int | None]] = Registry("quote of an order")
+#: feature -> function (order, request) that tells how many points an order is about to bring, and how many days after
+#: delivery they are ready; or None.
+order_quotes: Registry[Callable[..., tuple[int, int] | None]] = Registry("quote of an order")
 #: feature -> function (reasons: key -> because as stored) that says some of them with what only it knows, by key.
 speaking: Registry[Callable[..., Mapping[int, str]]] = Registry("speaking of a reason")
 
@@ -41,9 +43,13 @@ def whys_of(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
     return found
 
 
-def brings(*, order: Any, request: Any) -> int:
-    """Return how many points an order is about to bring (also a guest's, who could keep them)."""
-    return sum(quote(order=order, request=request) or 0 for _name, quote in order_quotes.items())
+def brings(*, order: Any, request: Any) -> tuple[int, int]:
+    """
+    Return how many points an order is about to bring (also a guest's, who could keep them), and how many days after
+    delivery they are ready.
+    """
+    told = [quote(order=order, request=request) or (0, 0) for _name, quote in order_quotes.items()]
+    return sum(points for points, _days in told), max((days for _points, days in told), default=0)
 
 
 def takes_part(*, visit: Any) -> bool:

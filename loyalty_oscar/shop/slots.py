@@ -25,7 +25,7 @@ def slot_of(*, basket: Any) -> str:
 
 
 @payments.register("basket")
-def baskets_being_paid(*, slots: Collection[str], at: datetime) -> Collection[str]:
+def baskets_being_paid(*, slots: Collection[str], at: datetime, peek: bool = False) -> Collection[str]:
     """
     Say which of these baskets are being paid for. One query while none is, three at most.
 
@@ -39,7 +39,8 @@ def baskets_being_paid(*, slots: Collection[str], at: datetime) -> Collection[st
         return ()
     rows = get_model("basket", "Basket").objects.using(write_db()).filter(pk__in=by_id)
     with transaction.atomic(using=write_db(), savepoint=False):
-        free = {row.pk: row for row in _unlocked(rows.only("pk", "status").annotate(ordered_at=_last_order()))}
+        told = rows.only("pk", "status").annotate(ordered_at=_last_order())
+        free = {row.pk: row for row in (told if peek else _unlocked(told))}
     missing = by_id.keys() - free.keys()
     locked = set(rows.filter(pk__in=missing).values_list("pk", flat=True)) if missing else set()
     frozen = {by_id[pk]: row for pk, row in free.items() if row.status == row.FROZEN}

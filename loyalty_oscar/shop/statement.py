@@ -83,7 +83,7 @@ class Month:
 def entries(*, account: Account, kind: str = "") -> QuerySet[Entry]:
     """Return the entries that stand in the statement, with `own`: what each changed of all that is not on the way."""
     found = statement(account_id=account.pk).annotate(own=F("d_available") + F("d_reserved") - F("d_debt"))
-    found = found.exclude(own=0, kind__in=BROUGHT)
+    found = found.exclude(own=0, kind__in=BROUGHT).exclude(own=0, d_pending=0, kind=Kind.RESTORE)
     return found.filter(FILTERS[kind]) if kind else found
 
 
@@ -200,7 +200,8 @@ class Teller:
             return {**told, "text": number, "more": _contents(order)}
         if entry.kind == Kind.EXPIRE:
             text = pgettext("loyalty", "From order %(number)s") % {"number": order.number}
-            return {**told, "text": text, "more": words.day(order.date_placed, zone=self.zone)}
+            placed_at = why["placed_at"] if why else order.date_placed
+            return {**told, "text": text, "more": words.day(placed_at, zone=self.zone)}
         shown = told if entry.kind == Kind.CLAW else {**told, "rows": ()}
         return {**shown, "text": words.why(entry.because), "more": self._on_the_way(entry)}
 
@@ -222,17 +223,23 @@ class Teller:
         if entry.kind == Kind.CLAW and why:
             text = pgettext("loyalty", "So the order had brought %(points)s. What goes back takes its share along.")
             yield text % {"points": self._points(why["points"])}
-        if forgiven := p.get("forgiven"):
+        borne = p.get("borne", 0)
+        if run_out := p.get("forgiven", 0) - borne:
             text = pgettext("loyalty", "%(points)s had run out before; you need not give those back.")
-            yield text % {"points": self._points(forgiven)}
+            yield text % {"points": self._points(run_out)}
+        if borne:
+            text = pgettext("loyalty", "%(points)s were used already; you need not make them up.")
+            yield text % {"points": self._points(borne)}
 
     def _dated(self, why: Any, lot: Lot) -> str:
         """Return the dates of points in one sentence or two: ordered, ready, run out."""
         found = []
         if why:
             found.append(pgettext("loyalty", "Ordered on %(day)s.") % {"day": self._day(why["placed_at"])})
-        if lot.available_at is None:
-            days = self.unit.program.hold_days
+        if lot.available_at is None and not why:
+            found.append(pgettext("loyalty", "Ready when the goods they depend on can no longer come back."))
+        elif lot.available_at is None:
+            days = why["hold_days"]
             text = npgettext(
                 "loyalty", "Ready %(days)d day after delivery.", "Ready %(days)d days after delivery.", days
             )

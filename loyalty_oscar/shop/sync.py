@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q
 from django.db.models.functions import Least
 from oscar.core.loading import get_model
@@ -30,6 +30,7 @@ from loyalty_oscar.program.queries import begun_units, remembered
 from loyalty_oscar.program.registries import OrderEffect, order_effects
 from loyalty_oscar.program.tasks import enqueue, task
 
+from . import buyers
 from .facts import gather_orders
 from .models import OrderSync
 
@@ -107,6 +108,8 @@ def sync_orders(*, order_ids: Iterable[int], at: datetime, batch: str = "", are_
         return work.do()
     try:
         return work.do()
+    except (OperationalError, InterfaceError):
+        raise  # It is the database, and no effect: two that waited for each other, or nobody is there.
     except Exception as error:
         if not isinstance(error, UnknownCode):
             logger.exception("orders %s could not be synced together; each effect is tried alone", work.ids)
@@ -205,6 +208,7 @@ class _Work:
     def note(self, row: OrderSync, order: OrderFacts) -> None:
         """Write on the mark what was seen."""
         row.placed, row.final_at, row.fingerprint = order.placed.to_json(), order.final_at, order.fingerprint
+        row.moved_from = buyers.name_of(user_id=order.placed.user_id) if order.placed.is_moved else ""
         # Whose code has left is looked at every night, when it may be back; everything else with the next sweep.
         broken = [why for why in row.failed.values() if not why.startswith(UnknownCode.__name__)]
         # An order without lines isn't there yet.
@@ -231,9 +235,10 @@ def lock_accounts(*, orders: Sequence[OrderFacts]) -> None:
 
 
 def _is_settled(order: OrderFacts, at: datetime) -> bool:
-    """Return whether an order is over for so long that nobody changes it silently any more, or deleted."""
+    """Return whether an order is over, or deleted, for so long that nobody changes it silently any more."""
     if order.is_deleted:
-        return True
+        # A backup may bring it back without a word.
+        return order.placed.gone_at + SETTLED_AFTER < at
     over = order.placed_at if order.dead else order.final_at
     return over is not None and over + SETTLED_AFTER < at
 
@@ -244,7 +249,8 @@ def _locked_marks(ids: list[int]) -> dict[int, OrderSync]:
 
 
 def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
-    fields = ["is_dirty", "placed", "final_at", "fingerprint", "is_settled", "failed", "failures", "error"]
+    seen = ["placed", "moved_from", "final_at", "fingerprint"]
+    fields = ["is_dirty", *seen, "is_settled", "failed", "failures", "error"]
     kept = [row for row in rows if row.order_id in present]
     gone = [row.pk for row in rows if row.order_id not in present]
     if len(kept) == 1:
@@ -276,12 +282,16 @@ def look_at_waiting(*, at: datetime) -> None:
         return
     begun = Program.objects.using(write_db()).filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))
     marks = OrderSync.objects.using(write_db())
+    if begun["first"] is None:
+        return
     last = marks.aggregate(last=Max("order_id"))["last"] or 0
     found = list(marks.filter(is_dirty=True, fingerprint="").values_list("order_id", flat=True))
     orders = get_model("order", "Order").objects.using(write_db())
     # Orders get their keys as they come, so whatever waits is among the newest; all others are the sweep's business.
     recent = orders.filter(pk__gt=last - UNSEEN_AMONG, date_placed__gte=begun["first"])
-    found += recent.filter(~Exists(OrderSync.objects.filter(order_id=OuterRef("pk")))).values_list("pk", flat=True)
+    found += recent.filter(~Exists(OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk")))).values_list(
+        "pk", flat=True
+    )
     if found:
         sync_orders(order_ids=sorted(found), at=at)
 
@@ -331,7 +341,7 @@ def _next_ids(*, after: int, everything: bool) -> list[int]:
     waiting = marks.filter(Q(is_dirty=True) | Q(is_settled=False)) if everything else marks.filter(is_dirty=True)
     found = set(waiting.order_by("order_id").values_list("order_id", flat=True)[:size])
     orders = get_model("order", "Order").objects.using(write_db()).filter(pk__gt=after, date_placed__gte=begun["first"])
-    unknown = orders.filter(~Exists(OrderSync.objects.filter(order_id=OuterRef("pk"))))
+    unknown = orders.filter(~Exists(OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk"))))
     found.update(unknown.order_by("pk").values_list("pk", flat=True)[:size])
     return sorted(found)[:size]
 

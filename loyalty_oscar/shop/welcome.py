@@ -89,14 +89,16 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     """
     if program.state != State.LIVE or program.earns_from is None:
         raise NotAllowed(f"“{program.name}” is {program.get_state_display()}; a welcome needs a live program")
-    own = Q(site_id__in=list(program.sites.values_list("site_id", flat=True)))
+    own = Q(site_id__in=list(program.sites.using(write_db()).values_list("site_id", flat=True)))
     if program.is_default:
-        others = ProgramSite.objects.exclude(program=program).values_list("site_id", flat=True)
+        others = ProgramSite.objects.using(write_db()).exclude(program=program).values_list("site_id", flat=True)
         own |= Q(site_id=None) | ~Q(site_id__in=list(others))
     orders = get_model("order", "Order").objects.using(write_db()).filter(own, user_id__isnull=False)
     orders = orders.filter(date_placed__gte=since, date_placed__lt=program.earns_from)
     if program.enrolment == Program.Enrolment.OPT_IN:
-        members = Member.objects.filter(program=program, user_id=OuterRef("user_id"), merged_into=None)
+        members = Member.objects.using(write_db()).filter(
+            program=program, user_id=OuterRef("user_id"), merged_into=None
+        )
         orders = orders.filter(Exists(members))
     return statuses.standing(orders=orders)
 

@@ -19,6 +19,7 @@ from loyalty_oscar.program.admin import STYLES, NoDelete
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, TierForm, TierFormSet
 from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
@@ -180,7 +181,7 @@ def may_give(user: Any, member: Member) -> bool:
 
 
 @admin.register(MemberPrice)
-class MemberPriceAdmin(admin.ModelAdmin):
+class MemberPriceAdmin(InProgramZone, admin.ModelAdmin):
     """Lower prices for members of a level or a higher one."""
 
     list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")
@@ -190,6 +191,13 @@ class MemberPriceAdmin(admin.ModelAdmin):
 
     class Media:
         css = STYLES
+
+    def program_of(self, obj: MemberPrice) -> Program | None:
+        return obj.tier.ladder.program
+
+    def chosen(self, request: HttpRequest) -> Program | None:
+        tier = picked(Tier.objects.select_related("ladder__program"), "tier", request)
+        return tier.ladder.program if tier else None
 
     def save_model(self, request: HttpRequest, obj: MemberPrice, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

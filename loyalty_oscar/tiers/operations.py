@@ -235,7 +235,7 @@ def give_tier(
     if tier.ladder_id != ladder.pk:
         raise NotAllowed(f"“{tier.name}” is no level of this program")
     with transaction.atomic(using=write_db()):
-        gift = GivenTier.objects.create(
+        gift = GivenTier.objects.using(write_db()).create(
             member_id=member_id, tier=tier, starts_at=at, until=until, reason=reason.strip(), actor=actor
         )
         settle(ladder=ladder, member_ids=[member_id], at=at)
@@ -245,7 +245,7 @@ def give_tier(
 def take_given(*, ladder: Ladder, gift: GivenTier, at: datetime) -> None:
     """End a level that was given by hand; the member stands where the orders say. Ended once it stays ended."""
     with transaction.atomic(using=write_db()):
-        rows = GivenTier.objects.filter(pk=gift.pk)
+        rows = GivenTier.objects.using(write_db()).filter(pk=gift.pk)
         if gift.starts_at >= at:
             rows.delete()
         else:

@@ -25,10 +25,12 @@ def ladder_of(*, program_id: int) -> Ladder | None:
 
 
 def _load(program_id: int) -> Ladder | None:
-    ladder = Ladder.objects.filter(program_id=program_id, is_on=True).select_related("program").first()
+    ladder = (
+        Ladder.objects.using(write_db()).filter(program_id=program_id, is_on=True).select_related("program").first()
+    )
     if ladder is None:
         return None
-    ladder.known_tiers = list(ladder.tiers.order_by("rank"))
+    ladder.known_tiers = list(ladder.tiers.using(write_db()).order_by("rank"))
     return ladder if ladder.known_tiers else None
 
 
@@ -75,7 +77,9 @@ def member_prices(*, program_id: int) -> list[MemberPrice]:
 
 
 def _load_prices(program_id: int) -> list[MemberPrice]:
-    rows = MemberPrice.objects.filter(tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True)
+    rows = MemberPrice.objects.using(write_db()).filter(
+        tier__ladder__program_id=program_id, tier__ladder__is_on=True, is_on=True
+    )
     return list(rows.select_related("tier", "product_set").order_by("pk"))
 
 
@@ -118,7 +122,8 @@ def _in_force(at: datetime) -> QuerySet[GivenTier]:
 
 def standing_of(*, member_id: int) -> Standing | None:
     """Return where a member stands now, with the level, or None where nobody looked yet. One query."""
-    return Standing.objects.filter(member_id=member_id, is_current=True).select_related("tier").first()
+    rows = Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True)
+    return rows.select_related("tier").first()
 
 
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
@@ -134,7 +139,7 @@ def percents_now(*, program_id: int) -> dict[str, int]:
 
 def ladders_on() -> frozenset[int]:
     """Return the keys of the ladders that are switched on (remembered for a minute)."""
-    load = Ladder.objects.filter(is_on=True).values_list("pk", flat=True)
+    load = Ladder.objects.using(write_db()).filter(is_on=True).values_list("pk", flat=True)
     return remembered(key="ladders", load=lambda: frozenset(load.all()))
 
 
@@ -166,8 +171,10 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
         spans["keeps"] = rules.span_to_keep(window=ladder.window, at=at, kept_until=kept, zone=zone)
     unsafe = placed(span=spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
     wanted = {name: placed(span=span) for name, span in spans.items()} | {"unsafe": unsafe}
-    sums = Score.objects.filter(member_id=member_id).aggregate(
-        **{name: Sum("value", filter=which, default=0) for name, which in wanted.items()}
+    sums = (
+        Score.objects.using(write_db())
+        .filter(member_id=member_id)
+        .aggregate(**{name: Sum("value", filter=which, default=0) for name, which in wanted.items()})
     )
     rank = standing.rank if standing else 0
     above = ladder.known_tiers[rank] if rank < len(ladder.known_tiers) else None
@@ -193,7 +200,7 @@ def placed(*, span: tuple[datetime | None, datetime | None]) -> Q:
 def ladders_in_force() -> list[Ladder]:
     """Return the ladders of programs that live or are about to close, with their levels."""
     states = (State.LIVE, State.CLOSING)
-    rows = Ladder.objects.filter(is_on=True, program__state__in=states).order_by("pk")
+    rows = Ladder.objects.using(write_db()).filter(is_on=True, program__state__in=states).order_by("pk")
     return [found for row in rows if (found := ladder_of(program_id=row.program_id))]
 
 

@@ -119,9 +119,7 @@ def covers(rule: Rule, part: Part) -> bool:
 
 def _counted(parts: Iterable[Part], rule: Rule, terms: Terms) -> list[Part]:
     """Return the parts that a rule counts: something was paid for them, and they are not shut out."""
-    return [
-        part for part in parts if paid(part, terms) > 0 and terms.excluded not in part.sets and covers(rule, part)
-    ]
+    return [part for part in parts if paid(part, terms) > 0 and terms.excluded not in part.sets and covers(rule, part)]
 
 
 def _exact(known: Sequence[Part], new: Sequence[Part], rules: Sequence[Rule], terms: Terms) -> list[int]:
@@ -152,8 +150,9 @@ def _amount(rule: Rule, part: Part, mine: Sequence[Part], known: Sequence[Part],
         return Fraction(points * own, step)
     before = sum(paid(one, terms) for one in _counted(known, rule, terms))
     now = sum(paid(one, terms) for one in mine)
-    steps = (before + now) // step - before // step
-    return Fraction(steps * points * own, now)
+    if terms.stage == "line":
+        return Fraction((before + now) // step * points * own, before + now)
+    return Fraction(((before + now) // step - before // step) * points * own, now)
 
 
 def _share(known: Sequence[Part], new: Sequence[Part], terms: Terms) -> None:

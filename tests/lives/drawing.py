@@ -63,7 +63,9 @@ def _start(chance: random.Random) -> Start:
         "rounding_stage": chance.choice(("order", "order", "order", "line")),
         "earning_base": chance.choice(("as-shown", "as-shown", "incl", "excl")),
         "hold_days": chance.choice((0, 7, 14, 14, 30)),
-        "expiry": chance.choice(("never", "months")),
+        "expiry": chance.choice(("never", "months", "months", "inactivity")),
+        "expiry_months": chance.choice((12, 12, 12, 12, 1, 2)),
+        "debt_policy": chance.choice(("debt", "debt", "debt", "debt", "clamp")),
     }
     people = chance.randint(2, 6)
     return Start(
@@ -92,6 +94,7 @@ def _levels(chance: random.Random) -> dict[str, Any]:
         "levels": Levels(thresholds=thresholds, window=window, metric=metric, zone=ZONE),
         "percents": chance.choice(((100, 100), (100, 110), (110, 150))),
         "gifts": chance.choice(((0, 0), (0, 50), (20, 500))),
+        "counts_from": chance.choice(("", "", "", "Being processed", "Shipped")),
     }
 
 

@@ -25,14 +25,15 @@ from typing import Any
 
 from . import counting, rows
 from .counting import Bonus, Part, Rule, Terms
-from .ladder import Levels, stands
+from .ladder import stands
 
 SETTLED = timedelta(days=60)
+PIPELINE = ("Pending", "Being processed", "Shipped", "Delivered")
 
 
 @dataclass(kw_only=True, slots=True)
 class Known:
-    """An order as the oracle knows it. `used` are the points that its buyer used for it, `back` those that came back."""
+    """An order as the oracle knows it. `used` are the points that its buyer used, `back` those that came back."""
 
     placed_at: datetime
     terms: Terms
@@ -41,6 +42,7 @@ class Known:
     owner: int | None = None
     is_counted: bool = False
     bonuses: list[Bonus] = field(default_factory=list)
+    status: str = ""
     dead: bool = False
     gone_for_good: bool = False
     is_over: bool = False
@@ -80,6 +82,14 @@ class Tie:
 
 
 @dataclass(kw_only=True, slots=True)
+class Gift:
+    """Points that a level brought: on the way until the orders that carried the climb can go back no more."""
+
+    points: int
+    ready_at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class Sums:
     """What must stand on one account. `may_wait` are points whose day has come and that no job has made ready."""
 
@@ -96,9 +106,10 @@ class Oracle:
         self.set_ranges, self.zone = set_ranges, zone
         self.settings, self.rules, self.levels = Terms(), [], None
         self.gifts: tuple[int, ...] = ()
+        self.counts_from = ""
         self.orders: dict[int, Known] = {}
         self.ranks: dict[int, list[tuple[datetime, int, datetime | None]]] = defaultdict(list)
-        self.held: dict[int, dict[int, int]] = defaultdict(dict)
+        self.held: dict[int, dict[int, Gift]] = defaultdict(dict)
         self.ties: dict[int, Tie] = {}
         self.given: dict[int, int] = defaultdict(int)
         self.acts: dict[tuple[int, str], int] = {}
@@ -106,6 +117,7 @@ class Oracle:
         self.aside: dict[int, tuple[int, int]] = {}
         self.worths: dict[int, tuple[int, int]] = {}
         self.quota, self.was_full = None, False
+        self.reserved: dict[int, int] = {}
         self.bought: dict[int, set[int]] = defaultdict(set)
         self.places: dict[int, int] = {}
         self.prints: dict[int, Any] = {}
@@ -127,7 +139,10 @@ class Oracle:
 
     def look(self, ids: Iterable[int], at: datetime) -> None:
         """The product looks at these orders now."""
-        found = rows.orders(wanted := sorted(set(ids)))
+        wanted = sorted(set(ids))
+        if not wanted:
+            return
+        found = rows.orders(wanted)
         seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
         for order in (self.orders[pk] for pk in seen):
             over = order.placed_at if order.dead else order.final_at
@@ -138,7 +153,7 @@ class Oracle:
             self._follow(pk, at)
 
     def unsettled(self) -> list[int]:
-        """Return the known orders that the nightly job looks at: those that were not over for 60 days at their last look."""
+        """Return the known orders that the nightly job looks at: those not over for 60 days at their last look."""
         return [pk for pk, order in self.orders.items() if not order.is_over]
 
     def is_settled(self, pk: int, at: datetime) -> bool:
@@ -147,7 +162,6 @@ class Oracle:
         if order is None or order.final_at is None:
             return False
         return order.gone_for_good or order.final_at + timedelta(days=order.terms.hold_days) <= at
-
 
     def _see(self, pk: int, row: Any, at: datetime) -> bool:
         known = self.orders.get(pk)
@@ -158,12 +172,12 @@ class Oracle:
                 return False
             known = self.orders[pk] = self._first_look(row)
         self._date(known, row, at)
-        known.dead = row.status in rows.DEAD
+        known.status, known.dead = row.status, row.status in rows.DEAD
         self._parts(pk, known, row)
         if pk in self.worths and not known.used:
             self._use(known, row, *self.worths[pk])
         if known.owner is None and row.user is not None:
-            known.owner, known.terms.is_first = row.user, rows.first_of(row.user) in (None, pk)
+            known.owner, known.terms.is_first = row.user, self._is_first(pk, row.user, known.placed_at)
         if known.owner is not None and not known.dead and not known.is_counted:
             self._count(pk, known, at)
         known.back = known.used if known.dead else sum(part.back for part in known.parts)
@@ -202,7 +216,11 @@ class Oracle:
         is_final = row.status == rows.FINAL
         if row.status not in rows.DEAD:
             told = [moment for moment, status in row.changes if status == rows.FINAL]
-            fresh = (told[-1] if told else known.final_at if known.was_final and known.final_at else at) if is_final else None
+            fresh = (
+                (told[-1] if told else known.final_at if known.was_final and known.final_at else at)
+                if is_final
+                else None
+            )
             if known.ready_at is None or known.ready_at > at:
                 known.final_at = fresh
             known.was_final = is_final
@@ -221,9 +239,7 @@ class Oracle:
         new = [self._late(known, line, free[line.line], places[line.line]) for line in late]
         if new and known.is_counted:
             had = {bonus.rule.code for bonus in known.bonuses}
-            known.bonuses += counting.count(
-                known=known.parts, new=new, rules=known.rules, terms=known.terms, had=had
-            )
+            known.bonuses += counting.count(known=known.parts, new=new, rules=known.rules, terms=known.terms, had=had)
         for line, part in zip(late, new, strict=True):
             places[line.line][len(known.parts)] = part.quantity
             known.parts.append(part)
@@ -243,8 +259,10 @@ class Oracle:
         for own in (True, False):
             for number, part in enumerate(known.parts):
                 for line in row.lines:
-                    if line.line == part.line and line.product in (part.product, None) if own else (
-                        part.product is not None and line.product == part.product
+                    if (
+                        line.line == part.line and line.product in (part.product, None)
+                        if own
+                        else (part.product is not None and line.product == part.product)
                     ):
                         put(number, line)
         return places
@@ -295,7 +313,9 @@ class Oracle:
         """See on the order's lines what points took off (`points` bought `minor` cents): points follow their cents."""
         off = {line.line: line.before - line.incl for line in row.lines}
         known.used = -(-sum(off.values()) * points // minor)
-        for part, share in zip(known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True):
+        for part, share in zip(
+            known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True
+        ):
             part.used, part.off = share, off[part.line]
 
     # The sale --------------------------------------------------------------------------------------------------------
@@ -308,9 +328,13 @@ class Oracle:
         self.prints[pk] = told
         left = sum(part.quantity - part.gone for part in known.parts if part.product in self.bought[pk])
         change = (0 if known.dead else left) - self.places[pk]
-        room = change if self.quota is None else min(change, max(0, self.quota - sum(self.places.values())))
+        room = change if self.quota is None else min(change, max(0, self.quota - self.taken()))
         self.places[pk] += change if change < 0 else room
         self.was_full = self.was_full or room < change
+
+    def taken(self) -> int:
+        """Return how many pieces of the sale are bought or reserved."""
+        return sum(self.places.values()) + sum(self.reserved.values())
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
@@ -319,6 +343,17 @@ class Oracle:
         found = [rank for since, rank, _until in self.ranks[known.owner] if since <= known.placed_at]
         rank = found[-1] if found and self.levels else 0
         return rank, known.terms.percents.get(rank, 100) if rank else 100
+
+    def _is_first(self, pk: int, user: int, placed_at: datetime) -> bool:
+        """Return whether nothing that somebody placed before stands, whoever has it now."""
+        given = {other for other, order in self.orders.items() if order.owner not in (None, user)}
+        before = [(moment, other) for moment, other in rows.standing(user) if other not in given]
+        away = [
+            (order.placed_at, other)
+            for other, order in self.orders.items()
+            if order.owner == user and not order.dead and other != pk
+        ]
+        return not any(one < (placed_at, pk) for one in (*before, *away))
 
     def _had_first(self, pk: int, owner: int) -> bool:
         return any(
@@ -333,18 +368,47 @@ class Oracle:
             counted = sorted((o.placed_at, self._value(o)) for o in self.orders.values() if o.owner == member)
             rank, until = stands([one for one in counted if one[1]], self.levels, at)
             before = self.ranks[member][-1] if self.ranks[member] else (None, 0, None)
-            if rank == before[1]:
-                if rank:
-                    self.ranks[member][-1] = (before[0], rank, until)
+            if rank != before[1]:
+                self.ranks[member].append((at, rank, until))
+                self._gifts(member, before[1], rank)
+            elif rank:
+                self.ranks[member][-1] = (before[0], rank, until)
+            self._date_gifts(member, at)
+
+    def _gifts(self, member: int, before: int, rank: int) -> None:
+        for level, points in enumerate(self.gifts, start=1):
+            if level > rank:
+                self.held[member].pop(level, None)
+                self.ready.discard(("gift", 10 * member + level))
+            elif level > before and points:
+                self.held[member].setdefault(level, Gift(points=points))
+
+    def _date_gifts(self, member: int, at: datetime) -> None:
+        for level, gift in self.held[member].items():
+            if gift.ready_at is not None and gift.ready_at <= at:
                 continue
-            self.ranks[member].append((at, rank, until))
-            for level in range(1, len(self.gifts) + 1):
-                if level > rank:
-                    self.held[member].pop(level, None)
-                elif level > before[1] and self.gifts[level - 1]:
-                    self.held[member].setdefault(level, self.gifts[level - 1])
+            since = self.ranks[member][-1][0]
+            safe = self._safe_from(member, level, since)
+            gift.ready_at = safe and max(safe, since)
+            if gift.ready_at is not None and gift.ready_at <= at:
+                self.ready.add(("gift", 10 * member + level))
+
+    def _safe_from(self, member: int, level: int, since: datetime) -> datetime | None:
+        """Return from when on orders that can go back no more carry a level."""
+        own = [
+            (order.final_at + timedelta(days=order.terms.hold_days), order.placed_at, self._value(order))
+            for order in self.orders.values()
+            if order.owner == member and order.final_at is not None and self._value(order)
+        ]
+        for moment in sorted(safe for safe, _day, _value in own):
+            counted = [(day, value) for safe, day, value in own if safe <= moment]
+            if stands(counted, self.levels, since)[0] >= level:
+                return moment
+        return None
 
     def _value(self, order: Known) -> int:
+        if self.counts_from and order.status not in PIPELINE[PIPELINE.index(self.counts_from) :]:
+            return 0
         if self.levels.metric == "orders":
             return int(order.goods > 0)
         return order.earned if self.levels.metric == "points" else order.goods
@@ -412,9 +476,15 @@ class Oracle:
             if order.is_counted and member in (None, order.owner):
                 yield "order", pk, order.ready_at, order.earned
         for newcomer, tie in self.ties.items():
-            for side, who, points in (("giver", tie.giver, tie.giver_points), ("newcomer", newcomer, tie.newcomer_points)):
+            for side, who, points in (
+                ("giver", tie.giver, tie.giver_points),
+                ("newcomer", newcomer, tie.newcomer_points),
+            ):
                 if member in (None, who):
                     yield side, newcomer, tie.ready_at, points if tie.is_rewarded else 0
+        for who in self.held if member is None else (member,):
+            for level, gift in self.held.get(who, {}).items():
+                yield "gift", 10 * who + level, gift.ready_at, gift.points
 
     def sums(self, member: int, at: datetime) -> Sums:
         """Return what must stand on somebody's account."""
@@ -422,10 +492,8 @@ class Oracle:
         orders = [order for order in self.orders.values() if order.owner == member]
         net = self.given[member] + sum(points for _name, _pk, _day, points in sources)
         net += sum(order.back - order.used for order in orders)
-        net += sum(self.held[member].values()) + sum(p for (who, _source), p in self.acts.items() if who == member)
+        net += sum(points for (who, _source), points in self.acts.items() if who == member)
         waiting = sum(points for _name, _pk, day, points in sources if day is None or day > at)
-        may = sum(
-            points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready
-        ) + sum(self.held[member].values())
+        may = sum(points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready)
         reserved = sum(points for who, points in self.aside.values() if who == member)
         return Sums(net=net, waiting=waiting, may_wait=may, reserved=reserved)

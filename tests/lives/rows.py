@@ -89,10 +89,10 @@ def _spoken_of(model: str, codes: tuple[str, ...], ids: list[int]) -> dict[int, 
     return found
 
 
-def first_of(user: int) -> int | None:
-    """Return somebody's first order that came to something."""
+def standing(user: int) -> list[tuple[datetime, int]]:
+    """Return somebody's orders that came to something: when they were placed, and their keys."""
     rows = get_model("order", "Order").objects.filter(user_id=user).exclude(status__in=DEAD)
-    return rows.order_by("date_placed", "pk").values_list("pk", flat=True).first()
+    return list(rows.values_list("date_placed", "pk"))
 
 
 def bought_before(user: int, moment: datetime) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from loyalty_oscar.earning.models import Action, Award
 from loyalty_oscar.exclusives.models import Count, Place
-from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.shop.models import OrderSync
@@ -23,8 +23,14 @@ from .oracle import Oracle
 Difference = tuple[str, Any, Any, Any]
 
 
-def differences(*, oracle: Oracle, people: Iterable[int], labels: Mapping[int, str], sale: int | None, at: datetime) -> list[Difference]:
-    """Return where product and oracle differ: what it is about, whose it is, what stands, what is right."""
+def differences(
+    *, oracle: Oracle, people: Iterable[int], labels: Mapping[int, str], sale: int | None, lenient: bool, at: datetime
+) -> list[Difference]:
+    """
+    Return where product and oracle differ: what it is about, whose it is, what stands, what is right.
+
+    `lenient` is a shop that bears what members have used up already.
+    """
     found: list[Difference] = []
 
     def same(what: str, whose: Any, stands: Any, right: Any) -> None:
@@ -33,7 +39,7 @@ def differences(*, oracle: Oracle, people: Iterable[int], labels: Mapping[int, s
 
     _failures(labels, same)
     _orders(oracle, labels, same)
-    _accounts(oracle, list(people), at, same)
+    _accounts(oracle, list(people), at, lenient, same)
     _levels(oracle, list(people), same)
     _friends(oracle, labels, same)
     _actions(oracle, same)
@@ -48,7 +54,9 @@ def _failures(labels: Mapping[int, str], same: Any) -> None:
 
 
 def _orders(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
-    awards = {pk: (given, ready) for pk, given, ready in Award.objects.values_list("source_id", "given", "available_at")}
+    awards = {
+        pk: (given, ready) for pk, given, ready in Award.objects.values_list("source_id", "given", "available_at")
+    }
     used: dict[int, tuple[int, int]] = {}
     for pk, points, returned in Redemption.objects.exclude(order_id=None).values_list("order_id", "points", "returned"):
         used[pk] = (points, returned)
@@ -60,20 +68,29 @@ def _orders(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
         same("used and back", labels[pk], used.get(pk, (0, 0)), (order.used, order.back))
 
 
-def _accounts(oracle: Oracle, people: list[int], at: datetime, same: Any) -> None:
+def _accounts(oracle: Oracle, people: list[int], at: datetime, lenient: bool, same: Any) -> None:
     accounts: dict[int, dict[str, int]] = {}
     rows = Account.objects.filter(member__user_id__in=people)
     names = ("available", "pending", "reserved", "debt")
     for user, *buckets in rows.values_list("member__user_id", *names):
         accounts[user] = dict(zip(names, buckets, strict=True))
+    told = Entry.objects.filter(kind=Kind.EXPIRE, account__member__user_id__in=people).order_by()
+    sums = told.values_list("account__member__user_id").annotate(Sum("d_available"))
+    ran_out = {user: -points for user, points in sums}
     for user in people:
         stands = accounts.get(user, dict.fromkeys(names, 0))
         right = oracle.sums(user, at)
         net = stands["available"] + stands["pending"] + stands["reserved"] - stands["debt"]
-        same("points", user, net, right.net)
+        lost = ran_out.get(user, 0)
+        # What ran out is forgiven where goods go back later, and where the shop bears what is missing, it is lenient.
+        fits = right.net - lost <= net and (lenient or net <= right.net)
+        same("points", user, net if not fits else "", "" if fits else (right.net, lost))
         same("set aside", user, stands["reserved"], right.reserved)
         waits = right.waiting <= stands["pending"] <= right.waiting + right.may_wait
-        same("on the way", user, stands["pending"] if not waits else "", "" if waits else (right.waiting, right.may_wait))
+        same(
+            "on the way", user, stands["pending"] if not waits else "", "" if waits else (right.waiting, right.may_wait)
+        )
+        same("to make up in a lenient shop", user, stands["debt"] if lenient else 0, 0)
         same("ready and to make up", user, bool(stands["available"] and stands["debt"]), False)
 
 
@@ -118,6 +135,4 @@ def _sale(oracle: Oracle, labels: Mapping[int, str], sale: int, same: Any) -> No
         same("pieces", labels.get(order, order), places.get(order, 0), right.get(order, 0))
     count = Count.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()
     if count is not None:
-        reserved = Place.objects.filter(sale_id=sale, slot__isnull=False).aggregate(n=Sum("quantity", default=0))["n"]
-        same("pieces in all", "sale", count, sum(right.values()) + reserved)
-
+        same("pieces in all", "sale", count, oracle.taken())

@@ -6,21 +6,18 @@ A life's moment is Django's own, so Oscar's dates follow; what is to happen afte
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils import timezone
 from oscar.apps.partner import strategy
-from oscar.core.loading import get_class, get_model
+from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.program.models import ProductSet

@@ -1,4 +1,4 @@
-"""The shortest life that still fails: steps are left out, then what it begins with, as long as the same thing is wrong."""
+"""The shortest life that still fails: steps are left out, then what it begins with, while the same thing is wrong."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.earning.models import Action
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.exclusives.operations import reserve
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program.models import Member, PointWorth, ProductSet, Program, Unit
@@ -64,6 +65,7 @@ class Start:
     words: tuple[tuple[int, int | None], ...] = ()
     review: tuple[int, int | None] | None = None
     gifted: tuple[int, ...] = ()
+    counts_from: str = ""
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Stage:
     def __init__(self, shop: Shop, start: Start) -> None:
         self.shop, self.start, self.now = shop, start, start.at
         self.orders: dict[str, int] = {}
+        self.at_gateway: set[str] = set()
         self.baskets: dict[str, int] = {}
         self.people = shop.users[: start.people]
         self.oracle = Oracle(set_ranges=dict(shop.ranges), zone=ZONE)
@@ -93,7 +96,7 @@ class Stage:
 
     def notes(self) -> dict[str, Any]:
         """Return a copy of what this life remembers."""
-        names = ("now", "orders", "baskets", "oracle", "program_id", "unit_id", "sale_id")
+        names = ("now", "orders", "baskets", "at_gateway", "oracle", "program_id", "unit_id", "sale_id")
         return copy.deepcopy({name: getattr(self, name) for name in names})
 
     def go_back(self, notes: dict[str, Any]) -> None:
@@ -102,10 +105,18 @@ class Stage:
         self.doing = Doing()
         forget_cache()
 
-    # The beginning -----------------------------------------------------------------------------------------------------
+    def under_way(self) -> tuple[Any, ...]:
+        """Return a copy of what is under way to being bought."""
+        return dict(self.baskets), set(self.at_gateway), dict(self.oracle.aside), dict(self.oracle.reserved)
+
+    def go_back_to(self, before: tuple[Any, ...]) -> None:
+        """Take back what a step began that was refused in the end."""
+        self.baskets, self.at_gateway, self.oracle.aside, self.oracle.reserved = before
+
+    # The beginning -------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        start, oracle = self.start, self.oracle
+        start = self.start
         excluded = ProductSet.objects.get(code=start.excluded) if start.excluded else None
         program = Program.objects.create(
             code="club", name="Paw Club", currency="EUR", is_default=True, time_zone=ZONE, excluded_set=excluded,
@@ -115,8 +126,12 @@ class Stage:
         self.program_id, self.unit_id, self.sale_id = program.pk, unit.pk, None
         PointWorth.objects.create(program=program, currency="EUR", points=start.worth[0], minor=start.worth[1])
         change_state(program=program, to="live", actor="system", at=LIVE)
-        for code, products in start.sets.items():
-            self.fill(code, products)
+        held = get_model("offer", "RangeProduct")
+        held.objects.bulk_create(
+            held(range_id=self.shop.ranges[code], product_id=self.shop.products[number])
+            for code, products in start.sets.items()
+            for number in products
+        )
         for rule in start.rules:
             self.rule(rule, LIVE)
         if start.limits is not None:
@@ -149,7 +164,7 @@ class Stage:
                 ladder=ladder, rank=rank, code=f"level-{rank}", name=f"Level {rank}", threshold=threshold,
                 percent=start.percents[rank - 1], gift_points=start.gifts[rank - 1],
             )  # fmt: skip
-        self.oracle.levels, self.oracle.gifts = levels, start.gifts
+        self.oracle.levels, self.oracle.gifts, self.oracle.counts_from = levels, start.gifts, start.counts_from
         self.oracle.settings.percents = dict(enumerate(start.percents, start=1))
 
     def _sale(self, program: Program) -> None:
@@ -190,7 +205,7 @@ class Stage:
             ledger.post(grant=grant, at=LIVE)
             self.oracle.given[user_id] += points
 
-    # What steps ask ----------------------------------------------------------------------------------------------------
+    # What steps ask ------------------------------------------------------------------------------------------------
 
     @property
     def program(self) -> Program:
@@ -223,7 +238,7 @@ class Stage:
         """Something tells the product that these orders changed."""
         self.doing.touched.update(order if isinstance(order, int) else order.pk for order in orders)
 
-    # What steps do -----------------------------------------------------------------------------------------------------
+    # What steps do -------------------------------------------------------------------------------------------------
 
     def fill(self, code: str, products: Iterable[int]) -> None:
         """Let a set hold these products and no others."""
@@ -298,6 +313,14 @@ class Stage:
         """Tell the oracle that an order took pieces of the sale, if its product is in it."""
         if self.sale_id and product in self.products_in("sale"):
             self.oracle.sold(order.pk, product, quantity)
+
+    def reserve(self, basket: Any, user: Any) -> None:
+        """Reserve pieces of the sale for a basket that is about to be paid for, as the checkout's last page does."""
+        pieces = sum(line.quantity for line in basket.all_lines() if line.product_id in self.products_in("sale"))
+        if self.sale_id and pieces:
+            sale = Sale.objects.get(pk=self.sale_id)
+            reserve(wanted={sale: pieces}, user_id=user.pk, slot=f"basket:{basket.pk}", at=self.now)
+            self.oracle.reserved[basket.pk] = pieces
 
     def world_changes(self) -> None:
         """Before what counts for orders changes, those are looked at that nobody has looked at yet."""

@@ -82,9 +82,12 @@ class Buys(Step):
             return NOTHING
         stage.baskets[self.order] = basket.pk
         aside = self.set_aside(stage, basket, user) if user and self.points else 0
+        if not self.pays and user:
+            stage.reserve(basket, user)
         stage.loaded(basket.pk, user).freeze()
         if self.pays:
             return pay(stage, self.order, user)
+        stage.at_gateway.add(self.order)
         if aside:
             stage.oracle.aside[basket.pk] = (user.pk, aside)
         return aside
@@ -130,7 +133,9 @@ def pay(stage: Stage, label: str, user: Any) -> Any:
     more = {} if user else {"guest_email": f"{label}@example.com"}
     order = stage.place(basket, user, **more)
     stage.orders[label] = order.pk
+    stage.at_gateway.discard(label)
     stage.oracle.aside.pop(basket.pk, None)
+    stage.oracle.reserved.pop(basket.pk, None)
     if promised:
         stage.oracle.worths[order.pk] = promised
     for line in basket.all_lines():
@@ -402,11 +407,10 @@ class Swaps(Edit):
 
     def edit(self, stage: Stage, line: Any) -> Any:
         product = stage.product(self.product)
-        if product is None or product.pk == line.product_id or has_events(line) or not lone(line):
+        if product is None or has_events(line) or is_on(line.order, product):
             return NOTHING
-        order = line.order
         self.delete(line)
-        return comes_late(stage, self, order, product, self.pieces)
+        return comes_late(stage, self, line.order, product, self.pieces)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -474,7 +478,7 @@ class Adds(Edit):
 
     def edit(self, stage: Stage, line: Any) -> Any:
         product = stage.product(self.product)
-        if product is None or type(line).objects.filter(order_id=line.order_id, product=product).exists():
+        if product is None or is_on(line.order, product):
             return NOTHING
         return comes_late(stage, self, line.order, product, self.pieces)
 
@@ -488,16 +492,13 @@ class Takes(Edit):
         return DONE
 
 
-def lone(line: Any) -> bool:
-    """Return whether an order has no other line of the same product."""
-    rows_ = type(line).objects.filter(order_id=line.order_id, product_id=line.product_id)
-    return rows_.count() == 1
+def is_on(order: Any, product: Any) -> bool:
+    """Return whether an order has a line of a product."""
+    return order.lines.filter(product=product).exists()
 
 
 def comes_late(stage: Stage, edit: Edit, order: Any, product: Any, pieces: int) -> Any:
     """Let a line come late; a sale counts it where the order is of today and its basket did not hold the product."""
-    if get_model("order", "Line").objects.filter(order=order, product=product).exists():
-        return NOTHING
     line = new_line(product, pieces, product.stockrecords.first(), order.status, order)
     edit.save(line)
     is_history = order.date_placed < stage.now - timedelta(days=1)
@@ -735,8 +736,8 @@ class Waits(Step):
     hours: int
 
     def do(self, stage: Stage) -> Any:
-        if stage.oracle.aside:
-            return NOTHING
+        if stage.at_gateway:
+            return NOTHING  # A gateway does not wait so long.
         stage.now += timedelta(hours=self.hours)
         return DONE
 
@@ -763,4 +764,3 @@ class Job(Step):
             new = [pk for pk in rows.all_since(LIVE) if pk not in oracle.orders]
             stage.look_at(*new, *(oracle.unsettled() if self.name == "nightly" else ()))
         return DONE
-

@@ -8,6 +8,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
   left out on both sides, and with it where it leads (a level that counts points).
 - **What a sale had no room for is not made up for.** Pieces that staff add to an order when the other order had taken
   the last ones stay uncounted.
+- **What ran out is gone**, and **what the shop bore it bore**: where points ran out in either life, or the shop bears
+  what members have used up, accounts are compared by the oracle alone.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections import defaultdict
 from typing import Any
 
 from loyalty_oscar.exclusives.models import Count
-from loyalty_oscar.ledger.models import Account, Lot
+from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.tiers.models import Standing
@@ -29,16 +31,20 @@ class Twin:
     """What stands at the end of a life, by the names that both lives share."""
 
     def __init__(self, stage: Stage) -> None:
+        self.now = stage.now
         self.labels = {pk: label for label, pk in stage.orders.items()}
         self.people = {pk: number for number, pk in enumerate(stage.people)}
         self.orders = {self.labels[pk]: order for pk, order in stage.oracle.orders.items()}
         self.points = self._points()
         self.lots = self._lots()
         self.levels = self._levels()
-        self.gifts = {self.people[pk]: dict(held) for pk, held in stage.oracle.held.items() if held}
+        self.gifts = {self.people[pk]: sorted(held) for pk, held in stage.oracle.held.items() if held}
         self.friends = self._friends()
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.used = self._used()
+        self.is_loose = {self.people[user] for user in _ran_out()}
+        if stage.start.program.get("debt_policy") == "clamp":
+            self.is_loose |= set(self.people.values())
         self.was_full = stage.oracle.was_full
         self.taken = dict(Count.objects.values_list("sale__code", "taken"))
 
@@ -49,8 +55,11 @@ class Twin:
     def _lots(self) -> dict[int, dict[Any, int]]:
         found: dict[int, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
         rows = Lot.objects.filter(is_open=True)
-        for user, *dates, points in rows.values_list("account__member__user_id", "available_at", "expires_at", "remaining"):
-            found[self.people[user]][tuple(map(str, dates))] += points
+        told = ("account__member__user_id", "available_at", "expires_at", "remaining")
+        for user, available_at, expires_at, points in rows.values_list(*told):
+            # Points that are ready are ready: since when is of no use to anybody.
+            is_ready = available_at is not None and available_at <= self.now
+            found[self.people[user]]["ready" if is_ready else str(available_at), str(expires_at)] += points
         return {who: {dates: n for dates, n in lots.items() if n} for who, lots in found.items()}
 
     def _levels(self) -> dict[int, Any]:
@@ -69,6 +78,12 @@ class Twin:
         return {self.labels[order]: (points, back) for order, points, back in rows}
 
 
+def _ran_out() -> set[int]:
+    """Return whose points ran out."""
+    rows = Entry.objects.filter(kind=Kind.EXPIRE).order_by()
+    return set(rows.values_list("account__member__user_id", flat=True))
+
+
 def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     """Return where two lives differ that must be alike: what, whose, with the order, without it."""
     promised = {
@@ -81,9 +96,11 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
         for who in sorted(mine.keys() | theirs.keys()):
+            if name in ("points", "lots") and who in one.is_loose | other.is_loose:
+                continue
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
-            nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": {}}.get(name)
+            nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": []}.get(name)
             if mine.get(who, nothing) != theirs.get(who, nothing):
                 found.append((name, f"person {who}", mine.get(who, nothing), theirs.get(who, nothing)))
     for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):

@@ -26,8 +26,9 @@ from loyalty_oscar.program.operations import join, put_message
 from loyalty_oscar.program.queries import earns_at, member_of
 from loyalty_oscar.program.registries import grants
 
-from ..models import Action, ActionAward, Birthday
+from ..models import Action, ActionAward, Birthday, ConfirmedAddress
 from ..occasions import BIRTHDAY, WORD, birthdays_due, fold, in_time, is_day, occasions, source_of
+from ..queries import CONFIRMED, FINAL_ORDERS, fact_of
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 500
@@ -55,26 +56,53 @@ def act(
     `happened_at` (default: now). What was taken back before is given again.
 
     `about` are parameters for the words of the why; `mark` may bring points once in the whole program. Returns None
-    where nothing new was given: no such action, no points left, given already, not a member where people join by
-    choice, or a program that does not earn now. Raises `UnknownCode` for an occasion nobody registered.
+    where nothing new was given: no such action, none meant for this person, no points left, given already, not a
+    member where people join by choice, or a program that does not earn now. Raises `UnknownCode` for an occasion
+    nobody registered.
     """
     occasions.get(occasion)
     actions = _in_force(program, occasion, happened_at or at)
-    member = _member(program, user_id, at) if actions else None
-    if member is None:
-        return None
     source = source_of(occasion=occasion, detail=detail)
-    return _give(member=member, actions=actions, source=source, about=about or {}, mark=mark, at=at)
+    return _give_to(program, user_id, actions, source=source, about=about or {}, mark=mark, at=at)
 
 
 def use_word(*, program: Program, user_id: Any, word: str, at: datetime) -> ActionAward | None:
     """Give a person the points of a code word, once. Returns None for every word that brings this person nothing."""
     actions = [action for action in _in_force(program, WORD, at) if action.word and action.word == fold(word=word)]
+    source = source_of(occasion=WORD, detail=str(actions[0].pk) if actions else "")
+    return _give_to(program, user_id, actions, source=source, about={}, mark=None, at=at)
+
+
+def _give_to(
+    program: Program,
+    user_id: Any,
+    actions: Sequence[Action],
+    *,
+    source: str,
+    about: Mapping[str, Any],
+    mark: str | None,
+    at: datetime,
+) -> ActionAward | None:
+    """Give somebody what the first of these actions brings that is meant for this person and has points left."""
     member = _member(program, user_id, at) if actions else None
-    if member is None:
-        return None
-    source = source_of(occasion=WORD, detail=str(actions[0].pk))
-    return _give(member=member, actions=actions, source=source, about={}, mark=None, at=at)
+    meant = _meant(actions, member, at) if member else []
+    return (
+        _give(member=member, actions=meant, source=source, about=about, mark=mark, at=at) if member and meant else None
+    )
+
+
+def _meant(actions: Sequence[Action], member: Member, at: datetime) -> list[Action]:
+    """Return those of the actions that are for a member: with so many orders, with a confirmed address."""
+    knows = {"orders": 0, "confirmed": False}
+    if any(action.orders_wanted for action in actions):
+        knows["orders"] = fact_of(name=FINAL_ORDERS, member_id=member.pk, at=at) or 0
+    if any(action.confirmed_only for action in actions):
+        knows["confirmed"] = bool(fact_of(name=CONFIRMED, member_id=member.pk, at=at))
+    return [
+        action
+        for action in actions
+        if action.orders_wanted <= knows["orders"] and (knows["confirmed"] or not action.confirmed_only)
+    ]
 
 
 def _in_force(program: Program, occasion: str, at: datetime) -> list[Action]:
@@ -84,7 +112,7 @@ def _in_force(program: Program, occasion: str, at: datetime) -> list[Action]:
 
 
 def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
-    if not earns_at(phases=program.phases.all(), at=at):
+    if not earns_at(phases=program.phases.using(write_db()).all(), at=at):
         return None
     if program.enrolment == Program.Enrolment.AUTOMATIC:
         return join(program=program, user_id=user_id, at=at)
@@ -92,7 +120,12 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
 
 
 def _give(*, member: Member, actions: Sequence[Action], **what: Any) -> ActionAward | None:
-    unit = Unit.objects.filter(program=member.program_id, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    unit = (
+        Unit.objects.using(write_db())
+        .filter(program=member.program_id, kind=Unit.Kind.SPENDABLE)
+        .order_by("pk")
+        .first()
+    )
     if unit is None:
         return None
     account_id = open_account(member=member, unit=unit).pk
@@ -181,7 +214,12 @@ def _undo(*, award_id: int, at: datetime) -> int:
     db = write_db()
     with transaction.atomic(using=db):
         award = ActionAward.objects.using(db).select_related("action", "member__program").get(pk=award_id)
-        unit = Unit.objects.filter(program=award.program_id, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = (
+            Unit.objects.using(write_db())
+            .filter(program=award.program_id, kind=Unit.Kind.SPENDABLE)
+            .order_by("pk")
+            .first()
+        )
         lock(account_id=open_account(member=award.member, unit=unit).pk)
         if not ActionAward.objects.using(db).filter(pk=award_id, is_given=True).update(is_given=False, at=at):
             return 0
@@ -198,11 +236,29 @@ def take_back(*, award: ActionAward, actor: str, at: datetime) -> int:
 
 
 def save_birthday(*, member: Member, day: int, month: int, at: datetime) -> Birthday:
-    """Keep the day and month of a member's birthday. Raises `LoyaltyError` for a day that no year has."""
+    """
+    Keep the day and month of a member's birthday, and since when they are known; told again they are known since then.
+
+    Raises `LoyaltyError` for a day that no year has.
+    """
     if not is_day(day=day, month=month):
         raise LoyaltyError("there is no such day")
+    known = Birthday.objects.using(write_db()).filter(member=member, day=day, month=month).first()
+    if known:
+        return known
     told = {"day": day, "month": month, "set_at": at}
     return Birthday.objects.using(write_db()).update_or_create(member=member, defaults=told)[0]
+
+
+def confirm_address(*, user_id: Any, mark: str, at: datetime) -> None:
+    """Note that somebody reads the mailbox of a mark, its keyed hash; the latest one counts."""
+    told = {"mark": mark, "confirmed_at": at}
+    ConfirmedAddress.objects.using(write_db()).update_or_create(user_id=user_id, defaults=told)
+
+
+def forget_address(*, user_id: Any) -> None:
+    """Forget that somebody confirmed an address."""
+    ConfirmedAddress.objects.using(write_db()).filter(user_id=user_id).delete()
 
 
 def forget_birthday(*, member: Member) -> None:
@@ -225,22 +281,26 @@ def give_birthdays(*, at: datetime) -> Iterator[int]:
 def _give_day(program: Program, kept: date, pairs: list[tuple[int, int]], at: datetime) -> Iterator[int]:
     over = periods.start_of_day(day=kept + timedelta(days=1), zone=program.time_zone)
     moment = min(at, over - timedelta(microseconds=1))
-    if not _in_force(program, BIRTHDAY, moment):
+    actions = _in_force(program, BIRTHDAY, moment)
+    if not actions:
         return
     on_day = reduce(or_, (Q(day=day, month=month) for day, month in pairs))
-    gifts = ActionAward.objects.filter(member=OuterRef("member"), source=f"{BIRTHDAY}:{kept.year}")
+    gifts = ActionAward.objects.using(write_db()).filter(member=OuterRef("member"), source=f"{BIRTHDAY}:{kept.year}")
     of_members = {"member__program": program, "member__merged_into": None, "member__user__isnull": False}
     found = Birthday.objects.using(write_db()).filter(on_day, ~Exists(gifts), set_at__lte=moment, **of_members)
     last = 0
     while rows := list(found.filter(pk__gt=last).select_related("member").order_by("pk")[:BATCH]):
         last = rows[-1].pk
-        yield sum(_has_gift(program, row, kept.year, moment, at) for row in rows)
+        yield sum(_has_gift(program, row, kept, actions, at) for row in rows)
 
 
-def _has_gift(program: Program, row: Birthday, year: int, moment: datetime, at: datetime) -> bool:
-    told = {"occasion": BIRTHDAY, "detail": str(year), "happened_at": moment, "at": at}
+def _has_gift(program: Program, row: Birthday, kept: date, actions: Sequence[Action], at: datetime) -> bool:
+    told_on = periods.local_day(at=row.set_at, zone=program.time_zone)
+    in_time = [action for action in actions if told_on <= kept - timedelta(days=action.told_days)]
+    source = source_of(occasion=BIRTHDAY, detail=str(kept.year))
     try:
-        return act(program=program, user_id=row.member.user_id, **told) is not None
+        award = _give_to(program, row.member.user_id, in_time, source=source, about={}, mark=None, at=at)
     except Exception:
         logger.exception("member %s got no gift for the birthday; the next night tries again", row.member_id)
         return False
+    return award is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import BadRule
+from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
@@ -45,21 +46,20 @@ def save_rule(
     the program does not have, unless the rule named it before) or `UnknownCode` before anything is written.
     """
     narrowed = [{"code": row["code"], "params": dict(row.get("params", {}))} for row in narrowed]
-    build(registry=earning_rules, code=type, params=params)
-    for row in narrowed:
-        build(registry=conditions, code=row["code"], params=row["params"])
-    with transaction.atomic():
-        rule, _created = Rule.objects.select_for_update().get_or_create(
-            program=unit.program, code=code, defaults={"unit": unit, "name": name, "type": type}
+    says = _built(type, params, narrowed)
+    with transaction.atomic(using=write_db()):
+        rule, _created = (
+            Rule.objects.using(write_db())
+            .select_for_update()
+            .get_or_create(program=unit.program, code=code, defaults={"unit": unit, "name": name, "type": type})
         )
         if (rule.name, rule.type) != (name, type):
             rule.name, rule.type = name, type
             rule.save(update_fields=["name", "type"])
-        last = rule.versions.order_by("-number").first()
+        last = rule.versions.using(write_db()).order_by("-number").first()
         _mind_levels(unit, [row for row in narrowed if last is None or row not in last.conditions])
-        says = (dict(params), narrowed, is_on)
-        if last is None or (last.params, last.conditions, last.is_on) != says:
-            RuleVersion.objects.create(
+        if last is None or last.is_on != is_on or not _is_said(last, says):
+            RuleVersion.objects.using(write_db()).create(
                 rule=rule,
                 number=last.number + 1 if last else 1,
                 params=dict(params),
@@ -81,6 +81,24 @@ def _mind_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
         raise BadRule(f"there is no level {missing[0]}; the levels of “{unit.program}” are: {named}")
 
 
+def _built(type: str, params: Mapping[str, Any], narrowed: Iterable[Mapping[str, Any]]) -> tuple[Any, list[Any]]:
+    rule = build(registry=earning_rules, code=type, params=params)
+    return rule, [build(registry=conditions, code=row["code"], params=row.get("params", {})) for row in narrowed]
+
+
+def _is_said(version: RuleVersion, says: tuple[Any, list[Any]]) -> bool:
+    """
+    Return whether a version says this already, however it is written.
+
+    A parameter may be left out or stand there as it is by default, and no condition comes before another.
+    """
+    try:
+        rule, narrowed = _built(version.rule.type, version.params, version.conditions)
+    except LoyaltyError:
+        return False
+    return rule == says[0] and Counter(map(repr, narrowed)) == Counter(map(repr, says[1]))
+
+
 def switch_rule(*, rule: Rule, is_on: bool, actor: str, at: datetime) -> None:
     """
     Switch a rule off or on again from now on, with what it says; a next version unless it is so already.
@@ -88,14 +106,14 @@ def switch_rule(*, rule: Rule, is_on: bool, actor: str, at: datetime) -> None:
     Off works for every rule, also for one whose code is no longer there. Raises `BadRule` or `UnknownCode`
     for switching on what no longer builds.
     """
-    with transaction.atomic():
-        rule = Rule.objects.select_for_update().get(pk=rule.pk)
-        last = rule.versions.order_by("-number").first()
+    with transaction.atomic(using=write_db()):
+        rule = Rule.objects.using(write_db()).select_for_update().get(pk=rule.pk)
+        last = rule.versions.using(write_db()).order_by("-number").first()
         if last is None or last.is_on == is_on:
             return
         if is_on:
             in_force(version=last)
-        RuleVersion.objects.create(
+        RuleVersion.objects.using(write_db()).create(
             rule=rule,
             number=last.number + 1,
             params=last.params,

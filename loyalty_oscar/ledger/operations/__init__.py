@@ -2,6 +2,7 @@
 
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, shorten, write_off
+from .foresight import foreseen
 from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import Fate, capture, place_hold, release, renew, restore, settle_holds
 from .recording import recorded
@@ -21,6 +22,7 @@ __all__ = [
     "expire",
     "expire_due",
     "extend",
+    "foreseen",
     "give_back",
     "mature",
     "mature_due",

@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import Member, State
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
-from .recording import note_down
+from .recording import mind_foresight, note_down
 
 #: What becomes of a hold when it ends.
 HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
@@ -46,6 +46,11 @@ class BulkDesk(Desk):
     def save_hold(self, hold: Hold, *fields: str) -> None:
         self.holds.append(hold)
 
+    def leave_lots(self) -> None:
+        """Write no lots: who opened the desks changes all of them alike, by one statement."""
+        self._changed.clear()
+        self._unsaved.clear()
+
     def _store(self, entry: Entry, note: str) -> None:
         moved = [(pk, points) for pk, points in self._moves.items() if points]
         self.entries.append(entry)
@@ -59,8 +64,9 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
 
     They see the rows as they were when the desks were opened: what they need of lots is read beforehand, at once.
     """
+    mind_foresight()
     db = write_db()
-    paused = Member.objects.filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
+    paused = Member.objects.using(write_db()).filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):
         locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
         working: dict[int, BulkDesk] = {}

@@ -18,15 +18,16 @@ from datetime import datetime
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
-from django.db import OperationalError, router, transaction
+from django.db import OperationalError, transaction
 from django.db.models import Count, F, QuerySet, Sum
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, State, Unit
 
 from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove, Note
-from .recording import forget_since, marks, note_down
+from .recording import forget_since, looking_ahead, marks, mind_foresight, note_down
 
 KEY = re.compile(r"[a-z0-9:._-]{1,100}")
 RETRIES = 5
@@ -51,11 +52,6 @@ class Posted:
     entry: Entry | None
     replayed: bool = False
     forgiven: int = 0
-
-
-def write_db() -> str:
-    """Return the database that takes our writes; every read of a write path names it too."""
-    return router.db_for_write(Account)
 
 
 def outermost_retried(operation: F_) -> F_:
@@ -91,7 +87,25 @@ def fingerprint(*parts: Any) -> bytes:
 
 def open_account(*, member: Member, unit: Unit) -> Account:
     """Return the member's account of a unit, made now if there is none. Safe to call twice at once."""
+    if ahead := looking_ahead.get():
+        return ahead.open_account(member, unit)
     return Account.objects.using(write_db()).get_or_create(member=member, unit=unit)[0]
+
+
+def entries_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
+    """Return the entries of an account (`account_id`) or a member (`account__member_id`) by key, or by its start."""
+    keyed = {"key": key} if key else {"key__startswith": start}
+    found = list(Entry.objects.using(write_db()).filter(**where, **keyed).order_by("pk"))
+    if ahead := looking_ahead.get():
+        found += ahead.entries_of(key=key, start=start, **where)
+    return found
+
+
+def lots_of(*, account_id: int, source: str) -> list[Lot]:
+    """Return the lots that a source brought an account."""
+    if ahead := looking_ahead.get():
+        return ahead.lots_of(account_id=account_id, source=source)
+    return list(Lot.objects.using(write_db()).filter(account_id=account_id, source=source))
 
 
 class Desk:
@@ -401,11 +415,14 @@ class Desk:
 
 def lock(*, account_id: int) -> Account:
     """Lock one account row for the rest of the transaction and return it as it is now."""
+    if ahead := looking_ahead.get():
+        return ahead.account(account_id)
     return Account.objects.using(write_db()).select_for_update().get(pk=account_id)
 
 
 def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
     """Lock account rows in the order of their primary keys and return them by it."""
+    mind_foresight()
     rows = Account.objects.using(write_db()).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
     return {row.pk: row for row in rows}
 
@@ -415,8 +432,12 @@ def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: boo
     """
     Open the desk of an account in one transaction; on an error nothing has happened.
 
-    Without `savepoint` an error takes the caller's transaction along.
+    Without `savepoint` an error takes the caller's transaction along. In a look ahead nothing is locked or written.
     """
+    if ahead := looking_ahead.get():
+        with ahead.desk(account_id=account_id, at=at, actor=actor) as foreseeing:
+            yield foreseeing
+        return
     with transaction.atomic(using=write_db(), savepoint=savepoint):
         working = Desk(account=lock(account_id=account_id), at=at, actor=actor)
         yield working

@@ -112,17 +112,12 @@ def extend(
             or not (alive_at or at) < lot.expires_at < expires_at
         ):
             return None
-        return move_date(working, lot, expires_at=expires_at, because=because)
-
-
-def move_date(working: Desk, lot: Lot, *, expires_at: datetime, because: Because) -> Posted:
-    """Move the date of a lot on an open desk, with a reason."""
-    lot.extensions += 1
-    lot.expires_at = expires_at
-    working.touch(lot)
-    key = f"lot:{lot.pk}:extend:{lot.extensions}"
-    print_ = fingerprint(expires_at)
-    return Posted(working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_))
+        lot.extensions += 1
+        lot.expires_at = expires_at
+        working.touch(lot)
+        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+    return Posted(entry)
 
 
 def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Because, at: datetime) -> Posted | None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.paying import being_paid
 
@@ -17,6 +18,7 @@ from ..models import Counter, Hold, HoldLot, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
 from .expiry import expire_lot, sweep
 from .grants import pick_free
+from .recording import mind_foresight
 
 GRACE = timedelta(days=30)
 
@@ -40,6 +42,7 @@ def place_hold(
     never makes them usable. Raises `NotEnoughPoints` where fewer are ready or points are to be made up,
     `NotAllowed` where the slot is another account's or the program pauses, and changes nothing then.
     """
+    mind_foresight()
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"a hold is at least 1 point, not {points!r}")
     with desk(account_id=account_id, at=at, actor=actor) as working:
@@ -100,6 +103,7 @@ def _close(working: Desk, hold: Hold, state: str) -> None:
 @outermost_retried
 def release(*, hold_id: int, account_id: int, because: Because, at: datetime) -> bool:
     """Give an open hold back, once; returns False where it was closed already. Lots that ran out meanwhile expire."""
+    mind_foresight()
     with desk(account_id=account_id, at=at) as working:
         hold = _open_holds(working).filter(pk=hold_id).first()
         if hold is None:
@@ -109,9 +113,21 @@ def release(*, hold_id: int, account_id: int, because: Because, at: datetime) ->
 
 
 def renew(*, hold_id: int, until: datetime) -> bool:
-    """Keep an open hold until a later moment, because its customer is at work. Nothing moves; one query."""
+    """
+    Keep an open hold until a later moment, because its customer is at work. Nothing moves; one query.
+
+    Not beyond the date of its points and the time that a gateway takes: points would outlive their date for ever in a
+    basket that is touched now and then.
+    """
+    mind_foresight()
     open_one = Hold.objects.using(write_db()).filter(pk=hold_id, state=Hold.State.OPEN, expires_at__lt=until)
-    return bool(open_one.update(expires_at=until))
+    run_out = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
+    return bool(open_one.filter(~Exists(run_out)).update(expires_at=until))
+
+
+def gateway() -> timedelta:
+    """Return how long a gateway takes at most."""
+    return timedelta(minutes=conf.GATEWAY_MINUTES)
 
 
 @outermost_retried
@@ -131,6 +147,7 @@ def capture(
     The same call again is a replay. Raises `NotEnoughPoints` where the hold has fewer, `NotAllowed`
     where it was given back; without `savepoint` that takes the caller's transaction along.
     """
+    mind_foresight()
     with desk(account_id=account_id, at=at, actor=actor, savepoint=savepoint) as working:
         hold = working.hold(hold_id)
         print_ = fingerprint("capture", points)
@@ -238,8 +255,9 @@ def settle_holds(
     `fates` is asked once about all these holds and answers by slot. Time at a gateway counts from when it was first
     seen there: the shop does not know when it began.
     """
+    mind_foresight()
     with desk(account_id=account_id, at=at) as working:
-        found = _open_holds(working).annotate(program_state=PROGRAM_STATE).order_by("pk")
+        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=_first_date()).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]
         told = fates(held) if held else {}
         ending = []
@@ -255,9 +273,15 @@ def settle_holds(
     return len(over)
 
 
-#: What an open hold is asked for with: the state of its program.
-PROGRAM_STATE = F("account__member__program__state")
+#: What open holds are asked for with: the state of their program.
+PROGRAM_STATE = F("account__unit__program__state")
 STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+
+
+def _first_date() -> Subquery:
+    """Return the date of the first points of a hold that run out."""
+    dated = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__isnull=False)
+    return Subquery(dated.order_by("lot__expires_at").values("lot__expires_at")[:1])
 
 
 def _why_over(hold: Hold, fate: Fate, at: datetime) -> str:
@@ -276,6 +300,9 @@ def _renew(working: Desk, hold: Hold, fate: Fate) -> None:
     before = hold.paying_since, hold.expires_at
     hold.paying_since = (hold.paying_since or working.at) if fate.is_at_work else None
     until = hold.paying_since + fate.is_at_work if fate.is_at_work else fate.until
+    if until and hold.first_date:
+        # Points do not outlive their date for ever in a basket that is touched, or frozen and thawed, again and again.
+        until = min(until, hold.first_date + gateway() * (2 if fate.is_at_work else 1))
     hold.expires_at = max(hold.expires_at, until or hold.expires_at)
     if before != (hold.paying_since, hold.expires_at):
         hold.save(using=working.db, update_fields=["paying_since", "expires_at"])

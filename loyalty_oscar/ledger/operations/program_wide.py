@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.paying import being_paid
 
-from ..models import Account, Entry, Hold, HoldLot, Lot
+from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot
 from .bulk import desks
-from .desk import outermost_retried, write_db
-from .expiry import close_books, move_date, times_run_out
+from .desk import fingerprint, outermost_retried, write_db
+from .expiry import close_books, times_run_out
 from .holds import let_go
 from .skipping import TOGETHER, Skips
-
-#: Lots whose dates move in one transaction.
-LOTS = 1000
 
 
 def release_all(*, program_id: int, because: Because, at: datetime, skips: Skips) -> int:
@@ -62,42 +59,50 @@ def _parts(holds: Sequence[Hold]) -> dict[int, list[HoldLot]]:
     return found
 
 
-def put_off_all(*, program_id: int, since: datetime, because: Because, at: datetime, skips: Skips) -> int:
+def put_off_all(
+    *,
+    program_id: int,
+    key: str,
+    since: datetime,
+    until: datetime,
+    because: Because,
+    at: datetime,
+    skips: Skips,
+    only: Collection[int] | None = None,
+) -> int:
     """
-    Move the dates of all points that had not run out when a pause began by its length; returns how many lots.
+    Move the dates of all points that had not run out when a pause began by its length; returns in how many accounts.
 
+    One entry for each account (or those `only`), under a key of this pause: any number of calls move each date once.
     Accounts with broken books are told to `skips`.
     """
     dated = Lot.objects.using(write_db()).filter(account__unit__program_id=program_id, is_open=True)
-    dated = dated.filter(state=Lot.State.OPEN, expires_at__gt=since).order_by("account_id", "pk")
-    count, account_id, pk = 0, 0, 0
-    while rows := list(
-        dated.filter(Q(account_id=account_id, pk__gt=pk) | Q(account_id__gt=account_id)).values_list(
-            "account_id", "pk"
-        )[:LOTS]
-    ):
-        account_id, pk = rows[-1]
-        by_account: dict[int, list[int]] = defaultdict(list)
-        for owner, lot in rows:
-            by_account[owner].append(lot)
-        move = partial(_put_off, by_account=by_account, since=since, because=because, at=at)
-        count += sum(number for _account, number in _done(list(by_account), move, skips))
-    return count
+    dated = dated if only is None else dated.filter(account_id__in=only)
+    move = partial(_put_off, key=key, since=since, until=until, because=because, at=at)
+    return sum(_by_accounts(dated.filter(state=Lot.State.OPEN, expires_at__gt=since), move, skips))
 
 
 @outermost_retried
 def _put_off(
-    *, account_ids: Sequence[int], by_account: dict[int, list[int]], since: datetime, because: Because, at: datetime
+    *, account_ids: Sequence[int], key: str, since: datetime, until: datetime, because: Because, at: datetime
 ) -> dict[int, int]:
-    count = dict.fromkeys(account_ids, 0)
+    count, print_ = dict.fromkeys(account_ids, 0), fingerprint(since, until)
     with desks(account_ids=account_ids, at=at) as working:
-        wanted = [pk for account_id in account_ids for pk in by_account[account_id]]
-        lots = Lot.objects.using(write_db()).filter(pk__in=wanted, is_open=True, expires_at__gt=since)
-        for lot in lots.filter(state=Lot.State.OPEN).order_by("account_id", "pk"):
-            later = lot.expires_at + (at - since)
-            move_date(working[lot.account_id], lot, expires_at=later, because=because)
-            count[lot.account_id] += 1
+        new = working.keys() - _written(working, key)
+        dated = Lot.objects.using(write_db()).filter(account_id__in=new, is_open=True, state=Lot.State.OPEN)
+        dated = dated.filter(expires_at__gt=since)
+        for account_id in sorted(set(dated.values_list("account_id", flat=True))):
+            told = {"kind": Kind.EXTEND, "counter": Counter.SELF, "because": because, "print_": print_}
+            working[account_id].write(key=key, **told)
+            count[account_id] = 1
+        # All dates move by the same time, so one short statement moves them; the accounts are locked.
+        dated.update(expires_at=F("expires_at") + (until - since), extensions=F("extensions") + 1)
     return count
+
+
+def _written(account_ids: Iterable[int], key: str) -> set[int]:
+    entries = Entry.objects.using(write_db()).filter(account_id__in=account_ids, key=key)
+    return set(entries.values_list("account_id", flat=True))
 
 
 def write_off_all(*, program_id: int, at: datetime, skips: Skips) -> int:
@@ -117,9 +122,7 @@ def write_off_all(*, program_id: int, at: datetime, skips: Skips) -> int:
 def _write_off(*, account_ids: Sequence[int], key: str, at: datetime) -> dict[int, int]:
     db, count = write_db(), dict.fromkeys(account_ids, 0)
     with desks(account_ids=account_ids, at=at) as working:
-        written = set(
-            Entry.objects.using(db).filter(account_id__in=working, key=key).values_list("account_id", flat=True)
-        )
+        written = _written(working, key)
         lots: dict[int, list[Lot]] = defaultdict(list)
         free = Lot.objects.using(db).filter(account_id__in=working, is_open=True, remaining__gt=0)
         for lot in free.order_by("account_id", "pk"):
@@ -127,6 +130,10 @@ def _write_off(*, account_ids: Sequence[int], key: str, at: datetime) -> dict[in
         for account_id, one in working.items():
             its_key = f"{key}:{one.account.seq + 1}" if account_id in written else key
             count[account_id] += close_books(one, lots[account_id], key=its_key) is not None
+            one.leave_lots()
+        state = Case(When(reserved__gt=0, then=F("state")), default=Value(Lot.State.CLOSED))
+        is_open = Case(When(reserved__gt=0, then=True), default=False)
+        free.update(remaining=0, state=state, is_open=is_open)
     return count
 
 

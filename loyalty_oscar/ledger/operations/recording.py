@@ -8,8 +8,12 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+from loyalty_oscar.kernel.errors import LoyaltyError
+
 from ..models import Entry
 
+#: The look ahead in which operations write nothing (`foresight.Foresight`), None outside.
+looking_ahead: ContextVar[Any] = ContextVar("loyalty_ledger_looking_ahead", default=None)
 _listening: ContextVar[tuple[list[Entry], ...]] = ContextVar("loyalty_ledger_listening", default=())
 
 
@@ -38,6 +42,23 @@ def posting(operation: Callable[..., None]) -> Callable[..., list[Entry]]:
         return entries
 
     return told
+
+
+@contextmanager
+def only_here(*, inside: bool) -> Iterator[list[Entry]]:
+    """Collect the entries of a look ahead, and tell nobody outside of it: they are not posted."""
+    entries: list[Entry] = []
+    token = _listening.set((*(_listening.get() if inside else ()), entries))
+    try:
+        yield entries
+    finally:
+        _listening.reset(token)
+
+
+def mind_foresight() -> None:
+    """Raise `LoyaltyError` in a look ahead, for an operation that cannot be foreseen."""
+    if looking_ahead.get() is not None:
+        raise LoyaltyError("this cannot be foreseen: only what gives points and takes them back can")
 
 
 def note_down(*entries: Entry) -> None:

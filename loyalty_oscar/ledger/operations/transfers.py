@@ -13,6 +13,7 @@ from ..models import Account, Counter, Entry, Kind, Lot
 from .desk import Desk, Posted, fingerprint, outermost_retried, write_db
 from .expiry import sweep
 from .grants import pick_free
+from .recording import mind_foresight
 
 
 @outermost_retried
@@ -27,6 +28,7 @@ def transfer(
     """
     if from_id == to_id or type(points) is not int or points < 1:
         raise LoyaltyError("points are passed on to another account, at least one of them")
+    mind_foresight()
     db = write_db()
     print_ = fingerprint("transfer", from_id, to_id, points)
     with transaction.atomic(using=db):

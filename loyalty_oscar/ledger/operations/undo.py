@@ -6,11 +6,13 @@ from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Entry, Hold, Kind, Lot
 from .desk import Desk, Posted, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
+from .recording import looking_ahead
 
 
 @outermost_retried
@@ -94,7 +96,7 @@ def _take_from_holds(working: Desk, left: int) -> int:
     if left <= 0:
         return 0
     holds = working.open_holds()
-    paid = being_paid(slots={hold.slot for hold in holds}, at=working.at)
+    paid = being_paid(slots={hold.slot for hold in holds}, at=working.at, peek=looking_ahead.get() is not None)
     for hold in holds:
         if hold.slot in paid or not left:
             continue
@@ -195,12 +197,12 @@ def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: st
 
     What is gone already becomes points to make up. Raises `NotAllowed` for entries that gave nothing.
     """
-    given = sum(lot.granted for lot in entry.lots.all())
+    given = sum(lot.granted for lot in entry.lots.using(write_db()).all())
     if not given:
         raise NotAllowed(f"{entry.key} gave no points, so there is nothing to take back")
     return claw_back(
         account_id=entry.account_id,
-        source=entry.lots.first().source,
+        source=entry.lots.using(write_db()).first().source,
         points=given,
         key=key,
         because=because,

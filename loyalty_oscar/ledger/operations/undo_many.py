@@ -16,6 +16,7 @@ from ..models import Counter, Entry, Kind, Lot, LotMove
 from .bulk import BulkDesk, desks
 from .desk import Posted, fingerprint, outermost_retried, write_db
 from .expiry import expire_lot, times_run_out
+from .recording import looking_ahead
 from .undo import claw_back, spared
 
 
@@ -41,14 +42,8 @@ def claw_back_together(*, claws: Sequence[Claw], at: datetime, actor: str = "sys
     """
     posted: dict[tuple[int, str], Posted] = {}
     with transaction.atomic(using=write_db()):
-        with desks(account_ids={claw.account_id for claw in claws}, at=at, actor=actor) as working:
-            known = _Known(claws, working, at)
-            for claw in claws:
-                desk = working.get(claw.account_id)
-                if desk is not None and (claw.account_id, claw.key) not in known.keys:
-                    known.sweep(desk)
-                    if done := known.take(desk, claw):
-                        posted[claw.account_id, claw.key] = done
+        if not looking_ahead.get():
+            _take_together(claws, posted, at, actor)
         for claw in claws:
             if (claw.account_id, claw.key) not in posted:
                 posted[claw.account_id, claw.key] = claw_back(
@@ -62,6 +57,17 @@ def claw_back_together(*, claws: Sequence[Claw], at: datetime, actor: str = "sys
                     actor=actor,
                 )
     return posted
+
+
+def _take_together(claws: Sequence[Claw], posted: dict[tuple[int, str], Posted], at: datetime, actor: str) -> None:
+    with desks(account_ids={claw.account_id for claw in claws}, at=at, actor=actor) as working:
+        known = _Known(claws, working, at)
+        for claw in claws:
+            desk = working[claw.account_id]
+            if (claw.account_id, claw.key) not in known.keys:
+                known.sweep(desk)
+                if done := known.take(desk, claw):
+                    posted[claw.account_id, claw.key] = done
 
 
 class _Known:

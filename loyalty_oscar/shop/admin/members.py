@@ -25,6 +25,7 @@ from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
+from loyalty_oscar.program.zones import InProgramZone
 
 from ..dashboard.forms import ByHandForm
 from ..dashboard.permissions import ADJUST, may_give
@@ -33,7 +34,7 @@ NEWEST = 50
 
 
 @admin.register(Member)
-class MemberAdmin(ReadOnly, admin.ModelAdmin):
+class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"

@@ -6,20 +6,41 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.admin import ReadOnly
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.registries import checks
 
 from .. import statuses
+from ..closing import closed_by, refusal_of
 from ..models import OrderSync, ProductSetRange
+
+
+class RangeForm(forms.ModelForm):
+    """The range of a product set, which one that closes something keeps."""
+
+    class Meta:
+        model = ProductSetRange
+        fields = ("range",)
+
+    def clean_range(self) -> Any:
+        """Refuse to clear the range of a set that closes something; another range will do."""
+        before, chosen = self.initial.get("range"), self.cleaned_data["range"]
+        if before and chosen is None:
+            told = {"set_ids": [self.instance.product_set_id], "using": write_db()}
+            if refused := refusal_of(range_name=self.instance.range, **told):
+                raise forms.ValidationError(refused[0])
+        return chosen
 
 
 class RangeInline(admin.TabularInline):
     model = ProductSetRange
+    form = RangeForm
     can_delete = False
     min_num = 1
     verbose_name_plural = pgettext_lazy("loyalty", "The range whose products it holds")
@@ -84,4 +105,5 @@ def unclear(*, program: Program, at: datetime) -> Iterator[str]:
         yield (of_line if question.is_line else of_order) % {"status": question.status}
     for product_set in ProductSet.objects.filter(tie__range=None):
         text = pgettext("loyalty", "The product set “%(name)s” has no range, so the rules that name it are suspended.")
-        yield text % {"name": product_set}
+        shut = [one.shut for one in closed_by(set_ids=[product_set.pk], using=write_db()) if one.shut]
+        yield " ".join([text % {"name": product_set}, *shut])

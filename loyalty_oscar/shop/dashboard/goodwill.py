@@ -50,7 +50,7 @@ def give(*, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: 
         get_user_model()._default_manager.using(write_db()).select_for_update().get(pk=staff.pk)
         account = ledger.open_account(member=_member(user, unit, at), unit=unit)
         key = f"manual:{token}"
-        known = account.entries.filter(key=key).exists()
+        known = account.entries.using(write_db()).filter(key=key).exists()
         if not known and points > (left := left_today(staff=staff, at=at)):
             raise TooMuch(left)
         return ledger.adjust(

@@ -17,6 +17,7 @@ from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program, St
 from loyalty_oscar.program.registries import checks
 
 from .. import jobs
+from ..closing import closed_by
 from ..product_sets import ties
 from .findings import Finding, Level
 
@@ -147,8 +148,10 @@ def messages(*, at: datetime) -> Iterator[Finding]:
 
 @checks.register("doctor:36-product-sets")
 def untied_sets(*, at: datetime) -> Iterator[Finding]:
-    """A product set whose range is gone suspends every rule that names it."""
+    """A product set whose range is gone suspends every rule that names it, and shuts what it closes a part of."""
     for product_set in ProductSet.objects.exclude(code__in=list(ties())).order_by("code"):
+        shut = [closed.shut for closed in closed_by(set_ids=[product_set.pk], using=write_db()) if closed.shut]
         text = f"“{product_set.name}” is tied to no range: rules that name it are suspended"
-        hint = "Choose a range for it in the admin."
-        yield Finding(level=Level.WARNING, about="product sets", text=text, hint=hint)
+        text = " ".join([f"{text}.", *shut]) if shut else text
+        level, hint = Level.ERROR if shut else Level.WARNING, "Choose a range for it in the admin."
+        yield Finding(level=level, about="product sets", text=text, hint=hint)

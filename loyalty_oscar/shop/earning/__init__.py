@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - each registers its pieces
     desk,
     doctor,
     export,
+    for_whom,
     guide,
     nightly,
     notices,

@@ -48,7 +48,12 @@ def say(*, request: Any, award: ActionAward, unit: Unit) -> None:
 
 @listeners.register("address")
 def address_confirmed(*, user: Any, email: str, request: Any, at: datetime) -> int:
-    """Give the points for registering: once a person and once a mailbox, to so many a day from one network address."""
+    """
+    Note that an address was confirmed, and give the points for registering: once a person and once a mailbox, to so
+    many a day from one network address.
+    """
+    if email:
+        operations.confirm_address(user_id=user.pk, mark=mark_of(email=email), at=at)
     unit = unit_for_site(site_id=get_current_site(request).pk if request else getattr(settings, "SITE_ID", None))
     tries = {"name": f"sign-up:{throttle.address_of(request=request)}", "seconds": throttle.DAY} if request else None
     if unit is None or not email or (tries and throttle.is_one_too_many(**tries, most=conf.SIGN_UPS_PER_ADDRESS)):

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.earning.models import ActionAward, Award
-from loyalty_oscar.earning.operations import forget_birthday
-from loyalty_oscar.earning.queries import birthday_of
+from loyalty_oscar.earning.operations import forget_address, forget_birthday
+from loyalty_oscar.earning.queries import birthday_of, confirmed_at
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import checks
@@ -36,11 +36,12 @@ def awards(*, member: Member) -> list[dict[str, Any]]:
 
 @checks.register("export:actions")
 def actions(*, member: Member) -> dict[str, Any]:
-    """Return a member's birthday as told, and every action that brought points or did so once."""
-    told = birthday_of(member_id=member.pk)
+    """Return what a member told and confirmed, and every action that brought points or did so once."""
+    told, confirmed = birthday_of(member_id=member.pk), confirmed_at(user_id=member.user_id)
     found = ActionAward.objects.filter(member=member).select_related("action").order_by("pk")
     return {
         "birthday": {"day": told.day, "month": told.month, "told_at": told.set_at.isoformat()} if told else None,
+        "address_confirmed_at": confirmed.isoformat() if confirmed else None,
         "awards": [
             {
                 "action": award.action.name,
@@ -56,5 +57,10 @@ def actions(*, member: Member) -> dict[str, Any]:
 
 @checks.register("erase:actions")
 def forget(*, member: Member, at: datetime) -> None:
-    """Forget the birthday. Awards stay with the pseudonym, so that one mailbox has one sign-up bonus for ever."""
+    """
+    Forget the birthday and the confirmed address. Awards stay with the pseudonym, so that one mailbox has one sign-up
+    bonus for ever.
+    """
     forget_birthday(member=member)
+    if member.user_id is not None:
+        forget_address(user_id=member.user_id)

@@ -13,6 +13,7 @@ from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.queries import remembered
 from loyalty_oscar.program.registries import panels
 
+from ..product_sets import ties
 from .quotes import Teller
 
 #: What the example costs (minor units): two things of a shop of any kind.
@@ -31,6 +32,7 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
         Purchase(
             currency=program.currency,
             placed_at=telling.at,
+            known_sets=frozenset(ties()),
             lines=tuple(
                 LineFacts(line_id=number, quantity=1, paid_minor=minor, paid_excl_minor=minor)
                 for number, minor in enumerate(EXAMPLE, start=1)

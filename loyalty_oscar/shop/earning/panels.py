@@ -79,19 +79,22 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     if subject is None or subject.user_id is None:
         return None
     award = award_of_order(order_id=subject.pk)
-    because, points = (award.because, award.given) if award else (None, 0)
-    if award is None:
-        telling = teller(request)
-        quote = telling and quotes.of_order(order=subject, teller=telling)
+    if award is not None:
+        account = request.loyalty.account
+        if account is None or account.pk != award.account_id:
+            return None  # Of somebody else, who placed it, or in another program.
+        because, points = award.because, award.given
+    else:
+        quote = quotes.of_order(order=subject, visit=request.loyalty, at=clock.now())
         if not quote:
             return None
-        because, points = quote.least.because.to_json(), quote.least.points
+        because, points = quote.decision.because.to_json(), quote.points
     return "loyalty/widgets/thank_you.html", {
         "unit": unit,
         "value": points,
         "points": words.points(unit=unit, points=points),
         "worth": worth(unit=unit, points=points),
-        "when": ready_sentence(unit, award),
+        "when": ready_sentence(unit, award, award.hold_days if award else quote.hold_days),
         "rows": why_rows(because=because, unit=unit),
         "ask": pgettext("loyalty", "Why %(number)s?") % {"number": money.number(points)},
         "joins": award is None and needs_to_join(request),
@@ -120,6 +123,7 @@ def whys(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
             "rows": why_rows(because=award.because, unit=unit),
             "points": award.points,
             "placed_at": award.placed_at,
+            "hold_days": award.hold_days,
         }
         for order_id, award in awards.items()
         if award.unit_id == unit.pk
@@ -127,11 +131,10 @@ def whys(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
 
 
 @order_quotes.register("earning")
-def order_quote(*, order: Any, request: Any) -> int | None:
-    """Return how many points an order will bring that has no award yet."""
-    telling = teller(request)
-    quote = telling and quotes.of_order(order=order, teller=telling)
-    return quote.least.points if quote else None
+def order_quote(*, order: Any, request: Any) -> tuple[int, int] | None:
+    """Return how many points an order will bring that has no award yet, and how many days after delivery."""
+    quote = quotes.of_order(order=order, visit=request.loyalty, at=clock.now())
+    return (quote.points, quote.hold_days) if quote else None
 
 
 def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[str, Any]:
@@ -166,14 +169,13 @@ def ready_note(unit: Unit) -> str:
     return text % {"days": days}
 
 
-def ready_sentence(unit: Unit, award: Award | None) -> str:
-    """Return when the points of an order are ready, with the day where it is known."""
+def ready_sentence(unit: Unit, award: Award | None, days: int) -> str:
+    """Return when the points of an order are ready, so many days after delivery; with the day where it is known."""
     if award and award.available_at:
         if award.available_at <= clock.now():
             return pgettext("loyalty", "ready now.")
         day = words.day(award.available_at, zone=unit.program.time_zone)
         return pgettext("loyalty", "on %(day)s, when the return period is over.") % {"day": day}
-    days = unit.program.hold_days
     if not days:
         return pgettext("loyalty", "on delivery.")
     text = npgettext(

@@ -9,17 +9,17 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.awarding import decided_of, on_base
+from loyalty_oscar.earning.awarding import decided_of, earned_at, on_base
 from loyalty_oscar.earning.bounds import decided_within
-from loyalty_oscar.earning.decision import Decision, decide
+from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
-from loyalty_oscar.program.queries import terms_now
+from loyalty_oscar.program.queries import begun_units
 
-from .. import statuses
+from ..buyers import has_bought
 from ..facts import gather_basket, gather_orders
 from ..product_sets import sets_shown, ties
 from ..visit import Visit
@@ -46,7 +46,7 @@ class Teller:
     """
 
     def __init__(self, *, unit: Unit, at: datetime, visit: Visit | None = None) -> None:
-        self.book = book = remembered_book(unit_id=unit.pk)
+        book = remembered_book(unit_id=unit.pk)
         self.unit, self.at = unit, at
         self.rules = book.at(unit_id=unit.pk, moment=at)
         self.terms = terms_of(program=unit.program)
@@ -61,13 +61,6 @@ class Teller:
         return decided_within(
             decide=lambda rules: decide(purchase=bought, rules=rules, terms=self.terms), rules=self.rules
         )[0]
-
-    def decide_order(self, order: OrderFacts) -> Decision:
-        """Return what an order of the visitor's will bring: by the rules and terms under which it was placed."""
-        terms = {**(order.terms or terms_now(program=self.unit.program)), "first": order.purchase.is_first}
-        terms["facts"] = with_levels_of(facts=self.facts, then=order.then)
-        rules = self.book.at(unit_id=self.unit.pk, moment=order.placed_at)
-        return decided_of(purchase=order.purchase, terms=terms, rules=rules)[0]
 
     def in_sets(self, purchase: Purchase) -> Purchase:
         """Return the purchase with the product sets of its lines filled in."""
@@ -124,21 +117,60 @@ def _piece(product: Any, price: Any) -> LineFacts:
 
 def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
     """Return what a basket would bring if it were ordered now. One query where a rule asks for the first order."""
-    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not _has_ordered(user)
+    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not has_bought(user_id=user.pk)
     purchase = gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first)
     decision = teller.decide(teller.in_sets(purchase))
     return Quote(least=decision, most=decision)
 
 
-def _has_ordered(user: Any) -> bool:
-    orders = get_model("order", "Order").objects.filter(user_id=user.pk)
-    return statuses.standing(orders=orders).exists()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coming:
+    """What an order is about to bring: the decision, the points that are left of it, and days after delivery."""
+
+    decision: Decision
+    points: int
+    hold_days: int
 
 
-def of_order(*, order: Any, teller: Teller) -> Quote | None:
-    """Return what an order will bring that was placed but not counted yet; None for one that came to nothing."""
-    found = gather_orders(order_ids=[order.pk], set_codes=teller.codes, at=teller.at)
-    if not found or found[0].dead:
+def of_order(*, order: Any, visit: Visit, at: datetime) -> Coming | None:
+    """
+    Return what an order of this visitor, or of a guest, is about to bring.
+
+    Nobody counted it yet; it is counted under all that was true when it was placed, and so is this. None for one that
+    brings nothing in the program that serves this visit.
+    """
+    unit = _begun(visit.unit)
+    if unit is None:
         return None
-    decision = teller.decide_order(found[0])
-    return Quote(least=decision, most=decision)
+    book, excluded = remembered_book(unit_id=unit.pk), unit.program.excluded_set
+    codes = book.sets() | ({excluded.code} if excluded else set())
+    facts = next(iter(gather_orders(order_ids=[order.pk], set_codes=codes, at=at)), None)
+    if facts is None or facts.dead or facts.unit_id != unit.pk:
+        return None
+    if not earned_at(program=unit.program, at=facts.placed_at):
+        return None
+    rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
+    told = visit.facts(names=facts_wanted(rules=rules), at=facts.placed_at) if facts.user_id is not None else {}
+    terms = {**facts.terms, "facts": with_levels_of(facts=told, then=facts.then)}
+    decision = decided_of(purchase=facts.purchase, terms=terms, rules=rules)[0]
+    return Coming(decision=decision, points=_left(decision, facts), hold_days=facts.terms["hold_days"])
+
+
+def _begun(unit: Unit | None) -> Unit | None:
+    """Return a unit as those who count orders know it, or None where its program never went live."""
+    return next((one for one in begun_units() if unit and one.pk == unit.pk), None)
+
+
+def _left(decision: Decision, order: OrderFacts) -> int:
+    gone = {line.line_id: line.gone for line in order.purchase.lines}
+    lines = [
+        LineLeft(
+            line_id=line.line_id,
+            quantity=line.quantity,
+            points=line.points,
+            paid_minor=line.paid_minor,
+            gone=gone[line.line_id],
+        )
+        for line in decision.lines
+    ]
+    return left_of(lines=lines, bonuses=[bonus.to_json() for bonus in decision.bonuses])

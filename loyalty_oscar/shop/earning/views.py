@@ -74,7 +74,8 @@ class UseWordView(OwnPage, WithProgram, View):
         else:
             text = pgettext(
                 "loyalty",
-                "This word brings you nothing now. It may be mistyped, used by you before, not begun, or over.",
+                "This word brings you nothing now. It may be mistyped, used by you before, not begun, or over, or ask "
+                "for a confirmed address or an order that arrived.",
             )
             messages.error(request, text)
         return redirect("loyalty:overview")

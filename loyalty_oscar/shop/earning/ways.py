@@ -12,7 +12,7 @@ from django import forms
 from django.contrib.sites.shortcuts import get_current_site
 from django.urls import reverse
 from django.utils.safestring import mark_safe
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.earning.models import Action, Birthday
 from loyalty_oscar.earning.occasions import BIRTHDAY, REVIEW, SIGN_UP, WORD, in_time, is_day
@@ -24,6 +24,7 @@ from loyalty_oscar.program.registries import panels
 from ..notices.letters import absolute
 from ..showing import takes_part
 from .actions import joined_at
+from .for_whom import is_confirmed
 
 
 class BirthdayForm(forms.Form):
@@ -61,6 +62,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
     if not any(best.values()):
         return None
     told = birthday_of(member_id=member.pk) if member and best[BIRTHDAY] else None
+    words_ask = [action for action in actions if action.kind == WORD and action.confirmed_only]
     return "loyalty/widgets/actions.html", {
         "points": {
             kind.replace("-", "_"): words.points(unit=subject, points=action.points)
@@ -70,9 +72,35 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
         "values": {kind.replace("-", "_"): action.points for kind, action in best.items() if action},
         "unit_name": words.unit_name(unit=subject, points=0),
         "email": request.user.email,
+        "limits": {kind.replace("-", "_"): asked(action) for kind, action in best.items() if action},
+        "confirm_for_words": bool(best[WORD] and words_ask and not is_confirmed(user=request.user)),
         "birthday": told,
         "form": BirthdayForm(told=told) if best[BIRTHDAY] else None,
     }
+
+
+def asked(action: Action) -> list[str]:
+    """Return what an action asks of a member, in sentences."""
+    found, orders = [], action.orders_wanted
+    if action.kind == BIRTHDAY and action.told_days:
+        text = npgettext(
+            "loyalty",
+            "Tell us at least %(days)s day before.",
+            "Tell us at least %(days)s days before.",
+            action.told_days,
+        )
+        found.append(text % {"days": money.number(action.told_days)})
+    if orders:
+        text = npgettext(
+            "loyalty",
+            "%(count)s order of yours must have arrived by then.",
+            "%(count)s orders of yours must have arrived by then.",
+            orders,
+        )
+        found.append(text % {"count": money.number(orders)})
+    if action.confirmed_only:
+        found.append(pgettext("loyalty", "Your e-mail address must be confirmed."))
+    return found
 
 
 @panels.register("action:word")

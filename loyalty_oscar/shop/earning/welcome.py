@@ -39,7 +39,7 @@ class Welcome:
     """The `Welcoming` of earning."""
 
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
-        unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
         awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
         fresh = [order for order in orders if order.order_id not in awards and order.unit_id == unit.pk]
@@ -85,12 +85,17 @@ class Welcome:
             )
 
     def given(self) -> Mapping[str, tuple[int, int]]:
-        rows = Award.objects.exclude(batch="").values("batch").annotate(first=Min("pk"), orders=Count("pk"))
+        rows = (
+            Award.objects.using(write_db())
+            .exclude(batch="")
+            .values("batch")
+            .annotate(first=Min("pk"), orders=Count("pk"))
+        )
         rows = rows.annotate(points=Sum("given")).order_by("first")
         return {row["batch"]: (row["orders"], row["points"]) for row in rows}
 
     def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:
-        Outbox.objects.filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
+        Outbox.objects.using(write_db()).filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
         for award in revoke_batch(batch=batch, actor=actor, at=at):
             yield award.points
 

@@ -7,6 +7,7 @@ a line that no basket knows is looked at alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,14 +15,17 @@ from django.db.models.signals import pre_save
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
+from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import sales_in_force
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.queries import remembered, unit_for_site
 
+from ..elsewhere import is_sold_elsewhere
 from ..offers import NotPlaced
 from ..slots import slot_of
 from . import words
-from .visitors import sales_with, wanted, who_buys
+from .visitors import sales_with, sold_elsewhere, wanted, who_buys
 
 #: An order that was placed longer ago is history that is brought in: its buyer was admitted by another shop.
 HISTORY = timedelta(days=1)
@@ -31,9 +35,10 @@ class NotForSale(NotPlaced):
     """Something in this order is not for sale to its buyer now, or no piece of it is left."""
 
 
-def new_line(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+@harmless(but=NotForSale, later="the order is placed without a look at who may have it")
+def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Refuse the new line of an order whose buyer is not admitted, or for whom nothing is left."""
-    if raw or not instance._state.adding or instance.product_id is None:
+    if not instance._state.adding or instance.product_id is None:
         return
     order = instance.order
     unit = remembered(key=("unit", order.site_id), load=lambda: unit_for_site(site_id=order.site_id))
@@ -60,9 +65,12 @@ def _quantities(order: Any) -> list[tuple[int, int]]:
 
 
 def _sell(
-    order: Any, quantities: list[tuple[int, int]], sales: list[Any], program_id: int, at: Any, is_alone: bool
+    order: Any, quantities: list[tuple[int, int]], sales: list[Sale], program_id: int, at: Any, is_alone: bool
 ) -> None:
     if not any(sales_with(sales=sales, product_id=product_id) for product_id, _quantity in quantities):
+        return
+    if is_sold_elsewhere(order=order):
+        _count(order, sold_elsewhere(sales=sales, quantities=quantities, at=at), at, is_alone, is_sold=True)
         return
     who = who_buys(
         program_id=program_id, user_id=order.user_id, at=at, basket=order.basket if order.basket_id else None
@@ -70,14 +78,19 @@ def _sell(
     found = wanted(sales=sales, quantities=quantities, who=who, at=at)
     if found.closed:
         raise NotForSale(words.not_open(sale=found.closed, is_hidden=found.is_hidden))
-    if found.pieces:
+    try:
+        _count(order, found.pieces, at, is_alone)
+    except operations.SoldOut as error:
+        raise NotForSale(words.sold_out(error)) from error
+
+
+def _count(
+    order: Any, pieces: Mapping[Sale, Mapping[int, int]], at: Any, is_alone: bool, is_sold: bool = False
+) -> None:
+    if pieces:
         slot = slot_of(basket=order.basket) if order.basket_id else f"order:{order.pk}"
-        try:
-            operations.buy(
-                wanted=found.pieces, user_id=order.user_id, slot=slot, order_id=order.pk, at=at, is_more=is_alone
-            )
-        except operations.SoldOut as error:
-            raise NotForSale(words.sold_out(error)) from error
+        told = {"user_id": order.user_id, "slot": slot, "order_id": order.pk, "at": at}
+        operations.buy(wanted=pieces, **told, is_more=is_alone, is_sold=is_sold)
 
 
 pre_save.connect(

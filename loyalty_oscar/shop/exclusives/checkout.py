@@ -19,6 +19,7 @@ from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.effects import any_sale
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import panels
 
@@ -29,6 +30,8 @@ from .visitors import is_known, sales_of_visit, wanted, who_visits
 
 #: Oscar's pages from which an order is placed.
 LAST_STEPS = {"preview", "payment-details"}
+#: What becomes of pieces that a fault of ours did not give back.
+IN_TIME = "the pieces that are reserved go back by themselves in a quarter of an hour"
 
 
 def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
@@ -96,15 +99,17 @@ def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     return ("loyalty/widgets/sold_out.html", {"text": refusal}) if refusal else None
 
 
-def basket_changed(sender: Any, instance: Any, created: bool = False, raw: bool = False, **kwargs: Any) -> None:
+@harmless(later=IN_TIME)
+def basket_changed(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
     """Give back what a basket reserved that is changed now; its next preview reserves anew."""
-    if not raw and not created and any_sale():
+    if not created and any_sale():
         operations.release(slot=f"basket:{instance.basket_id}")
 
 
-def basket_merged(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+@harmless(later=IN_TIME)
+def basket_merged(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Give back what a basket reserved that went up in another, at login: its goods are that one's now."""
-    if not raw and instance.status in (instance.MERGED, instance.SAVED) and any_sale():
+    if instance.status in (instance.MERGED, instance.SAVED) and any_sale():
         operations.release(slot=slot_of(basket=instance))
 
 

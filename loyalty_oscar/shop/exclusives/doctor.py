@@ -11,7 +11,7 @@ from django.conf import settings
 from loyalty_oscar.exclusives import faults as doors
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.exclusives.operations import miscounted
+from loyalty_oscar.exclusives.operations import miscounted, oversold
 from loyalty_oscar.exclusives.queries import dates_of
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.registries import checks
@@ -48,6 +48,12 @@ def sales(*, at: datetime) -> Iterator[Finding]:
     if wrong := miscounted():
         text = f"the pieces taken of {len(wrong)} are not the sum of what baskets and orders hold"
         yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint="The job sale-counts sets it right at night.")
+    beyond = oversold()
+    for sale in found:
+        if sale.pk in beyond:
+            text = f"“{sale.name}”: {beyond[sale.pk]} pieces are sold of {sale.quota}"
+            hint = "What was sold elsewhere is refused by no limit: have as many in stock, or cancel some."
+            yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
     if running and apps.is_installed("oscarapi") and getattr(settings, "OSCAR_DYNAMIC_CLASS_LOADER", "") != LOADER:
         text = "django-oscar-api tells the price and availability of closed products; it does not sell them"
         yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=f"Set OSCAR_DYNAMIC_CLASS_LOADER to {LOADER}.")

@@ -11,6 +11,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import recount, sweep
+from loyalty_oscar.program.db import write_db
 
 from ..jobs import Job, add
 from . import reminding
@@ -24,16 +25,22 @@ def published(*, at: datetime) -> Iterator[int]:
     Saved one by one, so that a search index hears of each. What staff hide later stays hidden, and a sale that has
     ended publishes nothing any more.
     """
-    hiding = Sale.objects.filter(is_on=True, mode=Sale.Mode.HIDE, published_at=None).select_related("product_set")
+    hiding = (
+        Sale.objects.using(write_db())
+        .filter(is_on=True, mode=Sale.Mode.HIDE, published_at=None)
+        .select_related("product_set")
+    )
     open_now = hiding.filter(Q(ends_at=None) | Q(ends_at__gt=at), public_from__lte=at)
     for sale in open_now.order_by("pk"):
         products = products_of(sale=sale)
-        for product in get_model("catalogue", "Product").objects.filter(pk__in=products, is_public=False):
+        for product in (
+            get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=products, is_public=False)
+        ):
             product.is_public = True
             product.save()
             yield 1
         if products:
-            Sale.objects.filter(pk=sale.pk).update(published_at=at)
+            Sale.objects.using(write_db()).filter(pk=sale.pk).update(published_at=at)
 
 
 def _places(at: datetime) -> Iterator[int]:

@@ -10,7 +10,8 @@ from django.db.models.signals import post_delete, post_save
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.effects import any_sale
 from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.exclusives.queries import sales_in_force
+from loyalty_oscar.exclusives.queries import sales_in_force, with_doors
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import begun_units
 
 from .. import jobs
@@ -46,7 +47,8 @@ class EarlySales:
 
     def moments(self, *, since: datetime, until: datetime) -> Iterator[Moment]:
         """Yield when doors open, when sales are for everybody, and when they end."""
-        rows = Sale.objects.filter(is_on=True).select_related("product_set").prefetch_related("doors")
+        rows = Sale.objects.using(write_db()).filter(is_on=True)
+        rows = rows.select_related("product_set").prefetch_related(with_doors())
         for sale in rows if any_sale() else ():
             dates = (sale.public_from, sale.ends_at, *(door.buys_from for door in sale.doors.all()))
             due = {moment for moment in dates if moment and since < moment <= until}

@@ -13,8 +13,9 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.exclusives import reminders, rules
 from loyalty_oscar.exclusives.models import Reminder, Sale
-from loyalty_oscar.exclusives.queries import dates_of
+from loyalty_oscar.exclusives.queries import dates_of, with_doors
 from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Outbox
 from loyalty_oscar.program.registries import panels
 
@@ -54,15 +55,16 @@ def _note(rows: Sequence[Reminder], at: datetime) -> None:
     for row in rows:
         key = reminders.key_of(row=row)
         found.append(Notice(member_id=row.member_id, kind=KIND, about=f"sale:{row.sale_id}", key=key, created_at=at))
-    Notice.objects.bulk_create(found, ignore_conflicts=True)
+    Notice.objects.using(write_db()).bulk_create(found, ignore_conflicts=True)
 
 
 @topics.register(reminders.TOPIC)
 def sale_open(*, message: Outbox, at: datetime) -> Letter | None:
     """Write the letter that a sale is open; None where it is closed to the member again, or over, or taken back."""
     member = message.member
-    row = Reminder.objects.filter(sale_id=message.payload.get("sale"), member=member).select_related("sale").first()
-    notice = Notice.objects.filter(kind=KIND, key=message.key).first()
+    rows = Reminder.objects.using(write_db()).filter(sale_id=message.payload.get("sale"), member=member)
+    row = rows.select_related("sale").prefetch_related(with_doors(to="sale__doors")).first()
+    notice = Notice.objects.using(write_db()).filter(kind=KIND, key=message.key).first()
     if row is None or notice is None or not row.sale.is_on:
         return None
     dates, who = dates_of(sale=row.sale), reminders.who_are(member_ids=[member.pk], at=at)[member.pk]

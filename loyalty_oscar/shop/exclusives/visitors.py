@@ -13,10 +13,11 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
 
+from ..buyers import has_bought
 from ..product_sets import all_of
 from ..visit import Visit
 
@@ -31,11 +32,11 @@ def sales_of_visit(*, visit: Visit) -> list[Sale]:
 def products_of(*, sale: Sale) -> frozenset[int]:
     """Return the ids of a sale's products, with the parents of single variants, whose page tells of them too."""
     ids = all_of(code=sale.product_set.code)
-    return remembered(key=("parents", sale.product_set.code, len(ids)), load=lambda: ids | _parents(ids))
+    return remembered(key=("parents", ids), load=lambda: ids | _parents(ids))
 
 
 def _parents(ids: frozenset[int]) -> frozenset[int]:
-    children = get_model("catalogue", "Product").objects.filter(pk__in=ids, parent__isnull=False)
+    children = get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=ids, parent__isnull=False)
     return frozenset(children.values_list("parent_id", flat=True))
 
 
@@ -94,12 +95,9 @@ def is_known(*, visit: Visit) -> bool:
     user = visit.user
     if user is None or not user.is_authenticated:
         return False
-    return bool(who_visits(visit=visit).lists) or visit.once(key=("bought", user.pk), load=lambda: _has_bought(user.pk))
-
-
-def _has_bought(user_id: Any) -> bool:
-    orders = get_model("order", "Order").objects.filter(user_id=user_id)
-    return orders.exclude(status__in=conf.DEAD_STATUSES).exists()
+    return bool(who_visits(visit=visit).lists) or visit.once(
+        key=("bought", user.pk), load=lambda: has_bought(user_id=user.pk)
+    )
 
 
 def who_buys(*, program_id: int, user_id: Any, at: datetime, basket: Any = None) -> rules.Who:
@@ -152,3 +150,16 @@ def wanted(*, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], who:
                 of_sale = pieces.setdefault(sale, {})
                 of_sale[product_id] = of_sale.get(product_id, 0) + quantity
     return Wanted(closed=closed, is_hidden=is_hidden, pieces=pieces)
+
+
+def sold_elsewhere(
+    *, sales: Sequence[Sale], quantities: Sequence[tuple[int, int]], at: datetime
+) -> Mapping[Sale, Mapping[int, int]]:
+    """Return what products (id, quantity) take of the sales that have begun for anybody, by sale and product id."""
+    pieces: dict[Sale, dict[int, int]] = {}
+    begun = [sale for sale in sales if rules.has_begun(sale=sale.dates, at=at)]
+    for product_id, quantity in quantities:
+        for sale in sales_with(sales=begun, product_id=product_id):
+            of_sale = pieces.setdefault(sale, {})
+            of_sale[product_id] = of_sale.get(product_id, 0) + quantity
+    return pieces

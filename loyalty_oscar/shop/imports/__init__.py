@@ -1,6 +1,7 @@
 """Balances brought along from another system: every row is checked before the first is written."""
 
-from .checking import Balances, Row, read
+from .before import Row
+from .checking import Balances, read
 from .posting import is_there, post
 from .sheet import BadFile, name_of
 

@@ -14,32 +14,28 @@ from loyalty_oscar.kernel.periods import start_of_day
 from loyalty_oscar.program.models import Member, Program, State
 from loyalty_oscar.program.queries import expiry_of
 
+from .before import CHUNK, Before, Row
 from .sheet import BadFile, cells, name_of
 
 MOST = 1_000_000_000
-CHUNK = 1000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Numbered = tuple[int, dict[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """A row that is sound. `number` is its line in the file as a spreadsheet counts, `expires_at` exclusive."""
-
-    number: int
-    user_id: Any
-    points: int
-    expires_at: datetime | None
-    reference: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Balances:
-    """A file that was checked. `name` stands in every key, so that the same file counts once."""
+    """
+    A file that was checked: `rows` bring something, `known` were brought along before and add nothing.
+
+    `name` stands in the key of a row without a reference, so that the same file counts once. `warnings` are for people
+    to judge, row by row.
+    """
 
     name: str
     program: Program
     rows: tuple[Row, ...]
+    known: tuple[Row, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -52,16 +48,22 @@ def read(*, content: bytes, program: Program, at: datetime) -> Balances:
     Check a file row by row and return what it says; writes nothing.
 
     Columns: `email` or `user` (its id), `points`, and if wanted `expires` (the last day, 2027-12-31; empty: the
-    program's terms) and `reference`. Raises `BadFile` with every mistake, by row and column.
+    program's terms) and `reference`. A person and a reference count once, over all files. Raises `BadFile` with every
+    mistake, by row and column.
     """
     if program.state in (State.CLOSING, State.CLOSED):
         raise NotAllowed(f"“{program.name}” is {program.state}; nothing is brought into it any more")
     rows = list(cells(content=content))
-    check = _Check(program=program, at=at, people=_people(rows), members=_members(program))
-    found = [check.row(number, cells) for number, cells in rows]
+    people, name = _people(rows), name_of(content=content)
+    ids = {pk for found in people.values() for pk in found}
+    check = _Check(program=program, at=at, people=people, members=_members(program), before=Before(program, ids, name))
+    found = [row for row in (check.row(number, cells) for number, cells in rows) if row]
     if check.errors:
         raise BadFile(check.errors)
-    return Balances(name=name_of(content=content), program=program, rows=tuple(row for row in found if row))
+    new = tuple(row for row in found if not check.before.knows(row))
+    known = tuple(row for row in found if check.before.knows(row))
+    warnings = [text for row in found if (text := check.before.warning(row))]
+    return Balances(name=name, program=program, rows=new, known=known, warnings=tuple(warnings))
 
 
 def _people(rows: list[Numbered]) -> dict[str, list[Any]]:
@@ -105,9 +107,15 @@ class _Check:
     """Checks rows one by one and keeps every mistake."""
 
     def __init__(
-        self, *, program: Program, at: datetime, people: dict[str, list[Any]], members: set[Any] | None
+        self,
+        *,
+        program: Program,
+        at: datetime,
+        people: dict[str, list[Any]],
+        members: set[Any] | None,
+        before: Before,
     ) -> None:
-        self.program, self.at, self.people, self.members = program, at, people, members
+        self.program, self.at, self.people, self.members, self.before = program, at, people, members, before
         self.default = expiry_of(program=program, available_at=at)
         self.errors: list[str] = []
         self._seen: dict[tuple[Any, str], int] = {}
@@ -122,8 +130,9 @@ class _Check:
             return None
         user_id = self.person(number, cells)
         points = self.points(number, cells["points"])
-        expires_at = self.expiry(number, cells.get("expires", ""))
         reference = self.reference(number, cells.get("reference", ""))
+        is_known = self.before.has(user_id=user_id, reference=reference, number=number)
+        expires_at = None if is_known else self.expiry(number, cells.get("expires", ""))
         if user_id is not None:
             first = self._seen.setdefault((user_id, reference), number)
             if first != number:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,43 +15,56 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.operations import join_many
 
-from .checking import CHUNK, Balances, Row
+from .before import CHUNK, Row
+from .checking import Balances
 
 
 def is_there(*, program: Program, name: str) -> bool:
     """Return whether the file of this name (`name_of`) was imported into the program already."""
-    accounts = Account.objects.filter(unit__program=program)
-    return Entry.objects.filter(account__in=accounts, kind=Kind.IMPORT, key__startswith=f"import:{name}:").exists()
+    accounts = Account.objects.using(write_db()).filter(unit__program=program)
+    return (
+        Entry.objects.using(write_db())
+        .filter(account__in=accounts, kind=Kind.IMPORT, key__startswith=f"import:{name}:")
+        .exists()
+    )
 
 
 def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator[int]:
     """
     Give everybody their points, in one transaction; yields after each portion how many rows were new.
 
-    People without a membership join now. The same file again posts nothing.
+    People without a membership join now. The same file again posts nothing. Two files at once lock in one order,
+    whatever the order of their rows: first who joins by user, then the accounts by primary key, over all portions.
     """
-    program = balances.program
-    unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    program, rows = balances.program, balances.rows
+    unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
     with transaction.atomic(using=write_db()):
-        for start in range(0, len(balances.rows), CHUNK):
-            rows = balances.rows[start : start + CHUNK]
-            accounts = _accounts(program, unit, {row.user_id for row in rows}, at)
-            grants = {row.number: _grant(balances, row, accounts[row.user_id].pk, at) for row in rows}
+        accounts: dict[Any, int] = {}
+        for user_ids in _portions(sorted(dict.fromkeys(row.user_id for row in rows), key=str)):
+            accounts |= _accounts(program, unit, user_ids, at)
+        for some in _portions(sorted(rows, key=lambda row: (accounts[row.user_id], row.number))):
+            grants = {row.number: _grant(balances, row, accounts[row.user_id], at) for row in some}
             new = ledger.post_many(grants=list(grants.values()), at=at, actor=actor)
-            _note(rows, grants)
+            _note(some, grants)
             yield new
 
 
-def _accounts(program: Program, unit: Unit, user_ids: set[Any], at: datetime) -> dict[Any, Account]:
+def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def _accounts(program: Program, unit: Unit, user_ids: Sequence[Any], at: datetime) -> dict[Any, int]:
+    """Return the account of each of these people, made in their order where there is none."""
     members = join_many(program=program, joined_at=dict.fromkeys(user_ids, at))
-    rows = [Account(member=member, unit=unit) for member in members.values()]
+    rows = [Account(member=members[user_id], unit=unit) for user_id in user_ids]
     Account.objects.using(write_db()).bulk_create(rows, ignore_conflicts=True)
-    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values()).select_related("member")
-    return {account.member.user_id: account for account in accounts}
+    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values())
+    return dict(accounts.values_list("member__user_id", "pk"))
 
 
 def _grant(balances: Balances, row: Row, account_id: int, at: datetime) -> ledger.Grant:
-    key = f"import:{balances.name}:{row.number}"
+    key = row.key(file=balances.name)
     return ledger.Grant(
         account_id=account_id,
         points=row.points,

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from oscar.core.loading import get_model
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 
 from ..models import Notice
@@ -21,7 +22,7 @@ BOUNCE_DAYS = timedelta(days=7)
 
 def seen(*, member: Member, at: datetime) -> None:
     """Write down that a member, signed in, saw the page with all coming expiries. Writes where there is news only."""
-    news = Notice.objects.filter(member=member, seen_at=None)
+    news = Notice.objects.using(write_db()).filter(member=member, seen_at=None)
     if news.exists():
         news.update(seen_at=at)
 
@@ -34,14 +35,14 @@ def report_bounce(*, email: str, at: datetime) -> int:
     Mails sent to this address in the 7 days before `at` count as not delivered.
     """
     field = get_user_model().get_email_field_name()
-    sent = Notice.objects.filter(sent_at__gt=at - BOUNCE_DAYS, sent_at__lte=at, bounced_at=None)
+    sent = Notice.objects.using(write_db()).filter(sent_at__gt=at - BOUNCE_DAYS, sent_at__lte=at, bounced_at=None)
     ids = list(sent.filter(**{f"member__user__{field}__iexact": email.strip()}).values_list("pk", flat=True))
-    return Notice.objects.filter(pk__in=ids).update(bounced_at=at)
+    return Notice.objects.using(write_db()).filter(pk__in=ids).update(bounced_at=at)
 
 
 def told(*, abouts: Iterable[str], at: datetime, kind: str = "expiry") -> set[str]:
     """Return which of these dates (`Notice.about`) were really announced to their owners by a moment."""
-    rows = list(Notice.objects.filter(kind=kind, about__in=list(abouts)))
+    rows = list(Notice.objects.using(write_db()).filter(kind=kind, about__in=list(abouts)))
     read = _read([row.inbox_id for row in rows if row.inbox_id not in ("", "-")])
     return {row.about for row in rows if row.seen_at or row.inbox_id in read or _delivered(row, at)}
 
@@ -51,5 +52,9 @@ def _delivered(row: Notice, at: datetime) -> bool:
 
 
 def _read(inbox_ids: list[str]) -> set[str]:
-    rows = get_model("communication", "Notification").objects.filter(~Q(date_read=None), pk__in=inbox_ids)
+    rows = (
+        get_model("communication", "Notification")
+        .objects.using(write_db())
+        .filter(~Q(date_read=None), pk__in=inbox_ids)
+    )
     return {str(pk) for pk in rows.values_list("pk", flat=True)}

@@ -134,6 +134,11 @@ def _put_in_inbox(letter: Letter, user: Any) -> None:
     subject, body = letter.inbox
     with transaction.atomic(using=write_db()):
         get_class("communication.utils", "Dispatcher")().notify_user(user, subject, body=body)
-        row = get_model("communication", "Notification").objects.filter(recipient=user, subject=subject).first()
+        row = (
+            get_model("communication", "Notification")
+            .objects.using(write_db())
+            .filter(recipient=user, subject=subject)
+            .first()
+        )
         letter.notice.inbox_id = str(row.pk) if row else "-"
-        Notice.objects.filter(pk=letter.notice.pk).update(inbox_id=letter.notice.inbox_id)
+        Notice.objects.using(write_db()).filter(pk=letter.notice.pk).update(inbox_id=letter.notice.inbox_id)

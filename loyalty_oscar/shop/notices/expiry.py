@@ -47,7 +47,7 @@ def announce(*, at: datetime) -> Iterator[int]:
     yield from put_off(at=at, skips=skips)
     lots = _due(at, STAGES[-1]).values("account_id", "expires_at", "account__member", "account__member__program")
     rows = lots.order_by("account_id", "expires_at").distinct().iterator(chunk_size=BATCH)
-    zones = dict(Program.objects.values_list("pk", "time_zone"))
+    zones = dict(Program.objects.using(write_db()).values_list("pk", "time_zone"))
     while chunk := list(islice(rows, BATCH)):
         yield _announce(chunk, zones, at)
     skips.tell()
@@ -123,10 +123,12 @@ def _announce(rows: Iterable[dict[str, Any]], zones: dict[int, str], at: datetim
         messages[key] = Outbox(
             topic="points-expiring", key=key, member_id=member_id, payload=payload, created_at=at, next_at=at
         )
-    there = set(Notice.objects.filter(kind="expiry", key__in=list(wanted)).values_list("key", flat=True))
+    there = set(
+        Notice.objects.using(write_db()).filter(kind="expiry", key__in=list(wanted)).values_list("key", flat=True)
+    )
     missing = [key for key in wanted if key not in there]
     with transaction.atomic(using=write_db()):
-        Notice.objects.bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
+        Notice.objects.using(write_db()).bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
         put_messages(messages=[messages[key] for key in missing])
     return len(missing)
 
@@ -134,13 +136,13 @@ def _announce(rows: Iterable[dict[str, Any]], zones: dict[int, str], at: datetim
 @topics.register("points-expiring")
 def points_expiring(*, message: Outbox, at: datetime) -> Letter | None:
     """Write the letter about points that run out on one day; None where they were used or put off meanwhile."""
-    account = Account.objects.select_related("unit__program").get(pk=message.payload["account"])
+    account = Account.objects.using(write_db()).select_related("unit__program").get(pk=message.payload["account"])
     unit, member = account.unit, message.member
     zone = unit.program.time_zone
     day = date.fromisoformat(message.payload["day"])
     rows = [row for row in expiring(account_id=account.pk, at=at) if _day(row.expires_at, zone) == day]
     points = sum(row.points for row in rows)
-    notice = Notice.objects.filter(kind="expiry", key=message.payload["notice"]).first()
+    notice = Notice.objects.using(write_db()).filter(kind="expiry", key=message.payload["notice"]).first()
     if not points or notice is None:
         return None
     context = shared(member=member, account=account, unit=unit, site=site_of(member=member), points=points)

@@ -24,6 +24,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Outbox, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
 
@@ -82,9 +83,10 @@ def language_of(*, user: Any) -> Any:
 
 def site_of(*, member: Member, site_id: int | None = None) -> Site:
     """Return the site that a mail speaks for: the given one, else the program's first, else the shop's."""
-    own = ProgramSite.objects.filter(program_id=member.program_id).order_by("pk").values_list("site_id", flat=True)
-    wanted = site_id or own.first() or getattr(settings, "SITE_ID", None)
-    return Site.objects.filter(pk=wanted).first() or Site.objects.order_by("pk").first() or Site(domain="localhost")
+    own = ProgramSite.objects.using(write_db()).filter(program_id=member.program_id).order_by("pk")
+    wanted = site_id or own.values_list("site_id", flat=True).first() or getattr(settings, "SITE_ID", None)
+    sites = Site.objects.using(write_db())
+    return sites.filter(pk=wanted).first() or sites.order_by("pk").first() or Site(domain="localhost")
 
 
 def absolute(*, site: Site, path: str) -> str:

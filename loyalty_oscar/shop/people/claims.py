@@ -100,7 +100,11 @@ def _join(order: Any, user: Any, at: datetime, agreed: bool) -> None:
 
 
 def _terms(program: Program, at: datetime) -> int | None:
-    return TermsVersion.objects.filter(program=program, starts_at__lte=at).aggregate(last=Max("version"))["last"]
+    return (
+        TermsVersion.objects.using(write_db())
+        .filter(program=program, starts_at__lte=at)
+        .aggregate(last=Max("version"))["last"]
+    )
 
 
 def _sync(order_ids: list[int], at: datetime) -> None:

@@ -23,6 +23,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold, Note
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import reasons
@@ -89,13 +90,11 @@ def _is_erased(member: Member, at: datetime) -> bool:
     return True
 
 
+@harmless(later="a member could not be erased with the profile, and the next job does it")
 def user_is_going(sender: Any, instance: Any, **kwargs: Any) -> None:
-    try:
-        # A savepoint of its own: a fault of ours leaves the deletion's transaction usable.
-        with transaction.atomic(using=write_db()):
-            erase_person(user_id=instance.pk, at=clock.now())
-    except Exception:
-        logger.exception("a member could not be erased with the profile; the next job does it")
+    # A savepoint of its own: a fault of ours leaves the deletion's transaction usable.
+    with transaction.atomic(using=write_db()):
+        erase_person(user_id=instance.pk, at=clock.now())
 
 
 pre_delete.connect(user_is_going, sender=get_user_model(), dispatch_uid="loyalty_oscar.shop.user_is_going")

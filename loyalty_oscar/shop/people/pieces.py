@@ -35,7 +35,7 @@ def offer(*, order: Any, request: Any) -> dict[str, Any] | None:
     placed_here = order is not None and str(request.session.get("checkout_order_id")) == str(order.pk)
     if not placed_here or visit.unit is None or not may_be_kept(order=order, at=clock.now()):
         return None
-    points = brings(order=order, request=request)
+    points, hold_days = brings(order=order, request=request)
     if not points:
         return None
     return {
@@ -45,7 +45,7 @@ def offer(*, order: Any, request: Any) -> dict[str, Any] | None:
         "value": points,
         "points": words.points(unit=visit.unit, points=points),
         "worth": worth(unit=visit.unit, points=points),
-        "hold_days": visit.unit.program.hold_days,
+        "hold_days": hold_days,
         "is_signed_in": request.user.is_authenticated,
         "has_account": has_account(email=order.guest_email),
         "helps": password_validators_help_texts()[:1],

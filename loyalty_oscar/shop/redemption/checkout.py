@@ -22,6 +22,7 @@ from ..totals import EARLY, sent
 from . import memo
 from .discount import applied_to
 from .panels import standing_of
+from .promise import is_seen_again
 
 #: Oscar's pages that show it; whatever else posts at checkout goes back to the preview.
 SHOWING = {"preview", "payment-details"}
@@ -40,6 +41,7 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     if memo.KEY not in request.session and not typed:
         return None
     basket, name = request.basket, request.resolver_match.url_name
+    is_seen_again(basket=basket)
     said = memo.recall(request=request, basket=basket)
     if not said and not typed:
         return None

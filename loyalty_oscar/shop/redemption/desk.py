@@ -13,17 +13,23 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Account, Hold
+from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
+from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Phase, Unit
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import spends_at
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
-from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_in
+from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_now
+from loyalty_oscar.redemption.rules import Worth
 
 from ..slots import fates, slot_of
+from .promise import promise_of_today
+from .quotes import is_shut
 
 
 class Refused(LoyaltyError):
@@ -34,13 +40,41 @@ class Refused(LoyaltyError):
         self.code, self.text = code, text
 
 
-@outermost_retried
-def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: datetime) -> Redemption | None:
+def may_use(*, account: Account, redemption: Redemption | None, at: datetime) -> int:
     """
-    Set points aside for a basket, in place of what was set aside for it before; 0 gives all back.
+    Return how many points a basket may use: what is ready, what is set aside for it already (`redemption`), and what is
+    set aside for baskets that are gone or whose time is over, because `use_points` gives that back first.
+
+    No query where nothing else is set aside.
+    """
+    own = redemption.hold.points if redemption and redemption.hold.account_id == account.pk else 0
+    ready = account.available + own
+    if account.reserved <= own or account.debt:
+        return ready
+    slot = redemption.slot if redemption else ""
+    others = Hold.objects.using(write_db()).filter(account=account, state=Hold.State.OPEN).exclude(slot=slot)
+    held = list(others.annotate(program_state=PROGRAM_STATE))
+    told = fates(held)
+    over = [hold for hold in held if is_over(hold=hold, fate=told.get(hold.origin, Fate()), at=at)]
+    paid = being_paid(slots=[hold.slot for hold in over], at=at)
+    return ready + sum(hold.points for hold in over if hold.slot not in paid)
+
+
+def is_over(*, hold: Hold, fate: Fate, at: datetime) -> bool:
+    """Return whether the next who looks gives a hold back."""
+    until = max(hold.expires_at, fate.until or hold.expires_at)
+    return fate.is_gone or hold.program_state in STOPPED or (fate.is_at_work is None and until <= at)
+
+
+@outermost_retried
+def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None, at: datetime) -> Redemption | None:
+    """
+    Set points aside for a basket, in place of what was set aside for it before; 0 gives all back, None takes all there
+    are.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
-    `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this currency).
+    `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
+    currency, or what points cannot pay for is not known).
     """
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
@@ -51,20 +85,25 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
             before = open_for(slot=slot)
             if before and before.hold.account_id != account.pk:
                 # On another site the same basket used points of the program there.
-                _give_back(before, at)
+                _give_back(before, slot, at)
                 before = None
+            if points is None:
+                points = _ready(fresh, before)
             if not points:
-                return _give_back(before, at)
-            terms = _mind_terms(unit, basket, points, at)
+                return _give_back(before, slot, at)
+            worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
+            terms = _mind_terms(unit, worth, points, at)
             _mind_ready(fresh, before, unit, points)
+            _mind_changes(account, at)
             return operations.set_aside(
                 account_id=account.pk,
                 slot=slot,
                 asked=points,
                 points=_within_day(account, terms, unit, points, slot, at),
-                worth=worth_in(program_id=unit.program_id, currency=basket.currency),
+                worth=worth,
                 expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
                 at=at,
+                promise=promise_of_today(basket=basket, terms=terms),
             )
     except NotEnoughPoints as error:
         # Some had run out, and no job has told the account yet.
@@ -75,7 +114,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int, at: da
         raise _not_now() from error
 
 
-def _give_back(before: Redemption | None, at: datetime) -> None:
+def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
+    operations.leave(slot=slot)
     if before:
         hold = before.hold
         ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("not_wanted"), at=at)
@@ -94,9 +134,9 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
         raise Refused(code="basket_closed", text=text)
 
 
-def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
+def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
-    if terms is None or worth_in(program_id=unit.program_id, currency=basket.currency or "") is None:
+    if terms is None or worth is None or is_shut(terms=terms):
         raise _not_now()
     if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
         raise _not_now()
@@ -108,13 +148,26 @@ def _mind_terms(unit: Unit, basket: Any, points: int, at: datetime) -> UseTerms:
     return terms
 
 
+def _ready(account: Account, before: Redemption | None) -> int:
+    """Return what `may_use` does, once what is over went back."""
+    return account.available + (before.hold.points if before else 0)
+
+
 def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
     if account.debt:
         text = pgettext("loyalty", "%(points)s are to be made up before you can use any.")
         raise Refused(code="to_make_up", text=text % {"points": words.points(unit=unit, points=account.debt)})
-    ready = account.available + (before.hold.points if before else 0)
+    ready = _ready(account, before)
     if points > ready:
         raise _not_enough(unit, ready)
+
+
+def _mind_changes(account: Account, at: datetime) -> None:
+    """See that one customer does not fill tables that nobody may ever empty."""
+    lately = Hold.objects.using(write_db()).filter(account=account, created_at__gt=at - timedelta(hours=1))
+    if lately.count() >= conf.HOLD_CHANGES:
+        text = pgettext("loyalty", "You have changed this very often. Please try again in an hour.")
+        raise Refused(code="too_often", text=text)
 
 
 def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot: str, at: datetime) -> int:

@@ -24,17 +24,21 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major, to_minor
 from loyalty_oscar.program import clock, words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.redemption.queries import open_for, promised, terms_of
+from loyalty_oscar.redemption.promises import Promise
+from loyalty_oscar.redemption.queries import promised
 from loyalty_oscar.redemption.rules import Quote
 
 from ..amounts import decimals, grain
 from ..offers import PointsUnavailable, discounts
 from ..rehearsal import forks
-from ..slots import slot_of
+from .keeping import gone, is_to_be_kept, mind_order
 from .lines import expect, parts_of
+from .offer import KEEPER, is_lasting
+from .promise import can_be_used, comes_back, in_force, set_aside_for
 from .quotes import quote_of, to_pay
 
 logger = logging.getLogger("loyalty_oscar")
@@ -42,11 +46,19 @@ logger = logging.getLogger("loyalty_oscar")
 
 @dataclass(kw_only=True, slots=True)
 class Applied:
-    """What points do to a basket in this request: the decision, and what each line really got (minor units)."""
+    """
+    What points do to a basket in this request: the decision, and what each line really got (minor units).
+
+    `promise` is what was promised, where that decided; `wanted` what should have come off; `is_lasting` whether nothing
+    will close the offer that took it off.
+    """
 
     redemption: Redemption
     quote: Quote
     parts: Sequence[int] = ()
+    promise: Promise | None = None
+    is_lasting: bool = True
+    wanted: int = 0
 
     @property
     def minor(self) -> int:
@@ -59,20 +71,6 @@ class Applied:
         return promised(redemption=self.redemption).price(self.minor)
 
 
-def set_aside_for(*, basket: Any) -> Redemption | None:
-    """
-    Return what is set aside for a basket; asked once for each basket that was loaded, never for strangers.
-
-    Points of a program that does not serve the site of this request count for nothing here.
-    """
-    if basket.pk is None or basket.owner_id is None:
-        return None
-    if not hasattr(basket, "_loyalty_redemption"):
-        found = open_for(slot=slot_of(basket=basket))
-        basket._loyalty_redemption = found if found and _is_here(basket, found) else None
-    return basket._loyalty_redemption
-
-
 def applied_to(*, basket: Any) -> Applied | None:
     """Return what points came to when the offers of this basket were applied, or None."""
     return getattr(basket, "_loyalty_applied", None)
@@ -80,7 +78,7 @@ def applied_to(*, basket: Any) -> Applied | None:
 
 def look_again(*, basket: Any, request: Any) -> None:
     """Apply all offers anew, after points were set aside or given back in this request."""
-    for name in ("_loyalty_redemption", "_loyalty_applied"):
+    for name in ("_loyalty_redemption", "_loyalty_lost", "_loyalty_came_back", "_loyalty_applied"):
         if hasattr(basket, name):
             delattr(basket, name)
     basket.reset_offer_applications()
@@ -91,10 +89,14 @@ def look_again(*, basket: Any, request: Any) -> None:
 class PointsDiscount:
     """What our offer does; its three parts are called by the classes that Oscar's rows name."""
 
-    def is_wanted(self, *, basket: Any) -> bool:
+    def is_wanted(self, *, basket: Any, offer: Any) -> bool:
         """Return whether points are set aside for this basket and can be used at all."""
         found = set_aside_for(basket=basket)
-        return found is not None and terms_of(program_id=found.hold.account.unit.program_id) is not None
+        basket._loyalty_came_back = comes_back(basket=basket)
+        if found is None:
+            return False
+        is_wanted = is_to_be_kept if offer.priority == KEEPER else can_be_used
+        return is_wanted(basket=basket, redemption=found)
 
     def apply(self, *, basket: Any, offer: Any) -> Any:
         """Take what the set-aside points buy off the lines, on top of whatever other offers took."""
@@ -103,7 +105,10 @@ class PointsDiscount:
             return zero
         found = set_aside_for(basket=basket)
         quote = quote_of(basket=basket, unit=found.hold.account.unit, redemption=found)
-        basket._loyalty_applied = applied = Applied(redemption=found, quote=quote)
+        promise = in_force(basket=basket, redemption=found)
+        basket._loyalty_applied = applied = Applied(
+            redemption=found, quote=quote, promise=promise, is_lasting=is_lasting(offer), wanted=quote.minor
+        )
         _know_combinations(lines, offer)
         if not quote.minor:
             return zero
@@ -125,11 +130,11 @@ class PointsDiscount:
         Raises `PointsUnavailable` where they are no longer set aside, and the order is not placed.
         """
         applied, at, number = applied_to(basket=basket), clock.now(), str(order.number)
-        gone = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
         # A webhook may place the order of a member's basket without its user; its earnings are a guest's then.
         payer = order.user_id if order.user_id is not None else basket.owner_id
         if applied is None or applied.redemption.hold.account.member.user_id != payer:
-            raise PointsUnavailable(gone)
+            raise PointsUnavailable(gone())
+        mind_order(basket=basket, off=applied.minor)
         use = applied.redemption
         lines = parts_of(lines=list(basket.all_lines()), minors=applied.parts, currency=use.currency)
         try:
@@ -137,7 +142,7 @@ class PointsDiscount:
                 operations.replace(order_id=order.pk, number=number, at=at)
             operations.take(redemption=use, order_id=order.pk, number=number, minor=applied.minor, lines=lines, at=at)
         except LoyaltyError as error:
-            raise PointsUnavailable(gone) from error
+            raise PointsUnavailable(gone()) from error
         expect(order=order, use=use)
         order._loyalty_used = self.name(applied)
         return order._loyalty_used
@@ -149,12 +154,6 @@ class PointsDiscount:
 
 
 discounts.register("points")(PointsDiscount())
-
-
-def _is_here(basket: Any, found: Redemption) -> bool:
-    """Return whether the site of this request is served by the program whose points these are."""
-    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
-    return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
 
 
 def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...] | None:
@@ -251,10 +250,10 @@ def _know_combinations(lines: Sequence[Any], offer: Any) -> None:
 
 def _count_after_commit(offer_id: int, application: Any) -> None:
     """Count a use of our offer once its order is committed: inside, its one row would be a lock for the whole shop."""
-    offers = get_model("offer", "ConditionalOffer")._default_manager.filter(pk=offer_id)
+    offers = get_model("offer", "ConditionalOffer")._default_manager.using(write_db()).filter(pk=offer_id)
     counted = {
         "num_applications": F("num_applications") + application["freq"],
         "num_orders": F("num_orders") + 1,
         "total_discount": F("total_discount") + application["discount"],
     }
-    transaction.on_commit(lambda: offers.update(**counted), robust=True)
+    transaction.on_commit(lambda: offers.update(**counted), using=write_db(), robust=True)

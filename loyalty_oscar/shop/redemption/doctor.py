@@ -16,7 +16,7 @@ from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.models import UseTerms
 
 from ..doctor import Finding, Level
-from .offer import is_in_its_dates, our_offers
+from .offer import all_offers, is_in_its_dates, our_offers
 
 ABOUT = "using points"
 LOOK_BACK = timedelta(days=90)
@@ -72,7 +72,7 @@ def _as_made(offer: Any, at: datetime) -> Iterator[Finding]:
 
 def _last(offer: Any) -> Iterator[Finding]:
     """Points lie on top of every other offer, so they come last."""
-    others = get_model("offer", "ConditionalOffer").objects.exclude(pk__in=our_offers().values("pk"))
+    others = get_model("offer", "ConditionalOffer").objects.exclude(pk__in=all_offers().values("pk"))
     before = list(others.filter(priority__lte=offer.priority).exclude(offer_type="Voucher").order_by("pk")[:5])
     if before:
         names = ", ".join(f"“{other.name}” ({other.priority})" for other in before)

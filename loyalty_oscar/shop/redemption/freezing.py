@@ -6,7 +6,6 @@ What was taken between the page and the freeze shows here, while nothing is paid
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.db.models.signals import post_save
@@ -16,13 +15,13 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.guards import harmless
 
 from ..offers import LookAgain
 from .discount import applied_to
 
-logger = logging.getLogger("loyalty_oscar")
 
-
+@harmless(but=LookAgain, later="nobody could see whether the points of a basket are still set aside")
 def look_once_more(sender: Any, instance: Any, **kwargs: Any) -> None:
     """
     Refuse to go on to the payment of a basket whose points are no longer all set aside; it is open again then.
@@ -31,16 +30,11 @@ def look_once_more(sender: Any, instance: Any, **kwargs: Any) -> None:
     """
     if instance.status != instance.FROZEN or not applied_to(basket=instance):
         return
-    try:
-        is_short = _is_short(applied_to(basket=instance))
-        if is_short:
-            # Only this: other fields of the instance are the checkout's, and no receiver shall hear of a save.
-            sender._default_manager.filter(pk=instance.pk, status=instance.FROZEN).update(status=instance.OPEN)
-            instance.status = instance.OPEN
-    except Exception:
-        logger.exception("nobody could see whether the points of basket %s are still set aside", instance.pk)
-        return
-    if is_short:
+    if _is_short(applied_to(basket=instance)):
+        # Only this: other fields of the instance are the checkout's, and no receiver shall hear of a save.
+        frozen = sender._default_manager.using(write_db()).filter(pk=instance.pk, status=instance.FROZEN)
+        frozen.update(status=instance.OPEN)
+        instance.status = instance.OPEN
         text = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
         raise LookAgain(text, url=f"{reverse('checkout:preview')}#points")
 

@@ -11,25 +11,31 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import terms_of
 from loyalty_oscar.redemption.rules import Quote
 
-from .discount import applied_to, look_again, set_aside_for
+from .desk import may_use
+from .discount import applied_to, look_again
+from .promise import set_aside_for
 from .quotes import quote_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
     """
-    What points do to a basket: `asked` by the customer, `applied` now, and what those are `worth`.
+    What points do to a basket: how many it may use (`ready`), `asked` by the customer, `applied` now, and what those
+    are `worth`.
 
     `total` is what the goods come to after all discounts, as the customer sees prices; both are money of
     `currency`, with its decimals. `because` says why it is not what was asked.
     """
 
+    ready: int
     asked: int
     applied: int
     worth: Decimal
@@ -54,13 +60,14 @@ def basket_of(*, request: Any, by_session: bool) -> Any | None:
     return basket
 
 
-def standing(*, basket: Any, unit: Unit) -> Standing:
-    """Return what points do to a basket whose offers are applied."""
+def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Standing:
+    """Return what points do to a basket whose offers are applied; `account` is its owner's, as it is now."""
     found, applied = set_aside_for(basket=basket), applied_to(basket=basket)
     currency = basket.currency or settings.OSCAR_DEFAULT_CURRENCY
     total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
     decimals = exponent(currency=currency)
     return Standing(
+        ready=may_use(account=account, redemption=found, at=clock.now()) if account else 0,
         asked=found.hold.asked if found else 0,
         applied=applied.points if applied else 0,
         worth=to_major(minor=applied.minor if applied else 0, exponent=decimals),

@@ -9,11 +9,12 @@ from django.db.models.signals import post_save
 from oscar.apps.order.signals import order_placed
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.left import mark_of
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.redemption.models import Redemption
 
-from ..receivers import harmless
 from .quotes import to_pay
 
 
@@ -26,6 +27,7 @@ def parts_of(*, lines: Sequence[Any], minors: Sequence[int], currency: str) -> l
             "minor": minor,
             "paid": to_minor(amount=to_pay(line=line), currency=currency),
             "list": to_minor(amount=_listed(line), currency=currency),
+            "mark": mark_of(title=line.product.get_title()),
         }
         for line, minor in zip(lines, minors, strict=True)
     ]

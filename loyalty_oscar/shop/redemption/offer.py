@@ -1,13 +1,18 @@
-"""Our one row among Oscar's offers: made by `loyalty_setup`, taken along by `loyalty_uninstall`."""
+"""
+Our one row among Oscar's offers: made by `loyalty_setup`, taken along by `loyalty_uninstall`.
+
+Where staff suspend, limit or delete it while payments are under way, a second one keeps what those were promised.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections
 from django.db.models import F, Q, QuerySet, Sum
+from django.utils import timezone
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.because import Because
@@ -15,6 +20,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
@@ -25,14 +31,39 @@ CONDITION = "loyalty_oscar.shop.models.PointsCondition"
 BENEFIT = "loyalty_oscar.shop.models.PointsBenefit"
 #: After everything else that a shop may have.
 PRIORITY = -10_000
+#: By this the second is known; it serves nothing but baskets that are being paid for, and ends by itself.
+KEEPER = PRIORITY - 1
+KEEPER_NAME = "Loyalty points (payments under way)"
+KEEPER_TEXT = "Points that members had chosen before they began to pay are taken off as they were shown."
 NAME = "Loyalty points"
 TEXT = "Members use the points they have collected: choose how many in the basket."
 
 
 def our_offers() -> QuerySet[Any]:
     """Return Oscar's offers that stand for points (there should be one)."""
-    offers = get_model("offer", "ConditionalOffer").objects
+    return all_offers().exclude(priority=KEEPER)
+
+
+def all_offers() -> QuerySet[Any]:
+    """Return them with the one that keeps what payments under way were promised."""
+    offers = get_model("offer", "ConditionalOffer").objects.using(write_db())
     return offers.filter(Q(condition__proxy_class=CONDITION) | Q(benefit__proxy_class=BENEFIT)).order_by("pk")
+
+
+def is_lasting(offer: Any) -> bool:
+    """Return whether an offer of ours is open to everybody and no limit or date will close it."""
+    limits = ("max_global_applications", "max_user_applications", "max_discount", "end_datetime")
+    is_free = all(getattr(offer, name) is None for name in limits)
+    return is_free and offer.is_open and offer.offer_type == offer.SITE and offer.priority != KEEPER
+
+
+def keep_offering() -> None:
+    """Make the offer that keeps what payments under way were promised, or have it last long enough from now on."""
+    # Oscar compares its dates with this clock.
+    until = timezone.now() + timedelta(minutes=2 * conf.GATEWAY_MINUTES)
+    kept = all_offers().filter(priority=KEEPER)
+    if not kept.update(end_datetime=until, start_datetime=None, status="Open", offer_type="Site"):
+        make_offer(name=KEEPER_NAME, description=KEEPER_TEXT, priority=KEEPER, end_datetime=until)
 
 
 def is_in_its_dates(offer: Any, at: datetime) -> bool:
@@ -54,20 +85,15 @@ def let_points_be_used(*, ready: Ready, at: datetime) -> None:
     ready.made.append("Offer “Loyalty points” among Oscar's offers, after all others")
 
 
-def make_offer() -> Any:
+def make_offer(*, name: str = NAME, **fields: Any) -> Any:
     """Make the offer with its condition and benefit; a name that is taken gets a number."""
     offers = get_model("offer", "ConditionalOffer").objects
     condition, _made = get_model("offer", "Condition").objects.get_or_create(proxy_class=CONDITION)
     benefit, _made = get_model("offer", "Benefit").objects.get_or_create(proxy_class=BENEFIT)
-    taken = offers.filter(name__startswith=NAME).count()
+    taken = offers.filter(name__startswith=name).exclude(priority=KEEPER).count()
+    usual = {"description": TEXT, "priority": PRIORITY, "exclusive": False, "max_basket_applications": 1}
     return offers.create(
-        name=f"{NAME} {taken + 1}" if taken else NAME,
-        description=TEXT,
-        condition=condition,
-        benefit=benefit,
-        priority=PRIORITY,
-        exclusive=False,
-        max_basket_applications=1,
+        name=f"{name} {taken + 1}" if taken else name, condition=condition, benefit=benefit, **usual | fields
     )
 
 
@@ -88,7 +114,7 @@ def take_offer_away(*, names: list[str]) -> Iterator[str]:
     if not {"redemption", "shop"} & set(names):
         return
     gone = our_offers().count()
-    our_offers().delete()
+    all_offers().delete()
     get_model("offer", "Condition").objects.filter(proxy_class=CONDITION).delete()
     get_model("offer", "Benefit").objects.filter(proxy_class=BENEFIT).delete()
     yield f"offers of ours: {gone} gone"

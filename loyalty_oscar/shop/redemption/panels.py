@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
@@ -22,7 +23,9 @@ from loyalty_oscar.redemption.words import sentence
 
 from ..amounts import grain
 from . import memo
-from .discount import applied_to, set_aside_for
+from .desk import may_use
+from .discount import applied_to
+from .promise import is_seen_again, set_aside_for
 from .quotes import quote_of, to_pay
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -51,10 +54,10 @@ class Standing:
         """Return the points that would be charged."""
         return self.worth.price(self.minor) if self.worth else 0
 
-    @property
+    @cached_property
     def ready(self) -> int:
-        """Return the points that could be used here: what is ready and what is set aside for this very basket."""
-        return self.account.available + (self.redemption.hold.points if self.redemption else 0)
+        """Return the points that this basket may use."""
+        return may_use(account=self.account, redemption=self.redemption, at=clock.now())
 
     def brings(self, points: int) -> int:
         """Return what so many points would take off, in minor units: whole amounts that the shop can write."""
@@ -72,10 +75,11 @@ def standing_of(*, basket: Any, visit: Any) -> Standing | None:
     """Return where a visitor stands with points in a basket; None, and no query, for who has none or can't use any."""
     if basket is None or basket.pk is None or basket.is_empty or visit.unit is None:
         return None
-    terms = terms_of(program_id=visit.unit.program_id)
-    if terms is None or visit.account is None:
+    terms, applied = terms_of(program_id=visit.unit.program_id), applied_to(basket=basket)
+    if visit.account is None or (terms is None and not (applied and applied.promise)):
         return None
-    applied, redemption = applied_to(basket=basket), set_aside_for(basket=basket)
+    # What was promised can still be taken out, though nobody can use any more by now.
+    terms, redemption = terms or UseTerms(is_on=False), set_aside_for(basket=basket)
     today = worth_in(program_id=visit.unit.program_id, currency=basket.currency or "")
     return Standing(
         unit=visit.unit,
@@ -92,6 +96,8 @@ def standing_of(*, basket: Any, visit: Any) -> Standing | None:
 @panels.register("basket:redemption")
 def control(*, subject: Any, request: Any) -> Piece | None:
     """Return the control for a member's basket."""
+    if subject is not None:
+        is_seen_again(basket=subject)
     found = standing_of(basket=subject, visit=request.loyalty)
     if found is None:
         return None
@@ -100,7 +106,8 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     _say_once(request, found, said)
     if not (found.ready or found.account.debt or found.redemption or note):
         return None
-    can_change = request.loyalty.is_spending and not found.account.debt and bool(found.ready and found.quote.most)
+    can_change = found.terms.is_on and request.loyalty.is_spending and not found.account.debt
+    can_change = can_change and bool(found.ready and found.quote.most)
     suggested = suggestion(ready=found.ready, most=found.quote.most, terms=found.terms, brings=found.brings)
     word = words.unit_name(unit=found.unit, points=5)
     return "loyalty/widgets/points_control.html", {

@@ -9,30 +9,43 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption import rules
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Redemption, UseTerms
+from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
 from ..amounts import grain
 from ..models import PointsBenefit
-from ..product_sets import sets_shown
+from ..product_sets import sets_shown, ties
+from .promise import in_force, is_there
 
 
 def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -> rules.Quote:
     """
     Return what the points set aside bring on a basket, or without any what it could take at most (`most`).
 
-    Called before points are applied. No query, but for what product sets ask once a minute and, where the
-    merchant forbids them, vouchers.
+    Called before points are applied. While the basket is being paid for, what was promised decides, and nothing of
+    today. No query, but for what product sets ask once a minute and, where the merchant forbids them, vouchers.
     """
     terms, currency = terms_of(program_id=unit.program_id), basket.currency or ""
     worth = promised(redemption=redemption) if redemption else worth_in(program_id=unit.program_id, currency=currency)
     lines = list(basket.all_lines())
-    if terms is None or worth is None or worth.currency != currency:
+    promise = in_force(basket=basket, redemption=redemption)
+    if worth is None or worth.currency != currency or (terms is None and promise is None):
         return rules.Quote(parts=(0,) * len(lines), because=Because("other_currency", currency=currency))
-    limits = limits_of(terms=terms, currency=currency)
+    points = redemption.hold.points if redemption else 0
+    if promise and promise.minor is not None:
+        if is_there(promise=promise, redemption=redemption) and _still_costs(lines, promise, currency):
+            return _as_promised(promise, worth)
+        points = min(points, worth.price(promise.minor))
+    if promise is None and is_shut(terms=terms):
+        return rules.Quote(parts=(0,) * len(lines), because=Because("not_now"))
+    limits = promise.limits if promise else limits_of(terms=terms, currency=currency)
     return rules.quote(
-        points=redemption.hold.points if redemption else 0,
-        lines=payable(lines=lines, codes=limits.excluded, currency=currency),
+        points=points,
+        lines=[
+            _payable(line, sets, currency)
+            for line, sets in zip(lines, _sets(lines, limits.excluded, promise), strict=True)
+        ],
         limits=limits,
         worth=worth,
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
@@ -40,22 +53,50 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
     )
 
 
-def payable(*, lines: list[Any], codes: frozenset[str], currency: str) -> list[rules.Payable]:
-    """Return the lines of a basket as points see them, in its order."""
-    sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
-    return [_payable(line, sets.get(line.product_id, frozenset()), currency) for line in lines]
+def is_shut(*, terms: UseTerms) -> bool:
+    """
+    Return whether a set of products that points cannot pay for is tied to no products.
+
+    While nobody knows what they may not pay for, they pay for nothing.
+    """
+    return not terms.known_sets <= ties().keys()
 
 
-def _payable(line: Any, sets: frozenset[str], currency: str) -> rules.Payable:
+def _still_costs(lines: list[Any], promise: Promise, currency: str) -> bool:
+    """Return whether each line costs what was taken off it when the payment began, but for fractions of a cent."""
+    each = grain(currency=currency)
+    costs = [exact_minor(amount=to_pay(line=line), currency=currency) for line in lines]
+    return all(cost + each > line.minor for cost, line in zip(costs, promise.lines, strict=True) if line.minor)
+
+
+def _as_promised(promise: Promise, worth: rules.Worth) -> rules.Quote:
+    """Return what was taken off each line when the payment began."""
+    parts, points = tuple(line.minor for line in promise.lines), worth.price(promise.minor)
+    because = promise.because or Because("as_asked")
+    return rules.Quote(points=points, minor=promise.minor, parts=parts, most=points, because=because)
+
+
+def _sets(lines: list[Any], codes: frozenset[str], promise: Promise | None) -> list[frozenset[str] | None]:
+    """Return the product sets of each line, as they were promised or as they are; None where nothing lowers a price."""
+    known = promise.sets if promise else {}
+    ids = [line.product_id for line in lines if line.product_id not in known]
+    shown = sets_shown(product_ids=ids, codes=codes) if codes and ids else {}
+
+    def of_today(line: Any) -> frozenset[str] | None:
+        return shown.get(line.product_id, frozenset()) if PointsBenefit().can_apply_benefit(line) else None
+
+    return [known[line.product_id] if line.product_id in known else of_today(line) for line in lines]
+
+
+def _payable(line: Any, sets: frozenset[str] | None, currency: str) -> rules.Payable:
     others = [discount.offer for discount in line.discounts if discount.offer]
     price = to_pay(line=line)
-    takes = price > 0 and line.purchase_info.price.exists and bool(PointsBenefit().can_apply_benefit(line))
     return rules.Payable(
         minor=exact_minor(amount=price, currency=currency),
-        takes_discounts=takes,
+        takes_discounts=sets is not None and price > 0 and line.purchase_info.price.exists,
         is_discounted=bool(line.discount_value or getattr(line.purchase_info.price, "loyalty_cut", None)),
         has_exclusive=any(offer.exclusive for offer in others),
-        sets=sets,
+        sets=sets or frozenset(),
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import money, words
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
@@ -19,7 +20,8 @@ Piece = tuple[str, Mapping[str, Any]]
 
 
 @receiver(pre_save, sender=get_model("order", "OrderDiscount"), dispatch_uid="loyalty_points_used")
-def call_by_its_name(*, instance: Any, **_signal: Any) -> None:
+@harmless(later="an order says the name of our offer")
+def call_by_its_name(sender: Any, instance: Any, **_signal: Any) -> None:
     """Let the order say "500 paws used", once: Oscar's pages show the name of the offer, and some the message too."""
     order = instance._state.fields_cache.get("order")
     if instance.message and instance.message == getattr(order, "_loyalty_used", None):

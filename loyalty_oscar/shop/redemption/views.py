@@ -17,7 +17,7 @@ from loyalty_oscar.program import clock
 from . import memo
 from .desk import Refused, use_points
 from .discount import applied_to, look_again
-from .panels import standing_of
+from .promise import set_aside_for
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -37,25 +37,24 @@ class UsePointsView(View):
         before = applied_to(basket=basket)
         said = {"minor": before.minor if before else 0, "asked": before.redemption.hold.asked if before else 0}
         try:
-            asked = self.asked(typed, basket)
+            asked = self.asked(typed)
             use_points(
                 account=request.loyalty.account, unit=request.loyalty.unit, basket=basket, points=asked, at=clock.now()
             )
             look_again(basket=basket, request=request)
-            now = applied_to(basket=basket)
-            said = {"minor": now.minor if now else 0, "asked": asked}
+            now, held = applied_to(basket=basket), set_aside_for(basket=basket)
+            said = {"minor": now.minor if now else 0, "asked": held.hold.asked if held else 0}
         except Refused as error:
             said |= {"error": error.text, "typed": typed[:20]}
         memo.remember(request=request, basket=basket, **said)
         return HttpResponseRedirect(f"{self.back()}#points")
 
-    def asked(self, typed: str, basket: Any) -> int:
-        """Return the number of points that was chosen; raises `Refused` for what is not a number."""
+    def asked(self, typed: str) -> int | None:
+        """Return the number of points that was chosen, None for all; raises `Refused` for what is not a number."""
         if typed == "none":
             return 0
         if typed == "all":
-            found = standing_of(basket=basket, visit=self.request.loyalty)
-            return found.ready if found else 0
+            return None
         if not NUMBER.fullmatch(typed):
             text = pgettext("loyalty", "Enter a whole number without dots or commas, 0 for none.")
             raise Refused(code="no_number", text=text)

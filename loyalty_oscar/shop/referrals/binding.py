@@ -5,7 +5,6 @@ carries a code, at registration, or by the store's own word. Costs nothing for a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,12 +16,14 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import member_of, unit_for_site
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.signals import decided, waits_again
 
+from ..buyers import bought_by
 from ..middleware import departures
 from ..models import OrderSync
 from ..sync import LOOK_AGAIN, after_commit
@@ -31,7 +32,6 @@ from ..visit import visit_of
 from .carried import COOKIE, KEY, Carried, carried, forget, keep_in_cookie, take
 from .people import is_known
 
-logger = logging.getLogger("loyalty_oscar")
 #: The field of a registration form.
 FIELD = "loyalty_code"
 
@@ -83,8 +83,8 @@ def bind_first(*, codes: Sequence[Carried], program: Program, user: Any, at: dat
 def orders_may_count(*, user_id: Any, since: datetime, **kwargs: Any) -> None:
     """Look again at what somebody ordered since they came: one of these may be the first."""
     if user_id is not None:
-        orders = get_model("order", "Order").objects.using(write_db()).filter(user_id=user_id, date_placed__gte=since)
-        look_again(order_ids=list(orders.values_list("pk", flat=True)))
+        orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
+        look_again(order_ids=[row["pk"] for row in bought_by(orders=orders, user_id=user_id)])
 
 
 waits_again.connect(orders_may_count, dispatch_uid="loyalty_oscar.shop.referrals.orders_may_count")
@@ -98,20 +98,18 @@ def look_again(*, order_ids: Sequence[int]) -> None:
         after_commit(order_ids=order_ids)
 
 
+@harmless(later="a registration was not tied to whoever invited")
 def registered(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """Somebody registered, perhaps with a code typed into the form. No fault of ours reaches the registration."""
-    try:
-        typed = (getattr(request, "data", None) or request.POST).get(FIELD, "")
-        visit = visit_of(request=request)
-        if typed and getattr(request, "session", None) is not None:
-            take(request=request, code=typed, typed=True)
-        if (typed or is_due(request=request)) and visit.unit:
-            codes = [(str(typed), clock.now())] if typed else []
-            codes += carried(request=request)
-            if bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
-                forget(request=request)
-    except Exception:
-        logger.exception("a registration was not tied to whoever invited")
+    typed = (getattr(request, "data", None) or request.POST).get(FIELD, "")
+    visit = visit_of(request=request)
+    if typed and getattr(request, "session", None) is not None:
+        take(request=request, code=typed, typed=True)
+    if (typed or is_due(request=request)) and visit.unit:
+        codes = [(str(typed), clock.now())] if typed else []
+        codes += carried(request=request)
+        if bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
+            forget(request=request)
 
 
 user_registered.connect(registered, dispatch_uid="loyalty_oscar.shop.referrals.registered")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import pgettext
-from oscar.core.loading import get_model
 
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
 
+from ..buyers import has_bought
 from ..showing import speaking, speaking_briefly, takes_part
 from .binding import FIELD, is_due
 from .carried import carried
@@ -56,7 +56,7 @@ def at_checkout(*, subject: Any, request: Any) -> Piece | None:
     scheme, user = scheme_here(request), request.user
     if scheme is None or not user.is_authenticated:
         return None
-    if get_model("order", "Order").objects.filter(user_id=user.pk).exists():
+    if has_bought(user_id=user.pk):
         return None
     if was_brought(program_id=scheme.program_id, user_id=user.pk):
         return None

@@ -16,11 +16,13 @@ from django.utils.crypto import salted_hmac
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.mailbox import plain_email
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import facts
 from loyalty_oscar.referrals.rules import plain_address
 
 from .. import statuses
+from ..buyers import has_bought, moved_away, name_of, not_moved
 
 NAME = ("first_name", "last_name")
 PLACE = ("line1", "line2", "postcode", "country_id")
@@ -29,8 +31,8 @@ SALT = "loyalty_oscar.referrals.mailbox"
 
 @facts.register("person")
 def people(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
-    """Return what `referrals.rules.Person` takes, by member. Seven queries however many they are."""
-    rows = Member.objects.filter(pk__in=members, user__isnull=False).select_related("user")
+    """Return what `referrals.rules.Person` takes, by member. Eight queries however many they are."""
+    rows = Member.objects.using(write_db()).filter(pk__in=members, user__isnull=False).select_related("user")
     by_user = {row.user_id: row for row in rows}
     places, first = _places(list(by_user)), _first_orders([row.user for row in by_user.values()], at)
     return {
@@ -53,11 +55,11 @@ def mark_of(*, email: str) -> str:
 
 def is_known(*, user: Any, before: datetime) -> bool:
     """Return whether somebody has bought from this account before a moment. One quick query; the checks ask more."""
-    return _orders().filter(user_id=user.pk, date_placed__lt=before).exists()
+    return has_bought(user_id=user.pk, before=before)
 
 
 def _orders() -> QuerySet[Any]:
-    return statuses.standing(orders=get_model("order", "Order").objects.all()).order_by()
+    return statuses.standing(orders=get_model("order", "Order").objects.using(write_db()).all()).order_by()
 
 
 def _first_orders(users: list[Any], at: datetime) -> dict[Any, datetime]:
@@ -67,11 +69,15 @@ def _first_orders(users: list[Any], at: datetime) -> dict[Any, datetime]:
     for user in users:
         if user.email:
             boxes[plain_email(email=user.email)].append(user.pk)
-    twins = dict(_written_like(get_user_model()._default_manager.all(), "email", boxes).values_list("pk", "email"))
+    users_like = _written_like(get_user_model()._default_manager.using(write_db()).all(), "email", boxes)
+    twins = dict(users_like.values_list("pk", "email"))
     guests = _written_like(orders.filter(user=None), "guest_email", boxes).values_list("guest_email")
-    own = orders.filter(user_id__in={*twins, *(user.pk for user in users)}).values_list("user_id")
+    people = {*twins, *(user.pk for user in users)}
+    own = not_moved(orders=orders).filter(user_id__in=people).values_list("user_id").annotate(first=Min("date_placed"))
+    names = {name_of(user_id=pk): pk for pk in people}
+    away = moved_away(orders=orders, names=names).values_list("loyalty_placed_by").annotate(first=Min("date_placed"))
     found: dict[Any, datetime] = {}
-    for user_id, first in own.annotate(first=Min("date_placed")):
+    for user_id, first in (*own, *((names[name], first) for name, first in away)):
         for pk in {user_id, *boxes.get(plain_email(email=twins.get(user_id, "")), ())}:
             found[pk] = min(first, found.get(pk, first))
     for email, first in guests.annotate(first=Min("date_placed")):
@@ -92,9 +98,9 @@ def _places(user_ids: list[Any]) -> dict[Any, dict[str, set[str]]]:
     found: dict[Any, dict[str, set[str]]] = defaultdict(
         lambda: {"addresses": set(), "recipients": set(), "phones": set()}
     )
-    book = get_model("address", "UserAddress").objects.filter(user_id__in=user_ids)
-    sent = get_model("order", "ShippingAddress").objects.filter(order__user_id__in=user_ids)
-    billed = get_model("order", "BillingAddress").objects.filter(order__user_id__in=user_ids)
+    book = get_model("address", "UserAddress").objects.using(write_db()).filter(user_id__in=user_ids)
+    sent = get_model("order", "ShippingAddress").objects.using(write_db()).filter(order__user_id__in=user_ids)
+    billed = get_model("order", "BillingAddress").objects.using(write_db()).filter(order__user_id__in=user_ids)
     for owner, *row, phone in (
         *book.values_list("user_id", *NAME, *PLACE, "phone_number"),
         *sent.values_list("order__user_id", *NAME, *PLACE, "phone_number"),

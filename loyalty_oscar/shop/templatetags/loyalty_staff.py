@@ -24,7 +24,7 @@ def loyalty_panels(context: template.Context, page: str, subject: Any) -> SafeSt
     try:
         if request is None or not may_look(request.user) or not somebody_cares():
             return mark_safe("")
-        return mark_safe("".join(rendered(page=page, subject=subject, request=request)))
+        return mark_safe("".join(rendered(page=page, subject=subject, request=request, inside=context)))
     except Exception:
         logger.exception("a page of the dashboard goes without its panels")
         return mark_safe("")

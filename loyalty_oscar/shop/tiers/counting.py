@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import programs_by_site
 from loyalty_oscar.program.registries import checks
@@ -41,8 +42,8 @@ def count_past(*, ladder: Ladder, is_back: bool = False, **_signal: Any) -> int:
     if ladder.program.earns_from is None or not ladder.is_on:
         return 0
     orders = _orders(ladder.program, ladder.window, clock.now())
-    marks = OrderSync.objects.filter(order_id__in=orders.values("pk"))
-    marks = marks if is_back else marks.exclude(order_id__in=Score.objects.values("order_id"))
+    marks = OrderSync.objects.using(write_db()).filter(order_id__in=orders.values("pk"))
+    marks = marks if is_back else marks.exclude(order_id__in=Score.objects.using(write_db()).values("order_id"))
     return marks.update(is_dirty=True, dirty_since=clock.now(), fingerprint=LOOK_AGAIN)
 
 
@@ -52,7 +53,7 @@ def _orders(program: Program, window: str, at: datetime) -> QuerySet[Any]:
     if start and window == CALENDAR_YEAR:
         start, _end = span(window=window, at=start - timedelta(days=1), zone=program.time_zone)
     since = max(filter(None, (start, program.earns_from)))
-    return get_model("order", "Order").objects.filter(date_placed__gte=since, user__isnull=False)
+    return get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since, user__isnull=False)
 
 
 @checks.register("buyers:orders")
@@ -61,7 +62,7 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     if program.earns_from is None or metric not in metrics:
         return 0, {}
     orders = _orders(program, window, at)
-    buyers = get_user_model().objects.filter(pk__in=orders.values("user_id"))
+    buyers = get_user_model().objects.using(write_db()).filter(pk__in=orders.values("user_id"))
     drawn = list(buyers.order_by("?").values_list("pk", flat=True)[:SAMPLE])
     ids = orders.filter(user_id__in=drawn).values_list("pk", flat=True)
     by_site, default = programs_by_site()
@@ -70,7 +71,9 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
         for one in gather_orders(order_ids=ids, set_codes=(), at=at)
         if one.purchase.lines and getattr(by_site.get(one.site_id, default), "program_id", None) == program.pk
     ]
-    members = dict(Member.objects.filter(program=program, user_id__in=drawn).values_list("user_id", "pk"))
+    members = dict(
+        Member.objects.using(write_db()).filter(program=program, user_id__in=drawn).values_list("user_id", "pk")
+    )
     values = metrics.get(metric).values(orders=found, members=members)
     counted: dict[Any, list[Counted]] = {user_id: [] for user_id in drawn}
     for one in found:

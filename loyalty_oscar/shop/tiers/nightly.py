@@ -48,7 +48,7 @@ def run(at: datetime) -> Iterator[int]:
 def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:
     """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
     name = f"tiers:{ladder.program_id}"
-    before = JobRun.objects.filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
+    before = JobRun.objects.using(write_db()).filter(name=name, finished_at=None, started_at__gt=at - FRESH).first()
     last, began = (before.done, before.started_at) if before else (0, at)
     for member_id, moved in settle_all(
         ladder=ladder, at=at, announced=_Announced(ladder, at), after=last, failed=failed
@@ -108,10 +108,10 @@ def _announce(rows: Sequence[Standing], at: datetime) -> int:
         messages[key] = Outbox(
             topic="tier-ending", key=key, member_id=row.member_id, payload=payload, created_at=at, next_at=at
         )
-    there = set(Notice.objects.filter(kind=KIND, key__in=list(wanted)).values_list("key", flat=True))
+    there = set(Notice.objects.using(write_db()).filter(kind=KIND, key__in=list(wanted)).values_list("key", flat=True))
     missing = [key for key in wanted if key not in there]
     with transaction.atomic(using=write_db()):
-        Notice.objects.bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
+        Notice.objects.using(write_db()).bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
         put_messages(messages=[messages[key] for key in missing])
     return len(missing)
 

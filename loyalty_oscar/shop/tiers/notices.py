@@ -13,6 +13,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Outbox, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.queries import ladder_of, progress_of, tier_name
@@ -25,7 +26,11 @@ from .benefits import own
 
 def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
     """Return the context that every letter about a level has."""
-    account = Account.objects.filter(member=member, unit__kind=Unit.Kind.SPENDABLE).select_related("unit__program")
+    account = (
+        Account.objects.using(write_db())
+        .filter(member=member, unit__kind=Unit.Kind.SPENDABLE)
+        .select_related("unit__program")
+    )
     account, zone = account.order_by("unit_id").first(), member.program.time_zone
     name = tier_name(tier=standing.tier) if standing.tier else ""
     return {
@@ -49,7 +54,7 @@ def last_day(moment: datetime, zone: str) -> str:
 
 def _standing(message: Outbox) -> Standing | None:
     """Return the standing that a message is about, if the member still stands there."""
-    rows = Standing.objects.filter(pk=message.payload["standing"], is_current=True)
+    rows = Standing.objects.using(write_db()).filter(pk=message.payload["standing"], is_current=True)
     return rows.select_related("tier").first()
 
 
@@ -71,7 +76,11 @@ def tier_down(*, message: Outbox, at: datetime) -> Letter | None:
     standing = _standing(message)
     if standing is None:
         return None
-    before = Standing.objects.filter(member_id=message.member_id, pk__lt=standing.pk).select_related("tier")
+    before = (
+        Standing.objects.using(write_db())
+        .filter(member_id=message.member_id, pk__lt=standing.pk)
+        .select_related("tier")
+    )
     last = before.order_by("-pk").first()
     was = tier_name(tier=last.tier) if last and last.tier else ""
     context = shared(member=message.member, standing=standing) | {"was": was}
@@ -83,7 +92,7 @@ def tier_ending(*, message: Outbox, at: datetime) -> Letter | None:
     """Write the letter that a level ends and what keeps it; None where it is kept, put off or gone meanwhile."""
     standing = _standing(message)
     ladder = ladder_of(program_id=message.member.program_id)
-    notice = Notice.objects.filter(kind="tier", key=message.payload["notice"]).first()
+    notice = Notice.objects.using(write_db()).filter(kind="tier", key=message.payload["notice"]).first()
     if standing is None or standing.tier is None or ladder is None or notice is None:
         return None
     if standing.kept_until is None or standing.kept_until.isoformat() != message.payload["kept_until"]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models.signals import post_delete, post_save
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.tiers.models import MemberPrice, Standing
 from loyalty_oscar.tiers.queries import prices_in_force
@@ -38,7 +39,8 @@ class MemberPrices:
 
     def moments(self, *, since: datetime, until: datetime) -> Iterator[Moment]:
         """Yield when member prices begin and end."""
-        for row in MemberPrice.objects.filter(is_on=True, tier__ladder__is_on=True).select_related("product_set"):
+        rows = MemberPrice.objects.using(write_db()).filter(is_on=True, tier__ladder__is_on=True)
+        for row in rows.select_related("product_set"):
             products = all_of(code=row.product_set.code) if row.product_set else None
             yield from ((at, products) for at in (row.starts_at, row.ends_at) if at and since < at <= until)
 

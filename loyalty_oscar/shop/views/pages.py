@@ -16,6 +16,7 @@ from oscar.core.loading import get_class
 
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.worth import worth
@@ -141,7 +142,7 @@ class JoinView(LoginRequiredMixin, WithProgram, PageTitleMixin, FormView):
     def form_valid(self, form: JoinForm) -> Any:
         at = clock.now()
         terms = terms_in_force(program=self.program, at=at)
-        with transaction.atomic():
+        with transaction.atomic(using=write_db()):
             member = join(
                 program=self.program, user_id=self.request.user.pk, at=at, terms_version=terms and terms.version
             )

@@ -23,7 +23,7 @@ def typed(unit, **fields):
     """What a merchant types; a moment is two fields."""
     data = {"program": unit.program_id, "kind": "review", "name": "A review", "code": "", "points": "50", "is_on": "on"}
     empty = {f"{name}_{n}": "" for name in ("starts_at", "ends_at") for n in (0, 1)}
-    return {**data, **empty, "word": "", "budget": "", **fields}
+    return {**data, **empty, "word": "", "budget": "", "told_days": "30", "least_orders": "", **fields}
 
 
 def errors(response):
@@ -39,6 +39,32 @@ class TestAnActionInTheAdmin:
         text = text_of(root.get(page(action)))
         assert "50 paws: A review that is shown, by somebody who bought the product, at most 500 points in all" in text
         assert "A review" in text_of(root.get(reverse("admin:loyalty_earning_action_changelist")))
+
+    @pytest.mark.parametrize(
+        ("fields", "says"),
+        [
+            (
+                {"kind": "birthday"},
+                "A birthday, once a year, told at least 30 days before, for members with 1 paid order that arrived and",
+            ),
+            ({"kind": "birthday", "told_days": "0", "least_orders": "0"}, "50 paws: A birthday, once a year;"),
+            (
+                {"kind": "birthday", "told_days": "1", "least_orders": "3"},
+                "told at least 1 day before, for members with 3 paid orders that arrived and were kept;",
+            ),
+            (
+                {"kind": "word", "word": "woof24", "confirmed_only": "on"},
+                "the word “woof24”, only with a confirmed e-mail address;",
+            ),
+        ],
+    )
+    def test_reads_back_for_whom_it_is(self, root, unit, fields, says):
+        root.post(ADD, typed(unit, **fields))
+        assert says in text_of(root.get(page(Action.objects.get())))
+
+    @pytest.mark.parametrize("fields", [{"told_days": "366"}, {"told_days": "-1"}, {"least_orders": "51"}])
+    def test_asks_for_nothing_that_nobody_can_do(self, root, unit, fields):
+        assert list(errors(root.post(ADD, typed(unit, **fields)))) == list(fields)
 
     def test_with_a_word_keeps_it_folded_and_shows_the_address_for_a_qr_code(self, root, unit):
         root.post(ADD, typed(unit, kind="word", word="Summer-26", name="Summer"))

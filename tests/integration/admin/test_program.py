@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
+from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.operations import save_rule, switch_rule
 from loyalty_oscar.kernel.because import Because
@@ -18,6 +19,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.earning import desk
 from tests.orders import imported, place
 
+Basket = get_model("basket", "Basket")
 ADD = reverse("admin:loyalty_program_program_add")
 
 
@@ -231,6 +233,26 @@ class TestTheOtherSteps:
         root.post(step(unit.program, "paused"), {})
         account.refresh_from_db()
         assert (account.available, account.reserved) == (300, 0)
+
+    def test_say_what_stays_set_aside_because_it_is_being_paid_for(self, root, unit, customer):
+        account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=clock.now()), unit=unit)
+        give(account)
+        slots = [f"basket:{Basket.objects.create(owner=customer, status=status).pk}" for status in ("Open", "Frozen")]
+        for slot, points in zip(slots, (120, 70), strict=True):
+            ledger.place_hold(
+                account_id=account.pk,
+                points=points,
+                slot=slot,
+                expires_at=clock.now() + timedelta(hours=1),
+                at=clock.now(),
+                because=Because("adjusted"),
+            )
+        sentences = told(root.get(step(unit.program, "paused")))
+        assert "120 paws set aside for 1 basket go back." in sentences
+        assert "70 paws stay set aside for 1 basket that is being paid for, until that is over." in sentences
+        root.post(step(unit.program, "paused"), {})
+        account.refresh_from_db()
+        assert (account.available, account.reserved) == (230, 70)
 
     def test_say_whose_dates_move_when_going_on(self, root, unit, customer):
         account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=clock.now()), unit=unit)

@@ -15,7 +15,7 @@ from tests.storefront import TODAY, a_basket, a_product, a_user
 pytestmark = pytest.mark.django_db
 HERE = "basket/points"
 NOTHING = {
-    "asked": 0, "applied": 0, "worth": "0.00", "currency": "EUR", "total": "49.80",
+    "ready": 700, "asked": 0, "applied": 0, "worth": "0.00", "currency": "EUR", "total": "49.80",
     "because": {"code": "as_asked", "params": {}, "text": ""},
 }  # fmt: skip
 

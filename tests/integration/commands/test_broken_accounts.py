@@ -133,13 +133,13 @@ class TestABrokenAccount:
         accounts = three(unit, ready=ago(days=90))
         break_(accounts[1], available=5)
         self.closed(unit)
-        manage("run --only closed")
-        named_again = JobRun.objects.get(name="closed")
+        manage("run --only programs")
+        named_again = JobRun.objects.get(name="programs")
         assert list(named_again.skipped) == [str(accounts[1].pk)]
         break_(accounts[1], available=100)
-        manage("run --only closed")
+        manage("run --only programs")
         assert balances(accounts, "available") == [0, 0, 0]
-        assert JobRun.objects.get(name="closed").skipped is None
+        assert JobRun.objects.get(name="programs").skipped is None
         assert manage("audit").code == 0
 
     def test_keeps_no_program_from_pausing_nor_from_going_on(self, unit):
@@ -153,6 +153,11 @@ class TestABrokenAccount:
         after = list(Lot.objects.order_by("pk").values_list("expires_at", flat=True))
         assert [old < new for old, new in zip(before, after, strict=True)] == [True, True, False]
         assert list(JobRun.objects.get(name="program-state").skipped) == [str(accounts[2].pk)]
+        break_(accounts[2], seq=F("seq") + 1)
+        manage("run --only programs")
+        caught_up = list(Lot.objects.order_by("pk").values_list("expires_at", flat=True))
+        assert [late - old for old, late in zip(before, caught_up, strict=True)] == [after[0] - before[0]] * 3
+        assert JobRun.objects.get(name="program-state").skipped is None
 
     def test_is_done_with_the_next_run_once_it_is_mended(self, unit):
         accounts = three(unit, ready=ago(days=1))

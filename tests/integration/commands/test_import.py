@@ -7,7 +7,8 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.shop.imports import post, read
+from loyalty_oscar.testing import a_program, allow_purge, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 
 pytestmark = pytest.mark.django_db
@@ -58,8 +59,7 @@ class TestAnImport:
         assert Lot.objects.get(entry=found["ann"]).expires_at == datetime(2027, 12, 31, 23, tzinfo=UTC)
         assert Lot.objects.get(entry=found["ben"]).expires_at == datetime(2027, 5, 31, 22, tzinfo=UTC)
         assert found["ann"].note.text == "card-1"
-        assert found["ann"].key.startswith("import:")
-        assert found["ann"].key.endswith(":2")
+        assert found["ann"].key == "import:ref:cc8608e0b987100f45c7591972cff934"
         assert manage("audit").code == 0
 
     def test_is_done_once_whatever_the_file_is_called(self, file):
@@ -86,6 +86,106 @@ class TestAnImport:
         with django_assert_max_num_queries(40):
             manage("import", file(f"email,points,expires,reference\n{rows}"))
         assert Account.objects.count() == 200
+
+
+class TestAFileThatBringsSomeAgain:
+    """(person, reference) counts once over all files; what has no reference nobody can tell from the same again."""
+
+    def points(self):
+        return dict(Account.objects.values_list("member__user__username", "available"))
+
+    def test_adds_only_the_rows_that_are_new(self, file):
+        manage("import", file(GOOD))
+        UserFactory(username="kim", email="kim@example.com")
+        more = file(GOOD + "kim@example.com,70,,card-3\n")
+        before = books()
+        dry = manage("import --dry-run", more)
+        assert books() == before
+        said = manage("import", more)
+        for told in (dry, said):
+            assert "2 rows were brought along before and add nothing: 2, 3" in told.out
+            assert "1 rows for 1 people; 1 of them join" in told.out
+            assert "70 points, worth €0.70" in told.out
+            assert told.err == ""
+        assert "1 balances brought along." in said.out
+        assert self.points() == {"ann": 100, "ben": 250, "kim": 70}
+        assert manage("audit").code == 0
+
+    def test_adds_nothing_where_all_were_there_whatever_their_order(self, file):
+        manage("import", file(GOOD))
+        head, *rows = GOOD.splitlines()
+        before = books()
+        said = manage("import", file("\n".join([head, *reversed(rows)])))
+        assert (said.code, books()) == (0, before)
+        assert "was imported already; nothing was written" in said.out
+
+    def test_knows_them_by_another_name_of_the_person(self, file):
+        manage("import", file(GOOD))
+        ann = Member._meta.get_field("user").related_model.objects.get(username="ann")
+        before = books()
+        assert "already" in manage("import", file(f"user,points,reference\n{ann.pk},100,card-1\n")).out
+        assert books() == before
+
+    def test_knows_what_was_brought_before_references_were_keys(self, file):
+        manage("import", file(GOOD))
+        with allow_purge():
+            for number, entry in enumerate(Entry.objects.order_by("pk"), start=2):
+                Entry.objects.filter(pk=entry.pk).update(key=f"import:0123456789abcdef:{number}")
+        before = books()
+        assert "already" in manage("import", file(f"{GOOD}\n")).out
+        assert books() == before
+
+    def test_says_where_the_same_reference_has_other_points_and_adds_nothing(self, file):
+        manage("import", file(GOOD))
+        said = manage("import", file(GOOD.replace(",100,", ",130,")))
+        assert "warning: row 2: 'card-1' brought 100 points before; the 130 add nothing" in said.err
+        assert self.points() == {"ann": 100, "ben": 250}
+
+    def test_takes_a_known_row_though_its_day_is_over(self, file):
+        manage("import", file(GOOD))
+        with clock.at(datetime(2028, 1, 1, 12, tzinfo=UTC)):
+            UserFactory(username="kim", email="kim@example.com")
+            said = manage("import", file(GOOD + "kim@example.com,70,,card-3\n"))
+        assert (said.code, self.points()["kim"]) == (0, 70)
+
+    def test_takes_the_same_reference_of_another_person(self, file):
+        manage("import", file(GOOD))
+        manage("import", file("email,points,reference\nben@example.com,30,card-1\n"))
+        assert self.points() == {"ann": 100, "ben": 280}
+
+    def test_knows_them_in_their_own_program_alone(self, file):
+        manage("import", file(GOOD))
+        a_program(code="second", name="Second", is_default=False, live_from=NOW - timedelta(days=1))
+        assert manage("import --program second", file(f"{GOOD}\n")).code == 0
+        assert Account.objects.filter(member__program__code="second").count() == 2
+
+    @pytest.mark.parametrize("dry", [True, False])
+    @pytest.mark.parametrize(
+        ("first", "then", "row"),
+        [
+            ("email,points\nann@example.com,100\n", "email,points\nben@example.com,9\nann@example.com,100\n", 3),
+            ("email,points\nann@example.com,100\n", "email,points,reference\nann@example.com,100,card-1\n", 2),
+            ("email,points,reference\nann@example.com,100,card-1\n", "email,points\nann@example.com,100\n", 2),
+        ],
+    )
+    def test_warns_where_nobody_can_tell(self, file, first, then, row, dry):
+        manage("import", file(first))
+        said = manage("import --dry-run" if dry else "import", file(then))
+        got = f"warning: row {row}: this person got 100 points by another import"
+        assert said.err.strip() == f"{got}, and without references nobody can tell whether these 100 are the same"
+        assert self.points()["ann"] == (100 if dry else 200)
+
+    def test_warns_of_nobody_who_got_other_references(self, file):
+        manage("import", file(GOOD))
+        assert manage("import", file("email,points,reference\nann@example.com,30,card-9\n")).err == ""
+        assert self.points()["ann"] == 130
+
+    def test_tried_by_two_at_once_is_refused_by_the_key(self, file):
+        """The second guard: both looked before either wrote."""
+        program = Program.objects.get()
+        both = [read(content=text.encode(), program=program, at=NOW) for text in (GOOD, f"{GOOD}\n")]
+        assert [sum(post(balances=balances, at=NOW)) for balances in both] == [2, 0]
+        assert self.points() == {"ann": 100, "ben": 250}
 
 
 class TestABadFile:

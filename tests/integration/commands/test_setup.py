@@ -4,6 +4,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 from django.utils import translation
+from oscar.core.loading import get_model
 from oscar.test import factories
 from oscar.test.factories import UserFactory
 
@@ -12,8 +13,10 @@ from loyalty_oscar.program.models import PointWorth, Program, State
 from loyalty_oscar.program.words import points
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption.offer import our_offers
+from tests import forks
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import place
+from tests.storefront import a_product
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +69,44 @@ class TestSettingUp:
         phases = Program.objects.get().phases.count()
         manage("setup", "--live")
         assert Program.objects.get().phases.count() == phases
+
+    def test_rehearses_before_it_switches_it_on(self):
+        product = a_product("Liver bites", "24.90")
+        said = manage("setup --live")
+        assert (said.code, Program.objects.get().state) == (0, State.LIVE)
+        assert f"Rehearsed with Liver bites ({product.pk}): all numbers agree." in said.out
+        assert "It is live: orders placed from now on earn." in said.out
+        assert not get_model("order", "Order").objects.exists()
+        assert "Rehearsed" not in manage("setup --live").out, "it is live already"
+
+    def test_says_why_nothing_was_rehearsed_and_goes_on(self):
+        said = manage("setup --live")
+        assert (said.code, Program.objects.get().state) == (0, State.LIVE)
+        assert "Not rehearsed: the shop has no product to sell" in said.out
+
+    def test_stays_a_draft_where_the_rehearsal_departs(self, monkeypatch):
+        a_product()
+        forks.rises_with_discounts(monkeypatch)
+        said = manage("setup --live")
+        assert (said.code, Program.objects.get().state) == (1, State.DRAFT)
+        assert said.err.startswith(
+            "not live, because the rehearsal departs: taken off the basket for 2490 points: 0.00"
+        )
+        assert "rises_with_discounts" in said.err, "the shop's own method"
+        assert "--anyway goes on" in said.err
+        assert "\n" not in said.err
+        assert "Made:" in said.out
+        assert Rule.objects.count() == 1, "the draft is ready"
+
+    def test_goes_on_anyway_where_it_is_told_to(self, monkeypatch):
+        a_product()
+        forks.rises_with_discounts(monkeypatch)
+        said = manage("setup --live --anyway")
+        assert (said.code, Program.objects.get().state) == (0, State.LIVE)
+        assert "The rehearsal departs: taken off the basket for 2490 points" in said.out
+
+    def test_is_told_to_go_on_only_with_what_it_goes_on_with(self):
+        expect_refusal("setup --anyway", says="--anyway goes with --live")
 
     def test_leaves_the_default_program_the_default(self):
         manage("setup")

@@ -7,8 +7,9 @@ from tests.storefront import TODAY, a_user
 
 
 def an_action(unit, kind="review", **fields):
-    """An action in force."""
+    """An action in force, for everybody and at once."""
     found = {"code": fields.get("code", f"{kind}-{Action.objects.count()}"), "name": kind.title(), "points": 50}
+    found |= {"told_days": 0, "least_orders": 0}
     return Action.objects.create(program=unit.program, kind=kind, **{**found, **fields})
 
 

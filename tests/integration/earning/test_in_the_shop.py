@@ -34,7 +34,10 @@ pytestmark = pytest.mark.django_db
 OVERVIEW = reverse("loyalty:overview")
 Review = get_model("reviews", "ProductReview")
 #: What is said of every word that brings nothing.
-NOTHING = "This word brings you nothing now. It may be mistyped, used by you before, not begun, or over."
+NOTHING = (
+    "This word brings you nothing now. It may be mistyped, used by you before, not begun, or over, or ask for a "
+    "confirmed address or an order that arrived."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -268,10 +271,7 @@ class TestAReview:
         an_action(unit)
         an_action(other)
         user, product = bought
-        order = buy(user, (product, 1), on=day(3, 3))
-        order.site = site
-        order.save()
-        arrive(order, on=day(3, 4))
+        arrive(buy(user, (product, 1), on=day(3, 3), site=site), on=day(3, 4))
         review = write(user, product)
 
         def paid_in():
@@ -302,6 +302,58 @@ class TestAReview:
         write(user, parent)
 
         assert self.points(user) == 50
+
+    @pytest.fixture
+    def family(self, unit):
+        """Somebody who bought a variant and has it, and all addresses of what was bought."""
+        parent = factories.create_product(structure="parent")
+        told = {"parent": parent, "price": 5, "num_in_stock": 9, "structure": "child"}
+        child, other = factories.create_product(**told), factories.create_product(**told)
+        user = a_user()
+        arrive(buy(user, (child, 1), on=day(3, 1)), on=day(3, 4))
+        return user, parent, child, other
+
+    def test_of_one_thing_brings_points_once_at_whichever_of_its_addresses(self, family, unit, write, save):
+        an_action(unit)
+        user, *things = family
+        reviews = [write(user, thing) for thing in things]
+        assert self.points(user) == 50
+
+        for review in reviews[:2]:
+            save(review)
+            assert self.points(user) == 50
+        save(reviews[2])
+        assert self.points(user) == 0
+        assert_clean()
+
+    def test_of_a_variant_that_goes_with_its_reviews_loses_its_points(self, family, unit, write, save):
+        an_action(unit)
+        user, _parent, child, _other = family
+        write(user, child)
+        assert self.points(user) == 50
+        save(child)
+        assert self.points(user) == 0
+
+    def test_keeps_the_address_for_which_it_brought_points_before(self, family, unit, write):
+        an_action(unit)
+        user, parent, child, _other = family
+        extend.act(user=user, occasion="review", detail=str(child.pk))
+        review = write(user, parent)
+        write(user, child)
+        assert self.points(user) == 50
+        ActionAward.objects.update(barred_by="staff:1")
+        extend.undo_act(user=user, occasion="review", detail=str(child.pk))
+        look_at(review=review, at=TODAY)
+        assert (self.points(user), ActionAward.objects.count()) == (0, 1)
+
+    def test_of_a_variant_says_beside_itself_that_it_brought_points(self, family, unit, write):
+        an_action(unit)
+        user, parent, child, _other = family
+        write(user, child)
+        for thing in (parent, child):
+            page = reverse("catalogue:reviews-list", args=[thing.slug, thing.pk])
+            html = Client().get(page).content.decode()
+            assert html.count('data-loyalty="reviewed"') == html.count("It works") == (thing == child)
 
     def test_before_the_goods_arrived_waits_for_the_night_after(self, unit, write):
         an_action(unit)

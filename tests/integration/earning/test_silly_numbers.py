@@ -268,6 +268,7 @@ class TestAnAction:
     )
     def test_is_refused_beyond_what_anybody_can_give(self, admin_client, unit, field, value):
         data = {"program": unit.program_id, "kind": "word", "name": "x", "points": 10, "word": "woof24", "is_on": "on"}
+        data["told_days"] = 30
         response = admin_client.post(reverse("admin:loyalty_earning_action_add"), {**data, field: value})
         assert list(response.context["adminform"].form.errors) == [field]
         assert not Action.objects.exists()

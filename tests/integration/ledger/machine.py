@@ -11,6 +11,7 @@ import copy
 from datetime import timedelta
 
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
@@ -63,7 +64,7 @@ class TwoLedgers(RuleBasedStateMachine):
         connection.set_rollback(True)
         self.atomic.__exit__(None, None, None)
 
-    def paid_for(self, *, slots, at):
+    def paid_for(self, *, slots, at, peek):
         """Which of these baskets are being paid for."""
         return self.plain.paying & set(slots)
 
@@ -91,13 +92,29 @@ class TwoLedgers(RuleBasedStateMachine):
                 assert dump() == before, "a refusal moved something"
                 return None
             raise AssertionError("the real ledger did what the plain one refuses") from None
-        answer = real()
+        ahead = self.foresee(real)
+        assert dump() == before, "a look ahead moved something"
+        with ledger.recorded() as posted:
+            answer = real()
+        assert ahead is None or ahead == told(posted), "what was foreseen is not what was posted"
         self.plain = trial[0]
         if keyed:
             after = dump()
             real()
             assert dump() == after, "a replay moved something"
         return answer, expected
+
+    def foresee(self, real):
+        """What a thing would post, None where that cannot be foreseen. Nothing is written or locked for it."""
+        try:
+            with CaptureQueriesContext(connection) as asked, ledger.foreseen() as entries:
+                real()
+        except LoyaltyError as error:
+            assert "cannot be foreseen" in str(error), "the look ahead refuses what the ledger does"
+            return None
+        finally:
+            assert not [row["sql"] for row in asked if is_write(row["sql"])]
+        return told(entries)
 
     # Rules -----------------------------------------------------------------------------------------------------------
 
@@ -411,6 +428,23 @@ class TwoLedgers(RuleBasedStateMachine):
         for row in Lot.objects.filter(extensions=0, expires_at__isnull=False):
             assert row.expires_at == row.first_expires_at or row.graced
             assert row.expires_at <= max(row.first_expires_at, self.at + timedelta(hours=GRACE))
+
+
+TOLD = (
+    "account_id", "seq", "kind", "counter", "because", "net_after", "available_after",
+    "d_available", "d_pending", "d_reserved", "d_debt",
+)  # fmt: skip
+
+
+def told(entries) -> list[tuple]:
+    """What entries say, by account; numbers of lots that are never saved are no part of it."""
+    rows = sorted(entries, key=lambda entry: (entry.account_id, entry.seq))
+    return [tuple(getattr(row, field) for field in TOLD) for row in rows]
+
+
+def is_write(sql: str) -> bool:
+    """Whether a statement changes or locks rows."""
+    return sql.lstrip("( ").upper().startswith(("INSERT", "UPDATE", "DELETE")) or "FOR UPDATE" in sql or "FOR NO" in sql
 
 
 def state_of(lot) -> str:

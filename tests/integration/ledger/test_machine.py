@@ -25,13 +25,13 @@ class TestWhateverIsDone:
 
 def releases_twice(monkeypatch):
     """A hold that was given back can be given back again."""
-    real = holds._let_go
+    real = holds.let_go
 
     def twice(working, hold, *, because):
         real(working, hold, because=because)
         working.account.available += 1
 
-    monkeypatch.setattr(holds, "_let_go", twice)
+    monkeypatch.setattr(holds, "let_go", twice)
 
 
 def forgets_debt(monkeypatch):
@@ -92,7 +92,7 @@ def leaves_what_is_set_aside(monkeypatch):
 
 def takes_what_is_being_paid_with(monkeypatch):
     """A return takes the points out of a basket at the gateway."""
-    monkeypatch.setattr(undo, "being_paid", lambda *, slots, at: frozenset())
+    monkeypatch.setattr(undo, "being_paid", lambda **asked: frozenset())
 
 
 def makes_debt_always(monkeypatch):

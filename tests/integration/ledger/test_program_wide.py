@@ -5,12 +5,13 @@ import pytest
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold, HoldLot, Lot
-from loyalty_oscar.ledger.operations import program_wide
+from loyalty_oscar.ledger.operations import desk, program_wide
 from loyalty_oscar.ledger.operations.skipping import Skips
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Phase, Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.paying import payments
-from tests.integration.ledger.books import (
+
+from .books import (
     NOW,
     WHY,
     a_unit,
@@ -26,7 +27,6 @@ from tests.integration.ledger.books import (
     lots,
     restore,
 )
-
 from .test_together import compared
 from .test_together import rows as ledger_rows
 
@@ -47,7 +47,7 @@ def unit():
 def paying_for():
     """Somebody is paying for a slot."""
     paid: set[str] = set()
-    payments.register("test")(lambda *, slots, at: paid & set(slots))
+    payments.register("test")(lambda *, slots, at, peek: paid & set(slots))
     yield paid
     payments.unregister("test")
 
@@ -73,7 +73,7 @@ def books(unit):
     give(owing, 5, source="order:2", until=later(days=60), ready=later(days=1))
     Program.objects.update(debt_policy="debt")
     Hold.objects.filter(slot="basket:5").update(slot="table:5")
-    payments.register("books")(lambda *, slots, at: {"table:5"} & set(slots))
+    payments.register("books")(lambda *, slots, at, peek: {"table:5"} & set(slots))
     claw(owing, 20, source="order:1", key="order:1:sync:1")
     payments.unregister("books")
     give(over, 30, until=later(days=2))
@@ -90,10 +90,19 @@ def released_one_by_one(ids, at):
     return {}
 
 
-def put_off_one_by_one(since, at):
-    for lot in Lot.objects.filter(is_open=True, state="open", expires_at__gt=since).order_by("account_id", "pk"):
-        date = {"expires_at": lot.expires_at + (at - since), "alive_at": since}
-        ledger.extend(account_id=lot.account_id, lot_id=lot.pk, because=WHY, at=at, **date)
+def put_off_one_by_one(ids, key, since, until):
+    """By a desk for each account and each of its lots."""
+    for account_id in ids:
+        with desk.desk(account_id=account_id, at=until) as working:
+            dated = [
+                lot for lot in working.lots(is_open=True, state="open") if lot.expires_at and lot.expires_at > since
+            ]
+            for lot in dated:
+                lot.expires_at, lot.extensions = lot.expires_at + (until - since), lot.extensions + 1
+                working.touch(lot)
+            if dated:
+                print_ = desk.fingerprint(since, until)
+                working.write(key=key, kind="extend", counter="self", because=WHY, print_=print_)
     return {}
 
 
@@ -116,16 +125,16 @@ class TestAWholeProgram:
         assert not Hold.objects.filter(state="open").exists()
         assert_clean()
 
-    def test_moves_its_dates_as_one_by_one(self, unit, monkeypatch):
-        monkeypatch.setattr(program_wide, "LOTS", 3)
-        books(unit)
-        about = {"program_id": unit.program_id, "because": WHY, "skips": Skips()}
+    def test_moves_its_dates_as_one_by_one(self, unit):
+        ids, pause = books(unit), {"key": "program:1:pause:1", "since": later(days=3), "until": later(days=9)}
+        about = {"program_id": unit.program_id, "because": WHY, "at": later(days=9), "skips": Skips(), **pause}
         expected, found = compared(
-            one_by_one=lambda: put_off_one_by_one(later(days=3), later(days=9)),
-            together=lambda: {} if program_wide.put_off_all(since=later(days=3), at=later(days=9), **about) else None,
+            one_by_one=lambda: put_off_one_by_one(ids, **pause),
+            together=lambda: {} if program_wide.put_off_all(**about) else None,
         )
         assert found == expected
-        assert Entry.objects.filter(kind="extend").count() == 7
+        assert Entry.objects.filter(kind="extend").count() == 4
+        assert program_wide.put_off_all(**about) == 0
         assert_clean()
 
     def test_is_written_off_as_one_by_one(self, unit):
@@ -149,8 +158,9 @@ class TestAWholeProgram:
         about = {"program_id": unit.program_id, "skips": Skips()}
         with django_assert_max_num_queries(13):
             assert program_wide.release_all(because=WHY, at=later(days=1), **about) == count
-        with django_assert_max_num_queries(9):
-            assert program_wide.put_off_all(since=NOW, because=WHY, at=later(days=1), **about) == 2 * count
+        pause = {"key": "program:1:pause:1", "since": NOW, "until": later(days=1)}
+        with django_assert_max_num_queries(10):
+            assert program_wide.put_off_all(because=WHY, at=later(days=1), **pause, **about) == count
         with django_assert_max_num_queries(11):
             assert program_wide.write_off_all(at=later(days=1), **about) == count
         assert_clean()
@@ -168,7 +178,23 @@ class TestAPause:
         assert kinds(account) == ["earn", "hold", "release", "extend"]
         because = Entry.objects.get(kind="extend").because
         assert because == Because("program_was_paused", days=4).to_json()
+        assert (
+            Entry.objects.get(kind="extend").key
+            == f"program:{unit.program_id}:pause:{Phase.objects.get(state='paused').pk}"
+        )
         assert_clean()
+
+    def test_moves_dates_of_the_same_points_again_when_there_is_another(self, unit):
+        account = an_account(unit)
+        give(account, 10, until=later(days=10))
+        for start in (1, 5):
+            state(unit, "paused", at=later(days=start))
+            state(unit, "live", at=later(days=start + 2))
+        assert Lot.objects.get().expires_at == later(days=14)
+        ledger.extend(
+            account_id=account.pk, lot_id=Lot.objects.get().pk, expires_at=later(days=20), because=WHY, at=later(days=8)
+        )
+        assert Entry.objects.filter(kind="extend").count() == Lot.objects.get().extensions == 3
 
     @pytest.mark.parametrize("to", ["paused", "closed"])
     def test_or_an_end_leaves_what_is_being_paid_for_until_that_is_over(self, unit, to, paying_for):

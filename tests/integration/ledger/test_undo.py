@@ -42,7 +42,7 @@ def bear(account):
 def paying_for():
     """Somebody is paying for a slot."""
     paid: set[str] = set()
-    payments.register("test")(lambda *, slots, at: paid & set(slots))
+    payments.register("test")(lambda *, slots, at, peek: paid & set(slots))
     yield paid.add
     payments.unregister("test")
 

@@ -48,6 +48,15 @@ class TestAValue:
         assert all(field.metadata["doc"].endswith(".") for field in dataclasses.fields(LoyaltySettings))
 
 
+class TestTimeZones:
+    def test_switched_off_are_an_error_with_a_hint(self, settings):
+        assert checks.check_time_zones() == []
+        settings.USE_TZ = False
+        [found] = checks.check_time_zones()
+        assert (found.id, found.is_serious()) == ("loyalty_program.E004", True)
+        assert "USE_TZ = True" in found.hint
+
+
 class TestSqlite:
     @pytest.mark.parametrize(
         ("options", "atomic", "expected"),

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.models import Account, Entry, Note
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import note_run
@@ -194,6 +194,17 @@ class TestGoodwill:
         assert Account.objects.get().available == 100
         assert client.post(goodwill(customer, unit), typed(points="20")).status_code == 302
         assert Account.objects.get().available == 120
+
+    def test_ends_at_the_limit_though_the_customer_has_left_meanwhile(self, staff, unit, customer, settings):
+        settings.LOYALTY_GOODWILL_DAILY_LIMIT = 120
+        client = staff(LOOK, GIVE)[1]
+        client.post(goodwill(customer, unit), typed(points="100"))
+        customer.delete()
+        assert not Note.objects.exists()
+        other = get_user_model().objects.create_user("other", "other@example.com", "x")
+        assert client.post(goodwill(other, unit), typed(points="21")).status_code == 200
+        assert not Account.objects.filter(member__user=other, available__gt=0).exists()
+        assert client.post(goodwill(other, unit), typed(points="20")).status_code == 302
 
     def test_has_a_limit_for_each_of_staff_and_each_day(self, staff, unit, customer, settings):
         settings.LOYALTY_GOODWILL_DAILY_LIMIT = 100

@@ -129,7 +129,7 @@ class TestAPreview:
         seen = []
 
         class Curious:
-            def apply(self, *, orders, at, batch=""):
+            def foresee(self, *, orders, at):
                 seen.extend(orders)
 
             def set_codes(self):

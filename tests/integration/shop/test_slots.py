@@ -97,6 +97,56 @@ class TestALiveBasket:
         assert settle(account, at=after(minutes=29)) == after(minutes=30)
 
 
+class TestABasketWhosePointsReachTheirDate:
+    """Two hours from now; a gateway takes three."""
+
+    @pytest.fixture
+    def account(self, user, unit):
+        give(user, 400, unit, source="later")
+        return give(user, 600, unit, until=after(hours=2))
+
+    def touched(self, basket, account, *, hours, freeze=False):
+        """The basket is touched every twenty minutes for so long; returns when its points went, None if not at all."""
+        for minutes in range(0, hours * 60, 20):
+            at = after(minutes=minutes)
+            changed(basket, at=at)
+            renew(hold_id=Hold.objects.latest("pk").pk, until=at + timedelta(minutes=30))
+            if freeze and basket.status == "Open" and minutes % 160 == 80:
+                basket.freeze()
+            elif basket.status == "Frozen" and minutes % 160 == 60:
+                basket.thaw()
+            if settle(account, at=at) is None:
+                return at - TODAY
+        return None
+
+    def test_keeps_them_for_a_payment_but_not_for_ever(self, basket, account):
+        went = self.touched(basket, account, hours=48)
+        assert timedelta(hours=4, minutes=30) <= went <= timedelta(hours=5, minutes=20)
+        assert balance(account) == (400, 0, 0, 0)
+        assert_clean()
+
+    def test_keeps_them_not_for_ever_though_payments_begin_and_fail_again_and_again(self, basket, account):
+        went = self.touched(basket, account, hours=48, freeze=True)
+        assert went <= timedelta(hours=2) + 3 * timedelta(hours=3)
+        assert balance(account) == (400, 0, 0, 0)
+
+    def test_is_not_renewed_beyond_it_by_its_customers_pages(self, basket, account):
+        held = Hold.objects.get(state="open")
+        assert renew(hold_id=held.pk, until=after(hours=5))
+        assert not renew(hold_id=held.pk, until=after(hours=5, minutes=1))
+        assert Hold.objects.get(pk=held.pk).expires_at == after(hours=5)
+
+    def test_keeps_them_while_it_is_being_paid_for(self, basket, account):
+        renew(hold_id=Hold.objects.get(state="open").pk, until=after(hours=5))
+        assert settle(account, at=after(hours=4, minutes=50)) is not None
+        basket.freeze()
+        assert settle(account, at=after(hours=4, minutes=55)) == after(hours=7, minutes=55)
+        assert settle(account, at=after(hours=7, minutes=54)) is not None
+        assert settle(account, at=after(hours=7, minutes=55)) is None
+        assert balance(account) == (400, 0, 0, 0)
+        assert_clean()
+
+
 class TestABasketThatIsBeingPaidFor:
     def test_keeps_its_points_until_the_gateways_own_time_out(self, basket, account):
         basket.freeze()

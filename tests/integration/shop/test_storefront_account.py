@@ -8,8 +8,9 @@ from django.urls import reverse
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program.models import TermsVersion
+from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.operations import change_state, join
+from loyalty_oscar.program.registries import grants
 from loyalty_oscar.testing import clock
 from tests.storefront import (
     TODAY,
@@ -119,6 +120,34 @@ class TestTheStatement:
         assert "went back , 10 paws on the way will not come" in text_of(response)
         assert column(response) == [("way", 20), ("back", 0)]
         assert numbers(response, "pending") == [20]
+
+    def test_says_what_need_not_be_given_back_and_why(self, page):
+        unit = a_club(debt_policy=Program.Debt.CLAMP)
+        user = a_user()
+        order = arrive(buy(user, (a_product(price="30.00"), 1), on=day(3, 1)), on=day(3, 1))
+        ripen(on=day(3, 20))
+        account = Account.objects.get(member__user=user, unit=unit)
+        because = Because("adjusted")
+        ledger.adjust(account_id=account.pk, points=-12, key="m", because=because, at=day(3, 21), **BY_HAND)
+        account.lots.update(expires_at=day(4, 1))
+        ledger.expire(account_id=account.pk, at=day(4, 2))
+        send_back(order, 1, on=day(4, 3))
+        said = text_of(page(user))
+        assert "18 paws had run out before; you need not give those back." in said
+        assert "12 paws were used already; you need not make them up." in said
+
+    def test_shows_no_line_for_a_gift_that_stands_again_though_nothing_came_back(self, page):
+        unit = a_club(debt_policy=Program.Debt.CLAMP)
+        user = a_user()
+        member = join(program=unit.program, user_id=user.pk, at=day(1, 2))
+        gift = {"member_id": member.pk, "key": "gift:1", "because": Because("goodwill")}
+        grants.get("points").grant(reward={"points": 50}, at=day(2, 1), **gift)
+        account = Account.objects.get(member=member)
+        because = Because("adjusted")
+        ledger.adjust(account_id=account.pk, points=-50, key="m", because=because, at=day(2, 2), **BY_HAND)
+        grants.get("points").revoke(at=day(2, 3), **gift)
+        grants.get("points").grant(reward={"points": 50}, at=day(2, 4), **gift)
+        assert column(page(user)) == [("back", 0), ("back", -50), ("ready", 50)]
 
     @pytest.mark.parametrize(
         ("kind", "shown"),

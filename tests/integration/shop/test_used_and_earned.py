@@ -2,13 +2,17 @@
 
 import pytest
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations import mature_due
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.orders import Order, come_back
-from tests.points import give, of, pay, points_club, use
+from tests.points import account, give, of, pay, points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, day
 
 pytestmark = pytest.mark.django_db
@@ -99,4 +103,28 @@ class TestAnOrderThatStandsAgain:
             assert of(user) == (0, 0, 0, 0)
             to("Delivered", earning)
         assert of(user) == (100, 0, 0, 0)
+        assert_clean()
+
+
+class TestAnOrderWhosePointsRanOut:
+    @pytest.mark.parametrize("policy", ["debt", "clamp"])
+    @pytest.mark.parametrize("used", [0, 8])
+    def test_leaves_no_false_debt_however_often_it_is_cancelled_and_stands_again(self, unit, policy, used):
+        Program.objects.update(debt_policy=policy)
+        forget_cache()
+        user = a_user()
+        order = buy(user, unit, "20.00")
+        if used:
+            ledger.adjust(
+                account_id=account(user).pk, points=-used, key="m", because=Because("adjusted"), actor="staff:1",
+                note="x", at=RIPE,
+            )  # fmt: skip
+        Lot.objects.update(expires_at=RIPE)
+        debts = []
+        for _ in range(3):
+            to("Cancelled", order)
+            debts.append(of(user)[3])
+            to("Pending", order)
+            assert of(user) == (0, 0, 0, 0)
+        assert debts == [used if policy == "debt" else 0] * 3
         assert_clean()

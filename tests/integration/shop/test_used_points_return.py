@@ -217,6 +217,15 @@ class TestTheGrace:
         assert ready(carla) == (0, 0, 0), "they had run out"
         assert_clean()
 
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_keeps_no_points_alive_by_buying_and_cancelling_what_was_delivered(self, unit, carla, times):
+        for number in range(times):
+            at = day(5, 10 + 6 * number)
+            order = arrive(pay(carla, unit, 300, goods(), at=at), on=at)
+            to("Cancelled", order, at=at + timedelta(days=2))
+            assert ready(carla) == (1000, 0, 0)
+        assert Lot.objects.get(source="gift").expires_at == day(5, 31)
+
     def test_is_not_for_goods_sent_back_before_they_were_delivered(self, unit, carla):
         order = pay(carla, unit, 1000, goods("10.00", 2))
         come_back(line=order.lines.first(), quantity=1)

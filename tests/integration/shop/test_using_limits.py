@@ -51,6 +51,39 @@ def basket(boris):
     return a_basket(boris, (a_product(price="10.00"), 2))
 
 
+class TestManyChangesWithinAnHour:
+    @pytest.fixture(autouse=True)
+    def three(self, settings):
+        settings.LOYALTY_HOLD_CHANGES = 3
+
+    def test_are_refused_whatever_the_basket(self, unit, boris, basket):
+        others = [a_basket(boris, (a_product(), 1)) for _ in range(2)]
+        for number, one in enumerate((basket, *others)):
+            use(boris, one, 10 + number, unit=unit)
+        before = dump()
+        with pytest.raises(Refused) as refused:
+            use(boris, basket, 20, unit=unit)
+        assert (refused.value.code, dump()) == ("too_often", before)
+        assert str(refused.value) == "You have changed this very often. Please try again in an hour."
+
+    def test_leave_the_way_back_open(self, unit, boris, basket):
+        for points in (10, 20, 30):
+            use(boris, basket, points, unit=unit)
+        assert on(use(boris, basket, 0, unit=unit))[0] == 0
+
+    def test_are_possible_again_after_it(self, unit, boris, basket):
+        for points in (10, 20, 30):
+            use(boris, basket, points, unit=unit)
+        assert on(use(boris, basket, 40, unit=unit, at=TODAY + timedelta(hours=1)))[0] == 40
+
+    def test_do_not_count_for_somebody_else(self, unit, boris, basket):
+        for points in (10, 20, 30):
+            use(boris, basket, points, unit=unit)
+        priya = a_user("priya@example.com")
+        give(priya, 100, unit)
+        assert on(use(priya, a_basket(priya, (a_product(), 1)), 10, unit=unit))[0] == 10
+
+
 class TestADaysLimit:
     def test_cuts_what_is_set_aside_and_then_refuses(self, unit, boris, basket):
         terms(per_day=300)
@@ -77,6 +110,25 @@ class TestADaysLimit:
         with pytest.raises(Refused):
             use(boris, other, 1, unit=unit, at=evening)
         assert on(use(boris, other, 300, unit=unit, at=evening + timedelta(minutes=1)))[0] == 300
+
+    def test_counts_what_was_used_on_the_stroke_of_midnight_to_the_day_that_begins(self, unit, boris, basket):
+        terms(per_day=300)
+        midnight = datetime(2026, 5, 5, 22, tzinfo=UTC)  # 00:00 in Berlin
+        with clock.at(midnight):
+            pay(use(boris, basket, 200, unit=unit, at=midnight))
+        assert on(use(boris, a_basket(boris, (a_product(), 2)), 300, unit=unit))[0] == 100
+
+    @pytest.mark.parametrize(("minimum", "left"), [(99, 100), (100, 100), (101, None)])
+    def test_leaves_what_is_as_many_as_the_fewest_that_can_be_used(self, unit, boris, basket, minimum, left):
+        terms(per_day=300, minimum=minimum)
+        pay(use(boris, basket, 200, unit=unit))
+        other, before = a_basket(boris, (a_product(), 2)), dump()
+        if left:
+            assert on(use(boris, other, 200, unit=unit))[0] == left
+            return
+        with pytest.raises(Refused) as refused:
+            use(boris, other, 200, unit=unit)
+        assert (refused.value.code, dump()) == ("daily_limit", before)
 
 
 class TestALimit:

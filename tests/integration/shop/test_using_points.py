@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.ledger.models import Entry, Hold
 from loyalty_oscar.ledger.operations import settle_holds
 from loyalty_oscar.program.models import PointWorth, State
 from loyalty_oscar.program.operations import change_state
@@ -78,6 +78,22 @@ class TestSettingPointsAside:
         assert on(use(boris, basket, 900, unit=unit)) == (900, D("11.00"))
         assert of(boris) == (100, 0, 900, 0)
         assert sorted(Hold.objects.values_list("points", "state")) == [(700, "released"), (900, "open")]
+
+    def test_replaces_what_ran_out_meanwhile_and_does_not_tell_it_as_run_out(self, unit, boris, basket):
+        use(boris, basket, 700, unit=unit)
+        basket.lines.update(date_updated=TODAY)
+        with clock.at(LATER):
+            use(boris, basket, 900, unit=unit, at=LATER)
+        assert of(boris) == (100, 0, 900, 0)
+        told = Entry.objects.filter(kind="release").values_list("because__c", flat=True)
+        assert list(told) == ["replaced"]
+
+    def test_of_none_takes_back_what_ran_out_meanwhile_as_not_wanted(self, unit, boris, basket):
+        use(boris, basket, 700, unit=unit)
+        basket.lines.update(date_updated=TODAY)
+        with clock.at(LATER):
+            use(boris, basket, 0, unit=unit, at=LATER)
+        assert list(Entry.objects.filter(kind="release").values_list("because__c", flat=True)) == ["not_wanted"]
 
     def test_of_none_gives_all_back(self, unit, boris, basket):
         use(boris, basket, 700, unit=unit)

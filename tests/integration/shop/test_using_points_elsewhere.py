@@ -1,20 +1,28 @@
-"""One basket on two sites, each with a program of its own: what one sets aside is none of the other's business."""
+"""Points and other baskets: of another site's program, or more than one open basket of the same customer."""
+
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.sites.models import Site
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.redemption.desk import may_use
+from loyalty_oscar.shop.redemption.discount import applied_to
+from loyalty_oscar.shop.redemption.headless import standing
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.ledger.books import assert_clean, balance
-from tests.points import give, points_club, use
+from tests.points import account, give, of, points_club, reload, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, day, text_of
 
 pytestmark = pytest.mark.django_db
 BASKET = reverse("basket:summary")
+Line = get_model("basket", "Line")
 
 
 @pytest.fixture
@@ -58,3 +66,63 @@ class TestABasketThatUsesPointsOfAnotherSite:
         assert "Choose a number up to 70." in text_of(client.get(answer["Location"]))
         assert Hold.objects.get(state=Hold.State.OPEN).points == 500
         assert_clean()
+
+
+@pytest.fixture
+def two(client):
+    """A member of 1,000 paws, 600 of them set aside for an open basket, who has a second one."""
+    user, unit = a_user(), points_club()
+    give(user, 1000, unit)
+    with clock.at(TODAY):
+        first = a_basket(user, (a_product(price="42.10"), 2))
+        use(user, first, 600, unit=unit)
+        second = a_basket(user, (a_product("Ball", "30.00"), 1))
+        client.force_login(user)
+        yield SimpleNamespace(user=user, unit=unit, first=first, second=second)
+
+
+class TestTwoOpenBaskets:
+    """As APIs make them; Oscar's pages merge them, and an API finds the older one."""
+
+    def test_that_a_page_merges_may_use_everything(self, client, two):
+        use(two.user, two.first, 0, unit=two.unit)
+        use(two.user, two.second, 600, unit=two.unit)
+        said = text_of(client.get(BASKET))
+        assert "You have 1,000 paws ready" in said
+        answer = client.post(reverse("loyalty:use-points"), {"next": BASKET, "use": "all"})
+        said = text_of(client.get(answer["Location"]))
+        assert "You use 1,000 paws." in said
+        assert of(two.user) == (0, 0, 1000, 0)
+        assert_clean()
+
+    def test_may_each_use_what_the_other_leaves(self, client, two):
+        second = reload(two.user, two.second)
+        assert standing(basket=second, unit=two.unit, account=account(two.user)).ready == 400
+        first = reload(two.user, two.first)
+        assert standing(basket=first, unit=two.unit, account=account(two.user)).ready == 1000
+        for basket, points in ((two.second, 400), (two.first, 600)):
+            use(two.user, basket, None, unit=two.unit)
+            assert Hold.objects.get(slot=f"basket:{basket.pk}").points == points
+        assert of(two.user) == (0, 0, 1000, 0)
+
+    @pytest.mark.parametrize("end", ["Merged", "Saved", "Submitted", "deleted", "its time is over", "Frozen"])
+    def test_say_the_same_number_as_will_be_used(self, two, end):
+        expected = 400 if end == "Frozen" else 1000
+        at = TODAY + timedelta(hours=1) if end == "its time is over" else TODAY
+        Line.objects.update(date_updated=TODAY)
+        if end == "deleted":
+            two.first.delete()
+        elif end != "its time is over":
+            get_model("basket", "Basket").objects.filter(pk=two.first.pk).update(status=end)
+        with clock.at(at):
+            told = standing(basket=reload(two.user, two.second), unit=two.unit, account=account(two.user))
+            assert told.ready == expected
+            use(two.user, two.second, None, unit=two.unit, at=at)
+        assert Hold.objects.get(slot=f"basket:{two.second.pk}").points == expected
+        assert_clean()
+
+    def test_asks_nothing_more_where_nothing_else_is_set_aside(self, two, django_assert_num_queries):
+        first = reload(two.user, two.first)
+        mine, held = account(two.user), applied_to(basket=first).redemption
+        with django_assert_num_queries(0):
+            assert may_use(account=mine, redemption=held, at=TODAY) == 1000

@@ -187,7 +187,7 @@ class TestAnOrderThatIsCancelledInTheShopsOwnWord:
         put(first, status, at=day(5, 2))
         second = buy(user, (bed, 1), on=day(5, 3))
         assert Account.objects.get(member__user=user, unit=unit).pending == 100
-        [facts] = gather_orders(order_ids=[second.pk], set_codes=(), at=day(5, 4), seen_final={})
+        [facts] = gather_orders(order_ids=[second.pk], set_codes=(), at=day(5, 4))
         assert facts.purchase.is_first
         assert asked() == []
         assert list(statuses.standing(orders=Order.objects.all())) == [second]
@@ -201,7 +201,7 @@ class TestARowInTheDatabase:
         order.status_changes.create(old_status="Versendet", new_status="gELIEFERT")
         order.status_changes.update(date_created=day(5, 3))
         Order.objects.update(status="gELIEFERT")
-        [facts] = gather_orders(order_ids=[order.pk], set_codes=(), at=day(5, 4), seen_final={})
+        [facts] = gather_orders(order_ids=[order.pk], set_codes=(), at=day(5, 4))
         assert facts.final_at == day(5, 3)
 
 

@@ -58,11 +58,18 @@ class TestAPurchase:
         assert (decision.points, decision.because.code) == (0, "no_rule")
 
     def test_leaves_out_what_the_program_excludes(self):
-        purchase = a_purchase(a_line(paid_minor=1000, sets=["gift-cards"]), a_line(paid_minor=500))
+        lines = a_line(paid_minor=1000, sets=["gift-cards"]), a_line(paid_minor=500)
+        purchase = a_purchase(*lines, known_sets=["gift-cards"])
         assert points(purchase, one_per_euro(), excluded_set="gift-cards") == 5
 
+    def test_brings_nothing_while_nobody_knows_what_the_program_excludes(self):
+        bonus = in_force(FirstOrder(points=20))
+        purchase = a_purchase(a_line(paid_minor=500), is_first=True)
+        decision = decide(purchase=purchase, rules=[one_per_euro(), bonus], terms=Terms(excluded_set="gift-cards"))
+        assert (decision.points, decision.because.code) == (0, "excluded_set_untied")
+
     def test_of_excluded_products_only_says_so(self):
-        purchase = a_purchase(a_line(paid_minor=1000, sets=["gift-cards"]))
+        purchase = a_purchase(a_line(paid_minor=1000, sets=["gift-cards"]), known_sets=["gift-cards"])
         decision = decide(purchase=purchase, rules=[one_per_euro()], terms=Terms(excluded_set="gift-cards"))
         assert (decision.points, decision.because.code) == (0, "all_excluded")
 

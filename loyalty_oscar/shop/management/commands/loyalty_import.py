@@ -19,7 +19,8 @@ SHOWN = 50
 
 class Command(LoyaltyCommand):
     help = (
-        "Brings balances along from a CSV file (email or user, points, expires, reference); the same file counts once."
+        "Brings balances along from a CSV file (email or user, points, expires, reference); the same file counts once,"
+        " and so do a person and a reference over all files."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,6 +47,10 @@ class Command(LoyaltyCommand):
             balances = imports.read(content=content, program=found, at=at)
         except imports.BadFile as bad:
             raise CommandError(self.all_of(bad.errors)) from bad
+        self.warn(balances)
+        if not balances.rows:
+            self.say(f"{file} was imported already; nothing was written.")
+            return
         self.show(balances)
         if dry_run:
             self.say("Nothing was written.")
@@ -55,6 +60,17 @@ class Command(LoyaltyCommand):
             done += new
             self.progress(f"{done:,} of {len(balances.rows):,} rows")
         self.say(f"{done:,} balances brought along.")
+
+    def warn(self, balances: imports.Balances) -> None:
+        """Say which rows were brought along before, and what somebody should look at."""
+        if balances.known and balances.rows:
+            rows = ", ".join(f"{row.number:,}" for row in balances.known[:SHOWN])
+            more = f" and {len(balances.known) - SHOWN:,} more" if len(balances.known) > SHOWN else ""
+            self.say(f"{len(balances.known):,} rows were brought along before and add nothing: {rows}{more}")
+        for line in balances.warnings[:SHOWN]:
+            self.stderr.write(f"warning: {line}")
+        if len(balances.warnings) > SHOWN:
+            self.stderr.write(f"warning: {len(balances.warnings) - SHOWN:,} more rows like these are not shown")
 
     def all_of(self, errors: list[str]) -> str:
         """Write all mistakes but the last, which refuses the file with their number."""

@@ -8,10 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, no_translations
 
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
 from loyalty_oscar.shop import statuses
-from loyalty_oscar.shop.setup import Ready, make_ready
+from loyalty_oscar.shop.rehearsal import rehearse
+from loyalty_oscar.shop.setup import WENT_LIVE, Ready, make_ready
 
 from ..command import LoyaltyCommand
 
@@ -33,9 +35,15 @@ class Command(LoyaltyCommand):
         parser.add_argument("--code", default="points", help="short name of the program (default: points)")
         parser.add_argument("--name", default="Points", help="its name as customers read it (default: Points)")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
-        parser.add_argument("--live", action="store_true", help="switch it on: orders placed from now on earn")
         parser.add_argument(
-            "--anyway", action="store_true", help="switch it on though something is open that should be said first"
+            "--live",
+            action="store_true",
+            help="switch it on: orders placed from now on earn; a purchase is rehearsed before, as loyalty_doctor does",
+        )
+        parser.add_argument(
+            "--anyway",
+            action="store_true",
+            help="switch it on though something is open that should be said first, or the rehearsal departs",
         )
 
     @no_translations
@@ -43,24 +51,33 @@ class Command(LoyaltyCommand):
         super().handle(*args, **options)
 
     def work(self, *, code: str, name: str, currency: str | None, live: bool, anyway: bool, **options: Any) -> None:
-        currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
-        is_open = statuses.is_ready_unclear() or any(statuses.questions())
-        goes_live = live and (anyway or not is_open)
-        ready = make_ready(code=code, name=name, currency=currency, live=goes_live, at=clock.now())
+        if anyway and not live:
+            raise CommandError("--anyway goes with --live")
+        program = {
+            "code": code,
+            "name": name,
+            "currency": currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"),
+        }
+        ready = make_ready(**program, live=False, at=clock.now())
         self.tell(ready)
+        is_open = statuses.is_ready_unclear() or any(statuses.questions())
         if is_open:
             self.ask()
         if live and ready.program.state == State.DRAFT:
-            raise CommandError("it is not live: say first what those words mean, or say --anyway")
+            if is_open and not anyway:
+                raise CommandError("it is not live: say first what those words mean, or say --anyway")
+            self.rehearse(anyway)
+            ready = make_ready(**program, live=True, at=clock.now())
+            self.say(WENT_LIVE)
+        self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 
     def tell(self, ready: Ready) -> None:
-        """Say what was made and what comes next."""
+        """Say what was made, and what was there already."""
         for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
             if lines:
                 self.say(title)
                 for line in lines:
                     self.say(f"  - {line}")
-        self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 
     def ask(self) -> None:
         """Ask what the shop's own words mean, and say what to write; where nobody is there, say what is open."""
@@ -99,3 +116,22 @@ class Command(LoyaltyCommand):
             typed = input(f"Did {what} in {question.status!r} come to nothing? (y, n, Enter: later) ").strip().lower()
             if typed in ("", "y", "n"):
                 return typed
+
+    def rehearse(self, anyway: bool) -> None:
+        """Play a purchase and a return with the shop's own code; refuse where a number departs, unless told not to."""
+        try:
+            told = rehearse(at=clock.now())
+        except LoyaltyError as nothing:
+            self.say(f"Not rehearsed: {nothing}.")
+            return
+        if told.departs is None:
+            self.say(f"Rehearsed with {told.product}: all numbers agree.")
+            return
+        text = f"{told.departs.what}: {told.departs.got}, not {told.departs.expected}"
+        text += f" ({told.fork})" if told.fork else ""
+        if not anyway:
+            raise CommandError(
+                f"not live, because the rehearsal departs: {text}; `manage.py loyalty_doctor --rehearse` shows every "
+                "number, --anyway goes on"
+            )
+        self.say(self.style.WARNING(f"The rehearsal departs: {text}. Going on anyway."))

@@ -16,7 +16,7 @@ def bound(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("loyalty_earning", "0003_what_was_missed"),
+        ("loyalty_earning", "0004_for_whom"),
     ]
 
     operations = [

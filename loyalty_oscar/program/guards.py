@@ -1,0 +1,39 @@
+"""What keeps faults of ours from reaching the shop: receivers on models that are not ours are wrapped in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+logger = logging.getLogger("loyalty_oscar")
+
+
+def harmless(
+    receiver: Callable[..., Any] | None = None,
+    *,
+    but: type[Exception] | tuple[type[Exception], ...] = (),
+    later: str = "the next sweep finds it",
+) -> Any:
+    """
+    Wrap a receiver so that whatever goes wrong in it is logged and left to a job, and nothing reaches who sent it.
+
+    `but` are refusals, which are meant to reach them; `later` says in the log what makes the rest good. Rows that are
+    loaded raw (`loaddata`) are passed over.
+    """
+    if receiver is None:
+        return lambda found: harmless(found, but=but, later=later)
+
+    @wraps(receiver)
+    def guarded(sender: Any, raw: bool = False, **kwargs: Any) -> None:
+        if raw:
+            return
+        try:
+            receiver(sender=sender, **kwargs)
+        except but:
+            raise
+        except Exception:
+            logger.exception("something could not be noted (%s); %s", receiver.__name__, later)
+
+    return guarded

@@ -1,0 +1,260 @@
+"""Every page of ours in the admin, opened and saved as it is: nothing changes, and nothing is said to be wrong."""
+
+from html.parser import HTMLParser
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from loyalty_oscar.earning.models import Action, Rule, RuleVersion
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.earning.rules import conditions, earning_rules
+from loyalty_oscar.exclusives.models import Door, MemberList, Sale
+from loyalty_oscar.ledger.operations import open_account
+from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, TermsVersion
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import LeastOrder, UseTerms
+from loyalty_oscar.referrals.models import Scheme
+from loyalty_oscar.shop.tiers.conditions import keep_in_step
+from loyalty_oscar.tiers.models import MemberPrice, Tier
+from tests.everything import ours
+from tests.integration.earning.deeds import an_action
+from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_set
+from tests.integration.tiers.ladders import a_ladder
+from tests.points import points_club
+from tests.storefront import a_product, a_user, day
+
+pytestmark = pytest.mark.django_db
+#: What counts how often something was saved; it tells caches.
+COUNTERS = {"loyalty_program.Program.version", "loyalty_program.JobRun.started_at"}
+
+
+def our_admins():
+    """The admin of every model that we registered."""
+    return [site for site in admin.site._registry.values() if site.__module__.startswith("loyalty_oscar")]
+
+
+def name_of(site):
+    return f"admin:{site.opts.app_label}_{site.opts.model_name}"
+
+
+class Form(HTMLParser):
+    """What a browser would send of the one form on a page with a button `_save`."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.fields, self.forms, self.select, self.area = [], [], None, None
+        self.feed(page)
+        found = [fields for fields in self.forms if ("_save", "Save") in [(n, "Save") for n, _v in fields]]
+        assert len(found) == 1
+        self.data = {}
+        for name, value in found[0]:
+            if name not in ("_addanother", "_continue", "_saveasnew"):
+                self.data.setdefault(name, []).append(value)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        name, kind = attrs.get("name"), attrs.get("type", "text")
+        if tag == "form":
+            self.fields = []
+            self.forms.append(self.fields)
+        elif tag == "input" and name and "disabled" not in attrs:
+            if kind not in ("checkbox", "radio", "file", "button", "reset") or "checked" in attrs:
+                self.fields.append((name, attrs.get("value", "on" if kind == "checkbox" else "")))
+        elif tag == "select" and name:
+            self.select, self.options, self.many = name, [], "multiple" in attrs
+        elif tag == "option" and self.select:
+            self.options.append((attrs.get("value", ""), "selected" in attrs))
+        elif tag == "textarea" and name:
+            self.area, self.text = name, ""
+
+    def handle_data(self, data):
+        if self.area:
+            self.text += data
+
+    def handle_endtag(self, tag):
+        if tag == "textarea" and self.area:
+            text = self.text.replace("\r\n", "\n").removeprefix("\n")
+            self.fields.append((self.area, text.replace("\n", "\r\n")))
+            self.area = None
+        elif tag == "select" and self.select:
+            chosen = [value for value, is_chosen in self.options if is_chosen]
+            if not self.many:
+                chosen = (chosen or [value for value, _no in self.options[:1]])[-1:]
+            self.fields += [(self.select, value) for value in chosen]
+            self.select = None
+
+
+def tables():
+    """Every row of every table of ours."""
+    found = {}
+    for model in ours():
+        for row in model._base_manager.values():
+            for name, value in row.items():
+                where = f"{model._meta.label}.{name}"
+                if where not in COUNTERS:
+                    found[where, row[model._meta.pk.attname]] = repr(value)
+        for field in model._meta.many_to_many:
+            for one in model._base_manager.all():
+                found[f"{model._meta.label}.{field.name}", one.pk] = repr(
+                    sorted(getattr(one, field.name).values_list("pk"))
+                )
+    return found
+
+
+@pytest.fixture
+def shop(db):
+    """A row of everything that staff set up, each with all that can stand in it."""
+    unit = points_club(share=50, minimum=100, step=50, per_day=500)
+    program = unit.program
+    ProgramSite.objects.get_or_create(program=program, site_id=1)
+    PointWorth.objects.create(program=program, currency="PLN", points=100, minor=430)
+    TermsVersion.objects.create(program=program, version=1, language="en", text="Be kind.", starts_at=day(1, 1))
+    LeastOrder.objects.create(terms=UseTerms.objects.get(), currency="EUR", minor=2000)
+    bed = a_product("Bed", "200.00")
+    beds = a_set(bed, code="beds")
+    cards = a_set(a_product("Gift card"), code="cards")
+    UseTerms.objects.get().excluded_sets.add(cards)
+    program.excluded_set = cards
+    program.save()
+    ladder = a_ladder(unit=unit, gifts=(0, 50, 100))
+    Tier.objects.filter(ladder=ladder, rank=2).update(
+        names={"de": "Silber"}, color="#55636A", text="A card\r\n\r\nA call"
+    )
+    MemberPrice.objects.create(tier=ladder.tiers.get(rank=2), product_set=beds, percent=10, starts_at=day(1, 1))
+    MemberPrice.objects.create(tier=ladder.tiers.get(rank=3), percent=5, starts_at=day(1, 1), ends_at=day(2, 1))
+    Scheme.objects.create(program=program, giver_points=150, newcomer_points=100, least_minor=2050)
+    for kind in ("sign-up", "review", "birthday"):
+        an_action(unit, kind)
+    an_action(unit, "word", word="woof", budget=500, starts_at=day(1, 1), ends_at=day(12, 31))
+    when = {"actor": "system", "at": day(1, 1)}
+    narrowed = [
+        {"code": "product-set", "params": {"sets": ["beds"]}},
+        {"code": "minimum-spend", "params": {"minimum_minor": 5050, "currency": "EUR"}},
+    ]
+    save_rule(
+        unit=unit, code="double", name="Double", type="multiplier", params={"percent": 250}, narrowed=narrowed, **when
+    )
+    save_rule(unit=unit, code="first", name="First order", type="first-order", params={"points": 20}, **when)
+    narrowed = [
+        {"code": "product-set", "params": {"sets": ["cards"], "outside": True}},
+        {"code": "dates", "params": {"first": "2026-01-01", "last": "2026-12-31"}},
+        {"code": "tier", "params": {"rank": 2}},
+    ]
+    save_rule(unit=unit, code="each", name="Each", type="per-unit", params={"points": 5}, narrowed=narrowed, **when)
+    member = join(program=program, user_id=a_user().pk, at=day(1, 2))
+    open_account(member=member, unit=unit)
+    invited = MemberList.objects.create(program=program, name="Friends of the house")
+    invited.members.add(member)
+    sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\r\nOr two.")
+    Door.objects.create(sale=sale, member_list=invited, seen_from=day(5, 1), buys_from=day(5, 8))
+    a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
+    forget_cache()
+    keep_in_step()
+    return unit
+
+
+def errors_of(answer):
+    """What the page says is wrong, anywhere."""
+    if answer.status_code == 302:
+        return []
+    form = answer.context["adminform"].form
+    found = [form.errors.as_json()] if form.errors else []
+    for one in answer.context["inline_admin_formsets"]:
+        found += [str(row) for row in one.formset.errors if row] + list(one.formset.non_form_errors())
+    return found or ["the page came back without a word"]
+
+
+def rows_with_all(site, request):
+    """Rows of a model; of each inline that can be changed there must be one that holds something."""
+    rows = list(site.model._base_manager.order_by("pk"))
+    for inline in site.get_inline_instances(request):
+        if inline.has_change_permission(request):
+            assert inline.model._base_manager.exists(), f"nothing in {inline.model.__name__} is looked at"
+    return rows
+
+
+@pytest.fixture
+def boss(staff, rf):
+    user, client = staff(superuser=True)
+    request = rf.get("/")
+    request.user = user
+    return request, client
+
+
+class TestAPageOfOurs:
+    @pytest.mark.parametrize("language", ["en", "de"])
+    @pytest.mark.parametrize("site", our_admins(), ids=lambda site: site.opts.object_name)
+    def test_is_saved_unchanged(self, shop, boss, site, language):
+        request, client = boss
+        if not site.has_change_permission(request):
+            pytest.skip("nobody may change it")
+        rows = rows_with_all(site, request)
+        assert rows, f"no {site.opts.verbose_name} is looked at"
+        for row in rows:
+            address = reverse(f"{name_of(site)}_change", args=[row.pk])
+            page = client.get(address, headers={"accept-language": language})
+            assert page.status_code == 200
+            before = tables()
+            answer = client.post(address, Form(page.content.decode()).data, headers={"accept-language": language})
+            assert errors_of(answer) == [], row
+            after = tables()
+            changed = {
+                key: (before.get(key), after.get(key)) for key in before | after if before.get(key) != after.get(key)
+            }
+            assert changed == {}, row
+            assert LogEntry.objects.latest("pk").change_message == "[]", row
+            LogEntry.objects.all().delete()
+
+
+class TestASale:
+    @pytest.mark.parametrize("doors", [0, 1])
+    def test_is_made_from_a_page_whose_other_rows_stay_empty(self, shop, boss, doors):
+        _request, client = boss
+        data = Form(client.get(reverse("admin:loyalty_exclusives_sale_add")).content.decode()).data
+        data |= {
+            "program": shop.program_id,
+            "name": "Rugs",
+            "code": "rugs",
+            "product_set": ProductSet.objects.get(code="beds").pk,
+        }
+        data |= {"public_from_0": "2026-05-11", "public_from_1": "00:00:00"}
+        if doors:
+            data |= {"doors-0-rank": str(GOLD)}
+            data |= {f"doors-0-{name}_0": "2026-05-09" for name in ("seen_from", "buys_from")}
+            data |= {f"doors-0-{name}_1": "00:00:00" for name in ("seen_from", "buys_from")}
+        assert errors_of(client.post(reverse("admin:loyalty_exclusives_sale_add"), data)) == []
+        assert Sale.objects.get(code="rugs").doors.count() == doors
+
+    def test_is_switched_off_though_it_has_doors(self, shop, boss):
+        _request, client = boss
+        sale = Sale.objects.get(code="trail")
+        address = reverse("admin:loyalty_exclusives_sale_change", args=[sale.pk])
+        data = Form(client.get(address).content.decode()).data
+        assert data.pop("is_on") == ["on"]
+        assert errors_of(client.post(address, data)) == []
+        assert (Sale.objects.get(code="trail").is_on, sale.doors.count()) == (False, 2)
+
+
+class TestARule:
+    def test_of_every_kind_is_among_those_that_are_saved(self, shop):
+        assert set(Rule.objects.values_list("type", flat=True)) == {code for code, _kind in earning_rules.items()}
+        said = {row["code"] for version in RuleVersion.objects.all() for row in version.conditions}
+        assert said == {code for code, _kind in conditions.items()}
+        assert set(Action.objects.values_list("kind", flat=True)) >= {"sign-up", "review", "birthday", "word"}
+
+    def test_gets_no_version_by_being_said_again_in_other_words(self, shop):
+        rule = Rule.objects.get(code="double")
+        last = rule.versions.latest("number")
+        save_rule(
+            unit=shop, code="double", name="Double", type="multiplier", actor="system", at=day(3, 1),
+            params={"percent": 250, "group": "campaign"}, narrowed=last.conditions[::-1],
+        )  # fmt: skip
+        assert rule.versions.latest("number") == last
+        save_rule(
+            unit=shop, code="double", name="Double", type="multiplier", actor="system", at=day(3, 1),
+            params={"percent": 250, "group": "other"}, narrowed=last.conditions,
+        )  # fmt: skip
+        assert rule.versions.count() == last.number + 1
