@@ -91,6 +91,6 @@ grants: Registry[Grant] = Registry("grant")
 order_effects: Registry[OrderEffect] = Registry("order effect")
 #: name -> panel; a name begins with its place ("member:orders"), all of which docs/reference/extend.md lists.
 panels: Registry[Panel] = Registry("panel")
-#: name -> callable; a name begins with its occasion ("doctor:40-rules"). docs/reference/extend.md lists all of them, with
+#: name -> callable; a name begins with its occasion ("doctor:40-rules"). docs/reference/extend.md lists them all, with
 #: what each is called with and answers.
 checks: Registry[Callable[..., Any]] = Registry("check")
