@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
-from .models import Entry, Kind
+from .models import Entry, Kind, Lot
 from .operations.desk import entries_of, lock, lots_of, open_account, write_db
 from .operations.grants import Grant, post, schedule
 from .operations.recording import looking_ahead
@@ -52,7 +53,7 @@ class PointGifts:
                 account_id=account.pk,
                 points=given_by(entry) if entry else reward["points"],
                 key=key,
-                source=key,
+                source=source_of(key),
                 because=because,
                 available_at=ready,
                 expires_at=expires_at,
@@ -62,14 +63,16 @@ class PointGifts:
                 spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
                 if not (reward.get("anew") and self.has_been_ready(gift, at)) or spared >= gift.points:
-                    told = {"account_id": account.pk, "source": key, "key": gift.key, "because": because}
+                    told = {"account_id": account.pk, "source": gift.source, "key": gift.key, "because": because}
                     give_back(**told, points=gift.points, forgiven=spared, at=at)
-                    schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
+                    schedule(
+                        account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at
+                    )
                     return
                 gift = replace(gift, points=gift.points - spared)
             posted = post(grant=gift, at=at)
             if posted.replayed:
-                schedule(account_id=account.pk, source=key, available_at=ready, expires_at=expires_at, at=at)
+                schedule(account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at)
 
     def has_been_ready(self, gift: Grant, at: datetime) -> bool:
         """Return whether points of a gift that waits were ready before: a lot ripens once, so a new one is needed."""
@@ -99,7 +102,7 @@ class PointGifts:
                 return
             claw_back(
                 account_id=entry.account_id,
-                source=key,
+                source=source_of(key),
                 points=given_by(entry),
                 key=f"{key}:back:{taken + 1}",
                 because=because,
@@ -109,6 +112,15 @@ class PointGifts:
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""
         return len(entries_of(account_id=account_id, start=start))
+
+
+def source_of(key: str) -> str:
+    """Return the name of a gift in its lots: its key, or where no lot holds so long a one, a name made from it."""
+    longest = Lot._meta.get_field("source").max_length or 0
+    if len(key) <= longest:
+        return key
+    mark = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    return f"{key[: longest - len(mark) - 1]}:{mark}"
 
 
 def given_by(entry: Entry) -> int:

@@ -1,5 +1,5 @@
 """
-The five ways in which features meet without knowing each other. Filled in `ready()` of their apps.
+The ways in which features meet without knowing each other. Filled in `ready()` of their apps.
 
 A feature registers here and imports no neighbour; the rooms above read what is registered.
 """
@@ -89,12 +89,8 @@ def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping
 written_down: Registry[Callable[..., Any]] = Registry("note of the moment")
 grants: Registry[Grant] = Registry("grant")
 order_effects: Registry[OrderEffect] = Registry("order effect")
-#: name -> panel; names begin with their page: "program:", "member:", "rule:" (admin), "dashboard-user:",
-#: "dashboard-order:".
+#: name -> panel; a name begins with its place ("member:orders"), all of which docs/reference/extend.md lists.
 panels: Registry[Panel] = Registry("panel")
-#: name -> callable; names begin with their occasion: "doctor:", "setup:", "leaving:" (says what an uninstall loses),
-#: "uninstall:", "export:", "erase:", "find:" (the number of an order to its ids), and on the program's page
-#: "program-warning:" (program, at) and "change-state:" (program, to, at), which answer with sentences; "levels:"
-#: (program_id) answers with rank and name of each level, "buyers:" (program, metric, window, at) with what some buyers
-#: would count on a ladder, and "sale-warning:" (sale, at) with what is wrong with a sale.
+#: name -> callable; a name begins with its occasion ("doctor:40-rules"). docs/reference/extend.md lists them all, with
+#: what each is called with and answers.
 checks: Registry[Callable[..., Any]] = Registry("check")

@@ -12,10 +12,12 @@ from loyalty_oscar.earning.decision import decide
 from loyalty_oscar.earning.rules import RuleInForce, Terms, build
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program.conf import LoyaltySettings
 from loyalty_oscar.program.words import reasons, why
 from tests import docs
 from tests.docs import DOCS, EXAMPLES, ROOT, load
+from tests.functional.every_key import every_key
 
 SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
 
@@ -128,6 +130,79 @@ class TestTheReference:
         names = {name for page in pages for name in re.findall(r'data-loyalty="(\w+)"', page.read_text("utf-8"))}
 
         assert {name for name in names if f"`{name}`" not in reference} == set()
+
+    def test_names_every_registry_at_the_door(self):
+        named = {name for name in extend.__all__ if isinstance(getattr(extend, name), Registry)}
+        rows = re.findall(
+            r"^\| ((?:`\w+`(?:, )?)+) \| ", (DOCS / "reference/extend.md").read_text("utf-8"), re.MULTILINE
+        )
+
+        assert named - {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set()
+
+    @pytest.mark.parametrize(
+        ("registry", "heading", "patterns"),
+        [
+            ("checks", "Occasions of checks", [r"said\(\"([a-z-]+)\"", r"name\.startswith\(\"([a-z-]+):\"\)"]),
+            (
+                "panels",
+                "Places of panels",
+                [
+                    r"{% loyalty_pieces \"([a-z-]+)\"",
+                    r"rendered\(page=\"([a-z-]+)\"",
+                    r"{% loyalty_panels \"([a-z-]+)\"",
+                    r"piece\((?:context, |name=)\"([a-z-]+):",
+                    r"name\.startswith\(\"([a-z-]+):\"\)",
+                ],
+            ),
+        ],
+    )
+    def test_names_what_a_check_or_a_panel_is_asked_for(self, registry, heading, patterns):
+        page = (DOCS / "reference/extend.md").read_text("utf-8").partition(f"## {heading}")[2].partition("\n## ")[0]
+        told = set(re.findall(r"`([a-z-]+):`", page))
+        texts = [path.read_text("utf-8") for path in [*SOURCES, *(ROOT / "loyalty_oscar").rglob("*.html")]]
+        named = re.compile(rf"\b{registry}\.register\(\"([a-z-]+):")
+        filled = {name for text in texts for name in named.findall(text)}
+        asked = {name for text in texts for pattern in patterns for name in re.findall(pattern, text)}
+
+        assert told == filled
+        assert filled - asked == set()
+
+
+class TestTheHouse:
+    def test_tells_of_every_app(self):
+        page = (DOCS / "explanation/house.md").read_text("utf-8")
+        apps = {path.parent.name for path in (ROOT / "loyalty_oscar").glob("*/__init__.py")}
+
+        assert {app for app in apps if f"| `{app}` |" not in page} == set()
+
+    def test_is_in_the_index_with_every_decision(self):
+        pages = sorted(path.name for path in (DOCS / "decisions").glob("0*.md"))
+
+        assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))
+
+
+class TestTheKeysOfTheLedger:
+    """Everything that the house can post, in one shop: each entry has its row in the reference, each row an entry."""
+
+    @pytest.fixture
+    def patterns(self):
+        """The keys of the table, as regular expressions: any number, any hexadecimal word, anything."""
+        table = (DOCS / "reference/ledger.md").read_text("utf-8").partition("## Keys")[2].partition("\n## ")[0]
+        rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+        keys = [key for names, said in rows for key in re.findall(r"`([^`]+)`", names + said) if ":" in key]
+        spelled = {"UUID": "[0-9a-f-]{36}", "…": ".+"}
+        return {
+            key: re.compile("".join(spelled.get(part) or re.sub(r"\d+", r"\\d+", re.escape(part)) for part in parts))
+            for key in keys
+            for parts in [re.split("(UUID|…)", key)]
+        }
+
+    @pytest.mark.django_db
+    def test_are_in_the_reference_and_the_reference_says_no_other(self, patterns, tmp_path):
+        keys = set(every_key(tmp_path))
+
+        assert {key for key in keys if not any(pattern.fullmatch(key) for pattern in patterns.values())} == set()
+        assert {row for row, pattern in patterns.items() if not any(map(pattern.fullmatch, keys))} == set()
 
 
 class TestTheWorkedExample:

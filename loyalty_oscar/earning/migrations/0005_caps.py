@@ -10,6 +10,8 @@ def bound(apps, schema_editor):
     actions = apps.get_model("loyalty_earning", "Action").objects.using(schema_editor.connection.alias)
     actions.filter(points__gt=MOST_POINTS).update(points=MOST_POINTS, is_on=False)
     actions.filter(budget__gt=MOST_BUDGET).update(budget=MOST_BUDGET)
+    # PostgreSQL alters no table whose rows still wait for a deferred check.
+    schema_editor.connection.check_constraints(table_names=["loyalty_earning_action"])
 
 
 class Migration(migrations.Migration):

@@ -14,6 +14,8 @@ def bound(apps, schema_editor):
     for side in ("giver_points", "newcomer_points"):
         schemes.filter(**{f"{side}__gt": MOST_POINTS}).update(**{side: MOST_POINTS}, is_on=False)
         referrals.filter(**{f"{side}__gt": MOST_POINTS}).update(**{side: 0})
+    # PostgreSQL alters no table whose rows still wait for a deferred check.
+    schema_editor.connection.check_constraints(table_names=["loyalty_referrals_scheme", "loyalty_referrals_referral"])
 
 
 class Migration(migrations.Migration):

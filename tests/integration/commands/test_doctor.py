@@ -18,6 +18,7 @@ from loyalty_oscar.shop.doctor import Level, examine, install
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
+from tests.integration.earning.deeds import an_action
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 
@@ -238,6 +239,22 @@ class TestTheStateOfThings:
         [(level, text)] = found("rules")
         assert level == Level.WARNING
         assert text.startswith("gold of “Paw Club” counts from level 3, which is not there: it brings nothing")
+
+    @pytest.mark.parametrize("setting", ["SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT"])
+    def test_names_a_proxy_whose_address_would_count_for_everybody(self, settings, setting):
+        setattr(settings, setting, ("HTTP_X_FORWARDED_PROTO", "https"))
+        unit = a_program()
+        assert found("network", *Level) == []
+        an_action(unit, kind="sign-up")
+        [(level, text)] = found("network")
+        assert level == Level.NOTE
+        assert text.startswith(f"{setting} says that the shop stands behind a proxy, and REMOTE_ADDR counts: if that")
+        assert "20 people a day" in text
+
+    def test_names_no_proxy_where_nothing_speaks_of_one(self):
+        an_action(a_program(), kind="word", word="woof24")
+        [(level, _text)] = found("network", *Level)
+        assert level == Level.OK
 
     def test_names_a_program_without_a_site(self):
         a_program()

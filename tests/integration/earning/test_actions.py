@@ -71,6 +71,24 @@ class TestAnAction:
         assert action.given == 0
         assert_clean()
 
+    @pytest.mark.parametrize("length", [41, 47, 48, 49, 64])
+    def test_may_have_a_detail_as_long_as_what_counts_once(self, unit, length):
+        """A store's own occasions are told with keys of its own, such as a UUID."""
+        action, member, detail = an_action(unit, "review"), a_member(unit), "a" * (length - 1)
+        other = f"{detail[:-1]}b"
+        assert given(unit, member, "review", detail)
+        assert given(unit, member, "review", other)
+        assert has(member) == (100, 0)
+        told = {"user_id": member.user_id, "occasion": "review", "at": TODAY}
+        assert undo_act(detail=detail, **told) == 50
+        assert has(member) == (50, 0)
+        assert undo_act(detail=other, **told) == 50
+        assert given(unit, member, "review", detail)
+        assert has(member) == (50, 0)
+        assert Entry.objects.filter(key=f"action:{action.pk}:review:{detail}").exists()
+        assert len(set(Lot.objects.values_list("source", flat=True))) == 2
+        assert_clean()
+
     def test_taken_back_after_its_points_were_used_leaves_them_to_be_made_up(self, unit):
         an_action(unit), (member := a_member(unit))
         given(unit, member, "review", "42")

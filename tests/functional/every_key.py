@@ -1,0 +1,120 @@
+"""A shop in which everything happens that the house can post, for the table of keys in the reference."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from django.db import transaction
+from oscar.test import factories
+
+from loyalty_oscar.earning.operations import act, save_birthday, undo_act, use_word
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Entry, Lot
+from loyalty_oscar.ledger.receivers import catch_up
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.referrals.models import Scheme
+from loyalty_oscar.referrals.operations import bind
+from loyalty_oscar.shop.dashboard.goodwill import give as give_goodwill
+from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.testing import clock
+from tests.integration.commands.calling import manage
+from tests.integration.earning.deeds import an_action
+from tests.integration.referrals.friendly import code_for
+from tests.integration.tiers.ladders import a_ladder
+from tests.points import points_club, use
+from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
+
+
+def every_key(folder: Path) -> list[str]:
+    """The keys of all entries, after everything that can happen has happened; `folder` takes files."""
+    unit = points_club()
+    boris, priya, staff = (a_user(f"{name}@example.com") for name in ("boris", "priya", "staff"))
+    a_ladder(unit=unit, gifts=(5, 0, 0))
+    Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
+    code = code_for(boris, unit)
+    forget_cache()
+    bind(code=code, program_id=unit.program_id, user_id=priya.pk, at=day(3, 1))
+    order = _changed_its_mind(buy(priya, (a_product(price="30.00"), 10), on=day(3, 3)))
+    ripen(on=day(4, 20))
+    _deeds(unit, boris, at=day(4, 21))
+    _used(unit, priya, at=day(4, 22))
+    give_goodwill(staff=staff, user=boris, unit=unit, points=5, reason="a wait", token=uuid4(), at=day(4, 23))
+    _imported(folder, at=day(4, 24))
+    _dated(order, at=day(4, 25))
+    for number, to in enumerate(("paused", "live", "closing", "closed")):
+        change_state(program=unit.program, to=to, actor="staff:1", at=day(4, 26) + timedelta(days=100 * number))
+    _came_back(unit, at=day(4, 1, 2026) + timedelta(days=400))
+    return list(Entry.objects.values_list("key", flat=True))
+
+
+def _changed_its_mind(order):
+    """Canceled after all had been promised, standing again, delivered; one piece of it came back."""
+    order.set_status("Cancelled")
+    sync_orders(order_ids=[order.pk], at=day(3, 4))
+    order.status = "Pending"
+    order.save()
+    sync_orders(order_ids=[order.pk], at=day(3, 5))
+    arrive(order, on=day(3, 6))
+    send_back(order, 1, on=day(3, 7))
+    return order
+
+
+def _deeds(unit, user, *, at: datetime) -> None:
+    """What actions brought; a review was withdrawn and shown again."""
+    for kind in ("sign-up", "review", "birthday", "word"):
+        an_action(unit, kind=kind, word="woof24" if kind == "word" else None)
+    forget_cache()
+    told = {"program": unit.program, "user_id": user.pk, "at": at}
+    act(occasion="sign-up", **told)
+    act(occasion="birthday", detail="2026", **told)
+    save_birthday(member=Member.objects.get(user=user), day=1, month=2, at=at)
+    use_word(word="woof 24", **told)
+    for _time in range(2):
+        act(occasion="review", detail="42", **told)
+        undo_act(user_id=user.pk, occasion="review", detail="42", at=at)
+    act(occasion="review", detail="42", **told)
+
+
+def _used(unit, user, *, at: datetime) -> None:
+    """Points set aside and released, set aside and used, and back with a piece."""
+    use(user, use(user, a_basket(user, (a_product(), 1)), 20, unit=unit, at=at), 0, unit=unit, at=at)
+    basket = use(user, a_basket(user, (a_product("Bowl", "10.00"), 2)), 40, unit=unit, at=at)
+    with clock.at(at), transaction.atomic():
+        order = factories.create_order(basket=basket, user=user, date_placed=at)
+    sync_orders(order_ids=[order.pk], at=at)
+    send_back(order, 1, on=at)
+
+
+def _imported(folder: Path, *, at: datetime) -> None:
+    rows = "email,points,reference\nboris@example.com,10,card-1\npriya@example.com,20,\n"
+    (folder / "old.csv").write_text(rows, "utf-8")
+    with clock.at(at):
+        said = manage("import", folder / "old.csv")
+    assert said.code == 0, said.err
+
+
+def _dated(order, *, at: datetime) -> None:
+    """A date was put off by hand, and another passed."""
+    lot = Lot.objects.get(source=f"order:{order.pk}")
+    where = {"account_id": lot.account_id, "because": Because("extended"), "at": at}
+    ledger.extend(lot_id=lot.pk, expires_at=day(12, 31, 2028), **where)
+    gift = ledger.Grant(
+        account_id=lot.account_id, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
+        available_at=at, expires_at=at + timedelta(hours=1),
+    )  # fmt: skip
+    ledger.post(grant=gift, at=at)
+    list(ledger.expire_due(at=at + timedelta(hours=2)))
+
+
+def _came_back(unit, *, at: datetime) -> None:
+    """After the books were closed, points came back, and were written off in the next night."""
+    account = Account.objects.get(member__user__email="boris@example.com")
+    gift = ledger.Grant(
+        account_id=account.pk, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
+        available_at=at,
+    )  # fmt: skip
+    ledger.post(grant=gift, at=at)
+    list(catch_up(at=at))
