@@ -89,6 +89,7 @@ def line_of(order, name):
         "bed": lambda: beds.filter(attributes=None).first(),
         "tagged bed": lambda: beds.exclude(attributes=None).first(),
         "bowls": lambda: order.lines.filter(title=BOWL).order_by("pk").first(),
+        "carrier": lambda: order.lines.filter(title="Carrier").order_by("pk").first(),
         "basket": lambda: order.lines.filter(title=BASKET).first(),
     }[name]()
 

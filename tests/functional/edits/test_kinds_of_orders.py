@@ -7,15 +7,19 @@ from django.contrib.sites.models import Site
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.earning.models import Award
+from loyalty_oscar.exclusives.models import Count
 from loyalty_oscar.program.models import PointWorth, Program, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.people.claims import claim_orders
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers.models import Score
-from tests.functional.edits.doing import night
-from tests.functional.edits.ways import costs, forget_line
+from tests.functional.edits import story
+from tests.functional.edits.doing import done, night
+from tests.functional.edits.ways import Add, Change, costs, forget_line
+from tests.integration.exclusives.sales import a_member_of, a_sale, take
 from tests.integration.ledger.books import assert_clean
 from tests.integration.shop.test_tax_setups import SETUPS, a_mixed_basket
 from tests.integration.tiers.ladders import a_ladder
@@ -426,3 +430,44 @@ class TestEditsInTheTransactionOfTheOrder:
                     line.save()
         night(LATER)
         assert (still_used(), brought()) == (500, 95)
+
+
+class TestALineOfASaleThatIsEnteredAgain:
+    @pytest.fixture
+    def order(self, unit, django_capture_on_commit_callbacks):
+        """Two carriers of a sale for Gold, bought by somebody who is Gold no longer; nothing is left of it."""
+        a_ladder(unit=unit)
+        carrier = a_product("Carrier", "50.00")
+        a_sale(unit, carrier, quota=2)
+        gold = a_member_of(unit, 3)
+        with clock.at(day(5, 9)), django_capture_on_commit_callbacks(execute=True):
+            order = pay(a_basket(gold, (carrier, 2)))
+            Order.objects.filter(pk=order.pk).update(date_placed=day(5, 9))
+        look(order, at=day(5, 9))
+        take(gold, at=day(5, 9))
+        assert Count.objects.get().taken == 2
+        return order
+
+    @pytest.mark.parametrize("way", ["orm", "admin"])
+    def test_the_same_day_may_be_split(self, order, way):
+        Order.objects.filter(pk=order.pk).update(number=story.NUMBER)
+        split = [
+            Change("carrier", {"quantity": 1, **costs("50.00", "50.00")}), Add("Carrier", 1, costs("50.00", "50.00"))
+        ]  # fmt: skip
+        done(way, split, day(5, 9))
+        assert order.lines.count() == 2
+        assert (Count.objects.get().taken, brought()) == (2, 120)
+
+    def test_the_same_day_has_as_many_pieces_as_there_are(self, order):
+        Order.objects.filter(pk=order.pk).update(number=story.NUMBER)
+        done("orm", [Add("Carrier", 1, costs("50.00", "50.00"))], day(5, 9))
+        assert (Count.objects.get().taken, brought()) == (2, 180)
+
+    def test_of_a_product_that_the_order_did_not_buy_there_is_refused(self, order, unit):
+        other = a_product("Pillow", "20.00")
+        get_model("offer", "Range").objects.get(name="trail").add_product(other)
+        forget_cache()
+        Order.objects.filter(pk=order.pk).update(number=story.NUMBER)
+        with pytest.raises(NotForSale):
+            done("orm", [Add("Pillow", 1, costs("20.00", "20.00"))], day(5, 9))
+        assert order.lines.count() == 1
