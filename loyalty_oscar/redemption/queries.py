@@ -18,12 +18,22 @@ from .rules import Limits, Worth
 
 def terms_of(*, program_id: int) -> UseTerms | None:
     """Return what a program lets points pay for, or None where nobody can use any (remembered for a minute)."""
+    terms = _remembered(program_id)
+    return terms if terms and terms.is_on else None
+
+
+def has_terms(*, program_id: int) -> bool:
+    """Return whether points could ever pay for something in a program, also where they cannot any more."""
+    return _remembered(program_id) is not None
+
+
+def _remembered(program_id: int) -> UseTerms | None:
     return remembered(key=("use-terms", program_id), load=lambda: _load(program_id))
 
 
 def _load(program_id: int) -> UseTerms | None:
-    terms = UseTerms.objects.using(write_db()).filter(program_id=program_id, is_on=True).first()
-    if terms:
+    terms = UseTerms.objects.using(write_db()).filter(program_id=program_id).first()
+    if terms and terms.is_on:
         terms.known_sets = frozenset(terms.excluded_sets.using(write_db()).values_list("code", flat=True))
         terms.known_least = dict(terms.least_orders.using(write_db()).values_list("currency", "minor"))
     return terms

@@ -29,6 +29,16 @@ def name_of(*, user_id: Any) -> str:
     return str(key.get_db_prep_value(key.to_python(user_id), connection=connections[write_db()]))
 
 
+def placer_of(*, order: Any) -> Any:
+    """
+    Return the user who placed an order that is somebody else's or nobody's now; None where it is still theirs, or they
+    have left. One query, two where it was moved.
+    """
+    name = OrderSync.objects.filter(order_id=order.pk).values_list("moved_from", flat=True).first()
+    users = get_user_model()
+    return users._default_manager.filter(pk=users._meta.pk.to_python(name)).first() if name else None
+
+
 def not_moved(*, orders: QuerySet[Any]) -> QuerySet[Any]:
     """Return those of the orders that are still whose they were when they were placed."""
     return orders.filter(~Exists(OrderSync.objects.filter(order_id=OuterRef("pk")).exclude(moved_from="")))

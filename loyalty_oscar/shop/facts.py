@@ -73,6 +73,19 @@ def gather_orders(
     return [_facts(*one, owners, at) for one in looks]
 
 
+def placed_of(*, order: Any) -> Placed:
+    """Return what was written down of an order, or would be now, without its lines. One query."""
+    mark = marks_of(order_ids=[order.pk]).get(order.pk)
+    return (from_json(mark.placed) if mark else None) or first_look(order=order)
+
+
+def placed_products(*, order_id: int) -> frozenset[int | None]:
+    """Return the products that were written down of an order, if somebody has looked at it. One query."""
+    mark = marks_of(order_ids=[order_id]).get(order_id)
+    placed = from_json(mark.placed) if mark else None
+    return frozenset(part.product_id for part in placed.parts) if placed else frozenset()
+
+
 def marks_of(*, order_ids: Iterable[int]) -> dict[int, OrderSync]:
     """Return the marks of these orders by order id. One query."""
     return {row.order_id: row for row in OrderSync.objects.using(write_db()).filter(order_id__in=list(order_ids))}

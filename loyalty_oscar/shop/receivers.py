@@ -64,11 +64,16 @@ def _look_at_orders(seen: dict[int, bool]) -> None:
     after_commit(order_ids=seen, new={pk for pk, is_new in seen.items() if is_new})
 
 
+def is_just_written(*, order: Any) -> bool:
+    """Return whether this instance of an order wrote it, and is still at it."""
+    return getattr(order, "_loyalty_is_new", False)
+
+
 @harmless
 def order_saved(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
     note(order_id=instance.pk, is_new=created)
     if created:
-        instance._loyalty_written = True
+        instance._loyalty_written = instance._loyalty_is_new = True
 
 
 @harmless

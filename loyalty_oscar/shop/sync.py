@@ -165,7 +165,8 @@ class _Work:
         every, found = frozenset(name for name, _effect in order_effects.items()), []
         for order in orders:
             mark = marks[order.order_id]
-            is_news = bool(self.batch) or mark.fingerprint != order.fingerprint
+            # One that was only written is looked at once more: an `update` in the same transaction tells nobody.
+            is_news = bool(self.batch) or mark.fingerprint != order.fingerprint or mark.placed.get("fresh", False)
             # One that has left since has nothing to do any more.
             mark.failed = {name: why for name, why in mark.failed.items() if name in every}
             names = every if is_news else frozenset(mark.failed)
@@ -208,6 +209,8 @@ class _Work:
     def note(self, row: OrderSync, order: OrderFacts) -> None:
         """Write on the mark what was seen."""
         row.placed, row.final_at, row.fingerprint = order.placed.to_json(), order.final_at, order.fingerprint
+        if order.is_new:
+            row.placed["fresh"] = True
         row.moved_from = buyers.name_of(user_id=order.placed.user_id) if order.placed.is_moved else ""
         # Whose code has left is looked at every night, when it may be back; everything else with the next sweep.
         broken = [why for why in row.failed.values() if not why.startswith(UnknownCode.__name__)]

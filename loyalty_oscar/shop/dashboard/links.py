@@ -15,6 +15,14 @@ def admin_url(name: str, *args: Any) -> str:
         return ""
 
 
+def user_url(user: Any) -> str:
+    """Return the page of a customer in Oscar's dashboard, or nothing where there is none."""
+    try:
+        return reverse("dashboard:user-detail", kwargs={"pk": user.pk})
+    except NoReverseMatch:
+        return ""
+
+
 def order_url(order: Any) -> str:
     """Return the page of an order in Oscar's dashboard, or nothing where there is none."""
     try:

@@ -11,7 +11,8 @@ from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
-from .links import admin_url
+from ..buyers import placer_of
+from .links import admin_url, user_url
 from .permissions import may_give
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -65,5 +66,10 @@ def customer(*, subject: Any, request: Any) -> Piece | None:
 
 @panels.register("dashboard-order:1-balance")
 def customer_of_order(*, subject: Any, request: Any) -> Piece | None:
-    """Return what the customer of an order has."""
-    return customer(subject=subject.user, request=request) if subject.user else None
+    """Return what the customer of an order has, and who placed it, where that is somebody else."""
+    placer = placer_of(order=subject)
+    if placer is None:
+        return customer(subject=subject.user, request=request) if subject.user else None
+    found = customer(subject=placer, request=request)
+    told = {"placer": placer, "owner": subject.user, "placer_url": user_url(placer)}
+    return "loyalty/dashboard/moved.html", {**(found[1] if found else {"customer": placer, "balances": []}), **told}

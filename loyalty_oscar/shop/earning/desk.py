@@ -21,13 +21,14 @@ from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.clock import now
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
-from loyalty_oscar.program.queries import earns_at, member_of, unit_for_site
+from loyalty_oscar.program.queries import begun_units, earns_at, member_of
 from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.worth import worth
 
 from .. import statuses
 from ..dashboard.links import order_url
-from ..facts import gather_orders
+from ..facts import gather_orders, placed_of
+from ..placed import unit_of_site
 
 Piece = tuple[str, Mapping[str, Any]]
 PREVIEWED = 5
@@ -158,22 +159,26 @@ def about(award: Award) -> dict[str, Any]:
 
 def reason_for_none(*, order: Any) -> str:
     """Return why an order has no award, or an empty text where no program concerns it."""
-    unit = unit_for_site(site_id=order.site_id)
+    placed = placed_of(order=order)
+    now_there = unit_of_site(site_id=order.site_id)
+    unit_id = placed.unit_id or (now_there and now_there.pk)
+    unit = next((unit for unit in begun_units() if unit.pk == unit_id), None)
     if unit is None:
         return ""
     program = unit.program
     since = program.earns_from and words.day(program.earns_from, zone=program.time_zone)
     if statuses.is_dead(status=order.status):
         return pgettext("loyalty", "None: the order came to nothing.")
-    if program.earns_from is None or order.date_placed < program.earns_from:
+    if program.earns_from is None or placed.placed_at < program.earns_from:
         return pgettext("loyalty", "None: it was placed before the program went live (%(day)s).") % {"day": since}
-    if not earns_at(phases=program.phases.all(), at=order.date_placed):
+    if not earns_at(phases=program.known_phases, at=placed.placed_at):
         return pgettext("loyalty", "None: no orders earned when it was placed.")
-    if order.user_id is None:
+    user_id = placed.user_id or order.user_id
+    if user_id is None:
         return pgettext("loyalty", "None so far: a guest placed it. It brings points once the guest claims it.")
     if program.enrolment == Program.Enrolment.OPT_IN:
-        member = member_of(program_id=program.pk, user_id=order.user_id)
-        if member is None or member.joined_at > order.date_placed:
+        member = member_of(program_id=program.pk, user_id=user_id)
+        if member is None or member.joined_at > placed.placed_at:
             return pgettext("loyalty", "None: the customer had not joined the program when it was placed.")
     return pgettext("loyalty", "Not counted yet. The next sweep does it.")
 

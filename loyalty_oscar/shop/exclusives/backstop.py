@@ -22,7 +22,9 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.queries import remembered, unit_for_site
 
 from ..elsewhere import is_sold_elsewhere
+from ..facts import placed_products
 from ..offers import NotPlaced
+from ..receivers import is_just_written
 from ..slots import slot_of
 from . import words
 from .visitors import sales_with, sold_elsewhere, wanted, who_buys
@@ -55,7 +57,7 @@ def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
         quantities = [(instance.product_id, instance.quantity)]
     else:
         order._loyalty_sold = known | dict(quantities).keys()
-    _sell(order, quantities, sales, unit.program_id, at, is_alone)
+    _sell(order, instance.product_id, quantities, sales, unit.program_id, at, is_alone)
 
 
 def _quantities(order: Any) -> list[tuple[int, int]]:
@@ -65,10 +67,18 @@ def _quantities(order: Any) -> list[tuple[int, int]]:
 
 
 def _sell(
-    order: Any, quantities: list[tuple[int, int]], sales: list[Sale], program_id: int, at: Any, is_alone: bool
+    order: Any,
+    product_id: int,
+    quantities: list[tuple[int, int]],
+    sales: list[Sale],
+    program_id: int,
+    at: Any,
+    is_alone: bool,
 ) -> None:
     if not any(sales_with(sales=sales, product_id=product_id) for product_id, _quantity in quantities):
         return
+    if not is_just_written(order=order) and product_id in placed_products(order_id=order.pk):
+        return  # Staff split a line, or enter it again: the order has the product.
     if is_sold_elsewhere(order=order):
         _count(order, sold_elsewhere(sales=sales, quantities=quantities, at=at), at, is_alone, is_sold=True)
         return

@@ -14,7 +14,7 @@ from loyalty_oscar.program import money, words
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.redemption.queries import terms_of, use_in_force
+from loyalty_oscar.redemption.queries import has_terms, terms_of, use_in_force
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -32,7 +32,7 @@ def call_by_its_name(sender: Any, instance: Any, **_signal: Any) -> None:
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
     """Return what a member's order used."""
     unit = request.loyalty.unit
-    use = _use_of(subject) if terms_of(program_id=unit.program_id) else None
+    use = _use_of(subject) if has_terms(program_id=unit.program_id) else None
     if use is None or request.loyalty.account is None:
         return None
     ready = request.loyalty.account.available

@@ -17,7 +17,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Ladder, Score, Tier
@@ -65,17 +65,18 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     buyers = get_user_model().objects.using(write_db()).filter(pk__in=orders.values("user_id"))
     drawn = list(buyers.order_by("?").values_list("pk", flat=True)[:SAMPLE])
     ids = orders.filter(user_id__in=drawn).values_list("pk", flat=True)
-    by_site, default = programs_by_site()
+    counted: dict[Any, list[Counted]] = {user_id: [] for user_id in drawn}
+    units = {unit.pk for unit in begun_units() if unit.program_id == program.pk}
     found = [
         one
         for one in gather_orders(order_ids=ids, set_codes=(), at=at)
-        if one.purchase.lines and getattr(by_site.get(one.site_id, default), "program_id", None) == program.pk
+        # One that staff moved counts for whoever placed it.
+        if one.purchase.lines and one.unit_id in units and one.user_id in counted
     ]
     members = dict(
         Member.objects.using(write_db()).filter(program=program, user_id__in=drawn).values_list("user_id", "pk")
     )
     values = metrics.get(metric).values(orders=found, members=members)
-    counted: dict[Any, list[Counted]] = {user_id: [] for user_id in drawn}
     for one in found:
         counted[one.user_id].append(
             Counted(at=one.placed_at, value=values[one.order_id] if one.counts and not one.dead else 0)

@@ -83,12 +83,14 @@ def the_order():
 
 
 def line_of(order, name):
-    """A line of the order by what is on it: "bed", "tagged bed", "bowls"."""
+    """A line of the order by what is on it: "bed", "tagged bed", "bowls", "basket"."""
     beds = order.lines.filter(title=BED).order_by("pk")
     return {
         "bed": lambda: beds.filter(attributes=None).first(),
         "tagged bed": lambda: beds.exclude(attributes=None).first(),
-        "bowls": lambda: order.lines.filter(title=BOWL).first(),
+        "bowls": lambda: order.lines.filter(title=BOWL).order_by("pk").first(),
+        "carrier": lambda: order.lines.filter(title="Carrier").order_by("pk").first(),
+        "basket": lambda: order.lines.filter(title=BASKET).first(),
     }[name]()
 
 
