@@ -36,28 +36,59 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
-@contextlib.contextmanager
-def server(command: list[str], *, folder: Path, ready: Callable[[], bool], **popen) -> Iterator[None]:
-    """Run `command` until the block ends; RuntimeError with its log if it is not `ready` in START_SECONDS."""
-    log = folder / "server.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent, **popen
-        )
-    try:
+class Server:
+    """A process that can be started again in the same folder, on the same port and with the same data."""
+
+    def __init__(self, command: list[str], *, folder: Path, ready: Callable[[], bool], **popen) -> None:
+        self.command, self.folder, self.ready, self.popen = command, folder, ready, popen
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Start it; RuntimeError with its log if it is not `ready` in START_SECONDS."""
+        log = self.folder / "server.log"
+        more = {"cwd": self.folder, "stdin": subprocess.DEVNULL, "preexec_fn": die_with_parent, **self.popen}
+        with log.open("wb") as out:
+            self.process = process = subprocess.Popen(self.command, stdout=out, stderr=out, **more)
         deadline = time.monotonic() + START_SECONDS
-        while not ready():
+        while not self.ready():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{Path(command[0]).name} did not start:\n{log.read_text(errors='replace')}")
+                raise RuntimeError(f"{Path(self.command[0]).name} did not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.05)
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it, by SIGQUIT if it does not obey."""
+        if self.process is None:
+            return
+        self.process.send_signal(how)
         try:
-            process.wait(10)
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)
-            process.wait()
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+
+    @contextlib.contextmanager
+    def away(self, how: signal.Signals = signal.SIGINT) -> Iterator[None]:
+        """Be away until the block ends: stopped in order, or struck down by SIGQUIT."""
+        self.stop(how)
+        try:
+            yield
+        finally:
+            self.start()
+
+
+@contextlib.contextmanager
+def server(command: list[str], *, folder: Path, ready: Callable[[], bool], **popen) -> Iterator[Server]:
+    """Run `command` until the block ends; RuntimeError with its log if it is not `ready` in START_SECONDS."""
+    found = Server(command, folder=folder, ready=ready, **popen)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+#: The PostgreSQL servers that this process has started, by their port.
+started: dict[int, Server] = {}
 
 
 def unprivileged(folder: Path, pginstall: Path) -> tuple[Path, dict]:
@@ -111,7 +142,8 @@ def postgres() -> Iterator[str]:
                 return True
             return False
 
-        with server(command, folder=folder, ready=ready, **person):
+        with server(command, folder=folder, ready=ready, **person) as found:
+            started[port] = found
             yield url
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from loyalty_oscar.shop import jobs
 
@@ -34,10 +34,24 @@ class Command(LoyaltyCommand):
             return
         with ending_by_signal() as ended:
             while not ended.is_set():
-                for line in self.once(only=only or "", nightly=nightly, stop=ended.is_set):
+                for line in self.whatever_happens(every, only=only or "", nightly=nightly, stop=ended.is_set):
                     self.stderr.write(line)
                 close_old_connections()
                 ended.wait(every)
+
+    def whatever_happens(self, every: int, **asked: Any) -> list[str]:
+        """
+        Do all jobs once; a database that is away ends the round and not the process, and is a line.
+
+        What is no such thing (tables that are not there, a fault of ours outside of a job) is raised.
+        """
+        try:
+            return self.once(**asked)
+        except (InterfaceError, OperationalError) as error:
+            for connection in connections.all(initialized_only=True):
+                connection.close()
+            why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            return [f"the database does not answer; tried again in {every} s: {why}"]
 
     def once(self, *, only: str, nightly: bool, stop: Any) -> list[str]:
         """Do all jobs once; returns a line for each that failed."""
