@@ -145,6 +145,8 @@ def note_run(
     told = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
     told["skipped"] = named or None
     told |= {"good_at": started_at} if finished_at and not error else {}
+    # A run that begins does what was wanted till now; what is wanted meanwhile waits for the next.
+    told |= {"wanted_at": None} if finished_at is None and not error else {}
     if not JobRun.objects.using(write_db()).filter(name=name).update(**told):
         JobRun.objects.using(write_db()).update_or_create(name=name, defaults=told)
 

@@ -58,8 +58,7 @@ class Job:
             return True
         if last.finished_at is None:
             return bool(last.error) or last.started_at < at - AT_WORK
-        is_wanted = last.wanted_at is not None and last.wanted_at >= last.started_at
-        return is_wanted or _day(last.started_at) < _day(at)
+        return last.wanted_at is not None or _day(last.started_at) < _day(at)
 
 
 def _day(at: datetime) -> object:

@@ -7,7 +7,6 @@ is kept to the point.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -33,8 +32,6 @@ from ..queries import CONFIRMED, FINAL_ORDERS, fact_of
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 500
-#: As long as a lot's source can be.
-LONGEST_KEY = 60
 #: The topic of the letter about a gift.
 TOPIC = "points-gift"
 
@@ -185,12 +182,7 @@ def _take_from_budget(actions: Sequence[Action], points: int | None = None) -> A
 
 
 def _key(award: ActionAward) -> str:
-    """Return the key of the entry, which names its lot too: long sources end in what tells them apart."""
-    key = f"action:{award.action_id}:{award.source}"
-    if len(key) <= LONGEST_KEY:
-        return key
-    told_apart = hashlib.blake2b(award.source.encode(), digest_size=10).hexdigest()
-    return f"{key[: LONGEST_KEY - len(told_apart) - 1]}:{told_apart}"
+    return f"action:{award.action_id}:{award.source}"
 
 
 def _post(award: ActionAward, about: Mapping[str, Any], at: datetime) -> None:

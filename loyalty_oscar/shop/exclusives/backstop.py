@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models.signals import pre_save
 from oscar.core.loading import get_model
 
@@ -37,7 +38,8 @@ class NotForSale(NotPlaced):
     """Something in this order is not for sale to its buyer now, or no piece of it is left."""
 
 
-@harmless(but=NotForSale, later="the order is placed without a look at who may have it")
+# The constraint on the count of a sale refuses too: an order must not have a piece that is not there.
+@harmless(but=(NotForSale, IntegrityError), later="the order is placed without a look at who may have it")
 def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Refuse the new line of an order whose buyer is not admitted, or for whom nothing is left."""
     if not instance._state.adding or instance.product_id is None:
