@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 
+import pytest
 from django.db import connection, transaction
 from django.db.models import Model
 
@@ -21,6 +23,18 @@ FULL = os.environ.get("LOYALTY_CROWDS") == "full"
 def runs_of(full: int) -> int:
     """How often something slow is done: so often in full, else a fifth of it, three times at least."""
     return full if FULL else max(3, full // 5)
+
+
+def broken_after(rounds: Iterable[bool], *, most: int) -> int:
+    """
+    Return in which round something broke, at most so many; fails where nothing did.
+
+    For twins without their guard: whether a race is lost in one round is a matter of luck, in one of many it is not.
+    """
+    for number, is_broken in enumerate(islice(rounds, most), start=1):
+        if is_broken:
+            return number
+    return pytest.fail(f"nothing broke in {most} rounds")
 
 
 class Crowd:

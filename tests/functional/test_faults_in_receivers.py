@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test.factories import create_order
@@ -126,3 +126,20 @@ class TestAHarmlessReceiver:
         counts(sender=1, raw=True)
         counts(sender=2, raw=False)
         assert seen == [2]
+
+    @pytest.mark.parametrize("savepoint", [True, False])
+    def test_raises_what_broke_the_transaction_around_it(self, logged, savepoint):
+        @harmless
+        def refused_by_the_database(sender, **kwargs):
+            with transaction.atomic(savepoint=savepoint):
+                raise IntegrityError("no such piece")
+
+        with transaction.atomic():
+            if savepoint:
+                refused_by_the_database(sender=None)
+                assert "could not be noted" in logged.text
+                return
+            with pytest.raises(IntegrityError, match="no such piece"):
+                refused_by_the_database(sender=None)
+            transaction.set_rollback(False)
+        assert logged.text == ""
