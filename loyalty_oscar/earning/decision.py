@@ -76,12 +76,10 @@ class _Counting:
     """The state of one decision while it is made."""
 
     def __init__(
-        self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms, only: Collection[int] | None = None
+        self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms, known: Collection[int] = ()
     ) -> None:
-        self.purchase, self.terms = purchase, terms
-        lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
-        # Conditions always see the whole order; what they admit is counted on `only` some of its lines.
-        self.lines = [line for line in lines if only is None or line.line_id in only]
+        self.purchase, self.terms, self.known = purchase, terms, known
+        self.lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
         # Nobody knows what the program leaves out while that set is tied to no products, so nothing brings points.
         self.is_shut = terms.excluded_set is not None and terms.excluded_set not in purchase.known_sets
         admitted = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
@@ -110,13 +108,22 @@ class _Counting:
             if rule.rule.currency != self.purchase.currency:
                 continue
             paid = sum(line.paid_minor for line in lines)
-            total = rule.rule.share(amount_minor=paid)
-            if self.terms.rounding == "block":
-                steps = rounding.full_steps(amount=paid, step=rule.rule.step_minor)
-                total = Fraction(steps * rule.rule.points)
-            for line in lines:
-                self.exact[line.line_id] += total * line.paid_minor / paid
+            # Known lines keep the full steps that they made; the others share what they add to them.
+            told = [line for line in lines if line.line_id in self.known and self.terms.stage == "order"]
+            new = [line for line in lines if line not in told]
+            before = self.worth(rule, sum(line.paid_minor for line in told))
+            total = self.worth(rule, paid)
+            for some, points in ((told, before), (new, total - before)):
+                base = sum(line.paid_minor for line in some)
+                for line in some:
+                    self.exact[line.line_id] += points * line.paid_minor / base
             self.step(rule, total, base_minor=paid)
+
+    def worth(self, rule: RuleInForce, paid: int) -> Fraction:
+        """Return the exact points of a rule for an amount; only full steps count where the terms say so."""
+        if self.terms.rounding == "block":
+            return Fraction(rounding.full_steps(amount=paid, step=rule.rule.step_minor) * rule.rule.points)
+        return rule.rule.share(amount_minor=paid)
 
     def multipliers(self) -> None:
         best: dict[tuple[int, str], tuple[int, RuleInForce]] = {}
@@ -197,14 +204,15 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
     Those keep theirs, and the sum is rounded once. Conditions see the whole order: what it reaches with the new lines
     counts for these. `bonuses` are those of the whole order; who calls keeps what it has.
     """
-    whole = _Counting(purchase, rules, terms)
+    whole = _Counting(purchase, rules, terms, known)
     rounded = whole.counted()
     new = [line for line in purchase.lines if line.line_id not in known]
     weights = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
     if terms.stage == "line":
         shares = [rounded.get(line.line_id, 0) for line in new]
     else:
-        shares = rounding.spread(total=_added(whole, purchase, known, rules, terms), weights=weights)
+        added = _added(more=sum(weights, Fraction(0)), purchase=purchase, known=known, rules=rules, terms=terms)
+        shares = rounding.spread(total=added, weights=weights)
     lines = tuple(
         LineAward(
             line_id=line.line_id,
@@ -222,15 +230,12 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
 
 
 def _added(
-    whole: _Counting, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms
+    *, more: Fraction, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms
 ) -> int:
     """Return the whole points by which a sum, rounded once, grows over what the known lines came to by themselves."""
-    # What they are worth beside the new lines is taken off, so that full steps are counted over all of them.
-    beside = _Counting(purchase, rules, terms, known)
     before = _Counting(replace(purchase, lines=tuple(i for i in purchase.lines if i.line_id in known)), rules, terms)
-    for counting in (beside, before):
-        counting.counted()
-    was, more = before.total(), whole.total() - beside.total()
+    before.counted()
+    was = before.total()
     mode = "floor" if terms.rounding == "block" else terms.rounding
     return max(0, rounding.round_points(exact=was + more, mode=mode) - rounding.round_points(exact=was, mode=mode))
 

@@ -141,7 +141,8 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
         return {}
     db = write_db()
     found = Award.objects.using(db).filter(source_kind=source_kind, source_id__in=wanted)
-    found = found.select_related("account", "unit").prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
+    found = found.select_related("account", "unit__program")
+    found = found.prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
     return {award.source_id: award for award in found}
 
 

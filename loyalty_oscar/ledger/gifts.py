@@ -8,15 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
 from .models import Entry, Kind, Lot
-from .operations.desk import entries_of, lock, lots_of, open_account, write_db
+from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account, write_db
 from .operations.grants import Grant, post, schedule
 from .operations.recording import looking_ahead
 from .operations.undo import claw_back, give_back
@@ -46,7 +44,7 @@ class PointGifts:
         account = open_account(member=member, unit=unit)
         ready = reward.get("ready_at") if reward.get("waits") else at
         expires_at = expiry_of(program=member.program, available_at=ready) if ready else None
-        with transaction.atomic(using=write_db()):
+        with in_one_transaction():
             lock(account_id=account.pk)
             entry = next(iter(entries_of(account_id=account.pk, key=key)), None)
             gift = Grant(
@@ -91,7 +89,7 @@ class PointGifts:
         entry = next(iter(entries_of(account__member_id=member_id, key=key)), None)
         if entry is None:
             return
-        with transaction.atomic(using=write_db()):
+        with in_one_transaction():
             lock(account_id=entry.account_id)
             since_then = entries_of(account_id=entry.account_id, start=f"{key}:")
             again = [one for one in since_then if one.key.startswith(f"{key}:again:")]
@@ -126,7 +124,7 @@ def source_of(key: str) -> str:
 def given_by(entry: Entry) -> int:
     """Return how many points an entry gave."""
     ahead = looking_ahead.get()
-    if ahead and entry.pk is None:
+    if ahead:
         return ahead.given_by(entry)
     return sum(lot.granted for lot in entry.lots.using(write_db()))
 

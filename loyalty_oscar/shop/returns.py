@@ -23,6 +23,7 @@ from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.registries import order_effects
 
 from .facts import gather_orders, marks_of
+from .models import OrderSync
 from .sync import set_codes
 
 
@@ -87,9 +88,12 @@ class Look:
     is_in_line: bool
 
 
-def look_at(*, order: Any, at: datetime) -> Look | None:
-    """Look at an order for one preview or several; None where it is gone. Three queries, and no more for these."""
-    marks = marks_of(order_ids=[order.pk])
+def look_at(*, order: Any, at: datetime, mark: OrderSync | None = None) -> Look | None:
+    """
+    Look at an order for one preview or several; None where it is gone. Three queries, and no more for these; two where
+    the caller has read its mark.
+    """
+    marks = {order.pk: mark} if mark else marks_of(order_ids=[order.pk])
     found = gather_orders(order_ids=[order.pk], set_codes=set_codes(), at=at, marks=marks)
     if not found:
         return None

@@ -12,7 +12,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
@@ -94,11 +94,20 @@ def open_account(*, member: Member, unit: Unit) -> Account:
 
 def entries_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
     """Return the entries of an account (`account_id`) or a member (`account__member_id`) by key, or by its start."""
-    keyed = {"key": key} if key else {"key__startswith": start}
-    found = list(Entry.objects.using(write_db()).filter(**where, **keyed).order_by("pk"))
     if ahead := looking_ahead.get():
-        found += ahead.entries_of(key=key, start=start, **where)
-    return found
+        return ahead.entries_of(key=key, start=start, **where)
+    return rows_of(key=key, start=start, **where)
+
+
+def rows_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
+    """Return the same, as the rows are and nothing foreseen."""
+    keyed = {"key": key} if key else {"key__startswith": start}
+    return list(Entry.objects.using(write_db()).filter(**where, **keyed).order_by("pk"))
+
+
+def in_one_transaction() -> AbstractContextManager[Any]:
+    """Return a transaction for several operations, or nothing in a look ahead, which has none."""
+    return nullcontext() if looking_ahead.get() else transaction.atomic(using=write_db())
 
 
 def lots_of(*, account_id: int, source: str) -> list[Lot]:

@@ -12,15 +12,17 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
-from .desk import Desk, write_db
+from .desk import Desk, rows_of, write_db
 from .recording import forget_since, looking_ahead, marks, note_down, only_here
+
+Row = TypeVar("Row", bound=Model)
 
 
 @contextmanager
@@ -50,10 +52,50 @@ def foreseen() -> Iterator[list[Entry]]:
         looking_ahead.reset(token)
 
 
+#: An account with at most so many rows of a kind is read once in a look ahead; a larger one is asked each time.
+ORDINARY = 500
+
+
+class Known:
+    """Rows as they are, which no look ahead changes: whoever asks gets copies."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[type, int], list[Any] | None] = {}
+        self._accounts: dict[int, Account] = {}
+        self._members: dict[int, list[int]] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Known:
+        return self
+
+    def rows(self, model: type[Row], *, account_id: int, meets: Callable[[Row], bool]) -> list[Row] | None:
+        """Return the rows of an account that meet something, oldest first; None where it has too many to know them."""
+        if (model, account_id) not in self._rows:
+            found = model._default_manager.using(write_db()).filter(account_id=account_id).order_by("pk")
+            rows = list(found[: ORDINARY + 1])
+            self._rows[model, account_id] = rows if len(rows) <= ORDINARY else None
+        known = self._rows[model, account_id]
+        return None if known is None else [copy.copy(row) for row in known if meets(row)]
+
+    def account(self, account_id: int) -> Account:
+        """Return an account, with its member and unit."""
+        if account_id not in self._accounts:
+            self._accounts[account_id] = _accounts().get(pk=account_id)
+        return copy.copy(self._accounts[account_id])
+
+    def of_member(self, member_id: int) -> list[int]:
+        """Return the accounts of a member."""
+        if member_id not in self._members:
+            found = {account.pk: account for account in _accounts().filter(member_id=member_id).order_by("pk")}
+            self._members[member_id] = list(found)
+            self._accounts |= {pk: account for pk, account in found.items() if pk not in self._accounts}
+        return self._members[member_id]
+
+
 class Foresight:
     """All that was foreseen so far: a desk for each account, and what would be new."""
 
     def __init__(self) -> None:
+        self.known = Known()
         self.desks: dict[int, ForeseeingDesk] = {}
         self.opened: dict[tuple[int, int], Account] = {}
         self.entries: list[Entry] = []
@@ -86,29 +128,44 @@ class Foresight:
         if account_id in self.desks:
             return self.desks[account_id].account
         opened = next((one for one in self.opened.values() if one.pk == account_id), None)
-        return opened or _accounts().get(pk=account_id)
+        return opened or self.known.account(account_id)
 
     def entries_of(
-        self, *, key: str, start: str, account_id: int | None = None, account__member_id: int | None = None
+        self, *, key: str = "", start: str = "", account_id: int | None = None, account__member_id: int | None = None
     ) -> list[Entry]:
-        """Return what was foreseen of an account or a member, by key or by its start."""
+        """Return the entries of an account or a member by key, or by its start: those there, then those foreseen."""
+
+        def meets(entry: Entry) -> bool:
+            return entry.key == key if key else entry.key.startswith(start)
+
+        of_member = [] if account__member_id is None else self.known.of_member(account__member_id)
+        found: list[Entry] = []
+        for pk in of_member if account_id is None else [account_id]:
+            rows = self.known.rows(Entry, account_id=pk, meets=meets)
+            found += rows_of(key=key, start=start, account_id=pk) if rows is None else rows
         mine = (
             one
             for one in self.entries
             if account_id in (None, one.account_id) and account__member_id in (None, one.account.member_id)
         )
-        return [one for one in mine if (one.key == key if key else one.key.startswith(start))]
+        return found + [one for one in mine if meets(one)]
 
     def lots_of(self, *, account_id: int, source: str) -> list[Lot]:
         """Return the lots that a source brought an account, as they would be by now."""
         if account_id in self.desks:
             return self.desks[account_id].lots(source=source)
-        return list(Lot.objects.using(write_db()).filter(account_id=account_id, source=source))
+        rows = self.known.rows(Lot, account_id=account_id, meets=lambda lot: lot.source == source)
+        return (
+            list(Lot.objects.using(write_db()).filter(account_id=account_id, source=source)) if rows is None else rows
+        )
 
     def given_by(self, entry: Entry) -> int:
-        """Return how many points an entry that was foreseen would give."""
-        made = self.desks[entry.account_id]._made
-        return sum(lot.granted for lot in made if lot.entry.key == entry.key)
+        """Return how many points an entry gave, or one that was foreseen would give."""
+        if entry.pk is None:
+            made = self.desks[entry.account_id]._made
+            return sum(lot.granted for lot in made if lot.entry.key == entry.key)
+        lots = self.known.rows(Lot, account_id=entry.account_id, meets=lambda lot: lot.entry_id == entry.pk)
+        return sum(lot.granted for lot in (entry.lots.using(write_db()) if lots is None else lots))
 
     @contextmanager
     def desk(self, *, account_id: int, at: datetime, actor: str) -> Iterator[ForeseeingDesk]:
@@ -145,14 +202,14 @@ class ForeseeingDesk(Desk):
     # Reading ---------------------------------------------------------------------------------------------------------
 
     def entry(self, key: str) -> Entry | None:
-        mine = (one for one in self.ahead.entries if one.account_id == self.account.pk and one.key == key)
-        return next(mine, None) or super().entry(key)
+        return next(iter(self.ahead.entries_of(account_id=self.account.pk, key=key)), None)
 
     def known(self, lot: Lot) -> Lot:
         return self._changed.get(lot.pk) or self._kept.get(lot.pk, lot)
 
     def lots(self, **where: Any) -> list[Lot]:
-        rows = {lot.pk: self.known(lot) for lot in self._rows(**where)}
+        there = self.ahead.known.rows(Lot, account_id=self.account.pk, meets=lambda lot: _meets(lot, where))
+        rows = {lot.pk: self.known(lot) for lot in (self._rows(**where) if there is None else there)}
         rows.update((lot.pk, lot) for lot in (*self._kept.values(), *self._changed.values(), *self._made))
         return sorted((lot for lot in rows.values() if _meets(lot, where)), key=_in_spending_order)
 

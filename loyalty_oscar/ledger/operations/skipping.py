@@ -15,6 +15,8 @@ from django.db import InterfaceError, OperationalError
 
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 
+from .recording import mind_foresight
+
 logger = logging.getLogger("loyalty_oscar")
 #: Accounts that are worked on in one transaction.
 TOGETHER = 200
@@ -55,7 +57,12 @@ class Skips:
         together: Callable[[Sequence[int]], Mapping[int, Any]],
         alone: Callable[[int], Any],
     ) -> Iterator[tuple[int, Any]]:
-        """Do something on many accounts, some hundred at once, and one by one where that fails; yields what it did."""
+        """
+        Do something on many accounts, some hundred at once, and one by one where that fails; yields what it did.
+
+        Raises `LoyaltyError` in a look ahead: whoever chose the accounts has not seen what was foreseen.
+        """
+        mind_foresight()
         for start in range(0, len(account_ids), TOGETHER):
             portion = account_ids[start : start + TOGETHER]
             try:

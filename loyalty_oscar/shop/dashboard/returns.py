@@ -10,6 +10,7 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.registries import panels
 
+from ..buyers import mark_of
 from ..returns import Preview, look_at, preview, preview_cancelled
 
 #: `?return-7=2`: two units of line 7.
@@ -20,7 +21,7 @@ FIELD = "return-"
 def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what it would do if the chosen units came back (all that are left to begin with), or the whole order."""
     asked, at = chosen(request.GET), clock.now()
-    seen = look_at(order=subject, at=at)
+    seen = look_at(order=subject, at=at, mark=mark_of(order=subject))
     found = preview(order=subject, quantities=asked, at=at, seen=seen)
     cancelled = preview_cancelled(order=subject, at=at, seen=seen, all_back=None if asked else found)
     if asked is None and not found.changes and not cancelled.changes:

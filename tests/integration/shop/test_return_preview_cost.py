@@ -1,0 +1,77 @@
+"""What Oscar's page of an order costs staff with everything on, and that looking at it writes nothing."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from oscar.test import factories
+
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.dashboard.permissions import oscars_pages
+from loyalty_oscar.shop.redemption.offer import make_offer
+from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.testing import clock
+from tests.integration.exclusives.sales import a_sale
+from tests.integration.referrals.friendly import an_inviting_club, bring
+from tests.integration.tiers.ladders import a_ladder
+from tests.points import give, of, use
+from tests.storefront import a_basket, a_product, a_user, arrive, day, numbers, ripen
+
+pytestmark = pytest.mark.django_db
+BOUGHT, SENT_BACK = day(4, 1), day(5, 2)
+#: Everything that Oscar's page, its forms, our panels and the look ahead ask, for one order that did all there is.
+MOST = 60
+
+
+@pytest.fixture
+def order():
+    """
+    Priya's first order: brought by Boris, 500 paws used, up three levels with a gift each, a piece of a counted sale,
+    three products.
+    """
+    club = an_inviting_club()
+    UseTerms.objects.create(program=club.unit.program)
+    make_offer()
+    a_ladder(unit=club.unit, gifts=(100, 200, 500))
+    carrier = a_product("Carrier", "200.00")
+    a_sale(club.unit, carrier, doors=(), quota=5, per_member=2, public_from=day(3, 1), ends_at=None)
+    priya = a_user("priya@example.com")
+    bring(club, priya)
+    give(priya, 800, club.unit)
+    forget_cache()
+    with clock.at(BOUGHT), transaction.atomic():
+        basket = a_basket(priya, (a_product("Bed", "300.00"), 1), (a_product("Bites", "10.00"), 3), (carrier, 1))
+        basket = use(priya, basket, 500, unit=club.unit, at=BOUGHT)
+        order = factories.create_order(basket=basket, user=priya, date_placed=BOUGHT)
+    sync_orders(order_ids=[order.pk], at=BOUGHT)
+    arrive(order, on=day(4, 3))
+    ripen(on=day(4, 20))
+    return order
+
+
+@pytest.fixture
+def desk(client):
+    staff = a_user("staff@example.com")
+    staff.is_staff = True
+    staff.save()
+    staff.user_permissions.set([*Permission.objects.filter(codename="view_account"), *oscars_pages()])
+    client.force_login(staff)
+    return client
+
+
+class TestThePageOfAnOrderThatDidEverything:
+    def test_asks_so_many_queries_and_writes_nothing(self, desk, order):
+        address = reverse("dashboard:order-detail", kwargs={"number": order.number})
+        with clock.at(SENT_BACK):
+            desk.get(address)
+            with CaptureQueriesContext(connection) as queries:
+                answer = desk.get(address)
+        said = [query["sql"] for query in queries.captured_queries]
+        print(*said, sep="\n")
+        print(numbers(answer, "return-goes"), of(order.user))
+        assert not [sql for sql in said if not re.match(r"SELECT|SAVEPOINT|RELEASE", sql)]
+        assert len(said) <= MOST
