@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -102,7 +102,7 @@ def count(
     goods = sum(paid(part, terms) for part in whole)
     admitted = [rule for rule in rules if rule.minimum <= goods and rule.rank <= terms.rank]
     fixed = _exact(known, new, admitted, terms)
-    _share(known, new, terms)
+    _share(known, new, terms, before=_alone(known, rules, terms))
     for part, points in zip(new, fixed, strict=True):
         part.points += points
     return [
@@ -155,12 +155,19 @@ def _amount(rule: Rule, part: Part, mine: Sequence[Part], known: Sequence[Part],
     return Fraction(((before + now) // step - before // step) * points * own, now)
 
 
-def _share(known: Sequence[Part], new: Sequence[Part], terms: Terms) -> None:
+def _alone(parts: Sequence[Part], rules: Sequence[Rule], terms: Terms) -> Fraction:
+    """Return what parts would bring together if nothing else had been bought, not rounded."""
+    goods, alone = sum(paid(part, terms) for part in parts), [replace(part) for part in parts]
+    _exact((), alone, [rule for rule in rules if rule.minimum <= goods and rule.rank <= terms.rank], terms)
+    return sum((part.exact for part in alone), Fraction(0))
+
+
+def _share(known: Sequence[Part], new: Sequence[Part], terms: Terms, *, before: Fraction) -> None:
     if terms.stage == "line":
         for part in new:
             part.points = rounded(part.exact, terms.rounding)
         return
-    before, exact = sum((part.exact for part in known), Fraction(0)), [part.exact for part in new]
+    exact = [part.exact for part in new]
     more = rounded(before + sum(exact, Fraction(0)), terms.rounding) - rounded(before, terms.rounding)
     shares = spread(more, exact) if known else dealt(more, exact)
     for part, share in zip(new, shares, strict=True):

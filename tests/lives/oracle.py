@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -45,6 +45,7 @@ class Known:
     status: str = ""
     dead: bool = False
     gone_for_good: bool = False
+    products: dict[int, int | None] = field(default_factory=dict)
     is_over: bool = False
     final_at: datetime | None = None
     was_final: bool = False
@@ -171,6 +172,7 @@ class Oracle:
             if not row.lines:
                 return False
             known = self.orders[pk] = self._first_look(row)
+        row = self._as_it_was(known, row)
         self._date(known, row, at)
         known.status, known.dead = row.status, row.status in rows.DEAD
         self._parts(pk, known, row)
@@ -244,6 +246,11 @@ class Oracle:
             places[line.line][len(known.parts)] = part.quantity
             known.parts.append(part)
         self._gone(known, row, places)
+
+    def _as_it_was(self, known: Known, row: Any) -> Any:
+        """Return an order whose lines are still what they were when their products are deleted."""
+        known.products |= {line.line: line.product for line in row.lines if line.product is not None}
+        return replace(row, lines=tuple(replace(one, product=known.products.get(one.line)) for one in row.lines))
 
     def _places(self, known: Known, row: Any) -> dict[int, dict[int, int]]:
         """Find where the pieces of each part are now: line -> part number -> pieces."""
@@ -348,10 +355,11 @@ class Oracle:
         """Return whether nothing that somebody placed before stands, whoever has it now."""
         given = {other for other, order in self.orders.items() if order.owner not in (None, user)}
         before = [(moment, other) for moment, other in rows.standing(user) if other not in given]
+        now = rows.statuses()
         away = [
             (order.placed_at, other)
             for other, order in self.orders.items()
-            if order.owner == user and not order.dead and other != pk
+            if order.owner == user and other != pk and not (now[other] in rows.DEAD if other in now else order.dead)
         ]
         return not any(one < (placed_at, pk) for one in (*before, *away))
 
@@ -424,7 +432,8 @@ class Oracle:
         if tie.order is None:
             if not is_worth:
                 return
-            tie.order, tie.is_blocked = pk, rows.bought_before(tie.newcomer, tie.bound_at)
+            others = {other for other, one in self.orders.items() if one.owner not in (None, tie.newcomer)}
+            tie.order, tie.is_blocked = pk, bool(rows.bought_before(tie.newcomer, tie.bound_at) - others)
         tie.is_rewarded = is_worth and not tie.is_blocked
         tie.ready_at = order.ready_at
         if tie.ready_at is not None and tie.ready_at <= at:
@@ -456,10 +465,14 @@ class Oracle:
                 self.act(member, source, "review", self.review_points)
 
     def _kept(self, member: int, product: int) -> bool:
+        now = rows.statuses()
+        if rows.delivered(member, product) - self.orders.keys():
+            return True
         return any(
-            order.owner == member and not order.dead and order.final_at is not None
+            order.owner == member and not (now[pk] in rows.DEAD if pk in now else order.dead)
+            and (order.final_at is not None or now.get(pk) == rows.FINAL)
             and any(part.product == product and part.gone < part.quantity for part in order.parts)
-            for order in self.orders.values()
+            for pk, order in self.orders.items()
         )  # fmt: skip
 
     # Asked -----------------------------------------------------------------------------------------------------------

@@ -110,6 +110,8 @@ def play(shop: Shop, life: Life) -> None:
         notes, rest = stage.notes(), numbered[makes:]
         for _again in range(TRIES):
             with_it, outcomes = _with(stage, notes, life, rest)
+            if with_it is None:
+                return  # Deleted after its return period it keeps what it brought, and was.
             without, others = _without(stage, notes, life, rest)
             unlike = [n for n, outcome in others.items() if outcome != outcomes[n]]
             if not unlike:
@@ -138,11 +140,15 @@ def _from(stage: Stage, notes: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def _with(stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]) -> tuple[twins.Twin, dict[int, Any]]:
+def _with(
+    stage: Stage, notes: Any, life: Life, rest: Sequence[tuple[int, Step]]
+) -> tuple[twins.Twin | None, dict[int, Any]]:
     with _from(stage, notes):
         outcomes = lived(stage, life, rest)
         _end(stage, life, never=life.never)
-        return twins.Twin(stage), outcomes
+        known = stage.oracle.orders.get(stage.orders.get(life.never))
+        stays = known is not None and known.gone_for_good and not known.dead
+        return None if stays else twins.Twin(stage), outcomes
 
 
 def _without(

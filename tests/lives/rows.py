@@ -95,10 +95,21 @@ def standing(user: int) -> list[tuple[datetime, int]]:
     return list(rows.values_list("date_placed", "pk"))
 
 
-def bought_before(user: int, moment: datetime) -> bool:
-    """Return whether somebody has bought from this account before a moment."""
+def statuses() -> dict[int, str]:
+    """Return what every order is now, by key, whether anybody was told or not."""
+    return dict(get_model("order", "Order").objects.values_list("pk", "status"))
+
+
+def delivered(user: int, product: int) -> set[int]:
+    """Return the orders that brought somebody a product, by key, whether anybody was told or not."""
+    lines = get_model("order", "Line").objects.filter(order__user_id=user, order__status=FINAL, product_id=product)
+    return set(lines.values_list("order_id", flat=True))
+
+
+def bought_before(user: int, moment: datetime) -> set[int]:
+    """Return what somebody has bought from this account before a moment, by key."""
     rows = get_model("order", "Order").objects.filter(user_id=user, date_placed__lt=moment)
-    return rows.exclude(status__in=DEAD).exists()
+    return set(rows.exclude(status__in=DEAD).values_list("pk", flat=True))
 
 
 def since(user: int, moment: datetime) -> list[int]:

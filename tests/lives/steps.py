@@ -201,6 +201,8 @@ class Keeps(Step):
         if order is None:
             return NOTHING
         kept = keep_order(order=order, user=stage.user(self.who), at=stage.now)
+        if kept:  # It is counted at once.
+            stage.oracle.look({order.pk}, stage.now)
         stage.look_at(order)
         return DONE if kept else REFUSED
 
@@ -516,7 +518,9 @@ class LosesProduct(Step):
 
     def do(self, stage: Stage) -> Any:
         product = stage.product(self.product)
-        if product is None:
+        # What somebody is paying for goes with their basket line, and no order could be made of it.
+        paid_for = get_model("basket", "Line").objects.filter(product=product, basket__status="Frozen")
+        if product is None or paid_for.exists():
             return NOTHING
         reviewed = get_model("reviews", "ProductReview").objects.filter(product=product)
         stage.doing.reviewers.update(reviewed.values_list("user_id", flat=True))
@@ -669,6 +673,8 @@ class Fills(Step):
     products: tuple[int, ...] = ()
 
     def do(self, stage: Stage) -> Any:
+        if self.set == "sale" and stage.at_gateway:
+            return NOTHING  # A piece that is no longer wanted goes back in a quarter of an hour, and not at the order.
         stage.fill(self.set, self.products)
         return DONE
 

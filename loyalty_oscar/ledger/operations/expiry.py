@@ -127,7 +127,7 @@ def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Beca
     Its points run out at the next sweep where that date has passed.
     """
     with desk(account_id=account_id, at=at) as working:
-        lot = working.lots(pk=lot_id).first()
+        lot = next(iter(working.lots(pk=lot_id)), None)
         if lot is None or not lot.is_open or lot.expires_at is None or lot.expires_at <= expires_at:
             return None
         lot.extensions += 1

@@ -108,6 +108,19 @@ class TestExtending:
         assert Entry.objects.filter(kind="extend").count() == 2
         assert_clean()
 
+    def test_is_taken_back_with_a_reason_and_never_moves_on(self):
+        account = an_account()
+        give(account, 5, until=later(days=1))
+        lot = Lot.objects.get()
+        extend(account, lot, later(days=40))
+        told = {"account_id": account.pk, "lot_id": lot.pk, "because": WHY, "at": NOW}
+        entry = ledger.shorten(expires_at=later(days=1), **told).entry
+        lot.refresh_from_db()
+        assert (lot.expires_at, lot.extensions) == (later(days=1), 2)
+        assert (entry.key, entry.net) == (f"lot:{lot.pk}:extend:2", 0)
+        assert ledger.shorten(expires_at=later(days=2), **told) is None
+        assert_clean()
+
     @pytest.mark.parametrize(("until", "at"), [(1, 0), (0.5, 0), (40, 1), (40, 2)])
     def test_never_moves_it_back_nor_wakes_what_ran_out(self, until, at):
         account = an_account()

@@ -206,7 +206,9 @@ class TestALookAhead:
         assert [entry.available_after for entry in first] == [15]
         assert [entry.available_after for entry in entries] == [10, 15, 16]
 
-    @pytest.mark.parametrize("act", ["hold", "capture", "release", "settle", "renew", "transfer", "many"])
+    @pytest.mark.parametrize(
+        "act", ["hold", "capture", "release", "settle", "renew", "transfer", "many", "night", "run-out"]
+    )
     def test_refuses_what_it_cannot_foresee(self, act):
         unit = a_unit()
         account, other = an_account(unit), an_account(unit)
@@ -223,6 +225,8 @@ class TestALookAhead:
                 from_id=account.pk, to_id=other.pk, points=1, key="t", because=WHY, at=NOW
             ),
             "many": lambda: mature_together(account_ids=[account.pk], at=NOW),
+            "night": lambda: list(ledger.mature_due(at=NOW)),
+            "run-out": lambda: list(ledger.expire_due(at=NOW)),
         }
         before = dump()
         with pytest.raises(LoyaltyError, match="cannot be foreseen"), ledger.foreseen():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_oscar.earning.decision import LineLeft, decide, left_of
+from loyalty_oscar.earning.decision import LineLeft, decide, decide_late, left_of
 from loyalty_oscar.earning.rules import Dates, InProductSet, MinimumSpend
 
 from .purchases import (
@@ -43,6 +43,18 @@ class TestAPurchase:
         ten_per_two = in_force(PerAmount(currency="EUR", points=10, step_minor=200))
         assert points(a_purchase(a_line(paid_minor=700)), ten_per_two, rounding="block") == 30
         assert points(a_purchase(a_line(paid_minor=700)), ten_per_two) == 35
+
+    @pytest.mark.parametrize(
+        ("known", "late", "expected"),
+        # 1.51 is one full step, and 4.41 two: the late line brings the one that it adds, tripled or not.
+        [((151, "beds"), (290, "toys"), 1), ((151, "toys"), (290, "beds"), 3), ((100, "beds"), (49, "toys"), 0)],
+    )
+    def test_that_a_line_joins_late_gets_the_full_steps_that_it_adds(self, known, late, expected):
+        one_per_step = in_force(PerAmount(currency="EUR", points=1, step_minor=150))
+        triple = in_force(Multiplier(percent=300), InProductSet(sets=("beds",)))
+        first, second = (a_line(paid_minor=paid, sets=[code]) for paid, code in (known, late))
+        told = {"purchase": a_purchase(first, second), "known": {first.line_id}, "terms": Terms(rounding="block")}
+        assert decide_late(rules=[one_per_step, triple], **told).points == expected
 
     def test_is_multiplied_before_it_is_rounded(self):
         triple = in_force(Multiplier(percent=300))
