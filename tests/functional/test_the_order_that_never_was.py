@@ -6,16 +6,26 @@ after every step an oracle that knows nothing of the product says what must stan
 thousand; `python -m tests.benchmarks.soak --seed 7 --lives 1 --first 41` lives one of them again.
 """
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
+from loyalty_oscar.kernel import left
+from loyalty_oscar.program import paying
+from loyalty_oscar.program.registries import order_effects
+from loyalty_oscar.shop import facts, sync
+from loyalty_oscar.shop.redemption import discount, keeping, promise, quotes
 from tests.lives.drawing import draw
 from tests.lives.play import Fault, play
 from tests.lives.shop import a_shop
 from tests.lives.shrinking import shortest
+from tests.lives.steps import Buys, Limits, Pays
 
 #: On PostgreSQL a fifth of them: what chance draws is the same on every database.
 LIVES, AT_ONCE, SEED = (300 if connection.vendor == "sqlite" else 60), 30, 20260702
+#: So many lives find at least once what is switched off.
+MOST = 100
 
 
 @pytest.mark.django_db
@@ -29,3 +39,91 @@ class TestAnOrderThatCameToNothing:
                     play(shop, draw(seed=SEED, number=number))
                 except Fault as fault:
                     pytest.fail(str(shortest(shop=shop, fault=fault)), pytrace=False)
+
+
+def hindered(life):
+    """The same life, in which the merchant closes using as soon as somebody goes to the gateway with points."""
+    steps = []
+    for step in life.steps:
+        steps.append(step)
+        if isinstance(step, Buys) and step.points and not step.pays:
+            steps += [Limits(share=1), Pays(order=step.order)]
+    return replace(life, steps=tuple(steps))
+
+
+def first_fault(shop, *, lived=lambda life: life):
+    """Live one life after another until something is not as it must be; fails where that never comes."""
+    for number in range(MOST):
+        try:
+            play(shop, lived(draw(seed=SEED, number=number)))
+        except Fault as fault:
+            print(f"fails in life {SEED}/{number}: {fault.found[0]}")
+            return fault
+    return pytest.fail(f"{MOST} lives are as they must be")
+
+
+def reads_today(patch):
+    """Forget what was true when an order was placed, and look at the shop of today."""
+    patch.setattr(facts, "from_json", lambda stored: None)
+
+
+def knows_lines_by_number(patch):
+    """Take a line that is not there any more for goods that are gone, and a new one for new goods."""
+    patch.setattr(left, "_other_lines", lambda kept, rows, free: None)
+
+
+def nobody_is_paying(patch):
+    """Leave nothing alone that somebody is paying with, and promise nothing of it."""
+    patch.setattr(paying.payments, "items", lambda: ())
+    for module in (promise, discount, keeping, quotes):
+        patch.setattr(module, "in_force", lambda **asked: None)
+
+
+class Breaks:
+    """An effect that fails whenever it looks at an order."""
+
+    def apply(self, *, orders, at, batch=""):
+        raise ValueError("broken")
+
+    def set_codes(self):
+        return frozenset()
+
+
+@pytest.fixture
+def broken_effect():
+    order_effects.register("15-broken")(Breaks())
+    yield
+    order_effects.unregister("15-broken")
+
+
+@pytest.mark.django_db
+class TestALifeWithoutOneOfTheFourRoots:
+    """Each of the four things that these lives rest on is missed at once."""
+
+    def test_is_as_promised_where_somebody_pays_while_using_is_closed(self):
+        with a_shop() as shop:
+            for number in range(AT_ONCE):
+                play(shop, hindered(draw(seed=SEED, number=number)))
+
+    def test_is_not_as_promised_where_nothing_is_promised(self, monkeypatch):
+        nobody_is_paying(monkeypatch)
+        with a_shop() as shop:
+            assert "was promised" in str(first_fault(shop, lived=hindered))
+
+    @pytest.mark.parametrize("switched_off", [reads_today, knows_lines_by_number])
+    def test_is_not_as_it_must_be(self, monkeypatch, switched_off):
+        switched_off(monkeypatch)
+        with a_shop() as shop:
+            assert first_fault(shop)
+
+    def test_with_an_effect_that_fails_misses_nothing_else(self, broken_effect):
+        with a_shop() as shop:
+            assert {what for what, _whose, _stands, _right in first_fault(shop).found} == {"failed"}
+
+    def test_with_an_effect_that_takes_the_others_along_misses_their_points(self, broken_effect, monkeypatch):
+        def together(work, wanted, stands_alone):
+            return {order.order_id: {"15-broken": "broken"} for order, _names in wanted}
+
+        monkeypatch.setattr(sync._Work, "apply", together)
+        with a_shop() as shop:
+            assert {what for what, _whose, _stands, _right in first_fault(shop).found} > {"failed"}

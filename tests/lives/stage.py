@@ -84,6 +84,8 @@ class Stage:
         self.orders: dict[str, int] = {}
         self.at_gateway: set[str] = set()
         self.baskets: dict[str, int] = {}
+        #: order -> when its payment began, the points and the cents that it was promised
+        self.promised: dict[str, tuple[datetime, int, int]] = {}
         self.people = shop.users[: start.people]
         self.oracle = Oracle(set_ranges=dict(shop.ranges), zone=ZONE)
         self.doing = Doing()
@@ -96,7 +98,7 @@ class Stage:
 
     def notes(self) -> dict[str, Any]:
         """Return a copy of what this life remembers."""
-        names = ("now", "orders", "baskets", "at_gateway", "oracle", "program_id", "unit_id", "sale_id")
+        names = ("now", "orders", "baskets", "at_gateway", "promised", "oracle", "program_id", "unit_id", "sale_id")
         return copy.deepcopy({name: getattr(self, name) for name in names})
 
     def go_back(self, notes: dict[str, Any]) -> None:

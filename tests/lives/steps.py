@@ -20,11 +20,13 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.earning.operations import use_word
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import PointWorth, ProductSet
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.offers import PointsUnavailable
 from loyalty_oscar.shop.people.claims import keep_order
 from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import applied_to
@@ -88,6 +90,9 @@ class Buys(Step):
         if self.pays:
             return pay(stage, self.order, user)
         stage.at_gateway.add(self.order)
+        applied = applied_to(basket=stage.loaded(basket.pk, user)) if aside else None
+        if applied:
+            stage.promised[self.order] = stage.now, applied.points, applied.minor
         if aside:
             stage.oracle.aside[basket.pk] = (user.pk, aside)
         return aside
@@ -122,7 +127,18 @@ class Pays(Step):
         if basket is None or self.order in stage.orders:
             return NOTHING
         found = get_model("basket", "Basket").objects.select_related("owner").get(pk=basket)
-        return pay(stage, self.order, found.owner)
+        began, points, minor = stage.promised.get(self.order, (None, 0, 0))
+        is_promised = points and stage.now < began + timedelta(minutes=conf.GATEWAY_MINUTES)
+        try:
+            outcome = pay(stage, self.order, found.owner)
+        except PointsUnavailable as error:
+            if is_promised:
+                stage.troubles.append(f"{self.order} was promised {points} points, and refused: {error}")
+            raise
+        use = Redemption.objects.filter(order_id=stage.orders[self.order]).first()
+        if is_promised and (use is None or (outcome, use.minor) != (points, minor)):
+            stage.troubles.append(f"{self.order} was promised {points} points, and has {outcome}")
+        return outcome
 
 
 def pay(stage: Stage, label: str, user: Any) -> Any:
