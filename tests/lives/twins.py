@@ -10,6 +10,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
   the last ones stay uncounted.
 - **What ran out is gone**, and **what the shop bore it bore**: where points ran out in either life, or the shop bears
   what members have used up, accounts are compared by the oracle alone.
+- **What was ready stays ready.** Where the order came to nothing after its return period, the gift of a level that it
+  had made ready does not wait anew for another order that carries the level: its owner's points are alike in their sum.
 """
 
 from __future__ import annotations
@@ -92,6 +94,9 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
         if label in other.orders and _promise(order) != _promise(other.orders[label])
     }
     spoilt = {one.people[order.owner] for label, order in one.orders.items() if label in promised}
+    order = one.orders.get(never)
+    was_ready = order is not None and order.ready_at is not None and order.ready_at <= one.now
+    late = one.people.get(order.owner) if was_ready else None
     found: list[Difference] = []
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
@@ -100,6 +105,8 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
                 continue
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
+            if name in ("points", "lots") and who == late:
+                mine, theirs = _in_all(mine, who), _in_all(theirs, who)
             nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": []}.get(name)
             if mine.get(who, nothing) != theirs.get(who, nothing):
                 found.append((name, f"person {who}", mine.get(who, nothing), theirs.get(who, nothing)))
@@ -110,6 +117,14 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
         if one.used.get(label) != other.used.get(label):
             found.append(("used", label, one.used.get(label), other.used.get(label)))
     return found
+
+
+def _in_all(told: dict[int, Any], who: int) -> dict[int, Any]:
+    """Return points or lots of somebody, ready or not."""
+    mine = told.get(who)
+    if isinstance(mine, dict):
+        return {who: {"in all": sum(mine.values())}} if mine else {}
+    return {who: (mine[0] + mine[1], *mine[2:])} if mine and any(mine) else {}
 
 
 def _promise(order: Any) -> Any:
