@@ -94,7 +94,9 @@ class TestTwoFilesInOppositeOrder:
     def test_would_lose_one_of_them_as_their_rows_stand(self, unit, joins, monkeypatch, tell):
         as_they_stand(monkeypatch)
         rounds = (result["OperationalError"] > 0 for result in crossing(unit, runs=20, joins=joins))
-        tell(f"imports that cross, the broken twin: one died in round {broken_after(rounds, most=20)}")
+        first = broken_after(rounds, most=20)
+        assert first
+        tell(f"imports that cross, the broken twin: one died in round {first}")
 
 
 def beside_jobs(unit, *, runs):

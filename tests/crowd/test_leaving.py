@@ -62,4 +62,5 @@ class TestAProfileThatIsDeletedWhileItsOwnerOrders:
         with a_server(atomic=atomic, broken="leaving_unlocked") as port:
             told = (answers for _member, answers in leave(shop, port, runs=most))
             first = broken_after((any(status >= 500 for status, _where in one) for one in told), most=most)
+        assert first
         tell(f"profiles deleted while ordering, the broken twin: an error in round {first}")

@@ -103,7 +103,10 @@ class TestALifeWithoutOneOfTheFourRoots:
     def test_is_as_promised_where_somebody_pays_while_using_is_closed(self):
         with a_shop() as shop:
             for number in range(AT_ONCE):
-                play(shop, hindered(draw(seed=SEED, number=number)))
+                try:
+                    play(shop, hindered(draw(seed=SEED, number=number)))
+                except Fault as fault:
+                    pytest.fail(str(fault), pytrace=False)
 
     def test_is_not_as_promised_where_nothing_is_promised(self, monkeypatch):
         nobody_is_paying(monkeypatch)
