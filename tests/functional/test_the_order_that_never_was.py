@@ -22,8 +22,8 @@ from tests.lives.shop import a_shop
 from tests.lives.shrinking import shortest
 from tests.lives.steps import Buys, Limits, Pays
 
-#: On PostgreSQL a fifth of them: what chance draws is the same on every database.
-LIVES, AT_ONCE, SEED = (300 if connection.vendor == "sqlite" else 60), 30, 20260702
+#: On PostgreSQL a tenth of them: what chance draws is the same on every database.
+LIVES, AT_ONCE, SEED = (300 if connection.vendor == "sqlite" else 30), 30, 20260702
 #: So many lives find at least once what is switched off.
 MOST = 100
 
