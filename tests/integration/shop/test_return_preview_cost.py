@@ -1,15 +1,12 @@
 """What Oscar's page of an order costs staff with everything on, and that looking at it writes nothing."""
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from oscar.test import factories
 
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.dashboard.permissions import oscars_pages
 from loyalty_oscar.shop.redemption.offer import make_offer
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -19,8 +16,9 @@ from tests.integration.tiers.ladders import a_ladder
 from tests.points import give, use
 from tests.storefront import a_basket, a_product, a_user, arrive, day, numbers, ripen
 
+from .test_return_preview import BOUGHT, SENT_BACK, desk, page  # noqa: F401
+
 pytestmark = pytest.mark.django_db
-BOUGHT, SENT_BACK = day(4, 1), day(5, 2)
 #: Everything that Oscar's page, its forms, our panels and the look ahead ask, for one order that did all there is.
 MOST = 60
 
@@ -51,19 +49,9 @@ def order():
     return order
 
 
-@pytest.fixture
-def desk(client):
-    staff = a_user("staff@example.com")
-    staff.is_staff = True
-    staff.save()
-    staff.user_permissions.set([*Permission.objects.filter(codename="view_account"), *oscars_pages()])
-    client.force_login(staff)
-    return client
-
-
 class TestThePageOfAnOrderThatDidEverything:
-    def test_asks_so_many_queries_and_writes_nothing(self, desk, order):
-        address = reverse("dashboard:order-detail", kwargs={"number": order.number})
+    def test_asks_so_many_queries_and_writes_nothing(self, desk, order):  # noqa: F811
+        address = page(order)
         with clock.at(SENT_BACK):
             desk.get(address)
             with CaptureQueriesContext(connection) as queries:
