@@ -10,6 +10,7 @@ from django.db import transaction
 from oscar.core.loading import get_model
 
 from loyalty_oscar.shop.redemption import discount, keeping, promise, quotes
+from loyalty_oscar.shop.redemption.offer import KEEPER, keep_offering
 from tests.integration.ledger.books import assert_clean
 from tests.points import reload, terms
 from tests.promising import with_offers
@@ -107,6 +108,14 @@ class TestCustomersAtTheGateway:
         assert undercharged() == 0
         assert_clean()
         tell(f"limits changed{', in a transaction' * outer}: {len(orders)} of {len(orders)} paid what they saw")
+
+    def test_find_one_offer_that_stands_in_though_many_close_ours_at_once(self):
+        a_shop()
+        with Crowd(size=8) as crowd:
+            for _run in range(5):
+                Offer.objects.filter(priority=KEEPER).delete()
+                assert crowd.do(lambda number: keep_offering()) == {"done": 8}
+                assert Offer.objects.filter(priority=KEEPER).count() == 1
 
     def test_would_pay_more_if_todays_limits_decided(self, tell, monkeypatch):
         for module in (promise, quotes, keeping, discount):

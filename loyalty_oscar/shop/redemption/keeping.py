@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db.models.signals import post_delete, pre_save
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
@@ -31,15 +31,19 @@ def gone() -> str:
 
 
 @harmless
-def offer_changed(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Where our offer is no longer open to everybody and somebody may be paying, have what was promised kept."""
+def offer_changes(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """
+    Where our offer will no longer be open to everybody and somebody may be paying, have what was promised kept.
+
+    Before it is written: afterwards a payment that comes back in between would find neither of the two offers.
+    """
     if instance.priority != KEEPER and _is_ours(instance) and not is_lasting(instance) and _is_anything_set_aside():
         keep_offering()
 
 
 @harmless
-def offer_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """The same where it is gone."""
+def offer_gone(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """The same where it is gone (in the transaction that took it, so nobody finds neither)."""
     if instance.priority != KEEPER and _is_ours(instance) and _is_anything_set_aside():
         keep_offering()
 
@@ -122,7 +126,7 @@ def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
 pre_save.connect(
     new_line, sender=get_model("order", "Line"), weak=False, dispatch_uid="loyalty_oscar.redemption.new_line"
 )
-for _signal, _receiver in ((post_save, offer_changed), (post_delete, offer_deleted)):
+for _signal, _receiver in ((pre_save, offer_changes), (post_delete, offer_gone)):
     _signal.connect(
         _receiver,
         sender=get_model("offer", "ConditionalOffer"),

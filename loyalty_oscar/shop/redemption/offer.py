@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 from oscar.core.loading import get_model
@@ -61,9 +61,16 @@ def keep_offering() -> None:
     """Make the offer that keeps what payments under way were promised, or have it last long enough from now on."""
     # Oscar compares its dates with this clock.
     until = timezone.now() + timedelta(minutes=2 * conf.GATEWAY_MINUTES)
+    lasting = {"end_datetime": until, "start_datetime": None, "status": "Open", "offer_type": "Site"}
     kept = all_offers().filter(priority=KEEPER)
-    if not kept.update(end_datetime=until, start_datetime=None, status="Open", offer_type="Site"):
-        make_offer(name=KEEPER_NAME, description=KEEPER_TEXT, priority=KEEPER, end_datetime=until)
+    if kept.update(**lasting):
+        return
+    try:
+        with transaction.atomic(using=write_db()):
+            make_offer(name=KEEPER_NAME, description=KEEPER_TEXT, priority=KEEPER, end_datetime=until)
+    except IntegrityError:
+        # Its name is one of a kind: somebody made it at this very moment.
+        kept.update(**lasting)
 
 
 def is_in_its_dates(offer: Any, at: datetime) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from oscar.core.loading import get_model
 from oscar.test import factories
@@ -378,6 +379,18 @@ class TestTheOfferThatStandsIn:
         other = a_basket(paying.user, (a_product("Ball", "30.00"), 1))
         assert on(use(paying.user, other, 500, unit=paying.unit)) == (0, D("30.00"))
         assert on(promising.frozen_still(paying)) == (500, D("95.00"))
+
+    def test_is_there_before_ours_is_closed_so_that_no_payment_finds_neither(self, paying):
+        there = []
+
+        def look(execute, sql, *args):
+            if sql.startswith('UPDATE "offer_conditionaloffer"'):
+                there.append(len(keepers()))
+            return execute(sql, *args)
+
+        with connection.execute_wrapper(look):
+            promising.offer_suspended(paying)
+        assert there[-1] == 1
 
     def test_ends_by_itself_long_after_the_last_gateway(self, paying):
         promising.offer_suspended(paying)
