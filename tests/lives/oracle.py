@@ -453,12 +453,19 @@ class Oracle:
         self.budgets[code][1] += points
         return True
 
-    def review(self, members: Iterable[int]) -> None:
-        """Look at reviews: approved, and the writer has the product and kept a piece of it."""
-        for member in members:
-            due = {f"review:{pk}" for pk in rows.reviews_of(member) if self._kept(member, pk)}
+    def review(self, reviewed: Iterable[tuple[int, int | None]]) -> None:
+        """
+        Look at reviews, all of a member's or that of one product: approved, and the writer kept a piece of it.
+
+        One that waits for its goods is looked at again by the night, not when they arrive.
+        """
+        for member, product in reviewed:
+            shown = {pk for pk in rows.reviews_of(member) if product in (None, pk)}
+            due = {f"review:{pk}" for pk in shown if self._kept(member, pk)}
+            looked_at = "review:" if product is None else f"review:{product}"
             for (who, source), points in list(self.acts.items()):
-                if who == member and source.startswith("review:") and source not in due:
+                is_looked_at = source.startswith("review:") and looked_at in ("review:", source)
+                if who == member and is_looked_at and source not in due:
                     del self.acts[who, source]
                     self.budgets["review"][1] -= points
             for source in sorted(due):

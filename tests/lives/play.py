@@ -61,7 +61,7 @@ def take(stage: Stage, step: Step) -> Any:
     with it_is(stage.now):
         after_commit()
     stage.oracle.look(stage.doing.touched, stage.now)
-    stage.oracle.review(stage.doing.reviewers)
+    stage.oracle.review(stage.doing.reviewed)
     return outcome
 
 

@@ -73,7 +73,8 @@ class Doing:
     """What a step has found so far, for the look that follows it."""
 
     touched: set[int] = field(default_factory=set)
-    reviewers: set[int] = field(default_factory=set)
+    #: Whose review of which product; of every product where none is named.
+    reviewed: set[tuple[int, int | None]] = field(default_factory=set)
 
 
 class Stage:

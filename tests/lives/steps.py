@@ -539,7 +539,7 @@ class LosesProduct(Step):
         if product is None or paid_for.exists():
             return NOTHING
         reviewed = get_model("reviews", "ProductReview").objects.filter(product=product)
-        stage.doing.reviewers.update(reviewed.values_list("user_id", flat=True))
+        stage.doing.reviewed.update((user, product.pk) for user in reviewed.values_list("user_id", flat=True))
         stage.world_changes()
         product.delete()
         return DONE
@@ -638,7 +638,7 @@ class Reviews(Step):
             model.objects.create(user=user, product=product, score=4, title="Good", body="Good.", status=model.APPROVED)
         else:
             return NOTHING
-        stage.doing.reviewers.add(user.pk)
+        stage.doing.reviewed.add((user.pk, product.pk))
         return DONE
 
 
@@ -781,7 +781,7 @@ class Job(Step):
         elif self.name == "tiers":
             oracle.settle(stage.people, at)
         elif self.name == "reviews":
-            stage.doing.reviewers.update(stage.people)
+            stage.doing.reviewed.update((pk, None) for pk in stage.people)
         elif self.name in ("sweep", "nightly"):
             new = [pk for pk in rows.all_since(LIVE) if pk not in oracle.orders]
             stage.look_at(*new, *(oracle.unsettled() if self.name == "nightly" else ()))
