@@ -89,4 +89,4 @@ $(LONG): $(VENV)/.all
 	DJANGO_SETTINGS_MODULE=tests.settings $(POSTGRES) $(PY) -m tests.benchmarks.$@
 
 clean: ## Remove everything that make has made, the demo shop's data too
-	rm -rf $(VENV) sandbox/var build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .tox
+	rm -rf $(VENV) sandbox/var build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .migrated .tox

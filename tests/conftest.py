@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 
 from loyalty_oscar.testing import _loyalty_purge  # noqa: F401 - empties the ledger before each flush
-from tests import services
+from tests import services, template
 
 FOLDER_MARKS = {"crowd", "browser", "projects"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(folder)
         if folder == "crowd" and not postgres:
             item.add_marker(pytest.mark.skip(reason="needs LOYALTY_TEST_DB=postgres"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """The test database begins as a copy of one that is migrated already."""
+    template.use(connection, settings.INSTALLED_APPS)
 
 
 @pytest.fixture(autouse=True)
