@@ -75,9 +75,9 @@ format: $(VENV)/.all ## Mend what `make lint` finds, where a machine can
 check-migrations: $(VENV)/.all ## Fail if a model changed without its migration
 	$(PY) -m django makemigrations --check --dry-run --settings tests.settings --pythonpath .
 
-arithmetic: $(VENV)/.all ## The arithmetic of using points: 100,000 examples each, 5,000 through real orders
-	LOYALTY_EXAMPLES=50 $(BIN)/pytest tests/unit/kernel/test_using.py tests/unit/redemption \
-	  tests/integration/shop/test_using_arithmetic.py $(ARGS)
+arithmetic: $(VENV)/.all ## All that draws its examples: 100,000 each, 5,000 through real orders
+	LOYALTY_EXAMPLES=$(or $(LOYALTY_EXAMPLES),500) $(BIN)/pytest $(ARGS) \
+	  $$(grep -rl --include='test_*.py' 'tests.amount import' tests)
 
 crowds: $(VENV)/.all ## The races, each as often as the reliability plan says
 	LOYALTY_CROWDS=full $(POSTGRES) $(BIN)/pytest -s tests/crowd $(ARGS)
