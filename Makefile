@@ -51,8 +51,8 @@ sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
 
 test: test-sqlite test-postgres test-projects test-browser ## Everything but the long runs, on SQLite and a real PostgreSQL
 
-test-sqlite: $(VENV)/.all ## Only the part on SQLite
-	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or slow)' $(ARGS)
+test-sqlite: $(VENV)/.all ## Only the part on SQLite: units, the house, and what writes or differs by database
+	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or postgres or slow)' $(ARGS)
 
 test-postgres: $(VENV)/.all ## Only the part on PostgreSQL: what touches a database, and the crowds
 	$(POSTGRES) $(BIN)/pytest -m 'not (browser or projects or slow)' --ignore=tests/house --ignore=tests/unit $(ARGS)
