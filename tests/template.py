@@ -35,11 +35,12 @@ def fingerprint(apps: Iterable[str]) -> str:
     found = hashlib.sha256(f"{sys.platform} {platform.machine()}".encode())
     for line in sorted({f"{each.name} {each.version}" for each in distributions()}):
         found.update(line.encode())
-    packages = {Path(find_spec(app.partition(".")[0]).origin).parent for app in apps}
-    migrations = (path for package in sorted(packages) for path in sorted(package.rglob("migrations/*.py")))
-    for path in (ROOT / "tests" / "settings.py", Path(__file__), *migrations):
-        found.update(str(path).encode())
+    for path in (ROOT / "tests" / "settings.py", Path(__file__)):
         found.update(path.read_bytes())
+    for package in sorted({Path(find_spec(app.partition(".")[0]).origin).parent for app in apps}):
+        for path in sorted(package.rglob("migrations/*.py")):
+            found.update(str(path.relative_to(package.parent)).encode())
+            found.update(path.read_bytes())
     return found.hexdigest()[:16]
 
 
