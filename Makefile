@@ -72,10 +72,10 @@ test-crowds: $(VENV)/.all
 	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/crowd $(ARGS)
 
 test-projects: $(VENV)/.all ## Only the install matrix: bare, forked and full shops
-	$(POSTGRES) $(BIN)/pytest -m 'projects and not slow' $(ARGS)
+	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/projects $(ARGS)
 
 test-browser: $(VENV)/.all ## Only the journeys in a real Chromium
-	$(POSTGRES) $(BIN)/pytest -m 'browser and not slow' $(ARGS)
+	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/browser $(ARGS)
 
 check: $(VENV)/.all ## In four minutes: lint, units, the house, and the tests nearest to what changed since `main` or SINCE
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) check-near check-still

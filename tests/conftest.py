@@ -57,7 +57,7 @@ def pytest_collection_finish():
     """What was imported stays; looking through it for garbage again and again cost a tenth of a run."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*template.SELDOM)
 
 
 @pytest.fixture(autouse=True)

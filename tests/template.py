@@ -7,6 +7,7 @@ database is what `tests/projects` does. `python -m tests.template NAME` migrates
 """
 
 import fcntl
+import gc
 import hashlib
 import os
 import platform
@@ -26,6 +27,8 @@ from tests import services
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".migrated"
+#: How seldom garbage is sought: a migrate makes hundreds of classes at each step, and nearly all of them stay.
+SELDOM = (50_000, 20, 100)
 #: So many states of the migrations are kept of each kind: for some branches and environments of one checkout.
 KEPT = 4
 
@@ -146,6 +149,7 @@ def main(name: str) -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    gc.set_threshold(*SELDOM)
     django.setup()
     connection.settings_dict["NAME"] = name
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
