@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tests.benchmarks.board import Board
@@ -165,9 +166,10 @@ def drawn(*, seed: int, number: int, only: str = "") -> list[Mutant]:
     for place, app in enumerate(apps):
         paths = sorted((ROOT / "loyalty_oscar" / app).rglob("*.py"))
         paths = [path.relative_to(ROOT) for path in paths if not LEFT_OUT & set(path.parts)]
-        every = [mutant for path in paths for mutant in mutants_of(path) if compiles(mutant)]
+        every = [mutant for path in paths for mutant in mutants_of(path)]
+        chance.shuffle(every)
         share = number * (place + 1) // len(apps) - number * place // len(apps)
-        found += chance.sample(every, min(share, len(every)))
+        found += islice(filter(compiles, every), share)
     return found
 
 
@@ -191,7 +193,9 @@ def copied(folder: Path) -> Path:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("_build", "__pycache__", "var"))
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("_build", "__pycache__", "var", "*.postgres")
+            )
         elif source.exists():
             shutil.copy2(source, folder / name)
     return folder

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import mutation
 from tests.nearest import PLACES, nearest
 
 TESTS = Path(__file__).parents[1]
@@ -48,3 +49,22 @@ class TestTheTestsNearestToAChange:
 
     def test_are_there(self):
         assert [name for names in PLACES.values() for name in names if not (TESTS / name).exists()] == []
+
+
+class TestMutants:
+    def test_meet_tests_that_are_there(self):
+        names = [*mutation.WIDE, *(name for names in mutation.NEAREST.values() for name in names)]
+        assert [name for name in names if not (TESTS / name).exists()] == []
+        assert set(mutation.NEAREST) == set(mutation.APPS)
+
+    def test_are_drawn_the_same_way_each_time_and_from_every_app(self):
+        mutants = mutation.drawn(seed=1, number=20)
+        assert mutants == mutation.drawn(seed=1, number=20) != mutation.drawn(seed=2, number=20)
+        assert {mutant.app for mutant in mutants} == set(mutation.APPS)
+
+    def test_differ_from_the_code_in_one_place_alone(self):
+        for mutant in mutation.drawn(seed=3, number=20):
+            whole, wrong = (mutation.ROOT / mutant.path).read_text().splitlines(), mutation.mutated(mutant).splitlines()
+            assert wrong != whole
+            assert wrong[: mutant.first - 1] == whole[: mutant.first - 1]
+            assert wrong[len(wrong) - len(whole) + mutant.last :] == whole[mutant.last :]
