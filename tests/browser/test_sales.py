@@ -8,7 +8,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives.models import Count, Place, Sale
 from loyalty_oscar.shop import jobs
-from tests.browser.stage import arrive_at, calendar, looked_at, words  # noqa: F401 - fixtures
+from tests.browser.stage import arrive_at, at_widths, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import ADDRESS, number
 from tests.browser.test_storefront import violations
 from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, SILVER, a_member_of, a_sale, bought_before
@@ -16,7 +16,6 @@ from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_club, a_product, day, variants
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WIDTHS = (375, 1280)
 #: Half an hour, because the shop's clock ticks on: its words and those of the browser are the same then.
 MORNING = GOLD_FROM + timedelta(hours=8, minutes=30)
 #: Sixty characters that no browser may break by itself.
@@ -45,23 +44,23 @@ def shop(calendar):  # noqa: F811
     return SimpleNamespace(unit=unit, carrier=carrier, secret=secret, people=people, gold=people[GOLD])
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 class TestThePagesOfSales:
-    def test_fit_and_give_axe_nothing_to_find(self, shop, arrive_at, width):  # noqa: F811
+    def test_fit_and_give_axe_nothing_to_find(self, shop, arrive_at):  # noqa: F811
         seen = {
             None: ["trail/"],
             shop.people[SILVER]: ["", "trail/", "empty/"],
             shop.gold: ["trail/", "several/", "secret/", f"secret/{shop.secret.pk}/"],
         }
         for user, addresses in seen.items():
-            page = arrive_at(user, width=width)
+            page = arrive_at(user, width=375)
             for address in addresses:
                 assert page.goto(f"/loyalty/sales/{address}").status == 200
                 looked_at(page, f"sale-{user.username[:5] if user else 'stranger'}-{address.replace('/', '')}")
-                assert violations(page) == [], (user, address)
+                for width in at_widths(page):
+                    assert violations(page) == [], (user, address, width)
 
-    def test_can_be_used_with_keys_alone(self, shop, arrive_at, width):  # noqa: F811
-        page = arrive_at(shop.gold, width=width)
+    def test_can_be_used_with_keys_alone(self, shop, arrive_at):  # noqa: F811
+        page = arrive_at(shop.gold, width=1280)
         page.goto("/loyalty/sales/")
         page.get_by_role("link", name="First on the trail").focus()
         page.keyboard.press("Enter")

@@ -99,14 +99,14 @@ def friend(page):
     return page.locator(".loyalty-friend .loyalty-chip").inner_text(), number(page, "friend")
 
 
-@pytest.mark.parametrize("width", [375, 1280])
 class TestTheWholeStory:
-    def test_ends_where_it_began_when_the_first_order_goes_back(self, shop, calendar, arrive_at, width):  # noqa: F811
-        boris, maxim, kate = (arrive_at(user, width=width) for user in (shop.boris, shop.maxim, shop.kate))
+    def test_ends_where_it_began_when_the_first_order_goes_back(self, shop, calendar, arrive_at):  # noqa: F811
+        boris, maxim = (arrive_at(user, width=375) for user in (shop.boris, shop.maxim))
+        kate = arrive_at(shop.kate, width=1280)
         calendar.turn_to(on(4, 1))
 
         link = self.a_member_invites(boris)
-        priya = arrive_at(width=width)
+        priya = arrive_at(width=375)
         self.a_newcomer_comes_and_buys(priya, link, shop.toy)
         assert friend(boris) == ("On the way", 150)
 
