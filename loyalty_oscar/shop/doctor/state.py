@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program, State
+from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
 from loyalty_oscar.program.registries import checks
 
 from .. import jobs
@@ -146,12 +146,15 @@ def broken_accounts(*, at: datetime) -> Iterator[Finding]:
 @checks.register("doctor:34-messages")
 def messages(*, at: datetime) -> Iterator[Finding]:
     """Messages that wait too long, and those that were given up."""
-    due = Outbox.objects.filter(is_open=True, next_at__lte=at - WAITING)
-    oldest = due.aggregate(oldest=Min("created_at"))["oldest"]
-    given_up = Outbox.objects.filter(is_open=False, done_at__isnull=True).exclude(error="")
+    new = Event.objects.filter(is_new=True, at__lte=at - WAITING)
+    due = Delivery.objects.filter(is_open=True, next_at__lte=at - WAITING)
+    moments = new.aggregate(oldest=Min("at"))["oldest"], due.aggregate(oldest=Min("event__at"))["oldest"]
+    oldest = min(filter(None, moments), default=None)
+    given_up = Delivery.objects.filter(is_open=False, done_at__isnull=True).exclude(error="")
     last = given_up.order_by("-pk").first()
     if oldest:
-        text, hint = f"{due.count():,} wait, the oldest since {oldest:%Y-%m-%d %H:%M}", "Does `loyalty_run` run?"
+        count = new.count() + due.count()
+        text, hint = f"{count:,} wait, the oldest since {oldest:%Y-%m-%d %H:%M}", "Does `loyalty_run` run?"
         yield Finding(level=Level.WARNING, about="messages", text=text, hint=hint)
     if last:
         text = f"{given_up.count():,} were given up; the last one said: {last.error}"

@@ -8,10 +8,8 @@ from typing import Any
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.program import words
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Notice
 from loyalty_oscar.program.registries import checks
-
-from ..models import Notice
 
 
 def export_member(*, member: Member, at: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.earning.models import RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
-from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program
+from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.shop.doctor import Level, examine, install
@@ -193,10 +193,14 @@ class TestTheStateOfThings:
 
     def test_names_messages_that_wait_or_were_given_up(self):
         at = clock.now()
-        Outbox.objects.create(topic="welcome", key="a", created_at=at, next_at=at - timedelta(hours=2))
-        Outbox.objects.create(topic="welcome", key="b", created_at=at, next_at=at, is_open=False, error="refused")
+        long_ago = at - timedelta(hours=2)
+        fresh, waits, failed = (Event(topic="welcome", key=key, at=long_ago, is_new=key == "a") for key in "abc")
+        Event.objects.bulk_create([fresh, waits, failed])
+        told = {"consumer": "mail", "next_at": long_ago}
+        Delivery.objects.create(event=waits, **told)
+        Delivery.objects.create(event=failed, is_open=False, error="refused", **told)
         (_, waiting), (_, given_up) = found("messages")
-        assert waiting.startswith("1 wait, the oldest since")
+        assert waiting.startswith(f"2 wait, the oldest since {long_ago:%Y-%m-%d %H:%M}")
         assert given_up.startswith("1 were given up; the last one said: refused")
 
     def test_names_orders_that_fail(self):
