@@ -14,7 +14,9 @@ from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.urls import get_resolver
+from django.utils.module_loading import import_string
 from oscar import VERSION as OSCAR_VERSION
+from oscar.apps.basket.middleware import BasketMiddleware
 from oscar.core.application import OscarConfig
 from oscar.core.loading import get_class, get_model
 
@@ -44,7 +46,7 @@ def app_order(*, at: datetime) -> Iterator[Finding]:
 def middleware(*, at: datetime) -> Iterator[Finding]:
     """Our middleware is there, behind the one that gives the basket."""
     names = list(settings.MIDDLEWARE)
-    basket = [number for number, name in enumerate(names) if name.endswith(".BasketMiddleware")]
+    basket = [number for number, name in enumerate(names) if _brings_basket(name)]
     if MIDDLEWARE not in names:
         text, hint = "ours is missing: no points in any page", f"Add {MIDDLEWARE!r} behind Oscar's BasketMiddleware."
         yield Finding(level=Level.ERROR, about="middleware", text=text, hint=hint)
@@ -53,6 +55,16 @@ def middleware(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, about="middleware", text=text, hint=hint)
     else:
         yield Finding(level=Level.OK, about="middleware", text="stands behind Oscar's BasketMiddleware")
+
+
+def _brings_basket(name: str) -> bool:
+    """Whether a middleware is Oscar's for baskets: one derived from it, or of its name in a shop that wrote it anew."""
+    try:
+        found = import_string(name)
+    except ImportError:
+        return False
+    derived = isinstance(found, type) and issubclass(found, BasketMiddleware)
+    return derived or name.endswith(".BasketMiddleware")
 
 
 @checks.register("doctor:12-addresses")

@@ -103,23 +103,31 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
         return
     hint = "Call `manage.py loyalty_run` every five minutes, by cron or by a queue's schedule."
     ran = {row.name: row for row in JobRun.objects.all()}
-    quiet = True
+    never, late, failed = [], [], []
     for job in jobs.JOBS:
         row = ran.get(job.name)
-        late = LATE_NIGHTLY if job.nightly else LATE
         if row is None:
-            text = f"{job.name} never ran"
+            never.append(job.name)
         elif row.error:
-            text = f"{job.name} failed {timesince(row.started_at, at)} ago: {row.error}"
-            if row.good_at and row.good_at < row.started_at:
-                text += f" (it last went well {timesince(row.good_at, at)} ago)"
-        elif row.started_at < at - late:
-            text = f"{job.name} last ran {timesince(row.started_at, at)} ago"
-        else:
-            continue
-        quiet = False
+            failed.append(row)
+        elif row.started_at < at - (LATE_NIGHTLY if job.nightly else LATE):
+            late.append(row)
+    # One line for what has one cause: nobody calls them.
+    texts = []
+    if never:
+        texts.append("none ever ran" if len(never) == len(jobs.JOBS) else f"{', '.join(never)} never ran")
+    if late:
+        last = timesince(max(row.started_at for row in late), at)
+        names = ", ".join(row.name for row in late)
+        texts.append(f"{names} last ran {last} ago" + (" or earlier" if len(late) > 1 else ""))
+    for row in failed:
+        text = f"{row.name} failed {timesince(row.started_at, at)} ago: {row.error}"
+        if row.good_at and row.good_at < row.started_at:
+            text += f" (it last went well {timesince(row.good_at, at)} ago)"
+        texts.append(text)
+    for text in texts:
         yield Finding(level=Level.WARNING, about="jobs", text=text, hint=hint)
-    if quiet:
+    if not texts:
         last = min(row.started_at for row in ran.values())
         yield Finding(level=Level.OK, about="jobs", text=f"all ran since {last:%Y-%m-%d %H:%M} UTC")
 

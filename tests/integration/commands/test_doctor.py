@@ -1,11 +1,14 @@
 """`loyalty_doctor`: what is missing or wrong in a shop, with what to do."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.template import engines
+from oscar.apps.basket.middleware import BasketMiddleware
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import RuleVersion
@@ -14,7 +17,7 @@ from loyalty_oscar.ledger import triggers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import checks
-from loyalty_oscar.shop.doctor import Level, examine, install
+from loyalty_oscar.shop.doctor import Level, examine, install, templates
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
@@ -23,6 +26,10 @@ from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 
 pytestmark = pytest.mark.django_db
+
+
+class OwnBaskets(BasketMiddleware):
+    """A shop's own, under a name of its own."""
 
 
 def found(about, *levels):
@@ -93,6 +100,15 @@ class TestAnInstallMistake:
         settings.MIDDLEWARE = [settings.MIDDLEWARE[-1], *settings.MIDDLEWARE[:-1]]
         assert [level for level, _text in found("middleware")] == [Level.WARNING]
 
+    def test_is_not_a_middleware_of_the_shop_that_derives_from_oscars(self, settings):
+        settings.MIDDLEWARE = [
+            "tests.integration.commands.test_doctor.OwnBaskets" if "BasketMiddleware" in name else name
+            for name in settings.MIDDLEWARE
+        ]
+        assert found("middleware") == []
+        settings.MIDDLEWARE = [settings.MIDDLEWARE[-1], *settings.MIDDLEWARE[:-1]]
+        assert [level for level, _text in found("middleware")] == [Level.WARNING]
+
     def test_is_a_missing_address(self, settings):
         settings.ROOT_URLCONF = "tests.integration.commands.no_urls"
         [(level, text)] = found("addresses")
@@ -135,12 +151,68 @@ class TestAnInstallMistake:
         assert f"{name} is shadowed by {tmp_path}" in text
         assert "{% load loyalty %} {% loyalty_" in text
 
-    def test_is_not_an_override_that_passes_on(self, settings, tmp_path):
-        name = "oscar/partials/nav_accounts.html"
-        (tmp_path / "oscar/partials").mkdir(parents=True)
-        (tmp_path / name).write_text(f'{{% extends "{name}" %}}')
+    def test_says_the_tags_as_they_can_be_pasted(self, settings, tmp_path):
+        """Each hint for a template that is hidden can be rendered where the page has what Oscar's page has."""
+        for path in templates.OURS.glob("oscar/**/*.*"):
+            copy = tmp_path / path.relative_to(templates.OURS)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text("a copy")
         settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-        assert found("templates") == []
+        hints = {text.partition(" ")[0]: text.partition(" | ")[2] for _level, text in found("templates")}
+        assert len(hints) == len(list(templates.OURS.glob("oscar/**/*.*")))
+        for hint in hints.values():
+            engines["django"].from_string(hint.partition(" Or let it begin")[0])
+        said = {
+            name: "".join(re.findall(r"{% (?!load)[^%]*%}", hint.partition(" Or")[0])) for name, hint in hints.items()
+        }
+        assert said["oscar/basket/partials/basket_totals.html"] == "{% loyalty_use_points basket %}"
+        assert (
+            said["oscar/catalogue/partials/add_to_basket_form.html"]
+            == '{% loyalty_pieces "instead-of-buying" product %}'
+        )
+        assert said["oscar/order/partials/basket_totals.html"] == "{% loyalty_named discounts as discounts %}"
+        assert "{% load loyalty_staff %}" in hints["oscar/dashboard/orders/order_detail.html"]
+
+    @pytest.mark.parametrize(
+        ("name", "shops", "hidden"),
+        [
+            ("oscar/partials/nav_accounts.html", "", []),
+            (
+                "oscar/basket/partials/basket_content.html",
+                "{% block formactions %}{{ block.super }}!{% endblock %}",
+                [],
+            ),
+            ("oscar/basket/partials/basket_content.html", "{% block formactions %}!{% endblock %}", ["formactions"]),
+            (
+                "oscar/basket/partials/basket_content.html",
+                "{% block formactions %}a{% endblock %}{% block baskettotals %}b{% endblock %}",
+                ["baskettotals", "formactions"],
+            ),
+            (
+                "oscar/checkout/preview.html",
+                "{% block place_order %}{% if x %}{{ block.super }}{% endif %}{% endblock %}",
+                [],
+            ),
+            ("oscar/catalogue/detail.html", "{% block content %}all new{% endblock %}", ["product_stock_record"]),
+            ("oscar/catalogue/detail.html", "{% block title %}another{% endblock %}", []),
+            (
+                "oscar/catalogue/detail.html",
+                "{% block content %}{% block product_stock_record %}{{ block.super }}{% endblock %}{% endblock %}",
+                [],
+            ),
+        ],
+    )
+    def test_is_a_block_that_an_override_fills_anew(self, settings, tmp_path, name, shops, hidden):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(f'{{% extends "{name}" %}}{shops}')
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+        said = found("templates")
+        assert [re.findall(r"hides its block “(\w+)”", text) for _level, text in said] == [[block] for block in hidden]
+        for level, text in said:
+            assert level == Level.WARNING
+            assert text.startswith(f"{name} is reached, but {tmp_path / name} hides")
+            assert "Put {{ block.super }} into its block “" in text
+            assert "Or: Put {% load loyalty %} {% loyalty_" in text
 
     @pytest.mark.parametrize(
         ("backend", "level", "says"),
@@ -176,10 +248,11 @@ class TestTheStateOfThings:
     def test_names_jobs_that_never_ran_failed_or_are_late(self):
         at = clock.now()
         a_program(live_from=at - timedelta(days=3))
-        assert [text.partition(" |")[0] for _level, text in found("jobs")][:2] == [
-            "sweep never ran",
-            "nightly never ran",
-        ]
+        assert [text.partition(" |")[0] for _level, text in found("jobs")] == ["none ever ran"]
+        manage("run --only sweep")
+        [(_level, text)] = found("jobs")
+        assert text.startswith("nightly, mature, ")
+        assert " never ran | Call `manage.py loyalty_run`" in text
         manage("run")
         assert found("jobs") == []
         JobRun.objects.filter(name="sweep").update(started_at=at - timedelta(hours=3))
@@ -187,6 +260,10 @@ class TestTheStateOfThings:
         JobRun.objects.filter(name="mature").update(error="no luck")
         texts = [text.partition(" |")[0].replace("\xa0", " ") for _level, text in found("jobs")]
         assert texts == ["sweep last ran 3 hours ago", "mature failed 0 minutes ago: no luck"]
+        JobRun.objects.filter(name="holds").update(started_at=at - timedelta(hours=5))
+        texts = [text.partition(" |")[0].replace("\xa0", " ") for _level, text in found("jobs")]
+        assert texts[0] == "sweep, holds last ran 3 hours ago or earlier"
+        JobRun.objects.filter(name="holds").update(started_at=at)
         JobRun.objects.filter(name="mature").update(good_at=at - timedelta(hours=2))
         text = next(text for _level, text in found("jobs") if "mature" in text).replace("\xa0", " ")
         assert text.startswith("mature failed 0 minutes ago: no luck (it last went well 2 hours ago)")
