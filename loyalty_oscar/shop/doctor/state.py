@@ -14,6 +14,7 @@ from django.utils.timesince import timesince
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.events import consumers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
 from loyalty_oscar.program.registries import checks
 
@@ -155,7 +156,8 @@ def broken_accounts(*, at: datetime) -> Iterator[Finding]:
 def messages(*, at: datetime) -> Iterator[Finding]:
     """Messages that wait too long, and those that were given up."""
     new = Event.objects.filter(is_new=True, at__lte=at - WAITING)
-    due = Delivery.objects.filter(is_open=True, next_at__lte=at - WAITING)
+    # What a consumer that has left was to be told waits for nobody.
+    due = Delivery.objects.filter(consumer__in=list(consumers), is_open=True, next_at__lte=at - WAITING)
     moments = new.aggregate(oldest=Min("at"))["oldest"], due.aggregate(oldest=Min("event__at"))["oldest"]
     oldest = min(filter(None, moments), default=None)
     given_up = Delivery.objects.filter(is_open=False, done_at__isnull=True).exclude(error="")

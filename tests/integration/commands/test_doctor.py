@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -141,6 +142,26 @@ class TestAnInstallMistake:
         monkeypatch.setattr(install, "version", lambda name: treebeard)
         assert [level for level, _text in found("versions")] == levels
 
+    def test_is_noted_where_a_version_was_not_tested(self, monkeypatch):
+        monkeypatch.setattr(install, "DJANGO_VERSION", (7, 0, 1, "final", 0))
+        [(level, text)] = found("versions")
+        assert (level, text.partition(" |")[0]) == (
+            Level.NOTE,
+            "this version was tested with Django 5.2, 6.0, 6.1, and not with 7.0",
+        )
+
+    def test_knows_the_versions_that_the_lists_say(self):
+        """tox runs them, the classifiers and the README name them."""
+        root = Path(install.__file__).parents[3]
+        cells = (root / "tox.ini").read_text().partition("[testenv]")[0]
+        numbers = {
+            f"{number[0]}.{number[1]}" for found in re.findall(r"dj\{?([\d,]+)", cells) for number in found.split(",")
+        }
+        assert tuple(sorted(numbers)) == install.TESTED["Django"]
+        classifiers = re.findall(r"Framework :: Django :: ([\d.]+)", (root / "pyproject.toml").read_text())
+        assert tuple(classifiers) == install.TESTED["Django"]
+        assert "Django 5.2, 6.0 or 6.1" in (root / "README.md").read_text()
+
     def test_is_a_copy_of_a_template_that_hides_ours(self, settings, tmp_path):
         name = "oscar/partials/nav_accounts.html"
         (tmp_path / "oscar/partials").mkdir(parents=True)
@@ -276,6 +297,7 @@ class TestTheStateOfThings:
         told = {"consumer": "mail", "next_at": long_ago}
         Delivery.objects.create(event=waits, **told)
         Delivery.objects.create(event=failed, is_open=False, error="refused", **told)
+        Delivery.objects.create(event=failed, **told | {"consumer": "left-us"})
         (_, waiting), (_, given_up) = found("messages")
         assert waiting.startswith(f"2 wait, the oldest since {long_ago:%Y-%m-%d %H:%M}")
         assert given_up.startswith("1 were given up; the last one said: refused")
