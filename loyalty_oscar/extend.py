@@ -15,6 +15,7 @@ from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earn
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+from loyalty_oscar.program.events import Consumer, consumers
 from loyalty_oscar.program.registries import (
     FactProvider,
     Grant,
@@ -41,6 +42,7 @@ __all__ = [
     "BadRule",
     "Because",
     "Condition",
+    "Consumer",
     "EarningRule",
     "FactProvider",
     "Grant",
@@ -59,6 +61,7 @@ __all__ = [
     "brought",
     "checks",
     "conditions",
+    "consumers",
     "earning_rules",
     "facts",
     "grants",

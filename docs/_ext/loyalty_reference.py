@@ -207,6 +207,23 @@ def jobs() -> str:
     return table(["job", "what it counts", "when"], rows)
 
 
+@part("events")
+def events() -> str:
+    """Return the topics of events with their versions and payloads."""
+    from loyalty_oscar.program.events import topics
+
+    rows = [
+        (
+            code(name),
+            topic.version,
+            topic.text,
+            ", ".join(f"{code(key)}: {what}" for key, what in topic.payload.items()),
+        )
+        for name, topic in topics.items()
+    ]
+    return table(["topic", "version", "what happened", "payload"], rows)
+
+
 @part("rule-types")
 def rule_types() -> str:
     """Return the types of earning rules and of conditions with their parameters."""

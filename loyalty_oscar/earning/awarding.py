@@ -17,8 +17,9 @@ from loyalty_oscar.kernel.facts import OrderFacts, Purchase
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Kind
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Member, Outbox, Program, Unit
-from loyalty_oscar.program.operations import join_many, put_messages
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 
 from .activity import keep_alive
@@ -30,6 +31,8 @@ from .queries import book_of, terms_from
 from .rules import RuleInForce
 
 logger = logging.getLogger("loyalty_oscar")
+EARNED = "points-earned"
+topics.register(EARNED)(Topic(text="an order brought points", payload={"order": "key of the order"}))
 
 
 def award_new(
@@ -61,7 +64,7 @@ def award_new(
         locked = {account.pk: account for account in accounts.values()} if len(fresh) == 1 else None
         ledger.post_many(grants=grants, at=at, savepoint=False, locked=locked)
     if not batch:
-        put_messages(messages=[_message(award, at) for award in awards if award.points])
+        announce_many(happenings=[_earned(award, at) for award in awards if award.points])
         for award in awards:
             keep_alive(award=award, at=at)
     return made
@@ -240,14 +243,13 @@ def expires_at(*, award: Award) -> datetime | None:
     return expiry_of(program=award.unit.program, available_at=award.available_at, terms=award.terms)
 
 
-def _message(award: Award, at: datetime) -> Outbox:
-    return Outbox(
-        topic="points-earned",
+def _earned(award: Award, at: datetime) -> Happening:
+    return Happening(
+        topic=EARNED,
         key=f"{award.source}:earned",
         member_id=award.account.member_id,
         payload={"order": award.source_id},
-        created_at=at,
-        next_at=at,
+        at=at,
     )
 
 

@@ -19,7 +19,7 @@ from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, operations
 from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
-from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
+from .models import Delivery, Event, JobRun, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
 from .pages import rendered
 from .registries import checks
 from .words import day
@@ -280,16 +280,44 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
     return [pgettext("loyalty", "All points that are left are written off. Statements stay readable.")]
 
 
-@admin.register(Outbox)
-class OutboxAdmin(ReadOnly, admin.ModelAdmin):
-    """Messages that left or wait to leave."""
+@admin.register(Event)
+class EventAdmin(ReadOnly, admin.ModelAdmin):
+    """What happened, as consumers are told."""
 
-    list_display = ("topic", "key", "member", "created_at", "next_at", "done_at", "attempts", "error")
-    list_filter = ("topic", "is_open")
+    list_display = ("topic", "key", "member", "at", "is_new")
+    list_filter = ("topic", "is_new")
     search_fields = ("^key",)
     list_select_related = ("member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly, admin.ModelAdmin):
+    """Messages that left or wait to leave: an event each, for one consumer."""
+
+    list_display = ("topic", "key", "member", "consumer", "happened_at", "next_at", "done_at", "attempts", "error")
+    list_filter = ("consumer", "is_open")
+    search_fields = ("^event__key",)
+    list_select_related = ("event__member__user",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    @admin.display(description=pgettext_lazy("loyalty", "topic"))
+    def topic(self, delivery: Delivery) -> str:
+        return delivery.event.topic
+
+    @admin.display(description=pgettext_lazy("loyalty", "key"))
+    def key(self, delivery: Delivery) -> str:
+        return delivery.event.key
+
+    @admin.display(description=pgettext_lazy("loyalty", "member"))
+    def member(self, delivery: Delivery) -> Any:
+        return delivery.event.member
+
+    @admin.display(description=pgettext_lazy("loyalty", "happened"))
+    def happened_at(self, delivery: Delivery) -> datetime:
+        return delivery.event.at
 
 
 @admin.register(JobRun)

@@ -106,7 +106,7 @@ class LoyaltySettings:
         "",
     )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
-    MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
+    MAIL_ATTEMPTS: int = doc("How often a message is tried before it is given up.", 8)
     API_RATE: str = doc("How often one customer may call the REST API, as Django REST framework spells it.", "120/min")
 
 

@@ -1,4 +1,4 @@
-"""Changing the program: its life, its members, its outbox."""
+"""Changing the program: its life, its members, its jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import F
 from loyalty_oscar.kernel.errors import NotAllowed
 
 from .db import write_db
-from .models import JobRun, Member, Outbox, Phase, Program, State
+from .models import JobRun, Member, Phase, Program, State
 from .queries import forget_cache
 from .signals import member_joined, program_state_changed
 
@@ -107,18 +107,6 @@ def join_many(*, program: Program, joined_at: Mapping[Any, datetime]) -> dict[An
         if member.public_id in made:
             member_joined.send(sender=Member, member=member, at=member.joined_at)
     return members
-
-
-def put_message(*, topic: str, key: str, member_id: int | None, payload: dict[str, Any], at: datetime) -> None:
-    """Put a message into the outbox, in the caller's transaction; the same topic and key come once only."""
-    put_messages(
-        messages=[Outbox(topic=topic, key=key, member_id=member_id, payload=payload, created_at=at, next_at=at)]
-    )
-
-
-def put_messages(*, messages: list[Outbox]) -> None:
-    """Put many messages; those that are there already are left alone."""
-    Outbox.objects.using(write_db()).bulk_create(messages, ignore_conflicts=True, batch_size=1000)
 
 
 def touch_version(*, program_id: int) -> None:

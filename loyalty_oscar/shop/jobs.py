@@ -116,7 +116,7 @@ def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
 
 
 def _notices(at: datetime) -> Iterator[int]:
-    yield from notices.announce(at=at)
+    yield from notices.announce_expiry(at=at)
 
 
 def _messages(at: datetime) -> Iterator[int]:

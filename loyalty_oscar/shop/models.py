@@ -1,6 +1,6 @@
 """
-What ties the house to Oscar: ranges of product sets, a mark for each order, what members were told, and the
-classes that Oscar's rows name. Those names are for ever, and all are declared whatever is installed.
+What ties the house to Oscar: ranges of product sets, a mark for each order, and the classes that Oscar's rows name.
+Those names are for ever, and all are declared whatever is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.utils.html import conditional_escape
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.models import ProductSet
 
 from .offers import discounts, ranks
 
@@ -74,36 +74,6 @@ class OrderSync(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}"
-
-
-class Notice(models.Model):
-    """
-    What a member was told, and whether it arrived: a date binds only if it was announced.
-
-    `about` names what is announced (`account:5:expires:2027-06-01`), `key` adds the stage (`…:30`).
-    `accepted_at` is when the mail server took it, `bounced_at` when the shop heard that it came back, `seen_at`
-    when the member saw it signed-in; `inbox_id` is its row in Oscar's inbox.
-    """
-
-    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=20, default="expiry")
-    about = models.CharField(max_length=100)
-    key = models.CharField(max_length=110)
-    created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, blank=True)
-    accepted_at = models.DateTimeField(null=True, blank=True)
-    seen_at = models.DateTimeField(null=True, blank=True)
-    bounced_at = models.DateTimeField(null=True, blank=True)
-    inbox_id = models.CharField(max_length=40, blank=True, default="")
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "notice")
-        verbose_name_plural = pgettext_lazy("loyalty", "notices")
-        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="loyalty_notice_key")]
-        indexes = [models.Index(fields=["kind", "about"], name="loyalty_notice_about")]
-
-    def __str__(self) -> str:
-        return self.key
 
 
 class PriceSpan(models.Model):

@@ -1,4 +1,4 @@
-"""What a step on the ladder writes: the next row of history, the letter about it, and the gifts of levels."""
+"""What a step on the ladder writes: the next row of history, the event, and the gifts of levels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Outbox
-from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.queries import earns_at
 from loyalty_oscar.program.registries import grants
 
@@ -33,6 +32,13 @@ CODES = {
     "down": "tier_down",
 }
 PLACED = "tier_placed"
+UP, DOWN = "tier-up", "tier-down"
+topics.register(UP)(
+    Topic(text="a level was reached, or given by the shop", payload={"standing": "key of the new standing"})
+)
+topics.register(DOWN)(
+    Topic(text="a level ended after its grace, as announced", payload={"standing": "key of the new standing"})
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +105,7 @@ def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
 
 
 def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -> list[Standing]:
-    """Write the next row of history of each, give and take gifts, and put the letters into the outbox."""
+    """Write the next row of history of each, give and take gifts, and announce the steps."""
     if not moves:
         return []
     db = write_db()
@@ -113,7 +119,7 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
             take_gifts(ladder=ladder, move=move, standing=standing, at=at)
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
-    put_messages(messages=[_letter(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
+    announce_many(happenings=[_step(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
     return made
 
 
@@ -141,12 +147,10 @@ def _because(ladder: Ladder, move: Move) -> dict[str, Any]:
     return Because(code, tier=tier.name if tier else "").to_json()
 
 
-def _letter(move: Move, standing: Standing, at: datetime) -> Outbox:
-    topic = "tier-up" if standing.rank > move.rank else "tier-down"
+def _step(move: Move, standing: Standing, at: datetime) -> Happening:
+    topic = UP if standing.rank > move.rank else DOWN
     payload = {"standing": standing.pk}
-    return Outbox(
-        topic=topic, key=f"standing:{standing.pk}", member_id=move.member_id, payload=payload, created_at=at, next_at=at
-    )
+    return Happening(topic=topic, key=f"standing:{standing.pk}", member_id=move.member_id, payload=payload, at=at)
 
 
 def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at: datetime) -> None:

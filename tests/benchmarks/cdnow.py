@@ -101,9 +101,9 @@ def models() -> list[type]:
 
 def counts() -> dict[str, int]:
     from loyalty_oscar.ledger.models import LotMove
-    from loyalty_oscar.program.models import Outbox
+    from loyalty_oscar.program.models import Event
 
-    return {model.__name__: model.objects.count() for model in [*models(), LotMove, Outbox]}
+    return {model.__name__: model.objects.count() for model in [*models(), LotMove, Event]}
 
 
 def plainly() -> float:

@@ -14,7 +14,9 @@ from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program.conf import LoyaltySettings
+from loyalty_oscar.program.events import consumers, topics
 from loyalty_oscar.program.words import reasons, why
+from loyalty_oscar.shop.notices.letters import inbox_texts, letters
 from tests import docs
 from tests.docs import DOCS, EXAMPLES, ROOT, load
 from tests.functional.every_key import every_key
@@ -97,6 +99,23 @@ class TestTheReference:
         page = extension.PARTS["because-codes"]()
 
         assert [code for code in reasons if f"| `{code}` |" not in page] == []
+
+    def test_lists_every_topic_with_what_stands_in_its_payload(self, extension):
+        page = extension.PARTS["events"]()
+
+        assert "<!-- generated: events -->" in (DOCS / "reference/events.md").read_text("utf-8")
+        assert page.count("\n") == len(list(topics)) + 1
+        for name, topic in topics.items():
+            said = ", ".join(f"`{field}`: {what}" for field, what in topic.payload.items())
+            assert f"| `{name}` | {topic.version} | {topic.text} | {said} |" in page
+
+    def test_says_of_which_topics_members_are_told(self):
+        page = (DOCS / "reference/events.md").read_text("utf-8")
+
+        assert set(letters) == set(topics)
+        assert "| `mail` | all |" in page
+        assert f"| `inbox` | {', '.join(f'`{name}`' for name in inbox_texts)} |" in page
+        assert {name for name in consumers if f"| `{name}` |" not in page} == set()
 
     @pytest.mark.parametrize(
         "pattern",

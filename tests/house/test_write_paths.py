@@ -15,7 +15,8 @@ from .source import PACKAGE, dotted, python_files
 WRITING = {
     *("earning/awarding.py", "earning/following.py", "earning/previews.py", "exclusives/reminders.py"),
     *("ledger/gifts.py", "tiers/steps.py"),
-    *("program/paying.py", "shop/changes.py", "shop/facts.py", "shop/jobs.py", "shop/past_prices.py", "shop/placed.py"),
+    *("program/delivery.py", "program/events.py", "program/paying.py"),
+    *("shop/changes.py", "shop/facts.py", "shop/jobs.py", "shop/past_prices.py", "shop/placed.py"),
     *("shop/reconcile.py", "shop/slots.py", "shop/sync.py", "shop/told.py", "shop/people/claims.py"),
     *("shop/people/erasure.py", "shop/earning/nightly.py", "shop/earning/notices.py", "shop/earning/reviews.py"),
     *("shop/earning/welcome.py", "shop/exclusives/backstop.py", "shop/exclusives/checkout.py"),

@@ -21,8 +21,9 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried, write_db
+from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import join, put_message
+from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import earns_at, member_of
 from loyalty_oscar.program.registries import grants
 
@@ -34,6 +35,12 @@ logger = logging.getLogger("loyalty_oscar")
 BATCH = 500
 #: The topic of the letter about a gift.
 TOPIC = "points-gift"
+topics.register(TOPIC)(
+    Topic(
+        text="an action brought points: a review, a birthday, an occasion of the store's",
+        payload={"award": "key of the award", "because": "the [because code](because.md) and its parameters"},
+    )
+)
 
 
 class NothingLeft(LoyaltyError):
@@ -194,7 +201,7 @@ def _post(award: ActionAward, about: Mapping[str, Any], at: datetime) -> None:
     if occasion.by_mail:
         key = f"{_key(award)}:{award.member_id}"
         payload = {"award": award.pk, "because": because.to_json()}
-        put_message(topic=TOPIC, key=key, member_id=award.member_id, payload=payload, at=at)
+        announce(topic=TOPIC, key=key, member_id=award.member_id, payload=payload, at=at)
 
 
 def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but: Program | None = None) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from django import VERSION as DJANGO_VERSION
 from django.apps import apps
 from django.conf import settings
 from django.core import checks as system_checks
@@ -14,7 +15,9 @@ from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.urls import get_resolver
+from django.utils.module_loading import import_string
 from oscar import VERSION as OSCAR_VERSION
+from oscar.apps.basket.middleware import BasketMiddleware
 from oscar.core.application import OscarConfig
 from oscar.core.loading import get_class, get_model
 
@@ -23,6 +26,8 @@ from loyalty_oscar.program.registries import checks
 
 from .findings import Finding, Level
 
+#: What this version was tested with (tox.ini).
+TESTED = {"Django": ("5.2", "6.0", "6.1"), "Oscar": ("4.1", "4.2")}
 MIDDLEWARE = "loyalty_oscar.shop.middleware.LoyaltyMiddleware"
 
 
@@ -44,7 +49,7 @@ def app_order(*, at: datetime) -> Iterator[Finding]:
 def middleware(*, at: datetime) -> Iterator[Finding]:
     """Our middleware is there, behind the one that gives the basket."""
     names = list(settings.MIDDLEWARE)
-    basket = [number for number, name in enumerate(names) if name.endswith(".BasketMiddleware")]
+    basket = [number for number, name in enumerate(names) if _brings_basket(name)]
     if MIDDLEWARE not in names:
         text, hint = "ours is missing: no points in any page", f"Add {MIDDLEWARE!r} behind Oscar's BasketMiddleware."
         yield Finding(level=Level.ERROR, about="middleware", text=text, hint=hint)
@@ -53,6 +58,16 @@ def middleware(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, about="middleware", text=text, hint=hint)
     else:
         yield Finding(level=Level.OK, about="middleware", text="stands behind Oscar's BasketMiddleware")
+
+
+def _brings_basket(name: str) -> bool:
+    """Whether a middleware is Oscar's for baskets: one derived from it, or of its name in a shop that wrote it anew."""
+    try:
+        found = import_string(name)
+    except ImportError:
+        return False
+    derived = isinstance(found, type) and issubclass(found, BasketMiddleware)
+    return derived or name.endswith(".BasketMiddleware")
 
 
 @checks.register("doctor:12-addresses")
@@ -79,7 +94,12 @@ def settings_checked(*, at: datetime) -> Iterator[Finding]:
 
 @checks.register("doctor:14-versions")
 def versions(*, at: datetime) -> Iterator[Finding]:
-    """Oscar before 4.2 breaks with a newer treebeard, which nothing there pins."""
+    """Django and Oscar are of those that were tested; Oscar before 4.2 breaks with a newer treebeard."""
+    found = {"Django": ".".join(map(str, DJANGO_VERSION[:2])), "Oscar": ".".join(map(str, OSCAR_VERSION[:2]))}
+    for name in (name for name in found if found[name] not in TESTED[name]):
+        text = f"this version was tested with {name} {', '.join(TESTED[name])}, and not with {found[name]}"
+        hint = "Try a purchase and a return: `manage.py loyalty_doctor --rehearse`."
+        yield Finding(level=Level.NOTE, about="versions", text=text, hint=hint)
     try:
         treebeard = version("django-treebeard")
     except PackageNotFoundError:
@@ -88,7 +108,8 @@ def versions(*, at: datetime) -> Iterator[Finding]:
         text = f"Oscar {OSCAR_VERSION[0]}.{OSCAR_VERSION[1]} does not work with django-treebeard {treebeard}"
         yield Finding(level=Level.ERROR, about="versions", text=text, hint='pip install "django-treebeard<5"')
     else:
-        yield Finding(level=Level.OK, about="versions", text=f"Oscar {'.'.join(map(str, OSCAR_VERSION[:2]))}")
+        text = " and ".join(f"{name} {number}" for name, number in found.items())
+        yield Finding(level=Level.OK, about="versions", text=text)
 
 
 @checks.register("doctor:15-cache")

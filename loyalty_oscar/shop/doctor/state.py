@@ -14,7 +14,8 @@ from django.utils.timesince import timesince
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program, State
+from loyalty_oscar.program.events import consumers
+from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
 from loyalty_oscar.program.registries import checks
 
 from .. import jobs
@@ -103,23 +104,31 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
         return
     hint = "Call `manage.py loyalty_run` every five minutes, by cron or by a queue's schedule."
     ran = {row.name: row for row in JobRun.objects.all()}
-    quiet = True
+    never, late, failed = [], [], []
     for job in jobs.JOBS:
         row = ran.get(job.name)
-        late = LATE_NIGHTLY if job.nightly else LATE
         if row is None:
-            text = f"{job.name} never ran"
+            never.append(job.name)
         elif row.error:
-            text = f"{job.name} failed {timesince(row.started_at, at)} ago: {row.error}"
-            if row.good_at and row.good_at < row.started_at:
-                text += f" (it last went well {timesince(row.good_at, at)} ago)"
-        elif row.started_at < at - late:
-            text = f"{job.name} last ran {timesince(row.started_at, at)} ago"
-        else:
-            continue
-        quiet = False
+            failed.append(row)
+        elif row.started_at < at - (LATE_NIGHTLY if job.nightly else LATE):
+            late.append(row)
+    # One line for what has one cause: nobody calls them.
+    texts = []
+    if never:
+        texts.append("none ever ran" if len(never) == len(jobs.JOBS) else f"{', '.join(never)} never ran")
+    if late:
+        last = timesince(max(row.started_at for row in late), at)
+        names = ", ".join(row.name for row in late)
+        texts.append(f"{names} last ran {last} ago" + (" or earlier" if len(late) > 1 else ""))
+    for row in failed:
+        text = f"{row.name} failed {timesince(row.started_at, at)} ago: {row.error}"
+        if row.good_at and row.good_at < row.started_at:
+            text += f" (it last went well {timesince(row.good_at, at)} ago)"
+        texts.append(text)
+    for text in texts:
         yield Finding(level=Level.WARNING, about="jobs", text=text, hint=hint)
-    if quiet:
+    if not texts:
         last = min(row.started_at for row in ran.values())
         yield Finding(level=Level.OK, about="jobs", text=f"all ran since {last:%Y-%m-%d %H:%M} UTC")
 
@@ -146,12 +155,16 @@ def broken_accounts(*, at: datetime) -> Iterator[Finding]:
 @checks.register("doctor:34-messages")
 def messages(*, at: datetime) -> Iterator[Finding]:
     """Messages that wait too long, and those that were given up."""
-    due = Outbox.objects.filter(is_open=True, next_at__lte=at - WAITING)
-    oldest = due.aggregate(oldest=Min("created_at"))["oldest"]
-    given_up = Outbox.objects.filter(is_open=False, done_at__isnull=True).exclude(error="")
+    new = Event.objects.filter(is_new=True, at__lte=at - WAITING)
+    # What a consumer that has left was to be told waits for nobody.
+    due = Delivery.objects.filter(consumer__in=list(consumers), is_open=True, next_at__lte=at - WAITING)
+    moments = new.aggregate(oldest=Min("at"))["oldest"], due.aggregate(oldest=Min("event__at"))["oldest"]
+    oldest = min(filter(None, moments), default=None)
+    given_up = Delivery.objects.filter(is_open=False, done_at__isnull=True).exclude(error="")
     last = given_up.order_by("-pk").first()
     if oldest:
-        text, hint = f"{due.count():,} wait, the oldest since {oldest:%Y-%m-%d %H:%M}", "Does `loyalty_run` run?"
+        count = new.count() + due.count()
+        text, hint = f"{count:,} wait, the oldest since {oldest:%Y-%m-%d %H:%M}", "Does `loyalty_run` run?"
         yield Finding(level=Level.WARNING, about="messages", text=text, hint=hint)
     if last:
         text = f"{given_up.count():,} were given up; the last one said: {last.error}"

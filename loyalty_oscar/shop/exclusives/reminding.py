@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,10 @@ from loyalty_oscar.exclusives.models import Reminder, Sale
 from loyalty_oscar.exclusives.queries import dates_of, with_doors
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Outbox
+from loyalty_oscar.program.models import Event
 from loyalty_oscar.program.registries import panels
 
-from ..models import Notice
-from ..notices.letters import Letter, absolute, first_name, site_of, topics
-
-KIND = "sale"
+from ..notices.letters import Letter, absolute, first_name, inbox_texts, letters, site_of
 
 
 def consent(*, email: str) -> str:
@@ -45,49 +42,39 @@ def asked(*, subject: Sale, request: Any) -> tuple[str, Mapping[str, Any]] | Non
     return "loyalty/widgets/remind.html", {"sale": subject, **told}
 
 
-def tell(*, at: datetime) -> Iterator[int]:
-    """Put the messages on their way, each with its row for Oscar's inbox; yields how many."""
-    yield from reminders.tell(at=at, also=_note)
-
-
-def _note(rows: Sequence[Reminder], at: datetime) -> None:
-    found = []
-    for row in rows:
-        key = reminders.key_of(row=row)
-        found.append(Notice(member_id=row.member_id, kind=KIND, about=f"sale:{row.sale_id}", key=key, created_at=at))
-    Notice.objects.using(write_db()).bulk_create(found, ignore_conflicts=True)
-
-
-@topics.register(reminders.TOPIC)
-def sale_open(*, message: Outbox, at: datetime) -> Letter | None:
+@letters.register(reminders.TOPIC)
+def sale_open(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter that a sale is open; None where it is closed to the member again, or over, or taken back."""
-    member = message.member
-    rows = Reminder.objects.using(write_db()).filter(sale_id=message.payload.get("sale"), member=member)
+    member = event.member
+    rows = Reminder.objects.using(write_db()).filter(sale_id=event.payload.get("sale"), member=member)
     row = rows.select_related("sale").prefetch_related(with_doors(to="sale__doors")).first()
-    notice = Notice.objects.using(write_db()).filter(kind=KIND, key=message.key).first()
-    if row is None or notice is None or not row.sale.is_on:
+    if row is None or not row.sale.is_on:
         return None
     dates, who = dates_of(sale=row.sale), reminders.who_are(member_ids=[member.pk], at=at)[member.pk]
     if not rules.admission(sale=dates, who=who, at=at).buys:
         return None
-    context = _context(message, row, dates, at)
-    subject = pgettext("loyalty", "%(sale)s is open for you") % {"sale": conditional_escape(row.sale.name)}
+    return Letter(code="LOYALTY_SALE_OPEN", context=_context(event, row, dates, at), has_notice=True)
+
+
+@inbox_texts.register(reminders.TOPIC)
+def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the same as a row of Oscar's inbox."""
+    subject = pgettext("loyalty", "%(sale)s is open for you") % {"sale": conditional_escape(context["sale"])}
     text = pgettext("loyalty", "See the sale")
-    inbox = subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
-    return Letter(code="LOYALTY_SALE_OPEN", context=context, notice=notice, inbox=inbox)
+    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
 
 
-def _context(message: Outbox, row: Reminder, dates: rules.Sale, at: datetime) -> dict[str, Any]:
-    sale, zone = row.sale, message.member.program.time_zone
+def _context(event: Event, row: Reminder, dates: rules.Sale, at: datetime) -> dict[str, Any]:
+    sale, zone = row.sale, event.member.program.time_zone
     is_public = rules.is_public(sale=dates, at=at)
     return {
-        "first_name": first_name(user=message.member.user),
+        "first_name": first_name(user=event.member.user),
         "shop_name": settings.OSCAR_SHOP_NAME,
-        "program_name": message.member.program.name,
+        "program_name": event.member.program.name,
         "sale": sale.name,
         "points": sale.name,
         "public_day": words.day(sale.public_from, zone=zone) if sale.public_from and not is_public else "",
         "end_day": words.day(sale.ends_at, zone=zone) if sale.ends_at else "",
         "asked_day": words.day(row.asked_at, zone=zone),
-        "link": absolute(site=site_of(member=message.member), path=reverse("loyalty:sale", kwargs={"code": sale.code})),
+        "link": absolute(site=site_of(member=event.member), path=reverse("loyalty:sale", kwargs={"code": sale.code})),
     }

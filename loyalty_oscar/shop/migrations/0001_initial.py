@@ -45,26 +45,4 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'ranges of product sets',
             },
         ),
-        migrations.CreateModel(
-            name='Notice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(default='expiry', max_length=20)),
-                ('about', models.CharField(max_length=100)),
-                ('key', models.CharField(max_length=110)),
-                ('created_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('accepted_at', models.DateTimeField(blank=True, null=True)),
-                ('seen_at', models.DateTimeField(blank=True, null=True)),
-                ('bounced_at', models.DateTimeField(blank=True, null=True)),
-                ('inbox_id', models.CharField(blank=True, default='', max_length=40)),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.member')),
-            ],
-            options={
-                'verbose_name': 'notice',
-                'verbose_name_plural': 'notices',
-                'indexes': [models.Index(fields=['kind', 'about'], name='loyalty_notice_about')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'key'), name='loyalty_notice_key')],
-            },
-        ),
     ]

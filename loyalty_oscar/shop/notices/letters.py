@@ -1,8 +1,8 @@
 """
 What goes into a mail: the letter, and the parts that every letter shares.
 
-A topic of the outbox is a function that turns a message into a letter, or into None where there is nothing left
-to tell. Letters hold numbers as they are when the mail leaves, so that the mail and the page agree.
+A letter is written by a function that turns an event into it, or into None where there is nothing left to tell.
+Letters hold numbers as they are when the mail leaves, so that the mail and the page agree.
 """
 
 from __future__ import annotations
@@ -25,10 +25,8 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member, Outbox, ProgramSite, Unit
+from loyalty_oscar.program.models import Event, Member, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
-
-from ..models import Notice
 
 #: Anything that a mail program would turn into a link: schemes, addresses, bare domains, paths, markup.
 LINK = re.compile(r"\S*(?:[/\\@<>]|www\.|\w\.\w\w)\S*", re.IGNORECASE)
@@ -45,20 +43,18 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """
-    One mail: an Oscar communication event and its context.
-
-    With a `notice`, what becomes of it is written there, and `inbox` (subject, body: safe HTML) goes to Oscar's inbox.
-    """
+    """One mail: an Oscar communication event and its context; with `has_notice` it is noted whether it arrived."""
 
     code: str
     context: Mapping[str, Any] = field(default_factory=dict)
-    notice: Notice | None = None
-    inbox: tuple[str, str] | None = None
+    has_notice: bool = False
 
 
-#: outbox topic -> function(message, at) that writes the letter; called in the member's language.
-topics: Registry[Callable[..., Letter | None]] = Registry("topic")
+#: topic of an event -> function(event, at) that writes the letter; called in the member's language.
+letters: Registry[Callable[..., Letter | None]] = Registry("letter")
+#: topic of an event -> function(context) that says what a letter with this context is in Oscar's inbox, which shows
+#: both as HTML: subject and body. Topics without one are not put there.
+inbox_texts: Registry[Callable[..., tuple[str, str]]] = Registry("inbox text")
 #: name -> function(user) that returns the code of the language a person reads, or None where it does not know.
 languages: Registry[Callable[[Any], str | None]] = Registry("language")
 
@@ -134,6 +130,6 @@ def shared(*, member: Member, account: Account, unit: Unit, site: Site, points: 
     }
 
 
-def write(*, message: Outbox, at: datetime) -> Letter | None:
-    """Return the letter of a message in the language in force; None where there is nothing left to tell."""
-    return topics.get(message.topic)(message=message, at=at)
+def write(*, event: Event, at: datetime) -> Letter | None:
+    """Return the letter about an event in the language in force; None where there is nothing left to tell."""
+    return letters.get(event.topic)(event=event, at=at)

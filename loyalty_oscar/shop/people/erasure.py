@@ -25,15 +25,14 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many, write_db
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.guards import harmless
-from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import reasons
 
 from ..middleware import frames
-from ..models import Notice
 from ..slots import slot_of
 
 logger = logging.getLogger("loyalty_oscar")
@@ -57,12 +56,7 @@ def erase(*, member: Member, at: datetime) -> None:
         for hold in Hold.objects.using(write_db()).filter(account__member=member, state=Hold.State.OPEN):
             ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("person_left"), at=at)
         Note.objects.using(write_db()).filter(entry__account__member=member).delete()
-        mail = Outbox.objects.using(write_db()).filter(member=member)
-        # What a mail server said when it refused somebody names them.
-        mail.filter(is_open=False).update(error="")
-        mail.filter(is_open=True).update(is_open=False, done_at=at, error="nobody to tell")
-        mail.update(payload={})
-        Notice.objects.using(write_db()).filter(member=member).delete()
+        events.forget(member_id=member.pk, at=at)
         for name, also in checks.items():
             if name.startswith("erase:"):
                 also(member=member, at=at)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Prefetch
+
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.program import words
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Delivery, Event, Member, Notice
 from loyalty_oscar.program.registries import checks
-
-from ..models import Notice
 
 
 def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
     part under the name they registered (`export:earning` becomes `earning`).
     """
     accounts = Account.objects.filter(member=member).select_related("unit").order_by("pk")
+    told = Prefetch("deliveries", Delivery.objects.order_by("pk"))
     data = {
         "program": member.program.name,
         "member": {
@@ -31,6 +32,9 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "terms_accepted_at": _iso(member.terms_accepted_at),
         },
         "accounts": [_account(account, at) for account in accounts],
+        "events": [
+            _event(event) for event in Event.objects.filter(member=member).prefetch_related(told).order_by("pk")
+        ],
         "notices": [_notice(notice) for notice in Notice.objects.filter(member=member).order_by("pk")],
     }
     for name, more in checks.items():
@@ -75,6 +79,11 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "because": entry.because,
         "note": entry.note.text if hasattr(entry, "note") else "",
     }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    told = {delivery.consumer: _iso(delivery.done_at) for delivery in event.deliveries.all()}
+    return {"topic": event.topic, "key": event.key, "at": _iso(event.at), "payload": event.payload, "told": told}
 
 
 def _notice(notice: Notice) -> dict[str, Any]:

@@ -11,17 +11,23 @@ from django.db.models import QuerySet
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import JobRun, Outbox
-from loyalty_oscar.program.operations import keep_place, put_messages
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
+from loyalty_oscar.program.models import JobRun
+from loyalty_oscar.program.operations import keep_place
 from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
 from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
 
 from .. import jobs
-from ..models import Notice
 from ..notices.arrival import told
 
-KIND = "tier"
+TOPIC = "tier-ending"
+topics.register(TOPIC)(
+    Topic(
+        text="a level ends in 60 or 15 days unless orders keep it",
+        payload={"standing": "key of the standing", "kept_until": "the moment, ISO 8601"},
+    )
+)
 #: Days before its date on which the end of a level is announced.
 STAGES = (15, 60)
 BATCH = 500
@@ -76,7 +82,7 @@ class _Announced:
 
     def __call__(self, ids: Sequence[int]) -> set[int]:
         rows = list(_due(self.ladder, self.at).filter(member_id__in=ids))
-        known = told(abouts=[about(standing=row) for row in rows], at=self.at, kind=KIND) if rows else set()
+        known = told(topic=TOPIC, abouts=[about(standing=row) for row in rows], at=self.at) if rows else set()
         most = self.ladder.program.max_extensions
         return {row.member_id for row in rows if about(standing=row) in known or (most and row.extensions >= most)}
 
@@ -93,7 +99,7 @@ def postponed(*, ladder: Ladder, at: datetime) -> Iterator[int]:
 
 
 def announced(*, ladder: Ladder, at: datetime) -> Iterator[int]:
-    """Write the notices of levels that end within 60 and 15 days, once each; yields how many."""
+    """Announce levels that end within 60 and 15 days, once each; yields how many."""
     ending = standings_ending(ladder=ladder, after=at, until=at + timedelta(days=STAGES[-1]))
     rows = ending.iterator(chunk_size=BATCH)
     while chunk := list(islice(rows, BATCH)):
@@ -101,23 +107,18 @@ def announced(*, ladder: Ladder, at: datetime) -> Iterator[int]:
 
 
 def _announce(rows: Sequence[Standing], at: datetime) -> int:
-    wanted: dict[str, Notice] = {}
-    messages: dict[str, Outbox] = {}
+    happenings = []
     for row in rows:
         stage = next(days for days in STAGES if row.kept_until <= at + timedelta(days=days))
         named = about(standing=row)
-        key, day = f"{named}:{stage}", row.kept_until.isoformat()
-        wanted[key] = Notice(member_id=row.member_id, kind=KIND, about=named, key=key, created_at=at)
-        payload = {"standing": row.pk, "kept_until": day, "notice": key}
-        messages[key] = Outbox(
-            topic="tier-ending", key=key, member_id=row.member_id, payload=payload, created_at=at, next_at=at
+        payload = {"standing": row.pk, "kept_until": row.kept_until.isoformat()}
+        happenings.append(
+            Happening(topic=TOPIC, key=f"{named}:{stage}", member_id=row.member_id, payload=payload, at=at, about=named)
         )
-    there = set(Notice.objects.using(write_db()).filter(kind=KIND, key__in=list(wanted)).values_list("key", flat=True))
-    missing = [key for key in wanted if key not in there]
+    news = unannounced(topic=TOPIC, happenings=happenings)
     with transaction.atomic(using=write_db()):
-        Notice.objects.using(write_db()).bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
-        put_messages(messages=[messages[key] for key in missing])
-    return len(missing)
+        announce_many(happenings=news)
+    return len(news)
 
 
 jobs.add(job=jobs.Job(name="tiers", what="levels moved or announced", run=run, nightly=True))

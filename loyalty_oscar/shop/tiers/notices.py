@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,14 +15,15 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member, Outbox, Unit
+from loyalty_oscar.program.models import Event, Member, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.queries import ladder_of, progress_of, tier_name
+from loyalty_oscar.tiers.steps import DOWN, UP
 from loyalty_oscar.tiers.words import counted
 
-from ..models import Notice
-from ..notices.letters import Letter, absolute, balances, first_name, site_of, topics
+from ..notices.letters import Letter, absolute, balances, first_name, inbox_texts, letters, site_of
 from .benefits import own
+from .nightly import TOPIC
 
 
 def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
@@ -52,60 +54,62 @@ def last_day(moment: datetime, zone: str) -> str:
     return words.day(periods.last_day(expires_at=moment, zone=zone), zone=zone)
 
 
-def _standing(message: Outbox) -> Standing | None:
-    """Return the standing that a message is about, if the member still stands there."""
-    rows = Standing.objects.using(write_db()).filter(pk=message.payload["standing"], is_current=True)
+def _standing(event: Event) -> Standing | None:
+    """Return the standing that an event is about, if the member still stands there."""
+    rows = Standing.objects.using(write_db()).filter(pk=event.payload["standing"], is_current=True)
     return rows.select_related("tier").first()
 
 
-@topics.register("tier-up")
-def tier_up(*, message: Outbox, at: datetime) -> Letter | None:
+@letters.register(UP)
+def tier_up(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter about a level that was reached or given; None where the member no longer stands on it."""
-    standing = _standing(message)
+    standing = _standing(event)
     if standing is None or standing.tier is None:
         return None
-    context = shared(member=message.member, standing=standing)
+    context = shared(member=event.member, standing=standing)
     unit = context["unit"]
     brings = own(tier=standing.tier, unit=unit) if unit else []
     return Letter(code="LOYALTY_TIER_UP", context=context | {"brings": brings})
 
 
-@topics.register("tier-down")
-def tier_down(*, message: Outbox, at: datetime) -> Letter | None:
+@letters.register(DOWN)
+def tier_down(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter about a level that ended; None where the member stands elsewhere by now."""
-    standing = _standing(message)
+    standing = _standing(event)
     if standing is None:
         return None
     before = (
-        Standing.objects.using(write_db())
-        .filter(member_id=message.member_id, pk__lt=standing.pk)
-        .select_related("tier")
+        Standing.objects.using(write_db()).filter(member_id=event.member_id, pk__lt=standing.pk).select_related("tier")
     )
     last = before.order_by("-pk").first()
     was = tier_name(tier=last.tier) if last and last.tier else ""
-    context = shared(member=message.member, standing=standing) | {"was": was}
+    context = shared(member=event.member, standing=standing) | {"was": was}
     return Letter(code="LOYALTY_TIER_DOWN", context=context)
 
 
-@topics.register("tier-ending")
-def tier_ending(*, message: Outbox, at: datetime) -> Letter | None:
+@letters.register(TOPIC)
+def tier_ending(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter that a level ends and what keeps it; None where it is kept, put off or gone meanwhile."""
-    standing = _standing(message)
-    ladder = ladder_of(program_id=message.member.program_id)
-    notice = Notice.objects.using(write_db()).filter(kind="tier", key=message.payload["notice"]).first()
-    if standing is None or standing.tier is None or ladder is None or notice is None:
+    standing = _standing(event)
+    ladder = ladder_of(program_id=event.member.program_id)
+    if standing is None or standing.tier is None or ladder is None:
         return None
-    if standing.kept_until is None or standing.kept_until.isoformat() != message.payload["kept_until"]:
+    if standing.kept_until is None or standing.kept_until.isoformat() != event.payload["kept_until"]:
         return None
-    context = shared(member=message.member, standing=standing)
+    context = shared(member=event.member, standing=standing)
     context |= _keeping(ladder, standing, context["unit"], at)
+    return Letter(code="LOYALTY_TIER_ENDING", context=context, has_notice=True)
+
+
+@inbox_texts.register(TOPIC)
+def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the same as a row of Oscar's inbox."""
     subject = pgettext("loyalty", "%(tier)s is yours until %(day)s") % {
         "tier": conditional_escape(context["tier"]),
         "day": context["day"],
     }
     text = pgettext("loyalty", "See what keeps it.")
-    inbox = subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
-    return Letter(code="LOYALTY_TIER_ENDING", context=context, notice=notice, inbox=inbox)
+    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
 
 
 def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime) -> dict[str, str]:

@@ -14,7 +14,7 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
-from loyalty_oscar.program.models import JobRun, Outbox
+from loyalty_oscar.program.models import Delivery, JobRun
 from loyalty_oscar.program.operations import change_state, note_run
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.management.commands.loyalty_run import Command
@@ -61,13 +61,13 @@ class TestARun:
         account.refresh_from_db()
         assert (account.pending, account.available) == (0, 25)
 
-    def test_sends_what_waits_in_the_outbox(self):
+    def test_sends_what_waits(self):
         at = clock.now()
         a_program(live_from=at - timedelta(days=2))
         imported(user=UserFactory(), lines=[("12.50", 2)], placed_at=at - timedelta(days=1))
         assert manage("run").code == 0
         assert len(mail.outbox) == 1
-        assert not Outbox.objects.filter(is_open=True).exists()
+        assert Delivery.objects.get().done_at is not None
         manage("run")
         assert len(mail.outbox) == 1
 

@@ -19,7 +19,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Entry, Lot
 from loyalty_oscar.ledger.operations import capture, place_hold
-from loyalty_oscar.program.models import Outbox
+from loyalty_oscar.program.models import Event
 from loyalty_oscar.program.operations import change_state
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club, a_user, day
@@ -336,7 +336,7 @@ class TestABirthday:
         save_birthday(member=member, day=5, month=6, at=TODAY)
         self.gifts(day(6, 5))
 
-        assert list(Outbox.objects.values_list("topic", "member_id")) == [("points-gift", member.pk)]
+        assert list(Event.objects.values_list("topic", "member_id")) == [("points-gift", member.pk)]
 
     @pytest.mark.parametrize(("on", "month"), [(30, 2), (31, 6), (0, 5), (5, 13)])
     def test_that_no_year_has_is_refused(self, unit, on, month):

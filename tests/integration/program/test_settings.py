@@ -71,6 +71,12 @@ class TestSqlite:
         settings.DATABASES = {"default": there}
         assert [found.id for found in checks.check_sqlite()] == expected
 
+    def test_is_told_both_at_once_where_one_cure_would_lead_to_the_other_warning(self, settings):
+        settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "ATOMIC_REQUESTS": True}}
+        [found] = checks.check_sqlite()
+        assert "IMMEDIATE" in found.hint
+        assert "Switch ATOMIC_REQUESTS off with it" in found.hint
+
 
 class TestTheFinalStatus:
     def test_is_the_end_of_the_pipeline_that_is_not_dead(self):

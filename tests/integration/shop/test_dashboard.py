@@ -9,6 +9,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from loyalty_oscar.ledger.models import Account, Entry, Note
 from loyalty_oscar.program import clock
@@ -272,6 +274,16 @@ class TestThePageOfOurOwn:
         assert 'data-loyalty="owed" data-value="25"' in html
         assert "worth €0.25" in html
         assert "sweep" in html
+
+    def test_says_of_a_job_that_failed_when_it_last_went_well(self, staff, unit):
+        good, bad = clock.now() - timedelta(hours=3), clock.now()
+        for at, error in ((good, ""), (bad, "OSError: away")):
+            note_run(name="sweep", started_at=at, finished_at=at, done=1, error=error)
+        note_run(name="expire", started_at=bad, finished_at=bad, done=1)
+        page = staff(LOOK)[1].get(OVERVIEW).content.decode()
+        moment = date_format(timezone.localtime(good), "DATETIME_FORMAT")
+        assert f"OSError: away<br>It last went well at {moment}." in page
+        assert page.count("It last went well") == 1
 
     def test_says_so_where_there_is_nothing_yet(self, staff):
         html = text(staff(LOOK)[1].get(OVERVIEW))

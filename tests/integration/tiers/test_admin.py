@@ -12,7 +12,7 @@ from django.urls import reverse
 from PIL import Image
 
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.program.models import Member, Outbox, Program
+from loyalty_oscar.program.models import Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import why
@@ -275,7 +275,7 @@ class TestANewLadder:
         return old, new, bed
 
     def letters(self):
-        return list(Outbox.objects.filter(topic="tier-up").values_list("member__user__email", flat=True))
+        return list(Event.objects.filter(topic="tier-up").values_list("member__user__email", flat=True))
 
     def gifts(self):
         return list(Entry.objects.filter(key__endswith=":gift").values_list("account__member__user__email", flat=True))
@@ -310,7 +310,7 @@ class TestANewLadder:
     def test_that_takes_less_from_now_on_lifts_quietly_in_the_night(self, root):
         ladder = a_ladder(silver=30_000)
         buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
-        Outbox.objects.all().delete()
+        Event.objects.all().delete()
         saved(root, ladder, *THREE)
         list(nightly.run(day(5, 7)))
         assert Standing.objects.get(is_current=True).tier.name == "Silver"

@@ -4,7 +4,7 @@ import pytest
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Lot
-from loyalty_oscar.program.models import Outbox
+from loyalty_oscar.program.models import Event
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing
@@ -92,7 +92,7 @@ class TestAMember:
         ):
             settle(ladder=ladder, member_ids=[member], at=when, announced=announced)
             assert level() == wanted, when
-        assert Outbox.objects.filter(topic="tier-down").count() == 2
+        assert Event.objects.filter(topic="tier-down").count() == 2
 
     def test_sees_what_is_missing_and_what_can_still_go_back(self):
         ladder = a_ladder()
