@@ -15,15 +15,13 @@ from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earn
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.registries import (
     FactProvider,
     Grant,
-    OrderEffect,
     Panel,
-    checks,
     facts,
     grants,
-    order_effects,
     panels,
 )
 from loyalty_oscar.program.tasks import backends as task_backends
@@ -57,7 +55,6 @@ __all__ = [
     "address_confirmed",
     "admitted_elsewhere",
     "brought",
-    "checks",
     "conditions",
     "earning_rules",
     "facts",

@@ -16,9 +16,10 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, words
 from loyalty_oscar.program.admin import STYLES, NoDelete
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, TierForm, TierFormSet
@@ -265,7 +266,7 @@ def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]
     }
 
 
-@checks.register("program-warning:tiers")
+@program_warnings.register("tiers", order=50)
 def warnings(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what is wrong with the levels of a program."""
     ladder = Ladder.objects.filter(program=program, is_on=True).first()

@@ -10,15 +10,13 @@ from pathlib import Path
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
 
-from loyalty_oscar.program.registries import checks
-
-from .findings import Finding, Level
+from .findings import Finding, Level, doctor_checks
 
 OURS = Path(__file__).parents[1] / "templates"
 TAG = re.compile(r"{%-?\s*(loyalty_\w+)")
 
 
-@checks.register("doctor:20-templates")
+@doctor_checks.register("templates", order=20)
 def shadowed(*, at: datetime) -> Iterator[Finding]:
     """Every template of Oscar's that we extend is reached, or named with what hides it and the tags to use instead."""
     hidden = 0

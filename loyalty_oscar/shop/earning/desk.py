@@ -20,9 +20,10 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.clock import now
+from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
 from loyalty_oscar.program.queries import begun_units, earns_at, member_of
-from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
 from .. import statuses
@@ -94,7 +95,7 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-@checks.register("change-state:4-orders")
+@state_change_notes.register("orders", order=40)
 def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many orders the last 30 days had and what they would have brought under the rules in force."""
     unit = unit_of(program)

@@ -19,10 +19,9 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Outbox, Program, Unit
 from loyalty_oscar.program.operations import put_messages
 from loyalty_oscar.program.queries import expiry_of
-from loyalty_oscar.program.registries import checks
 
 from .. import sync
-from ..welcome import Tally
+from ..welcome import Tally, backfills
 
 TOPIC = "welcome"
 
@@ -100,4 +99,4 @@ class Welcome:
             yield award.points
 
 
-checks.register("welcome:earning")(Welcome())
+backfills.register("earning")(Welcome())

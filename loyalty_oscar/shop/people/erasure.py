@@ -27,9 +27,9 @@ from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many, write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.guards import harmless
+from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import reasons
 
 from ..middleware import frames
@@ -63,9 +63,7 @@ def erase(*, member: Member, at: datetime) -> None:
         mail.filter(is_open=True).update(is_open=False, done_at=at, error="nobody to tell")
         mail.update(payload={})
         Notice.objects.using(write_db()).filter(member=member).delete()
-        for name, also in checks.items():
-            if name.startswith("erase:"):
-                also(member=member, at=at)
+        erasures.tell(member=member, at=at)
         Member.objects.using(write_db()).filter(pk=member.pk, erased_at=None).update(user=None, erased_at=at)
 
 

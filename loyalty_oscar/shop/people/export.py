@@ -8,8 +8,8 @@ from typing import Any
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.program import words
+from loyalty_oscar.program.hooks import data_exports
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import checks
 
 from ..models import Notice
 
@@ -19,7 +19,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
     Return what is kept about a member, as plain values for JSON: points are integers, instants ISO 8601 in UTC.
 
     Whys stand there as codes with parameters and in the words of the language in force. Features add their own
-    part under the name they registered (`export:earning` becomes `earning`).
+    part under the name that they registered.
     """
     accounts = Account.objects.filter(member=member).select_related("unit").order_by("pk")
     data = {
@@ -33,10 +33,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
         "accounts": [_account(account, at) for account in accounts],
         "notices": [_notice(notice) for notice in Notice.objects.filter(member=member).order_by("pk")],
     }
-    for name, more in checks.items():
-        if name.startswith("export:"):
-            data[name.removeprefix("export:")] = more(member=member)
-    return data
+    return {**data, **dict(data_exports.each(member=member))}
 
 
 def _iso(moment: datetime | None) -> str | None:
