@@ -26,8 +26,7 @@ from loyalty_oscar.program.registries import (
 )
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
-from loyalty_oscar.referrals.rules import Person, ReferralCheck
-from loyalty_oscar.referrals.rules import checks as referral_checks
+from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
 from loyalty_oscar.shop.elsewhere import admitted_elsewhere
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import languages

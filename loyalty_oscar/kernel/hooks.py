@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -134,6 +135,12 @@ class Hook(Registry[Spec]):
         for _name, ask in self.items():
             about[through] = ask(**about)  # type: ignore[operator]  # Its spec has `__call__`.
         return about[through]
+
+    def only(self, fits: Callable[[Spec], bool]) -> Hook[Spec]:
+        """Return a hook with those for whom `fits` is true: asked, and forgiven, in the same way."""
+        found = copy(self)
+        found._things = {name: thing for name, thing in self._things.items() if fits(thing)}
+        return found
 
     def first(self) -> Spec | None:
         """Return the thing with the lowest number, where there is to be one; None where there is none."""

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.registries import panels
 
-from .middleware import checkpoints
+from .middleware import checkout_guards
 
 #: Steps before anybody has seen what is to be paid.
 EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
@@ -34,7 +34,7 @@ def is_lowered(*, basket: Any) -> bool:
     return any(getattr(line.purchase_info.price, "loyalty_cut", None) for line in basket.all_lines())
 
 
-@checkpoints.register("totals")
+@checkout_guards.register("totals", order=30)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """Send the customer back to the preview where the goods cost more than it said; nothing is ordered or paid."""
     shown = _shown(request)

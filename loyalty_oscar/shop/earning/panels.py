@@ -16,7 +16,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
-from ..showing import order_quotes, order_whys, takes_part
+from ..showing import order_quotes, order_reasons, takes_part
 from . import quotes
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -114,7 +114,7 @@ def first_order(*, subject: Unit, request: Any) -> Piece | None:
     }
 
 
-@order_whys.register("earning")
+@order_reasons.register("earning")
 def whys(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
     """Return the rows of the why, the points and the day of each of these orders. Two queries."""
     awards = awards_of(source_kind="order", source_ids=order_ids)

@@ -23,7 +23,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import panels
 
-from ..middleware import checkpoints, departures
+from ..middleware import checkout_guards, response_hooks
 from ..slots import slot_of
 from . import words
 from .visitors import is_known, sales_of_visit, wanted, who_visits
@@ -65,7 +65,7 @@ def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
     return ""
 
 
-@checkpoints.register("exclusives")
+@checkout_guards.register("exclusives", order=10)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """Before anything is paid: send the customer back to the basket where nothing is left, or a sale is closed."""
     if request.resolver_match.url_name not in LAST_STEPS:
@@ -76,20 +76,22 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     return None
 
 
-def is_stranger_paying(*, request: Any) -> bool:
-    """Return whether this request has reserved pieces for somebody whom the shop does not know."""
-    return request.loyalty.given_back_unless_paid is not None
+class StrangersPieces:
+    """Gives a stranger's pieces back at once, unless there is an order now or their payment is under way."""
+
+    def is_due(self, *, request: Any) -> bool:
+        """Return whether this request has reserved pieces for somebody whom the shop does not know."""
+        return request.loyalty.given_back_unless_paid is not None
+
+    def act(self, *, request: Any, response: Any) -> None:
+        """Give them back."""
+        slot = request.loyalty.given_back_unless_paid
+        with transaction.atomic(using=write_db()):
+            if not being_paid(slots=[slot]):
+                operations.release(slot=slot)
 
 
-def give_back_unless_paid(*, request: Any, response: Any) -> None:
-    """Give a stranger's pieces back at once, unless there is an order now or their payment is under way."""
-    slot = request.loyalty.given_back_unless_paid
-    with transaction.atomic(using=write_db()):
-        if not being_paid(slots=[slot]):
-            operations.release(slot=slot)
-
-
-departures.register("exclusives")((is_stranger_paying, give_back_unless_paid))
+response_hooks.register("exclusives")(StrangersPieces())
 
 
 @panels.register("before-placing:exclusives")

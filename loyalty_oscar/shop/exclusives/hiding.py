@@ -15,7 +15,7 @@ from oscar.core.loading import get_class
 from loyalty_oscar.program.registries import panels
 
 from ..loading import gated
-from ..middleware import entrances
+from ..middleware import page_guards
 from .gate import deal_of
 
 #: Oscar's pages that take the number of a product, and what they call it. They name it, show it, lead to its address,
@@ -52,7 +52,17 @@ def look(*, request: Any) -> None:
         match.kwargs[name] = type(match.kwargs[name])(0)
 
 
-entrances.register("exclusives")((frozenset(PAGES), look))
+class HiddenProducts:
+    """Looks at every page that takes the number of a product."""
+
+    pages = frozenset(PAGES)
+
+    def __call__(self, *, request: Any) -> None:
+        """Answer by `look`."""
+        look(request=request)
+
+
+page_guards.register("exclusives")(HiddenProducts())
 
 
 @panels.register("hidden:exclusives")

@@ -32,7 +32,7 @@ from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.words import reasons
 
-from ..middleware import frames
+from ..middleware import view_frames
 from ..models import Notice
 from ..slots import slot_of
 
@@ -126,6 +126,19 @@ def user_is_going(sender: Any, instance: Any, **kwargs: Any) -> None:
 pre_delete.connect(user_is_going, sender=get_user_model(), dispatch_uid="loyalty_oscar.shop.user_is_going")
 
 
+class Leaving:
+    """Deletes a profile with its person's checkout locked."""
+
+    pages = frozenset({"customer:profile-delete"})
+
+    def __call__(self, *, request: Any, view: Callable[[], Any]) -> Any:
+        """Answer by `leave`."""
+        return leave(request=request, view=view)
+
+
+view_frames.register("people")(Leaving())
+
+
 def leave(*, request: Any, view: Callable[[], Any]) -> Any:
     """
     Delete a profile in one transaction, with what its person's checkout locks locked before.
@@ -147,6 +160,3 @@ def leave(*, request: Any, view: Callable[[], Any]) -> Any:
     )
     messages.warning(request, text)
     return redirect("customer:profile-delete")
-
-
-frames.register("people")((frozenset({"customer:profile-delete"}), leave))

@@ -17,7 +17,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.registries import panels
 
-from ..middleware import checkpoints
+from ..middleware import checkout_guards
 from ..totals import EARLY, sent
 from . import memo
 from .discount import applied_to
@@ -29,7 +29,7 @@ SHOWING = {"preview", "payment-details"}
 FIELD = "loyalty-shown"
 
 
-@checkpoints.register("redemption")
+@checkout_guards.register("redemption", order=20)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """
     Renew what is set aside, or send the customer back to look where points take less off than was shown.

@@ -14,7 +14,7 @@ from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
 
 from ..buyers import has_bought
-from ..showing import speaking, speaking_briefly, takes_part
+from ..showing import brief_reason_words, reason_words, takes_part
 from .binding import FIELD, is_due
 from .carried import carried
 from .friends import name_of
@@ -85,14 +85,14 @@ def of_member(*, subject: Member, request: Any) -> Piece | None:
     return "loyalty/admin/invited.html", {"code": code, "brought": brought, "came": came}
 
 
-@speaking.register("referrals")
+@reason_words.register("referrals")
 def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return "First order of a friend you invited: Priya" for each reason that speaks of one. One query."""
     text = pgettext("loyalty", "First order of a friend you invited: %(name)s")
     return {key: text % {"name": name} for key, name in _names(reasons).items()}
 
 
-@speaking_briefly.register("referrals")
+@brief_reason_words.register("referrals")
 def whose_order_briefly(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return "Priya's first order" for each reason that speaks of one. One query."""
     text = pgettext("loyalty", "%(name)s’s first order")

@@ -21,7 +21,7 @@ from loyalty_oscar.shop.doctor import doctor_checks
 from loyalty_oscar.shop.exclusives.visitors import who_visits
 from loyalty_oscar.shop.sync import sweep, sync_orders
 from loyalty_oscar.shop.tiers import nightly
-from loyalty_oscar.shop.tiers.levels import rank_of_owner, standing_of_visit
+from loyalty_oscar.shop.tiers.levels import OwnersLevels, standing_of_visit
 from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers import operations
@@ -91,7 +91,7 @@ class TestALadderThatWasOff:
         Ladder.objects.filter(pk=ladder.pk).update(is_on=False)
         forget_cache()
         assert facts.get("tier")(members=[member_id], at=day(3, 2)) == {}
-        assert rank_of_owner(basket=a_basket(user, (a_product(), 1))) == 0
+        assert OwnersLevels().rank_of(basket=a_basket(user, (a_product(), 1))) == 0
 
 
 class TestPointsThatCount:
