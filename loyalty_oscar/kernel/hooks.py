@@ -98,18 +98,20 @@ class Hook(Registry[Spec]):
 
         The next is asked when the caller wants the next answer, so that whoever has enough can stop.
         """
+        asked = self.only(lambda thing: hasattr(thing, method))
+        return asked.handle(lambda thing: getattr(thing, method)(**about))
+
+    def handle(self, do: Callable[[Spec], Any]) -> Iterator[tuple[str, Any]]:
+        """Do something with each that may fail like itself, such as showing what it answers; yields (name, result)."""
         for name, thing in self.items():
-            ask = getattr(thing, method, None)
-            if ask is None:
-                continue
             if self.on_error is RAISE:
                 with self.within():
-                    answer = ask(**about)
+                    answer = do(thing)
                 yield name, answer
                 continue
             try:
                 with self.within():
-                    answer = ask(**about)
+                    answer = do(thing)
                     # A generator does its work, and fails, when it is read: here, and not where nobody expects it.
                     answer = list(answer) if isinstance(answer, Iterator) else answer
             except self.but:

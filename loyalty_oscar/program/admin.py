@@ -17,11 +17,10 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
-from . import actors, clock, operations
+from . import actors, clock, contributions, operations
 from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
 from .hooks import program_warnings, state_change_notes
 from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
-from .pages import rendered
 from .words import day
 from .zones import InProgramZone, NamesZone
 
@@ -174,7 +173,7 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
                 **(extra_context or {}),
                 "steps": [(step_url(program, to), step_label(program, to)) for to in steps],
                 "warnings": warnings_of(program, clock.now()),
-                "panels": rendered(page="program", subject=program, request=request),
+                "panels": contributions.render("admin:program", subject=program, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
 

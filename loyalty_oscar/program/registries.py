@@ -15,14 +15,22 @@ from loyalty_oscar.kernel.registry import Registry
 
 
 class FactProvider(Protocol):
-    """
-    Answers one fact about members, in bulk, at a moment.
+    """Answers one fact about members, in bulk, at a moment."""
 
-    One that can say it of many moments at once also has `then(asked=)`: pairs of a member and a moment to what was true
-    then, for whoever looks at many orders. Without it each moment is asked for alone.
+    def __call__(self, *, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
+        """Return the fact by member; who it says nothing of is not in it."""
+        ...
+
+
+class KnowsThen(Protocol):
+    """
+    Of a fact that can be said of many moments at once, for whoever looks at many orders. Without it each moment is
+    asked for alone.
     """
 
-    def __call__(self, *, members: Sequence[int], at: datetime) -> Mapping[int, Any]: ...
+    def then(self, *, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], Any]:
+        """Return by pairs of a member and a moment what was true then."""
+        ...
 
 
 class Grant(Protocol):
@@ -35,13 +43,7 @@ class Grant(Protocol):
     ) -> None: ...
 
 
-class Panel(Protocol):
-    """A piece of a page: a template name and its context for one subject (member, order)."""
-
-    def __call__(self, *, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None: ...
-
-
-facts: Registry[FactProvider] = Registry("fact")
+facts: Registry[FactProvider] = Registry("fact", FactProvider, also=[KnowsThen])
 
 
 def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], Any]:
@@ -59,6 +61,4 @@ def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping
     }
 
 
-grants: Registry[Grant] = Registry("grant")
-#: name -> panel; a name begins with its place ("member:orders"), all of which docs/reference/extend.md lists.
-panels: Registry[Panel] = Registry("panel")
+grants: Registry[Grant] = Registry("grant", Grant)

@@ -15,11 +15,10 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.program import money
+from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.hooks import order_finders
 from loyalty_oscar.program.models import ProductSet, Program, Unit
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.words import points as in_words
 
 from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
@@ -38,7 +37,7 @@ def reads(terms: UseTerms) -> str:
     return sentence(terms=terms, unit=unit) if unit else ""
 
 
-@panels.register("program:using")
+@contributions.register("admin:program", "using", order=20)
 def limits_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the limits of a program as a sentence, with the way to change them."""
     user, terms = request.user, UseTerms.objects.filter(program=subject).first()

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.registries import panels
 
 
 class OrderReasons(Protocol):
@@ -45,11 +44,6 @@ def said_of(*, reasons: Mapping[int, Mapping[str, Any]], briefly: bool = False) 
     """Return the sentences that features have for reasons, by key, where the code's own words are not enough."""
     hook = brief_reason_words if briefly else reason_words
     return {key: text for found in hook.answers(reasons=reasons) for key, text in found.items()}
-
-
-def piece(*, name: str, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the template and the context of one feature's piece of a page, or None where there is nothing to show."""
-    return panels.get(name)(subject=subject, request=request) if name in panels else None
 
 
 def whys_of(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:

@@ -13,8 +13,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program import money
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import contributions, money
 
 from .middleware import checkout_guards
 
@@ -64,7 +63,7 @@ def _shown(request: Any) -> int:
     return sent(request=request, field=FIELD) or last
 
 
-@panels.register("preview:totals")
+@contributions.register("checkout:preview", "totals", order=20)
 def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Remember a lowered total that is shown, in the session and in the order's form; nobody else's is written."""
     if subject is None or subject.is_empty or not is_lowered(basket=subject):

@@ -18,10 +18,9 @@ from oscar.core.loading import get_model
 from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.effects import any_sale
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.program.registries import panels
 
 from ..middleware import checkout_guards, response_hooks
 from ..slots import slot_of
@@ -94,7 +93,7 @@ class StrangersPieces:
 response_hooks.register("exclusives")(StrangersPieces())
 
 
-@panels.register("before-placing:exclusives")
+@contributions.register("checkout:place-order", "exclusives")
 def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Reserve when the preview is shown to somebody whom the shop knows, and say there what can't be had."""
     refusal = reserve(basket=subject, visit=request.loyalty, is_paying=False)

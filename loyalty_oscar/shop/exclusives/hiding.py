@@ -12,7 +12,7 @@ from typing import Any
 from django.http import Http404
 from oscar.core.loading import get_class
 
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import contributions
 
 from ..loading import gated
 from ..middleware import page_guards
@@ -65,7 +65,7 @@ class HiddenProducts:
 page_guards.register("exclusives")(HiddenProducts())
 
 
-@panels.register("hidden:exclusives")
+@contributions.register("product:hidden", "exclusives")
 def card(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return something where a list must not show the card of a product."""
     return ("loyalty/widgets/hidden.html", {}) if hides(product_id=subject.pk, request=request) else None

@@ -55,7 +55,7 @@ def _ladder(ladder: Ladder) -> Iterator[Finding]:
 
 def _currencies(ladder: Ladder, at: datetime) -> Iterator[Finding]:
     """Orders in other currencies than the program's count nothing where money counts."""
-    if ladder.metric != "spend":
+    if ladder.metric not in metrics or not metrics.get(ladder.metric).is_money:
         return
     known = set(Program.objects.values_list("currency", flat=True))
     orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=at - LOOK_BACK)
