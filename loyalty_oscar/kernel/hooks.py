@@ -85,6 +85,10 @@ class Hook(Registry[Spec]):
         super().unregister(code)
         self._orders.pop(code, None)
 
+    def number_of(self, code: str) -> int:
+        """Return the number of what is registered by a name."""
+        return self._orders[code]
+
     def items(self) -> list[tuple[str, Spec]]:
         """Return (name, thing) in order, for who must keep more of each apart than its answer; else use `each`."""
         return sorted(self._things.items(), key=lambda one: (self._orders[one[0]], one[0]))

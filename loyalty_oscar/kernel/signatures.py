@@ -40,15 +40,15 @@ def misfit(*, thing: Any, spec: type, is_class: bool = False) -> str:
     wanted = methods_of(spec=spec)
     if CALL not in wanted and inspect.isclass(thing) != is_class:
         return "register the class itself" if is_class else "register an object, not its class"
-    missing = [name for name in _attributes(spec) if not hasattr(thing, name)]
+    missing = [name for name in attributes_of(spec=spec) if not hasattr(thing, name)]
     missing += [name for name in wanted if not callable(thing if name == CALL else getattr(thing, name, None))]
     if missing:
         return f"it has no {', '.join(missing)}"
     return next(filter(None, (_misfit(thing, name, signature, is_class) for name, signature in wanted.items())), "")
 
 
-def _attributes(spec: type) -> Iterator[str]:
-    # What other protocols among its parents ask for counts as well.
+def attributes_of(*, spec: type) -> Iterator[str]:
+    """Yield the names of what a protocol, or another among its parents, asks to have besides methods."""
     for kind in spec.__mro__:
         if kind is not Protocol and getattr(kind, "_is_protocol", False):
             yield from inspect.get_annotations(kind)
