@@ -102,7 +102,7 @@ class Hook(Registry[Spec]):
 
         The next is asked when the caller wants the next answer, so that whoever has enough can stop.
         """
-        asked = self.only(lambda thing: hasattr(thing, method))
+        asked = self if method == CALL else self.only(lambda thing: hasattr(thing, method))
         return asked.handle(lambda thing: getattr(thing, method)(**about))
 
     def handle(self, do: Callable[[Spec], Any]) -> Iterator[tuple[str, Any]]:
