@@ -239,15 +239,58 @@ def rule_types() -> str:
     return "\n\n".join(found)
 
 
-@part("registries")
-def registries() -> str:
-    """Return what stands at the door for store developers."""
+def door_of(hook: Any) -> str:
+    """Return the name by which a store imports a hook."""
     from loyalty_oscar import extend
-    from loyalty_oscar.kernel.registry import Registry
 
-    found = [(name, each) for name in extend.__all__ if isinstance(each := getattr(extend, name), Registry)]
-    rows = [(code(f"extend.{name}"), each.kind, ", ".join(map(code, each)) or "nothing") for name, each in found]
-    return table(["registry", "holds", "registered by the suite"], rows)
+    return f"extend.{hook.name}" if hasattr(extend, hook.name) else f"{hook.spec.__module__}.{hook.name}"
+
+
+def calls(spec: type) -> str:
+    """Return how the methods of a protocol are called: "apply(orders, at, batch)"."""
+    from loyalty_oscar.kernel.signatures import CALL, attributes_of, methods_of
+
+    found = [f"`{name}`" for name in attributes_of(spec=spec)]
+    for name, signature in methods_of(spec=spec).items():
+        written = ", ".join(signature.parameters)
+        said = first_line(vars(spec).get(name)).rstrip(".")
+        found.append(f"`{'' if name == CALL else name}({written})`" + (f": {said}" if said else ""))
+    return "".join(f" {each}." for each in found)
+
+
+@part("hooks")
+def hooks() -> str:
+    """Return every hook with what it is asked, what becomes of an error, and who answers in what order."""
+    found = [hook for name, hook in sorted(known_hooks().items()) if ":" not in name]
+    rows = [
+        (
+            code(door_of(hook)),
+            "".join([first_line(hook.spec), *(calls(spec) for spec in (hook.spec, *hook.also))]),
+            hook.on_error.value,
+            ", ".join(f"{name} {hook.number_of(name)}" for name in hook) or "nobody",
+        )
+        for hook in found
+    ]
+    return table(["hook", "what is asked", "error", "the suite's, with their order"], rows)
+
+
+@part("places")
+def places() -> str:
+    """Return every place with its subject, and who shows something there."""
+    from loyalty_oscar.program.contributions import PLACES, at
+
+    rows = [(code(p.name), p.subject, p.where, ", ".join(at(p.name)) or "nobody", p.since) for p in PLACES]
+    return table(["place", "subject", "where", "the suite's", "since"], rows)
+
+
+def known_hooks() -> Mapping[str, Any]:
+    """Return all hooks by name, with those that features fill in the admin."""
+    from django.contrib import admin
+
+    from loyalty_oscar.kernel.hooks import Hook
+
+    admin.autodiscover()
+    return Hook.every
 
 
 @part("api")

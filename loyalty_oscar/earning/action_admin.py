@@ -8,11 +8,10 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext_lazy
 
-from loyalty_oscar.program import actors, clock, money
+from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
@@ -61,7 +60,7 @@ class ActionAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         action = self.get_object(request, object_id) if object_id else None
         if action and self.has_view_or_change_permission(request, action):
-            pieces = rendered(page="action", subject=action, request=request)
+            pieces = contributions.render("admin:action", subject=action, request=request)
             extra_context = {**(extra_context or {}), "sentence": reads(action), "panels": pieces}
         return super().changeform_view(request, object_id, form_url, extra_context)
 

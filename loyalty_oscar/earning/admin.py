@@ -17,11 +17,10 @@ from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.program import actors, clock, money
+from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
-from loyalty_oscar.program.pages import rendered
-from loyalty_oscar.program.registries import checks
 
 from . import (
     action_admin,  # noqa: F401 - registers the pages of actions
@@ -224,7 +223,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         draft = self.draft(context["adminform"].form, rule)
         if draft:
             context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
-            context["panels"] = rendered(page="rule", subject=draft, request=request)
+            context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := rule.versions.last()):
             context["sentence"] = reads(newest)
         context["previewing"] = "_preview" in request.POST
@@ -269,7 +268,7 @@ def spendable(program: Program) -> Unit | None:
     return unit
 
 
-@checks.register("program-warning:rules")
+@program_warnings.register("rules", order=30)
 def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nothing earns, or that a rule no longer works."""
     for version in newest_versions(program):
@@ -291,7 +290,7 @@ def newest_versions(program: Program) -> list[RuleVersion]:
     return [version for version in newest.values() if version.is_on]
 
 
-@checks.register("change-state:3-rules")
+@state_change_notes.register("rules", order=30)
 def rules_in_force(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many rules are in force, and which."""
     unit = spendable(program)

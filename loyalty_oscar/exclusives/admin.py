@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.admin import STYLES, NoDelete, said
+from loyalty_oscar.program.admin import STYLES, NoDelete
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
+from .faults import sale_warnings
 from .forms import DoorForm, DoorFormSet
 from .models import Door, MemberList, Sale
 from .sentences import sentence
@@ -95,7 +96,7 @@ class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
 
 def warnings_of(sale: Sale) -> list[str]:
     """Return what is wrong with a sale that is not over, as all features see it."""
-    return said("sale-warning", sale=sale, at=clock.now())
+    return [text for said in sale_warnings.answers(sale=sale, at=clock.now()) for text in said]
 
 
 @admin.register(MemberList)

@@ -17,11 +17,10 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
-from . import actors, clock, operations
+from . import actors, clock, contributions, operations
 from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .hooks import program_warnings, state_change_notes
 from .models import Delivery, Event, JobRun, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
-from .pages import rendered
-from .registries import checks
 from .words import day
 from .zones import InProgramZone, NamesZone
 
@@ -40,11 +39,6 @@ def step_label(program: Program, to: str) -> str:
     if program.state == State.PAUSED and to == State.LIVE:
         return pgettext("loyalty", "Go on")
     return str(STEPS[State(to)])
-
-
-def said(occasion: str, **about: Any) -> list[str]:
-    """Return the sentences that all features have to say on an occasion, in order of their names."""
-    return [text for name, say in checks.items() if name.startswith(f"{occasion}:") for text in say(**about)]
 
 
 class ReadOnly:
@@ -178,8 +172,8 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             extra_context = {
                 **(extra_context or {}),
                 "steps": [(step_url(program, to), step_label(program, to)) for to in steps],
-                "warnings": said("program-warning", program=program, at=clock.now()),
-                "panels": rendered(page="program", subject=program, request=request),
+                "warnings": warnings_of(program, clock.now()),
+                "panels": contributions.render("admin:program", subject=program, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
 
@@ -206,8 +200,8 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             "original": program,
             "form": form,
             "media": self.media,
-            "sentences": said("change-state", program=program, to=to, at=at),
-            "warnings": said("program-warning", program=program, at=at) if to == State.LIVE else [],
+            "sentences": [text for said in state_change_notes.answers(program=program, to=to, at=at) for text in said],
+            "warnings": warnings_of(program, at) if to == State.LIVE else [],
         }
         return TemplateResponse(request, "loyalty/admin/step.html", context)
 
@@ -237,7 +231,12 @@ def step_url(program: Program, to: str) -> str:
     return reverse("admin:loyalty_program_program_step", args=[program.pk, to])
 
 
-@checks.register("program-warning:program")
+def warnings_of(program: Program, at: datetime) -> list[str]:
+    """Return what is wrong with a program, as all features see it."""
+    return [text for said in program_warnings.answers(program=program, at=at) for text in said]
+
+
+@program_warnings.register("program", order=10)
 def missing(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what a program lacks."""
     if not program.units.filter(kind=Unit.Kind.SPENDABLE).exists():
@@ -249,7 +248,7 @@ def missing(*, program: Program, at: datetime) -> Iterator[str]:
         yield pgettext("loyalty", "The program serves no site. Add one below, or make it the default program.")
 
 
-@checks.register("change-state:1-program")
+@state_change_notes.register("program", order=10)
 def consequences(*, program: Program, to: str, at: datetime) -> Iterable[str]:
     """Say what a step means for orders, and for how many people."""
     count = program.members.filter(merged_into=None, user__isnull=False).count()

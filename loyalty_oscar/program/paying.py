@@ -9,9 +9,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from loyalty_oscar.kernel.registry import Registry
-
 from . import clock
+from .hooks import RAISE, Hook
 
 
 class Payments(Protocol):
@@ -24,8 +23,7 @@ class Payments(Protocol):
     def __call__(self, *, slots: Collection[str], at: datetime, peek: bool) -> Collection[str]: ...
 
 
-#: kind of slot -> who knows of its payments.
-payments: Registry[Payments] = Registry("kind of payment")
+payments: Hook[Payments] = Hook("payments", Payments, on_error=RAISE)
 
 
 def being_paid(*, slots: Collection[str], at: datetime | None = None, peek: bool = False) -> frozenset[str]:
@@ -38,4 +36,4 @@ def being_paid(*, slots: Collection[str], at: datetime | None = None, peek: bool
     if not slots:
         return frozenset()
     now = at or clock.now()
-    return frozenset().union(*(ask(slots=slots, at=now, peek=peek) for _kind, ask in payments.items()))
+    return frozenset().union(*payments.answers(slots=slots, at=now, peek=peek))

@@ -15,10 +15,10 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.program import money
+from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.hooks import order_finders
 from loyalty_oscar.program.models import ProductSet, Program, Unit
-from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.words import points as in_words
 
 from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
@@ -37,7 +37,7 @@ def reads(terms: UseTerms) -> str:
     return sentence(terms=terms, unit=unit) if unit else ""
 
 
-@panels.register("program:using")
+@contributions.register("admin:program", "using", order=20)
 def limits_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the limits of a program as a sentence, with the way to change them."""
     user, terms = request.user, UseTerms.objects.filter(program=subject).first()
@@ -135,7 +135,7 @@ class RedemptionAdmin(ReadOnly, admin.ModelAdmin):
         return (f"{member}__user__{get_user_model().get_email_field_name()}", f"={member}__public_id")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        orders = [pk for name, find in checks.items() if name.startswith("find:") for pk in find(number=search_term)]
+        orders = [pk for found in order_finders.answers(number=search_term) for pk in found]
         if orders:
             return queryset.filter(order_id__in=orders), False
         return super().get_search_results(request, queryset, search_term)

@@ -15,12 +15,11 @@ from django.urls import path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.program import actors, clock, money, words
+from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.pages import rendered
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
@@ -192,12 +191,12 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
                 "decisions": open_ones,
                 "is_own": own,
                 "can_undo": may and bool(referral.decision),
-                "panels": rendered(page="referral", subject=referral, request=request),
+                "panels": contributions.render("admin:referral", subject=referral, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
 
 
-@checks.register("erase:referral-log")
+@erasures.register("referral-log")
 def forget_log(*, member: Member, at: datetime) -> None:
     """Drop the reasons from the history of decisions when a side leaves; who decided what and when stays."""
     ids = [str(pk) for pk in referrals_of(member=member).values_list("pk", flat=True)]

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from django.contrib.auth import get_user_model
 
-from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import begun_units
 
@@ -60,8 +60,7 @@ class Pricing(Protocol):
         ...
 
 
-#: feature -> its pricing.
-pricings: Registry[Pricing] = Registry("pricing")
+pricings: Hook[Pricing] = Hook("pricings", Pricing, on_error=RAISE)
 
 
 class AsIf(Visit):
@@ -71,13 +70,12 @@ class AsIf(Visit):
         super().__init__(None, get_user_model()())
         self.unit, self.member = unit, Member(program=unit.program)
         self.account = Account(unit=unit, member=self.member)
-        for _name, pricing in pricings.items():
-            pricing.pretend(visit=self, audience=audience)
+        pricings.tell("pretend", visit=self, audience=audience)
 
 
 def visits_of(*, at: datetime) -> dict[str, Visit]:
     """Return a visit as if somebody of it came for each audience that pays otherwise at a moment, by its code."""
-    paying = {audience.code: audience for _name, pricing in pricings.items() for audience in pricing.paying(at=at)}
+    paying = {audience.code: audience for found in pricings.answers("paying", at=at) for audience in found}
     units = {unit.program_id: unit for unit in begun_units()} if paying else {}
     found = sorted(paying.values(), key=lambda audience: audience.code)
     return {one.code: AsIf(unit=units[one.program_id], audience=one) for one in found if one.program_id in units}
@@ -85,11 +83,11 @@ def visits_of(*, at: datetime) -> dict[str, Visit]:
 
 def codes_of(*, visit: Visit) -> frozenset[str]:
     """Return the audiences whose prices a visitor could have had: "" is everybody."""
-    own = {one.code for _name, pricing in pricings.items() for one in pricing.of(visit=visit)} if visit.member else ()
+    own = {one.code for found in pricings.answers("of", visit=visit) for one in found} if visit.member else ()
     return frozenset({"", *own})
 
 
 def moments(*, since: datetime, until: datetime) -> list[Moment]:
     """Return when prices changed by the calendar after `since`, up to `until`, in order."""
-    found = [moment for _name, pricing in pricings.items() for moment in pricing.moments(since=since, until=until)]
+    found = [moment for found in pricings.answers("moments", since=since, until=until) for moment in found]
     return sorted(found, key=lambda moment: moment[0])

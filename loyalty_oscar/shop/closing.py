@@ -15,8 +15,8 @@ from django.db.models.signals import pre_delete, pre_save
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
-from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program.guards import harmless
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import ProductSet, Program, State
 
 from .models import ProductSetRange
@@ -46,10 +46,10 @@ class Closing(Protocol):
     def __call__(self, *, set_ids: Collection[int], using: str) -> Iterator[Closed]: ...
 
 
-closings: Registry[Closing] = Registry("closing")
+closings: Hook[Closing] = Hook("closings", Closing, on_error=RAISE)
 
 
-@closings.register("10-earning")
+@closings.register("earning", order=10)
 def nothing_earned(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
     """Products that bring no points in a program."""
     programs = Program.objects.using(using).filter(excluded_set__in=set_ids).exclude(state=State.CLOSED)
@@ -66,8 +66,8 @@ def nothing_earned(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
 
 def closed_by(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
     """Yield what these product sets close, feature by feature."""
-    for _name, closing in closings.items():
-        yield from closing(set_ids=set_ids, using=using)
+    for found in closings.answers(set_ids=set_ids, using=using):
+        yield from found
 
 
 def refusal_of(*, set_ids: Collection[int], range_name: Any, using: str) -> tuple[str, Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Protocol
 
-from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.program.hooks import RAISE, Hook
 
 from .visit import Visit
 
@@ -26,8 +26,8 @@ class Gate(Protocol):
     def __call__(self, *, product: Any, info: Any, visit: Visit | None) -> Any: ...
 
 
-#: name -> gate, asked in order of their names; prices before closing, so that a closed product shows none.
-gates: Registry[Gate] = Registry("gate")
+#: Prices come before closing, so that a closed product shows none.
+gates: Hook[Gate] = Hook("gates", Gate, on_error=RAISE)
 
 
 class GatedStrategy:
@@ -61,8 +61,7 @@ class GatedStrategy:
     def _through_gates(self, product: Any, info: Any) -> Any:
         if isinstance(info, _Passed):  # Oscar's fetch_for_line asks fetch_for_product.
             return info
-        for _name, gate in gates.items():
-            info = gate(product=product, info=info, visit=self.loyalty_visit)
+        info = gates.passed("info", product=product, info=info, visit=self.loyalty_visit)
         return _passed(type(info))(*info)
 
 

@@ -10,9 +10,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
-from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major, to_minor
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.hooks import RAISE, Hook
 
 from .amounts import decimals
 from .gate import gates
@@ -32,7 +32,7 @@ class Cut:
     starts_at: datetime
 
 
-class Offer(Protocol):
+class PriceReduction(Protocol):
     """
     Says which cut a feature has for a product and a visitor (None: nobody in particular) at a moment, and up to when
     that answer holds (None = no end). Asked once a visit, so its queries are bulk or remembered.
@@ -41,8 +41,8 @@ class Offer(Protocol):
     def __call__(self, *, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]: ...
 
 
-#: feature -> what it takes off prices; where two take the same, the first by name is told.
-offers: Registry[Offer] = Registry("offer of a lower price")
+#: Where two take the same off, the first is told.
+price_reductions: Hook[PriceReduction] = Hook("price_reductions", PriceReduction, on_error=RAISE)
 
 
 def best_cut(*, product_id: int, visit: Visit | None) -> Cut | None:
@@ -55,12 +55,12 @@ def best_cut(*, product_id: int, visit: Visit | None) -> Cut | None:
 
 
 def _best(product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
-    told = [offer(product_id=product_id, visit=visit, at=at) for _name, offer in offers.items()]
+    told = list(price_reductions.answers(product_id=product_id, visit=visit, at=at))
     best = max((cut for cut, _ends in told if cut), key=lambda cut: cut.percent, default=None)
     return best, min((ends for _cut, ends in told if ends), default=None)
 
 
-@gates.register("10-lower-price")
+@gates.register("lower-price", order=10)
 def lower_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
     """Lower the price for whom a feature has a cut; products without a price pass as they are."""
     if not info.price.exists:

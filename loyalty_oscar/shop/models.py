@@ -15,7 +15,7 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import ProductSet
 
-from .offers import discounts, ranks
+from .offers import basket_levels, discounts
 
 
 class ProductSetRange(models.Model):
@@ -159,16 +159,17 @@ class TierCondition(SafelyNamed, get_model("offer", "Condition")):
 
     def said(self) -> str:
         rank = int(self.value or 1)
-        called = ranks.get("name")(rank=rank) if "name" in ranks else ""
+        called = next(basket_levels.answers("name_of", rank=rank), "")
         if called:
             return pgettext("loyalty", "Members of level %(tier)s or higher") % {"tier": called}
         return pgettext("loyalty", "Members of level %(rank)d or higher") % {"rank": rank}
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature for the level of the basket's owner; strangers have none."""
-        if basket.owner_id is None or "of" not in ranks:
+        levels = basket_levels.first()
+        if basket.owner_id is None or levels is None:
             return False
-        return ranks.get("of")(basket=basket) >= int(self.value or 1)
+        return levels.rank_of(basket=basket) >= int(self.value or 1)
 
     def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
         return False

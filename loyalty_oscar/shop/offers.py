@@ -6,12 +6,12 @@ Where the feature is not installed nothing is registered, and the offer gives no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from oscar.apps.order.exceptions import UnableToPlaceOrder
 
 from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.program.hooks import RAISE, Hook
 
 
 class NotPlaced(UnableToPlaceOrder, ValueError):
@@ -44,6 +44,17 @@ class Discount(Protocol):
     def take(self, *, basket: Any, order: Any) -> str: ...
 
 
-discounts: Registry[Discount] = Registry("discount")
-#: What `TierCondition` asks: "of" (basket) -> rank of its owner's level, "name" (rank) -> how it is called.
-ranks: Registry[Callable[..., Any]] = Registry("rank")
+class BasketLevels(Protocol):
+    """What `TierCondition` asks; the first that is registered counts."""
+
+    def rank_of(self, *, basket: Any) -> int:
+        """Return the rank of the level of a basket's owner."""
+        ...
+
+    def name_of(self, *, rank: int) -> str:
+        """Return what the level of a rank is called, "" where nobody knows."""
+        ...
+
+
+discounts: Registry[Discount] = Registry("discount", Discount)
+basket_levels: Hook[BasketLevels] = Hook("basket_levels", BasketLevels, on_error=RAISE)

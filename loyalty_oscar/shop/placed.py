@@ -15,9 +15,9 @@ from typing import Any
 
 from loyalty_oscar.kernel.facts import LineFacts, Row
 from loyalty_oscar.kernel.left import Part, what_is_left
+from loyalty_oscar.program.hooks import moment_notes
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import programs_by_site, terms_now
-from loyalty_oscar.program.registries import written_down
 
 
 @dataclass(kw_only=True, slots=True)
@@ -127,7 +127,7 @@ def first_look(*, order: Any) -> Placed:
         placed_at=order.date_placed,
         unit_id=unit.pk if unit else None,
         terms=terms_now(program=unit.program) if unit else {},
-        then={name: note for name, ask in written_down.items() if unit and (note := ask(program_id=unit.program_id))},
+        then={name: note for name, note in moment_notes.each(program_id=unit.program_id) if note} if unit else {},
     )
 
 

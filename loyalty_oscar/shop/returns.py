@@ -18,9 +18,9 @@ from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Kind
 from loyalty_oscar.ledger.operations import foreseen
 from loyalty_oscar.program import words
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
-from loyalty_oscar.program.registries import order_effects
 
 from .facts import gather_orders, marks_of
 from .models import OrderSync
@@ -171,9 +171,7 @@ def _changes(seen: Look, would_be: OrderFacts, at: datetime) -> tuple[Change, ..
 def _foreseen(order: OrderFacts, at: datetime) -> dict[int, Change]:
     """Ask every effect what it would post, and read it as changes of accounts."""
     with foreseen() as posted:
-        for _name, effect in order_effects.items():
-            if hasattr(effect, "foresee"):
-                effect.foresee(orders=[order], at=at)
+        order_effects.tell("foresee", orders=[order], at=at)
     found: dict[int, Change] = {}
     for entry in posted:
         if entry.kind == Kind.EXPIRE:

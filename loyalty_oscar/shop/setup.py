@@ -1,10 +1,10 @@
-"""The ready program: made once, as a draft that nobody sees. What features add comes through `checks` ("setup:…")."""
+"""The ready program: made once, as a draft that nobody sees. What features add comes through `setup_steps`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from babel.numbers import is_currency
 from django.conf import settings
@@ -13,10 +13,10 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.program.money import exponent, in_words
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.program.registries import checks
 
 ACTOR = "system"
 WENT_LIVE = "It is live: orders placed from now on earn."
@@ -38,6 +38,17 @@ class Ready:
     there: list[str] = field(default_factory=list)
 
 
+class SetupStep(Protocol):
+    """Makes what a feature needs and lacks, in the transaction of `loyalty_setup`."""
+
+    def __call__(self, *, ready: Ready, at: datetime) -> None:
+        """Make it, and say so in `ready`; leave what is there as it is."""
+        ...
+
+
+setup_steps: Hook[SetupStep] = Hook("setup_steps", SetupStep, on_error=RAISE)
+
+
 def coin(*, currency: str) -> int:
     """Return an amount that buys something in minor units: 1.00 where there are cents, 100 where there are none."""
     return 10 ** exponent(currency=currency) if exponent(currency=currency) else 100
@@ -54,17 +65,12 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
         raise LoyaltyError(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
     with transaction.atomic(using=write_db()):
         ready = _program(code=code, name=name, currency=currency)
-        for piece in _pieces():
-            piece(ready=ready, at=at)
+        setup_steps.tell(ready=ready, at=at)
         if live and ready.program.state == State.DRAFT:
             change_state(program=ready.program, to=State.LIVE, actor=ACTOR, at=at, reason="loyalty_setup --live")
             ready.made.append(WENT_LIVE)
         ready.program.refresh_from_db()
     return ready
-
-
-def _pieces() -> list[Callable[..., None]]:
-    return [piece for name, piece in checks.items() if name.startswith("setup:")]
 
 
 def _program(*, code: str, name: str, currency: str) -> Ready:

@@ -25,9 +25,9 @@ from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units, remembered
-from loyalty_oscar.program.registries import OrderEffect, order_effects
 from loyalty_oscar.program.tasks import enqueue, task
 
 from . import buyers
@@ -162,7 +162,7 @@ class _Work:
         self, orders: Sequence[OrderFacts], marks: Mapping[int, OrderSync]
     ) -> list[tuple[OrderFacts, frozenset[str]]]:
         """Return the orders that effects are to look at, with their names: all, or those that failed the last time."""
-        every, found = frozenset(name for name, _effect in order_effects.items()), []
+        every, found = frozenset(order_effects), []
         for order in orders:
             mark = marks[order.order_id]
             # One that was only written is looked at once more: an `update` in the same transaction tells nobody.
@@ -228,8 +228,7 @@ def lock_accounts(*, orders: Sequence[OrderFacts]) -> None:
     Each effect locks what it needs when it needs it; two calls that cross would wait for each other for ever.
     """
     db, users = write_db(), {order.user_id for order in orders if order.user_id is not None}
-    asked = [effect.touches for _name, effect in order_effects.items() if hasattr(effect, "touches")]
-    members = {member_id for touches in asked for member_id in touches(orders=orders)}
+    members = {member_id for touched in order_effects.answers("touches", orders=orders) for member_id in touched}
     if len(users) > 1:
         members.update(Member.objects.using(db).filter(user_id__in=users).values_list("pk", flat=True))
     if members:
@@ -273,7 +272,7 @@ def as_of_old(order: OrderFacts, seen: Mapping[int, datetime], at: datetime) -> 
 
 def set_codes() -> frozenset[str]:
     """Return the codes of the product sets that any effect asks for."""
-    return frozenset().union(*(effect.set_codes() for _name, effect in order_effects.items()))
+    return frozenset().union(*order_effects.answers("set_codes"))
 
 
 def look_at_waiting(*, at: datetime) -> None:
@@ -324,9 +323,8 @@ def sweep(*, at: datetime, everything: bool = False) -> Iterator[Swept]:
 
 def _mark_those_that_wait(at: datetime) -> None:
     """Have orders looked at again that an effect could not do whole, and now can."""
-    for _name, effect in order_effects.items():
-        ids = list(effect.asks_again()) if hasattr(effect, "asks_again") else ()
-        rows = OrderSync.objects.using(write_db()).filter(order_id__in=ids)
+    for ids in order_effects.answers("asks_again"):
+        rows = OrderSync.objects.using(write_db()).filter(order_id__in=list(ids))
         rows.update(is_dirty=True, dirty_since=at, fingerprint=LOOK_AGAIN)
 
 

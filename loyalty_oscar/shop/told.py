@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
 
-from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.hooks import RAISE, Hook
 
 logger = logging.getLogger("loyalty_oscar")
-#: "act", "undo" and "address" -> function that answers how many points that was; "brought" -> 1 or 0.
-listeners: Registry[Callable[..., int]] = Registry("listener")
+
+
+class HostListener(Protocol):
+    """Is told what people did; has the methods for what it gives something for."""
+
+
+class ToldOfActs(Protocol):
+    """Of a listener that gives points for what people do."""
+
+    def act(
+        self, *, user: Any, occasion: str, detail: str, about: Mapping[str, Any], site_id: int | None, at: datetime
+    ) -> int:
+        """Give what it brings; returns the points given now."""
+        ...
+
+    def undo_act(self, *, user: Any, occasion: str, detail: str, at: datetime) -> int:
+        """Take it back; returns the points taken now."""
+        ...
+
+
+class ToldOfAddresses(Protocol):
+    """Of a listener that minds confirmed addresses."""
+
+    def address_confirmed(self, *, user: Any, email: str, request: Any, at: datetime) -> int:
+        """Return the points given now."""
+        ...
+
+
+class ToldOfComing(Protocol):
+    """Of a listener that minds who brought whom."""
+
+    def brought(self, *, user: Any, code: str, site_id: int | None, at: datetime) -> bool:
+        """Return whether that tied them."""
+        ...
+
+
+host_listeners: Hook[HostListener] = Hook(
+    "host_listeners", HostListener, also=(ToldOfActs, ToldOfAddresses, ToldOfComing), on_error=RAISE
+)
 
 
 def act(
@@ -25,13 +63,13 @@ def act(
     that nobody registered.
     """
     told = {"user": user, "occasion": occasion, "detail": detail, "about": about or {}, "site_id": site_id}
-    return listeners.get("act")(**told, at=clock.now()) if "act" in listeners else 0
+    return sum(host_listeners.answers("act", **told, at=clock.now()))
 
 
 def undo_act(*, user: Any, occasion: str, detail: str = "") -> int:
     """Tell that it is withdrawn; returns the points taken back now. Called again it takes nothing."""
     told = {"user": user, "occasion": occasion, "detail": detail}
-    return listeners.get("undo")(**told, at=clock.now()) if "undo" in listeners else 0
+    return sum(host_listeners.answers("undo_act", **told, at=clock.now()))
 
 
 def brought(*, user: Any, code: str, site_id: int | None = None) -> bool:
@@ -41,7 +79,7 @@ def brought(*, user: Any, code: str, site_id: int | None = None) -> bool:
     Returns whether that tied them: not for a code that nobody has, and once a person only.
     """
     told = {"user": user, "code": code, "site_id": site_id}
-    return bool(listeners.get("brought")(**told, at=clock.now())) if "brought" in listeners else False
+    return any(list(host_listeners.answers("brought", **told, at=clock.now())))
 
 
 def address_confirmed(*, user: Any, email: str, request: Any = None) -> int:
@@ -53,7 +91,7 @@ def address_confirmed(*, user: Any, email: str, request: Any = None) -> int:
     """
     try:
         told = {"user": user, "email": email, "request": request}
-        return listeners.get("address")(**told, at=clock.now()) if "address" in listeners else 0
+        return sum(host_listeners.answers("address_confirmed", **told, at=clock.now()))
     except Exception:
         logger.exception("a confirmed address brought no points")
         return 0

@@ -13,10 +13,9 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program import money
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import contributions, money
 
-from .middleware import checkpoints
+from .middleware import checkout_guards
 
 #: Steps before anybody has seen what is to be paid.
 EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
@@ -34,7 +33,7 @@ def is_lowered(*, basket: Any) -> bool:
     return any(getattr(line.purchase_info.price, "loyalty_cut", None) for line in basket.all_lines())
 
 
-@checkpoints.register("totals")
+@checkout_guards.register("totals", order=30)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """Send the customer back to the preview where the goods cost more than it said; nothing is ordered or paid."""
     shown = _shown(request)
@@ -64,7 +63,7 @@ def _shown(request: Any) -> int:
     return sent(request=request, field=FIELD) or last
 
 
-@panels.register("preview:totals")
+@contributions.register("checkout:preview", "totals", order=20)
 def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Remember a lowered total that is shown, in the session and in the order's form; nobody else's is written."""
     if subject is None or subject.is_empty or not is_lowered(basket=subject):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from django.apps import AppConfig, apps
 from django.contrib.contenttypes.models import ContentType
@@ -16,7 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.hooks import RAISE, Hook
 
 PREFIX = "loyalty_"
 
@@ -27,6 +28,26 @@ class Table:
 
     model: type[models.Model]
     rows: int
+
+
+class UninstallNote(Protocol):
+    """Says before apps go what is lost with them."""
+
+    def __call__(self, *, names: list[str]) -> Iterable[str]:
+        """Return a sentence for each thing, where these apps (`earning`) mean it."""
+        ...
+
+
+class UninstallStep(Protocol):
+    """Removes what would break pages without us, before our tables go."""
+
+    def __call__(self, *, names: list[str]) -> Iterable[str]:
+        """Do it, where these apps (`earning`) go; return a line for each step, also where it is done again."""
+        ...
+
+
+uninstall_notes: Hook[UninstallNote] = Hook("uninstall_notes", UninstallNote, on_error=RAISE)
+uninstall_steps: Hook[UninstallStep] = Hook("uninstall_steps", UninstallStep, on_error=RAISE)
 
 
 def our_apps() -> dict[str, AppConfig]:
@@ -103,10 +124,9 @@ def tables(*, names: list[str]) -> list[Table]:
 
 
 def consequences(*, names: list[str]) -> Iterator[str]:
-    """Yield what features say before they go ("leaving:…"), a sentence each."""
-    for name, say in checks.items():
-        if name.startswith("leaving:"):
-            yield from say(names=names)
+    """Yield what features say before they go, a sentence each."""
+    for sentences in uninstall_notes.answers(names=names):
+        yield from sentences
 
 
 def export(*, tables: list[Table], folder: Path) -> Iterator[tuple[Table, Path]]:
@@ -139,9 +159,8 @@ def take_away(*, names: list[str]) -> Iterator[str]:
 
     Needs no rows and no migrated tables; may be called again after a failure.
     """
-    for name, remove in checks.items():
-        if name.startswith("uninstall:"):
-            yield from remove(names=names)
+    for steps in uninstall_steps.answers(names=names):
+        yield from steps
     labels = [our_apps()[name].label for name in names]
     for label in labels:
         call_command("migrate", label, "zero", verbosity=0, interactive=False, database=write_db())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
@@ -20,8 +20,16 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
 from loyalty_oscar.program.registries import facts
 
-#: name of a fact -> function (visit) that answers it for a visitor without asking the database twice.
-visit_facts: Registry[Callable[..., Any]] = Registry("fact of a visit")
+
+class VisitFact(Protocol):
+    """Answers a fact, by the name of the fact, for a visitor without asking the database twice."""
+
+    def __call__(self, *, visit: Visit) -> Any:
+        """Return it; None for who has none."""
+        ...
+
+
+visit_facts: Registry[VisitFact] = Registry("fact of a visit", VisitFact)
 
 
 class Visit:

@@ -1,7 +1,7 @@
 """
 Giving points for the past: which orders count, and in which portions they are worked on.
 
-What they bring is the business of a feature, which registers a `Welcoming` as the check "welcome:<feature>".
+What they bring is the business of a feature, which registers a `Welcoming` as `backfills`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Member, Program, ProgramSite, State
-from loyalty_oscar.program.registries import checks
 
 from . import statuses, sync
 from .facts import gather_orders, marks_of
@@ -54,7 +54,7 @@ class Tally:
 
 
 class Welcoming(Protocol):
-    """What a feature gives for old orders."""
+    """What a feature gives for old orders; the first that is registered counts."""
 
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
         """Count what these orders would bring; writes nothing."""
@@ -73,12 +73,15 @@ class Welcoming(Protocol):
         ...
 
 
+backfills: Hook[Welcoming] = Hook("backfills", Welcoming, on_error=RAISE)
+
+
 def welcoming() -> Welcoming:
     """Return the feature that welcomes. Raises `NotAllowed` where none is listed."""
-    found = [thing for name, thing in checks.items() if name.startswith("welcome:")]
-    if not found:
+    found = backfills.first()
+    if found is None:
         raise NotAllowed("no app is listed that gives points for orders; list loyalty_oscar.earning")
-    return found[0]
+    return found
 
 
 def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:

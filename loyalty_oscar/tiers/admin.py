@@ -14,11 +14,11 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program import actors, clock, words
+from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, NoDelete
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, TierForm, TierFormSet
@@ -212,7 +212,7 @@ class MemberPriceAdmin(InProgramZone, admin.ModelAdmin):
             self.delete_model(request, price)
 
 
-@panels.register("program:tiers")
+@contributions.register("admin:program", "tiers", order=10)
 def ladder_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the levels of a program as sentences, with the way to change them."""
     user, ladder = request.user, Ladder.objects.filter(program=subject).first()
@@ -226,7 +226,7 @@ def ladder_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, M
     return "loyalty/admin/tiers.html", {"ladder": ladder, "sentence": reads(ladder) if ladder else "", "url": url}
 
 
-@panels.register("member:tiers")
+@contributions.register("admin:member", "tiers", order=40)
 def levels_of_member(*, subject: Member, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return where a member stands and stood, and the levels that staff gave."""
     ladder = ladder_of(program_id=subject.program_id)
@@ -265,7 +265,7 @@ def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]
     }
 
 
-@checks.register("program-warning:tiers")
+@program_warnings.register("tiers", order=50)
 def warnings(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what is wrong with the levels of a program."""
     ladder = Ladder.objects.filter(program=program, is_on=True).first()

@@ -16,6 +16,7 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Program
 
+from .metrics import metrics
 from .models import GivenTier, Ladder, Standing, Tier
 from .sentences import faults, metric_choices
 
@@ -107,7 +108,8 @@ class TierForm(forms.ModelForm):
 
 def places_of(*, ladder: Ladder) -> int:
     """Return how many decimals the ladder's numbers have: those of the currency where money counts, else none."""
-    program = Program.objects.filter(pk=ladder.program_id).first() if ladder.metric == "spend" else None
+    is_money = ladder.metric in metrics and metrics.get(ladder.metric).is_money
+    program = Program.objects.filter(pk=ladder.program_id).first() if is_money else None
     return money.exponent(currency=program.currency) if program else 0
 
 

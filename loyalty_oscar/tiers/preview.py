@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from django.db.models import Sum
 
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.registries import checks
 
 from . import rules
 from .models import Score
@@ -33,6 +34,19 @@ class Preview:
         return sum(self.counts) < self.among
 
 
+class BuyerSample(Protocol):
+    """Draws some of a shop's buyers; the first that is registered counts."""
+
+    def __call__(
+        self, *, program: Program, metric: str, window: str, at: datetime
+    ) -> tuple[int, Mapping[Any, Sequence[rules.Counted]]]:
+        """Return how many buyers there are, and what some of them would count on a ladder, by buyer."""
+        ...
+
+
+buyer_samples: Hook[BuyerSample] = Hook("buyer_samples", BuyerSample, on_error=RAISE)
+
+
 def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -> Preview:
     """
     Return where members would stand on such a ladder now, whatever they stand on today.
@@ -42,10 +56,8 @@ def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -
     if Score.objects.using(write_db()).filter(member__program_id=program.pk).exists():
         ranks = _by_scores(program, law, at)
         return _tally(ranks, law, among=0)
-    for name, draw in checks.items():
-        if name.startswith("buyers:"):
-            among, counted = draw(program=program, metric=metric, window=law.window, at=at)
-            return _tally(_by_orders(counted, law, at), law, among=among)
+    for among, counted in buyer_samples.answers(program=program, metric=metric, window=law.window, at=at):
+        return _tally(_by_orders(counted, law, at), law, among=among)
     return _tally((), law, among=0)
 
 

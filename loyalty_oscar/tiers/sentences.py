@@ -17,13 +17,8 @@ from .words import counted
 
 
 def metric_choices() -> list[tuple[str, str]]:
-    """Return what can count, each with its words; a store's own metric is called by its code."""
-    known = {
-        "spend": pgettext("loyalty", "what is paid for goods"),
-        "points": pgettext("loyalty", "points that orders brought"),
-        "orders": pgettext("loyalty", "the number of orders"),
-    }
-    return [(code, known.get(code, code)) for code in metrics]
+    """Return what can count, each as it calls itself."""
+    return [(code, str(metric.label)) for code, metric in metrics.items()]
 
 
 def sentence(*, ladder: Ladder, unit: Unit | None) -> str:

@@ -15,7 +15,7 @@ from loyalty_oscar.ledger.operations import desk as ledger_desk
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption import operations as redemption_operations
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.middleware import frames
+from loyalty_oscar.shop.middleware import view_frames
 from loyalty_oscar.shop.people import erasure
 from loyalty_oscar.shop.redemption import desk
 from tests.points import give, points_club, reload
@@ -120,4 +120,4 @@ def lets_uses_be_repeated(monkeypatch):
 def leaving_unlocked(patch):
     """Delete a profile as Oscar does, and lock nothing of its person's checkout before their accounts."""
     patch.setattr(erasure, "lock_person", lambda **person: [])
-    frames.unregister("people")
+    view_frames.unregister("people")

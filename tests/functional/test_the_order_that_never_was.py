@@ -14,7 +14,7 @@ from django.db import connection
 
 from loyalty_oscar.kernel import left
 from loyalty_oscar.program import paying
-from loyalty_oscar.program.registries import order_effects
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.shop import facts, sync
 from loyalty_oscar.shop.redemption import discount, keeping, promise, quotes
 from tests.lives.drawing import draw
@@ -97,9 +97,9 @@ class Breaks:
 
 @pytest.fixture
 def broken_effect():
-    order_effects.register("15-broken")(Breaks())
+    order_effects.register("broken", order=15)(Breaks())
     yield
-    order_effects.unregister("15-broken")
+    order_effects.unregister("broken")
 
 
 @pytest.mark.django_db

@@ -19,10 +19,9 @@ from loyalty_oscar.kernel.errors import KeyMismatch, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
-from loyalty_oscar.program import actors, clock, words
+from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, ReadOnly
 from loyalty_oscar.program.models import Member, Unit
-from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
@@ -81,7 +80,7 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
             "account": account,
             "may_adjust": may_adjust(request.user, member),
             "goodwill_url": goodwill_url(request.user, member, account),
-            "panels": rendered(page="member", subject=member, request=request),
+            "panels": contributions.render("admin:member", subject=member, request=request),
         }
         if account is None:
             return context

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import contributions
 from loyalty_oscar.program.models import Program, State, Unit
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
 from ..buyers import placer_of
@@ -56,7 +56,7 @@ def _open(program: Program) -> bool:
     return program.state not in (State.DRAFT, State.CLOSED)
 
 
-@panels.register("dashboard-user:1-balance")
+@contributions.register("dashboard:user", "balance")
 def customer(*, subject: Any, request: Any) -> Piece | None:
     """Return what a customer has."""
     visit = getattr(request, "loyalty", None)
@@ -64,7 +64,7 @@ def customer(*, subject: Any, request: Any) -> Piece | None:
     return ("loyalty/dashboard/balance.html", {"customer": subject, "balances": rows}) if rows else None
 
 
-@panels.register("dashboard-order:1-balance")
+@contributions.register("dashboard:order", "balance", order=10)
 def customer_of_order(*, subject: Any, request: Any) -> Piece | None:
     """Return what the customer of an order has, and who placed it, where that is somebody else."""
     placer = placer_of(order=subject)

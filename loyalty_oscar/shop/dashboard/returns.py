@@ -7,8 +7,7 @@ from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import clock, contributions, money, words
 
 from ..buyers import mark_of
 from ..returns import Preview, look_at, preview, preview_cancelled
@@ -17,7 +16,7 @@ from ..returns import Preview, look_at, preview, preview_cancelled
 FIELD = "return-"
 
 
-@panels.register("dashboard-order:4-return")
+@contributions.register("dashboard:order", "return", order=40)
 def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what it would do if the chosen units came back (all that are left to begin with), or the whole order."""
     asked, at = chosen(request.GET), clock.now()

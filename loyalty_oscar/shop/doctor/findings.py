@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from django.db import connections, transaction
 
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.hooks import REPORT, Failed, Hook
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.registries import checks
 
 
 class Level(StrEnum):
@@ -33,17 +34,29 @@ class Finding:
     hint: str = ""
 
 
+class DoctorCheck(Protocol):
+    """Looks at one thing, each in a savepoint of its own."""
+
+    def __call__(self, *, at: datetime) -> Iterable[Finding]:
+        """Return what was found: what is the matter, and what to do; also that all is well."""
+        ...
+
+
+def _savepoint() -> transaction.Atomic:
+    return transaction.atomic(using=write_db())
+
+
+doctor_checks: Hook[DoctorCheck] = Hook("doctor_checks", DoctorCheck, on_error=REPORT, within=_savepoint)
+
+
 def examine(*, at: datetime) -> Iterator[Finding]:
-    """Make every check in order of its name; one that fails is a finding too, and keeps no other from its work."""
+    """Make every check in order; one that fails is a finding too, and keeps no other from its work."""
     if Program._meta.db_table not in connections[write_db()].introspection.table_names():
         yield Finding(level=Level.ERROR, about="tables", text="ours are not there yet", hint="Run `manage.py migrate`.")
         return
-    for name, check in checks.items():
-        if name.startswith("doctor:"):
-            try:
-                with transaction.atomic(using=write_db()):
-                    found = list(check(at=at))
-            except Exception as error:  # noqa: BLE001 - a store's own code may run here
-                text = f"could not be looked at: {type(error).__name__}: {error}"
-                found = [Finding(level=Level.ERROR, about=name.partition(":")[2].lstrip("0123456789-"), text=text)]
+    for name, found in doctor_checks.each(at=at):
+        if isinstance(found, Failed):
+            text = f"could not be looked at: {type(found.error).__name__}: {found.error}"
+            yield Finding(level=Level.ERROR, about=name, text=text)
+        else:
             yield from found

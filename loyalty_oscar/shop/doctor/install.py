@@ -22,16 +22,15 @@ from oscar.core.application import OscarConfig
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import Program, State
-from loyalty_oscar.program.registries import checks
 
-from .findings import Finding, Level
+from .findings import Finding, Level, doctor_checks
 
 #: What this version was tested with (tox.ini).
 TESTED = {"Django": ("5.2", "6.0", "6.1"), "Oscar": ("4.1", "4.2")}
 MIDDLEWARE = "loyalty_oscar.shop.middleware.LoyaltyMiddleware"
 
 
-@checks.register("doctor:10-apps")
+@doctor_checks.register("apps", order=10)
 def app_order(*, at: datetime) -> Iterator[Finding]:
     """Our apps stand before Oscar's, or its templates hide ours."""
     configs = list(apps.get_app_configs())
@@ -45,7 +44,7 @@ def app_order(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.OK, about="apps", text="stand before Oscar's")
 
 
-@checks.register("doctor:11-middleware")
+@doctor_checks.register("middleware", order=11)
 def middleware(*, at: datetime) -> Iterator[Finding]:
     """Our middleware is there, behind the one that gives the basket."""
     names = list(settings.MIDDLEWARE)
@@ -70,7 +69,7 @@ def _brings_basket(name: str) -> bool:
     return derived or name.endswith(".BasketMiddleware")
 
 
-@checks.register("doctor:12-addresses")
+@doctor_checks.register("addresses", order=12)
 def addresses(*, at: datetime) -> Iterator[Finding]:
     """The customer's pages have an address."""
     if "loyalty" in get_resolver().namespace_dict:
@@ -81,7 +80,7 @@ def addresses(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about="addresses", text=text, hint=hint)
 
 
-@checks.register("doctor:13-settings")
+@doctor_checks.register("settings", order=13)
 def settings_checked(*, at: datetime) -> Iterator[Finding]:
     """What the system checks say: names, values, statuses, the modes of SQLite."""
     found = system_checks.run_checks(tags=["loyalty"])
@@ -92,7 +91,7 @@ def settings_checked(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.OK, about="settings", text="names, values and order statuses fit")
 
 
-@checks.register("doctor:14-versions")
+@doctor_checks.register("versions", order=14)
 def versions(*, at: datetime) -> Iterator[Finding]:
     """Django and Oscar are of those that were tested; Oscar before 4.2 breaks with a newer treebeard."""
     found = {"Django": ".".join(map(str, DJANGO_VERSION[:2])), "Oscar": ".".join(map(str, OSCAR_VERSION[:2]))}
@@ -112,7 +111,7 @@ def versions(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.OK, about="versions", text=text)
 
 
-@checks.register("doctor:15-cache")
+@doctor_checks.register("cache", order=15)
 def counting(*, at: datetime) -> Iterator[Finding]:
     """Whether tries are counted for all processes together: code words, points for registering, the API."""
     if not Program.objects.exclude(state=State.DRAFT).exists():
@@ -127,7 +126,7 @@ def counting(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=level, about="cache", text=text, hint=hint)
 
 
-@checks.register("doctor:15-tax")
+@doctor_checks.register("tax", order=15)
 def offers_and_tax(*, at: datetime) -> Iterator[Finding]:
     """Whether offers count as prices are shown; our own discount is right to the cent either way."""
     with_tax = getattr(settings, "OSCAR_OFFERS_INCL_TAX", False)

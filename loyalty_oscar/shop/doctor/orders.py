@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.registries import checks
 
 from ..models import OrderSync
-from .findings import Finding, Level
+from .findings import Finding, Level, doctor_checks
 
 #: So many numbers of orders are named.
 NAMED = 3
@@ -18,7 +17,7 @@ NAMED = 3
 LOOK_BACK = timedelta(days=90)
 
 
-@checks.register("doctor:35-orders")
+@doctor_checks.register("orders", order=35)
 def orders_failing(*, at: datetime) -> Iterator[Finding]:
     """Which effects failed for which orders; the others did their part."""
     marks = OrderSync.objects.using(write_db())
@@ -42,7 +41,7 @@ def orders_failing(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.OK, about="orders", text="none fails")
 
 
-@checks.register("doctor:35-orders-deleted")
+@doctor_checks.register("orders-deleted", order=35)
 def orders_deleted(*, at: datetime) -> Iterator[Finding]:
     """Orders that were deleted in the last 90 days, and what became of their points."""
     marks = OrderSync.objects.using(write_db()).filter(placed__has_key="gone").order_by("-order_id")

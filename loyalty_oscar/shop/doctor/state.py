@@ -16,12 +16,11 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.events import consumers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
-from loyalty_oscar.program.registries import checks
 
 from .. import jobs
 from ..closing import closed_by
 from ..product_sets import ties
-from .findings import Finding, Level
+from .findings import Finding, Level, doctor_checks
 
 #: App labels of the suite, also of those that come later: their tables are ours.
 LABELS = (
@@ -33,7 +32,7 @@ LATE_NIGHTLY = timedelta(hours=26)
 WAITING = timedelta(hours=1)
 
 
-@checks.register("doctor:30-program")
+@doctor_checks.register("program", order=30)
 def program_state(*, at: datetime) -> Iterator[Finding]:
     """Whether there is a program, and what customers see of it."""
     programs = list(Program.objects.order_by("code"))
@@ -57,7 +56,7 @@ def program_state(*, at: datetime) -> Iterator[Finding]:
             yield Finding(level=Level.WARNING, about="program", text=text, hint=hint)
 
 
-@checks.register("doctor:31-ledger")
+@doctor_checks.register("ledger", order=31)
 def guard(*, at: datetime) -> Iterator[Finding]:
     """The database itself refuses changes of the ledger's rows."""
     vendor = connections[write_db()].vendor
@@ -72,7 +71,7 @@ def guard(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.NOTE, about="ledger", text=text)
 
 
-@checks.register("doctor:32-migrations")
+@doctor_checks.register("migrations", order=32)
 def migrations(*, at: datetime) -> Iterator[Finding]:
     """Our tables are as this version needs them."""
     loader = MigrationExecutor(connections[write_db()]).loader
@@ -83,7 +82,7 @@ def migrations(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about="tables", text=text, hint="Run `manage.py migrate`.")
 
 
-@checks.register("doctor:32-tables")
+@doctor_checks.register("tables", order=32)
 def unlisted_tables(*, at: datetime) -> Iterator[Finding]:
     """A table whose app is not listed any more keeps its foreign keys, and `user.delete()` fails on them."""
     there = connections[write_db()].introspection.table_names()
@@ -97,7 +96,7 @@ def unlisted_tables(*, at: datetime) -> Iterator[Finding]:
             yield Finding(level=Level.ERROR, about="tables", text=text, hint=hint)
 
 
-@checks.register("doctor:33-jobs")
+@doctor_checks.register("jobs", order=33)
 def jobs_ran(*, at: datetime) -> Iterator[Finding]:
     """When each job last ran to its end; without a program on, none is needed."""
     if not Program.objects.exclude(state=State.DRAFT).exists():
@@ -133,7 +132,7 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.OK, about="jobs", text=f"all ran since {last:%Y-%m-%d %H:%M} UTC")
 
 
-@checks.register("doctor:33-skipped")
+@doctor_checks.register("skipped", order=33)
 def broken_accounts(*, at: datetime) -> Iterator[Finding]:
     """Accounts that jobs had to leave alone, because what they hold is not what their history says."""
     skipped: dict[int, dict[str, str]] = {}
@@ -152,7 +151,7 @@ def broken_accounts(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about="accounts", text=text, hint=hint)
 
 
-@checks.register("doctor:34-messages")
+@doctor_checks.register("messages", order=34)
 def messages(*, at: datetime) -> Iterator[Finding]:
     """Messages that wait too long, and those that were given up."""
     new = Event.objects.filter(is_new=True, at__lte=at - WAITING)
@@ -173,7 +172,7 @@ def messages(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.OK, about="messages", text="none is waiting")
 
 
-@checks.register("doctor:36-product-sets")
+@doctor_checks.register("product-sets", order=36)
 def untied_sets(*, at: datetime) -> Iterator[Finding]:
     """A product set whose range is gone suspends every rule that names it, and shuts what it closes a part of."""
     for product_set in ProductSet.objects.exclude(code__in=list(ties())).order_by("code"):

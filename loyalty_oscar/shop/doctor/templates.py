@@ -13,9 +13,7 @@ from django.template.backends.django import DjangoTemplates
 from django.template.base import Origin, Template, VariableNode
 from django.template.loader_tags import BlockNode, ExtendsNode
 
-from loyalty_oscar.program.registries import checks
-
-from .findings import Finding, Level
+from .findings import Finding, Level, doctor_checks
 
 OURS = Path(__file__).parents[1] / "templates"
 LOAD = re.compile(r"{%\s*load\s+loyalty\w*\s*%}")
@@ -46,7 +44,7 @@ class Layer:
         return str(extends[0].parent_name.var) if extends and isinstance(extends[0].parent_name.var, str) else ""
 
 
-@checks.register("doctor:20-templates")
+@doctor_checks.register("templates", order=20)
 def shadowed(*, at: datetime) -> Iterator[Finding]:
     """Every template of Oscar's that we extend is reached, or named with what hides it and the tags to use instead."""
     hidden = 0

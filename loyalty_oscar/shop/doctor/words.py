@@ -12,10 +12,9 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.registries import checks
 
 from .. import statuses
-from .findings import Finding, Level
+from .findings import Finding, Level, doctor_checks
 
 ABOUT = "words"
 #: Of a shop without a program the orders of so long are looked at.
@@ -24,7 +23,7 @@ LOOK_BACK = timedelta(days=365)
 PATIENCE = timedelta(days=60)
 
 
-@checks.register("doctor:37-words")
+@doctor_checks.register("words", order=37)
 def words(*, at: datetime) -> Iterator[Finding]:
     """Every status and event type in use is known, and orders reach the status that points wait for."""
     found = [*_statuses(at), *_line_statuses(at), *_event_types(), *_never_final(at)]

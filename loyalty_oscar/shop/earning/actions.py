@@ -23,7 +23,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import unit_for_site
 
 from .. import throttle
-from ..told import listeners
+from ..told import host_listeners
 
 SALT = "loyalty_oscar.earning.mailbox"
 
@@ -46,7 +46,6 @@ def say(*, request: Any, award: ActionAward, unit: Unit) -> None:
     messages.success(request, told, fail_silently=True)
 
 
-@listeners.register("address")
 def address_confirmed(*, user: Any, email: str, request: Any, at: datetime) -> int:
     """
     Note that an address was confirmed, and give the points for registering: once a person and once a mailbox, to so
@@ -67,7 +66,6 @@ def address_confirmed(*, user: Any, email: str, request: Any, at: datetime) -> i
     return award.points if award else 0
 
 
-@listeners.register("act")
 def act(*, user: Any, occasion: str, detail: str, about: Mapping[str, Any], site_id: int | None, at: datetime) -> int:
     """Give what an occasion brings somebody in the program that serves a site (default: the shop's)."""
     unit = unit_for_site(site_id=site_id or getattr(settings, "SITE_ID", None))
@@ -78,7 +76,16 @@ def act(*, user: Any, occasion: str, detail: str, about: Mapping[str, Any], site
     return award.points if award else 0
 
 
-@listeners.register("undo")
-def undo(*, user: Any, occasion: str, detail: str, at: datetime) -> int:
+def undo_act(*, user: Any, occasion: str, detail: str, at: datetime) -> int:
     """Take back what an occasion brought somebody."""
     return operations.undo_act(user_id=user.pk, occasion=occasion, detail=detail, at=at)
+
+
+class ToldOfActions:
+    """Gives and takes what actions bring, when the store or a page of ours tells of them."""
+
+    act, undo_act = staticmethod(act), staticmethod(undo_act)
+    address_confirmed = staticmethod(address_confirmed)
+
+
+host_listeners.register("earning")(ToldOfActions())

@@ -18,11 +18,11 @@ from loyalty_oscar.earning.rules import Dates, InProductSet, RuleInForce
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import contributions, money, words
 from loyalty_oscar.program.clock import now
+from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
 from loyalty_oscar.program.queries import begun_units, earns_at, member_of
-from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.worth import worth
 
 from .. import statuses
@@ -59,7 +59,7 @@ def gathered(ids: Iterable[int], codes: frozenset[str]) -> list[OrderFacts]:
     return sorted(found, key=lambda order: order.placed_at, reverse=True)
 
 
-@panels.register("rule:preview")
+@contributions.register("admin:rule", "preview")
 def preview(*, subject: Any, request: Any) -> Piece | None:
     """Return the newest orders under the rules in force and with this one, its dates left aside."""
     unit, draft = subject.unit, subject.rule
@@ -94,7 +94,7 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-@checks.register("change-state:4-orders")
+@state_change_notes.register("orders", order=40)
 def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many orders the last 30 days had and what they would have brought under the rules in force."""
     unit = unit_of(program)
@@ -130,7 +130,7 @@ def unit_of(program: Program) -> Unit | None:
     return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program__excluded_set").first()
 
 
-@panels.register("dashboard-order:2-earning")
+@contributions.register("dashboard:order", "earning", order=20)
 def order_panel(*, subject: Any, request: Any) -> Piece | None:
     """Return what an order brought and why, or why it brought nothing."""
     award = award_of_order(order_id=subject.pk)
@@ -183,7 +183,7 @@ def reason_for_none(*, order: Any) -> str:
     return pgettext("loyalty", "Not counted yet. The next sweep does it.")
 
 
-@panels.register("member:orders")
+@contributions.register("admin:member", "orders", order=10)
 def member_orders(*, subject: Any, request: Any) -> Piece | None:
     """Return the newest orders of a member with what each brought and why."""
     awards = list(

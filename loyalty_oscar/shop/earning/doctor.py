@@ -18,16 +18,15 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
-from loyalty_oscar.program.registries import checks
 
-from ..doctor import Finding, Level
+from ..doctor import Finding, Level, doctor_checks
 
 LOOK_BACK = timedelta(days=90)
 #: Settings of Django that make sense only behind a proxy.
 BEHIND_A_PROXY = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
-@checks.register("doctor:40-rules")
+@doctor_checks.register("rules", order=40)
 def rules(*, at: datetime) -> Iterator[Finding]:
     """Every rule of every program builds, and a live program has one that counts money."""
     for unit in Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program"):
@@ -42,7 +41,7 @@ def rules(*, at: datetime) -> Iterator[Finding]:
             yield from _currencies(unit, at)
 
 
-@checks.register("doctor:41-network")
+@doctor_checks.register("network", order=41)
 def behind_a_proxy(*, at: datetime) -> Iterator[Finding]:
     """Behind a proxy the whole shop may share one network address, and with it the tries of one."""
     kinds = Action.objects.filter(kind__in=(SIGN_UP, WORD), is_on=True).exclude(program__state=State.DRAFT)

@@ -9,11 +9,11 @@ from loyalty_oscar.earning.models import ActionAward, Award
 from loyalty_oscar.earning.operations import forget_address, forget_birthday
 from loyalty_oscar.earning.queries import birthday_of, confirmed_at
 from loyalty_oscar.earning.words import why_rows
+from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import checks
 
 
-@checks.register("export:earning")
+@data_exports.register("earning")
 def awards(*, member: Member) -> list[dict[str, Any]]:
     """Return each award of a member with its lines, its why in words and its reason as stored."""
     found = Award.objects.filter(account__member=member).select_related("unit").prefetch_related("lines")
@@ -34,7 +34,7 @@ def awards(*, member: Member) -> list[dict[str, Any]]:
     ]
 
 
-@checks.register("export:actions")
+@data_exports.register("actions")
 def actions(*, member: Member) -> dict[str, Any]:
     """Return what a member told and confirmed, and every action that brought points or did so once."""
     told, confirmed = birthday_of(member_id=member.pk), confirmed_at(user_id=member.user_id)
@@ -55,7 +55,7 @@ def actions(*, member: Member) -> dict[str, Any]:
     }
 
 
-@checks.register("erase:actions")
+@erasures.register("actions")
 def forget(*, member: Member, at: datetime) -> None:
     """
     Forget the birthday and the confirmed address. Awards stay with the pseudonym, so that one mailbox has one sign-up

@@ -11,12 +11,11 @@ from loyalty_oscar.earning.decision import Decision
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import award_of_order, awards_of
 from loyalty_oscar.earning.words import why_rows
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
-from ..showing import order_quotes, order_whys, takes_part
+from ..showing import order_quotes, order_reasons, takes_part
 from . import quotes
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -29,7 +28,7 @@ def teller(request: Any) -> quotes.Teller | None:
     return quotes.Teller(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
 
 
-@panels.register("product:earning")
+@contributions.register("product:earns", "earning")
 def product(*, subject: Any, request: Any) -> Piece | None:
     """Return the earn line of a product."""
     telling = teller(request)
@@ -53,7 +52,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-@panels.register("basket:earning")
+@contributions.register("basket:earns", "earning")
 def basket(*, subject: Any, request: Any) -> Piece | None:
     """Return the earn line of a basket."""
     telling = teller(request)
@@ -72,7 +71,7 @@ def basket(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-@panels.register("thank-you:earning")
+@contributions.register("thank-you:earned", "earning")
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
     """Return what a member's order brought: from its award, or quoted where a queue has yet to count it."""
     unit = request.loyalty.unit
@@ -101,7 +100,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-@panels.register("first-order:earning")
+@contributions.register("account:empty", "earning")
 def first_order(*, subject: Unit, request: Any) -> Piece | None:
     """Return what a first order brings here, about: the average of the last hundred, to the nearest five."""
     recent = Award.objects.filter(unit=subject, points__gt=0).order_by("-pk").values_list("points", flat=True)
@@ -114,7 +113,7 @@ def first_order(*, subject: Unit, request: Any) -> Piece | None:
     }
 
 
-@order_whys.register("earning")
+@order_reasons.register("earning")
 def whys(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
     """Return the rows of the why, the points and the day of each of these orders. Two queries."""
     awards = awards_of(source_kind="order", source_ids=order_ids)

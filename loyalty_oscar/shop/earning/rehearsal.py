@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.program.registries import checks
 
 from ..facts import gather_basket
-from ..rehearsal import Number, Scene
+from ..rehearsal import Number, Scene, rehearsal_parts
 from .quotes import Teller
 
 
@@ -31,4 +30,4 @@ class Earning:
         yield Number(what="points taken back with a unit", got=str(-scene.booked(Kind.CLAW)))
 
 
-checks.register("rehearse:earning")(Earning())
+rehearsal_parts.register("earning", order=10)(Earning())

@@ -25,11 +25,10 @@ from loyalty_oscar.earning.queries import awarded, has_action, people_awarded
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.facts import LineFacts
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units
-from loyalty_oscar.program.registries import panels
 
 from ..facts import gather_orders
 
@@ -173,7 +172,7 @@ post_save.connect(review_saved, sender=Review, dispatch_uid="loyalty_oscar.shop.
 post_delete.connect(review_deleted, sender=Review, dispatch_uid="loyalty_oscar.shop.earning.review_deleted")
 
 
-@panels.register("review:earning")
+@contributions.register("product:review", "earning", order=20)
 def rewarded(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the words beside a review that brought its writer points. One query for all reviews of a product."""
     if subject is None or subject.user_id is None or not has_action(kind=REVIEW):

@@ -17,9 +17,8 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.earning.models import Action, Birthday
 from loyalty_oscar.earning.occasions import BIRTHDAY, REVIEW, SIGN_UP, WORD, in_time, is_day
 from loyalty_oscar.earning.queries import actions_of, birthday_of, standing_awards
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProgramSite, Unit
-from loyalty_oscar.program.registries import panels
 
 from ..notices.letters import absolute
 from ..showing import takes_part
@@ -48,7 +47,7 @@ class BirthdayForm(forms.Form):
         return found
 
 
-@panels.register("account:actions")
+@contributions.register("account:more", "actions", order=10)
 def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what a member may do for points now; asks nothing more where no action is set up."""
     actions = actions_of(program_id=subject.program_id)
@@ -103,7 +102,7 @@ def asked(action: Action) -> list[str]:
     return found
 
 
-@panels.register("action:word")
+@contributions.register("admin:action", "word")
 def address_of_word(*, subject: Action, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return, for the admin, the address of a code word and a QR code that holds it, drawn for print."""
     if not subject.word:

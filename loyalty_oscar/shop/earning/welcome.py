@@ -19,10 +19,9 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, withdraw
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import expiry_of
-from loyalty_oscar.program.registries import checks
 
 from .. import sync
-from ..welcome import Tally
+from ..welcome import Tally, backfills
 
 TOPIC = "welcome"
 topics.register(TOPIC)(
@@ -98,4 +97,4 @@ class Welcome:
             yield award.points
 
 
-checks.register("welcome:earning")(Welcome())
+backfills.register("earning")(Welcome())

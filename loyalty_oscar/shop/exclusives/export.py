@@ -7,8 +7,8 @@ from typing import Any
 
 from loyalty_oscar.exclusives.models import MemberList, Place, Reminder
 from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import checks
 
 
 def _places(member: Member) -> Any:
@@ -17,7 +17,7 @@ def _places(member: Member) -> Any:
     return Place.objects.using(write_db()).filter(user_id=user_id, sale__program=member.program_id)
 
 
-@checks.register("export:sales")
+@data_exports.register("sales")
 def export(*, member: Member) -> dict[str, Any]:
     """Return the lists that a member is on, pieces of counted sales, and the messages that the member asked for."""
     places = _places(member).filter(quantity__gt=0).select_related("sale").order_by("pk")
@@ -36,7 +36,7 @@ def export(*, member: Member) -> dict[str, Any]:
     }
 
 
-@checks.register("erase:sales")
+@erasures.register("sales")
 def erase(*, member: Member, at: datetime) -> None:
     """Take a member off every list, forget what was asked for; pieces that orders bought stay counted, nameless."""
     for found in MemberList.objects.using(write_db()).filter(members=member):

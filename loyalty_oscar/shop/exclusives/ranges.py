@@ -13,7 +13,7 @@ from loyalty_oscar.program import clock
 from ..closing import Closed, closings
 
 
-@closings.register("30-sales")
+@closings.register("sales", order=30)
 def for_sale(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
     """What is sold in sales in force that are not over."""
     sales = Sale.objects.using(using).filter(is_on=True, product_set__in=set_ids)

@@ -14,10 +14,9 @@ from django.utils.translation import pgettext
 from loyalty_oscar.exclusives import reminders, rules
 from loyalty_oscar.exclusives.models import Reminder, Sale
 from loyalty_oscar.exclusives.queries import dates_of, with_doors
-from loyalty_oscar.program import words
+from loyalty_oscar.program import contributions, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
-from loyalty_oscar.program.registries import panels
 
 from ..notices.letters import Letter, absolute, first_name, inbox_texts, letters, site_of
 
@@ -30,7 +29,7 @@ def consent(*, email: str) -> str:
     return text % {"email": email}
 
 
-@panels.register("sale-locked:reminder")
+@contributions.register("sale:locked", "reminder")
 def asked(*, subject: Sale, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the button on the page of a locked sale, or when it was pressed. One query, for members only."""
     visit, user = request.loyalty, request.user

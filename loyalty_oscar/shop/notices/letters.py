@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.contrib.sites.models import Site
@@ -25,6 +25,7 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Event, Member, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
 
@@ -55,8 +56,17 @@ letters: Registry[Callable[..., Letter | None]] = Registry("letter")
 #: topic of an event -> function(context) that says what a letter with this context is in Oscar's inbox, which shows
 #: both as HTML: subject and body. Topics without one are not put there.
 inbox_texts: Registry[Callable[..., tuple[str, str]]] = Registry("inbox text")
-#: name -> function(user) that returns the code of the language a person reads, or None where it does not know.
-languages: Registry[Callable[[Any], str | None]] = Registry("language")
+
+
+class LanguageSource(Protocol):
+    """Knows what language people read, for mails; the first that knows counts."""
+
+    def __call__(self, *, user: Any) -> str | None:
+        """Return its code ("de"), or None where it does not know."""
+        ...
+
+
+languages: Hook[LanguageSource] = Hook("languages", LanguageSource, on_error=RAISE)
 
 
 def first_name(*, user: Any) -> str:
@@ -70,7 +80,7 @@ def first_name(*, user: Any) -> str:
 @contextmanager
 def language_of(*, user: Any) -> Any:
     """Speak the member's language within the block: what a registered source knows, else the shop's own."""
-    known = (source(user) for _name, source in languages.items())
+    known = languages.answers(user=user)
     offered = dict(settings.LANGUAGES)
     chosen = next((code for code in known if code in offered), settings.LANGUAGE_CODE)
     with translation.override(chosen):

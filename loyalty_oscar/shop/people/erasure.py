@@ -27,12 +27,12 @@ from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many, write_db
 from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.guards import harmless
+from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import reasons
 
-from ..middleware import frames
+from ..middleware import view_frames
 from ..slots import slot_of
 
 logger = logging.getLogger("loyalty_oscar")
@@ -57,9 +57,7 @@ def erase(*, member: Member, at: datetime) -> None:
             ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("person_left"), at=at)
         Note.objects.using(write_db()).filter(entry__account__member=member).delete()
         events.forget(member_id=member.pk, at=at)
-        for name, also in checks.items():
-            if name.startswith("erase:"):
-                also(member=member, at=at)
+        erasures.tell(member=member, at=at)
         Member.objects.using(write_db()).filter(pk=member.pk, erased_at=None).update(user=None, erased_at=at)
 
 
@@ -122,6 +120,19 @@ def user_is_going(sender: Any, instance: Any, **kwargs: Any) -> None:
 pre_delete.connect(user_is_going, sender=get_user_model(), dispatch_uid="loyalty_oscar.shop.user_is_going")
 
 
+class Leaving:
+    """Deletes a profile with its person's checkout locked."""
+
+    pages = frozenset({"customer:profile-delete"})
+
+    def __call__(self, *, request: Any, view: Callable[[], Any]) -> Any:
+        """Answer by `leave`."""
+        return leave(request=request, view=view)
+
+
+view_frames.register("people")(Leaving())
+
+
 def leave(*, request: Any, view: Callable[[], Any]) -> Any:
     """
     Delete a profile in one transaction, with what its person's checkout locks locked before.
@@ -143,6 +154,3 @@ def leave(*, request: Any, view: Callable[[], Any]) -> Any:
     )
     messages.warning(request, text)
     return redirect("customer:profile-delete")
-
-
-frames.register("people")((frozenset({"customer:profile-delete"}), leave))

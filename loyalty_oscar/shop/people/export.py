@@ -10,8 +10,8 @@ from django.db.models import Prefetch
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.program import words
+from loyalty_oscar.program.hooks import data_exports
 from loyalty_oscar.program.models import Delivery, Event, Member, Notice
-from loyalty_oscar.program.registries import checks
 
 
 def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
     Return what is kept about a member, as plain values for JSON: points are integers, instants ISO 8601 in UTC.
 
     Whys stand there as codes with parameters and in the words of the language in force. Features add their own
-    part under the name they registered (`export:earning` becomes `earning`).
+    part under the name that they registered.
     """
     accounts = Account.objects.filter(member=member).select_related("unit").order_by("pk")
     told = Prefetch("deliveries", Delivery.objects.order_by("pk"))
@@ -37,10 +37,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
         ],
         "notices": [_notice(notice) for notice in Notice.objects.filter(member=member).order_by("pk")],
     }
-    for name, more in checks.items():
-        if name.startswith("export:"):
-            data[name.removeprefix("export:")] = more(member=member)
-    return data
+    return {**data, **dict(data_exports.each(member=member))}
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -11,9 +11,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import password_validators_help_texts
 
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import clock, words
+from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
 from ..showing import brings
@@ -22,7 +21,7 @@ from .claims import may_be_kept
 Piece = tuple[str, Mapping[str, Any]]
 
 
-@panels.register("keep:people")
+@contributions.register("thank-you:guest", "people")
 def keep(*, subject: Any, request: Any) -> Piece | None:
     """Return the offer to keep a guest order's points: only to the session that placed it, only while it may be."""
     offered = offer(order=subject, request=request)
@@ -57,7 +56,7 @@ def has_account(*, email: str) -> bool:
     return bool(email) and get_user_model()._default_manager.filter(email__iexact=email).exists()
 
 
-@panels.register("goes:people")
+@contributions.register("profile:delete", "people")
 def goes(*, subject: Any, request: Any) -> Piece | None:
     """Return what a person loses with the profile: the points of every program, with their worth."""
     accounts = Account.objects.filter(member__user_id=subject.pk, member__merged_into=None)
@@ -73,7 +72,7 @@ def goes(*, subject: Any, request: Any) -> Piece | None:
     return ("loyalty/people/goes.html", {"rows": rows}) if rows else None
 
 
-@panels.register("account:people")
+@contributions.register("account:more", "people", order=20)
 def own_data(*, subject: Any, request: Any) -> Piece | None:
     """
     Return the quiet foot of the account page: confirm an address, take one's data along.

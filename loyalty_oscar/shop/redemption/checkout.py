@@ -13,11 +13,10 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import panels
 
-from ..middleware import checkpoints
+from ..middleware import checkout_guards
 from ..totals import EARLY, sent
 from . import memo
 from .discount import applied_to
@@ -29,7 +28,7 @@ SHOWING = {"preview", "payment-details"}
 FIELD = "loyalty-shown"
 
 
-@checkpoints.register("redemption")
+@checkout_guards.register("redemption", order=20)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """
     Renew what is set aside, or send the customer back to look where points take less off than was shown.
@@ -66,7 +65,7 @@ def _keep(hold: Hold) -> None:
         ledger.renew(hold_id=hold.pk, until=until)
 
 
-@panels.register("preview:redemption")
+@contributions.register("checkout:preview", "redemption", order=10)
 def shown(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the hidden field of the order's form that says what points took off when it was shown."""
     applied = applied_to(basket=subject) if subject is not None else None

@@ -7,12 +7,12 @@ from typing import Any
 from django.db.models import Q
 
 from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.program.hooks import data_exports
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.models import Redemption
 
 
-@checks.register("export:redemption")
+@data_exports.register("redemption")
 def uses(*, member: Member) -> list[dict[str, Any]]:
     """Return each use of points with its order and lines, and what is set aside now (`order` None)."""
     rows = Redemption.objects.filter(hold__account__member=member).select_related("hold")

@@ -12,10 +12,9 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import promised, terms_of, worth_in
 from loyalty_oscar.redemption.rules import Quote, Worth
@@ -93,7 +92,7 @@ def standing_of(*, basket: Any, visit: Any) -> Standing | None:
     )
 
 
-@panels.register("basket:redemption")
+@contributions.register("basket:totals", "redemption")
 def control(*, subject: Any, request: Any) -> Piece | None:
     """Return the control for a member's basket."""
     if subject is not None:

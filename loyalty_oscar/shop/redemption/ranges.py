@@ -12,7 +12,7 @@ from loyalty_oscar.redemption.models import UseTerms
 from ..closing import Closed, closings
 
 
-@closings.register("20-using")
+@closings.register("using", order=20)
 def not_for_points(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
     """Products that points cannot pay for, where members use points."""
     rows = UseTerms.objects.using(using).filter(is_on=True, excluded_sets__in=set_ids)

@@ -11,11 +11,10 @@ from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Kind
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
 from loyalty_oscar.redemption.rules import Quote
 
-from ..rehearsal import Number, Scene, bill_of, place
+from ..rehearsal import Number, Scene, bill_of, place, rehearsal_parts
 from ..rehearsal.scene import EMAIL
 from .desk import Refused, use_points
 from .discount import applied_to, look_again
@@ -112,4 +111,4 @@ class UsingPoints:
         yield Number(what="points returned with a unit", got=str(came), expected=str(due), path=scene.in_order)
 
 
-checks.register("rehearse:redemption")(UsingPoints())
+rehearsal_parts.register("redemption", order=20)(UsingPoints())

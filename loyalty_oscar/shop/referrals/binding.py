@@ -24,10 +24,10 @@ from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.signals import decided, waits_again
 
 from ..buyers import bought_by
-from ..middleware import departures
+from ..middleware import response_hooks
 from ..models import OrderSync
 from ..sync import LOOK_AGAIN, after_commit
-from ..told import listeners
+from ..told import host_listeners
 from ..visit import visit_of
 from .carried import COOKIE, KEY, Carried, carried, forget, keep_in_cookie, take
 from .people import is_known
@@ -62,7 +62,13 @@ def _has_joined(program: Program, user: Any) -> bool:
     return not by_choice or member_of(program_id=program.pk, user_id=user.pk) is not None
 
 
-departures.register("referrals")((is_due, leave))
+class CarriedCodes:
+    """Looks after the code that a visitor came with, when a page is ready."""
+
+    is_due, act = staticmethod(is_due), staticmethod(leave)
+
+
+response_hooks.register("referrals")(CarriedCodes())
 
 
 def bind_first(*, codes: Sequence[Carried], program: Program, user: Any, at: datetime) -> Referral | None:
@@ -115,11 +121,16 @@ def registered(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
 user_registered.connect(registered, dispatch_uid="loyalty_oscar.shop.referrals.registered")
 
 
-@listeners.register("brought")
-def brought(*, user: Any, code: str, site_id: int | None, at: datetime) -> int:
-    """Tie somebody by the store's own word; returns 1 where that is news."""
-    unit = unit_for_site(site_id=site_id or getattr(settings, "SITE_ID", None))
-    return int(bool(unit and bind_first(codes=[(code, at)], program=unit.program, user=user, at=at)))
+class ToldOfFriends:
+    """Listens to whom the store says that a friend brought."""
+
+    def brought(self, *, user: Any, code: str, site_id: int | None, at: datetime) -> bool:
+        """Tie somebody by the store's own word; returns whether that is news."""
+        unit = unit_for_site(site_id=site_id or getattr(settings, "SITE_ID", None))
+        return bool(unit and bind_first(codes=[(code, at)], program=unit.program, user=user, at=at))
+
+
+host_listeners.register("referrals")(ToldOfFriends())
 
 
 def after_decision(sender: Any, order_id: int, **kwargs: Any) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.referrals.models import Code, Referral
 from loyalty_oscar.referrals.operations import forget
 from loyalty_oscar.referrals.queries import brought_by
@@ -15,7 +15,7 @@ from loyalty_oscar.referrals.queries import brought_by
 ABOUT_ONESELF = {"known-customer"}
 
 
-@checks.register("export:referrals")
+@data_exports.register("referrals")
 def referrals(*, member: Member) -> dict[str, Any]:
     """
     Return a member's code, how the member came, and each friend's state as the page says it, without the friend's name.
@@ -43,7 +43,7 @@ def _came(row: Referral) -> dict[str, Any]:
     return {**_row(row, row.newcomer_points if row.rewarded_at else 0), "findings": own}
 
 
-@checks.register("erase:referrals")
+@erasures.register("referrals")
 def erase(*, member: Member, at: datetime) -> None:
     """Forget the code and what staff typed; who brought whom stays with the pseudonyms, for returns to find."""
     forget(member=member)

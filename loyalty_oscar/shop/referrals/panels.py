@@ -8,13 +8,13 @@ from typing import Any
 
 from django.utils.translation import pgettext
 
+from loyalty_oscar.program import contributions
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
 
 from ..buyers import has_bought
-from ..showing import speaking, speaking_briefly, takes_part
+from ..showing import brief_reason_words, reason_words, takes_part
 from .binding import FIELD, is_due
 from .carried import carried
 from .friends import name_of
@@ -29,7 +29,7 @@ def scheme_here(request: Any) -> Scheme | None:
     return scheme_of(program_id=unit.program_id) if unit else None
 
 
-@panels.register("tab:referrals")
+@contributions.register("account:tab", "referrals", order=10)
 def tab(*, subject: Any, request: Any) -> Piece | None:
     """Return the entry of the account navigation, for members."""
     if scheme_here(request) is None or not takes_part(visit=request.loyalty):
@@ -38,7 +38,7 @@ def tab(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/invite_tab.html", {"is_here": bool(match and match.view_name == "loyalty:invite")}
 
 
-@panels.register("register:referrals")
+@contributions.register("register:form", "referrals")
 def field(*, subject: Any, request: Any) -> Piece | None:
     """Return the field of the registration form, filled in with the code that the visit carries."""
     scheme = scheme_here(request)
@@ -50,7 +50,7 @@ def field(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/invite_field.html", {**told, "promise": promise(scheme=scheme, unit=request.loyalty.unit)}
 
 
-@panels.register("checkout:referrals")
+@contributions.register("checkout:payment", "referrals")
 def at_checkout(*, subject: Any, request: Any) -> Piece | None:
     """Return the field at checkout, for somebody who has not ordered yet and was brought by nobody so far."""
     scheme, user = scheme_here(request), request.user
@@ -63,7 +63,7 @@ def at_checkout(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/invite_checkout.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
 
 
-@panels.register("after-order:referrals")
+@contributions.register("thank-you:more", "referrals", order=20)
 def after_order(*, subject: Any, request: Any) -> Piece | None:
     """Return the one invitation to invite, on the page that thanks a member for an order."""
     scheme = scheme_here(request)
@@ -72,7 +72,7 @@ def after_order(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/invite_after.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
 
 
-@panels.register("member:referrals")
+@contributions.register("admin:member", "referrals", order=30)
 def of_member(*, subject: Member, request: Any) -> Piece | None:
     """Return, for staff, a member's code, who brought the member, and whom the member brought."""
     if not request.user.has_perm("loyalty_referrals.view_referral"):
@@ -85,14 +85,14 @@ def of_member(*, subject: Member, request: Any) -> Piece | None:
     return "loyalty/admin/invited.html", {"code": code, "brought": brought, "came": came}
 
 
-@speaking.register("referrals")
+@reason_words.register("referrals")
 def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return "First order of a friend you invited: Priya" for each reason that speaks of one. One query."""
     text = pgettext("loyalty", "First order of a friend you invited: %(name)s")
     return {key: text % {"name": name} for key, name in _names(reasons).items()}
 
 
-@speaking_briefly.register("referrals")
+@brief_reason_words.register("referrals")
 def whose_order_briefly(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return "Priya's first order" for each reason that speaks of one. One query."""
     text = pgettext("loyalty", "%(name)s’s first order")

@@ -17,6 +17,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
 
@@ -55,6 +56,10 @@ class Part(Protocol):
     def placed(self, *, scene: Scene) -> Iterator[Number]: ...
 
     def returned(self, *, scene: Scene) -> Iterator[Number]: ...
+
+
+#: What one raises ends the rehearsal and is its last number: the store's own code is what it is asked for.
+rehearsal_parts: Hook[Part] = Hook("rehearsal_parts", Part, on_error=RAISE)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.program import words
+from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.tiers.models import GivenTier, Score, Standing
 
 
@@ -15,7 +15,7 @@ def _when(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-@checks.register("export:tiers")
+@data_exports.register("tiers")
 def levels(*, member: Member) -> dict[str, Any]:
     """Return every level a member stood on, those that staff gave with the reason, and what each order counts."""
     standings = Standing.objects.filter(member=member).select_related("tier").order_by("starts_at", "pk")
@@ -47,7 +47,7 @@ def levels(*, member: Member) -> dict[str, Any]:
     }
 
 
-@checks.register("erase:tiers")
+@erasures.register("tiers")
 def forget(*, member: Member, at: datetime) -> None:
     """Forget the words that staff typed when they gave a level."""
     GivenTier.objects.filter(member=member).update(reason="")

@@ -10,10 +10,9 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.program import clock, words
+from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import Progress, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
@@ -28,14 +27,14 @@ from .shape import looks
 Piece = tuple[str, Mapping[str, Any]]
 
 
-@panels.register("badge:tiers")
+@contributions.register("header:badge", "tiers")
 def badge(*, subject: Visit, request: Any) -> Piece | None:
     """Return the visitor's level for the badge in the header; one query, none for strangers."""
     standing = standing_of_visit(visit=subject)
     return ("loyalty/widgets/level.html", looks(tier=standing.tier)) if standing and standing.tier else None
 
 
-@panels.register("review:0-tiers")
+@contributions.register("product:review", "tiers", order=10)
 def beside_review(*, subject: Any, request: Any) -> Piece | None:
     """Return the level of a review's author; one query for all reviews of a product."""
     visit = request.loyalty
@@ -58,7 +57,7 @@ def ranks_of_reviewers(*, product_id: int, ladder: Ladder) -> dict[Any, int]:
     return dict(rows.values_list("member__user_id", "rank"))
 
 
-@panels.register("level:tiers")
+@contributions.register("account:level", "tiers")
 def card(*, subject: Unit, request: Any) -> Piece | None:
     """Return the level card of the account page. Asks once for the standing and once for what counts."""
     visit = request.loyalty
@@ -74,14 +73,14 @@ def card(*, subject: Unit, request: Any) -> Piece | None:
     return "loyalty/widgets/level_card.html", said
 
 
-@panels.register("door-look:tiers")
+@contributions.register("sale:door-look", "tiers")
 def emblem_of_door(*, subject: Any, request: Any) -> Piece | None:
     """Return the look of the level that a way into a sale asks for (`subject.rank`)."""
     tier = _tier_of_door(subject, request.loyalty)
     return ("loyalty/widgets/level_shape.html", looks(tier=tier)) if tier else None
 
 
-@panels.register("door:tiers")
+@contributions.register("sale:door", "tiers")
 def away_from_door(*, subject: Any, request: Any) -> Piece | None:
     """Return how far the visitor is from the level that a way into a sale asks for; one query for all of them."""
     visit = request.loyalty
@@ -100,7 +99,7 @@ def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
     return next((tier for tier in ladder.known_tiers if tier.rank == door.rank), None) if ladder else None
 
 
-@panels.register("after-order:0-tiers")
+@contributions.register("thank-you:more", "tiers", order=10)
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
     """Return how far a member is after an order: "39.40 € to Gold"."""
     visit = request.loyalty
@@ -112,7 +111,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/level_after.html", {"unit": visit.unit, **_words(ladder, found, visit.unit)}
 
 
-@panels.register("how-it-works:tiers")
+@contributions.register("how-it-works:parts", "tiers", order=20)
 def table(*, subject: Unit, request: Any) -> Piece | None:
     """Return all levels of a program with what each takes and brings."""
     ladder = ladder_of(program_id=subject.program_id)

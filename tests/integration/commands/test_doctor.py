@@ -17,8 +17,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks
-from loyalty_oscar.shop.doctor import Level, examine, install, templates
+from loyalty_oscar.shop.doctor import Level, doctor_checks, examine, install, templates
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
@@ -392,14 +391,14 @@ class TestTheStateOfThings:
 
 class TestACheckThatFails:
     def test_is_a_finding_and_keeps_no_other_from_its_work(self):
-        @checks.register("doctor:00-broken")
+        @doctor_checks.register("broken", order=0)
         def broken(*, at):
             raise ZeroDivisionError("no luck")
 
         try:
             said = manage("doctor")
         finally:
-            checks.unregister("doctor:00-broken")
+            doctor_checks.unregister("broken")
         assert said.code == 1
         assert "broken: could not be looked at: ZeroDivisionError: no luck" in said.out
         assert "ok      middleware" in said.out

@@ -18,7 +18,7 @@ from loyalty_oscar import extend
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Referral, Scheme
-from loyalty_oscar.shop.middleware import LoyaltyMiddleware, departures
+from loyalty_oscar.shop.middleware import LoyaltyMiddleware, response_hooks
 from loyalty_oscar.shop.referrals import carried
 from loyalty_oscar.shop.referrals.carried import COOKIE, KEY, SALT, take
 from loyalty_oscar.shop.sync import sync_orders
@@ -305,9 +305,9 @@ class TestEverybodyElse:
     def test_costs_a_signed_in_visitor_without_a_code_no_query(self, club, client, django_assert_num_queries):
         client.force_login(club.boris)
         response = client.get(reverse("catalogue:index"))
-        is_due, _act = departures.get("referrals")
+        codes = response_hooks.get("referrals")
         with django_assert_num_queries(0):
-            assert is_due(request=response.wsgi_request) is False
+            assert codes.is_due(request=response.wsgi_request) is False
 
 
 class TestAMember:

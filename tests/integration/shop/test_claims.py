@@ -17,9 +17,9 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Member, Program, TermsVersion
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.shop.people import claims
 from loyalty_oscar.shop.sync import sweep, sync_orders
 from loyalty_oscar.testing import a_program
@@ -183,7 +183,7 @@ class TestChoosingAPassword:
         order = a_guest_order()
         thank_you(client, order)
         with monkeypatch.context() as patched:
-            patched.setattr(order_effects.get("20-earning"), "apply", _broken, raising=False)
+            patched.setattr(order_effects.get("earning"), "apply", _broken, raising=False)
             assert choose(client).status_code == 302
         order.refresh_from_db()
         assert order.user == User.objects.get()

@@ -13,10 +13,9 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from loyalty_oscar.ledger.models import Account, Entry, Note
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import note_run
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.shop.dashboard import nav
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.sync import sync_orders
@@ -109,14 +108,14 @@ class TestTheCustomersPage:
         assert "data-loyalty" not in text(staff(LOOK)[1].get(user_page(customer)))
 
     def test_survives_a_panel_that_fails(self, staff, order, customer, caplog):
-        @panels.register("dashboard-user:0-broken")
+        @contributions.register("dashboard:user", "broken", order=0)
         def broken(*, subject, request):
             raise RuntimeError("never mind")
 
         try:
             response = staff(LOOK)[1].get(user_page(customer))
         finally:
-            panels.unregister("dashboard-user:0-broken")
+            contributions.at("dashboard:user").unregister("broken")
         assert 'data-loyalty="pending"' in text(response)
         assert "dashboard-user:0-broken" in caplog.text
 

@@ -15,8 +15,8 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold, Note
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Delivery, Event, Member, Notice
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.notices import announce_expiry, deliver
 from loyalty_oscar.shop.people import erasure
@@ -205,7 +205,7 @@ class TestErasing:
         other = Member.objects.create(program=stuck.program, joined_at=at)
         Member.objects.filter(pk=stuck.pk).update(user=None)
 
-        @checks.register("erase:a-fault")
+        @erasures.register("a-fault")
         def fail(*, member, at):
             if member.pk == stuck.pk:
                 raise RuntimeError("not this one")
@@ -213,7 +213,7 @@ class TestErasing:
         try:
             [last] = [step for step in jobs.run(only="farewells") if step.finished]
         finally:
-            checks.unregister("erase:a-fault")
+            erasures.unregister("a-fault")
         assert (last.done, "1 member(s)" in last.error) == (1, True)
         assert Member.objects.get(erased_at=None) == stuck
         assert Member.objects.get(pk=other.pk).erased_at is not None
@@ -237,11 +237,11 @@ class TestErasing:
 
     def test_asks_every_feature_to_erase_its_own(self, account):
         asked = []
-        checks.register("erase:test")(lambda *, member, at: asked.append(member.pk))
+        erasures.register("test")(lambda *, member, at: asked.append(member.pk))
         try:
             account.member.user.delete()
         finally:
-            checks.unregister("erase:test")
+            erasures.unregister("test")
         assert asked == [account.member_id]
 
     def test_lets_the_pseudonym_s_points_run_out_by_themselves(self, account):

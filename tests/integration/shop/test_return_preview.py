@@ -9,9 +9,9 @@ from oscar.test import factories
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.dashboard.permissions import oscars_pages
 from loyalty_oscar.shop.returns import preview, preview_cancelled
@@ -129,17 +129,20 @@ class TestAPreview:
         seen = []
 
         class Curious:
+            def apply(self, *, orders, at, batch):
+                return ()
+
             def foresee(self, *, orders, at):
                 seen.extend(orders)
 
             def set_codes(self):
                 return frozenset()
 
-        order_effects.register("90-curious")(Curious())
+        order_effects.register("curious", order=90)(Curious())
         try:
             tell(order, line0=2)
         finally:
-            order_effects.unregister("90-curious")
+            order_effects.unregister("curious")
         assert [line.gone for line in seen[-1].purchase.lines] == [2, 0]
 
 
@@ -229,11 +232,11 @@ class TestWhatElseTheOrderBrought:
             def set_codes(self):
                 return frozenset()
 
-        order_effects.register("99-neighbor")(Neighbor())
+        order_effects.register("neighbor", order=99)(Neighbor())
         try:
             found = preview(order=order, at=SENT_BACK)
         finally:
-            order_effects.unregister("99-neighbor")
+            order_effects.unregister("neighbor")
 
         assert [change.unit for change in found.changes] == [account.unit]
 

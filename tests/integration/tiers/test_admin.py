@@ -12,9 +12,9 @@ from django.urls import reverse
 from PIL import Image
 
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import why
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import OrderSync
@@ -423,12 +423,12 @@ class TestGivingALevel:
 class TestWhatAMemberTakesAlong:
     def test_has_levels_gifts_and_what_orders_count(self, member, root):
         give(root, member)
-        found = checks.get("export:tiers")(member=member)
+        found = data_exports.get("tiers")(member=member)
         assert [row["level"] for row in found["levels"]] == ["Silver", "Gold"]
         assert found["given"][0]["reason"] == "Ten years"
         assert found["orders"][0]["counts"] == 20_000
 
     def test_leaves_no_words_of_staff_behind(self, member, root):
         give(root, member)
-        checks.get("erase:tiers")(member=member, at=TODAY)
+        erasures.get("tiers")(member=member, at=TODAY)
         assert GivenTier.objects.get().reason == ""
