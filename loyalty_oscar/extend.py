@@ -10,8 +10,8 @@ The store developer's door: what a store may register, from a `loyalty_rules.py`
 A code is for ever, because rows name it. A second claim to a code is refused.
 """
 
-from loyalty_oscar.earning.occasions import Occasion, occasions
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase

@@ -23,11 +23,7 @@ from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.registries import checks
 
-from . import (
-    action_admin,  # noqa: F401 - registers the pages of actions
-    operations,
-    params,
-)
+from . import operations, params
 from .forms import RuleFormBase, rule_form
 from .models import Rule, RuleVersion
 from .queries import in_force, rule_book

@@ -25,6 +25,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many, write_db
+from loyalty_oscar.people.operations import forget_address, forget_birthday
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member, Outbox
@@ -49,7 +50,7 @@ def _person_left(params: Mapping[str, Any]) -> str:
 
 def erase(*, member: Member, at: datetime) -> None:
     """
-    Make a member a pseudonym: no user, no typed words, nothing waiting to be sent. Sums stay as they are.
+    Make a member a pseudonym: no user, no typed words, no birthday, nothing waiting to be sent. Sums stay as they are.
 
     Points set aside are given back first. One transaction; called again it changes nothing.
     """
@@ -63,6 +64,9 @@ def erase(*, member: Member, at: datetime) -> None:
         mail.filter(is_open=True).update(is_open=False, done_at=at, error="nobody to tell")
         mail.update(payload={})
         Notice.objects.using(write_db()).filter(member=member).delete()
+        forget_birthday(member=member)
+        if member.user_id is not None:
+            forget_address(user_id=member.user_id)
         for name, also in checks.items():
             if name.startswith("erase:"):
                 also(member=member, at=at)

@@ -7,6 +7,7 @@ from typing import Any
 
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
+from loyalty_oscar.people.queries import birthday_of, confirmed_at
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import checks
@@ -22,6 +23,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
     part under the name they registered (`export:earning` becomes `earning`).
     """
     accounts = Account.objects.filter(member=member).select_related("unit").order_by("pk")
+    told = birthday_of(member_id=member.pk)
     data = {
         "program": member.program.name,
         "member": {
@@ -29,6 +31,8 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "joined_at": _iso(member.joined_at),
             "terms_version": member.terms_version,
             "terms_accepted_at": _iso(member.terms_accepted_at),
+            "birthday": {"day": told.day, "month": told.month, "told_at": _iso(told.set_at)} if told else None,
+            "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],
         "notices": [_notice(notice) for notice in Notice.objects.filter(member=member).order_by("pk")],
