@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 POSTGRES := LOYALTY_TEST_DB=postgres
 # Long runs are the modules of tests/benchmarks that bear these names.
-LONG := $(filter cdnow benchmark soak scale mutation,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
+LONG := $(filter cdnow benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations arithmetic crowds clean $(LONG)
@@ -51,8 +51,8 @@ sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
 
 test: test-sqlite test-postgres test-projects test-browser ## Everything but the long runs, on SQLite and a real PostgreSQL
 
-test-sqlite: $(VENV)/.all ## Only the part on SQLite
-	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or slow)' $(ARGS)
+test-sqlite: $(VENV)/.all ## Only the part on SQLite: units, the house, and what writes or differs by database
+	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or postgres or slow)' $(ARGS)
 
 test-postgres: $(VENV)/.all ## Only the part on PostgreSQL: what touches a database, and the crowds
 	$(POSTGRES) $(BIN)/pytest -m 'not (browser or projects or slow)' --ignore=tests/house --ignore=tests/unit $(ARGS)
@@ -75,9 +75,9 @@ format: $(VENV)/.all ## Mend what `make lint` finds, where a machine can
 check-migrations: $(VENV)/.all ## Fail if a model changed without its migration
 	$(PY) -m django makemigrations --check --dry-run --settings tests.settings --pythonpath .
 
-arithmetic: $(VENV)/.all ## The arithmetic of using points: 100,000 examples each, 5,000 through real orders
-	LOYALTY_EXAMPLES=50 $(BIN)/pytest tests/unit/kernel/test_using.py tests/unit/redemption \
-	  tests/integration/shop/test_using_arithmetic.py $(ARGS)
+arithmetic: $(VENV)/.all ## All that draws its examples: 100,000 each, 5,000 through real orders
+	LOYALTY_EXAMPLES=$(or $(LOYALTY_EXAMPLES),500) $(BIN)/pytest $(ARGS) \
+	  $$(grep -rl --include='test_*.py' 'tests.amount import' tests)
 
 crowds: $(VENV)/.all ## The races, each as often as the reliability plan says
 	LOYALTY_CROWDS=full $(POSTGRES) $(BIN)/pytest -s tests/crowd $(ARGS)
@@ -89,4 +89,4 @@ $(LONG): $(VENV)/.all
 	DJANGO_SETTINGS_MODULE=tests.settings $(POSTGRES) $(PY) -m tests.benchmarks.$@
 
 clean: ## Remove everything that make has made, the demo shop's data too
-	rm -rf $(VENV) sandbox/var build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .tox
+	rm -rf $(VENV) sandbox/var build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .migrated .tox

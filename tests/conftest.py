@@ -7,24 +7,38 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 
 from loyalty_oscar.testing import _loyalty_purge  # noqa: F401 - empties the ledger before each flush
-from tests import services
+from tests import services, template
+from tests.databases import needs_postgres_alone
 
 FOLDER_MARKS = {"crowd", "browser", "projects"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of tests/crowd carry the mark `crowd`, and so on; crowds need a database that takes many at once."""
+    """
+    Tests of tests/crowd carry the mark `crowd`, and so on; crowds need a database that takes many at once.
+
+    What need not run on SQLite carries the mark `postgres`.
+    """
     here = Path(__file__).parent
     postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
     for item in items:
         folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         if folder in FOLDER_MARKS:
             item.add_marker(folder)
+        if folder and needs_postgres_alone(item.path.relative_to(here)):
+            item.add_marker("postgres")
         if folder == "crowd" and not postgres:
             item.add_marker(pytest.mark.skip(reason="needs LOYALTY_TEST_DB=postgres"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """The test database begins as a copy of one that is migrated already."""
+    template.use(connection, settings.INSTALLED_APPS)
 
 
 @pytest.fixture(autouse=True)

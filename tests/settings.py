@@ -9,16 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from oscar.defaults import *  # noqa: F403
 
 import loyalty_oscar
-from tests import services
+from tests import services, template
 
 SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["*"]
 DEBUG = False
 ROOT_URLCONF = "tests.urls"
 SITE_ID = 1
-
-DATABASES = {"default": services.database(os.environ.get("LOYALTY_TEST_DB", "sqlite"))}
-DATABASES["default"]["ATOMIC_REQUESTS"] = os.environ.get("LOYALTY_TEST_ATOMIC") == "1"
 
 INSTALLED_APPS = [
     *loyalty_oscar.SUITE,
@@ -73,6 +70,13 @@ INSTALLED_APPS = [
     "django_tables2",
     "sorl.thumbnail",
 ]
+
+DATABASES = {
+    "default": services.database(
+        os.environ.get("LOYALTY_TEST_DB", "sqlite"), cluster=lambda: template.cluster(INSTALLED_APPS)
+    )
+}
+DATABASES["default"]["ATOMIC_REQUESTS"] = os.environ.get("LOYALTY_TEST_ATOMIC") == "1"
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
+from loyalty_oscar.program.abstract import ForWhom, Promising, promised_points
 from loyalty_oscar.program.models import Member, Program, code_validator
 
 from .occasions import BIRTHDAY, TOLD_DAYS, occasions
 
 
-class Campaign(models.Model):
+class Campaign(Promising, ForWhom):
     """
     Something that members get points for besides buying: a confirmed address, a review, a birthday, a code word.
 
@@ -21,7 +22,8 @@ class Campaign(models.Model):
     `most`, and `spent` how many points that is, of `budget` (None = no limit); all are changed by one conditional
     update, and constraints stand behind it. `params` are those of its occasion. For whom: `least_orders` paid orders
     have arrived and were kept (None = what the occasion asks for), and `confirmed_only` asks for a confirmed address.
-    Members know of one that `is_public`. Not used yet: it waits `delay_days`, and a member rests `rest_days` from it.
+    Members know of one that `is_public`. Not used yet: it waits `delay_days`, a member rests `rest_days` from it, and
+    only those from a level on (`rank`) and in a `segment` are meant.
     """
 
     program = models.ForeignKey(
@@ -31,9 +33,7 @@ class Campaign(models.Model):
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
     occasion = models.CharField(pgettext_lazy("loyalty", "for what"), max_length=40)
     params = models.JSONField(default=dict)
-    points = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "points"), validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)]
-    )
+    points = promised_points(pgettext_lazy("loyalty", "points"), least=1)
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     delay_days = models.PositiveSmallIntegerField(default=0)
     rest_days = models.PositiveSmallIntegerField(default=0)
