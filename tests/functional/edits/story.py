@@ -123,7 +123,7 @@ def now():
     used = uses.aggregate(sum=Sum("points", default=0) - Sum("returned", default=0))["sum"]
     counted = Score.objects.filter(member__user__email=PRIYA).aggregate(sum=Sum("value", default=0))["sum"]
     standing = Standing.objects.select_related("tier").filter(member__user__email=PRIYA, is_current=True).first()
-    actions = Occurrence.objects.filter(member__user__email=PRIYA, state="done")
+    campaigns = Occurrence.objects.filter(member__user__email=PRIYA, state="done")
     found = {
         "earned": f"{earned:,}",
         "used": f"{used:,}",
@@ -131,9 +131,9 @@ def now():
         "gift": f"{points_from(PRIYA, 'tier:'):,}",
         "friends": f"{points_from(PRIYA, 'referral:')} + {points_from(BORIS, 'referral:')}",
         "pieces": f"{Count.objects.get().taken}",
-        "actions": f"{actions.aggregate(sum=Sum('points', default=0))['sum']:,}",
+        "campaigns": f"{campaigns.aggregate(sum=Sum('points', default=0))['sum']:,}",
     }
-    gift, friend, acted = (int(found[name].split()[0]) for name in ("gift", "friends", "actions"))
+    gift, friend, acted = (int(found[name].split()[0]) for name in ("gift", "friends", "campaigns"))
     assert total_of(PRIYA) == USED + earned - used + gift + friend + acted, "an account and its features disagree"
     assert total_of(ANNA) == 0, "somebody else has points of this order"
     return found
