@@ -11,8 +11,8 @@ A code is for ever, because rows name it. A second claim to a code is refused, a
 protocol says. Hooks (`order_effects`, `doctor_checks`, …) also take a number: `register(name, order=35)`.
 """
 
-from loyalty_oscar.earning.occasions import Occasion, occasions
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase

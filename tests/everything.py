@@ -37,8 +37,8 @@ from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
 from tests.integration.commands.calling import manage
-from tests.integration.earning.deeds import an_action
 from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
@@ -75,7 +75,7 @@ def everything(*, between=lambda: None):
     ladder = a_ladder(unit=unit, gifts=(0, 50, 0))
     Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
     for kind, fields in {"sign-up": {}, "review": {}, "birthday": {}, "word": {"word": "woof"}}.items():
-        an_action(unit, kind, **fields)
+        a_campaign(unit, kind, **fields)
     forget_cache()
     boris, clerk = a_user(), a_user("clerk@example.com")
     clerk.is_staff = True

@@ -22,11 +22,7 @@ from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 
-from . import (
-    action_admin,  # noqa: F401 - registers the pages of actions
-    operations,
-    params,
-)
+from . import operations, params
 from .forms import RuleFormBase, rule_form
 from .models import Rule, RuleVersion
 from .queries import in_force, rule_book

@@ -169,36 +169,6 @@ def _level_at_least(p: Params) -> str:
     return pgettext("loyalty", "for members of level %(level)s or higher") % {"level": called[rank]}
 
 
-@say("address_confirmed")
-def _address_confirmed(p: Params) -> str:
-    return pgettext("loyalty", "Welcome: your e-mail address is confirmed")
-
-
-@say("reviewed")
-def _reviewed(p: Params) -> str:
-    return pgettext("loyalty", "Your review of %(product)s") % {"product": p.get("product", "")}
-
-
-@say("birthday_gift")
-def _birthday_gift(p: Params) -> str:
-    return pgettext("loyalty", "A gift for your birthday")
-
-
-@say("code_word")
-def _code_word(p: Params) -> str:
-    return pgettext("loyalty", "Code word: %(name)s") % {"name": p.get("name", "")}
-
-
-@say("occasion")
-def _occasion(p: Params) -> str:
-    return pgettext("loyalty", "%(name)s") % {"name": p.get("name", "")}
-
-
-@say("action_withdrawn")
-def _action_withdrawn(p: Params) -> str:
-    return pgettext("loyalty", "Taken back: %(name)s") % {"name": p.get("name", "")}
-
-
 ROUNDED = {
     "floor:order": lambda: pgettext("loyalty", "Rounded down once"),
     "half_up:order": lambda: pgettext("loyalty", "Rounded once"),

@@ -75,7 +75,7 @@ PLACES = (
     Place("admin:member", "member", "in the admin, on a member's page"),
     Place("admin:program", "program", "there, on a program's page"),
     Place("admin:rule", "what stands on the page of a rule", "there, on a rule's page"),
-    Place("admin:action", "action", "there, on an action's page"),
+    Place("admin:campaign", "campaign", "there, on a campaign's page"),
     Place("admin:referral", "referral", "there, on a referral's page"),
 )
 

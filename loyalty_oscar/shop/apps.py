@@ -5,7 +5,7 @@ from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import pgettext_lazy
 
 #: Features of floor 3 that have a room here; each is loaded only where its app is listed.
-FEATURES = ("earning", "redemption", "tiers", "referrals", "exclusives")
+FEATURES = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys")
 
 
 class ShopConfig(AppConfig):

@@ -58,7 +58,7 @@ def act(
     """
     Tell that somebody did what an occasion stands for: `extend.act(user=user, occasion="newsletter")`.
 
-    Points are given once for each `detail` ("42"), by the action that a merchant has set up; `about` goes to the
+    Points are given once for each `detail` ("42"), by the campaign that a merchant has set up; `about` goes to the
     words of the why. Returns the points given now, 0 where nothing new is due. Raises `UnknownCode` for an occasion
     that nobody registered.
     """

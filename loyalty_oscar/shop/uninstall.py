@@ -20,6 +20,11 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 
 PREFIX = "loyalty_"
+#: What is always installed, though no table of ours refers to it, and why it cannot go alone.
+STAYS = {
+    "shop": "holds the pages and these commands",
+    "people": "holds what people told of themselves, which the pages ask for",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,8 +95,8 @@ def leaving(*, app: str = "") -> list[str]:
     ours = our_apps()
     if app and app not in ours:
         raise LoyaltyError(f"there is no app {app!r} with tables; there are: {', '.join(sorted(ours))}")
-    if app == "shop":
-        raise NotAllowed("shop holds the pages and these commands; leave --app out to take everything away")
+    if app in STAYS:
+        raise NotAllowed(f"{app} {STAYS[app]}; leave --app out to take everything away")
     if app:
         for name, config in ours.items():
             if app in needs(config) and name != app:

@@ -10,7 +10,7 @@ from .views.pages import BadgeView, HowItWorksView, JoinView
 
 app_name = "loyalty"
 #: Features that have pages of their own.
-WITH_PAGES = ("earning", "redemption", "referrals", "exclusives")
+WITH_PAGES = ("redemption", "referrals", "exclusives", "journeys")
 urlpatterns = [
     path("", OverviewView.as_view(), name="overview"),
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),

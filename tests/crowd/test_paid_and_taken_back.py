@@ -11,7 +11,8 @@ from django.db import transaction
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.earning.operations import act, revoke_batch, undo_act
+from loyalty_oscar.earning.operations import revoke_batch
+from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
@@ -25,7 +26,7 @@ from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop import slots
 from loyalty_oscar.shop.offers import LookAgain
 from loyalty_oscar.shop.sync import sync_orders
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean
 from tests.orders import imported
 from tests.points import reload
@@ -81,7 +82,7 @@ class AnAction(Way):
 
     def shop(self):
         shop = a_shop()
-        an_action(shop.unit, points=POINTS)
+        a_campaign(shop.unit, points=POINTS)
         return shop
 
     def bring(self, shop, user, run):

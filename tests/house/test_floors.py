@@ -12,6 +12,7 @@ FLOORS = {
     "kernel": 0,
     "program": 1,
     "ledger": 2,
+    "people": 2,
     "earning": 3,
     "redemption": 3,
     "tiers": 3,

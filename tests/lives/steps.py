@@ -17,7 +17,7 @@ from django.db import transaction
 from oscar.apps.order.exceptions import InvalidShippingEvent, UnableToPlaceOrder
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.earning.operations import use_word
+from loyalty_oscar.journeys.operations import use_word
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.conf import conf

@@ -24,8 +24,8 @@ from .findings import Finding, Level, doctor_checks
 
 #: App labels of the suite, also of those that come later: their tables are ours.
 LABELS = (
-    "program", "ledger", "earning", "redemption", "tiers", "referrals", "exclusives", "memberships", "journeys",
-    "insights", "shop", "api", "jobs",
+    "program", "ledger", "people", "earning", "redemption", "tiers", "referrals", "exclusives", "memberships",
+    "journeys", "insights", "shop", "api", "jobs",
 )  # fmt: skip
 LATE = timedelta(hours=2)
 LATE_NIGHTLY = timedelta(hours=26)

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Q
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.models import Action
-from loyalty_oscar.earning.occasions import SIGN_UP, WORD
 from loyalty_oscar.earning.queries import broken_versions, orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
 
 from ..doctor import Finding, Level, doctor_checks
 
 LOOK_BACK = timedelta(days=90)
-#: Settings of Django that make sense only behind a proxy.
-BEHIND_A_PROXY = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
 @doctor_checks.register("rules", order=40)
@@ -39,25 +33,6 @@ def rules(*, at: datetime) -> Iterator[Finding]:
         yield from _missed(unit, broken, at)
         if not broken and unit.program.state == State.LIVE:
             yield from _currencies(unit, at)
-
-
-@doctor_checks.register("network", order=41)
-def behind_a_proxy(*, at: datetime) -> Iterator[Finding]:
-    """Behind a proxy the whole shop may share one network address, and with it the tries of one."""
-    kinds = Action.objects.filter(kind__in=(SIGN_UP, WORD), is_on=True).exclude(program__state=State.DRAFT)
-    if not kinds.exists():
-        return
-    told_of = [name for name in BEHIND_A_PROXY if getattr(settings, name, None)]
-    if not told_of:
-        text = "sign-ups and code words are counted by the address that the web server tells (REMOTE_ADDR)"
-        yield Finding(level=Level.OK, about="network", text=text)
-        return
-    text = (
-        f"{' and '.join(told_of)} says that the shop stands behind a proxy, and REMOTE_ADDR counts: if that is the"
-        f" proxy's own, {conf.SIGN_UPS_PER_ADDRESS:,} people a day get points for registering in the whole shop"
-    )
-    hint = "Let the web server or a middleware of yours put the visitor's address into REMOTE_ADDR."
-    yield Finding(level=Level.NOTE, about="network", text=text, hint=hint)
 
 
 def _missed(unit: Unit, broken: Collection[str], at: datetime) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The letters about points earned: by an order, by the welcome that counts old orders, by an action."""
+"""The letters about points earned: by an order, by the welcome that counts old orders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from django.db.models import Count, Sum
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.awarding import EARNED
-from loyalty_oscar.earning.models import ActionAward, Award
-from loyalty_oscar.earning.operations.actions import TOPIC
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import award_of_order
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.ledger.models import Account
@@ -64,21 +63,3 @@ def welcome(*, event: Event, at: datetime) -> Letter | None:
     site = site_of(member=event.member)
     context = shared(member=event.member, account=account, unit=account.unit, site=site, points=found["points"])
     return Letter(code="LOYALTY_WELCOME", context=context | {"orders": found["orders"]})
-
-
-@letters.register(TOPIC)
-def points_gift(*, event: Event, at: datetime) -> Letter | None:
-    """Write the letter about an action's points; None where they were taken back before it left."""
-    award = ActionAward.objects.using(write_db()).filter(pk=event.payload.get("award"), is_given=True).first()
-    account = (
-        Account.objects.using(write_db())
-        .filter(member=event.member, unit__kind=Unit.Kind.SPENDABLE)
-        .order_by("unit_id")
-        .first()
-    )
-    if award is None or account is None:
-        return None
-    unit = Unit.objects.using(write_db()).select_related("program").get(pk=account.unit_id)
-    site = site_of(member=event.member)
-    context = shared(member=event.member, account=account, unit=unit, site=site, points=award.points)
-    return Letter(code="LOYALTY_POINTS_GIFT", context=context | {"why": words.why(event.payload["because"])})

@@ -25,6 +25,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many, write_db
+from loyalty_oscar.people.operations import forget_address, forget_birthday
 from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.hooks import erasures
@@ -48,7 +49,7 @@ def _person_left(params: Mapping[str, Any]) -> str:
 
 def erase(*, member: Member, at: datetime) -> None:
     """
-    Make a member a pseudonym: no user, no typed words, nothing waiting to be sent. Sums stay as they are.
+    Make a member a pseudonym: no user, no typed words, no birthday, nothing waiting to be sent. Sums stay as they are.
 
     Points set aside are given back first. One transaction; called again it changes nothing.
     """
@@ -57,6 +58,9 @@ def erase(*, member: Member, at: datetime) -> None:
             ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("person_left"), at=at)
         Note.objects.using(write_db()).filter(entry__account__member=member).delete()
         events.forget(member_id=member.pk, at=at)
+        forget_birthday(member=member)
+        if member.user_id is not None:
+            forget_address(user_id=member.user_id)
         erasures.tell(member=member, at=at)
         Member.objects.using(write_db()).filter(pk=member.pk, erased_at=None).update(user=None, erased_at=at)
 

@@ -9,6 +9,7 @@ from django.db.models import Prefetch
 
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
+from loyalty_oscar.people.queries import birthday_of, confirmed_at
 from loyalty_oscar.program import words
 from loyalty_oscar.program.hooks import data_exports
 from loyalty_oscar.program.models import Delivery, Event, Member, Notice
@@ -23,6 +24,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
     """
     accounts = Account.objects.filter(member=member).select_related("unit").order_by("pk")
     told = Prefetch("deliveries", Delivery.objects.order_by("pk"))
+    birthday = birthday_of(member_id=member.pk)
     data = {
         "program": member.program.name,
         "member": {
@@ -30,6 +32,10 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "joined_at": _iso(member.joined_at),
             "terms_version": member.terms_version,
             "terms_accepted_at": _iso(member.terms_accepted_at),
+            "birthday": (
+                {"day": birthday.day, "month": birthday.month, "told_at": _iso(birthday.set_at)} if birthday else None
+            ),
+            "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],
         "events": [

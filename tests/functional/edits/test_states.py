@@ -100,7 +100,7 @@ class TestPointsThatAreBeingPaidWith:
         with clock.at(LATER):
             basket.thaw()
         night(day(5, 8))
-        assert {**story.now(), "actions": ""} == {**rows()["nothing"], "actions": ""}
+        assert {**story.now(), "campaigns": ""} == {**rows()["nothing"], "campaigns": ""}
 
 
 class TestPointsThatRanOut:

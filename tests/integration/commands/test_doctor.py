@@ -21,7 +21,7 @@ from loyalty_oscar.shop.doctor import Level, doctor_checks, examine, install, te
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 
@@ -254,12 +254,11 @@ class TestAnInstallMistake:
     def test_is_a_migration_that_did_not_run(self):
         assert found("tables") == []
         recorder = MigrationRecorder(connection)
-        missing = recorder.migration_qs.filter(app__in=("loyalty_earning", "loyalty_shop")).order_by("-name")
-        gone = [row.name for row in (missing.filter(app="loyalty_earning")[0], missing.filter(app="loyalty_shop")[0])]
-        recorder.migration_qs.filter(app__in=("loyalty_earning", "loyalty_shop"), name__in=gone).delete()
+        rows = [recorder.migration_qs.filter(app=f"loyalty_{app}").latest("name") for app in ("earning", "shop")]
+        recorder.migration_qs.filter(pk__in=[row.pk for row in rows]).delete()
         [(level, text)] = found("tables")
         assert level == Level.ERROR
-        assert f"loyalty_earning.{gone[0]}, loyalty_shop.{gone[1]} did not run" in text
+        assert f"loyalty_earning.{rows[0].name}, loyalty_shop.{rows[1].name} did not run" in text
         assert text.endswith("Run `manage.py migrate`.")
         assert manage("doctor").code == 1
 
@@ -347,14 +346,14 @@ class TestTheStateOfThings:
         setattr(settings, setting, ("HTTP_X_FORWARDED_PROTO", "https"))
         unit = a_program()
         assert found("network", *Level) == []
-        an_action(unit, kind="sign-up")
+        a_campaign(unit, "sign-up")
         [(level, text)] = found("network")
         assert level == Level.NOTE
         assert text.startswith(f"{setting} says that the shop stands behind a proxy, and REMOTE_ADDR counts: if that")
         assert "20 people a day" in text
 
     def test_names_no_proxy_where_nothing_speaks_of_one(self):
-        an_action(a_program(), kind="word", word="woof24")
+        a_campaign(a_program(), "word", word="woof24")
         [(level, _text)] = found("network", *Level)
         assert level == Level.OK
 

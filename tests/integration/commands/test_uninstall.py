@@ -44,6 +44,7 @@ class TestWhatGoes:
 
     def test_is_one_feature_alone_when_asked(self):
         assert uninstall.leaving(app="earning") == ["earning"]
+        assert uninstall.leaving(app="journeys") == ["journeys"]
 
     def test_is_exported_row_by_row_so_that_it_can_be_read_again(self, shop, tmp_path):
         tables = uninstall.tables(names=uninstall.leaving())
@@ -135,7 +136,8 @@ class TestARefusal:
     def test_protects_what_others_refer_to(self, shop):
         expect_refusal("uninstall --yes --app ledger", says="tables of earning refer to it; take earning away first")
         expect_refusal("uninstall --yes --app program", says="program cannot go alone")
-        expect_refusal("uninstall --yes --app shop", says="leave --app out to take everything away")
+        for app in ("shop", "people"):
+            expect_refusal("uninstall --yes --app", app, says="leave --app out to take everything away")
 
     def test_knows_only_apps_with_tables(self, shop):
         expect_refusal("uninstall --yes --app jobs", says="there is no app 'jobs' with tables; there are: earning, ")

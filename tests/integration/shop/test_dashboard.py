@@ -313,8 +313,9 @@ class TestThePageOfOurOwn:
 class TestTheMerchantsPermissions:
     def test_are_all_of_ours_and_nothing_else(self, db):
         labels = {permission.content_type.app_label for permission in loyalty_permissions()}
-        features = {f"loyalty_{name}" for name in ("earning", "redemption", "tiers", "referrals", "exclusives")}
-        assert labels == {"loyalty_program", "loyalty_ledger", "loyalty_shop", *features}
+        features = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys")
+        always = ("program", "ledger", "people", "shop")
+        assert labels == {f"loyalty_{name}" for name in (*always, *features)}
         codes = set(loyalty_permissions().values_list("codename", flat=True))
         assert {"adjust_account", "goodwill_account", "change_program", "add_rule"} <= codes
 

@@ -1,0 +1,47 @@
+"""What the reasons of campaigns say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from loyalty_oscar.program.words import reasons
+
+Params = Mapping[str, Any]
+
+
+def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
+    """Register the words of a code."""
+    return reasons.register(code)
+
+
+@say("address_confirmed")
+def _address_confirmed(p: Params) -> str:
+    return pgettext("loyalty", "Welcome: your e-mail address is confirmed")
+
+
+@say("reviewed")
+def _reviewed(p: Params) -> str:
+    return pgettext("loyalty", "Your review of %(product)s") % {"product": p.get("product", "")}
+
+
+@say("birthday_gift")
+def _birthday_gift(p: Params) -> str:
+    return pgettext("loyalty", "A gift for your birthday")
+
+
+@say("code_word")
+def _code_word(p: Params) -> str:
+    return pgettext("loyalty", "Code word: %(name)s") % {"name": p.get("name", "")}
+
+
+@say("occasion")
+def _occasion(p: Params) -> str:
+    return pgettext("loyalty", "%(name)s") % {"name": p.get("name", "")}
+
+
+@say("campaign_withdrawn")
+def _campaign_withdrawn(p: Params) -> str:
+    return pgettext("loyalty", "Taken back: %(name)s") % {"name": p.get("name", "")}
