@@ -30,6 +30,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.segments import forget_member
 from loyalty_oscar.program.words import reasons
 
 from ..middleware import frames
@@ -63,6 +64,7 @@ def erase(*, member: Member, at: datetime) -> None:
         mail.filter(is_open=True).update(is_open=False, done_at=at, error="nobody to tell")
         mail.update(payload={})
         Notice.objects.using(write_db()).filter(member=member).delete()
+        forget_member(member=member, at=at)
         for name, also in checks.items():
             if name.startswith("erase:"):
                 also(member=member, at=at)
