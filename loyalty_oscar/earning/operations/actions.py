@@ -1,7 +1,7 @@
 """
 Points for actions: given once per member and source whatever asks how often, and taken back when it is withdrawn.
 
-The account is locked first, then the budget; so a bonus claimed twenty times at once is given once, and a budget
+The account is locked first, then the budget; so a bonus asked for twenty times at once is given once, and a budget
 is kept to the point.
 """
 
@@ -20,11 +20,12 @@ from django.db.models import Exists, F, OuterRef, Q
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried, write_db
-from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import join, put_message
+from loyalty_oscar.program import operations
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.operations import give, join, put_message
 from loyalty_oscar.program.queries import earns_at, member_of
-from loyalty_oscar.program.registries import grants
 
 from ..models import Action, ActionAward, Birthday, ConfirmedAddress
 from ..occasions import BIRTHDAY, WORD, birthdays_due, fold, in_time, is_day, occasions, source_of
@@ -120,12 +121,7 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
 
 
 def _give(*, member: Member, actions: Sequence[Action], **what: Any) -> ActionAward | None:
-    unit = (
-        Unit.objects.using(write_db())
-        .filter(program=member.program_id, kind=Unit.Kind.SPENDABLE)
-        .order_by("pk")
-        .first()
-    )
+    unit = getattr(member.program, "unit", None)
     if unit is None:
         return None
     account_id = open_account(member=member, unit=unit).pk
@@ -188,9 +184,7 @@ def _key(award: ActionAward) -> str:
 def _post(award: ActionAward, about: Mapping[str, Any], at: datetime) -> None:
     occasion = occasions.get(award.action.kind)
     because = Because(occasion.because, **{"name": award.action.name, **about})
-    grants.get("points").grant(
-        member_id=award.member_id, reward={"points": award.points}, key=_key(award), because=because, at=at
-    )
+    give(member_id=award.member_id, promise=Promise(points=award.points), key=_key(award), because=because, at=at)
     if occasion.by_mail:
         key = f"{_key(award)}:{award.member_id}"
         payload = {"award": award.pk, "because": because.to_json()}
@@ -213,18 +207,13 @@ def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but
 def _undo(*, award_id: int, at: datetime) -> int:
     db = write_db()
     with transaction.atomic(using=db):
-        award = ActionAward.objects.using(db).select_related("action", "member__program").get(pk=award_id)
-        unit = (
-            Unit.objects.using(write_db())
-            .filter(program=award.program_id, kind=Unit.Kind.SPENDABLE)
-            .order_by("pk")
-            .first()
-        )
-        lock(account_id=open_account(member=award.member, unit=unit).pk)
+        award = ActionAward.objects.using(db).select_related("action", "member__program__unit").get(pk=award_id)
+        lock(account_id=open_account(member=award.member, unit=award.member.program.unit).pk)
         if not ActionAward.objects.using(db).filter(pk=award_id, is_given=True).update(is_given=False, at=at):
             return 0
         because = Because("action_withdrawn", name=award.action.name)
-        grants.get("points").revoke(member_id=award.member_id, key=_key(award), because=because, at=at)
+        told = {"promise": Promise(points=award.points), "key": _key(award), "because": because}
+        operations.take_back(member_id=award.member_id, at=at, **told)
         Action.objects.using(db).filter(pk=award.action_id).update(given=F("given") - award.points)
     return award.points
 

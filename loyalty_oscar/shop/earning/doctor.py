@@ -30,7 +30,7 @@ BEHIND_A_PROXY = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORW
 @checks.register("doctor:40-rules")
 def rules(*, at: datetime) -> Iterator[Finding]:
     """Every rule of every program builds, and a live program has one that counts money."""
-    for unit in Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program"):
+    for unit in Unit.objects.select_related("program"):
         broken = broken_versions(unit=unit)
         for code, wrong in broken.items():
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"

@@ -68,12 +68,7 @@ def welcome(*, message: Outbox, at: datetime) -> Letter | None:
 def points_gift(*, message: Outbox, at: datetime) -> Letter | None:
     """Write the letter about an action's points; None where they were taken back before it left."""
     award = ActionAward.objects.using(write_db()).filter(pk=message.payload.get("award"), is_given=True).first()
-    account = (
-        Account.objects.using(write_db())
-        .filter(member=message.member, unit__kind=Unit.Kind.SPENDABLE)
-        .order_by("unit_id")
-        .first()
-    )
+    account = Account.objects.using(write_db()).filter(member=message.member).order_by("unit_id").first()
     if award is None or account is None:
         return None
     unit = Unit.objects.using(write_db()).select_related("program").get(pk=account.unit_id)

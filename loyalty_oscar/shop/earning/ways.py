@@ -70,7 +70,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
             if action
         },
         "values": {kind.replace("-", "_"): action.points for kind, action in best.items() if action},
-        "unit_name": words.unit_name(unit=subject, points=0),
+        "unit_name": words.title(unit=subject),
         "email": request.user.email,
         "limits": {kind.replace("-", "_"): asked(action) for kind, action in best.items() if action},
         "confirm_for_words": bool(best[WORD] and words_ask and not is_confirmed(user=request.user)),
