@@ -18,7 +18,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.hooks import erasures
-from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -30,11 +30,6 @@ from .sentences import evidence, sentence
 
 SIDES = ("giver", "newcomer")
 ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
-
-
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program get, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
 
 
 @admin.register(Scheme)
@@ -51,7 +46,7 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "who gets what"))
     def says(self, scheme: Scheme) -> str:
-        unit = unit_of(scheme.program)
+        unit = getattr(scheme.program, "unit", None)
         return sentence(scheme=scheme, unit=unit) if unit else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "first order for at least"))
@@ -109,7 +104,7 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "promised"))
     def promised(self, referral: Referral) -> str:
-        unit = unit_of(referral.program)
+        unit = getattr(referral.program, "unit", None)
         if unit is None:
             return ""
         text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")

@@ -17,7 +17,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, NoDelete
 from loyalty_oscar.program.hooks import program_warnings
-from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone, picked
 
@@ -32,14 +32,9 @@ from .signals import ladder_saved
 GIVE = "loyalty_tiers.give_tier"
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
-
-
 def reads(ladder: Ladder) -> str:
     """Return a saved ladder as sentences."""
-    return sentence(ladder=ladder, unit=unit_of(ladder.program))
+    return sentence(ladder=ladder, unit=getattr(ladder.program, "unit", None))
 
 
 class TierInline(admin.StackedInline):
@@ -50,7 +45,7 @@ class TierInline(admin.StackedInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         takes = "takes" if self.has_change_permission(request, obj) else "threshold"
-        return ("rank", "name", "code"), (takes, "percent", "gift_points"), ("color", "picture"), "text", "names"
+        return ("rank", "name", "code"), (takes, "percent", "points"), ("color", "picture"), "text", "names"
 
 
 @admin.register(Ladder)

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.program.abstract import Promising, promised_points
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
@@ -65,9 +66,9 @@ class Ladder(models.Model):
         return str(self.program)
 
 
-class Tier(models.Model):
+class Tier(Promising):
     """
-    One level: from which value on, how it looks, and what it brings.
+    One level: from which value on, how it looks, and what it brings. What it promises is its welcome gift.
 
     `threshold` counts what the ladder's metric counts: minor units of the program's currency, points, or orders.
     """
@@ -103,10 +104,8 @@ class Tier(models.Model):
         validators=[MinValueValidator(100), MaxValueValidator(MOST_PERCENT)],
         help_text=pgettext_lazy("loyalty", "110 means 10 % more points for each amount paid."),
     )
-    gift_points = models.PositiveIntegerField(
+    points = promised_points(
         pgettext_lazy("loyalty", "points as a welcome gift"),
-        default=0,
-        validators=[MaxValueValidator(MOST_POINTS)],
         help_text=pgettext_lazy("loyalty", "Once in a lifetime, when the level is reached for the first time."),
     )
     text = models.TextField(
@@ -126,7 +125,7 @@ class Tier(models.Model):
                 condition=Q(rank__gte=1, threshold__gte=1, percent__gte=100), name="loyalty_tier_sound"
             ),
             models.CheckConstraint(
-                condition=Q(percent__lte=MOST_PERCENT, gift_points__lte=MOST_POINTS),
+                condition=Q(percent__lte=MOST_PERCENT, points__lte=MOST_POINTS),
                 name="loyalty_tier_most",
                 violation_error_message=pgettext_lazy("loyalty", "These are more points than any level can bring."),
             ),

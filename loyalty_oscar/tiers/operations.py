@@ -48,7 +48,7 @@ def settle(
     if not ids:
         return []
     with transaction.atomic(using=db):
-        gifts = [tier.rank for tier in ladder.known_tiers if tier.gift_points]
+        gifts = [tier.rank for tier in ladder.known_tiers if tier.points]
         # Accounts are locked before anything of ours, here as where an order is looked at.
         waiting = _waiting(ids) if gifts else frozenset()
         current, stood = _current(ids), _stood(ids, at)

@@ -8,7 +8,8 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import unit_name
+from loyalty_oscar.program.words import number as number_in_words
+from loyalty_oscar.program.words import title
 
 from .metrics import metrics
 from .models import Ladder, Tier
@@ -40,12 +41,13 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
     said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
-        word = unit_name(unit=unit, points=5) if unit else pgettext("loyalty", "points")
+        word = title(unit=unit) if unit else pgettext("loyalty", "points")
         text = pgettext("loyalty", "%(percent)s %% more %(points)s")
         brings.append(text % {"percent": money.number(tier.percent - 100), "points": word})
-    if tier.gift_points:
+    if tier.points:
         text = pgettext("loyalty", "a gift of %(number)s")
-        brings.append(text % {"number": money.number(tier.gift_points)})
+        gift = number_in_words(unit=unit, points=tier.points) if unit else money.number(tier.points)
+        brings.append(text % {"number": gift})
     return f"{said} ({', '.join(brings)})" if brings else said
 
 

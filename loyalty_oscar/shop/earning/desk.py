@@ -97,7 +97,7 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
 @state_change_notes.register("orders", order=40)
 def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many orders the last 30 days had and what they would have brought under the rules in force."""
-    unit = unit_of(program)
+    unit = getattr(program, "unit", None)
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:
@@ -123,11 +123,6 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
         "points": words.points(unit=unit, points=points),
         "worth": pgettext("loyalty", ", worth %(worth)s") % {"worth": value} if value else "",
     }
-
-
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program__excluded_set").first()
 
 
 @contributions.register("dashboard:order", "earning", order=20)
@@ -175,7 +170,7 @@ def reason_for_none(*, order: Any) -> str:
         return pgettext("loyalty", "None: no orders earned when it was placed.")
     user_id = placed.user_id or order.user_id
     if user_id is None:
-        return pgettext("loyalty", "None so far: a guest placed it. It brings points once the guest claims it.")
+        return pgettext("loyalty", "None so far: a guest placed it. It brings points once the guest keeps them.")
     if program.enrolment == Program.Enrolment.OPT_IN:
         member = member_of(program_id=program.pk, user_id=user_id)
         if member is None or member.joined_at > placed.placed_at:

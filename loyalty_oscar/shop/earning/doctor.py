@@ -23,7 +23,7 @@ LOOK_BACK = timedelta(days=90)
 @doctor_checks.register("rules", order=40)
 def rules(*, at: datetime) -> Iterator[Finding]:
     """Every rule of every program builds, and a live program has one that counts money."""
-    for unit in Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program"):
+    for unit in Unit.objects.select_related("program"):
         broken = broken_versions(unit=unit)
         for code, wrong in broken.items():
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"

@@ -19,12 +19,7 @@ def points_gift(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter about a campaign's points; None where they were taken back before it left."""
     standing = Occurrence.objects.using(write_db()).filter(state=Occurrence.State.DONE)
     occurrence = standing.filter(pk=event.payload.get("occurrence")).first()
-    account = (
-        Account.objects.using(write_db())
-        .filter(member=event.member, unit__kind=Unit.Kind.SPENDABLE)
-        .order_by("unit_id")
-        .first()
-    )
+    account = Account.objects.using(write_db()).filter(member=event.member).order_by("unit_id").first()
     if occurrence is None or account is None:
         return None
     unit = Unit.objects.using(write_db()).select_related("program").get(pk=account.unit_id)

@@ -31,6 +31,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.paying import being_paid
+from loyalty_oscar.program.segments import forget_member
 from loyalty_oscar.program.words import reasons
 
 from ..middleware import view_frames
@@ -58,6 +59,7 @@ def erase(*, member: Member, at: datetime) -> None:
             ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("person_left"), at=at)
         Note.objects.using(write_db()).filter(entry__account__member=member).delete()
         events.forget(member_id=member.pk, at=at)
+        forget_member(member=member, at=at)
         forget_birthday(member=member)
         if member.user_id is not None:
             forget_address(user_id=member.user_id)

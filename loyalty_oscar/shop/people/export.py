@@ -12,7 +12,7 @@ from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.people.queries import birthday_of, confirmed_at
 from loyalty_oscar.program import words
 from loyalty_oscar.program.hooks import data_exports
-from loyalty_oscar.program.models import Delivery, Event, Member, Notice
+from loyalty_oscar.program.models import Delivery, Event, Member, Notice, SegmentMember
 
 
 def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
@@ -38,6 +38,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],
+        "segments": [_segment(row) for row in _segments(member)],
         "events": [
             _event(event) for event in Event.objects.filter(member=member).prefetch_related(told).order_by("pk")
         ],
@@ -53,7 +54,7 @@ def _iso(moment: datetime | None) -> str | None:
 def _account(account: Account, at: datetime) -> dict[str, Any]:
     entries = Entry.objects.filter(account=account).select_related("note").order_by("seq")
     return {
-        "unit": words.unit_name(unit=account.unit, points=2),
+        "unit": words.title(unit=account.unit),
         "ready": account.available,
         "on_the_way": account.pending,
         "set_aside": account.reserved,
@@ -87,6 +88,14 @@ def _entry(entry: Entry) -> dict[str, Any]:
 def _event(event: Event) -> dict[str, Any]:
     told = {delivery.consumer: _iso(delivery.done_at) for delivery in event.deliveries.all()}
     return {"topic": event.topic, "key": event.key, "at": _iso(event.at), "payload": event.payload, "told": told}
+
+
+def _segments(member: Member) -> Any:
+    return SegmentMember.objects.filter(member=member).select_related("segment").order_by("pk")
+
+
+def _segment(row: SegmentMember) -> dict[str, Any]:
+    return {"segment": row.segment.name, "since": _iso(row.since), "until": _iso(row.until)}
 
 
 def _notice(notice: Notice) -> dict[str, Any]:

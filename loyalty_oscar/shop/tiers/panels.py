@@ -144,7 +144,7 @@ def rules(*, ladder: Ladder) -> list[str]:
     if conf.COUNTS_FROM_STATUS:
         text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
         found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
-    if any(tier.gift_points for tier in ladder.known_tiers):
+    if any(tier.points for tier in ladder.known_tiers):
         text = pgettext("loyalty", "A gift is ready once nothing can be sent back of what you climbed with.")
         found.append(text)
     return found

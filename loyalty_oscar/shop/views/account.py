@@ -163,7 +163,7 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
         said = showing.said_of(reasons=reasons, briefly=True)
         return [
             {
-                "number": money.number(row.points),
+                "number": words.number(unit=self.unit, points=row.points),
                 "day": self.day(row.at) if row.at else "",
                 "order": numbers.get(row.source),
                 "text": said.get(place, words.why(row.because)) if place in reasons else "",
@@ -193,8 +193,8 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
             "total": total,
             "total_points": words.points(unit=self.unit, points=total),
             "made_up": total - account.debt,
-            "made_up_number": money.number(total - account.debt),
-            "number": money.number(account.debt),
+            "made_up_number": words.number(unit=self.unit, points=total - account.debt),
+            "number": words.number(unit=self.unit, points=account.debt),
             "story": [{"day": self.day(entry.effective_at), "why": words.why(entry.because)} for entry in story],
             "left": words.points(unit=self.unit, points=max(0, account.pending - account.debt)),
             "covers": account.pending >= account.debt,
@@ -216,13 +216,13 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
             "kind": kind,
             "months": [self.month(month) for month in months],
             "next_month": following and {"value": f"{following:%Y-%m}", "words": in_words(following)},
-            "word": words.unit_name(unit=self.unit, points=2),
+            "word": words.title(unit=self.unit),
         }
 
     def month(self, month: statement.Month) -> dict[str, Any]:
+        one = pgettext("loyalty", "%(number)s %(state)s")
         sums = [
-            pgettext("loyalty", "%(number)s %(state)s")
-            % {"number": signed(points), "state": str(statement.STATES[state]).lower()}
+            one % {"number": self.signed(points), "state": str(statement.STATES[state]).lower()}
             for state, points in month.sums
         ]
         return {
@@ -232,17 +232,21 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
                 {
                     "line": line,
                     "day": self.day(line.when, year=False) if line.when else "",
-                    "number": signed(line.points) if line.points else "",
-                    "after": "" if line.after is None else money.number(line.after),
-                    "ask": pgettext("loyalty", "Why %(number)s?") % {"number": money.number(abs(line.points))}
-                    if line.points
-                    else pgettext("loyalty", "Why?"),
+                    "number": self.signed(line.points) if line.points else "",
+                    "after": "" if line.after is None else words.number(unit=self.unit, points=line.after),
+                    "ask": self.ask(line.points),
                 }
                 for line in month.lines
             ],
         }
 
+    def signed(self, points: int) -> str:
+        """Return "+230" or "−7" in the visitor's format."""
+        return words.number(unit=self.unit, points=points, signed=True)
 
-def signed(points: int) -> str:
-    """Return "+230" or "−7" in the visitor's format."""
-    return f"{'+' if points > 0 else ''}{money.number(points)}"
+    def ask(self, points: int) -> str:
+        """Return the question that opens the why of a line."""
+        if not points:
+            return pgettext("loyalty", "Why?")
+        number = words.number(unit=self.unit, points=abs(points))
+        return pgettext("loyalty", "Why %(number)s?") % {"number": number}
