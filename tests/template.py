@@ -38,8 +38,7 @@ def fingerprint(apps: Iterable[str]) -> str:
     found = hashlib.sha256(f"{sys.platform} {platform.machine()}".encode())
     for line in sorted({f"{each.name} {each.version}" for each in distributions()}):
         found.update(line.encode())
-    for path in (ROOT / "tests" / "settings.py", Path(__file__)):
-        found.update(path.read_bytes())
+    found.update((ROOT / "tests" / "settings.py").read_bytes())
     for package in sorted({Path(find_spec(app.partition(".")[0]).origin).parent for app in apps}):
         for path in sorted(package.rglob("migrations/*.py")):
             found.update(str(path.relative_to(package.parent)).encode())
@@ -86,7 +85,7 @@ def cluster(apps: Iterable[str]) -> Path:
 def kept(name: str, make: Callable[[Path], None]) -> Path:
     """The path of that name in the folder, made now if it is not there; who comes second waits for the first."""
     path = FOLDER / name
-    with locked():
+    with locked(path.suffix):
         if not path.exists():
             half = path.with_name(f"half-{name}")
             remove(half)
@@ -107,10 +106,10 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """One process of this checkout at a time; a process that dies lets go."""
+def locked(kind: str) -> Iterator[None]:
+    """One process of this checkout at a time for each kind of database; a process that dies lets go."""
     FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
+    with (FOLDER / f"lock{kind}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
