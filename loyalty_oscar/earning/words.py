@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import day, reasons
+from loyalty_oscar.program.words import day, reasons, say
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
 
@@ -26,11 +26,6 @@ class WhyRow:
     text: str
     value: str
     is_total: bool = False
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 @say("order_earned")

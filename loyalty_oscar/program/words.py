@@ -23,6 +23,8 @@ from . import money
 from .models import Unit
 
 reasons: Registry[Callable[[Mapping[str, Any]], str]] = Registry("reason")
+#: `@say("ran_out")` registers what a reason says.
+say = reasons.register
 NBSP = "\N{NO-BREAK SPACE}"
 #: Digits of the greatest number of points that somebody may type.
 LONGEST = 9

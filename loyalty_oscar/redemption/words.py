@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.text import capfirst
@@ -11,7 +11,7 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import reasons
+from loyalty_oscar.program.words import say
 
 Params = Mapping[str, Any]
 
@@ -19,11 +19,6 @@ Params = Mapping[str, Any]
 def sentence(*, because: Because, unit: Unit) -> str:
     """Return a reason as a sentence that calls points by their name ("paws")."""
     return words.why(Because(because.code, **{**because.params, "unit": unit}))
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 def _word(p: Params) -> str:

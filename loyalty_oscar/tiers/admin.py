@@ -32,6 +32,11 @@ from .signals import ladder_saved
 GIVE = "loyalty_tiers.give_tier"
 
 
+def _takes_more(takes: int | None, before: int | None) -> bool:
+    """Return whether a level takes more than before; one that is only given (None) takes more than any number."""
+    return before is not None and (takes is None or takes > before)
+
+
 def reads(ladder: Ladder) -> str:
     """Return a saved ladder as sentences."""
     return sentence(ladder=ladder, unit=getattr(ladder.program, "unit", None))
@@ -96,7 +101,7 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         after = dict(ladder.tiers.values_list("rank", "threshold"))
         if ladder.is_on and (before != after or {"is_on", "window", "metric"}.intersection(form.changed_data)):
             set_out(ladder=ladder, at=clock.now())
-        steeper = {rank for rank, threshold in before.items() if after.get(rank, threshold + 1) > threshold}
+        steeper = {rank for rank, takes in before.items() if rank not in after or _takes_more(after[rank], takes)}
         kept = before.keys() if "window" in form.changed_data else steeper
         if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")

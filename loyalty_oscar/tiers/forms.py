@@ -54,10 +54,13 @@ class TierForm(forms.ModelForm):
     ladder: Ladder
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "from"),
+        required=False,
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
-        help_text=pgettext_lazy("loyalty", "Money of the program's currency, or a number of points or orders."),
+        help_text=pgettext_lazy(
+            "loyalty", "Money of the program's currency, or a number of points or orders. Empty: only given."
+        ),
     )
 
     class Meta:
@@ -69,12 +72,15 @@ class TierForm(forms.ModelForm):
         """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
         self.ladder = ladder
         as_money(form=self, unit=unit, names=["points"])
-        if self.instance.pk:
+        if self.instance.pk and self.instance.threshold is not None:
             self.fields["takes"].initial = in_field(ladder=ladder, threshold=self.instance.threshold)
 
-    def clean_takes(self) -> Decimal:
+    def clean_takes(self) -> Decimal | None:
         """Store the threshold; a fraction that is none is refused."""
         typed = self.cleaned_data["takes"]
+        if typed is None:
+            self.instance.threshold = None
+            return None
         places = places_of(ladder=self.ladder)
         threshold = int(typed.scaleb(places))
         if to_major(minor=threshold, exponent=places) != typed:

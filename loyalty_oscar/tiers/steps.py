@@ -76,6 +76,11 @@ class Move:
         return self.before.rank if self.before else 0
 
     @property
+    def is_strict(self) -> bool:
+        """Whether what it stands on then ends at its date to the second."""
+        return bool(self.step.is_given and self.gift and self.gift.is_strict)
+
+    @property
     def is_row(self) -> bool:
         """Whether it writes the next row of history: also where orders keep for longer what a descent had promised."""
         if self.step.why != "kept" or self.before is None:
@@ -98,10 +103,11 @@ def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
         because = before.because
         if (step.is_counted, step.is_given) != (before.is_counted, because.get("c") == CODES["given"]):
             because = _because(ladder, move)
-        alike[step.kept_until, step.is_counted, json.dumps(because)].append(before.pk)
-    for (until, is_counted, because), keys in alike.items():
+        alike[step.kept_until, step.is_counted, move.is_strict, json.dumps(because)].append(before.pk)
+    for (until, is_counted, is_strict, because), keys in alike.items():
         rows = Standing.objects.using(write_db()).filter(pk__in=keys)
-        rows.update(kept_until=until, is_counted=is_counted, because=json.loads(because), extensions=0)
+        stands = {"is_counted": is_counted, "is_strict": is_strict, "because": json.loads(because)}
+        rows.update(kept_until=until, extensions=0, **stands)
 
 
 def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -> list[Standing]:
@@ -132,6 +138,7 @@ def _standing(ladder: Ladder, move: Move, at: datetime) -> Standing:
         starts_at=at,
         kept_until=step.kept_until,
         is_counted=step.is_counted or not step.rank,
+        is_strict=move.is_strict,
         because=_because(ladder, move),
         actor=move.gift.actor if step.is_given and move.gift else "system",
     )

@@ -19,6 +19,7 @@ from django.views.generic import TemplateView
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import closed_account_of_user, coming, expiring, latest_claws
 from loyalty_oscar.program import clock, money, words
@@ -156,7 +157,7 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
 
     def coming(self, account: Account) -> list[dict[str, Any]]:
         rows = coming(account_id=account.pk)
-        ids = [int(row.source.split(":")[1]) for row in rows if row.source.startswith("order:")]
+        ids = [pk for row in rows if (pk := number_of(name=row.source, kind="order"))]
         orders = get_model("order", "Order").objects.filter(pk__in=ids, user_id=self.request.user.pk)
         numbers = {f"order:{order.pk}": order.number for order in orders}
         reasons = {place: row.because for place, row in enumerate(rows) if row.source not in numbers}
