@@ -77,7 +77,7 @@ class AGift(Way):
         return lambda: grants.get("points").revoke(at=clock.now(), **gift)
 
 
-class AnAction(Way):
+class ACampaign(Way):
     """Points for a review, which is withdrawn."""
 
     def shop(self):
@@ -130,7 +130,7 @@ class AWelcome(Way):
         return lambda: list(revoke_batch(batch=f"welcome:{run}", actor="staff:1", at=clock.now()))
 
 
-WAYS = pytest.mark.parametrize("way", [AGift, AnAction, AReferral, AWelcome])
+WAYS = pytest.mark.parametrize("way", [AGift, ACampaign, AReferral, AWelcome])
 
 
 def ready(shop, way, run):
