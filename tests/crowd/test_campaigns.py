@@ -103,7 +103,7 @@ class TestACodeWordForTenThatFiftyPeopleType:
         campaign = a_campaign(unit, "word", code=f"word-{run}", word=f"word{run}", budget=500)
         told = {"program": unit.program, "word": campaign.word, "at": TODAY}
         crowd.do(lambda number: use_word(user_id=members[number].user_id, **told))
-        return Occurrence.objects.filter(action_id=campaign.pk).count(), Campaign.objects.get(pk=campaign.pk).spent
+        return Occurrence.objects.filter(campaign_id=campaign.pk).count(), Campaign.objects.get(pk=campaign.pk).spent
 
     def people(self, unit):
         return [a_member(unit, f"m{number}@example.com") for number in range(PEOPLE)]

@@ -78,7 +78,7 @@ class AGift(Way):
         return lambda: operations.take_back(at=clock.now(), **gift)
 
 
-class AnAction(Way):
+class ACampaign(Way):
     """Points for a review, which is withdrawn."""
 
     def shop(self):
@@ -131,7 +131,7 @@ class AWelcome(Way):
         return lambda: list(revoke_batch(batch=f"welcome:{run}", actor="staff:1", at=clock.now()))
 
 
-WAYS = pytest.mark.parametrize("way", [AGift, AnAction, AReferral, AWelcome])
+WAYS = pytest.mark.parametrize("way", [AGift, ACampaign, AReferral, AWelcome])
 
 
 def ready(shop, way, run):
