@@ -43,12 +43,6 @@ from loyalty_oscar.program.registries import FactProvider, Grant, facts, grants
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
-from loyalty_oscar.shop.audiences import Pricing, pricings
-from loyalty_oscar.shop.closing import Closing, closings
-from loyalty_oscar.shop.doctor import Finding, Level, doctor_checks
-from loyalty_oscar.shop.elsewhere import admitted_elsewhere
-from loyalty_oscar.shop.gate import Gate, gates
-from loyalty_oscar.shop.lowered import Cut, PriceReduction, price_reductions
 from loyalty_oscar.shop.middleware import (
     CheckoutGuard,
     PageGuard,
@@ -61,10 +55,14 @@ from loyalty_oscar.shop.middleware import (
 )
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import LanguageSource, languages
-from loyalty_oscar.shop.offers import BasketLevels, basket_levels
+from loyalty_oscar.shop.orders.backfill import Welcoming, backfills
+from loyalty_oscar.shop.orders.elsewhere import admitted_elsewhere
+from loyalty_oscar.shop.pricing.audiences import Pricing, pricings
+from loyalty_oscar.shop.pricing.gate import Gate, gates
+from loyalty_oscar.shop.pricing.range_guard import Closing, closings
+from loyalty_oscar.shop.pricing.reductions import Cut, PriceReduction, price_reductions
 from loyalty_oscar.shop.rehearsal import Part, rehearsal_parts
-from loyalty_oscar.shop.setup import SetupStep, setup_steps
-from loyalty_oscar.shop.showing import (
+from loyalty_oscar.shop.storefront.contributions import (
     OrderQuote,
     OrderReasons,
     ReasonWords,
@@ -73,9 +71,18 @@ from loyalty_oscar.shop.showing import (
     order_reasons,
     reason_words,
 )
-from loyalty_oscar.shop.told import HostListener, act, address_confirmed, brought, host_listeners, undo_act
-from loyalty_oscar.shop.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps
-from loyalty_oscar.shop.welcome import Welcoming, backfills
+from loyalty_oscar.shop.storefront.host_events import (
+    HostListener,
+    act,
+    address_confirmed,
+    brought,
+    host_listeners,
+    undo_act,
+)
+from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
+from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
+from loyalty_oscar.shop.upkeep.setup import SetupStep, setup_steps
+from loyalty_oscar.shop.upkeep.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps
 from loyalty_oscar.tiers.metrics import TierMetric
 from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 

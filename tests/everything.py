@@ -27,10 +27,10 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Referral, Scheme
 from loyalty_oscar.referrals.operations import bind, code_of
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.dashboard.goodwill import give as goodwill
-from loyalty_oscar.shop.sync import sync_orders
-from loyalty_oscar.shop.told import act
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront.host_events import act
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of

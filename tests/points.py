@@ -13,9 +13,9 @@ from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.redemption.desk import use_points
 from loyalty_oscar.shop.redemption.discount import applied_to, look_again
 from loyalty_oscar.shop.redemption.offer import make_offer
+from loyalty_oscar.shop.redemption.use_points import use_points
 from tests.integration.ledger.books import balance
 from tests.storefront import TODAY, a_club, day
 

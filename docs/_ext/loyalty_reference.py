@@ -201,7 +201,7 @@ def permissions() -> str:
 @part("jobs")
 def jobs() -> str:
     """Return the jobs in the order in which they run."""
-    from loyalty_oscar.shop.jobs import JOBS
+    from loyalty_oscar.shop.upkeep.jobs import JOBS
 
     rows = [(code(job.name), job.what, "once a day" if job.nightly else "every time") for job in JOBS]
     return table(["job", "what it counts", "when"], rows)

@@ -15,7 +15,7 @@ from loyalty_oscar.ledger.queries import expiring
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.worth import rate_of
-from loyalty_oscar.shop.entries import entries_of
+from loyalty_oscar.shop.storefront.entries import entries_of
 
 from .routes import routes
 from .views import BecauseSerializer, MemberView, described

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption.words import sentence
-from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import look_again
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
 from loyalty_oscar.shop.redemption.promise import is_seen_again
+from loyalty_oscar.shop.redemption.use_points import Refused, use_points
 
 from .routes import routes
 from .strict import whole_number

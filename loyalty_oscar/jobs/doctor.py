@@ -9,7 +9,7 @@ from celery import current_app
 from kombu.exceptions import OperationalError
 
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.shop.doctor import Finding, Level, doctor_checks
+from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
 
 from .tasks import connection
 

@@ -86,7 +86,8 @@ class LoyaltySettings:
         None,
     )
     CLASS_LOADER: str = doc(
-        "The class loader that `loyalty_oscar.shop.loading.class_loader` asks in turn: the store's own, else Oscar's.",
+        "The class loader that `loyalty_oscar.shop.pricing.loading.class_loader` asks in turn: "
+        "the store's own, else Oscar's.",
         "oscar.core.loading.default_class_loader",
     )
     WORD_TRIES: int = doc(

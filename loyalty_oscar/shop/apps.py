@@ -15,18 +15,12 @@ class ShopConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import (  # noqa: F401 - each registers its pieces
-            changes,
-            checks,
-            closing,
-            elsewhere,
-            notices,
-            people,
-            receivers,
-            slots,
-            totals,
-        )
+        from . import notices, self_service  # noqa: F401 - each registers its pieces
         from .dashboard import nav, panels, returns  # noqa: F401
+        from .orders import changes, elsewhere, receivers  # noqa: F401 - each registers its pieces
+        from .pricing import range_guard  # noqa: F401 - each registers its pieces
+        from .storefront import basket_holds, shown_total  # noqa: F401 - each registers its pieces
+        from .upkeep import checks  # noqa: F401 - each registers its pieces
 
         nav.add()
         for feature in FEATURES:

@@ -19,10 +19,10 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program.hooks import RAISE, SKIP, Hook
 
-from .gate import set_gates
-from .offers import LookAgain, NotPlaced
-from .product_sets import InUse
-from .visit import Visit
+from .orders.product_sets import InUse
+from .pricing.gate import set_gates
+from .storefront.offer_hooks import LookAgain, NotPlaced
+from .storefront.visit import Visit
 
 BACK_OFFICE = {"admin", "dashboard"}
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}

@@ -15,7 +15,7 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import ProductSet
 
-from .offers import basket_levels, discounts
+from .storefront.offer_hooks import basket_levels, discounts
 
 
 class ProductSetRange(models.Model):

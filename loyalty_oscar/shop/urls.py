@@ -4,9 +4,9 @@ from django.apps import apps
 from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
-from .people.urls import urlpatterns as people
-from .views.account import OverviewView
-from .views.pages import BadgeView, HowItWorksView, JoinView
+from .self_service.urls import urlpatterns as people
+from .storefront.views.account import OverviewView
+from .storefront.views.pages import BadgeView, HowItWorksView, JoinView
 
 app_name = "loyalty"
 #: Features that have pages of their own.

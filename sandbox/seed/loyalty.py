@@ -23,10 +23,10 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
 from loyalty_oscar.program.models import ProductSet, TermsVersion, Unit
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.setup import make_ready
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.setup import make_ready
 
 from .people import Person
 

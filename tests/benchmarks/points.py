@@ -26,8 +26,8 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption import discount as ours
-from loyalty_oscar.shop.redemption.desk import use_points
 from loyalty_oscar.shop.redemption.offer import make_offer
+from loyalty_oscar.shop.redemption.use_points import use_points
 
 CROWD = 16
 #: What a request does after its order while its transaction is open, such as a mail. Seconds.

@@ -139,7 +139,7 @@ class Club:
 
 def job(at: datetime) -> tuple[int, int]:
     """Do the job `tiers` as `loyalty_run` does; returns in how many steps, and what it says was done."""
-    from loyalty_oscar.shop import jobs
+    from loyalty_oscar.shop.upkeep import jobs
 
     steps = list(jobs.run(only="tiers", at=at))
     assert not steps[-1].error, steps[-1].error

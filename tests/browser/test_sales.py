@@ -7,7 +7,7 @@ import pytest
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives.models import Count, Place, Sale
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.upkeep import jobs
 from tests.browser.stage import arrive_at, at_widths, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import ADDRESS, number
 from tests.browser.test_storefront import violations

@@ -16,8 +16,8 @@ from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.shop.upkeep import jobs
 from sandbox.partner.strategy import Strategy
 from tests import orders
 from tests.browser.stage import at_widths, picture

@@ -23,9 +23,9 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind, code_of
-from loyalty_oscar.shop import slots
-from loyalty_oscar.shop.offers import LookAgain
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront import basket_holds
+from loyalty_oscar.shop.storefront.offer_hooks import LookAgain
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean
 from tests.orders import imported
@@ -208,7 +208,7 @@ class TestAPaymentWhilePointsAreTakenBack:
         tell(story(way, said, RUNS // 5, atomic))
 
     def test_would_be_lost_if_the_committed_status_were_asked(self, tell, monkeypatch):
-        monkeypatch.setattr(slots, "_unlocked", lambda baskets: baskets)
+        monkeypatch.setattr(basket_holds, "_unlocked", lambda baskets: baskets)
         said = rush(AnOrder, runs=10, atomic=True)
         assert said["paid without an order"] > 0
         tell(f"its broken twin, {story(AnOrder, said, 10, True)}")

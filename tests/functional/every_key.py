@@ -19,7 +19,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.shop.dashboard.goodwill import give as give_goodwill
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import manage
 from tests.integration.journeys.deeds import a_campaign

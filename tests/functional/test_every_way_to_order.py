@@ -15,7 +15,7 @@ from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Event, Member, ProgramSite
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.shop import sync
+from loyalty_oscar.shop.orders import sync
 from loyalty_oscar.testing import a_program
 from tests import orders
 

@@ -16,7 +16,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.slots import fates
+from loyalty_oscar.shop.storefront.basket_holds import fates
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.points import give, points_club

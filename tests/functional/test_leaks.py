@@ -16,7 +16,7 @@ from oscar.test import factories
 
 from loyalty_oscar.exclusives.models import Place, Sale
 from loyalty_oscar.program import clock
-from loyalty_oscar.shop.loading import class_loader
+from loyalty_oscar.shop.pricing.loading import class_loader
 from tests.integration.exclusives.sales import (
     ENDS_AT,
     GOLD,
@@ -380,9 +380,10 @@ class TestTheClassLoader:
     def test_gates_every_strategy_of_a_shop_that_names_it(self):
         code = (
             "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
-            "import tests.settings as s; s.OSCAR_DYNAMIC_CLASS_LOADER = 'loyalty_oscar.shop.loading.class_loader'\n"
+            "import tests.settings as s\n"
+            "s.OSCAR_DYNAMIC_CLASS_LOADER = 'loyalty_oscar.shop.pricing.loading.class_loader'\n"
             "import django; django.setup()\n"
-            "from oscarapi.views.product import Selector; from loyalty_oscar.shop.gate import GatedStrategy\n"
+            "from oscarapi.views.product import Selector; from loyalty_oscar.shop.pricing.gate import GatedStrategy\n"
             "assert isinstance(Selector().strategy(), GatedStrategy)\n"
         )
         ran = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True)

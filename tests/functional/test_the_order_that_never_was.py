@@ -15,7 +15,7 @@ from django.db import connection
 from loyalty_oscar.kernel import left
 from loyalty_oscar.program import paying
 from loyalty_oscar.program.hooks import order_effects
-from loyalty_oscar.shop import facts, sync
+from loyalty_oscar.shop.orders import facts, sync
 from loyalty_oscar.shop.redemption import discount, keeping, promise, quotes
 from tests.lives.drawing import draw
 from tests.lives.play import Fault, play

@@ -12,7 +12,7 @@ from django.urls import reverse
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.program.models import Delivery, JobRun, Member
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import clock
 from tests.everything import EMAIL, PASSWORD, TRACES, cells, everything, ours
 from tests.storefront import day

@@ -106,3 +106,17 @@ class TestTheFloorsOfTheHouse:
     )
     def test_let_through(self, path, code):
         assert faults(Path(path), ast.parse(code)) == []
+
+
+class TestTheOscarRoom:
+    ROOT = {"__init__", "apps", "models", "urls", "middleware"}
+    #: What else features called these files before they all called them the same.
+    OTHER_NAMES = {"panels", "notices", "nightly", "export", "desk", "reminding"}
+
+    def test_has_no_loose_file_at_its_root(self):
+        assert {path.stem for path in (PACKAGE / "shop").glob("*.py")} == self.ROOT
+
+    def test_calls_the_files_of_all_features_the_same(self):
+        files = [path for name in sorted(FEATURES) for path in (PACKAGE / "shop" / name).glob("*.py")]
+        assert {path.stem for path in files} >= {"storefront", "lifecycle", "letters", "jobs", "staff", "doctor"}
+        assert [str(path) for path in files if path.stem in self.OTHER_NAMES] == []

@@ -16,7 +16,7 @@ class TestTheTestsNearestToAChange:
         [
             ("loyalty_oscar/ledger/operations/holds.py", "integration/ledger"),
             ("loyalty_oscar/tiers/rules.py", "integration/tiers"),
-            ("loyalty_oscar/shop/exclusives/panels.py", "integration/exclusives"),
+            ("loyalty_oscar/shop/exclusives/storefront.py", "integration/exclusives"),
             ("loyalty_oscar/api/account.py", "integration/api"),
             ("loyalty_oscar/kernel/rounding.py", "integration/ledger"),
             ("docs/howto/sales.md", "functional/test_the_docs.py"),
@@ -30,14 +30,14 @@ class TestTheTestsNearestToAChange:
 
     def test_of_a_module_of_the_shop_are_those_that_name_it(self, tmp_path):
         for name, text in {
-            "whole": "import loyalty_oscar.shop.sync\n",
-            "part": "from loyalty_oscar.shop.sync import sweep\n",
-            "beside": "from loyalty_oscar.shop import facts, sync\n",
-            "another": "from loyalty_oscar.shop import facts, synchrony\n",
+            "whole": "import loyalty_oscar.shop.orders.sync\n",
+            "part": "from loyalty_oscar.shop.orders.sync import sweep\n",
+            "beside": "from loyalty_oscar.shop.orders import facts, sync\n",
+            "another": "from loyalty_oscar.shop.orders import facts, synchrony\n",
         }.items():
             (tmp_path / "integration" / "shop").mkdir(parents=True, exist_ok=True)
             (tmp_path / "integration" / "shop" / f"test_{name}.py").write_text(text)
-        found = nearest(["loyalty_oscar/shop/sync.py"], tests=tmp_path)
+        found = nearest(["loyalty_oscar/shop/orders/sync.py"], tests=tmp_path)
         assert found == [f"integration/shop/test_{name}.py" for name in ("beside", "part", "whole")]
 
     def test_are_named_once(self):

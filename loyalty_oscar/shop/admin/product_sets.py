@@ -16,9 +16,9 @@ from loyalty_oscar.program.admin import ReadOnly
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import ProductSet, Program
 
-from .. import statuses
-from ..closing import closed_by, refusal_of
 from ..models import OrderSync, ProductSetRange
+from ..orders import statuses
+from ..pricing.range_guard import closed_by, refusal_of
 
 
 class RangeForm(forms.ModelForm):

@@ -11,7 +11,7 @@ from loyalty_oscar.program import contributions
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.worth import worth
 
-from ..buyers import placer_of
+from ..orders.buyers import placer_of
 from .links import admin_url, user_url
 from .permissions import may_give
 

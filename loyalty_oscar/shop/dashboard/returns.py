@@ -9,8 +9,8 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import clock, contributions, money, words
 
-from ..buyers import mark_of
-from ..returns import Preview, look_at, preview, preview_cancelled
+from ..orders.buyers import mark_of
+from ..orders.returns import Preview, look_at, preview, preview_cancelled
 
 #: `?return-7=2`: two units of line 7.
 FIELD = "return-"

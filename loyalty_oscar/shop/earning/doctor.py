@@ -13,8 +13,8 @@ from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, State, Unit
 
-from ..doctor import Finding, Level, doctor_checks
-from ..serving import orders_of
+from ..orders.serving import orders_of
+from ..upkeep.doctor import Finding, Level, doctor_checks
 
 LOOK_BACK = timedelta(days=90)
 

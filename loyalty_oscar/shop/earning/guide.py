@@ -12,7 +12,7 @@ from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.queries import remembered
 
-from ..product_sets import ties
+from ..orders.product_sets import ties
 from .quotes import Teller
 
 #: What the example costs (minor units): two things of a shop of any kind.

@@ -19,10 +19,10 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
 
-from ..buyers import has_bought
-from ..facts import gather_basket, gather_orders
-from ..product_sets import sets_shown, ties
-from ..visit import Visit
+from ..orders.buyers import has_bought
+from ..orders.facts import gather_basket, gather_orders
+from ..orders.product_sets import sets_shown, ties
+from ..storefront.visit import Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

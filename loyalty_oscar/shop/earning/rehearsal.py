@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loyalty_oscar.ledger.models import Kind
 
-from ..facts import gather_basket
+from ..orders.facts import gather_basket
 from ..rehearsal import Number, Scene, rehearsal_parts
 from .quotes import Teller
 

@@ -8,7 +8,7 @@ from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.money import in_words
 
-from ..setup import ACTOR, Ready, coin, setup_steps
+from ..upkeep.setup import ACTOR, Ready, coin, setup_steps
 
 
 @setup_steps.register("earning", order=10)

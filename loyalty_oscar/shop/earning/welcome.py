@@ -20,8 +20,8 @@ from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import expiry_of
 
-from .. import sync
-from ..welcome import Tally, backfills
+from ..orders import sync
+from ..orders.backfill import Tally, backfills
 
 TOPIC = "welcome"
 topics.register(TOPIC)(

@@ -23,7 +23,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
 
 from ..middleware import checkout_guards, response_hooks
-from ..slots import slot_of
+from ..storefront.basket_holds import slot_of
 from . import words
 from .visitors import is_known, sales_of_visit, wanted, who_visits
 

@@ -15,15 +15,15 @@ from loyalty_oscar.exclusives.operations import miscounted, oversold
 from loyalty_oscar.exclusives.queries import dates_of
 from loyalty_oscar.program.conf import conf
 
-from .. import statuses
-from ..doctor import Finding, Level, doctor_checks
-from ..doctor.words import still_waiting
+from ..orders import statuses
+from ..upkeep.doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor.words import still_waiting
 from . import faults
 
 ABOUT = "sales"
 #: So long after its end a sale is still looked at.
 JUST_OVER = timedelta(days=30)
-LOADER = "loyalty_oscar.shop.loading.class_loader"
+LOADER = "loyalty_oscar.shop.pricing.loading.class_loader"
 
 
 @doctor_checks.register("sales", order=46)

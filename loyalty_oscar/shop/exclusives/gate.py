@@ -14,9 +14,9 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 
-from ..gate import gates
-from ..lowered import Cut, price_reductions
-from ..visit import Visit
+from ..pricing.gate import gates
+from ..pricing.reductions import Cut, price_reductions
+from ..storefront.visit import Visit
 from . import words
 from .visitors import sales_for, sets_of_visit, who_visits
 

@@ -13,7 +13,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import recount, sweep
 from loyalty_oscar.program.db import write_db
 
-from ..jobs import Job, add
+from ..upkeep.jobs import Job, add
 from .visitors import products_of
 
 

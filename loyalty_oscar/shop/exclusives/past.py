@@ -14,9 +14,9 @@ from loyalty_oscar.exclusives.queries import sales_in_force, with_doors
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import begun_units
 
-from .. import jobs
-from ..audiences import Audience, Moment, pricings
-from ..visit import Visit
+from ..pricing.audiences import Audience, Moment, pricings
+from ..storefront.visit import Visit
+from ..upkeep import jobs
 from .visitors import products_of, who_visits
 
 

@@ -16,7 +16,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, dates_of
 from loyalty_oscar.program import clock
 
-from ..views.account import WithProgram
+from ..storefront.views.account import WithProgram
 from . import showing
 from .gate import not_kept_by_others
 from .visitors import is_known, products_of, sales_of_visit, who_visits

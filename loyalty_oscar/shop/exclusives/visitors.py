@@ -18,9 +18,9 @@ from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
 from loyalty_oscar.program.segments import segments_of
 
-from ..buyers import has_bought
-from ..product_sets import all_of
-from ..visit import Visit
+from ..orders.buyers import has_bought
+from ..orders.product_sets import all_of
+from ..storefront.visit import Visit
 
 NOBODY = rules.Who()
 

@@ -12,7 +12,7 @@ from loyalty_oscar.journeys.occasions import SIGN_UP, WORD
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import State
 
-from ..doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor import Finding, Level, doctor_checks
 
 #: Settings of Django that make sense only behind a proxy.
 BEHIND_A_PROXY = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")

@@ -17,7 +17,7 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import programs_by_site
 from loyalty_oscar.program.registries import facts
 
-from ..facts import gather_orders
+from ..orders.facts import gather_orders
 from .listeners import mark_of
 
 #: Of how many orders of a member, the newest first, those that arrived are counted.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from loyalty_oscar.journeys.operations import give_birthdays
 
-from .. import jobs
+from ..upkeep import jobs
 from .reviews import look_again
 
 

@@ -23,8 +23,8 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import unit_for_site
 
-from .. import throttle
-from ..told import host_listeners
+from ..storefront import throttle
+from ..storefront.host_events import host_listeners
 
 SALT = "loyalty_oscar.journeys.mailbox"
 

@@ -29,7 +29,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units
 
-from ..facts import gather_orders
+from ..orders.facts import gather_orders
 
 logger = logging.getLogger("loyalty_oscar")
 Review = get_model("reviews", "ProductReview")

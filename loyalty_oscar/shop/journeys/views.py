@@ -21,10 +21,10 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 
-from .. import throttle
-from ..people.views import OwnPage
-from ..showing import takes_part
-from ..views.account import WithProgram
+from ..self_service.views import OwnPage
+from ..storefront import throttle
+from ..storefront.contributions import takes_part
+from ..storefront.views.account import WithProgram
 from .listeners import say
 from .storefront import BirthdayForm
 

@@ -17,11 +17,11 @@ from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.conf import conf
 
 from ..middleware import checkout_guards
-from ..totals import EARLY, sent
-from . import memo
+from ..storefront.shown_total import EARLY, sent
+from . import session_state
 from .discount import applied_to
-from .panels import standing_of
 from .promise import is_seen_again
+from .storefront import standing_of
 
 #: Oscar's pages that show it; whatever else posts at checkout goes back to the preview.
 SHOWING = {"preview", "payment-details"}
@@ -37,11 +37,11 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     points may have been chosen since.
     """
     typed = sent(request=request, field=FIELD)
-    if memo.KEY not in request.session and not typed:
+    if session_state.KEY not in request.session and not typed:
         return None
     basket, name = request.basket, request.resolver_match.url_name
     is_seen_again(basket=basket)
-    said = memo.recall(request=request, basket=basket)
+    said = session_state.recall(request=request, basket=basket)
     if not said and not typed:
         return None
     applied = applied_to(basket=basket)
@@ -50,7 +50,7 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     now, shown = applied.minor if applied else 0, max(said.get("minor", 0), typed)
     if now >= shown or name in EARLY:
         return None
-    memo.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
+    session_state.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
     if standing_of(basket=basket, visit=request.loyalty) is None:
         # Nobody can use points any more, so no control says it there.
         messages.warning(request, pgettext("loyalty", "Please look at your total again."), fail_silently=True)

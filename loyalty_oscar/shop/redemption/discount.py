@@ -32,9 +32,9 @@ from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import promised
 from loyalty_oscar.redemption.rules import Quote
 
-from ..amounts import decimals, finer, grain
-from ..offers import PointsUnavailable, discounts
+from ..pricing.amounts import decimals, finer, grain
 from ..rehearsal import forks
+from ..storefront.offer_hooks import PointsUnavailable, discounts
 from .keeping import gone, is_to_be_kept, mind_order
 from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting

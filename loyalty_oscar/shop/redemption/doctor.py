@@ -14,7 +14,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption.models import UseTerms
 
-from ..doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor import Finding, Level, doctor_checks
 from .offer import all_offers, is_in_its_dates, our_offers
 
 ABOUT = "using points"

@@ -19,10 +19,10 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import terms_of
 from loyalty_oscar.redemption.rules import Quote
 
-from .desk import may_use
 from .discount import applied_to, look_again
 from .promise import set_aside_for
 from .quotes import quote_of
+from .use_points import may_use
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

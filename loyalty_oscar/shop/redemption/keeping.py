@@ -18,8 +18,8 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import anything_is_set_aside
 
-from ..offers import PointsUnavailable
-from ..totals import total_of
+from ..storefront.offer_hooks import PointsUnavailable
+from ..storefront.shown_total import total_of
 from .offer import BENEFIT, CONDITION, KEEPER, is_lasting, keep_offering
 from .promise import comes_back, in_force, lines_of, lost_by, set_aside_for
 from .quotes import quote_of

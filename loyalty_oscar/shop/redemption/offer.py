@@ -23,8 +23,8 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
-from ..setup import Ready, setup_steps
-from ..uninstall import uninstall_notes, uninstall_steps
+from ..upkeep.setup import Ready, setup_steps
+from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 
 #: For ever: Oscar's rows name them.
 CONDITION = "loyalty_oscar.shop.models.PointsCondition"

@@ -32,9 +32,9 @@ from loyalty_oscar.redemption.queries import (
     terms_of,
 )
 
-from ..product_sets import sets_shown
-from ..slots import slot_of
-from ..totals import total_of
+from ..orders.product_sets import sets_shown
+from ..storefront.basket_holds import slot_of
+from ..storefront.shown_total import total_of
 from .offer import keep_offering
 
 #: For so long after it was thawed a basket counts as one whose payment is coming back in this very process.

@@ -13,9 +13,9 @@ from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
-from ..amounts import finer, grain
 from ..models import PointsBenefit
-from ..product_sets import sets_shown, ties
+from ..orders.product_sets import sets_shown, ties
+from ..pricing.amounts import finer, grain
 from .promise import in_force, is_there
 
 

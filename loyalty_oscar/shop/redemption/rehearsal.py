@@ -16,10 +16,10 @@ from loyalty_oscar.redemption.rules import Quote
 
 from ..rehearsal import Number, Scene, bill_of, place, rehearsal_parts
 from ..rehearsal.scene import EMAIL
-from .desk import Refused, use_points
 from .discount import applied_to, look_again
 from .offer import our_offers
 from .quotes import quote_of
+from .use_points import Refused, use_points
 
 
 class UsingPoints:

@@ -14,10 +14,10 @@ from django.views import View
 
 from loyalty_oscar.program import clock, words
 
-from . import memo
-from .desk import Refused, use_points
+from . import session_state
 from .discount import applied_to, look_again
 from .promise import set_aside_for
+from .use_points import Refused, use_points
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -47,7 +47,7 @@ class UsePointsView(View):
             said = {"minor": now.minor if now else 0, "asked": held.hold.asked if held else 0}
         except Refused as error:
             said |= {"error": error.text, "typed": typed[:20]}
-        memo.remember(request=request, basket=basket, **said)
+        session_state.remember(request=request, basket=basket, **said)
         return HttpResponseRedirect(f"{self.back()}#points")
 
     def pressed(self, value: str) -> int | None:

@@ -13,7 +13,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.referrals.models import Referral
 
-from ..uninstall import uninstall_notes
+from ..upkeep.uninstall import uninstall_notes
 
 
 @register("loyalty")

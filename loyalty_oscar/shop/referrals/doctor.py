@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import worth_of
 from loyalty_oscar.referrals.models import Referral, Scheme
 
-from ..doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor import Finding, Level, doctor_checks
 
 ABOUT = "bringing a friend"
 PATIENCE = timedelta(days=7)

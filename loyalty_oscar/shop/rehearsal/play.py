@@ -20,8 +20,8 @@ from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 
-from .. import statuses
-from ..sync import sync_orders
+from ..orders import statuses
+from ..orders.sync import sync_orders
 from . import forks
 from .placing import bill_of, place
 from .quiet import quietly

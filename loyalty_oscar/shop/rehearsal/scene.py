@@ -21,7 +21,7 @@ from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
 
-from ..visit import Visit
+from ..storefront.visit import Visit
 from . import forks
 
 EMAIL = "loyalty-rehearsal@example.invalid"

@@ -24,8 +24,9 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 
-from .. import cuts, showing
-from ..visit import visit_facts
+from ..pricing import labels
+from ..storefront import contributions as showing
+from ..storefront.visit import visit_facts
 
 register = template.Library()
 # In some languages the groups of digits stand apart in the same way.
@@ -182,7 +183,7 @@ def loyalty_lock(context: Context, product: Any) -> str:
 @widget
 def loyalty_cut(context: Context, product: Any) -> str:
     """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
-    found = cuts.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
+    found = labels.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
     return rendered(context, "loyalty/widgets/cut.html", found) if found else ""
 
 

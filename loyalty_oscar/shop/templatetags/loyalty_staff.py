@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from loyalty_oscar.program import contributions
 
 from ..dashboard.permissions import may_look
-from ..sync import somebody_cares
+from ..orders.sync import somebody_cares
 
 register = template.Library()
 logger = logging.getLogger("loyalty_oscar")

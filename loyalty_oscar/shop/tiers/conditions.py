@@ -19,8 +19,8 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.tiers.models import Tier
 from loyalty_oscar.tiers.signals import ladder_saved
 
-from ..setup import Ready, setup_steps
-from ..uninstall import uninstall_notes, uninstall_steps
+from ..upkeep.setup import Ready, setup_steps
+from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 
 #: For ever: Oscar's rows name it.
 PROXY = "loyalty_oscar.shop.models.TierCondition"

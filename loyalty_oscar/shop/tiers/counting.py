@@ -24,10 +24,10 @@ from loyalty_oscar.tiers.preview import buyer_samples
 from loyalty_oscar.tiers.rules import CALENDAR_YEAR, Counted, span
 from loyalty_oscar.tiers.signals import ladder_saved
 
-from .. import changes
-from ..facts import gather_orders
 from ..models import OrderSync
-from ..sync import LOOK_AGAIN
+from ..orders import changes
+from ..orders.facts import gather_orders
+from ..orders.sync import LOOK_AGAIN
 
 #: So many buyers a preview looks at: drawn by chance, so that a page is back in seconds however many there are.
 SAMPLE = 500

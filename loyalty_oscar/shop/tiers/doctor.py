@@ -16,9 +16,9 @@ from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.sentences import faults
 
-from .. import statuses
-from ..doctor import Finding, Level, doctor_checks
-from ..doctor.words import still_waiting
+from ..orders import statuses
+from ..upkeep.doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor.words import still_waiting
 from .conditions import our_conditions
 
 ABOUT = "levels"

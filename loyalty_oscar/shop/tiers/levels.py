@@ -8,8 +8,8 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.tiers.models import Standing, Tier
 from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_fact, tier_name
 
-from ..offers import basket_levels
-from ..visit import Visit, visit_facts
+from ..storefront.offer_hooks import basket_levels
+from ..storefront.visit import Visit, visit_facts
 
 
 def standing_of_visit(*, visit: Visit) -> Standing | None:

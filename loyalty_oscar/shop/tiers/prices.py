@@ -6,9 +6,9 @@ from datetime import datetime
 
 from loyalty_oscar.tiers.queries import is_in_force, member_prices
 
-from ..lowered import Cut, price_reductions
-from ..product_sets import all_of
-from ..visit import Visit
+from ..orders.product_sets import all_of
+from ..pricing.reductions import Cut, price_reductions
+from ..storefront.visit import Visit
 from .levels import rank_of_visit
 
 

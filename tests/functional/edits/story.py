@@ -19,7 +19,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing
 from tests.integration.exclusives.sales import a_sale

@@ -12,8 +12,8 @@ from loyalty_oscar.program.models import PointWorth, Program, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
-from loyalty_oscar.shop.people.guests import keep_orders
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.self_service.guests import keep_orders
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers.models import Score
 from tests.functional.edits import story

@@ -16,7 +16,7 @@ from loyalty_oscar.program.forms import plural_samples
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.earning import desk
+from loyalty_oscar.shop.earning import staff as desk
 from tests.orders import imported, place
 
 Basket = get_model("basket", "Basket")

@@ -12,7 +12,7 @@ from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet
 from loyalty_oscar.program.operations import join, note_run
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
-from loyalty_oscar.shop.sync import mark
+from loyalty_oscar.shop.orders.sync import mark
 
 READ = [Account, Entry, Hold, Event, Delivery, JobRun, OrderSync]
 

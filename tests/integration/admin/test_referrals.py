@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.referrals.models import Referral, Scheme
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, points

@@ -12,9 +12,9 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Program, Segment
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
 from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.integration.admin.test_program import formset
 from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_segment, a_set
 from tests.integration.tiers.ladders import a_ladder
@@ -236,7 +236,7 @@ class TestTheDoctorOnSales:
     def test_asks_for_the_class_loader_where_the_api_is(self, unit, settings):
         a_sale(unit, a_product())
         assert any("django-oscar-api" in text for text in told(Level.WARNING))
-        settings.OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.loading.class_loader"
+        settings.OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.pricing.loading.class_loader"
         assert not any("django-oscar-api" in text for text in told(Level.WARNING))
 
 

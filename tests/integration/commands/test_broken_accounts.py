@@ -14,7 +14,7 @@ from loyalty_oscar.ledger.operations import expiry, grants
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped
 from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.shop.doctor import Level, examine
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import manage
 

@@ -17,8 +17,8 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.doctor import Level, doctor_checks, examine, install, templates
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.upkeep.doctor import Level, doctor_checks, examine, install, templates
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
 from tests.integration.journeys.deeds import a_campaign

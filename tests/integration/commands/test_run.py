@@ -16,8 +16,8 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import Delivery, JobRun
 from loyalty_oscar.program.operations import change_state, note_run
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.management.commands.loyalty_run import Command
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import imported, place

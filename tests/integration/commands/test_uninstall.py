@@ -14,8 +14,8 @@ from oscar.test import factories
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.shop import uninstall
 from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, our_offers, take_offer_away
+from loyalty_oscar.shop.upkeep import uninstall
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import expect_refusal, manage
 from tests.orders import imported

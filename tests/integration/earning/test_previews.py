@@ -14,10 +14,10 @@ from loyalty_oscar.earning.rules import RuleInForce, build, conditions, earning_
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.earning.desk import gathered, last_month, preview
 from loyalty_oscar.shop.earning.quotes import Teller, of_order
-from loyalty_oscar.shop.sync import sync_orders
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.earning.staff import gathered, last_month, preview
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import manage
 from tests.integration.tiers.ladders import a_ladder, hand

@@ -12,9 +12,9 @@ from loyalty_oscar.program.models import Member, ProductSet, Segment
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
-from loyalty_oscar.shop.gate import set_gates
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.pricing.gate import set_gates
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.tiers.models import GivenTier
 from loyalty_oscar.tiers.operations import give_tier, take_given
 from loyalty_oscar.tiers.queries import ladder_of

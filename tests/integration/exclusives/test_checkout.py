@@ -17,8 +17,8 @@ from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.models import Count, Place, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
+from loyalty_oscar.shop.upkeep import jobs
 from tests.storefront import a_product, numbers, text_of
 
 from .sales import GOLD, GOLD_FROM, PUBLIC_FROM, a_member_of, a_sale, bought_before

@@ -10,11 +10,11 @@ from loyalty_oscar.exclusives import operations, reminders
 from loyalty_oscar.exclusives.models import Count, Place, Reminder, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
-from loyalty_oscar.shop.gate import set_gates
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.pricing.gate import set_gates
+from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.storefront import a_basket, day
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_member_of, a_sale

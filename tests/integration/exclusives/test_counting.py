@@ -14,7 +14,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.words import sold_out
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.storefront import a_product, arrive, buy, send_back, text_of
 
 from .sales import GOLD, GOLD_FROM, a_member_of, a_sale

@@ -10,11 +10,11 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.audiences import codes_of
 from loyalty_oscar.shop.models import PriceSpan
-from loyalty_oscar.shop.past_prices import record_moments, record_some
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.pricing.audiences import codes_of
+from loyalty_oscar.shop.pricing.history import record_moments, record_some
+from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_product, a_user, day, text_of
 

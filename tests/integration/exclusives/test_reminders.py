@@ -12,9 +12,9 @@ from loyalty_oscar.exclusives.models import Door, Reminder, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Delivery, Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.exclusives.export import export
-from loyalty_oscar.shop.people.erasure import erase
+from loyalty_oscar.shop.exclusives.lifecycle import export
+from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.upkeep import jobs
 from tests.storefront import a_product, a_user, day, numbers, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, give, take

@@ -16,9 +16,9 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.exclusives import visitors
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
-from loyalty_oscar.shop.exclusives.export import erase, export
-from loyalty_oscar.shop.offers import NotPlaced
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.exclusives.lifecycle import erase, export
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront.offer_hooks import NotPlaced
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_basket, a_product, a_user, buy, day, send_back
 

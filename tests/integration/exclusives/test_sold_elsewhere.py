@@ -17,11 +17,11 @@ from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.models import Count, Door, Place
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.doctor import Level
-from loyalty_oscar.shop.elsewhere import check_sold_elsewhere
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.doctor import sales
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.elsewhere import check_sold_elsewhere
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.storefront import a_basket, a_product, a_user
 
 from .sales import GOLD, GOLD_FROM, a_member_of, a_sale

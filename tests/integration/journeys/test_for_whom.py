@@ -19,10 +19,10 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.journeys.listeners import mark_of
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.people import guests
-from loyalty_oscar.shop.people.erasure import erase
-from loyalty_oscar.shop.people.export import export_member
 from loyalty_oscar.shop.redemption.offer import make_offer
+from loyalty_oscar.shop.self_service import guests
+from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import a_program, clock
 from tests.points import give, pay, use
 from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, arrive, buy, day, send_back, text_of

@@ -22,12 +22,12 @@ from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.people.models import Birthday
 from loyalty_oscar.program.models import Member, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import throttle
-from loyalty_oscar.shop.jobs import run
 from loyalty_oscar.shop.journeys.reviews import look_at
-from loyalty_oscar.shop.people import guests
-from loyalty_oscar.shop.people.erasure import erase
-from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.self_service import guests
+from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.self_service.export import export_member
+from loyalty_oscar.shop.storefront import throttle
+from loyalty_oscar.shop.upkeep.jobs import run
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, send_back, text_of

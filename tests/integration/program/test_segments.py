@@ -9,8 +9,8 @@ from loyalty_oscar.exclusives.models import Door
 from loyalty_oscar.program.models import Member, Program, Segment, SegmentMember
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.segments import members_of, segments_by_member, segments_of, set_members
-from loyalty_oscar.shop.people.erasure import erase
-from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.self_service.export import export_member
 from tests.integration.exclusives.sales import a_sale, a_segment
 from tests.storefront import a_club, a_product, a_user, day
 

@@ -7,8 +7,8 @@ from django.test import override_settings
 
 from loyalty_oscar.program import checks
 from loyalty_oscar.program.conf import LoyaltySettings, conf
-from loyalty_oscar.shop import checks as shop_checks
-from loyalty_oscar.shop import statuses
+from loyalty_oscar.shop.orders import statuses
+from loyalty_oscar.shop.upkeep import checks as shop_checks
 
 
 class TestAnUnknownName:

@@ -17,9 +17,9 @@ from loyalty_oscar.ledger.models import Account, Entry, Hold, Note
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Delivery, Event, Member, Notice
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.notices import announce_expiry, deliver
-from loyalty_oscar.shop.people import erasure
+from loyalty_oscar.shop.self_service import erasure
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program
 from tests import orders
 

@@ -20,8 +20,8 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Member, Program, TermsVersion
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.people import guests
-from loyalty_oscar.shop.sync import sweep, sync_orders
+from loyalty_oscar.shop.orders.sync import sweep, sync_orders
+from loyalty_oscar.shop.self_service import guests
 from loyalty_oscar.testing import a_program
 from tests import orders
 

@@ -15,7 +15,7 @@ from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Delivery, Event, Member, Program
 from loyalty_oscar.shop.notices import deliver
 from loyalty_oscar.shop.notices.letters import first_name, letters
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
 from tests import orders
 

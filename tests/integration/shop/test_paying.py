@@ -11,9 +11,9 @@ from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean

@@ -14,8 +14,8 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.dashboard.permissions import oscars_pages
-from loyalty_oscar.shop.returns import preview, preview_cancelled
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books
 from tests.integration.referrals.friendly import an_inviting_club, bring

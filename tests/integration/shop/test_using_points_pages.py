@@ -27,7 +27,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.redemption.rules import Worth
 from loyalty_oscar.shop.redemption.offer import our_offers
-from loyalty_oscar.shop.redemption.panels import suggestion
+from loyalty_oscar.shop.redemption.storefront import suggestion
 from loyalty_oscar.testing import clock
 from tests.orders import Order
 from tests.points import give, points_club

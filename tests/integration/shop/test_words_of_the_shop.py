@@ -12,11 +12,12 @@ from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.shop import checks, statuses
-from loyalty_oscar.shop.doctor import Level, examine
-from loyalty_oscar.shop.facts import gather_orders
+from loyalty_oscar.shop.orders import statuses
+from loyalty_oscar.shop.orders.facts import gather_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.offer import make_offer
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.upkeep import checks
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Standing
 from tests.integration.commands.calling import manage

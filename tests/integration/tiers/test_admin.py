@@ -18,8 +18,8 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.words import why
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep
-from loyalty_oscar.shop.tiers import counting, nightly
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep
+from loyalty_oscar.shop.tiers import counting, jobs
 from loyalty_oscar.shop.tiers.conditions import our_conditions
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.forms import TierForm
@@ -312,7 +312,7 @@ class TestANewLadder:
         buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
         Event.objects.all().delete()
         saved(root, ladder, *THREE)
-        list(nightly.run(day(5, 7)))
+        list(jobs.run(day(5, 7)))
         assert Standing.objects.get(is_current=True).tier.name == "Silver"
         assert self.letters() == []
 

@@ -5,7 +5,7 @@ import pytest
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.program.models import Event
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing
 from loyalty_oscar.tiers.operations import settle

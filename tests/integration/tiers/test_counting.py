@@ -16,13 +16,13 @@ from loyalty_oscar.program.models import JobRun, Member, Program, State
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import facts
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.doctor import doctor_checks
 from loyalty_oscar.shop.exclusives.visitors import who_visits
-from loyalty_oscar.shop.sync import sweep, sync_orders
-from loyalty_oscar.shop.tiers import nightly
+from loyalty_oscar.shop.orders.sync import sweep, sync_orders
+from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.tiers import jobs as nightly
 from loyalty_oscar.shop.tiers.levels import OwnersLevels, standing_of_visit
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.doctor import doctor_checks
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers import operations
 from loyalty_oscar.tiers.models import Ladder, Score, Standing, Tier

@@ -10,9 +10,9 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.program.models import Event, JobRun, Member, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.notices import deliver, report_bounce, seen
-from loyalty_oscar.shop.tiers import nightly
+from loyalty_oscar.shop.tiers import jobs as nightly
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers import operations
 from loyalty_oscar.tiers.models import Score, Standing, Tier

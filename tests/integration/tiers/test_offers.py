@@ -13,9 +13,9 @@ from oscar.test.factories import create_order
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.doctor import doctor_checks
 from loyalty_oscar.shop.tiers.conditions import PROXY, keep_in_step, our_conditions
-from loyalty_oscar.shop.uninstall import uninstall_notes, uninstall_steps
+from loyalty_oscar.shop.upkeep.doctor import doctor_checks
+from loyalty_oscar.shop.upkeep.uninstall import uninstall_notes, uninstall_steps
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests.storefront import TODAY, a_basket, a_product, a_user, buy, day

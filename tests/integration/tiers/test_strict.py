@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.shop.tiers.levels import rank_of_visit
-from loyalty_oscar.shop.visit import Visit
 from loyalty_oscar.tiers.facts import ranks_at
 from loyalty_oscar.tiers.models import GivenTier, Standing, Tier
 from loyalty_oscar.tiers.operations import give_tier, settle

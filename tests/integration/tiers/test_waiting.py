@@ -6,12 +6,12 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.ledger.operations import mature_due
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import checks
-from loyalty_oscar.shop.doctor import Level, examine
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep, sync_orders
-from loyalty_oscar.shop.tiers import nightly
-from loyalty_oscar.shop.tiers.panels import rules as sentences
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep, sync_orders
+from loyalty_oscar.shop.tiers import jobs
+from loyalty_oscar.shop.tiers.storefront import rules as sentences
+from loyalty_oscar.shop.upkeep import checks
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing, Tier
 from loyalty_oscar.tiers.rules import Counted, Ladder, safe_from
@@ -127,7 +127,7 @@ class TestAGiftOfALevel:
         forget_cache()
         arrive(order, on=day(3, 4))
         assert gift() == [(500, "pending", None)]
-        list(nightly.run(day(3, 5)))
+        list(jobs.run(day(3, 5)))
         assert gift() == [(500, "pending", "2026-03-18")]
 
 

@@ -11,9 +11,9 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
-from loyalty_oscar.shop import statuses
+from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
-from loyalty_oscar.shop.setup import WENT_LIVE, Ready, make_ready
+from loyalty_oscar.shop.upkeep.setup import WENT_LIVE, Ready, make_ready
 
 from ..command import LoyaltyCommand
 

@@ -12,7 +12,7 @@ from loyalty_oscar.kernel.periods import last_day
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.worth import worth
-from loyalty_oscar.shop.welcome import Tally, gather, next_batch, orders_before, portions, welcoming
+from loyalty_oscar.shop.orders.backfill import Tally, gather, next_batch, orders_before, portions, welcoming
 
 from ..command import LoyaltyCommand, moment, program_of
 
