@@ -103,7 +103,7 @@ class TestAMember:
         with clock.at(day(5, 6)):
             found = progress_of(
                 ladder=ladder_of(program_id=ladder.program_id), member_id=standing.member_id,
-                standing=standing_of(member_id=standing.member_id), at=day(5, 6),
+                standing=standing_of(member_id=standing.member_id, at=day(5, 6)), at=day(5, 6),
             )  # fmt: skip
         assert (found.tier.name, found.value, found.unsafe) == ("Silver", 20_940, 3_490)
         assert (found.next_tier.name, found.missing) == ("Gold", 19_060)
