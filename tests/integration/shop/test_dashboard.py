@@ -117,7 +117,7 @@ class TestTheCustomersPage:
         finally:
             contributions.at("dashboard:user").unregister("broken")
         assert 'data-loyalty="pending"' in text(response)
-        assert "dashboard-user:0-broken" in caplog.text
+        assert "dashboard:user: broken failed and is left out" in caplog.text
 
 
 class TestAnOrdersPage:
