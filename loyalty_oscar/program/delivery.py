@@ -93,7 +93,9 @@ def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:
 def _tell(consumer: Consumer, delivery: Delivery, at: datetime) -> bool:
     """Have a consumer told by one claimed delivery; returns whether it was. Never raises."""
     try:
-        why_not = consumer.deliver(event=delivery.event, at=at)
+        # A topic leaves with its app, or a consumer asks for less than it did.
+        wanted = delivery.event.topic in consumer.topics
+        why_not = consumer.deliver(event=delivery.event, at=at) if wanted else "no longer wanted"
     except Exception as error:
         logger.warning("message %s could not be sent", delivery, exc_info=True)
         _note(delivery, error=in_short(error), is_open=delivery.attempts < consumer.tries())

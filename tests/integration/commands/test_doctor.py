@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.sites.models import Site
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.template import engines
@@ -37,6 +38,11 @@ def found(about, *levels):
     wanted = levels or (Level.NOTE, Level.WARNING, Level.ERROR)
     findings = [f for f in examine(at=clock.now()) if f.about == about and f.level in wanted]
     return [(finding.level, f"{finding.text} | {finding.hint}") for finding in findings]
+
+
+@pytest.fixture(autouse=True)
+def one_domain(db):
+    Site.objects.update(domain="tumblepaw.example")
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +120,16 @@ class TestAnInstallMistake:
         [(level, text)] = found("addresses")
         assert level == Level.ERROR
         assert 'include("loyalty_oscar.urls")' in text
+
+    def test_is_a_domain_that_nobody_has_written_down(self, settings):
+        Site.objects.update(domain="example.com")
+        assert found("addresses") == []
+        unit = a_program()
+        settings.OSCAR_URL_SCHEMA = "https"
+        [(level, text)] = found("addresses")
+        assert (level, text.partition(" |")[0]) == (Level.WARNING, "mails lead to https://example.com/")
+        unit.program.sites.create(site=Site.objects.create(domain="paws.example", name="Paws"))
+        assert found("addresses") == []
 
     def test_is_a_setting_that_nobody_reads(self, settings):
         settings.LOYALTY_REDY_STATUS = "Delivered"

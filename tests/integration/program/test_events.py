@@ -154,6 +154,17 @@ class TestAConsumer:
         deliver()
         assert late.heard == ["b"]
 
+    def test_that_wants_less_by_now_is_spared_the_rest(self):
+        topics = {"test-done"}
+        hearing = hears("one", topics=topics)
+        hearing.fault = OSError("away")
+        it_happened()
+        deliver()
+        topics.clear()
+        assert deliver(NOW + timedelta(minutes=5)) == [("one", 0)]
+        assert hearing.heard == ["a"]
+        assert left("one") == [("a", False, 2, "no longer wanted")]
+
     def test_of_no_topic_costs_the_events_nothing(self):
         it_happened()
         assert deliver() == []

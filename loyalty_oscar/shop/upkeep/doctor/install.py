@@ -10,6 +10,7 @@ from typing import Any
 from django import VERSION as DJANGO_VERSION
 from django.apps import apps
 from django.conf import settings
+from django.contrib.sites.models import Site
 from django.core import checks as system_checks
 from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
@@ -21,7 +22,12 @@ from oscar.apps.basket.middleware import BasketMiddleware
 from oscar.core.application import OscarConfig
 from oscar.core.loading import get_class, get_model
 
+<<<<<<< HEAD:loyalty_oscar/shop/upkeep/doctor/install.py
 from loyalty_oscar.program.models import Program, State
+=======
+from loyalty_oscar.program.models import Program, ProgramSite, State
+from loyalty_oscar.program.registries import checks
+>>>>>>> r10-events:loyalty_oscar/shop/doctor/install.py
 
 from .findings import Finding, Level, doctor_checks
 
@@ -80,7 +86,27 @@ def addresses(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about="addresses", text=text, hint=hint)
 
 
+<<<<<<< HEAD:loyalty_oscar/shop/upkeep/doctor/install.py
 @doctor_checks.register("settings", order=13)
+=======
+@checks.register("doctor:12-site")
+def named_site(*, at: datetime) -> Iterator[Finding]:
+    """The site that mails speak for has the shop's own domain, and not the one that Django begins with."""
+    programs = Program.objects.exclude(state=State.DRAFT)
+    speaking = set(ProgramSite.objects.filter(program__in=programs).values_list("site_id", flat=True))
+    # A program without sites of its own speaks for the shop's.
+    if programs.filter(sites=None).exists():
+        speaking.add(
+            getattr(settings, "SITE_ID", None) or Site.objects.order_by("pk").values_list("pk", flat=True).first()
+        )
+    if Site.objects.filter(pk__in=speaking, domain="example.com").exists():
+        text = f"mails lead to {settings.OSCAR_URL_SCHEMA}://example.com/"
+        hint = "Write the shop's domain under Sites in the admin; OSCAR_URL_SCHEMA says whether links begin with https."
+        yield Finding(level=Level.WARNING, about="addresses", text=text, hint=hint)
+
+
+@checks.register("doctor:13-settings")
+>>>>>>> r10-events:loyalty_oscar/shop/doctor/install.py
 def settings_checked(*, at: datetime) -> Iterator[Finding]:
     """What the system checks say: names, values, statuses, the modes of SQLite."""
     found = system_checks.run_checks(tags=["loyalty"])
