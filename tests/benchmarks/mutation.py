@@ -205,7 +205,7 @@ def notices(folder: Path, names: list[str], *, seconds: float | None = None) -> 
     """Run tests in a copy; what noticed, or nothing where all of them pass. RuntimeError if they can't be run."""
     tests = [f"tests/{name}" for name in names if (folder / "tests" / name).exists()]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--disable-warnings", "-p", "no:cacheprovider"]
-    environment = os.environ | {"LOYALTY_TEST_DB": "sqlite", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"LOYALTY_TEST_DB": "sqlite", "PYTHONPATH": str(folder)}
     asked = [*command, "-m", "not (crowd or browser or projects or celery or slow)", *tests]
     try:
         process = subprocess.run(
