@@ -22,12 +22,7 @@ from oscar.apps.basket.middleware import BasketMiddleware
 from oscar.core.application import OscarConfig
 from oscar.core.loading import get_class, get_model
 
-<<<<<<< HEAD:loyalty_oscar/shop/upkeep/doctor/install.py
-from loyalty_oscar.program.models import Program, State
-=======
 from loyalty_oscar.program.models import Program, ProgramSite, State
-from loyalty_oscar.program.registries import checks
->>>>>>> r10-events:loyalty_oscar/shop/doctor/install.py
 
 from .findings import Finding, Level, doctor_checks
 
@@ -86,10 +81,7 @@ def addresses(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about="addresses", text=text, hint=hint)
 
 
-<<<<<<< HEAD:loyalty_oscar/shop/upkeep/doctor/install.py
-@doctor_checks.register("settings", order=13)
-=======
-@checks.register("doctor:12-site")
+@doctor_checks.register("site", order=12)
 def named_site(*, at: datetime) -> Iterator[Finding]:
     """The site that mails speak for has the shop's own domain, and not the one that Django begins with."""
     programs = Program.objects.exclude(state=State.DRAFT)
@@ -105,8 +97,7 @@ def named_site(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, about="addresses", text=text, hint=hint)
 
 
-@checks.register("doctor:13-settings")
->>>>>>> r10-events:loyalty_oscar/shop/doctor/install.py
+@doctor_checks.register("settings", order=13)
 def settings_checked(*, at: datetime) -> Iterator[Finding]:
     """What the system checks say: names, values, statuses, the modes of SQLite."""
     found = system_checks.run_checks(tags=["loyalty"])
