@@ -32,6 +32,15 @@ def half_up(*, exact: Fraction) -> int:
     return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
 
 
+def as_shown(*, exact: Fraction, finer: int = 1) -> int:
+    """
+    Return a sum as a shop shows it, in whole minor units: rounded half up to what its columns hold, then once more.
+
+    `finer` says how many parts of a minor unit they hold: 1 for euros in columns of two decimals, 100 for yen.
+    """
+    return half_up(exact=Fraction(half_up(exact=exact * finer), finer))
+
+
 def full_steps(*, amount: int, step: int) -> int:
     """Return how many whole steps fit into the amount (both minor units)."""
     return amount // step
@@ -66,16 +75,16 @@ def share_out(*, total: int, exact: Sequence[Fraction]) -> list[int]:
     return parts
 
 
-def left_to_pay(*, exact: Sequence[Fraction], parts: Sequence[int]) -> list[int | None]:
+def left_to_pay(*, exact: Sequence[Fraction], parts: Sequence[int], finer: int = 1) -> list[int | None]:
     """
     Return what is left of each amount that gives its part, in whole minor units; None where it gives nothing.
 
     Shops count in fractions of a cent and round the sum half up. Here that sum falls by exactly the parts; so
-    what is left of an amount may be a cent away from amount - part.
+    what is left of an amount may be a cent away from amount - part. `finer` as in `as_shown`.
     """
     touched = [max(Fraction(0), amount - part) for amount, part in zip(exact, parts, strict=True) if part]
     rest = sum((amount for amount, part in zip(exact, parts, strict=True) if not part), Fraction(0))
-    left = half_up(exact=sum(exact, Fraction(0))) - half_up(exact=rest) - sum(parts)
+    left = as_shown(exact=sum(exact, Fraction(0)), finer=finer) - as_shown(exact=rest, finer=finer) - sum(parts)
     shares = iter(share_out(total=left, exact=touched))
     return [next(shares) if part else None for part in parts]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.rounding import fewest_points, full_steps, half_up, share_out, spread, worth_minor
+from loyalty_oscar.kernel.rounding import as_shown, fewest_points, full_steps, share_out, spread, worth_minor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,14 +101,15 @@ def quote(
     worth: Worth,
     has_voucher: bool,
     grain: int = 1,
+    finer: int = 1,
 ) -> Quote:
     """
     Return what `points` that are set aside bring on these lines.
 
     `grain` is the smallest amount that the shop can write, in minor units: all money here is whole grains until it
-    is answered.
+    is answered. `finer` is how many parts of it the shop's sums are rounded to first (`kernel.rounding.as_shown`).
     """
-    goods, rooms = _rooms(lines, limits, grain)
+    goods, rooms = _rooms(lines, limits, grain, finer)
     if refused := _refusal(goods * grain, rooms, limits, worth, has_voucher):
         return Quote(parts=(0,) * len(lines), because=refused)
     worth = worth.in_grains(grain)
@@ -131,12 +132,12 @@ def _in_steps(points: int, step: int) -> int:
     return full_steps(amount=points, step=step) * step
 
 
-def _rooms(lines: Sequence[Payable], limits: Limits, grain: int) -> tuple[int, list[int]]:
+def _rooms(lines: Sequence[Payable], limits: Limits, grain: int, finer: int) -> tuple[int, list[int]]:
     """Return the price of all goods, and how much of each line points may pay: together what the total can fall by."""
-    goods = half_up(exact=sum((Fraction(line.minor) for line in lines), Fraction(0)) / grain)
+    goods = as_shown(exact=sum((Fraction(line.minor) for line in lines), Fraction(0)) / grain, finer=finer)
     shut = sum((Fraction(line.minor) for line in lines if not limits.lets(line)), Fraction(0)) / grain
     opened = [Fraction(line.minor) / grain if limits.lets(line) else Fraction(0) for line in lines]
-    return goods, share_out(total=goods - half_up(exact=shut), exact=opened)
+    return goods, share_out(total=goods - as_shown(exact=shut, finer=finer), exact=opened)
 
 
 def _refusal(goods: int, rooms: Sequence[int], limits: Limits, worth: Worth, has_voucher: bool) -> Because | None:

@@ -27,6 +27,11 @@ def decimals(*, currency: str) -> int:
     return min(exponent(currency=currency), _held())
 
 
+def finer(*, currency: str) -> int:
+    """Return how many parts of a minor unit sums are rounded to first: 1, or 100 for JPY in columns of two decimals."""
+    return 10 ** (_held() - decimals(currency=currency))
+
+
 def grain(*, currency: str) -> int:
     """Return the smallest amount in minor units of the currency: 1, or 10 for KWD in columns of two decimals."""
     return 10 ** (exponent(currency=currency) - decimals(currency=currency))

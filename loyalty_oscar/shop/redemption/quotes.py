@@ -13,7 +13,7 @@ from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.promises import Promise
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
-from ..amounts import grain
+from ..amounts import finer, grain
 from ..models import PointsBenefit
 from ..product_sets import sets_shown, ties
 from .promise import in_force, is_there
@@ -50,6 +50,7 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         worth=worth,
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
         grain=grain(currency=currency),
+        finer=finer(currency=currency),
     )
 
 

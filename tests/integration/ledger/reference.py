@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 GRACE = 30 * 24
+#: How long a gateway takes at most, and points stay in a basket beyond their date.
+GATEWAY = 3
 
 
 class Refused(Exception):
@@ -218,6 +220,9 @@ class Reference:
         gone = 0
         for hold in [hold for hold in self.holds if hold.owner == owner and hold.state == "open" and hold.slot != keep]:
             is_gone, until = fates.get(hold.slot, (False, None))
+            dates = [part.lot.until for part in hold.parts if part.lot.until is not None]
+            if until is not None and dates:  # In a basket that is touched again and again, too.
+                until = min(until, min(dates) + GATEWAY)
             hold.ends = max(hold.ends, hold.ends if until is None else until)
             if (is_gone or hold.ends <= self.now) and hold.slot not in self.paying:
                 self.let_go(hold)

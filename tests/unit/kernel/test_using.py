@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_oscar.kernel.rounding import fewest_points, left_to_pay, share_out, spread, taken_back, worth_minor
+from loyalty_oscar.kernel.rounding import (
+    as_shown,
+    fewest_points,
+    left_to_pay,
+    share_out,
+    spread,
+    taken_back,
+    worth_minor,
+)
 from tests.amount import many
 
 
@@ -53,6 +61,14 @@ class TestWhatIsLeftToPay:
     )
     def test_is_whole_cents_that_make_the_rounded_sum_fall_by_the_parts(self, exact, parts, left):
         assert left_to_pay(exact=[Fraction(amount) for amount in exact], parts=parts) == left
+
+    def test_is_told_from_the_sum_that_is_shown_where_columns_hold_more_than_the_currency(self):
+        # 691.4974 yen stand in a column of two decimals as 691.50, and are shown as 692.
+        exact = [Fraction("67.9099"), Fraction("623.5875")]
+        assert as_shown(exact=sum(exact)) == 691
+        assert as_shown(exact=sum(exact), finer=100) == 692
+        assert left_to_pay(exact=exact, parts=[0, 1], finer=100) == [None, 623]
+        assert as_shown(exact=exact[0] + 623, finer=100) == 691
 
     @many
     @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30), st.data())
