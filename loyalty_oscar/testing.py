@@ -38,7 +38,7 @@ def a_program(
     **fields: Any,
 ) -> Unit:
     """
-    Return the spendable unit of a program that is live: `points` for each `step_minor` paid, 100 points worth 1.00.
+    Return the unit of a program that is live: `points` for each `step_minor` paid, 100 points worth 1.00.
 
     Live since `live_from` (default: an hour ago, by the clock); `fields` are further fields of the Program.
     """

@@ -19,7 +19,6 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.exclusives.models import MemberList
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
@@ -37,7 +36,7 @@ from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
 from tests.integration.commands.calling import manage
-from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale
+from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale, a_segment
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club, use
@@ -158,8 +157,7 @@ def _acts(seen):
     with clock.at(day(5, 6)):
         carrier = a_product("Explorer carrier", "57.90")
         sale = a_sale(seen.unit, carrier, percent=20, quota=10, per_member=2)
-        invited = MemberList.objects.create(program=seen.unit.program, name="Friends of the house")
-        invited.members.add(Member.objects.get(user=zoe))
+        a_segment(seen.unit, zoe, name="Friends of the house")
         seen.client.post(f"/loyalty/sales/{sale.code}/remind/")
         list(jobs.run(at=day(5, 6), nightly=True))
     seen.sale = sale

@@ -257,14 +257,6 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
                 messages.error(request, f"{rule}: {error}", fail_silently=True)
 
 
-def spendable(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
-    if unit:
-        unit.program = program
-    return unit
-
-
 @checks.register("program-warning:rules")
 def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nothing earns, or that a rule no longer works."""
@@ -275,7 +267,7 @@ def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
             text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
             yield text % {"rule": version.rule, "error": error}
             return
-    unit = spendable(program)
+    unit = getattr(program, "unit", None)
     if unit and not rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at):
         yield pgettext("loyalty", "No rule is in force, so no order brings points. Add one under “earning rules”.")
 
@@ -290,7 +282,7 @@ def newest_versions(program: Program) -> list[RuleVersion]:
 @checks.register("change-state:3-rules")
 def rules_in_force(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many rules are in force, and which."""
-    unit = spendable(program)
+    unit = getattr(program, "unit", None)
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:

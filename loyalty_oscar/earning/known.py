@@ -82,7 +82,7 @@ def with_levels_of(*, facts: Mapping[str, Any], then: Mapping[str, Any]) -> dict
 
 
 def _had_first(questions: Collection[Question]) -> set[int]:
-    """Return the orders beside which another stands as the first of its account: a guest's, claimed late, is older."""
+    """Return the orders beside which another stands as the first of its account: a guest's, kept late, is older."""
     codes = {
         one.order.order_id: {rule.code for rule in one.rules if isinstance(rule.rule, FirstOrder)} for one in questions
     }

@@ -68,7 +68,7 @@ class Award(models.Model):
     `points` is the snapshot, `given` what of it stands in the ledger now, `forgiven` what nobody had to
     give back; `syncs` counts the differences posted so far and numbers their keys. `terms` are those under which it
     was decided, with what was known of the member then; `missed` are the codes of rules that nobody could count.
-    UNIQUE over the source guards across accounts: two members cannot claim one guest order.
+    UNIQUE over the source guards across accounts: two members cannot keep one guest order.
     """
 
     program = models.ForeignKey(Program, models.PROTECT, related_name="+")

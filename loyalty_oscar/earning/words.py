@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,8 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import day, reasons
+from loyalty_oscar.program.words import day, reasons, say
+from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
 
 Params = Mapping[str, Any]
@@ -25,11 +26,6 @@ class WhyRow:
     text: str
     value: str
     is_total: bool = False
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 @say("order_earned")
@@ -205,7 +201,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         points += late["points"]
         paid = money.in_words(minor=late["base_minor"], currency=p["currency"])
         text = pgettext("loyalty", "Added to the order later: %(amount)s") % {"amount": paid}
-        rows.append(WhyRow(text, f"+{money.number(late['points'])}"))
+        rows.append(WhyRow(text, number_in_words(unit=unit, points=late["points"], signed=True)))
     if p.get("late"):
         rows.append(WhyRow(pgettext("loyalty", "In all"), points_in_words(unit=unit, points=points), is_total=True))
     return rows

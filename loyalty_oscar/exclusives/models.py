@@ -1,4 +1,4 @@
-"""Exclusive sales: what is sold, doors with their dates, lists of people, who is to be told, and every piece taken."""
+"""Exclusive sales: what is sold, doors with their dates, who is to be told, and every piece taken."""
 
 from __future__ import annotations
 
@@ -10,26 +10,10 @@ from django.db import models, router, transaction
 from django.db.models import F, Q, Sum
 from django.utils.translation import npgettext_lazy, pgettext, pgettext_lazy
 
+from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from .levels import levels
-
-
-class MemberList(models.Model):
-    """People who are invited by name."""
-
-    program = models.ForeignKey(Program, models.CASCADE, related_name="member_lists")
-    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
-    members = models.ManyToManyField(
-        Member, blank=True, related_name="+", verbose_name=pgettext_lazy("loyalty", "members")
-    )
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "list of members")
-        verbose_name_plural = pgettext_lazy("loyalty", "lists of members")
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Sale(models.Model):
@@ -128,23 +112,10 @@ class Sale(models.Model):
         return self.quota is not None or self.per_member is not None
 
 
-class Door(models.Model):
-    """Who gets in before the others: members from a level on, or those on a list, from two dates on."""
+class Door(ForWhom):
+    """Who gets in before the others, from two dates on: members from a level on, and where it says so of a segment."""
 
     sale = models.ForeignKey(Sale, models.CASCADE, related_name="doors")
-    rank = models.PositiveSmallIntegerField(
-        pgettext_lazy("loyalty", "from level"),
-        default=0,
-        help_text=pgettext_lazy("loyalty", "The lowest level that gets in; whoever stands higher gets in too."),
-    )
-    member_list = models.ForeignKey(
-        MemberList,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=pgettext_lazy("loyalty", "or only this list"),
-    )
     seen_from = models.DateTimeField(pgettext_lazy("loyalty", "see it from"))
     buys_from = models.DateTimeField(pgettext_lazy("loyalty", "buy from"))
 
@@ -156,9 +127,9 @@ class Door(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Return who gets in: the list, the level by its name, or "every member"."""
-        if self.member_list_id is not None:
-            return str(self.member_list)
+        """Return who gets in: the segment, the level by its name, or "every member"."""
+        if self.segment_id is not None:
+            return str(self.segment)
         called = levels(program_id=self.sale.program_id).get(self.rank, str(self.rank))
         return called if self.rank else pgettext("loyalty", "every member")
 
@@ -167,9 +138,7 @@ class Door(models.Model):
         if self.seen_from and self.buys_from and self.buys_from < self.seen_from:
             wrong = pgettext_lazy("loyalty", "Nobody buys what they do not see yet: choose that day or a later one.")
             raise ValidationError({"buys_from": wrong})
-        if self.member_list and self.sale.program_id and self.member_list.program_id != self.sale.program_id:
-            wrong = pgettext_lazy("loyalty", "That list is of another program.")
-            raise ValidationError({"member_list": wrong})
+        self.mind_segment(program_id=self.sale.program_id)
 
 
 class Reminder(models.Model):

@@ -1,4 +1,4 @@
-"""Reading sales: those in force with their doors, and the lists somebody is on."""
+"""Reading sales: those in force with their doors, and what is left of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import Count, Door, MemberList, Place, Sale
+from .models import Count, Door, Place, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -39,7 +39,7 @@ def with_doors(*, to: str = "doors") -> Prefetch:
 def dates_of(*, sale: Sale) -> rules.Sale:
     """Return a sale as the rules see it."""
     doors = tuple(
-        rules.Door(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, list_id=door.member_list_id)
+        rules.Door(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, segment_id=door.segment_id)
         for door in sale.doors.all()
     )
     return rules.Sale(
@@ -52,23 +52,9 @@ def dates_of(*, sale: Sale) -> rules.Sale:
     )
 
 
-def lists_of(*, member_id: int) -> frozenset[int]:
-    """Return the lists that a member is on. One query."""
-    return frozenset(MemberList.objects.filter(members=member_id).values_list("pk", flat=True))
-
-
-def lists_by_member(*, member_ids: Iterable[int]) -> dict[int, frozenset[int]]:
-    """Return the lists that each of these members is on; who is on none is not in it. One query."""
-    rows = MemberList.members.through.objects.using(write_db()).filter(member_id__in=list(member_ids))
-    found: dict[int, set[int]] = {}
-    for member_id, list_id in rows.values_list("member_id", "memberlist_id"):
-        found.setdefault(member_id, set()).add(list_id)
-    return {member_id: frozenset(ids) for member_id, ids in found.items()}
-
-
-def keeps_lists(*, program_id: int) -> bool:
-    """Return whether any door of a sale in force asks who is on a list."""
-    return any(door.list_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
+def asks_segments(*, program_id: int) -> bool:
+    """Return whether any door of a sale in force asks who is in a segment."""
+    return any(door.segment_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
 
 
 def ran_out(*, places: Iterable[Place], at: datetime) -> list[Place]:

@@ -12,10 +12,11 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.operations import put_messages
 from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.segments import segments_by_member
 
 from . import rules
 from .models import Reminder, Sale
-from .queries import dates_of, lists_by_member, with_doors
+from .queries import dates_of, with_doors
 
 TOPIC = "sale-open"
 BATCH = 500
@@ -88,8 +89,9 @@ def _message(row: Reminder, at: datetime) -> Outbox:
 def who_are(*, member_ids: Sequence[int], at: datetime) -> dict[int, rules.Who]:
     """Return members as sales see them. At most two queries."""
     ranks = facts.get("tier_rank")(members=member_ids, at=at) if "tier_rank" in facts else {}
-    lists = lists_by_member(member_ids=member_ids)
-    return {pk: rules.Who(is_member=True, rank=ranks.get(pk, 0), lists=lists.get(pk, frozenset())) for pk in member_ids}
+    segments = segments_by_member(member_ids=member_ids)
+    none: frozenset[int] = frozenset()
+    return {pk: rules.Who(is_member=True, rank=ranks.get(pk, 0), segments=segments.get(pk, none)) for pk in member_ids}
 
 
 def clear(*, at: datetime) -> int:

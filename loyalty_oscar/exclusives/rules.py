@@ -12,27 +12,26 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the lists one is on."""
+    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the segments one is in."""
 
     is_member: bool = False
     rank: int = 0
-    lists: frozenset[int] = frozenset()
+    segments: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
-    """One way in: members from a rank on (0 = every member), or those on a list, with two dates."""
+    """One way in: members from a rank on (0 = every member), and where it names one of a segment, with two dates."""
 
     seen_from: datetime
     buys_from: datetime
     rank: int = 0
-    list_id: int | None = None
+    segment_id: int | None = None
 
     def is_for(self, who: Who) -> bool:
         """Return whether somebody may use this door."""
-        if self.list_id is not None:
-            return self.list_id in who.lists
-        return who.is_member and who.rank >= self.rank
+        is_in = self.segment_id is None or self.segment_id in who.segments
+        return is_in and who.is_member and who.rank >= self.rank
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,7 +161,8 @@ def _before(moment: datetime, end: datetime | None) -> bool:
 
 def _lets_in_early(door: Door, one: Sale, other: Sale) -> bool:
     """Return whether somebody buys by a door of one sale while the other one still keeps them out."""
-    who = Who(is_member=True, rank=door.rank, lists=frozenset() if door.list_id is None else frozenset({door.list_id}))
+    segments = frozenset() if door.segment_id is None else frozenset({door.segment_id})
+    who = Who(is_member=True, rank=door.rank, segments=segments)
     opens_at = admission(sale=other, who=who, at=door.buys_from).opens_at
     shut = shut_until(sale=other)
     until = min((moment for moment in (opens_at, shut) if moment), default=None)

@@ -10,7 +10,6 @@ from django.utils.translation import npgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.zones import InProgramZone
@@ -22,7 +21,7 @@ from .models import Campaign, Occurrence
 
 def reads(campaign: Campaign) -> str:
     """Return a saved campaign as a sentence, or nothing where the program has no points yet."""
-    unit = Unit.objects.filter(program=campaign.program, kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+    unit = getattr(campaign.program, "unit", None)
     return sentence(campaign=campaign, unit=unit) if unit else ""
 
 

@@ -1,7 +1,7 @@
 """
 What campaigns give: once per member and source whatever asks how often, and taken back when it is withdrawn.
 
-The account is locked first, then the budget; so a bonus claimed twenty times at once is given once, and a budget
+The account is locked first, then the budget; so a bonus asked for twenty times at once is given once, and a budget
 is kept to the point.
 """
 
@@ -20,12 +20,13 @@ from django.db.models import Exists, F, OuterRef, Q
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried, write_db
 from loyalty_oscar.people.models import Birthday
-from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import join, put_message
+from loyalty_oscar.program import operations
+from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.operations import give, join, put_message
 from loyalty_oscar.program.queries import earns_at, member_of
-from loyalty_oscar.program.registries import grants
 
 from .models import Campaign, Occurrence
 from .occasions import BIRTHDAY, WORD, birthdays_due, fold, in_time, occasions, source_of
@@ -122,12 +123,7 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
 
 
 def _give(*, member: Member, campaigns: Sequence[Campaign], **what: Any) -> Occurrence | None:
-    unit = (
-        Unit.objects.using(write_db())
-        .filter(program=member.program_id, kind=Unit.Kind.SPENDABLE)
-        .order_by("pk")
-        .first()
-    )
+    unit = getattr(member.program, "unit", None)
     if unit is None:
         return None
     account_id = open_account(member=member, unit=unit).pk
@@ -191,8 +187,8 @@ def _key(occurrence: Occurrence) -> str:
 
 
 def _post(occurrence: Occurrence, because: Because, at: datetime) -> None:
-    told = {"key": _key(occurrence), "because": because, "at": at}
-    grants.get("points").grant(member_id=occurrence.member_id, reward={"points": occurrence.points}, **told)
+    told = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
+    give(member_id=occurrence.member_id, at=at, **told)
     if occasions.get(occurrence.campaign.occasion).by_mail:
         key = f"{_key(occurrence)}:{occurrence.member_id}"
         payload = {"occurrence": occurrence.pk, "because": because.to_json()}
@@ -215,19 +211,15 @@ def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but
 def _undo(*, occurrence_id: int, at: datetime) -> int:
     db = write_db()
     with transaction.atomic(using=db):
-        occurrence = Occurrence.objects.using(db).select_related("campaign", "member__program").get(pk=occurrence_id)
-        unit = (
-            Unit.objects.using(write_db())
-            .filter(program=occurrence.program_id, kind=Unit.Kind.SPENDABLE)
-            .order_by("pk")
-            .first()
-        )
-        lock(account_id=open_account(member=occurrence.member, unit=unit).pk)
+        rows = Occurrence.objects.using(db).select_related("campaign", "member__program__unit")
+        occurrence = rows.get(pk=occurrence_id)
+        lock(account_id=open_account(member=occurrence.member, unit=occurrence.member.program.unit).pk)
         because = Because("campaign_withdrawn", name=occurrence.campaign.name)
         back = {"state": Occurrence.State.BACK, "at": at, "because": because.to_json()}
         if not Occurrence.objects.using(db).filter(pk=occurrence_id, state=DONE).update(**back):
             return 0
-        grants.get("points").revoke(member_id=occurrence.member_id, key=_key(occurrence), because=because, at=at)
+        told = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
+        operations.take_back(member_id=occurrence.member_id, at=at, **told)
         counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
         counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
     return occurrence.points

@@ -98,18 +98,12 @@ class HoldAdmin(ReadOnly, admin.ModelAdmin):
         return str(hold.account.member)
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
-
-
 @checks.register("change-state:2-ledger")
 def at_stake(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many points members have, what they are worth, which go back and which dates move."""
-    unit = unit_of(program)
+    unit = getattr(program, "unit", None)
     if unit is None:
         return
-    unit.program = program
     yield _have(unit, owed(unit_id=unit.pk))
     if to == State.PAUSED:
         yield from _go_back(unit, at)

@@ -44,8 +44,13 @@ def membership_of_user(*, user_id: Any, unit: Unit) -> tuple[Member | None, Acco
 def closed_account_of_user(*, user_id: Any) -> Account | None:
     """Return a person's newest account with entries in a closed program, with its member and unit, or None."""
     accounts = Account.objects.filter(member__user_id=user_id, member__merged_into=None, seq__gt=0)
-    accounts = accounts.filter(unit__kind=Unit.Kind.SPENDABLE, unit__program__state=State.CLOSED)
+    accounts = accounts.filter(unit__program__state=State.CLOSED)
     return accounts.select_related("member", "unit__program").order_by("-pk").first()
+
+
+def has_entries(*, program_id: int) -> bool:
+    """Return whether anything was ever counted in a program."""
+    return Entry.objects.using(write_db()).filter(account__unit__program_id=program_id).exists()
 
 
 def coming(*, account_id: int) -> list[Coming]:

@@ -4,19 +4,43 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
+from django.db.models.signals import pre_save
 from django.dispatch import receiver
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import JobRun, Program, State
+from loyalty_oscar.program.models import JobRun, Program, State, Unit
 from loyalty_oscar.program.operations import note_run
+from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.signals import program_state_changed
 
 from .operations.program_wide import put_off_all, release_all, write_off_all
 from .operations.skipping import AccountsSkipped, Skips
+from .queries import has_entries
 
 #: The change of a program's state, among the runs of jobs of which the doctor tells.
 NAME = "program-state"
+
+
+checks.register("is-counted:ledger")(has_entries)
+
+
+@receiver(pre_save, sender=Unit, dispatch_uid="loyalty_oscar.ledger.keep_unit")
+@receiver(pre_save, sender=Program, dispatch_uid="loyalty_oscar.ledger.keep_currency")
+def keep_meaning(sender, instance: Program | Unit, raw: bool = False, update_fields=None, **kwargs) -> None:
+    """
+    Refuse what would change the meaning of every entry: points that become money or cease to be, and another currency
+    of what is money. Forms say so at the field; this is the second guard.
+    """
+    name = "currency" if sender is Program else "is_money"
+    if raw or instance.pk is None or not (update_fields is None or name in update_fields):
+        return
+    before = sender.objects.using(write_db()).filter(pk=instance.pk)
+    before = before.filter(unit__is_money=True) if sender is Program else before
+    program_id = instance.pk if sender is Program else instance.program_id
+    if before.exclude(**{name: getattr(instance, name)}).exists() and has_entries(program_id=program_id):
+        raise NotAllowed(f"there are entries already: {name} of a program's unit stays as it is")
 
 
 @receiver(program_state_changed, sender=Program, dispatch_uid="loyalty_oscar.ledger.follow_program")

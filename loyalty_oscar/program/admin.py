@@ -18,10 +18,11 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, operations
-from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
-from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
+from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, Segment, State, TermsVersion, Unit
 from .pages import rendered
 from .registries import checks
+from .segments import set_members
 from .words import day
 from .zones import InProgramZone, NamesZone
 
@@ -78,16 +79,19 @@ class UnitInline(NoDelete, admin.StackedInline):
     min_num = 1
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "kind")})
+        return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "is_money")})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
-            return [(None, {"fields": ["code", "kind", "names"]})]
+            return [(None, {"fields": ["code", "is_money", "names"]})]
         words = [
-            (language_name(language), {"fields": [tuple(word_field(language, c) for c in plural_samples(language))]})
+            (
+                language_name(language),
+                {"fields": [tuple(word_field(language, c) for c in (*plural_samples(language), "title"))]},
+            )
             for language in languages()
         ]
-        return [(None, {"fields": [("code", "kind")]}), *words]
+        return [(None, {"fields": [("code", "is_money")]}), *words]
 
 
 class WorthInline(admin.TabularInline):
@@ -240,7 +244,7 @@ def step_url(program: Program, to: str) -> str:
 @checks.register("program-warning:program")
 def missing(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what a program lacks."""
-    if not program.units.filter(kind=Unit.Kind.SPENDABLE).exists():
+    if not hasattr(program, "unit"):
         yield pgettext("loyalty", "There is no kind of points that members could use. Add one below.")
     if not program.worths.filter(currency=program.currency).exists():
         text = pgettext("loyalty", "Nobody knows what points are worth in %(currency)s. Add it below.")
@@ -278,6 +282,31 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
             text % {"day": until, "days": operations.CLOSING_DAYS},
         ]
     return [pgettext("loyalty", "All points that are left are written off. Statements stay readable.")]
+
+
+@admin.register(Segment)
+class SegmentAdmin(admin.ModelAdmin):
+    """Members who are named, for features to ask for. One that is asked for is not deleted."""
+
+    form = SegmentForm
+    list_display = ("name", "program", "kind", "counted")
+    list_filter = ("program",)
+    list_select_related = ("program",)
+    search_fields = ("name", "code")
+
+    def get_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return ("program", "name", "code", "people" if may else "counted")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
+        return ("program", "code") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Segment | None = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: SegmentForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
 
 
 @admin.register(Outbox)

@@ -68,7 +68,7 @@ class LoyaltySettings:
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
-    GUEST_CLAIM_DAYS: int = doc("Days in which a guest's order can be claimed after it was placed.", 30)
+    GUEST_DAYS: int = doc("Days after it was placed in which a guest can keep an order's points.", 30)
     HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
     GATEWAY_MINUTES: int = doc(
         "How long points and pieces of sales stay set aside while a basket is frozen: longer than the gateway waits"

@@ -16,6 +16,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from .registries import checks
+
 code_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9-]*$",
     pgettext_lazy("loyalty", "Use small letters, digits and hyphens only, for example paw-club."),
@@ -197,8 +199,19 @@ class Program(models.Model):
             longest = calendar.monthrange(2024, self.expiry_month)[1] if 1 <= self.expiry_month <= 12 else 0
             if self.expiry_day > longest:
                 wrong["expiry_day"] = pgettext_lazy("loyalty", "That month has no such day.")
+        before = Program.objects.filter(pk=self.pk, unit__is_money=True).exclude(currency=self.currency)
+        if self.pk and before.exists() and is_counted(program_id=self.pk):
+            wrong["currency"] = pgettext_lazy(
+                "loyalty", "Members have amounts in the currency of before, so it stays as it is."
+            )
         if wrong:
             raise ValidationError(wrong)
+
+
+def is_counted(*, program_id: int) -> bool:
+    """Return whether anything was ever counted in the unit of a program: from then on it stays what it is."""
+    asked = [ask for name, ask in checks.items() if name.startswith("is-counted:")]
+    return any(ask(program_id=program_id) for ask in asked)
 
 
 class ProgramSite(models.Model):
@@ -286,29 +299,38 @@ class PointWorth(models.Model):
 
 
 class Unit(models.Model):
-    """What an account counts. `names` holds the word per language and CLDR plural category."""
+    """
+    What the accounts of a program count. `names` holds the word per language and CLDR plural category.
 
-    class Kind(models.TextChoices):
-        SPENDABLE = "spendable", pgettext_lazy("loyalty", "points to use")
-        QUALIFYING = "qualifying", pgettext_lazy("loyalty", "level progress")
-        STAMPS = "stamps", pgettext_lazy("loyalty", "stamps")
-        MONEY = "money", pgettext_lazy("loyalty", "money")
+    One that `is_money` reads and is typed as an amount: each point is a minor unit of the program's currency.
+    """
 
-    program = models.ForeignKey(Program, models.CASCADE, related_name="units")
+    program = models.OneToOneField(Program, models.CASCADE, related_name="unit")
     code = models.SlugField(
         pgettext_lazy("loyalty", "code"), max_length=40, default="points", validators=[code_validator]
     )
-    kind = models.CharField(pgettext_lazy("loyalty", "kind"), max_length=12, choices=Kind, default=Kind.SPENDABLE)
-    currency = models.CharField(max_length=3, blank=True, default="")
     names = models.JSONField(pgettext_lazy("loyalty", "names"), default=dict, blank=True)
+    is_money = models.BooleanField(
+        pgettext_lazy("loyalty", "shown as money"),
+        default=False,
+        help_text=pgettext_lazy(
+            "loyalty", "For cashback: members read 12.50 of the program's currency where others read 1,250 points."
+        ),
+    )
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "kind of points")
         verbose_name_plural = pgettext_lazy("loyalty", "kinds of points")
-        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_unit_code")]
 
     def __str__(self) -> str:
         return f"{self.program}: {self.code}"
+
+    def clean(self) -> None:
+        """Refuse to turn what members have into something else."""
+        before = Unit.objects.filter(pk=self.pk).exclude(is_money=self.is_money)
+        if self.pk and before.exists() and is_counted(program_id=self.program_id):
+            wrong = pgettext_lazy("loyalty", "Members have points already, so this stays as it is.")
+            raise ValidationError({"is_money": wrong})
 
 
 class Member(models.Model):

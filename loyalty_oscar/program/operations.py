@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
+from loyalty_oscar.kernel.promise import READY, Outcome, Promise, Ready
 
 from .db import write_db
 from .models import JobRun, Member, Outbox, Phase, Program, State
 from .queries import forget_cache
+from .registries import grants
 from .signals import member_joined, program_state_changed
 
 #: From each state, where a program may go.
@@ -107,6 +110,59 @@ def join_many(*, program: Program, joined_at: Mapping[Any, datetime]) -> dict[An
         if member.public_id in made:
             member_joined.send(sender=Member, member=member, at=member.joined_at)
     return members
+
+
+def give(
+    *,
+    member_id: int,
+    promise: Promise,
+    key: str,
+    because: Because,
+    at: datetime,
+    ready_at: datetime | Ready | None = READY,
+    waits: bool = False,
+    anew: bool = False,
+) -> Outcome:
+    """
+    Give a member what was promised, once per key: the one door of whoever gives.
+
+    What `waits` is on the way until `ready_at` (None = not known yet), which a later call may tell or move; with `anew`
+    what is given again waits again. NOTHING where its kind of thing is not installed.
+    """
+    if promise.grant not in grants:
+        return Outcome.NOTHING
+    return grants.get(promise.grant).grant(
+        member_id=member_id,
+        promise=promise,
+        key=key,
+        because=because,
+        at=at,
+        ready_at=at if isinstance(ready_at, Ready) else ready_at,
+        waits=waits,
+        anew=anew,
+    )
+
+
+def take_back(
+    *,
+    member_id: int,
+    promise: Promise,
+    key: str,
+    because: Because,
+    at: datetime,
+    since: datetime | None = None,
+    keep_slots: Collection[str] = (),
+) -> Outcome:
+    """
+    Take back what was promised and given under a key; what was never given, or is taken back already, is NOTHING.
+
+    What was given before `since`, or lies on one of the baskets `keep_slots`, is KEPT.
+    """
+    if promise.grant not in grants:
+        return Outcome.NOTHING
+    return grants.get(promise.grant).revoke(
+        member_id=member_id, key=key, because=because, at=at, since=since, keep_slots=keep_slots
+    )
 
 
 def put_message(*, topic: str, key: str, member_id: int | None, payload: dict[str, Any], at: datetime) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.kernel.registry import Registry
 
 
@@ -27,13 +28,40 @@ class FactProvider(Protocol):
 
 
 class Grant(Protocol):
-    """Gives a member something once per key, and takes it back."""
+    """
+    Gives a member what was promised, once per key, and takes it back. `operations.give` and `take_back` ask it.
 
-    def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None: ...
+    What waits (`waits`) is on the way until `ready_at` (None = not known yet), which a later call with the same key may
+    tell, move or take back until it has come. With `anew` what is given again waits again, though it had been ready.
+    """
+
+    def grant(
+        self,
+        *,
+        member_id: int,
+        promise: Promise,
+        key: str,
+        because: Because,
+        at: datetime,
+        ready_at: datetime | None,
+        waits: bool = False,
+        anew: bool = False,
+    ) -> Outcome:
+        """Give it once: what was taken back under this key is given back, and a repeat gives what was given first."""
+        ...
 
     def revoke(
-        self, *, member_id: int, key: str, because: Because, at: datetime, since: datetime | None = None
-    ) -> None: ...
+        self,
+        *,
+        member_id: int,
+        key: str,
+        because: Because,
+        at: datetime,
+        since: datetime | None = None,
+        keep_slots: Collection[str] = (),
+    ) -> Outcome:
+        """Take it back; what was given (or given again) before `since`, or lies on one of these baskets, is kept."""
+        ...
 
 
 class OrderEffect(Protocol):

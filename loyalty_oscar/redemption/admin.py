@@ -17,7 +17,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import ProductSet, Program, Unit
+from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.words import points as in_words
 
@@ -26,14 +26,9 @@ from .models import LeastOrder, Redemption, UseTerms
 from .sentences import sentence
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
-
-
 def reads(terms: UseTerms) -> str:
     """Return saved limits as a sentence, or nothing where the program has no points yet."""
-    unit = unit_of(terms.program)
+    unit = getattr(terms.program, "unit", None)
     return sentence(terms=terms, unit=unit) if unit else ""
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.pages import rendered
 from loyalty_oscar.program.registries import checks
@@ -31,11 +31,6 @@ from .sentences import evidence, sentence
 
 SIDES = ("giver", "newcomer")
 ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
-
-
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program get, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
 
 
 @admin.register(Scheme)
@@ -52,7 +47,7 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "who gets what"))
     def says(self, scheme: Scheme) -> str:
-        unit = unit_of(scheme.program)
+        unit = getattr(scheme.program, "unit", None)
         return sentence(scheme=scheme, unit=unit) if unit else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "first order for at least"))
@@ -110,7 +105,7 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "promised"))
     def promised(self, referral: Referral) -> str:
-        unit = unit_of(referral.program)
+        unit = getattr(referral.program, "unit", None)
         if unit is None:
             return ""
         text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")

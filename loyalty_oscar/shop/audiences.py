@@ -1,5 +1,5 @@
 """
-Who pays less than everybody: members from a level on, or those on a list. Features say which there are, and when.
+Who pays less than everybody: members from a level on, or those in a segment. Features say which there are, and when.
 
 Past prices are kept for each such audience, and a reduction is told from what its reader could have had.
 """
@@ -23,17 +23,20 @@ from .visit import Visit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audience:
-    """Members of a program from a rank on (0 = all members), or those on one list; `code` names it in past prices."""
+    """
+    Members of a program from a rank on (0 = all members), and where it names one of a segment; `code` names it in past
+    prices.
+    """
 
     program_id: int
     rank: int = 0
-    list_id: int | None = None
+    segment_id: int | None = None
 
     @property
     def code(self) -> str:
-        """ "1:rank:3" or "1:list:7"."""
-        kind, number = ("rank", self.rank) if self.list_id is None else ("list", self.list_id)
-        return f"{self.program_id}:{kind}:{number}"
+        """ "1:rank:3", "1:segment:7", or of both "1:rank:3:segment:7"."""
+        segment = "" if self.segment_id is None else f":segment:{self.segment_id}"
+        return f"{self.program_id}{f':rank:{self.rank}' if self.rank or not segment else ''}{segment}"
 
 
 #: A moment when what somebody pays changes by the calendar, and for which products (None = any).

@@ -9,6 +9,7 @@ from typing import Any
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import statement
 from loyalty_oscar.program import words
@@ -64,5 +65,4 @@ def _told(entry: Entry, why: Because, number: str | None) -> Told:
 
 def _order_id(why: Because) -> Any:
     """Return the order that a reason names, by itself or as where the points came from (`order:42`)."""
-    kind, _colon, number = str(why.params.get("source", "")).partition(":")
-    return why.params.get("order") or (int(number) if kind == "order" and number.isdigit() else None)
+    return why.params.get("order") or number_of(name=str(why.params.get("source", "")), kind="order")

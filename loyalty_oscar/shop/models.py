@@ -110,7 +110,7 @@ class PriceSpan(models.Model):
     """
     What a product cost from one moment to the next, with tax where it is known: `minor` units of a currency.
 
-    `audience` "" is everybody, else who paid less ("1:rank:3": a program's members from a level on; "1:list:7").
+    `audience` "" is everybody, else who paid less ("1:rank:3": a program's members from a level on; "1:segment:7").
     Kept from the day of installation, because reductions are told from the lowest price of the 30 days before. The
     present one `is_current` (True, else NULL).
     """

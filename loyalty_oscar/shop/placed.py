@@ -2,7 +2,7 @@
 What was true when an order was placed: written down on its mark at the first look, and read from there for ever.
 
 Product sets are emptied, levels get other percents, a program counts on prices without tax from next month on: none of
-that changes what an order was promised. Guests' orders are written down too; who claims one weeks later gets what it
+that changes what an order was promised. Guests' orders are written down too; who keeps one weeks later gets what it
 was worth on its day.
 """
 

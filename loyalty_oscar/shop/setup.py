@@ -21,10 +21,10 @@ from loyalty_oscar.program.registries import checks
 ACTOR = "system"
 WENT_LIVE = "It is live: orders placed from now on earn."
 NAMES = {
-    "en": {"one": "point", "other": "points"},
-    "de": {"one": "Punkt", "other": "Punkte"},
-    "pl": {"one": "punkt", "few": "punkty", "many": "punktów", "other": "punktu"},
-    "ru": {"one": "балл", "few": "балла", "many": "баллов", "other": "балла"},
+    "en": {"one": "point", "other": "points", "title": "points"},
+    "de": {"one": "Punkt", "other": "Punkte", "title": "Punkte"},
+    "pl": {"one": "punkt", "few": "punkty", "many": "punktów", "other": "punktu", "title": "punkty"},
+    "ru": {"one": "балл", "few": "балла", "many": "баллов", "other": "балла", "title": "баллы"},
 }
 
 
@@ -70,7 +70,7 @@ def _pieces() -> list[Callable[..., None]]:
 def _program(*, code: str, name: str, currency: str) -> Ready:
     program = Program.objects.filter(code=code).first()
     if program:
-        unit = program.units.filter(kind=Unit.Kind.SPENDABLE).first()
+        unit = getattr(program, "unit", None)
         ready = Ready(program=program, unit=unit or _unit(program))
         ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
     else:

@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from django.db.models import Max, OuterRef, QuerySet, Subquery
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import write_db
@@ -34,7 +35,7 @@ def baskets_being_paid(*, slots: Collection[str], at: datetime, peek: bool = Fal
     set aside for it, until the gateway's own time-out; where none are, as long as it is frozen. SQLite locks the whole
     database and no rows: there the status says it all.
     """
-    by_id = {pk: slot for slot in slots if (pk := _basket_id(slot))}
+    by_id = {pk: slot for slot in slots if (pk := number_of(name=slot, kind="basket"))}
     if not by_id:
         return ()
     rows = get_model("basket", "Basket").objects.using(write_db()).filter(pk__in=by_id)
@@ -83,16 +84,11 @@ def fates(holds: Collection[Hold]) -> Mapping[str, Fate]:
     A basket that is merged, saved, submitted, ordered or deleted gives its points back. One that was changed
     lately keeps them so many minutes longer, a frozen one until the gateway's own time-out.
     """
-    ids = {hold.origin: _basket_id(hold.origin) for hold in holds}
+    ids = {hold.origin: number_of(name=hold.origin, kind="basket") for hold in holds}
     rows = get_model("basket", "Basket").objects.using(write_db()).filter(pk__in=[pk for pk in ids.values() if pk])
     told = rows.annotate(changed=Max("lines__date_updated"), ordered_at=_last_order())
     baskets = {row.pk: row for row in told.only("pk", "status")}
     return {hold.origin: _fate(hold, baskets.get(ids[hold.origin])) for hold in holds if ids[hold.origin]}
-
-
-def _basket_id(slot: str) -> int | None:
-    kind, _colon, number = slot.partition(":")
-    return int(number) if kind == "basket" and number.isdigit() else None
 
 
 def _fate(hold: Hold, basket: Any) -> Fate:

@@ -19,6 +19,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.ledger.queries import statement
 from loyalty_oscar.program import words
@@ -119,7 +120,8 @@ class Teller:
         """Return the months of one page, newest first."""
         found = self._entries(shown, kind)
         lots = self._lots(found, with_pending=kind in ("", "way"))
-        orders = self._orders([_order_id(source) for source in [*map(self._source, found), *(x.source for x in lots)]])
+        sources = [*map(self._source, found), *(lot.source for lot in lots)]
+        orders = self._orders([number_of(name=source, kind="order") for source in sources])
         by_pk = {lot.pk: lot for lot in lots}
         whys = whys_of(order_ids=list(orders), unit=self.unit)
         spoken_of = [*found, *(lot.entry for lot in lots)]
@@ -158,7 +160,7 @@ class Teller:
         return f"order:{p['order']}" if "order" in p else str(p.get("source", ""))
 
     def _coming(self, lot: Lot, orders: dict[int, Any], whys: dict[int, Any]) -> Line:
-        order = orders.get(_order_id(lot.source))
+        order = orders.get(number_of(name=lot.source, kind="order"))
         gone = lot.granted - lot.remaining
         notes = [self._dated(whys.get(order.pk) if order else None, lot)]
         if gone:
@@ -174,7 +176,7 @@ class Teller:
         )
 
     def _line(self, entry: Entry, lot: Lot | None, orders: dict[int, Any], whys: dict[int, Any]) -> Line:
-        order = orders.get(_order_id(self._source(entry)))
+        order = orders.get(number_of(name=self._source(entry), kind="order"))
         brought = entry.own > 0 and entry.kind != Kind.RESTORE
         what = self._what(order, lot.entry if lot else entry, whys, brought=brought)
         return Line(
@@ -281,11 +283,6 @@ def _lot_id(entry: Entry) -> int | None:
     """Return the lot that a `lot:42:mature` entry opened."""
     parts = entry.key.split(":")
     return int(parts[1]) if entry.kind == Kind.MATURE and parts[0] == "lot" else None
-
-
-def _order_id(source: str) -> int | None:
-    kind, _colon, number = source.partition(":")
-    return int(number) if kind == "order" and number.isdigit() else None
 
 
 def _by_month(lines: Iterable[Line], zone: str) -> list[Month]:

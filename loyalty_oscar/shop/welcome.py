@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from oscar.core.loading import get_model
+from django.db.models import Exists, OuterRef, QuerySet
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Member, Program, ProgramSite, State
+from loyalty_oscar.program.models import Member, Program, State
 from loyalty_oscar.program.registries import checks
 
 from . import statuses, sync
 from .facts import gather_orders, marks_of
+from .serving import orders_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -89,11 +89,7 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     """
     if program.state != State.LIVE or program.earns_from is None:
         raise NotAllowed(f"“{program.name}” is {program.get_state_display()}; a welcome needs a live program")
-    own = Q(site_id__in=list(program.sites.using(write_db()).values_list("site_id", flat=True)))
-    if program.is_default:
-        others = ProgramSite.objects.using(write_db()).exclude(program=program).values_list("site_id", flat=True)
-        own |= Q(site_id=None) | ~Q(site_id__in=list(others))
-    orders = get_model("order", "Order").objects.using(write_db()).filter(own, user_id__isnull=False)
+    orders = orders_of(program=program).filter(user_id__isnull=False)
     orders = orders.filter(date_placed__gte=since, date_placed__lt=program.earns_from)
     if program.enrolment == Program.Enrolment.OPT_IN:
         members = Member.objects.using(write_db()).filter(

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, words
 from loyalty_oscar.program.admin import STYLES, NoDelete
-from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.zones import InProgramZone, picked
@@ -32,14 +32,14 @@ from .signals import ladder_saved
 GIVE = "loyalty_tiers.give_tier"
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
+def _takes_more(takes: int | None, before: int | None) -> bool:
+    """Return whether a level takes more than before; one that is only given (None) takes more than any number."""
+    return before is not None and (takes is None or takes > before)
 
 
 def reads(ladder: Ladder) -> str:
     """Return a saved ladder as sentences."""
-    return sentence(ladder=ladder, unit=unit_of(ladder.program))
+    return sentence(ladder=ladder, unit=getattr(ladder.program, "unit", None))
 
 
 class TierInline(admin.StackedInline):
@@ -50,7 +50,7 @@ class TierInline(admin.StackedInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         takes = "takes" if self.has_change_permission(request, obj) else "threshold"
-        return ("rank", "name", "code"), (takes, "percent", "gift_points"), ("color", "picture"), "text", "names"
+        return ("rank", "name", "code"), (takes, "percent", "points"), ("color", "picture"), "text", "names"
 
 
 @admin.register(Ladder)
@@ -101,7 +101,7 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         after = dict(ladder.tiers.values_list("rank", "threshold"))
         if ladder.is_on and (before != after or {"is_on", "window", "metric"}.intersection(form.changed_data)):
             set_out(ladder=ladder, at=clock.now())
-        steeper = {rank for rank, threshold in before.items() if after.get(rank, threshold + 1) > threshold}
+        steeper = {rank for rank, takes in before.items() if rank not in after or _takes_more(after[rank], takes)}
         kept = before.keys() if "window" in form.changed_data else steeper
         if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")

@@ -9,12 +9,14 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import FileExtensionValidator
+from django.utils.functional import cached_property
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.forms import as_money
+from loyalty_oscar.program.models import Program, Unit
 
 from .models import GivenTier, Ladder, Standing, Tier
 from .sentences import faults, metric_choices
@@ -51,26 +53,33 @@ class TierForm(forms.ModelForm):
     ladder: Ladder
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "from"),
+        required=False,
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
-        help_text=pgettext_lazy("loyalty", "Money of the program's currency, or a number of points or orders."),
+        help_text=pgettext_lazy(
+            "loyalty", "Money of the program's currency, or a number of points or orders. Empty: only given."
+        ),
     )
 
     class Meta:
         model = Tier
-        fields = ("rank", "name", "code", "percent", "gift_points", "color", "picture", "text", "names")
+        fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text", "names")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
 
-    def know(self, ladder: Ladder) -> None:
-        """Learn from the ladder what the number counts."""
+    def know(self, ladder: Ladder, unit: Unit | None) -> None:
+        """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
         self.ladder = ladder
-        if self.instance.pk:
+        as_money(form=self, unit=unit, names=["points"])
+        if self.instance.pk and self.instance.threshold is not None:
             self.fields["takes"].initial = in_field(ladder=ladder, threshold=self.instance.threshold)
 
-    def clean_takes(self) -> Decimal:
+    def clean_takes(self) -> Decimal | None:
         """Store the threshold; a fraction that is none is refused."""
         typed = self.cleaned_data["takes"]
+        if typed is None:
+            self.instance.threshold = None
+            return None
         places = places_of(ladder=self.ladder)
         threshold = int(typed.scaleb(places))
         if to_major(minor=threshold, exponent=places) != typed:
@@ -119,17 +128,22 @@ def in_field(*, ladder: Ladder, threshold: int) -> Decimal:
 class TierFormSet(forms.BaseInlineFormSet):
     """All levels of one ladder: numbered without a gap, each taking more than the one below."""
 
+    @cached_property
+    def unit(self) -> Unit | None:
+        """What the program counts, where it is known by now."""
+        return Unit.objects.filter(program=self.instance.program_id).select_related("program").first()
+
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form = super()._construct_form(i, **kwargs)
         if isinstance(form, TierForm):
-            form.know(self.instance)
+            form.know(self.instance, self.unit)
         return form
 
     @property
     def empty_form(self) -> Any:
         form = super().empty_form
         if isinstance(form, TierForm):
-            form.know(self.instance)
+            form.know(self.instance, self.unit)
         return form
 
     def is_valid(self) -> bool:

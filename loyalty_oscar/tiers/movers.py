@@ -23,7 +23,7 @@ from .queries import given_within, rules_of
 STATEMENT = """
 SELECT r.member FROM (
   SELECT m.id AS member, COALESCE(n.rank, 0) AS stands, n.starts_at AS began, n.kept_until AS kept,
-    n.is_counted AS counted, {ranks}
+    n.is_counted AS counted, n.is_strict AS strict, {ranks}
   FROM {members} m
   LEFT JOIN (
     SELECT member_id, {sums} FROM {scores} WHERE member_id > %s AND member_id <= %s AND {since} GROUP BY member_id
@@ -40,9 +40,9 @@ def movers(*, ladder: Ladder, after: int, last: int, at: datetime) -> list[int]:
     """
     Return who among the members from one key (exclusive) to another may have to move, by key. Two queries.
 
-    Whose orders carry a higher level, or the same one for longer, or this one no more; whose date and grace are
-    over; and whom staff gave a level. The date of a level in the rolling window moves with each order, which settles
-    its member at once, so here it is looked at only when it has come.
+    Whose orders carry a higher level, or the same one for longer, or this one no more; whose date and grace are over,
+    of a strict level its date alone; and whom staff gave a level. The date of a level in the rolling window moves with
+    each order, which settles its member at once, so here it is looked at only when it has come.
     """
     connection = connections[write_db()]
     law = rules_of(ladder=ladder)
@@ -91,7 +91,10 @@ def _within(span: rules.Carrying, whole: Bounds) -> Bounds:
 def _rank(n: int, span: Bounds, law: rules.Ladder) -> Piece:
     """Return the rank that the orders of a span carry."""
     where, moments = _placed(span)
-    steps = sorted(enumerate(law.thresholds, start=1), reverse=True)
+    known = [(rank, threshold) for rank, threshold in enumerate(law.thresholds, start=1) if threshold is not None]
+    if not known:
+        return f"0 AS rank{n}", []
+    steps = sorted(known, reverse=True)
     value = f"SUM(CASE WHEN {where} THEN value ELSE 0 END)"
     cases = " ".join(f"WHEN {value} >= {threshold:d} THEN {rank:d}" for rank, threshold in steps)
     return f"CASE {cases} ELSE 0 END AS rank{n}", moments * len(steps)
@@ -104,8 +107,9 @@ def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.
     # What was ordered before a standing began no longer says that it was carried.
     lost = f"counted AND (rank{len(spans)} < stands OR began >= %s)" if older else "counted"
     kept, moments = _longer(spans, law, at)
-    text = " OR ".join([*up, *kept, f"({less} AND (kept <= %s OR ({lost})))"])
-    return text, [*moments, at - timedelta(days=law.grace_days), *(until for _start, _end, until in older)]
+    text = " OR ".join([*up, *kept, f"({less} AND (kept <= %s OR (strict AND kept <= %s) OR ({lost})))"])
+    dates = [at - timedelta(days=law.grace_days), at]
+    return text, [*moments, *dates, *(until for _start, _end, until in older)]
 
 
 def _longer(spans: list[rules.Carrying], law: rules.Ladder, at: datetime) -> tuple[list[str], list[datetime]]:

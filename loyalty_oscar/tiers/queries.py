@@ -120,10 +120,22 @@ def _in_force(at: datetime) -> QuerySet[GivenTier]:
     return rows.filter(Q(until=None) | Q(until__gt=at))
 
 
-def standing_of(*, member_id: int) -> Standing | None:
-    """Return where a member stands now, with the level, or None where nobody looked yet. One query."""
-    rows = Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True)
-    return rows.select_related("tier").first()
+def standing_of(*, member_id: int, at: datetime) -> Standing | None:
+    """
+    Return where a member stands at present, with the level, or None where nobody looked yet.
+
+    One query; one more where a strict level is over and its member not moved yet: then it is the standing before.
+    """
+    rows = Standing.objects.using(write_db()).filter(member_id=member_id).select_related("tier")
+    found = rows.filter(is_current=True).first()
+    if found is None or not has_ended(standing=found, at=at):
+        return found
+    return next((row for row in rows.order_by("-starts_at", "-pk") if not has_ended(standing=row, at=at)), None)
+
+
+def has_ended(*, standing: Standing, at: datetime) -> bool:
+    """Return whether a standing is over at a moment though its member was not moved yet."""
+    return rules.is_over(is_strict=standing.is_strict, kept_until=standing.kept_until, at=at)
 
 
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
@@ -177,7 +189,7 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
         .aggregate(**{name: Sum("value", filter=which, default=0) for name, which in wanted.items()})
     )
     rank = standing.rank if standing else 0
-    above = ladder.known_tiers[rank] if rank < len(ladder.known_tiers) else None
+    above = next((tier for tier in ladder.known_tiers[rank:] if tier.threshold is not None), None)
     tier = standing.tier if standing else None
     return Progress(
         tier=tier,
@@ -186,7 +198,7 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
         unsafe=sums["unsafe"],
         next_tier=above,
         missing=max(0, above.threshold - sums["counts"]) if above else 0,
-        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and kept else 0,
+        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and tier.threshold and kept else 0,
         ends_at=spans["counts"][1],
     )
 
@@ -205,10 +217,14 @@ def ladders_in_force() -> list[Ladder]:
 
 
 def standings_ending(*, ladder: Ladder, after: datetime | None, until: datetime) -> QuerySet[Standing]:
-    """Return the levels, with members and their users, whose date lies after one moment and not after another."""
+    """
+    Return the levels, with members and their users, whose date lies after one moment and not after another. Those that
+    are strict are told of by who gives them.
+    """
     rows = Standing.objects.using(write_db()).filter(
         is_current=True, rank__gt=0, kept_until__lte=until, member__program_id=ladder.program_id
     )
     rows = rows.filter(member__user__isnull=False, member__erased_at=None, member__merged_into=None)
+    rows = rows.filter(is_strict=False)
     rows = rows.filter(kept_until__gt=after) if after else rows
     return rows.select_related("member", "tier").order_by("member_id")

@@ -33,12 +33,13 @@ class Counted:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ladder:
     """
-    The levels: `thresholds` by rank (rank 1 first), what they count in (`window`), and days of grace.
+    The levels: `thresholds` by rank (rank 1 first; None = no order lifts to it, it is only given), what they count in
+    (`window`), and days of grace.
 
     `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly.
     """
 
-    thresholds: tuple[int, ...]
+    thresholds: tuple[int | None, ...]
     window: str = CALENDAR_YEAR
     zone: str = "UTC"
     grace_days: int = 30
@@ -46,7 +47,8 @@ class Ladder:
 
     def rank(self, value: int) -> int:
         """Return the highest rank whose threshold a value reaches; 0 is no level."""
-        return sum(value >= threshold for threshold in self.thresholds)
+        steps = enumerate(self.thresholds, start=1)
+        return max((rank for rank, threshold in steps if threshold is not None and value >= threshold), default=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,8 @@ class Now:
     """
     A member's present standing: `rank` since `since`, kept until `kept_until` (None = for good).
 
-    `is_counted` False: it was given by hand (`is_given`) or kept at the last descent, so no order need carry it.
+    `is_counted` False: it was given by hand (`is_given`) or kept at the last descent, so no order need carry it. What
+    `is_strict` ends at its date, to the second.
     """
 
     rank: int = 0
@@ -62,6 +65,7 @@ class Now:
     kept_until: datetime | None = None
     is_counted: bool = True
     is_given: bool = False
+    is_strict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,12 +231,19 @@ def decide(
         return Step(rank=best, kept_until=_later(*dates), why=why, **stands)
     if is_less and _is_earlier(was[1], now.kept_until) and not _is_near(now, at):
         return Step(rank=now.rank, kept_until=was[1], why="kept", is_counted=True)
+    if now.is_strict and is_over(is_strict=True, kept_until=now.kept_until, at=at):
+        return Step(rank=best, kept_until=_later(*dates), why="down", **stands)
     if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
         return None
     # One level at a time, but what was given simply ends.
     if now.is_given or now.rank - 1 <= best:
         return Step(rank=best, kept_until=_later(*dates), why="down", **stands)
     return Step(rank=now.rank - 1, kept_until=next_end(ladder=ladder, at=at), why="down")
+
+
+def is_over(*, is_strict: bool, kept_until: datetime | None, at: datetime) -> bool:
+    """Return whether a standing has ended though nobody has moved its member yet: one that is strict, at its date."""
+    return is_strict and kept_until is not None and kept_until <= at
 
 
 def _is_near(now: Now, at: datetime) -> bool:

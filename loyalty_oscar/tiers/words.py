@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import points, reasons
+from loyalty_oscar.program.words import points, say
 
 from .models import Ladder
 
 Params = Mapping[str, Any]
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 @say("tier_up")

@@ -33,10 +33,10 @@ from .people import Person
 clock = program_clock.at
 
 NAMES = {
-    "en": {"one": "paw", "other": "paws"},
-    "de": {"one": "Pfote", "other": "Pfoten"},
-    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki"},
-    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки"},
+    "en": {"one": "paw", "other": "paws", "title": "paws"},
+    "de": {"one": "Pfote", "other": "Pfoten", "title": "Pfoten"},
+    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki", "title": "łapki"},
+    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки", "title": "лапки"},
 }
 TERMS = (
     "1 paw for each 1.00 € you pay for goods. Paws are ready 14 days after delivery and last 12 months, to the end "

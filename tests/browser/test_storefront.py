@@ -98,7 +98,7 @@ class TestTheBadge:
     @pytest.mark.parametrize("width", [375, 1280])
     def test_is_filled_in_with_the_level_as_a_page_would_hold_it(self, open_page, settings, width):
         ladder = a_ladder()
-        user = rich(ladder.program.units.get())
+        user = rich(ladder.program.unit)
         give_tier(
             ladder=ladder_of(program_id=ladder.program_id), member_id=Member.objects.get(user=user).pk,
             tier=ladder.tiers.get(code="gold"), until=None, reason="ten years", actor="system", at=TODAY,

@@ -14,13 +14,13 @@ from oscar.test import factories
 from loyalty_oscar.earning.operations import revoke_batch
 from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, operations
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import grants
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop import slots
@@ -73,8 +73,9 @@ class AGift(Way):
     def bring(self, shop, user, run):
         member = join(program=shop.unit.program, user_id=user.pk, at=day(1, 2))
         gift = {"member_id": member.pk, "key": f"gift:{run}", "because": Because("goodwill")}
-        grants.get("points").grant(reward={"points": POINTS}, at=day(3, 1), **gift)
-        return lambda: grants.get("points").revoke(at=clock.now(), **gift)
+        gift["promise"] = Promise(points=POINTS)
+        operations.give(at=day(3, 1), **gift)
+        return lambda: operations.take_back(at=clock.now(), **gift)
 
 
 class ACampaign(Way):

@@ -84,7 +84,7 @@ class TestAnOrder:
         assert "without a look at who may have it" in logged.text
 
     def test_is_refused_to_who_may_not_have_it(self, sale, product, logged):
-        stranger = a_member_of(sale.program.units.get(), 0)
+        stranger = a_member_of(sale.program.unit, 0)
         with clock.at(day(5, 8)):
             basket = a_basket(stranger)
             basket.lines.create(product=product, quantity=1, line_reference="1", stockrecord=product.stockrecords.get())

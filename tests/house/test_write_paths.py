@@ -16,7 +16,7 @@ WRITING = {
     *("earning/awarding.py", "earning/following.py", "earning/previews.py", "exclusives/reminders.py"),
     *("ledger/gifts.py", "tiers/steps.py"),
     *("program/paying.py", "shop/changes.py", "shop/facts.py", "shop/jobs.py", "shop/past_prices.py", "shop/placed.py"),
-    *("shop/reconcile.py", "shop/slots.py", "shop/sync.py", "shop/told.py", "shop/people/claims.py"),
+    *("shop/reconcile.py", "shop/slots.py", "shop/sync.py", "shop/told.py", "shop/people/guests.py"),
     *("shop/people/erasure.py", "shop/journeys/jobs.py", "shop/journeys/letters.py", "shop/journeys/reviews.py"),
     *("shop/earning/notices.py", "shop/journeys/for_whom.py", "shop/journeys/listeners.py"),
     *("shop/earning/welcome.py", "shop/exclusives/backstop.py", "shop/exclusives/checkout.py"),
@@ -83,7 +83,7 @@ def unnamed(path: Path, tree: ast.Module, related: set[str]) -> list[str]:
 class TestAWritePath:
     def test_names_its_database_wherever_it_asks(self):
         related = related_names()
-        assert {"lots", "phases", "units"} <= related
+        assert {"lots", "phases", "worths"} <= related
         files = [(path, tree) for path, tree in python_files(PACKAGE) if is_writing(path)]
         assert len(files) > len(WRITING)
         assert {str(path) for path, _tree in files} >= WRITING, "one of them has moved"

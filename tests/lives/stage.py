@@ -165,7 +165,7 @@ class Stage:
         for rank, threshold in enumerate(levels.thresholds, start=1):
             Tier.objects.create(
                 ladder=ladder, rank=rank, code=f"level-{rank}", name=f"Level {rank}", threshold=threshold,
-                percent=start.percents[rank - 1], gift_points=start.gifts[rank - 1],
+                percent=start.percents[rank - 1], points=start.gifts[rank - 1],
             )  # fmt: skip
         self.oracle.levels, self.oracle.gifts, self.oracle.counts_from = levels, start.gifts, start.counts_from
         self.oracle.settings.percents = dict(enumerate(start.percents, start=1))

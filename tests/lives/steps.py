@@ -27,7 +27,7 @@ from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.offers import PointsUnavailable
-from loyalty_oscar.shop.people.claims import keep_order
+from loyalty_oscar.shop.people.guests import keep_order
 from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.referrals.binding import bind_first

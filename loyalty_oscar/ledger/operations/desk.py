@@ -226,7 +226,7 @@ class Desk:
     @cached_property
     def program(self) -> Program:
         """The program of the account, as it is after the account was locked."""
-        return Program.objects.using(self.db).only("state", "debt_policy").get(units=self.account.unit_id)
+        return Program.objects.using(self.db).only("state", "debt_policy").get(unit=self.account.unit_id)
 
     @cached_property
     def is_paused(self) -> bool:

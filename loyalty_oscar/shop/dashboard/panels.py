@@ -31,9 +31,8 @@ class Balance:
 
 def balances(*, user: Any, staff: Any, unit: Unit | None) -> list[Balance]:
     """Return the customer's accounts in all programs, and the site's program where the customer has none there."""
-    found = Account.objects.filter(
-        member__user_id=user.pk, member__merged_into=None, unit__kind=Unit.Kind.SPENDABLE
-    ).select_related("unit__program", "member")
+    found = Account.objects.filter(member__user_id=user.pk, member__merged_into=None)
+    found = found.select_related("unit__program", "member")
     give = may_give(staff) and staff.pk != user.pk
     link = staff.has_perm("loyalty_program.view_member")
     rows = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
@@ -20,7 +20,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.clock import now
-from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
+from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.queries import begun_units, earns_at, member_of
 from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.worth import worth
@@ -29,6 +29,7 @@ from .. import statuses
 from ..dashboard.links import order_url
 from ..facts import gather_orders, placed_of
 from ..placed import unit_of_site
+from ..serving import orders_of
 
 Piece = tuple[str, Mapping[str, Any]]
 PREVIEWED = 5
@@ -37,13 +38,9 @@ LOOK_BACK = timedelta(days=30)
 MOST_ORDERS = 2000
 
 
-def orders_of(program: Program) -> QuerySet[Any]:
+def newest_orders(program: Program) -> QuerySet[Any]:
     """Return the orders of registered customers that a program serves, newest first."""
-    own = Q(site_id__in=list(program.sites.values_list("site_id", flat=True)))
-    if program.is_default:
-        others = list(ProgramSite.objects.exclude(program=program).values_list("site_id", flat=True))
-        own |= Q(site_id=None) | ~Q(site_id__in=others)
-    return get_model("order", "Order").objects.filter(own, user__isnull=False).order_by("-date_placed", "-pk")
+    return orders_of(program=program).filter(user__isnull=False).order_by("-date_placed", "-pk")
 
 
 def codes_of(rules: Iterable[RuleInForce], unit: Unit) -> frozenset[str]:
@@ -68,7 +65,7 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
     stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=now())
     others = [rule for rule in stored if rule.code != draft.code]
     before, after = others if subject.stored else stored, [*others, tried]
-    ids = list(orders_of(unit.program).values_list("pk", flat=True)[:PREVIEWED])
+    ids = list(newest_orders(unit.program).values_list("pk", flat=True)[:PREVIEWED])
     rows, every = [], [*before, *after]
     previews = Previews(orders=gathered(ids, codes_of(every, unit)), unit=unit, rules=every)
     for order in previews.orders:
@@ -97,14 +94,14 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
 @checks.register("change-state:4-orders")
 def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many orders the last 30 days had and what they would have brought under the rules in force."""
-    unit = unit_of(program)
+    unit = getattr(program, "unit", None)
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
     except LoyaltyError:
         return
-    recent = orders_of(program).filter(date_placed__gte=at - LOOK_BACK, date_placed__lte=at)
+    recent = newest_orders(program).filter(date_placed__gte=at - LOOK_BACK, date_placed__lte=at)
     recent = statuses.standing(orders=recent)
     count, ids = recent.count(), list(recent.values_list("pk", flat=True)[:MOST_ORDERS])
     previews = Previews(orders=gathered(ids, codes_of(rules, unit)), unit=unit, rules=rules)
@@ -123,11 +120,6 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
         "points": words.points(unit=unit, points=points),
         "worth": pgettext("loyalty", ", worth %(worth)s") % {"worth": value} if value else "",
     }
-
-
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program__excluded_set").first()
 
 
 @panels.register("dashboard-order:2-earning")
@@ -175,7 +167,7 @@ def reason_for_none(*, order: Any) -> str:
         return pgettext("loyalty", "None: no orders earned when it was placed.")
     user_id = placed.user_id or order.user_id
     if user_id is None:
-        return pgettext("loyalty", "None so far: a guest placed it. It brings points once the guest claims it.")
+        return pgettext("loyalty", "None so far: a guest placed it. It brings points once the guest keeps them.")
     if program.enrolment == Program.Enrolment.OPT_IN:
         member = member_of(program_id=program.pk, user_id=user_id)
         if member is None or member.joined_at > placed.placed_at:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
-from oscar.core.loading import get_model
+from django.db.models import Count
 
 from loyalty_oscar.earning.queries import broken_versions, orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.levels import levels
-from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
+from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.registries import checks
 
 from ..doctor import Finding, Level
+from ..serving import orders_of
 
 LOOK_BACK = timedelta(days=90)
 
@@ -24,7 +23,7 @@ LOOK_BACK = timedelta(days=90)
 @checks.register("doctor:40-rules")
 def rules(*, at: datetime) -> Iterator[Finding]:
     """Every rule of every program builds, and a live program has one that counts money."""
-    for unit in Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program"):
+    for unit in Unit.objects.select_related("program"):
         broken = broken_versions(unit=unit)
         for code, wrong in broken.items():
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"
@@ -79,9 +78,5 @@ def _currencies(unit: Unit, at: datetime) -> Iterator[Finding]:
 
 
 def _orders_of(program: Program, since: datetime):
-    orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
-    own = Q(site_id__in=list(program.sites.values_list("site_id", flat=True)))
-    if program.is_default:
-        others = list(ProgramSite.objects.exclude(program=program).values_list("site_id", flat=True))
-        own |= Q(site_id=None) | ~Q(site_id__in=others)
-    return orders.filter(own, date_placed__gte=program.earns_from).order_by()
+    orders = orders_of(program=program).filter(date_placed__gte=since)
+    return orders.filter(date_placed__gte=program.earns_from).order_by()

@@ -11,7 +11,7 @@ from loyalty_oscar.earning.decision import Decision
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import award_of_order, awards_of
 from loyalty_oscar.earning.words import why_rows
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
@@ -39,7 +39,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
     unit, least, most = telling.unit, quote.least.points, quote.most.points
     if quote.is_range:
         points = pgettext("loyalty", "%(least)s to %(most)s") % {
-            "least": money.number(least),
+            "least": words.number(unit=unit, points=least),
             "most": words.points(unit=unit, points=most),
         }
         note = pgettext("loyalty", "It depends on the variant that you choose.")
@@ -96,7 +96,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
         "worth": worth(unit=unit, points=points),
         "when": ready_sentence(unit, award, award.hold_days if award else quote.hold_days),
         "rows": why_rows(because=because, unit=unit),
-        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": money.number(points)},
+        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.number(unit=unit, points=points)},
         "joins": award is None and needs_to_join(request),
     }
 
@@ -139,7 +139,7 @@ def order_quote(*, order: Any, request: Any) -> tuple[int, int] | None:
 
 def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[str, Any]:
     """Return what every earn line carries."""
-    number = money.number(decision.points)
+    number = words.number(unit=unit, points=decision.points)
     return {
         "unit": unit,
         "value": decision.points,

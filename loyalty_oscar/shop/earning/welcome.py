@@ -16,7 +16,7 @@ from loyalty_oscar.earning.previews import Previews
 from loyalty_oscar.earning.queries import awards_of, rule_book
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Outbox, Program, Unit
+from loyalty_oscar.program.models import Outbox, Program
 from loyalty_oscar.program.operations import put_messages
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import checks
@@ -39,7 +39,7 @@ class Welcome:
     """The `Welcoming` of earning."""
 
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
-        unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = program.unit
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
         awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
         fresh = [order for order in orders if order.order_id not in awards and order.unit_id == unit.pk]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from loyalty_oscar.exclusives.models import MemberList, Place, Reminder
+from loyalty_oscar.exclusives.models import Place, Reminder
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import checks
@@ -19,10 +19,9 @@ def _places(member: Member) -> Any:
 
 @checks.register("export:sales")
 def export(*, member: Member) -> dict[str, Any]:
-    """Return the lists that a member is on, pieces of counted sales, and the messages that the member asked for."""
+    """Return pieces of counted sales, and the messages that the member asked for."""
     places = _places(member).filter(quantity__gt=0).select_related("sale").order_by("pk")
     return {
-        "lists": sorted(MemberList.objects.filter(members=member).values_list("name", flat=True)),
         "pieces": [{"sale": place.sale.code, "quantity": place.quantity} for place in places],
         "reminders": [
             {
@@ -38,8 +37,6 @@ def export(*, member: Member) -> dict[str, Any]:
 
 @checks.register("erase:sales")
 def erase(*, member: Member, at: datetime) -> None:
-    """Take a member off every list, forget what was asked for; pieces that orders bought stay counted, nameless."""
-    for found in MemberList.objects.using(write_db()).filter(members=member):
-        found.members.remove(member)
+    """Forget what a member asked for; pieces that orders bought stay counted, nameless."""
     Reminder.objects.using(write_db()).filter(member=member).delete()
     _places(member).update(user_id="")

@@ -115,11 +115,11 @@ class Row:
     def doors(self) -> list[Way]:
         """
         Who gets in from when, earliest first; who comes no earlier than everybody has no line of their own, and the
-        lists of a hidden sale are not told.
+        segments of a hidden sale are not told.
         """
         public, is_hidden = self.sale.public_from, self.sale.dates.is_hidden
         doors = [door for door in self.sale.doors.all() if public is None or door.buys_from < public]
-        doors = [door for door in doors if not (is_hidden and door.member_list_id)]
+        doors = [door for door in doors if not (is_hidden and door.segment_id)]
         doors.sort(key=lambda door: (door.buys_from, -door.rank))
         found = [
             Way(who=words.for_whom(door=door), opens=self._moment(door.buys_from), rank=door.rank) for door in doors

@@ -15,7 +15,7 @@ from loyalty_oscar.program import money, words
 
 def for_whom(*, door: Door) -> str:
     """Return whom a door is for: "Gold", "members", "those who are invited"."""
-    if door.member_list_id is not None:
+    if door.segment_id is not None:
         return pgettext("loyalty", "invited members")
     if not door.rank:
         return pgettext("loyalty", "members")

@@ -12,7 +12,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
 from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join_many
 
 from .before import CHUNK, Row
@@ -37,11 +37,10 @@ def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator
     whatever the order of their rows: first who joins by user, then the accounts by primary key, over all portions.
     """
     program, rows = balances.program, balances.rows
-    unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
     with transaction.atomic(using=write_db()):
         accounts: dict[Any, int] = {}
         for user_ids in _portions(sorted(dict.fromkeys(row.user_id for row in rows), key=str)):
-            accounts |= _accounts(program, unit, user_ids, at)
+            accounts |= _accounts(program, user_ids, at)
         for some in _portions(sorted(rows, key=lambda row: (accounts[row.user_id], row.number))):
             grants = {row.number: _grant(balances, row, accounts[row.user_id], at) for row in some}
             new = ledger.post_many(grants=list(grants.values()), at=at, actor=actor)
@@ -54,12 +53,12 @@ def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[start : start + CHUNK]
 
 
-def _accounts(program: Program, unit: Unit, user_ids: Sequence[Any], at: datetime) -> dict[Any, int]:
+def _accounts(program: Program, user_ids: Sequence[Any], at: datetime) -> dict[Any, int]:
     """Return the account of each of these people, made in their order where there is none."""
     members = join_many(program=program, joined_at=dict.fromkeys(user_ids, at))
-    rows = [Account(member=members[user_id], unit=unit) for user_id in user_ids]
+    rows = [Account(member=members[user_id], unit=program.unit) for user_id in user_ids]
     Account.objects.using(write_db()).bulk_create(rows, ignore_conflicts=True)
-    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values())
+    accounts = Account.objects.using(write_db()).filter(unit=program.unit, member__in=members.values())
     return dict(accounts.values_list("member__user_id", "pk"))
 
 

@@ -19,12 +19,7 @@ def points_gift(*, message: Outbox, at: datetime) -> Letter | None:
     """Write the letter about a campaign's points; None where they were taken back before it left."""
     standing = Occurrence.objects.using(write_db()).filter(state=Occurrence.State.DONE)
     occurrence = standing.filter(pk=message.payload.get("occurrence")).first()
-    account = (
-        Account.objects.using(write_db())
-        .filter(member=message.member, unit__kind=Unit.Kind.SPENDABLE)
-        .order_by("unit_id")
-        .first()
-    )
+    account = Account.objects.using(write_db()).filter(member=message.member).order_by("unit_id").first()
     if occurrence is None or account is None:
         return None
     unit = Unit.objects.using(write_db()).select_related("program").get(pk=account.unit_id)

@@ -73,7 +73,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
             if campaign
         },
         "values": {name.replace("-", "_"): campaign.points for name, campaign in best.items() if campaign},
-        "unit_name": words.unit_name(unit=subject, points=0),
+        "unit_name": words.title(unit=subject),
         "email": request.user.email,
         "limits": {name.replace("-", "_"): asked(campaign) for name, campaign in best.items() if campaign},
         "confirm_for_words": bool(best[WORD] and words_ask and not is_confirmed(user=request.user)),

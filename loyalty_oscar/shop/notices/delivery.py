@@ -1,7 +1,7 @@
 """
 The outbox leaves: through Oscar's dispatcher and its communication templates, at least once each.
 
-A message is claimed by moving its next try ahead, in a short transaction; the mail server is spoken to outside of
+A message is taken by moving its next try ahead, in a short transaction; the mail server is spoken to outside of
 any. Whoever dies on the way leaves a message that comes due again by itself.
 """
 
@@ -55,11 +55,11 @@ class Stamping:
 
 def deliver(*, at: datetime) -> Iterator[int]:
     """Send what is due and yield after each batch how many messages left; a failure is tried again later."""
-    while messages := _claim(at):
+    while messages := _take(at):
         yield sum(_send_one(message, at) for message in messages)
 
 
-def _claim(at: datetime) -> list[Outbox]:
+def _take(at: datetime) -> list[Outbox]:
     db = write_db()
     skip = connections[db].features.has_select_for_update_skip_locked
     with transaction.atomic(using=db):
@@ -74,7 +74,7 @@ def _claim(at: datetime) -> list[Outbox]:
 
 
 def _send_one(message: Outbox, at: datetime) -> bool:
-    """Send one claimed message; returns whether it left. Never raises."""
+    """Send one message that was taken; returns whether it left. Never raises."""
     try:
         why_not = _send(message, at)
     except Exception as error:

@@ -23,7 +23,7 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Outbox, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
@@ -108,7 +108,8 @@ def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[Row]:
     """
     on_the_way = pgettext("loyalty", "On the way")
     if coming and account.pending > coming:
-        on_the_way = pgettext("loyalty", "On the way, these %(number)s included") % {"number": money.number(coming)}
+        text = pgettext("loyalty", "On the way, these %(number)s included")
+        on_the_way = text % {"number": words.number(unit=unit, points=coming)}
     rows = [Row(pgettext("loyalty", "Ready to use"), with_worth(unit=unit, points=account.available))]
     for label, points in (
         (on_the_way, account.pending),
@@ -126,7 +127,7 @@ def shared(*, member: Member, account: Account, unit: Unit, site: Site, points: 
         "first_name": first_name(user=member.user),
         "shop_name": settings.OSCAR_SHOP_NAME,
         "program_name": unit.program.name,
-        "number": money.number(points),
+        "number": words.number(unit=unit, points=points),
         "points": words.points(unit=unit, points=points),
         "worth": worth(unit=unit, points=points),
         "balances": balances(account=account, unit=unit),

@@ -31,6 +31,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member, Outbox
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.segments import forget_member
 from loyalty_oscar.program.words import reasons
 
 from ..middleware import frames
@@ -67,6 +68,7 @@ def erase(*, member: Member, at: datetime) -> None:
         forget_birthday(member=member)
         if member.user_id is not None:
             forget_address(user_id=member.user_id)
+        forget_member(member=member, at=at)
         for name, also in checks.items():
             if name.startswith("erase:"):
                 also(member=member, at=at)

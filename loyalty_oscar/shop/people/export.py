@@ -9,7 +9,7 @@ from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.people.queries import birthday_of, confirmed_at
 from loyalty_oscar.program import words
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, SegmentMember
 from loyalty_oscar.program.registries import checks
 
 from ..models import Notice
@@ -35,6 +35,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],
+        "segments": [_segment(row) for row in _segments(member)],
         "notices": [_notice(notice) for notice in Notice.objects.filter(member=member).order_by("pk")],
     }
     for name, more in checks.items():
@@ -50,7 +51,7 @@ def _iso(moment: datetime | None) -> str | None:
 def _account(account: Account, at: datetime) -> dict[str, Any]:
     entries = Entry.objects.filter(account=account).select_related("note").order_by("seq")
     return {
-        "unit": words.unit_name(unit=account.unit, points=2),
+        "unit": words.title(unit=account.unit),
         "ready": account.available,
         "on_the_way": account.pending,
         "set_aside": account.reserved,
@@ -79,6 +80,14 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "because": entry.because,
         "note": entry.note.text if hasattr(entry, "note") else "",
     }
+
+
+def _segments(member: Member) -> Any:
+    return SegmentMember.objects.filter(member=member).select_related("segment").order_by("pk")
+
+
+def _segment(row: SegmentMember) -> dict[str, Any]:
+    return {"segment": row.segment.name, "since": _iso(row.since), "until": _iso(row.until)}
 
 
 def _notice(notice: Notice) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
 from ..showing import brings
-from .claims import may_be_kept
+from .guests import may_be_kept
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -83,16 +83,16 @@ def own_data(*, subject: Any, request: Any) -> Piece | None:
     """
     return "loyalty/people/own_data.html", {
         "email": getattr(request.user, "email", ""),
-        "may_claim": may_claim(user=request.user),
-        "days": conf.GUEST_CLAIM_DAYS,
+        "may_keep": may_keep(user=request.user),
+        "days": conf.GUEST_DAYS,
     }
 
 
-def may_claim(*, user: Any) -> bool:
-    """Return whether this person may have ordered as a guest in the days in which that can still be claimed."""
+def may_keep(*, user: Any) -> bool:
+    """Return whether this person may have ordered as a guest in the days in which that can still be kept."""
     if not getattr(settings, "OSCAR_ALLOW_ANON_CHECKOUT", False) or not getattr(user, "email", ""):
         return False
     joined = getattr(user, "date_joined", None)
     if joined is None or getattr(settings, "OSCAR_ALLOW_GUEST_CHECKOUT_WITH_ACCOUNT", False):
         return True
-    return joined >= clock.now() - timedelta(days=conf.GUEST_CLAIM_DAYS)
+    return joined >= clock.now() - timedelta(days=conf.GUEST_DAYS)

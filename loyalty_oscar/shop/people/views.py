@@ -26,7 +26,7 @@ from loyalty_oscar.program.models import Member
 
 from .. import told
 from ..notices.letters import absolute, first_name
-from . import claims
+from . import guests
 from .export import export_member
 from .pieces import has_account, offer
 
@@ -82,7 +82,7 @@ class KeepView(RegisterUserMixin, TemplateView):
                 self.offered["has_account"] = has_account(email=self.order.guest_email)
                 return self.render_to_response(self.get_context_data(form=form))
             self.register_user(account)
-        claims.keep_order(order=self.order, user=request.user, at=clock.now())
+        guests.keep_order(order=self.order, user=request.user, at=clock.now())
         return redirect("checkout:thank-you")
 
     def account_form(self, form: PasswordForm) -> Any | None:
@@ -130,7 +130,7 @@ class ConfirmAddressView(OwnPage, View):
 
     def mail(self, request: Any) -> None:
         user = request.user
-        path = reverse("loyalty:address", args=[claims.make_token(user=user)])
+        path = reverse("loyalty:address", args=[guests.make_token(user=user)])
         link = absolute(site=get_current_site(request), path=path)
         dispatcher = get_class("communication.utils", "Dispatcher")()
         context = {"first_name": first_name(user=user), "link": link, "shop_name": settings.OSCAR_SHOP_NAME}
@@ -153,13 +153,13 @@ class AddressView(OwnPage, TemplateView):
     template_name = "loyalty/people/address.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        is_right = claims.is_token_of(token=self.kwargs["token"], user=self.request.user)
+        is_right = guests.is_token_of(token=self.kwargs["token"], user=self.request.user)
         return super().get_context_data(is_right=is_right, **kwargs)
 
     def post(self, request: Any, token: str) -> http.HttpResponse:
-        if not claims.is_token_of(token=token, user=request.user):
+        if not guests.is_token_of(token=token, user=request.user):
             return self.render_to_response(self.get_context_data())
-        found = claims.claim_orders(user=request.user, email=request.user.email, at=clock.now())
+        found = guests.keep_orders(user=request.user, email=request.user.email, at=clock.now())
         told.address_confirmed(user=request.user, email=request.user.email, request=request)
         return self.render_to_response(self.get_context_data(is_done=True, found=len(found)))
 

@@ -17,7 +17,7 @@ from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.operations import Fate
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Phase, Unit
 from loyalty_oscar.program.queries import spends_at
@@ -141,7 +141,7 @@ def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> U
     if points < terms.minimum:
         text = npgettext(
             "loyalty", "Use %(points)s point or more.", "Use %(points)s points or more.", terms.minimum
-        ) % {"points": money.number(terms.minimum)}
+        ) % {"points": words.number(unit=unit, points=terms.minimum)}
         raise Refused(code="too_few_points", text=text)
     return terms
 
@@ -183,7 +183,7 @@ def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot
 
 def _not_enough(unit: Unit, ready: int) -> Refused:
     text = pgettext("loyalty", "You have %(points)s. Choose a number up to %(number)s.")
-    said = text % {"points": words.points(unit=unit, points=ready), "number": money.number(ready)}
+    said = text % {"points": words.points(unit=unit, points=ready), "number": words.number(unit=unit, points=ready)}
     return Refused(code="not_enough_points", text=said)
 
 

@@ -109,7 +109,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     can_change = found.terms.is_on and request.loyalty.is_spending and not found.account.debt
     can_change = can_change and bool(found.ready and found.quote.most)
     suggested = suggestion(ready=found.ready, most=found.quote.most, terms=found.terms, brings=found.brings)
-    word = words.unit_name(unit=found.unit, points=5)
+    word = words.title(unit=found.unit)
     return "loyalty/widgets/points_control.html", {
         "word": word,
         "title": pgettext("loyalty", "Use your %(points)s") % {"points": word},
@@ -125,7 +125,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
         "can_stop": can_change or found.redemption is not None,
         "suggested": {"points": suggested, "text": _button(found, suggested)} if suggested and can_change else None,
         "uses_all": found.asked >= found.ready > 0 and found.asked != suggested,
-        "typed": said.get("typed", found.asked),
+        "typed": said.get("typed", words.typed(unit=found.unit, points=found.asked)),
         "error": said.get("error", ""),
         "next": request.get_full_path(),
     }
@@ -148,16 +148,17 @@ def _answer(found: Standing, is_spending: bool) -> dict[str, Any]:
     """Return what stands in the answer line: `text`, what follows it, and whether it is less than was asked."""
     if found.account.debt:
         text = pgettext("loyalty", "%(points)s to go before you can use %(word)s again.")
-        word = words.unit_name(unit=found.unit, points=5)
+        word = words.title(unit=found.unit)
         return {"text": text % {"points": found.points(found.account.debt), "word": word}, "see_why": True}
     if not is_spending and not found.minor:
         text = pgettext("loyalty", "%(points)s cannot be used at the moment. What you have stays yours.")
-        return {"text": capfirst(text % {"points": words.unit_name(unit=found.unit, points=5)})}
+        return {"text": capfirst(text % {"points": words.title(unit=found.unit)})}
     why = _why(found)
     if not found.asked:
-        word = words.unit_name(unit=found.unit, points=5)
+        word = words.title(unit=found.unit)
         text = pgettext("loyalty", "You use no %(points)s.") % {"points": word}
-        stay = pgettext("loyalty", "%(number)s stay ready.") % {"number": money.number(found.ready)}
+        stay = pgettext("loyalty", "%(number)s stay ready.")
+        stay %= {"number": words.number(unit=found.unit, points=found.ready)}
         return {"text": text, "more": why if not found.quote.most else stay}
     left = found.ready - found.used
     parts = {
@@ -169,7 +170,7 @@ def _answer(found: Standing, is_spending: bool) -> dict[str, Any]:
     if found.used >= found.asked:
         return {"text": pgettext("loyalty", "You use %(points)s.") % {"points": found.points(found.used)}, "more": more}
     text = pgettext("loyalty", "%(number)s of %(points)s used.") % {
-        "number": money.number(found.used),
+        "number": words.number(unit=found.unit, points=found.used),
         "points": found.points(found.asked),
     }
     return {"text": text, "more": f"{more} {why}" if found.used else why, "is_less": True}
@@ -203,7 +204,7 @@ def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
     if "was" in said and said["was"] > found.minor:
         text = pgettext("loyalty", "%(points)s take %(amount)s off now, not %(before)s. Your basket costs %(total)s.")
         parts = {
-            "points": words.unit_name(unit=found.unit, points=5),
+            "points": words.title(unit=found.unit),
             "amount": found.money(found.minor),
             "before": found.money(said["was"]),
             "total": _total(found),

@@ -20,7 +20,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import panels
@@ -70,7 +70,7 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
         return ""
     data = {"unit": visit.unit, "program": visit.unit.program, "short": short, "fetched": fetched}
     if fetched:
-        data["word"] = words.unit_name(unit=visit.unit, points=2)
+        data["word"] = words.title(unit=visit.unit)
     else:
         data.update(badge(unit=visit.unit, points=visit.account.available if visit.account else 0))
         data["level"] = piece(context, "badge:tiers", visit)
@@ -79,7 +79,8 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
 
 def badge(*, unit: Unit, points: int) -> dict[str, Any]:
     """Return what stands on a badge: the value, the number, and both with the word."""
-    return {"value": points, "number": money.number(points), "points": words.points(unit=unit, points=points)}
+    number = words.number(unit=unit, points=points)
+    return {"value": points, "number": number, "points": words.points(unit=unit, points=points)}
 
 
 @widget

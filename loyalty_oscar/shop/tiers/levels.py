@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from loyalty_oscar.program import clock
 from loyalty_oscar.tiers.models import Standing, Tier
 from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_fact, tier_name
 
@@ -16,7 +17,7 @@ def standing_of_visit(*, visit: Visit) -> Standing | None:
     if visit.unit is None or ladder_of(program_id=visit.unit.program_id) is None or visit.member is None:
         return None
     member_id = visit.member.pk
-    return visit.once(key="standing", load=lambda: standing_of(member_id=member_id))
+    return visit.once(key="standing", load=lambda: standing_of(member_id=member_id, at=clock.now()))
 
 
 def rank_of_visit(*, visit: Visit) -> int:
@@ -46,7 +47,7 @@ def rank_of_owner(*, basket: Any) -> int:
         return rank_of_visit(visit=visit)
     if not hasattr(basket, "_loyalty_rank"):
         rows = Standing.objects.filter(member__user_id=basket.owner_id, is_current=True, member__merged_into=None)
-        rows = rows.filter(tier__ladder__is_on=True)
+        rows = rows.filter(tier__ladder__is_on=True).exclude(is_strict=True, kept_until__lte=clock.now())
         basket._loyalty_rank = rows.order_by("-rank").values_list("rank", flat=True).first() or 0
     return basket._loyalty_rank
 

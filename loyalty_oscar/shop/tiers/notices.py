@@ -26,11 +26,7 @@ from .benefits import own
 
 def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
     """Return the context that every letter about a level has."""
-    account = (
-        Account.objects.using(write_db())
-        .filter(member=member, unit__kind=Unit.Kind.SPENDABLE)
-        .select_related("unit__program")
-    )
+    account = Account.objects.using(write_db()).filter(member=member).select_related("unit__program")
     account, zone = account.order_by("unit_id").first(), member.program.time_zone
     name = tier_name(tier=standing.tier) if standing.tier else ""
     return {

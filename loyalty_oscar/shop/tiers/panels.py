@@ -86,7 +86,12 @@ def away_from_door(*, subject: Any, request: Any) -> Piece | None:
     """Return how far the visitor is from the level that a way into a sale asks for; one query for all of them."""
     visit = request.loyalty
     tier = _tier_of_door(subject, visit)
-    if tier is None or not visit.user.is_authenticated or rank_of_visit(visit=visit) >= tier.rank:
+    if (
+        tier is None
+        or tier.threshold is None
+        or not visit.user.is_authenticated
+        or rank_of_visit(visit=visit) >= tier.rank
+    ):
         return None
     ladder = ladder_of(program_id=visit.unit.program_id)
     found = visit.once(key="progress", load=lambda: _progress(visit, ladder))
@@ -122,7 +127,7 @@ def table(*, subject: Unit, request: Any) -> Piece | None:
     rows = [
         {
             **looks(tier=tier),
-            "from": counted(ladder=ladder, value=tier.threshold, unit=subject),
+            "from": counted(ladder=ladder, value=tier.threshold, unit=subject) if tier.threshold else "",
             "brings": benefits(ladder=ladder, tier=tier, unit=subject, at=at),
         }
         for tier in ladder.known_tiers
@@ -145,7 +150,7 @@ def rules(*, ladder: Ladder) -> list[str]:
     if conf.COUNTS_FROM_STATUS:
         text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
         found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
-    if any(tier.gift_points for tier in ladder.known_tiers):
+    if any(tier.points for tier in ladder.known_tiers):
         text = pgettext("loyalty", "A gift is ready once nothing can be sent back of what you climbed with.")
         found.append(text)
     return found
@@ -153,10 +158,10 @@ def rules(*, ladder: Ladder) -> list[str]:
 
 def _progress(visit: Visit, ladder: Ladder) -> Progress:
     if visit.member is None:
-        first = ladder.known_tiers[0]
+        first = next((tier for tier in ladder.known_tiers if tier.threshold is not None), None)
         _start, end = span(window=ladder.window, at=clock.now(), zone=ladder.program.time_zone)
         nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": None}
-        return Progress(next_tier=first, missing=first.threshold, ends_at=end, **nothing)
+        return Progress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
     standing = standing_of_visit(visit=visit)
     return progress_of(ladder=ladder, member_id=visit.member.pk, standing=standing, at=clock.now())
 

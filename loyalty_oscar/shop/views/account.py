@@ -19,6 +19,7 @@ from django.views.generic import TemplateView
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import closed_account_of_user, coming, expiring, latest_claws
 from loyalty_oscar.program import clock, money, words
@@ -156,14 +157,14 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
 
     def coming(self, account: Account) -> list[dict[str, Any]]:
         rows = coming(account_id=account.pk)
-        ids = [int(row.source.split(":")[1]) for row in rows if row.source.startswith("order:")]
+        ids = [pk for row in rows if (pk := number_of(name=row.source, kind="order"))]
         orders = get_model("order", "Order").objects.filter(pk__in=ids, user_id=self.request.user.pk)
         numbers = {f"order:{order.pk}": order.number for order in orders}
         reasons = {place: row.because for place, row in enumerate(rows) if row.source not in numbers}
         said = showing.said_of(reasons=reasons, briefly=True)
         return [
             {
-                "number": money.number(row.points),
+                "number": words.number(unit=self.unit, points=row.points),
                 "day": self.day(row.at) if row.at else "",
                 "order": numbers.get(row.source),
                 "text": said.get(place, words.why(row.because)) if place in reasons else "",
@@ -193,8 +194,8 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
             "total": total,
             "total_points": words.points(unit=self.unit, points=total),
             "made_up": total - account.debt,
-            "made_up_number": money.number(total - account.debt),
-            "number": money.number(account.debt),
+            "made_up_number": words.number(unit=self.unit, points=total - account.debt),
+            "number": words.number(unit=self.unit, points=account.debt),
             "story": [{"day": self.day(entry.effective_at), "why": words.why(entry.because)} for entry in story],
             "left": words.points(unit=self.unit, points=max(0, account.pending - account.debt)),
             "covers": account.pending >= account.debt,
@@ -216,13 +217,13 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
             "kind": kind,
             "months": [self.month(month) for month in months],
             "next_month": following and {"value": f"{following:%Y-%m}", "words": in_words(following)},
-            "word": words.unit_name(unit=self.unit, points=2),
+            "word": words.title(unit=self.unit),
         }
 
     def month(self, month: statement.Month) -> dict[str, Any]:
+        one = pgettext("loyalty", "%(number)s %(state)s")
         sums = [
-            pgettext("loyalty", "%(number)s %(state)s")
-            % {"number": signed(points), "state": str(statement.STATES[state]).lower()}
+            one % {"number": self.signed(points), "state": str(statement.STATES[state]).lower()}
             for state, points in month.sums
         ]
         return {
@@ -232,17 +233,21 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
                 {
                     "line": line,
                     "day": self.day(line.when, year=False) if line.when else "",
-                    "number": signed(line.points) if line.points else "",
-                    "after": "" if line.after is None else money.number(line.after),
-                    "ask": pgettext("loyalty", "Why %(number)s?") % {"number": money.number(abs(line.points))}
-                    if line.points
-                    else pgettext("loyalty", "Why?"),
+                    "number": self.signed(line.points) if line.points else "",
+                    "after": "" if line.after is None else words.number(unit=self.unit, points=line.after),
+                    "ask": self.ask(line.points),
                 }
                 for line in month.lines
             ],
         }
 
+    def signed(self, points: int) -> str:
+        """Return "+230" or "−7" in the visitor's format."""
+        return words.number(unit=self.unit, points=points, signed=True)
 
-def signed(points: int) -> str:
-    """Return "+230" or "−7" in the visitor's format."""
-    return f"{'+' if points > 0 else ''}{money.number(points)}"
+    def ask(self, points: int) -> str:
+        """Return the question that opens the why of a line."""
+        if not points:
+            return pgettext("loyalty", "Why?")
+        number = words.number(unit=self.unit, points=abs(points))
+        return pgettext("loyalty", "Why %(number)s?") % {"number": number}

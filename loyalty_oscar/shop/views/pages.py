@@ -15,7 +15,7 @@ from django.views.generic import FormView, TemplateView, View
 from oscar.core.loading import get_class
 
 from loyalty_oscar.ledger.operations import open_account
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
@@ -164,7 +164,7 @@ class BadgeView(View):
         else:
             points = visit.account.available if visit.account else 0
             in_words = words.points(unit=visit.unit, points=points)
-            said = {"value": points, "number": money.number(points), "points": in_words}
+            said = {"value": points, "number": words.number(unit=visit.unit, points=points), "points": in_words}
             level = showing.piece(name="badge:tiers", subject=visit, request=request)
             answer = JsonResponse(said | ({"level": loader.render_to_string(*level)} if level else {}))
         answer["Cache-Control"] = "private, no-store"

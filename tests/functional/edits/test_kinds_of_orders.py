@@ -12,7 +12,7 @@ from loyalty_oscar.program.models import PointWorth, Program, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
-from loyalty_oscar.shop.people.claims import claim_orders
+from loyalty_oscar.shop.people.guests import keep_orders
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers.models import Score
@@ -293,7 +293,7 @@ class TestAFreeLine:
 
 
 class TestAGuestsOrder:
-    def test_that_is_claimed_weeks_later_brings_what_is_left_of_it(self, unit):
+    def test_that_is_kept_weeks_later_brings_what_is_left_of_it(self, unit):
         a_ladder(unit=unit)
         first_order_bonus(unit)
         forget_cache()
@@ -313,13 +313,13 @@ class TestAGuestsOrder:
         night(LATER)
         user = a_user()
         with clock.at(day(4, 20)):
-            assert claim_orders(user=user, email="boris@example.com", at=day(4, 20)) == [order.pk]
+            assert keep_orders(user=user, email="boris@example.com", at=day(4, 20)) == [order.pk]
         assert (brought(), counted(), sum(of(user))) == (220, 20_000, 220)
         come_back(line=order.lines.first(), quantity=1)
         look(order, at=day(4, 21))
         assert (brought(), counted()) == (120, 10_000)
 
-    def test_that_was_deleted_and_restored_meanwhile_is_claimed_like_any(self, unit):
+    def test_that_was_deleted_and_restored_meanwhile_is_kept_like_any(self, unit):
         order = imported(
             user=None, lines=[("100.00", 1)], placed_at=PLACED, status="Pending", guest_email="boris@example.com"
         )
@@ -330,7 +330,7 @@ class TestAGuestsOrder:
         for row in rows:
             row.save(force_insert=True)
         night(day(4, 5))
-        assert claim_orders(user=a_user(), email="boris@example.com", at=day(4, 20)) == [order.pk]
+        assert keep_orders(user=a_user(), email="boris@example.com", at=day(4, 20)) == [order.pk]
         assert brought() == 100
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import conditions, earning_rules
-from loyalty_oscar.exclusives.models import Door, MemberList, Sale
+from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, TermsVersion
@@ -21,7 +21,7 @@ from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.tiers.conditions import keep_in_step
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.everything import ours
-from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_set
+from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segment, a_set
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club
@@ -147,10 +147,9 @@ def shop(db):
     save_rule(unit=unit, code="each", name="Each", type="per-unit", params={"points": 5}, narrowed=narrowed, **when)
     member = join(program=program, user_id=a_user().pk, at=day(1, 2))
     open_account(member=member, unit=unit)
-    invited = MemberList.objects.create(program=program, name="Friends of the house")
-    invited.members.add(member)
+    invited = a_segment(unit, member.user, name="Friends of the house")
     sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\r\nOr two.")
-    Door.objects.create(sale=sale, member_list=invited, seen_from=day(5, 1), buys_from=day(5, 8))
+    Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
     forget_cache()
     keep_in_step()

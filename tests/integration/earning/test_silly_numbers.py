@@ -299,14 +299,14 @@ class TestACampaign:
 class TestAGiftOfALevel:
     def test_is_refused_by_the_database_beyond_what_anybody_can_give(self, unit):
         a_ladder(unit=unit)
-        for wrong in ({"gift_points": MOST_POINTS + 1}, {"percent": 1001}):
+        for wrong in ({"points": MOST_POINTS + 1}, {"percent": 1001}):
             with pytest.raises(IntegrityError), transaction.atomic():
                 Tier.objects.filter(rank=1).update(**wrong)
 
     def test_is_refused_by_its_field(self, unit):
         a_ladder(unit=unit)
         tier = Tier.objects.get(rank=1)
-        tier.gift_points = MOST_POINTS + 1
+        tier.points = MOST_POINTS + 1
         with pytest.raises(ValidationError, match="less than or equal to 10000000"):
             tier.full_clean()
 

@@ -10,7 +10,7 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, MemberList, Place, Sale
+from loyalty_oscar.exclusives.models import Count, Place, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
@@ -22,7 +22,7 @@ from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_basket, a_product, a_user, buy, day, send_back
 
-from .sales import BRONZE, ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, offered, take
+from .sales import BRONZE, ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, a_segment, offered, take
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
@@ -66,10 +66,9 @@ class TestAClosedProduct:
             found = offered(carrier, user).price
         assert (str(found.incl_tax) if found.exists else None) == price
 
-    def test_opens_for_those_on_a_list(self, unit, carrier):
+    def test_opens_for_those_in_a_segment(self, unit, carrier):
         invited, other = a_member_of(unit, 0, name="ida"), a_member_of(unit, GOLD)
-        friends = MemberList.objects.create(program=unit.program, name="Friends")
-        friends.members.add(Member.objects.get(user=invited))
+        friends = a_segment(unit, invited)
         a_sale(unit, carrier, doors=[(friends, GOLD_FROM)])
         with clock.at(GOLD_FROM):
             assert offered(carrier, invited).availability.is_available_to_buy
@@ -244,14 +243,13 @@ class TestACountedSale:
 
 
 class TestAMemberWhoLeaves:
-    def test_takes_along_lists_and_pieces_and_is_forgotten_in_both(self, unit, carrier):
+    def test_takes_along_pieces_and_is_forgotten_in_them(self, unit, carrier):
         gold = a_member_of(unit, GOLD)
         member = Member.objects.get(user=gold)
-        MemberList.objects.create(program=unit.program, name="Friends").members.add(member)
         sale = a_sale(unit, carrier, quota=5)
         place(gold, (carrier, 2), at=GOLD_FROM)
         pieces = [{"sale": "trail", "quantity": 2}]
-        assert export(member=member) == {"lists": ["Friends"], "pieces": pieces, "reminders": []}
+        assert export(member=member) == {"pieces": pieces, "reminders": []}
         erase(member=member, at=GOLD_FROM)
-        assert export(member=member) == {"lists": [], "pieces": [], "reminders": []}
+        assert export(member=member) == {"pieces": [], "reminders": []}
         assert (taken(sale), Place.objects.get().quantity, Place.objects.get().user_id) == (2, 2, "")

@@ -19,7 +19,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.journeys.listeners import mark_of
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.people import claims
+from loyalty_oscar.shop.people import guests
 from loyalty_oscar.shop.people.erasure import erase
 from loyalty_oscar.shop.people.export import export_member
 from loyalty_oscar.shop.redemption.offer import make_offer
@@ -204,7 +204,7 @@ class TestACodeWord:
         client = signed_in(member.user)
         page = client.get(OVERVIEW)
         assert "Some code words ask for a confirmed address: is boris@example.com yours?" in text_of(page)
-        client.post(reverse("loyalty:address", args=[claims.make_token(user=member.user)]))
+        client.post(reverse("loyalty:address", args=[guests.make_token(user=member.user)]))
         assert "Some code words ask" not in text_of(client.get(OVERVIEW))
         assert self.used(unit, member)
         assert has(member) == (50, 0)

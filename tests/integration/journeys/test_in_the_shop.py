@@ -25,7 +25,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop import throttle
 from loyalty_oscar.shop.jobs import run
 from loyalty_oscar.shop.journeys.reviews import look_at
-from loyalty_oscar.shop.people import claims
+from loyalty_oscar.shop.people import guests
 from loyalty_oscar.shop.people.erasure import erase
 from loyalty_oscar.shop.people.export import export_member
 from loyalty_oscar.testing import a_program, clock
@@ -78,7 +78,7 @@ def use(client, word, **more):
 
 def confirm(client, user):
     """Follow the link of the mail and press its button."""
-    return client.post(reverse("loyalty:address", args=[claims.make_token(user=user)]))
+    return client.post(reverse("loyalty:address", args=[guests.make_token(user=user)]))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ class TestAConfirmedAddress:
     def test_by_looking_at_the_link_brings_nothing(self, unit):
         a_campaign(unit, "sign-up")
         member, client = joined(unit)
-        client.get(reverse("loyalty:address", args=[claims.make_token(user=member.user)]))
+        client.get(reverse("loyalty:address", args=[guests.make_token(user=member.user)]))
 
         assert not Entry.objects.exists()
 
@@ -161,10 +161,10 @@ class TestAConfirmedAddress:
 
 
 class TestA4SignUpBonus:
-    def test_claimed_again_and_again_is_one_award(self, unit):
+    def test_kept_again_and_again_is_one_award(self, unit):
         a_campaign(unit, "sign-up")
         member, client = joined(unit)
-        token = reverse("loyalty:address", args=[claims.make_token(user=member.user)])
+        token = reverse("loyalty:address", args=[guests.make_token(user=member.user)])
         for _time in range(5):
             client.post(token)
             Client().post(token)
@@ -185,7 +185,7 @@ class TestA31ManyAccounts:
         a_campaign(unit, "sign-up")
         _member, client = joined(unit)
         other = a_user("other@example.com")
-        client.post(reverse("loyalty:address", args=[claims.make_token(user=other)]))
+        client.post(reverse("loyalty:address", args=[guests.make_token(user=other)]))
         client.post(reverse("loyalty:address", args=["made-up"]))
         client.get(OVERVIEW)
 

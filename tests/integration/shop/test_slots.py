@@ -231,7 +231,7 @@ class TestABasketThatIsNoMore:
 
 class TestTheSlotOfSomethingElse:
     def test_is_left_to_its_own_date(self, basket, account):
-        Hold.objects.update(slot="claim:7", origin="claim:7")
+        Hold.objects.update(slot="guest:7", origin="guest:7")
         assert settle(account, at=after(minutes=29)) == after(minutes=30)
         assert settle(account, at=after(minutes=30)) is None
 

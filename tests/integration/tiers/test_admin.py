@@ -58,7 +58,7 @@ def form(*levels, program=None, **fields):
     for number, (pk, rank, name, takes, percent) in enumerate(levels):
         row = {
             "id": pk or "", "ladder": "", "rank": rank, "name": name, "code": name.lower(), "takes": takes,
-            "percent": percent, "gift_points": 0, "color": "#55636A", "names": "{}", "text": "",
+            "percent": percent, "points": 0, "color": "#55636A", "names": "{}", "text": "",
         }  # fmt: skip
         data |= {f"tiers-{number}-{key}": value for key, value in row.items()}
     return data
@@ -268,7 +268,7 @@ class TestANewLadder:
         old, new = a_user("old@example.com"), a_user("new@example.com")
         buy(old, (bed, 1), on=day(5, 1))
         data = form(*THREE, program=unit.program, **fields)
-        data["tiers-1-gift_points"] = gift
+        data["tiers-1-points"] = gift
         with clock.at(TODAY):
             assert root.post(reverse(ADD), data).status_code == 302
         list(sweep(at=TODAY))

@@ -232,7 +232,7 @@ class TestTheNightlyWalk:
 
 class TestALevelTakenBack:
     def test_leaves_the_member_where_the_orders_say_and_takes_the_gift_along(self, silver):
-        Tier.objects.filter(code="gold").update(gift_points=70)
+        Tier.objects.filter(code="gold").update(points=70)
         forget_cache()
         ladder = ladder_of(program_id=Program.objects.get().pk)
         member, gold = Member.objects.get(), Tier.objects.get(code="gold")

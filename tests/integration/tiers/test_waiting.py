@@ -123,7 +123,7 @@ class TestAGiftOfALevel:
 
     def test_is_dated_by_the_night_though_its_level_brings_none_by_now(self, ladder, user):
         order = bought(user)
-        Tier.objects.update(gift_points=0)
+        Tier.objects.update(points=0)
         forget_cache()
         arrive(order, on=day(3, 4))
         assert gift() == [(500, "pending", None)]
@@ -208,7 +208,7 @@ class TestTheDoctor:
 
     def test_names_levels_and_sales_that_hang_on_a_status_nobody_reaches(self, ladder, user, settings):
         settings.LOYALTY_COUNTS_FROM_STATUS = "Shipped"
-        a_sale(ladder.program.units.get(), a_product("Carrier"), doors=((GOLD, day(5, 9)),))
+        a_sale(ladder.program.unit, a_product("Carrier"), doors=((GOLD, day(5, 9)),))
         bought(user)
         assert found("levels", at=day(4, 25)) == []
         [text] = found("levels", at=day(5, 4))

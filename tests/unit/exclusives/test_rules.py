@@ -20,7 +20,7 @@ from loyalty_oscar.exclusives.rules import (
 GOLD, PUBLIC, END = (datetime(2026, 5, day, tzinfo=UTC) for day in (9, 11, 17))
 SECOND = timedelta(seconds=1)
 STRANGER, MEMBER, SILVER, GOLDEN = Who(), Who(is_member=True), *(Who(is_member=True, rank=rank) for rank in (2, 3))
-INVITED = Who(is_member=True, lists=frozenset({7}))
+INVITED = Who(is_member=True, segments=frozenset({7}))
 DOOR = Door(seen_from=GOLD - timedelta(days=3), buys_from=GOLD, rank=3)
 
 
@@ -50,7 +50,7 @@ class TestAdmissionToASale:
         assert admission(sale=a_sale(), who=who, at=at).buys is buys
 
     def test_of_a_list_is_for_those_on_it_whatever_their_level(self):
-        sale = a_sale(doors=(Door(seen_from=GOLD, buys_from=GOLD, list_id=7),))
+        sale = a_sale(doors=(Door(seen_from=GOLD, buys_from=GOLD, segment_id=7),))
         assert admission(sale=sale, who=INVITED, at=GOLD).buys
         assert not admission(sale=sale, who=GOLDEN, at=GOLD).buys
 
@@ -147,7 +147,7 @@ class TestTwoSalesOfOneProduct:
             ({"public_from": PUBLIC + SECOND}, ["public"]),
             ({"public_from": None}, ["public"]),
             ({"doors": (Door(seen_from=GOLD, buys_from=GOLD + SECOND, rank=3),)}, ["door"]),
-            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, list_id=7),)}, ["door"]),
+            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, segment_id=7),)}, ["door"]),
             ({"doors": ()}, ["door"]),
             ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, rank=0),)}, []),
             ({"is_hidden": True, "ends_at": GOLD - SECOND}, []),
@@ -163,3 +163,13 @@ class TestTwoSalesOfOneProduct:
         assert clashes(one=a_sale(), other=other, at=PUBLIC - SECOND) != []
         assert clashes(one=a_sale(), other=other, at=PUBLIC) == []
         assert clashes(one=a_sale(ends_at=PUBLIC - SECOND, public_from=None), other=other, at=PUBLIC - SECOND) == []
+
+
+class TestADoorForALevelAndASegment:
+    door = Door(seen_from=GOLD, buys_from=GOLD, rank=2, segment_id=7)
+
+    @pytest.mark.parametrize(
+        ("rank", "segments", "is_for"), [(2, {7}, True), (3, {7, 8}, True), (1, {7}, False), (2, {8}, False)]
+    )
+    def test_is_for_those_of_whom_both_hold(self, rank, segments, is_for):
+        assert self.door.is_for(Who(is_member=True, rank=rank, segments=frozenset(segments))) is is_for

@@ -31,26 +31,26 @@ SALT = "loyalty_oscar.people.mailbox"
 LINK_AGE = timedelta(days=3)
 
 
-def claimable(*, email: str, at: datetime) -> QuerySet[Any]:
-    """Return the guest orders of an address that may still be claimed. Ask only for an address that was confirmed."""
-    since = at - timedelta(days=conf.GUEST_CLAIM_DAYS)
+def keepable(*, email: str, at: datetime) -> QuerySet[Any]:
+    """Return the guest orders of an address that may still be kept. Ask only for an address that was confirmed."""
+    since = at - timedelta(days=conf.GUEST_DAYS)
     orders = get_model("order", "Order").objects.using(write_db()).filter(user=None, date_placed__gte=since)
     return orders.filter(guest_email__iexact=email.strip()) if email.strip() else orders.none()
 
 
 def may_be_kept(*, order: Any, at: datetime) -> bool:
     """Return whether an order still waits for an owner."""
-    return order.user_id is None and order.date_placed >= at - timedelta(days=conf.GUEST_CLAIM_DAYS)
+    return order.user_id is None and order.date_placed >= at - timedelta(days=conf.GUEST_DAYS)
 
 
-def claim_orders(*, user: Any, email: str, at: datetime) -> list[int]:
+def keep_orders(*, user: Any, email: str, at: datetime) -> list[int]:
     """
     Give a person the guest orders of an address that this person has confirmed; returns their primary keys.
 
     They earn at once if they were placed while the program earned. Where people join by choice, this does not
     join anybody.
     """
-    rows = claimable(email=email, at=at).order_by("pk").values_list("pk", "guest_email")
+    rows = keepable(email=email, at=at).order_by("pk").values_list("pk", "guest_email")
     ids = [pk for pk, address in rows if _folded(address) == _folded(email)]
     return _give(ids, user=user, at=at, joins=False)
 
@@ -114,7 +114,7 @@ def _sync(order_ids: list[int], at: datetime) -> None:
     try:
         sync_orders(order_ids=order_ids, at=at)
     except Exception:
-        logger.exception("claimed orders %s could not be counted; the next sweep does it", order_ids)
+        logger.exception("kept orders %s could not be counted; the next sweep does it", order_ids)
         mark(order_ids=order_ids, at=at)
 
 

@@ -20,7 +20,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program, TermsVersion
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import order_effects
-from loyalty_oscar.shop.people import claims
+from loyalty_oscar.shop.people import guests
 from loyalty_oscar.shop.sync import sweep, sync_orders
 from loyalty_oscar.testing import a_program
 from tests import orders
@@ -288,7 +288,7 @@ class TestConfirmingAnAddress:
 
     def test_asks_strangers_to_log_in_first(self, client, mei):
         order = a_guest_order()
-        path = reverse("loyalty:address", args=[claims.make_token(user=mei)])
+        path = reverse("loyalty:address", args=[guests.make_token(user=mei)])
         for answer in (client.get(path), client.post(path), client.post(reverse("loyalty:confirm-address"))):
             assert answer.status_code == 302
             assert answer["Location"].startswith(reverse("customer:login"))
@@ -304,7 +304,7 @@ class TestConfirmingAnAddress:
     def test_joins_nobody_where_people_join_by_choice(self, client, mei):
         Program.objects.update(enrolment="opt-in")
         a_guest_order()
-        claims.claim_orders(user=mei, email=EMAIL, at=clock.now())
+        guests.keep_orders(user=mei, email=EMAIL, at=clock.now())
         assert orders.Order.objects.get().user == mei
         assert not Member.objects.exists()
         assert not Award.objects.exists()
@@ -314,7 +314,7 @@ class TestConfirmingAnAddress:
         a_guest_order(days_ago=5)
         Program.objects.update(earns_from=at - timedelta(days=1))
         forget_cache()
-        claims.claim_orders(user=mei, email=EMAIL, at=at)
+        guests.keep_orders(user=mei, email=EMAIL, at=at)
         assert orders.Order.objects.get().user == mei
         assert not Member.objects.exists()
         assert not Award.objects.exists()
@@ -322,12 +322,12 @@ class TestConfirmingAnAddress:
     def test_gives_one_order_to_one_person_only(self, unit, mei):
         order = a_guest_order()
         other = User.objects.create_user(username="other", email="other@example.com")
-        assert claims.claim_orders(user=mei, email=EMAIL, at=clock.now()) == [order.pk]
-        assert claims.claim_orders(user=other, email=EMAIL, at=clock.now()) == []
-        assert claims.keep_order(order=order, user=other, at=clock.now()) is False
+        assert guests.keep_orders(user=mei, email=EMAIL, at=clock.now()) == [order.pk]
+        assert guests.keep_orders(user=other, email=EMAIL, at=clock.now()) == []
+        assert guests.keep_order(order=order, user=other, at=clock.now()) is False
         assert get_model("order", "Order").objects.get().user == mei
 
-    def test_gives_the_bonus_for_a_first_order_once_though_a_claimed_order_is_older(self, unit, mei):
+    def test_gives_the_bonus_for_a_first_order_once_though_a_kept_order_is_older(self, unit, mei):
         save_rule(
             unit=unit, code="first", name="First", type="first-order", params={"points": 100},
             actor="system", at=clock.now() - timedelta(days=90),
@@ -337,14 +337,14 @@ class TestConfirmingAnAddress:
         list(sweep(at=clock.now()))
         assert Account.objects.get().pending == 110
         a_guest_order(days_ago=5, lines=lines)
-        claims.claim_orders(user=mei, email=EMAIL, at=clock.now())
+        guests.keep_orders(user=mei, email=EMAIL, at=clock.now())
         assert Account.objects.get().pending == 120
 
     def test_gives_nothing_to_an_address_that_only_a_database_takes_for_the_same(self, unit, mei, monkeypatch):
         order = a_guest_order()
         # What PostgreSQL finds where its upper("ı") is "I".
-        monkeypatch.setattr(claims, "claimable", lambda **kwargs: orders.Order.objects.all())
-        assert claims.claim_orders(user=mei, email=EMAIL.replace("i", "ı"), at=clock.now()) == []
+        monkeypatch.setattr(guests, "keepable", lambda **kwargs: orders.Order.objects.all())
+        assert guests.keep_orders(user=mei, email=EMAIL.replace("i", "ı"), at=clock.now()) == []
         assert_nothing_moved(order)
 
     def test_sends_the_link_at_the_next_try_when_the_mail_server_refused_the_first(self, client, mei, monkeypatch):
@@ -383,7 +383,7 @@ class TestConfirmingAnAddress:
 
     def test_means_nothing_without_an_address(self, mei):
         a_guest_order(email="")
-        assert claims.claim_orders(user=mei, email=" ", at=clock.now()) == []
+        assert guests.keep_orders(user=mei, email=" ", at=clock.now()) == []
 
 
 class TestThePageOfAMember:
