@@ -1,7 +1,7 @@
 """
 What campaigns give: once per member and source whatever asks how often, and taken back when it is withdrawn.
 
-The account is locked first, then the budget; so a bonus claimed twenty times at once is given once, and a budget
+The account is locked first, then the budget; so a bonus asked for twenty times at once is given once, and a budget
 is kept to the point.
 """
 

@@ -22,6 +22,7 @@ from loyalty_oscar.journeys.occasions import REVIEW
 from loyalty_oscar.journeys.queries import given_for, has_campaign, people_given
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.facts import LineFacts
+from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
@@ -94,7 +95,8 @@ def bought_in(*, user_id: Any, family: Sequence[Any], at: datetime) -> list[Prog
 def _out_of_sight(user_id: Any) -> set[int]:
     """Return the orders that brought somebody points and that are not theirs by now: moved, or deleted."""
     lots = Lot.objects.using(write_db()).filter(account__member__user_id=user_id, source__startswith="order:")
-    brought = {int(source.split(":")[1]) for source in lots.values_list("source", flat=True)}
+    numbers = (number_of(name=source, kind="order") for source in lots.values_list("source", flat=True))
+    brought = {number for number in numbers if number is not None}
     if not brought:
         return set()
     theirs = get_model("order", "Order").objects.using(write_db()).filter(user_id=user_id)
