@@ -25,7 +25,7 @@ from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_r
 from loyalty_oscar.people.models import Birthday
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.events import Topic, announce, topics
-from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import give, join
 from loyalty_oscar.program.queries import earns_at, member_of
 
@@ -133,7 +133,7 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
 
 
 def _give(*, member: Member, campaigns: Sequence[Campaign], **what: Any) -> Occurrence | None:
-    unit = getattr(member.program, "unit", None)
+    unit = Unit.objects.using(write_db()).select_related("program").filter(program=member.program_id).first()
     if unit is None:
         return None
     account_id = open_account(member=member, unit=unit).pk

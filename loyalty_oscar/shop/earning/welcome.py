@@ -17,7 +17,7 @@ from loyalty_oscar.earning.queries import awards_of, rule_book
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, withdraw
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import expiry_of
 
 from ..orders import sync
@@ -41,7 +41,7 @@ class Welcome:
     """The `Welcoming` of earning."""
 
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
-        unit = program.unit
+        unit = Unit.objects.using(write_db()).select_related("program").get(program=program)
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
         awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
         fresh = [order for order in orders if order.order_id not in awards and order.unit_id == unit.pk]
