@@ -17,9 +17,10 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import PointWorth, ProductSet, Program, State, Unit
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.testing import a_program
 from tests.orders import come_back, deliver, imported, place
+from tests.permissions import oscars_pages
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product
 

@@ -19,13 +19,14 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests.browser.stage import arrive_at, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import buy as put
 from tests.browser.test_journey import check_out, number, numbers
 from tests.integration.exclusives.sales import a_set
 from tests.orders import deliver
+from tests.permissions import oscars_pages
 from tests.points import points_club
 from tests.storefront import a_user, arrive, buy, day, ripen
 

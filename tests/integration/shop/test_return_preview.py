@@ -13,7 +13,6 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.dashboard.permissions import oscars_pages
 from loyalty_oscar.shop.returns import preview, preview_cancelled
 from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -21,6 +20,7 @@ from tests.integration.commands.calling import books
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import come_back
+from tests.permissions import oscars_pages
 from tests.points import give, of, points_club, use
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, numbers, ripen, text_of
 

@@ -150,12 +150,12 @@ class TestALadder:
         silver = ladder.tiers.get(rank=2)
         data = {**model_to_dict(silver, exclude=["picture", "names"]), "takes": "1", "names": "{}"}
         refused = TierForm(data, {"picture": SimpleUploadedFile(name, content)}, instance=silver)
-        refused.know(ladder)
+        refused.know(ladder, None)
         assert list(refused.errors) == ["picture"]
         drawn = BytesIO()
         Image.new("RGB", (1, 1)).save(drawn, "PNG")
         taken = TierForm(data, {"picture": SimpleUploadedFile("x.png", drawn.getvalue())}, instance=silver)
-        taken.know(ladder)
+        taken.know(ladder, None)
         assert not taken.errors
         assert taken.cleaned_data["picture"].read() == drawn.getvalue()
 
