@@ -167,7 +167,7 @@ class TestAnInstallMistake:
 
     def test_knows_the_versions_that_the_lists_say(self):
         """tox runs them, the classifiers and the README name them."""
-        root = Path(install.__file__).parents[3]
+        root = Path(install.__file__).parents[4]
         cells = (root / "tox.ini").read_text().partition("[testenv]")[0]
         numbers = {
             f"{number[0]}.{number[1]}" for found in re.findall(r"dj\{?([\d,]+)", cells) for number in found.split(",")

@@ -15,7 +15,7 @@ from django.template.loader_tags import BlockNode, ExtendsNode
 
 from .findings import Finding, Level, doctor_checks
 
-OURS = Path(__file__).parents[1] / "templates"
+OURS = Path(__file__).parents[2] / "templates"
 LOAD = re.compile(r"{%\s*load\s+loyalty\w*\s*%}")
 TAG = re.compile(r"{%-?\s*(loyalty_(?!behind\b)\w+[^%]*?)(?:\s+as\s+(\w+))?\s*-?%}")
 BLOCK = re.compile(r"{%\s*block (\w+)\s*%}(.*?){%\s*endblock[^%]*%}", re.DOTALL)
