@@ -15,13 +15,19 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 PHONE, DESK = 375, 1280
+#: Two frames, and whatever fades or slides to its place then; what turns for ever is not waited for.
+SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => Promise.allSettled(
+    document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < 1e6).map(one => one.finished)
+).then(() => done()))))"""
 
 
 def at_widths(page, widths: Sequence[int] = (PHONE, DESK)) -> Iterator[int]:
     """Let a page have each of these widths in turn, and in the end the one it had."""
     before = page.viewport_size
+    page.mouse.move(0, 0)  # What it happens to lie on would be seen in another color.
     for width in widths:
         page.set_viewport_size({**before, "width": width})
+        page.evaluate(SETTLED)
         yield width
     page.set_viewport_size(before)
 

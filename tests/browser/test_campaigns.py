@@ -31,7 +31,7 @@ class TestTheWaysToPoints:
         page = open_page(reverse("loyalty:overview"), a_member(unit).user)
 
         for width in at_widths(page, WIDTHS):
-            assert page.locator("#loyalty-campaigns").is_visible(), width
+            assert page.locator("#loyalty-actions").is_visible(), width
             picture(page, "campaigns")
             assert violations(page) == [], width
             heights = [button.bounding_box()["height"] for button in page.locator("section form button:visible").all()]
