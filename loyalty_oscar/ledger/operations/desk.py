@@ -99,6 +99,11 @@ def entries_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
     return rows_of(key=key, start=start, **where)
 
 
+def age(lot: Lot) -> tuple[bool, int]:
+    """Return what sorts lots by age: those that a look ahead made come last, and their numbers fall below zero."""
+    return lot.pk < 0, abs(lot.pk)
+
+
 def rows_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
     """Return the same, as the rows are and nothing foreseen."""
     keyed = {"key": key} if key else {"key__startswith": start}

@@ -19,7 +19,7 @@ from django.db.models import Model, QuerySet
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
-from .desk import Desk, rows_of, write_db
+from .desk import Desk, age, rows_of, write_db
 from .recording import forget_since, looking_ahead, marks, note_down, only_here
 
 Row = TypeVar("Row", bound=Model)
@@ -284,7 +284,7 @@ def _meets(lot: Lot, where: dict[str, Any]) -> bool:
     return True
 
 
-def _in_spending_order(lot: Lot) -> tuple[bool, float, bool, int]:
-    """Soonest to run out first, then oldest; numbers of lots that are new here fall."""
+def _in_spending_order(lot: Lot) -> tuple[bool, float, tuple[bool, int]]:
+    """Soonest to run out first, then oldest."""
     until = lot.expires_at
-    return until is None, until.timestamp() if until else 0, lot.pk < 0, abs(lot.pk)
+    return until is None, until.timestamp() if until else 0, age(lot)

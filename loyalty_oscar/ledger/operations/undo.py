@@ -10,7 +10,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Entry, Hold, Kind, Lot
-from .desk import Desk, Posted, desk, fingerprint, outermost_retried
+from .desk import Desk, Posted, age, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
 from .recording import looking_ahead
 
@@ -46,7 +46,7 @@ def claw_back(
         if reverses and Entry.objects.using(working.db).filter(account=working.account, reverses=reverses).exists():
             raise NotAllowed(f"{reverses.key} was taken back before")
         sweep(working)
-        own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, lot.pk))
+        own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, age(lot)))
         left = _take_from(working, own, points)
         # What ran out counts once: earlier claws of this source forgave their part of it.
         expired = working.run_out(own) - forgiven_before if left else 0

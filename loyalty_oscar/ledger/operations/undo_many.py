@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.because import Because
 
 from ..models import Counter, Entry, Kind, Lot, LotMove
 from .bulk import BulkDesk, desks
-from .desk import Posted, fingerprint, outermost_retried, write_db
+from .desk import Posted, age, fingerprint, outermost_retried, write_db
 from .expiry import expire_lot, times_run_out
 from .recording import looking_ahead
 from .undo import claw_back, spared
@@ -79,7 +79,7 @@ class _Known:
         self.keys = set(entries.values_list("account_id", "key"))
         self.lots: dict[tuple[int, str], list[Lot]] = defaultdict(list)
         lots = Lot.objects.using(db).filter(account_id__in=accounts, source__in=sources)
-        for lot in sorted(lots, key=lambda lot: (lot.state != Lot.State.PENDING, lot.pk)):
+        for lot in sorted(lots, key=lambda lot: (lot.state != Lot.State.PENDING, age(lot))):
             self.lots[lot.account_id, lot.source].append(lot)
         moves = LotMove.objects.using(db).filter(
             lot__in=[lot.pk for lots in self.lots.values() for lot in lots], entry__kind=Kind.EXPIRE

@@ -107,6 +107,15 @@ steps = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 80)), min_size
 
 
 class TestWhatIsForeseen:
+    @pytest.mark.parametrize("claw", ["claw", "claws"])
+    def test_takes_older_lots_before_one_that_it_made_itself(self, claw):
+        world, life = World(), [("give_back", 2, 0), (claw, 2, 1), ("schedule", 1, 2)]
+        with ledger.foreseen() as entries:
+            assert [world.do(step) for step in life] == ["done"] * 3
+        with ledger.recorded() as posted:
+            assert [world.do(step) for step in life] == ["done"] * 3
+        assert told(entries) == told(posted)
+
     @few
     @given(chosen=steps, bears=st.booleans(), paying=st.booleans())
     def test_is_what_is_posted_whatever_is_done_and_how_much_of_it(self, chosen, bears, paying):
