@@ -15,13 +15,13 @@ from django.db.models import Model
 
 CROWD = 20
 PATIENCE = 60
-#: `make crowds` does the races as often as the reliability plan says; every other run a tenth of it.
+#: `make crowds` does the races as often as the reliability plan says; every other run a fifth of it.
 FULL = os.environ.get("LOYALTY_CROWDS") == "full"
 
 
 def runs_of(full: int) -> int:
-    """How often something slow is done: so often in full, else a tenth of it, three times at least."""
-    return full if FULL else max(3, full // 10)
+    """How often something slow is done: so often in full, else a fifth of it, three times at least."""
+    return full if FULL else max(3, full // 5)
 
 
 def broken_after(rounds: Iterable[bool], *, most: int) -> int:
