@@ -43,23 +43,13 @@ from loyalty_oscar.program.registries import FactProvider, Grant, facts, grants
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
-from loyalty_oscar.shop.middleware import (
-    CheckoutGuard,
-    PageGuard,
-    ResponseHook,
-    ViewFrame,
-    checkout_guards,
-    page_guards,
-    response_hooks,
-    view_frames,
-)
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import LanguageSource, languages
 from loyalty_oscar.shop.orders.backfill import Welcoming, backfills
 from loyalty_oscar.shop.orders.elsewhere import admitted_elsewhere
+from loyalty_oscar.shop.orders.range_guard import Closing, closings
 from loyalty_oscar.shop.pricing.audiences import Pricing, pricings
 from loyalty_oscar.shop.pricing.gate import Gate, gates
-from loyalty_oscar.shop.pricing.range_guard import Closing, closings
 from loyalty_oscar.shop.pricing.reductions import Cut, PriceReduction, price_reductions
 from loyalty_oscar.shop.rehearsal import Part, rehearsal_parts
 from loyalty_oscar.shop.storefront.contributions import (
@@ -80,6 +70,16 @@ from loyalty_oscar.shop.storefront.host_events import (
     undo_act,
 )
 from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
+from loyalty_oscar.shop.storefront.request_hooks import (
+    CheckoutGuard,
+    PageGuard,
+    ResponseHook,
+    ViewFrame,
+    checkout_guards,
+    page_guards,
+    response_hooks,
+    view_frames,
+)
 from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
 from loyalty_oscar.shop.upkeep.setup import SetupStep, setup_steps
 from loyalty_oscar.shop.upkeep.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps

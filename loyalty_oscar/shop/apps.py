@@ -17,8 +17,12 @@ class ShopConfig(AppConfig):
     def ready(self) -> None:
         from . import notices, self_service  # noqa: F401 - each registers its pieces
         from .dashboard import nav, panels, returns  # noqa: F401
-        from .orders import changes, elsewhere, receivers  # noqa: F401 - each registers its pieces
-        from .pricing import range_guard  # noqa: F401 - each registers its pieces
+        from .orders import (  # noqa: F401 - each registers its pieces
+            changes,
+            elsewhere,
+            range_guard,
+            receivers,
+        )
         from .storefront import basket_holds, shown_total  # noqa: F401 - each registers its pieces
         from .upkeep import checks  # noqa: F401 - each registers its pieces
 

@@ -2,79 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model, logout
 from django.db import DatabaseError
-from django.http import Http404, HttpResponseRedirect
-from django.http.response import HttpResponseBase
+from django.http import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program.hooks import RAISE, SKIP, Hook
+from loyalty_oscar.program.hooks import Hook
 
 from .orders.product_sets import InUse
 from .pricing.gate import set_gates
 from .storefront.offer_hooks import LookAgain, NotPlaced
+from .storefront.request_hooks import ResponseHook, checkout_guards, page_guards, response_hooks, view_frames
 from .storefront.visit import Visit
 
 BACK_OFFICE = {"admin", "dashboard"}
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
-
-
-class CheckoutGuard(Protocol):
-    """Looks at what is sent at checkout before the shop does; the first answer counts."""
-
-    def __call__(self, *, request: Any) -> HttpResponseBase | None:
-        """Answer in the shop's place, or return None."""
-        ...
-
-
-class PageGuard(Protocol):
-    """Is asked before one of its pages (`catalogue:detail`) answers; the first answer counts."""
-
-    pages: Collection[str]
-
-    def __call__(self, *, request: Any) -> HttpResponseBase | None:
-        """Answer in the shop's place, raise Http404, or return None."""
-        ...
-
-
-class ViewFrame(Protocol):
-    """Stands around the view of one of its pages when something is sent to it, such as a transaction with locks."""
-
-    pages: Collection[str]
-
-    def __call__(self, *, request: Any, view: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-        """Answer by calling the view inside of what it needs around it."""
-        ...
-
-
-class ResponseHook(Protocol):
-    """May have something left to do when a page is ready."""
-
-    def is_due(self, *, request: Any) -> bool:
-        """Return whether it has, and ask nothing for it: every page of the shop asks."""
-        ...
-
-    def act(self, *, request: Any, response: Any) -> None:
-        """Do it."""
-        ...
-
-
-#: A fault of ours never stops a checkout.
-checkout_guards: Hook[CheckoutGuard] = Hook("checkout_guards", CheckoutGuard, on_error=SKIP, but=(Http404,))
-page_guards: Hook[PageGuard] = Hook("page_guards", PageGuard, on_error=SKIP, but=(Http404,))
-#: What the view raises is the shop's own.
-view_frames: Hook[ViewFrame] = Hook("view_frames", ViewFrame, on_error=RAISE)
-#: A fault of ours never takes the page away.
-response_hooks: Hook[ResponseHook] = Hook("response_hooks", ResponseHook, on_error=SKIP)
 
 
 @sync_and_async_middleware

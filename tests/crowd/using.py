@@ -15,9 +15,9 @@ from loyalty_oscar.ledger.operations import desk as ledger_desk
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption import operations as redemption_operations
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.middleware import view_frames
 from loyalty_oscar.shop.redemption import use_points
 from loyalty_oscar.shop.self_service import erasure
+from loyalty_oscar.shop.storefront.request_hooks import view_frames
 from tests.points import give, points_club, reload
 from tests.storefront import a_basket, a_product, a_user
 

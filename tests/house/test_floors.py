@@ -1,6 +1,7 @@
 """The floors of the house: imports go down only, and each outsider has one room."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,20 @@ class TestTheOscarRoom:
 
     def test_has_no_loose_file_at_its_root(self):
         assert {path.stem for path in (PACKAGE / "shop").glob("*.py")} == self.ROOT
+
+    def test_has_rooms_that_need_each_other_one_way_only(self):
+        needs: dict[str, set[str]] = {}
+        for path, tree in python_files(PACKAGE):
+            if path.parts[0] != "shop" or "migrations" in path.parts:
+                continue
+            room = path.with_suffix("").parts[1]
+            for name in imports(path, tree):
+                _package, top, there = (*name.split("."), "", "")[:3]
+                if top == "shop" and there not in ("", room):
+                    needs.setdefault(room, set()).add(there)
+        assert len(needs) > 15
+        order = list(TopologicalSorter(needs).static_order())  # Raises CycleError, which names the rooms.
+        assert order.index("orders") < order.index("upkeep")
 
     def test_calls_the_files_of_all_features_the_same(self):
         files = [path for name in sorted(FEATURES) for path in (PACKAGE / "shop" / name).glob("*.py")]

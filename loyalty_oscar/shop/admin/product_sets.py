@@ -18,7 +18,7 @@ from loyalty_oscar.program.models import ProductSet, Program
 
 from ..models import OrderSync, ProductSetRange
 from ..orders import statuses
-from ..pricing.range_guard import closed_by, refusal_of
+from ..orders.range_guard import closed_by, refusal_of
 
 
 class RangeForm(forms.ModelForm):

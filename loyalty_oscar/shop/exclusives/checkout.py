@@ -22,8 +22,8 @@ from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
 
-from ..middleware import checkout_guards, response_hooks
 from ..storefront.basket_holds import slot_of
+from ..storefront.request_hooks import checkout_guards, response_hooks
 from . import words
 from .visitors import is_known, sales_of_visit, wanted, who_visits
 

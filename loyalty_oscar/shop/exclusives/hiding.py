@@ -14,8 +14,8 @@ from oscar.core.loading import get_class
 
 from loyalty_oscar.program import contributions
 
-from ..middleware import page_guards
 from ..pricing.loading import gated
+from ..storefront.request_hooks import page_guards
 from .gate import deal_of
 
 #: Oscar's pages that take the number of a product, and what they call it. They name it, show it, lead to its address,

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 
-from ..pricing.range_guard import Closed, closings
+from ..orders.range_guard import Closed, closings
 
 
 @closings.register("sales", order=30)

@@ -16,7 +16,7 @@ from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.conf import conf
 
-from ..middleware import checkout_guards
+from ..storefront.request_hooks import checkout_guards
 from ..storefront.shown_total import EARLY, sent
 from . import session_state
 from .discount import applied_to

@@ -9,7 +9,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption.models import UseTerms
 
-from ..pricing.range_guard import Closed, closings
+from ..orders.range_guard import Closed, closings
 
 
 @closings.register("using", order=20)

@@ -23,11 +23,11 @@ from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.signals import decided, waits_again
 
-from ..middleware import response_hooks
 from ..models import OrderSync
 from ..orders.buyers import bought_by
 from ..orders.sync import LOOK_AGAIN, after_commit
 from ..storefront.host_events import host_listeners
+from ..storefront.request_hooks import response_hooks
 from ..storefront.visit import visit_of
 from .identity_facts import is_known
 from .pending_codes import COOKIE, KEY, Carried, carried, forget, keep_in_cookie, take

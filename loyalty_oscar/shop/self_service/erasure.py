@@ -34,8 +34,8 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.segments import forget_member
 from loyalty_oscar.program.words import reasons
 
-from ..middleware import view_frames
 from ..storefront.basket_holds import slot_of
+from ..storefront.request_hooks import view_frames
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 200

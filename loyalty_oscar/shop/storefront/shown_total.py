@@ -15,7 +15,7 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import contributions, money
 
-from ..middleware import checkout_guards
+from .request_hooks import checkout_guards
 
 #: Steps before anybody has seen what is to be paid.
 EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}

@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.pricing import range_guard
+from loyalty_oscar.shop.orders import range_guard
 from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock

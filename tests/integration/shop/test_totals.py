@@ -10,8 +10,8 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.middleware import checkout_guards
 from loyalty_oscar.shop.storefront import shown_total
+from loyalty_oscar.shop.storefront.request_hooks import checkout_guards
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice
 from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale, take

@@ -18,7 +18,7 @@ from loyalty_oscar.program.events import consumers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
 
 from ...orders.product_sets import ties
-from ...pricing.range_guard import closed_by
+from ...orders.range_guard import closed_by
 from .. import jobs
 from .findings import Finding, Level, doctor_checks
 

@@ -20,7 +20,7 @@ from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import ProductSet, Program, State
 
 from ..models import ProductSetRange
-from ..orders.product_sets import InUse
+from .product_sets import InUse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,5 +120,5 @@ for _signal, _receiver, _sender in (
     (pre_save, tie_cleared, ProductSetRange),
     (pre_delete, set_deleted, ProductSet),
 ):
-    _name = f"loyalty_oscar.shop.pricing.range_guard.{_receiver.__name__}"
+    _name = f"loyalty_oscar.shop.orders.range_guard.{_receiver.__name__}"
     _signal.connect(_receiver, sender=_sender, weak=False, dispatch_uid=_name)
