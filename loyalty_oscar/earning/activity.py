@@ -7,7 +7,7 @@ from datetime import datetime
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Entry, Kind, Lot
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import expiry_of
 

@@ -16,7 +16,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts, Purchase
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Kind
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import join_many

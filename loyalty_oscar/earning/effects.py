@@ -13,8 +13,8 @@ from datetime import datetime
 from django.db import transaction
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import begun_units
 

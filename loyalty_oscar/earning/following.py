@@ -9,7 +9,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import expiry_of
 
 from .activity import keep_alive, let_go

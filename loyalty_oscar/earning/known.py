@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.registries import facts_then
 
 from .models import Award

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Count, Prefetch
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts

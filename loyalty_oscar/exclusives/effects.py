@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import remembered
 
 from .models import Place, Sale

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 
 from .models import Count, Place, Sale, pieces_of
 from .queries import left_behind, ran_out

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connections, transaction
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import facts

@@ -21,9 +21,10 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.promise import Promise
-from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried, write_db
+from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
 from loyalty_oscar.people.models import Birthday
 from loyalty_oscar.program import operations as program_operations
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import give, join

@@ -17,8 +17,8 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
 from loyalty_oscar.kernel.left import Part, what_is_left
 from loyalty_oscar.kernel.rounding import taken_back
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 
 from .models import Redemption
 from .operations import bring_back, move

@@ -12,7 +12,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed, NotEnoughPoints
 from loyalty_oscar.kernel.rounding import spread
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 
 from .models import Redemption
 from .promises import Promise

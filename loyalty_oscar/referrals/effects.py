@@ -14,8 +14,8 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units, earns_at
 

@@ -12,9 +12,9 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.kernel.promise import Promise
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import actors, operations
 from loyalty_oscar.program.abstract import promise_of
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import member_of

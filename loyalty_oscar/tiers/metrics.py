@@ -13,8 +13,8 @@ from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Counter, Entry
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import money, words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 
 from . import rules

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from django.db.models import Sum
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Program
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Lot
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.operations import give, take_back
 from loyalty_oscar.program.queries import earns_at

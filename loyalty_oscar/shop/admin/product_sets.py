@@ -11,8 +11,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import ProductSet, Program
 

@@ -15,7 +15,7 @@ from loyalty_oscar.earning.operations import revoke_batch
 from loyalty_oscar.earning.previews import Previews
 from loyalty_oscar.earning.queries import awards_of, rule_book
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, withdraw
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import expiry_of

@@ -17,8 +17,8 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.effects import any_sale
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock, contributions
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.exclusives.models import Place, Reminder
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.ledger.models import Entry, Kind
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 
 CHUNK = 1000

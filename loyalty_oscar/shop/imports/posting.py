@@ -11,7 +11,7 @@ from django.db import transaction
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join_many
 

@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.queries import CONFIRMED, FINAL_ORDERS, confirmed_marks
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import programs_by_site
 from loyalty_oscar.program.registries import facts

@@ -21,10 +21,10 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.skipping import Skips
 from loyalty_oscar.ledger.queries import expiring
 from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
 from loyalty_oscar.program.models import Event, Program, State
 

@@ -16,8 +16,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Member, Program, State
 

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, pre_delete, pre_save
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program, ProgramSite
 

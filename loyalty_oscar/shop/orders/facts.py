@@ -14,8 +14,8 @@ from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Sum, Wh
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase, Row
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import to_minor
 
 from ..models import OrderSync

@@ -15,8 +15,8 @@ from oscar.core.loading import get_model
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.ledger.operations import recorded
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 
 from ..models import OrderSync

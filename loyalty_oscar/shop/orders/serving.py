@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, ProgramSite
 
 

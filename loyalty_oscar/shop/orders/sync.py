@@ -22,9 +22,9 @@ from loyalty_oscar.kernel.errors import UnknownCode, in_short
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units, remembered

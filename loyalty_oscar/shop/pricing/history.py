@@ -16,9 +16,9 @@ from django.db import transaction
 from django.db.models import Q
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import remembered
 

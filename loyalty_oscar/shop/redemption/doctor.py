@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption.models import UseTerms
 

@@ -18,9 +18,9 @@ from oscar.core.loading import get_model
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
 from ..upkeep.setup import Ready, setup_steps

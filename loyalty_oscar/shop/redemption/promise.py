@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models.signals import post_init, post_save
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption import operations

@@ -10,7 +10,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
 from loyalty_oscar.redemption.rules import Quote
 

@@ -15,10 +15,11 @@ from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoint
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.operations import Fate
-from loyalty_oscar.ledger.operations.desk import lock, outermost_retried, write_db
+from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Phase, Unit
 from loyalty_oscar.program.queries import spends_at
 from loyalty_oscar.redemption import operations

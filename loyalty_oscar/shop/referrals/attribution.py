@@ -14,8 +14,8 @@ from django.contrib.auth import SESSION_KEY
 from oscar.apps.customer.signals import user_registered
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import member_of, unit_for_site

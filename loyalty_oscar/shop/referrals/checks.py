@@ -9,8 +9,8 @@ from django.core.checks import Error, register
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.referrals.models import Referral
 
 from ..upkeep.uninstall import uninstall_notes

@@ -24,9 +24,10 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold, Note
-from loyalty_oscar.ledger.operations.desk import lock_many, write_db
+from loyalty_oscar.ledger.operations.desk import lock_many
 from loyalty_oscar.people.operations import forget_address, forget_birthday
 from loyalty_oscar.program import clock, events
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member

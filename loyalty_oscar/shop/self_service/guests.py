@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import unit_for_site

@@ -15,8 +15,8 @@ from oscar.core.loading import get_model
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import payments
 
 

@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.tiers.models import Tier
 from loyalty_oscar.tiers.signals import ladder_saved
 

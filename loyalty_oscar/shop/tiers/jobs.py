@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
 from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.operations import keep_place

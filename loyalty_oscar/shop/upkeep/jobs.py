@@ -14,12 +14,12 @@ from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import Fate
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
 from loyalty_oscar.ledger.receivers import catch_up
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import JobRun, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.tasks import task

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.program.money import exponent, in_words

@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger import triggers
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 
 PREFIX = "loyalty_"

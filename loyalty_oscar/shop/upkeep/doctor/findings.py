@@ -10,7 +10,7 @@ from typing import Protocol
 
 from django.db import connections, transaction
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import REPORT, Failed, Hook
 from loyalty_oscar.program.models import Program
 

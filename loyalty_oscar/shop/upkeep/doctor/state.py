@@ -13,7 +13,7 @@ from django.utils.timesince import timesince
 
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import consumers
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
 

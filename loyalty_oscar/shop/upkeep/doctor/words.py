@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, Min, QuerySet
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 
 from ...orders import statuses
