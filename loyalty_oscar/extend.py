@@ -52,15 +52,6 @@ from loyalty_oscar.shop.pricing.audiences import Pricing, pricings
 from loyalty_oscar.shop.pricing.gate import Gate, gates
 from loyalty_oscar.shop.pricing.reductions import Cut, PriceReduction, price_reductions
 from loyalty_oscar.shop.rehearsal import Part, rehearsal_parts
-from loyalty_oscar.shop.storefront.contributions import (
-    OrderQuote,
-    OrderReasons,
-    ReasonWords,
-    brief_reason_words,
-    order_quotes,
-    order_reasons,
-    reason_words,
-)
 from loyalty_oscar.shop.storefront.host_events import (
     HostListener,
     act,
@@ -70,6 +61,15 @@ from loyalty_oscar.shop.storefront.host_events import (
     undo_act,
 )
 from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
+from loyalty_oscar.shop.storefront.reasons import (
+    OrderQuote,
+    OrderReasons,
+    ReasonWords,
+    brief_reason_words,
+    order_quotes,
+    order_reasons,
+    reason_words,
+)
 from loyalty_oscar.shop.storefront.request_hooks import (
     CheckoutGuard,
     PageGuard,

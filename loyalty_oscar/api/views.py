@@ -20,8 +20,7 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView, exception_handler
 
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.shop.storefront import contributions
-from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.storefront.visit import Visit, takes_part
 
 from .strict import JSONOnly, StrictJSON, parameter
 
@@ -125,7 +124,7 @@ class MemberView(APIView):
         super().initial(request, *args, **kwargs)
         self.number = parameter(given=request.query_params, name=self.parameter)
         self.visit = Visit(request)
-        if not contributions.takes_part(visit=self.visit):
+        if not takes_part(visit=self.visit):
             raise NotFound
 
     def get_authenticate_header(self, request: Any) -> str:

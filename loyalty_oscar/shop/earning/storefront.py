@@ -15,7 +15,8 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
-from ..storefront.contributions import order_quotes, order_reasons, takes_part
+from ..storefront.reasons import order_quotes, order_reasons
+from ..storefront.visit import takes_part
 from . import quotes
 
 Piece = tuple[str, Mapping[str, Any]]

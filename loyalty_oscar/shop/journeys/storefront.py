@@ -24,7 +24,7 @@ from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProgramSite, Unit
 
 from ..notices.letters import absolute
-from ..storefront.contributions import takes_part
+from ..storefront.visit import takes_part
 from .for_whom import is_confirmed
 from .listeners import joined_at
 

@@ -23,8 +23,8 @@ from loyalty_oscar.program.operations import join
 
 from ..self_service.views import OwnPage
 from ..storefront import throttle
-from ..storefront.contributions import takes_part
 from ..storefront.views.account import WithProgram
+from ..storefront.visit import takes_part
 from .listeners import say
 from .storefront import BirthdayForm
 

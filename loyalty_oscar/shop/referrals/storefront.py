@@ -14,7 +14,8 @@ from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
 
 from ..orders.buyers import has_bought
-from ..storefront.contributions import brief_reason_words, reason_words, takes_part
+from ..storefront.reasons import brief_reason_words, reason_words
+from ..storefront.visit import takes_part
 from .attribution import FIELD, is_due
 from .friends import name_of
 from .pending_codes import carried

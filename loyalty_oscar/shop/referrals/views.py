@@ -21,9 +21,8 @@ from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.referrals.queries import scheme_of
 
 from ..self_service.views import OwnPage
-from ..storefront.contributions import takes_part
 from ..storefront.views.account import WithProgram
-from ..storefront.visit import joined
+from ..storefront.visit import joined, takes_part
 from . import friends, links
 from .pending_codes import take
 from .terms_text import promise

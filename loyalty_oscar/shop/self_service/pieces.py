@@ -15,7 +15,7 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.worth import worth
 
-from ..storefront.contributions import brings
+from ..storefront.reasons import brings
 from .guests import may_be_kept
 
 Piece = tuple[str, Mapping[str, Any]]

@@ -25,7 +25,7 @@ from loyalty_oscar.ledger.queries import statement
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 
-from .contributions import said_of, whys_of
+from .reasons import said_of, whys_of
 
 #: What may be asked for, and what the chips say.
 STATES = {

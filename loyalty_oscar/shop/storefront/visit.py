@@ -134,3 +134,12 @@ def visit_of(*, request: Any, user: Any = None) -> Visit | None:
         return None
     found = getattr(request, "loyalty", None) or getattr(getattr(request, "_request", None), "loyalty", None)
     return found or Visit(request, user)
+
+
+def takes_part(*, visit: Visit) -> bool:
+    """Return whether this visitor is in the program, or will be with the first order. At most one query more."""
+    user = getattr(visit.request, "user", None)
+    if visit.unit is None or user is None or not user.is_authenticated:
+        return False
+    program = visit.unit.program
+    return program.enrolment == Program.Enrolment.AUTOMATIC or visit.member is not None

@@ -25,8 +25,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 
 from ..pricing import labels
-from ..storefront import contributions as showing
-from ..storefront.visit import visit_facts
+from ..storefront.visit import takes_part, visit_facts
 
 register = template.Library()
 # In some languages the groups of digits stand apart in the same way.
@@ -66,7 +65,7 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
     """Show how many points the visitor has, linked to the account page; `short=True` without the word."""
     visit = context["request"].loyalty
     fetched = conf.BADGE == "fetch"
-    if not fetched and not showing.takes_part(visit=visit):
+    if not fetched and not takes_part(visit=visit):
         return ""
     data = {"unit": visit.unit, "program": visit.unit.program, "short": short, "fetched": fetched}
     if fetched:

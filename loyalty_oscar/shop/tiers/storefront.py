@@ -18,8 +18,7 @@ from loyalty_oscar.tiers.queries import Progress, ladder_of, progress_of, tier_n
 from loyalty_oscar.tiers.rules import span
 from loyalty_oscar.tiers.words import counted
 
-from ..storefront.contributions import takes_part
-from ..storefront.visit import Visit
+from ..storefront.visit import Visit, takes_part
 from .benefits import benefits
 from .levels import rank_of_visit, standing_of_visit
 from .shape import looks

@@ -28,7 +28,9 @@ from loyalty_oscar.program.queries import phase_at
 from loyalty_oscar.program.worth import worth
 
 from ...notices import seen
-from .. import contributions, statement
+from .. import statement
+from ..reasons import said_of
+from ..visit import takes_part
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 
@@ -114,8 +116,8 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         account, at = self.account, clock.now()
-        takes_part = account is not None or contributions.takes_part(visit=self.request.loyalty)
-        found = super().get_context_data(takes_part=takes_part, account=account, **kwargs)
+        is_in = account is not None or takes_part(visit=self.request.loyalty)
+        found = super().get_context_data(takes_part=is_in, account=account, **kwargs)
         found["ready"], found["pending"] = (
             self.card(account and account.available),
             self.card(account and account.pending),
@@ -161,7 +163,7 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
         orders = get_model("order", "Order").objects.filter(pk__in=ids, user_id=self.request.user.pk)
         numbers = {f"order:{order.pk}": order.number for order in orders}
         reasons = {place: row.because for place, row in enumerate(rows) if row.source not in numbers}
-        said = contributions.said_of(reasons=reasons, briefly=True)
+        said = said_of(reasons=reasons, briefly=True)
         return [
             {
                 "number": words.number(unit=self.unit, points=row.points),

@@ -21,7 +21,7 @@ from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.worth import worth
 
-from .. import contributions as showing
+from ..visit import takes_part
 from .account import WithProgram
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
@@ -49,8 +49,7 @@ class HowItWorksView(WithProgram, PageTitleMixin, TemplateView):
         return super().get_context_data(
             facts=facts(unit=self.unit),
             is_earning=self.request.loyalty.is_earning,
-            joins=self.program.enrolment == Program.Enrolment.OPT_IN
-            and not showing.takes_part(visit=self.request.loyalty),
+            joins=self.program.enrolment == Program.Enrolment.OPT_IN and not takes_part(visit=self.request.loyalty),
             terms=terms,
             terms_from=terms and words.day(terms.starts_at, zone=self.program.time_zone),
             **kwargs,
@@ -126,7 +125,7 @@ class JoinView(LoginRequiredMixin, WithProgram, PageTitleMixin, FormView):
         visit = request.loyalty
         if visit.unit and request.user.is_authenticated:
             open_now = visit.unit.program.state == State.LIVE
-            if showing.takes_part(visit=visit) or not open_now:
+            if takes_part(visit=visit) or not open_now:
                 return HttpResponseRedirect(reverse("loyalty:overview"))
         return super().dispatch(request, *args, **kwargs)
 
@@ -159,7 +158,7 @@ class BadgeView(View):
 
     def get(self, request: Any) -> HttpResponse:
         visit = request.loyalty
-        if not showing.takes_part(visit=visit):
+        if not takes_part(visit=visit):
             answer = HttpResponse(status=204)
         else:
             points = visit.account.available if visit.account else 0

@@ -1,4 +1,4 @@
-"""What the customer's pages and tags share: pieces of features, and what goes wrong quietly."""
+"""Why orders bring what they bring, and what they are about to: features answer, pages and tags ask here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from loyalty_oscar.program.hooks import RAISE, Hook
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.models import Unit
 
 
 class OrderReasons(Protocol):
@@ -59,12 +59,3 @@ def brings(*, order: Any, request: Any) -> tuple[int, int]:
     """
     told = [quote or (0, 0) for quote in order_quotes.answers(order=order, request=request)]
     return sum(points for points, _days in told), max((days for _points, days in told), default=0)
-
-
-def takes_part(*, visit: Any) -> bool:
-    """Return whether this visitor is in the program, or will be with the first order. At most one query more."""
-    user = getattr(visit.request, "user", None)
-    if visit.unit is None or user is None or not user.is_authenticated:
-        return False
-    program = visit.unit.program
-    return program.enrolment == Program.Enrolment.AUTOMATIC or visit.member is not None
