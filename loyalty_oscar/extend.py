@@ -51,7 +51,7 @@ from loyalty_oscar.shop.orders.range_guard import Closing, closings
 from loyalty_oscar.shop.pricing.audiences import Pricing, pricings
 from loyalty_oscar.shop.pricing.gate import Gate, gates
 from loyalty_oscar.shop.pricing.reductions import Cut, PriceReduction, price_reductions
-from loyalty_oscar.shop.rehearsal import Part, rehearsal_parts
+from loyalty_oscar.shop.rehearsal import RehearsalPart, rehearsal_parts
 from loyalty_oscar.shop.storefront.host_events import (
     HostListener,
     act,
@@ -116,7 +116,6 @@ __all__ = [
     "OrderQuote",
     "OrderReasons",
     "PageGuard",
-    "Part",
     "Payments",
     "Person",
     "PriceReduction",
@@ -125,6 +124,7 @@ __all__ = [
     "Purchase",
     "ReasonWords",
     "ReferralCheck",
+    "RehearsalPart",
     "ResponseHook",
     "SetupStep",
     "StateChangeNote",

@@ -195,7 +195,7 @@ def _is_written_about(seen):
 def _looks_forward(seen):
     """A sale opens, points are about to run out, the level ends."""
     account = Account.objects.get(member__user=seen.zoe)
-    soon = ledger.Grant(
+    soon = ledger.LotGrant(
         account_id=account.pk, points=7, key="gift:soon", source="gift:soon", because=Because("goodwill"),
         available_at=TODAY, expires_at=TODAY + timedelta(days=20),
     )  # fmt: skip

@@ -25,7 +25,7 @@ from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 from .activity import keep_alive
 from .bounds import decided_within
 from .decision import Decision, decide
-from .known import Question, known_of
+from .known import OrderQuestion, known_of
 from .models import Award, AwardLine
 from .queries import book_of, terms_from
 from .rules import RuleInForce
@@ -154,7 +154,7 @@ def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
     for order, award in made:
         rules[order.order_id], award.missed = rules_of(award=award)
     questions = [
-        Question(
+        OrderQuestion(
             order=order,
             rules=rules[order.order_id],
             member_id=award.account.member_id,
@@ -222,8 +222,8 @@ def _ready_at(order: OrderFacts, terms: Mapping[str, Any]) -> datetime | None:
     return periods.after_days(at=order.final_at, days=terms["hold_days"]) if order.final_at else None
 
 
-def _grant(award: Award, order: OrderFacts, batch: str) -> ledger.Grant:
-    return ledger.Grant(
+def _grant(award: Award, order: OrderFacts, batch: str) -> ledger.LotGrant:
+    return ledger.LotGrant(
         account_id=award.account_id,
         points=award.points,
         key=f"{award.source}:earn",

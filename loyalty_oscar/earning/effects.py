@@ -24,7 +24,7 @@ from .models import Award
 from .queries import awards_of, book_of
 
 
-class Earning:
+class EarningEffect:
     """The order effect of this floor."""
 
     @posting
@@ -84,4 +84,4 @@ def _is_news(award: Award, unit: Unit) -> bool:
     return any(code not in still or book.is_ended(code=code, unit_id=unit.pk) for code in award.missed)
 
 
-earning = Earning()
+earning = EarningEffect()

@@ -98,7 +98,7 @@ def _with_late(because: dict[str, Any], decision: Decision, more: int) -> dict[s
 def _raise_to(order: OrderFacts, award: Award, points: int, why: str, at: datetime) -> None:
     more = points - award.points
     award.syncs += 1
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=award.account_id,
         points=more,
         key=f"{award.source}:sync:{award.syncs}",

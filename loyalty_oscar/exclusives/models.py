@@ -87,7 +87,7 @@ class Sale(models.Model):
             self.published_at = None  # it opens to everybody on another day
         with transaction.atomic(using=kwargs.get("using") or router.db_for_write(Sale, instance=self)):
             super().save(*args, **kwargs)
-            counts = Count.objects.using(self._state.db)
+            counts = QuotaCounter.objects.using(self._state.db)
             count, _is_new = counts.select_for_update().get_or_create(sale=self)
             counts.filter(pk=count.pk).update(quota=self.quota, taken=pieces_of(sale_id=self.pk, db=self._state.db))
 
@@ -165,7 +165,7 @@ class Reminder(models.Model):
         return f"{self.sale_id}: {self.member_id}"
 
 
-class Count(models.Model):
+class QuotaCounter(models.Model):
     """
     The locked row of a sale: pieces `taken`, reserved or bought. The constraint is the second guard.
 
@@ -186,7 +186,7 @@ class Count(models.Model):
         return f"{self.taken} / {self.quota or '-'}"
 
 
-class Place(models.Model):
+class Reservation(models.Model):
     """
     Pieces of a sale that a basket reserved (`slot`, until a moment) or that an order bought (`order_id`).
 
@@ -196,7 +196,7 @@ class Place(models.Model):
     order took (product id -> pieces), whatever the sale holds later; `quantity` what it still has.
     """
 
-    sale = models.ForeignKey(Sale, models.PROTECT, related_name="places", db_index=False)
+    sale = models.ForeignKey(Sale, models.PROTECT, related_name="reservations", db_index=False)
     user_id = models.CharField(max_length=40, blank=True, default="")
     slot = models.CharField(max_length=60, null=True)
     order_id = models.BigIntegerField(null=True)
@@ -206,18 +206,18 @@ class Place(models.Model):
     bought = models.JSONField(default=dict)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "place in a sale")
-        verbose_name_plural = pgettext_lazy("loyalty", "places in sales")
+        verbose_name = pgettext_lazy("loyalty", "reservation")
+        verbose_name_plural = pgettext_lazy("loyalty", "reservations")
         constraints = [
-            models.UniqueConstraint(fields=["sale", "slot"], name="loyalty_place_slot"),
-            models.UniqueConstraint(fields=["sale", "order_id"], name="loyalty_place_order"),
+            models.UniqueConstraint(fields=["sale", "slot"], name="loyalty_reservation_slot"),
+            models.UniqueConstraint(fields=["sale", "order_id"], name="loyalty_reservation_order"),
             models.CheckConstraint(
                 condition=Q(slot__isnull=False, until__isnull=False, order_id__isnull=True)
                 | Q(slot__isnull=True, until__isnull=True, order_id__isnull=False),
-                name="loyalty_place_reserved_or_bought",
+                name="loyalty_reservation_reserved_or_bought",
             ),
         ]
-        indexes = [models.Index(fields=["sale", "user_id"], name="loyalty_place_user")]
+        indexes = [models.Index(fields=["sale", "user_id"], name="loyalty_reservation_user")]
 
     def __str__(self) -> str:
         return f"{self.quantity}"
@@ -225,4 +225,4 @@ class Place(models.Model):
 
 def pieces_of(*, sale_id: int, db: str | None = None) -> int:
     """Return how many pieces of a sale its places hold, reserved or bought. One query."""
-    return Place.objects.using(db).filter(sale_id=sale_id).aggregate(sum=Sum("quantity", default=0))["sum"]
+    return Reservation.objects.using(db).filter(sale_id=sale_id).aggregate(sum=Sum("quantity", default=0))["sum"]

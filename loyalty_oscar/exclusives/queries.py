@@ -14,7 +14,7 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import Count, Door, Place, Sale
+from .models import Door, QuotaCounter, Reservation, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -36,13 +36,13 @@ def with_doors(*, to: str = "doors") -> Prefetch:
     return Prefetch(to, Door.objects.using(write_db()))
 
 
-def dates_of(*, sale: Sale) -> rules.Sale:
+def dates_of(*, sale: Sale) -> rules.SaleTerms:
     """Return a sale as the rules see it."""
     doors = tuple(
-        rules.Door(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, segment_id=door.segment_id)
+        rules.DoorTerms(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, segment_id=door.segment_id)
         for door in sale.doors.all()
     )
-    return rules.Sale(
+    return rules.SaleTerms(
         id=sale.pk,
         doors=doors,
         public_from=sale.public_from,
@@ -57,7 +57,7 @@ def asks_segments(*, program_id: int) -> bool:
     return any(door.segment_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
 
 
-def ran_out(*, places: Iterable[Place], at: datetime) -> list[Place]:
+def ran_out(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:
     """
     Return those of these places whose time is over. While a basket is being paid for its pieces stay with it, until
     the gateway's own time-out. Nothing is asked where none is past its time.
@@ -68,7 +68,7 @@ def ran_out(*, places: Iterable[Place], at: datetime) -> list[Place]:
     return [place for place in old if place.slot not in paid]
 
 
-def left_behind(*, places: Iterable[Place], at: datetime) -> list[Place]:
+def left_behind(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:
     """Return the same to who only looks: whatever was locked to find that out is let go at once."""
     with transaction.atomic(using=write_db()):
         found = ran_out(places=places, at=at)
@@ -76,14 +76,14 @@ def left_behind(*, places: Iterable[Place], at: datetime) -> list[Place]:
     return found
 
 
-def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, Count]:
+def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, QuotaCounter]:
     """
     Return how many pieces of each sale are taken; those that ran out count no more. Two queries, and those that ask
     for payments where some ran out.
     """
-    found = {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
+    found = {row.sale_id: row for row in QuotaCounter.objects.filter(sale_id__in=list(sale_ids))}
     full = [row.sale_id for row in found.values() if row.quota is not None and row.taken >= row.quota]
-    old = list(Place.objects.filter(sale_id__in=full, until__lte=at)) if full else []
+    old = list(Reservation.objects.filter(sale_id__in=full, until__lte=at)) if full else []
     for place in left_behind(places=old, at=at) if old else ():
         found[place.sale_id].taken -= place.quantity
     return found

@@ -23,7 +23,7 @@ BUCKETS = ("available", "pending", "reserved", "debt")
 
 
 @dataclass(slots=True)
-class Progress:
+class AuditProgress:
     """How far the audit is, and what it found so far: (account id, what is wrong)."""
 
     accounts: int = 0
@@ -31,9 +31,9 @@ class Progress:
     wrong: list[tuple[int, str]] = field(default_factory=list)
 
 
-def audit(*, account_id: int | None = None) -> Iterator[Progress]:
-    """Check all accounts (or one), a few hundred at a time; yields the same growing `Progress` after each chunk."""
-    progress, last = Progress(), 0
+def audit(*, account_id: int | None = None) -> Iterator[AuditProgress]:
+    """Check all accounts (or one), a few hundred at a time; yields the same growing progress after each chunk."""
+    progress, last = AuditProgress(), 0
     accounts = Account.objects.using(write_db()).order_by("pk")
     accounts = accounts.filter(pk=account_id) if account_id else accounts
     while chunk := [row.pk for row in accounts.filter(pk__gt=last).only("pk")[:CHUNK]]:
@@ -45,7 +45,7 @@ def audit(*, account_id: int | None = None) -> Iterator[Progress]:
         yield progress
 
 
-def _check(accounts: list[Account], progress: Progress) -> None:
+def _check(accounts: list[Account], progress: AuditProgress) -> None:
     db, ids = write_db(), [account.pk for account in accounts]
     entries, lots = defaultdict(list), defaultdict(list)
     for entry in Entry.objects.using(db).filter(account_id__in=ids).defer("because", "fingerprint").order_by("seq"):

@@ -15,7 +15,7 @@ from loyalty_oscar.program.registries import grants
 
 from .models import Entry, Kind, Lot
 from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account, write_db
-from .operations.grants import Grant, post, schedule
+from .operations.grants import LotGrant, post, schedule
 from .operations.recording import looking_ahead
 from .operations.undo import claw_back, give_back
 
@@ -55,7 +55,7 @@ class PointGifts:
             entry = next(iter(entries_of(account_id=account.pk, key=key)), None)
             if entry is None and not promise.points:
                 return Outcome.NOTHING
-            gift = Grant(
+            gift = LotGrant(
                 account_id=account.pk,
                 points=given_by(entry) if entry else promise.points,
                 key=key,
@@ -82,7 +82,7 @@ class PointGifts:
                 return Outcome.THERE
         return Outcome.AGAIN if entry else Outcome.GIVEN
 
-    def has_been_ready(self, gift: Grant, at: datetime) -> bool:
+    def has_been_ready(self, gift: LotGrant, at: datetime) -> bool:
         """Return whether points of a gift that waits were ready before: a lot ripens once, so a new one is needed."""
         lots = lots_of(account_id=gift.account_id, source=gift.source)
         is_waiting = gift.available_at is None or gift.available_at > at

@@ -16,7 +16,7 @@ from .models import Account, Entry, Kind, Lot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Coming:
+class PendingPoints:
     """Points on the way from one source, and why (as stored); `at` None waits for the order."""
 
     points: int
@@ -53,11 +53,11 @@ def has_entries(*, program_id: int) -> bool:
     return Entry.objects.using(write_db()).filter(account__unit__program_id=program_id).exists()
 
 
-def coming(*, account_id: int) -> list[Coming]:
+def coming(*, account_id: int) -> list[PendingPoints]:
     """Return what is on the way, soonest first, those without a date last."""
     lots = Lot.objects.filter(account_id=account_id, is_open=True, state=Lot.State.PENDING, remaining__gt=0)
     found = [
-        Coming(points=lot.remaining, at=lot.available_at, source=lot.source, because=lot.entry.because)
+        PendingPoints(points=lot.remaining, at=lot.available_at, source=lot.source, because=lot.entry.because)
         for lot in lots.select_related("entry").order_by("pk")
     ]
     return sorted(found, key=lambda row: (row.at is None, row.at.timestamp() if row.at else 0))

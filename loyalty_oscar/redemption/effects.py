@@ -15,7 +15,7 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
-from loyalty_oscar.kernel.left import Part, what_is_left
+from loyalty_oscar.kernel.left import LineSnapshot, what_is_left
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
@@ -25,7 +25,7 @@ from .operations import bring_back, move
 from .queries import uses_of
 
 
-class Using:
+class RedemptionEffect:
     """The order effect of this floor."""
 
     @posting
@@ -55,7 +55,7 @@ class Using:
         return frozenset()
 
 
-using = Using()
+using = RedemptionEffect()
 
 
 def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
@@ -117,7 +117,7 @@ def lines_of(*, order: OrderFacts, use: Redemption) -> list[LineFacts]:
     if all(line and line.quantity == part["quantity"] for line, part in zip(found, use.lines, strict=True)):
         return found
     parts = [
-        Part(
+        LineSnapshot(
             number=number,
             line_id=part.get("line") or 0,
             product_id=part["product"],

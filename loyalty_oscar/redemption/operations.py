@@ -15,7 +15,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program.db import write_db
 
 from .models import Redemption
-from .promises import Promise
+from .promises import BasketPromise
 from .queries import promised
 from .rules import Worth
 
@@ -29,7 +29,7 @@ def set_aside(
     worth: Worth,
     expires_at: datetime,
     at: datetime,
-    promise: Promise | None = None,
+    promise: BasketPromise | None = None,
 ) -> Redemption:
     """
     Set points aside for a slot at today's worth and limits; what was set aside for it before goes back.

@@ -24,7 +24,7 @@ class PromisedLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Promise:
+class BasketPromise:
     """
     `limits` and the product `sets` of each product as they were (None: the shop lets nothing lower its price); `lines`
     from when a payment began.
@@ -66,7 +66,7 @@ class Promise:
         return told
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Promise:
+    def from_json(cls, told: Mapping[str, Any]) -> BasketPromise:
         """Read what `to_json` wrote."""
         limits = replace(Limits(), **told["limits"])
         lines = [PromisedLine(line_id=pk, quantity=many, minor=minor) for pk, many, minor in told.get("lines", ())]

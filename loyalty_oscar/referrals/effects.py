@@ -28,7 +28,7 @@ from .signals import waits_again
 FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findings", "mark")
 
 
-class Bringing:
+class ReferralEffect:
     """The order effect of this floor."""
 
     @posting
@@ -102,7 +102,7 @@ class Bringing:
         referral.save(using=write_db(), update_fields=FIELDS)
 
 
-bringing = Bringing()
+bringing = ReferralEffect()
 
 
 def state_without(*, order: OrderFacts, referral: Referral) -> str:

@@ -54,7 +54,7 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class CheckResult:
     """What a check found: its verdict and why."""
 
     check: str
@@ -71,10 +71,10 @@ class ReferralCheck(Protocol):
 referral_checks: Hook[ReferralCheck] = Hook("referral_checks", ReferralCheck, on_error=RAISE)
 
 
-def findings(*, pair: Pair) -> list[Finding]:
+def findings(*, pair: Pair) -> list[CheckResult]:
     """Return what every registered check has to say, in order of their codes."""
     told = referral_checks.each(pair=pair)
-    return [Finding(check=name, verdict=found[0], because=found[1]) for name, found in told if found]
+    return [CheckResult(check=name, verdict=found[0], because=found[1]) for name, found in told if found]
 
 
 def strictest(*, verdicts: Iterable[str]) -> str:

@@ -5,14 +5,14 @@ from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
 from .self_service.urls import urlpatterns as people
-from .storefront.views.account import OverviewView
+from .storefront.views.account import AccountView
 from .storefront.views.pages import BadgeView, HowItWorksView, JoinView
 
 app_name = "loyalty"
 #: Features that have pages of their own.
 WITH_PAGES = ("redemption", "referrals", "exclusives", "journeys")
 urlpatterns = [
-    path("", OverviewView.as_view(), name="overview"),
+    path("", AccountView.as_view(), name="overview"),
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
     path("badge/", BadgeView.as_view(), name="badge"),

@@ -25,7 +25,7 @@ from .queries import ladder_of
 FIELDS = ["member", "placed_at", "value", "safe_at"]
 
 
-class Climbing:
+class TierEffect:
     """The order effect of this floor."""
 
     @posting
@@ -117,4 +117,4 @@ class Climbing:
         )
 
 
-climbing = Climbing()
+climbing = TierEffect()

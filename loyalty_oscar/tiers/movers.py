@@ -88,7 +88,7 @@ def _within(span: rules.Carrying, whole: Bounds) -> Bounds:
     return span[0] if span[0] != whole[0] else None, span[1] if span[1] != whole[1] else None
 
 
-def _rank(n: int, span: Bounds, law: rules.Ladder) -> Piece:
+def _rank(n: int, span: Bounds, law: rules.LadderTerms) -> Piece:
     """Return the rank that the orders of a span carry."""
     where, moments = _placed(span)
     known = [(rank, threshold) for rank, threshold in enumerate(law.thresholds, start=1) if threshold is not None]
@@ -100,7 +100,7 @@ def _rank(n: int, span: Bounds, law: rules.Ladder) -> Piece:
     return f"CASE {cases} ELSE 0 END AS rank{n}", moments * len(steps)
 
 
-def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.Ladder, at: datetime) -> Piece:
+def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.LadderTerms, at: datetime) -> Piece:
     """Return what `rules.decide` asks of sums, standing and date, without what it asks of each order."""
     up = [f"rank{n} > stands" for n in range(len(spans))]
     less = " AND ".join(f"rank{n} < stands" for n in range(len(spans)))
@@ -112,7 +112,7 @@ def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.
     return text, [*moments, *dates, *(until for _start, _end, until in older)]
 
 
-def _longer(spans: list[rules.Carrying], law: rules.Ladder, at: datetime) -> tuple[list[str], list[datetime]]:
+def _longer(spans: list[rules.Carrying], law: rules.LadderTerms, at: datetime) -> tuple[list[str], list[datetime]]:
     """Return when the level stays and its date moves."""
     if law.window == rules.LIFETIME:
         return ["(stands > 0 AND rank0 = stands AND kept IS NOT NULL)"], []

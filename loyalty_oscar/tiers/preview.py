@@ -19,7 +19,7 @@ from .queries import placed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
+class LadderPreview:
     """
     How many would stand on each rank by their orders alone (`counts`, the first is no level).
 
@@ -47,7 +47,7 @@ class BuyerSample(Protocol):
 buyer_samples: Hook[BuyerSample] = Hook("buyer_samples", BuyerSample, on_error=RAISE)
 
 
-def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -> Preview:
+def preview(*, program: Program, metric: str, law: rules.LadderTerms, at: datetime) -> LadderPreview:
     """
     Return where members would stand on such a ladder now, whatever they stand on today.
 
@@ -61,7 +61,7 @@ def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -
     return _tally((), law, among=0)
 
 
-def _by_scores(program: Program, law: rules.Ladder, at: datetime) -> Iterable[int]:
+def _by_scores(program: Program, law: rules.LadderTerms, at: datetime) -> Iterable[int]:
     spans = rules.carrying(window=law.window, at=at, zone=law.zone)
     sums = {f"span{n}": Sum("value", filter=placed(span=span[:2]), default=0) for n, span in enumerate(spans)}
     rows = Score.objects.using(write_db()).filter(member__program_id=program.pk, member__merged_into=None)
@@ -69,12 +69,14 @@ def _by_scores(program: Program, law: rules.Ladder, at: datetime) -> Iterable[in
         yield max(map(law.rank, values))
 
 
-def _by_orders(counted: Mapping[object, Sequence[rules.Counted]], law: rules.Ladder, at: datetime) -> Iterable[int]:
+def _by_orders(
+    counted: Mapping[object, Sequence[rules.Counted]], law: rules.LadderTerms, at: datetime
+) -> Iterable[int]:
     return (rules.deserved(counted=own, ladder=law, at=at)[0] for own in counted.values())
 
 
-def _tally(ranks: Iterable[int], law: rules.Ladder, *, among: int) -> Preview:
+def _tally(ranks: Iterable[int], law: rules.LadderTerms, *, among: int) -> LadderPreview:
     counts = [0] * (len(law.thresholds) + 1)
     for rank in ranks:
         counts[rank] += 1
-    return Preview(counts=tuple(counts), among=max(among, sum(counts)))
+    return LadderPreview(counts=tuple(counts), among=max(among, sum(counts)))

@@ -34,9 +34,9 @@ def _load(program_id: int) -> Ladder | None:
     return ladder if ladder.known_tiers else None
 
 
-def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.Ladder:
+def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.LadderTerms:
     """Return the ladder as the rules see it, with its own levels or with others (lowest first)."""
-    return rules.Ladder(
+    return rules.LadderTerms(
         thresholds=tuple(tier.threshold for tier in tiers or ladder.known_tiers),
         window=ladder.window,
         zone=ladder.program.time_zone,
@@ -156,7 +156,7 @@ def ladders_on() -> frozenset[int]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class TierProgress:
     """
     How far a member is: `value` counts now, `unsafe` of it can still be returned, `tier` is held until `kept_until`.
 
@@ -174,7 +174,7 @@ class Progress:
     ends_at: datetime | None
 
 
-def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> Progress:
+def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> TierProgress:
     """Return how far a member is on the ladder. One query."""
     zone, kept = ladder.program.time_zone, standing.kept_until if standing else None
     spans = {"counts": rules.span(window=ladder.window, at=at, zone=zone)}
@@ -191,7 +191,7 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
     rank = standing.rank if standing else 0
     above = next((tier for tier in ladder.known_tiers[rank:] if tier.threshold is not None), None)
     tier = standing.tier if standing else None
-    return Progress(
+    return TierProgress(
         tier=tier,
         kept_until=kept,
         value=sums["counts"],

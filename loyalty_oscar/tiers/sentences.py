@@ -13,7 +13,7 @@ from loyalty_oscar.program.words import title
 
 from .metrics import metrics
 from .models import Ladder, Tier
-from .preview import Preview
+from .preview import LadderPreview
 from .words import counted
 
 
@@ -65,7 +65,7 @@ def _end(ladder: Ladder) -> str:
     return text % {"days": ladder.grace_days}
 
 
-def would_stand(*, found: Preview, names: Sequence[str]) -> str:
+def would_stand(*, found: LadderPreview, names: Sequence[str]) -> str:
     """Return "By their orders would stand: Bronze: 120; Silver: 30; no level: 46."; a sample says of how many."""
     none, *counts = (money.number(count) for count in found.counts)
     one = pgettext("loyalty", "%(tier)s: %(number)s")

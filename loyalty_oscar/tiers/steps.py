@@ -68,7 +68,7 @@ class Move:
 
     member_id: int
     before: Standing | None
-    step: rules.Step
+    step: rules.TierDecision
     gift: GivenTier | None
 
     @property

@@ -53,7 +53,7 @@ class Points:
         user, at = self.shopping.a_person(email), timezone.now()
         account = ledger.open_account(member=join(program=self.unit.program, user_id=user.pk, at=at), unit=self.unit)
         for n in range(lots):
-            grant = ledger.Grant(
+            grant = ledger.LotGrant(
                 account_id=account.pk, points=points // lots, key=f"gift:{n}", source=f"gift:{n}", kind="adjust",
                 because=Because("goodwill"), available_at=at, expires_at=at + timedelta(days=100 + n),
             )  # fmt: skip

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from oscar.core.loading import get_model
 
-from loyalty_oscar.exclusives.models import Count, Place, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation, Sale
 from loyalty_oscar.shop.upkeep import jobs
 from tests.browser.stage import arrive_at, at_widths, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import ADDRESS, number
@@ -132,7 +132,7 @@ class TestAHiddenSale:
 class TestASaleThatIsCounted:
     def test_holds_a_place_from_the_preview_on_and_says_when_all_are_taken(self, shop, calendar, arrive_at):  # noqa: F811
         Sale.objects.filter(code="trail").update(quota=1)
-        Count.objects.filter(sale__code="trail").update(quota=1)
+        QuotaCounter.objects.filter(sale__code="trail").update(quota=1)
         first = arrive_at(shop.gold, width=1280)
         late_buyer = a_member_of(shop.unit, GOLD, name="late")
         late = arrive_at(late_buyer, width=375)
@@ -161,7 +161,7 @@ class TestASaleThatIsCounted:
         assert late.url.endswith("/basket/")
         assert "First on the trail: nothing is left for you." in words(late)
         assert not get_model("order", "Line").objects.filter(product=shop.carrier).exists()
-        assert Count.objects.get(sale__code="trail").taken == 1
+        assert QuotaCounter.objects.get(sale__code="trail").taken == 1
 
         calendar.turn_to(MORNING + timedelta(minutes=16))
         list(jobs.run(only="places"))
@@ -169,7 +169,7 @@ class TestASaleThatIsCounted:
         assert number(late, "left") == 1
         to_the_preview(late)
         assert late.locator("[data-loyalty=sold-out]").count() == 0
-        assert Place.objects.get().slot == f"basket:{late_buyer.baskets.get(status='Open').pk}"
+        assert Reservation.objects.get().slot == f"basket:{late_buyer.baskets.get(status='Open').pk}"
 
 
 class TestNoSale:

@@ -27,7 +27,7 @@ def at(transactional_db):
     unit = a_program(live_from=now - timedelta(days=1))
     for number in range(MEMBERS):
         member = Member.objects.create(program=unit.program, user=UserFactory(), joined_at=now)
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=ledger.open_account(member=member, unit=unit).pk, points=10 + number, key="gift:a",
             source="gift:a", because=Because("goodwill"), available_at=now, expires_at=now + timedelta(days=28),
         )  # fmt: skip

@@ -102,7 +102,7 @@ def _dated(order, *, at: datetime) -> None:
     lot = Lot.objects.get(source=f"order:{order.pk}")
     where = {"account_id": lot.account_id, "because": Because("extended"), "at": at}
     ledger.extend(lot_id=lot.pk, expires_at=day(12, 31, 2028), **where)
-    gift = ledger.Grant(
+    gift = ledger.LotGrant(
         account_id=lot.account_id, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
         available_at=at, expires_at=at + timedelta(hours=1),
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _dated(order, *, at: datetime) -> None:
 def _came_back(unit, *, at: datetime) -> None:
     """After the books were closed, points came back, and were written off in the next night."""
     account = Account.objects.get(member__user__email="boris@example.com")
-    gift = ledger.Grant(
+    gift = ledger.LotGrant(
         account_id=account.pk, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
         available_at=at,
     )  # fmt: skip

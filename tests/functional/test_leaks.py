@@ -14,7 +14,7 @@ from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
-from loyalty_oscar.exclusives.models import Place, Sale
+from loyalty_oscar.exclusives.models import Reservation, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.shop.pricing.loading import class_loader
 from tests.integration.exclusives.sales import (
@@ -286,7 +286,7 @@ class TestACheckoutWithItInTheBasket:
         member_outside.has_put(shop.carrier)
         assert to_order(member_outside, shop) != reverse("checkout:thank-you")
         assert not Order.objects.exists()
-        assert not Place.objects.exists()
+        assert not Reservation.objects.exists()
 
     def test_of_the_api_places_no_order(self, member_outside, shop):
         member_outside.has_put(shop.carrier)
@@ -368,7 +368,7 @@ class TestA40AnExclusiveSaleThatSomebodyTriesToOpen:
         gold.post(f"/basket/add/{shop.carrier.pk}/", {"quantity": 1})
         assert to_order(gold, shop) == reverse("basket:summary")
         assert api_order(gold).status_code == 406
-        assert (Order.objects.count(), Place.objects.count()) == (1, 1)
+        assert (Order.objects.count(), Reservation.objects.count()) == (1, 1)
 
     def test_gives_no_page_of_a_member_to_a_shared_cache(self, shop, loader):
         gold = Visitor(shop, GOLD, GOLD_FROM)

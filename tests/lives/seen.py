@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.exclusives.models import Count, Place
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.redemption.models import Redemption
@@ -129,11 +129,11 @@ def _campaigns(oracle: Oracle, same: Any) -> None:
 
 
 def _sale(oracle: Oracle, labels: Mapping[int, str], sale: int, same: Any) -> None:
-    rows = Place.objects.filter(sale_id=sale, order_id__isnull=False)
+    rows = Reservation.objects.filter(sale_id=sale, order_id__isnull=False)
     places = {order: pieces for order, pieces in rows.values_list("order_id", "quantity") if pieces}
     right = {order: pieces for order, pieces in oracle.places.items() if pieces}
     for order in places.keys() | right.keys():
         same("pieces", labels.get(order, order), places.get(order, 0), right.get(order, 0))
-    count = Count.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()
+    count = QuotaCounter.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()
     if count is not None:
         same("pieces in all", "sale", count, oracle.taken())

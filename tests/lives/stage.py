@@ -201,7 +201,7 @@ class Stage:
         account = ledger.open_account(member=member, unit=self.unit)
         code_of(member=member)
         if points:
-            grant = ledger.Grant(
+            grant = ledger.LotGrant(
                 account_id=account.pk, points=points, key=f"start:{user_id}", source="start", kind="adjust",
                 because=Because("goodwill"), available_at=LIVE,
             )  # fmt: skip

@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Place',
+            name='Reservation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('user_id', models.CharField(blank=True, default='', max_length=40)),
@@ -64,11 +64,11 @@ class Migration(migrations.Migration):
                 ('until', models.DateTimeField(null=True)),
                 ('longest', models.DateTimeField(null=True)),
                 ('bought', models.JSONField(default=dict)),
-                ('sale', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='places', to='loyalty_exclusives.sale')),
+                ('sale', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='loyalty_exclusives.sale')),
             ],
             options={
-                'verbose_name': 'place in a sale',
-                'verbose_name_plural': 'places in sales',
+                'verbose_name': 'reservation',
+                'verbose_name_plural': 'reservations',
             },
         ),
         migrations.CreateModel(
@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Count',
+            name='QuotaCounter',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('quota', models.PositiveIntegerField(null=True)),
@@ -116,27 +116,27 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('sale', 'member'), name='loyalty_reminder_once'),
         ),
         migrations.AddIndex(
-            model_name='place',
-            index=models.Index(fields=['sale', 'user_id'], name='loyalty_place_user'),
+            model_name='reservation',
+            index=models.Index(fields=['sale', 'user_id'], name='loyalty_reservation_user'),
         ),
         migrations.AddConstraint(
-            model_name='place',
-            constraint=models.UniqueConstraint(fields=('sale', 'slot'), name='loyalty_place_slot'),
+            model_name='reservation',
+            constraint=models.UniqueConstraint(fields=('sale', 'slot'), name='loyalty_reservation_slot'),
         ),
         migrations.AddConstraint(
-            model_name='place',
-            constraint=models.UniqueConstraint(fields=('sale', 'order_id'), name='loyalty_place_order'),
+            model_name='reservation',
+            constraint=models.UniqueConstraint(fields=('sale', 'order_id'), name='loyalty_reservation_order'),
         ),
         migrations.AddConstraint(
-            model_name='place',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('order_id__isnull', True), ('slot__isnull', False), ('until__isnull', False)), models.Q(('order_id__isnull', False), ('slot__isnull', True), ('until__isnull', True)), _connector='OR'), name='loyalty_place_reserved_or_bought'),
+            model_name='reservation',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('order_id__isnull', True), ('slot__isnull', False), ('until__isnull', False)), models.Q(('order_id__isnull', False), ('slot__isnull', True), ('until__isnull', True)), _connector='OR'), name='loyalty_reservation_reserved_or_bought'),
         ),
         migrations.AddConstraint(
             model_name='door',
             constraint=models.CheckConstraint(condition=models.Q(('seen_from__lte', models.F('buys_from'))), name='loyalty_door_dates'),
         ),
         migrations.AddConstraint(
-            model_name='count',
+            model_name='quotacounter',
             constraint=models.CheckConstraint(condition=models.Q(('taken__lte', models.F('quota'))), name='loyalty_count_within_quota'),
         ),
     ]

@@ -13,14 +13,14 @@ from django.db.models.constants import OnConflict
 from loyalty_oscar.program.models import Member, State
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
-from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
+from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter, write_db
 from .recording import mind_foresight, note_down
 
 #: What becomes of a hold when it ends.
 HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
 
 
-class BulkDesk(Desk):
+class BulkDesk(AccountWriter):
     """
     A desk that keeps its entries and moves until all desks are done. It grants no new lots and types no notes.
 

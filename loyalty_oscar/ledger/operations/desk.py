@@ -122,7 +122,7 @@ def lots_of(*, account_id: int, source: str) -> list[Lot]:
     return list(Lot.objects.using(write_db()).filter(account_id=account_id, source=source))
 
 
-class Desk:
+class AccountWriter:
     """A locked account and the one entry that is being put together on it."""
 
     def __init__(self, *, account: Account, at: datetime, actor: str) -> None:
@@ -442,7 +442,7 @@ def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
 
 
 @contextmanager
-def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: bool = True) -> Iterator[Desk]:
+def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: bool = True) -> Iterator[AccountWriter]:
     """
     Open the desk of an account in one transaction; on an error nothing has happened.
 
@@ -453,6 +453,6 @@ def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: boo
             yield foreseeing
         return
     with transaction.atomic(using=write_db(), savepoint=savepoint):
-        working = Desk(account=lock(account_id=account_id), at=at, actor=actor)
+        working = AccountWriter(account=lock(account_id=account_id), at=at, actor=actor)
         yield working
         working.close()

@@ -19,7 +19,7 @@ from django.db.models import Model, QuerySet
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
-from .desk import Desk, age, rows_of, write_db
+from .desk import AccountWriter, age, rows_of, write_db
 from .recording import forget_since, looking_ahead, marks, note_down, only_here
 
 Row = TypeVar("Row", bound=Model)
@@ -186,7 +186,7 @@ def _accounts() -> QuerySet[Account]:
     return Account.objects.using(write_db()).select_related("member", "unit__program")
 
 
-class ForeseeingDesk(Desk):
+class ForeseeingDesk(AccountWriter):
     """A desk that keeps to itself what it would write, and reads on top of the rows what it kept before."""
 
     def __init__(self, *, ahead: Foresight, account: Account, at: datetime, actor: str) -> None:

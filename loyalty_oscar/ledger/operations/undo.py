@@ -10,7 +10,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Entry, Hold, Kind, Lot
-from .desk import Desk, Posted, age, desk, fingerprint, outermost_retried
+from .desk import AccountWriter, Posted, age, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
 from .recording import looking_ahead
 
@@ -70,7 +70,7 @@ def spared(because: Because, *, forgiven: int, borne: int = 0) -> Because:
     return Because(because.code, **because.params, **said)
 
 
-def _fall_short(working: Desk, left: int) -> int:
+def _fall_short(working: AccountWriter, left: int) -> int:
     """Write down what could not be taken as points to make up, unless the shop bears it; returns what it bears."""
     if left and working.shop_bears:
         return left
@@ -78,7 +78,7 @@ def _fall_short(working: Desk, left: int) -> int:
     return 0
 
 
-def _take_from(working: Desk, lots, left: int) -> int:
+def _take_from(working: AccountWriter, lots, left: int) -> int:
     if left <= 0:
         return 0
     for lot in lots:
@@ -91,7 +91,7 @@ def _take_from(working: Desk, lots, left: int) -> int:
     return left
 
 
-def _take_from_holds(working: Desk, left: int) -> int:
+def _take_from_holds(working: AccountWriter, left: int) -> int:
     """Take what is set aside, newest first. A basket that is being paid for keeps its points: its price is promised."""
     if left <= 0:
         return 0

@@ -44,7 +44,7 @@ class StaffView(UserPassesTestMixin):
         return reverse("dashboard:login")
 
 
-class OverviewView(StaffView, TemplateView):
+class DashboardView(StaffView, TemplateView):
     """How each program stands: members, what was given and used this month, what is owed, and the jobs."""
 
     template_name = "loyalty/dashboard/overview.html"

@@ -13,7 +13,7 @@ from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.queries import remembered
 
 from ..orders.product_sets import ties
-from .quotes import Teller
+from .quotes import Quoter
 
 #: What the example costs (minor units): two things of a shop of any kind.
 EXAMPLE = (4250, 1990)
@@ -22,7 +22,7 @@ EXAMPLE = (4250, 1990)
 @contributions.register("how-it-works:parts", "earning", order=10)
 def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the rules of a unit that are in force now, each as a sentence, and an example basket."""
-    telling = Teller(unit=subject, at=clock.now())
+    telling = Quoter(unit=subject, at=clock.now())
     if not telling.rules:
         return None
     names = set_names()

@@ -8,11 +8,11 @@ from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.money import in_words
 
-from ..upkeep.setup import ACTOR, Ready, coin, setup_steps
+from ..upkeep.setup import ACTOR, SetupResult, coin, setup_steps
 
 
 @setup_steps.register("earning", order=10)
-def base_rule(*, ready: Ready, at: datetime) -> None:
+def base_rule(*, ready: SetupResult, at: datetime) -> None:
     """Save a rule per amount in the program's currency where the program has no rule at all."""
     rules = list(Rule.objects.filter(program=ready.program).order_by("code"))
     if rules:

@@ -23,10 +23,10 @@ Piece = tuple[str, Mapping[str, Any]]
 RECENT_AWARDS = 100
 
 
-def teller(request: Any) -> quotes.Teller | None:
+def teller(request: Any) -> quotes.Quoter | None:
     """Return who tells what would be earned in this shop now, or None while nothing is earned."""
     visit = request.loyalty
-    return quotes.Teller(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
+    return quotes.Quoter(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
 
 
 @contributions.register("product:earns", "earning")

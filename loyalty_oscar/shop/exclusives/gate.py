@@ -24,7 +24,7 @@ NoPrice = get_class("partner.prices", "Unavailable")
 Unavailable = get_class("partner.availability", "Unavailable")
 
 
-class Closed(Unavailable):
+class SaleClosed(Unavailable):
     """A product whose sale is not open for this visitor; `sale` says which, and the visitor is told if they see it."""
 
     code = "closed"
@@ -62,7 +62,7 @@ def closed(*, product: Any, info: Any, visit: Visit | None) -> Any:
     deal = deal_of(product_id=product.pk, visit=visit or Visit(None))
     if deal.closing is None:
         return info
-    availability = Closed(sale=deal.closing, is_hidden=deal.is_hidden)
+    availability = SaleClosed(sale=deal.closing, is_hidden=deal.is_hidden)
     return info._replace(price=Withheld(kept=info.price), availability=availability)
 
 

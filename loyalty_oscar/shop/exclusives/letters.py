@@ -63,7 +63,7 @@ def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
     return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
 
 
-def _context(event: Event, row: Reminder, dates: rules.Sale, at: datetime) -> dict[str, Any]:
+def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) -> dict[str, Any]:
     sale, zone = row.sale, event.member.program.time_zone
     is_public = rules.is_public(sale=dates, at=at)
     return {

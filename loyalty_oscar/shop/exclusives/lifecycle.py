@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from loyalty_oscar.exclusives.models import Place, Reminder
+from loyalty_oscar.exclusives.models import Reminder, Reservation
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import Member
 def _places(member: Member) -> Any:
     """The pieces that are counted for a member; guests have no account to count by."""
     user_id = str(member.user_id) if member.user_id else None
-    return Place.objects.using(write_db()).filter(user_id=user_id, sale__program=member.program_id)
+    return Reservation.objects.using(write_db()).filter(user_id=user_id, sale__program=member.program_id)
 
 
 @data_exports.register("sales")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.exclusives import rules
-from loyalty_oscar.exclusives.models import Count, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Sale
 from loyalty_oscar.kernel.rounding import per_mille
 from loyalty_oscar.program import money
 from loyalty_oscar.program import words as program_words
@@ -62,7 +62,7 @@ class Moment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SaleRow:
     """A sale for one visitor at a moment."""
 
     sale: Sale
@@ -144,7 +144,7 @@ class Stock:
     """What is left of a counted sale, and whether this visitor's pieces are kept from the preview on."""
 
     sale: Sale
-    count: Count | None
+    count: QuotaCounter | None
     is_kept: bool = False
 
     @property

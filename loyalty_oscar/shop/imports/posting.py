@@ -15,7 +15,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join_many
 
-from .before import CHUNK, Row
+from .before import CHUNK, ImportRow
 from .checking import Balances
 
 
@@ -62,9 +62,9 @@ def _accounts(program: Program, user_ids: Sequence[Any], at: datetime) -> dict[A
     return dict(accounts.values_list("member__user_id", "pk"))
 
 
-def _grant(balances: Balances, row: Row, account_id: int, at: datetime) -> ledger.Grant:
+def _grant(balances: Balances, row: ImportRow, account_id: int, at: datetime) -> ledger.LotGrant:
     key = row.key(file=balances.name)
-    return ledger.Grant(
+    return ledger.LotGrant(
         account_id=account_id,
         points=row.points,
         key=key,
@@ -77,7 +77,7 @@ def _grant(balances: Balances, row: Row, account_id: int, at: datetime) -> ledge
     )
 
 
-def _note(rows: Iterable[Row], grants: dict[int, ledger.Grant]) -> None:
+def _note(rows: Iterable[ImportRow], grants: dict[int, ledger.LotGrant]) -> None:
     """Keep the references beside the entries, where they can be erased."""
     texts = {grants[row.number].key: row.reference for row in rows if row.reference}
     entries = Entry.objects.using(write_db()).filter(

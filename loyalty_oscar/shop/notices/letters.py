@@ -34,7 +34,7 @@ LINK = re.compile(r"\S*(?:[/\\@<>]|www\.|\w\.\w\w)\S*", re.IGNORECASE)
 LONGEST_NAME = 40
 
 
-class Row(NamedTuple):
+class LetterRow(NamedTuple):
     """Words on the left, a number on the right."""
 
     text: str
@@ -106,7 +106,7 @@ def with_worth(*, unit: Unit, points: int) -> str:
     return f"{counted} = {value}" if value else counted
 
 
-def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[Row]:
+def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[LetterRow]:
     """
     Return "what you have now": ready, and where there are any, on the way, set aside and to make up.
 
@@ -116,14 +116,14 @@ def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[Row]:
     if coming and account.pending > coming:
         text = pgettext("loyalty", "On the way, these %(number)s included")
         on_the_way = text % {"number": words.number(unit=unit, points=coming)}
-    rows = [Row(pgettext("loyalty", "Ready to use"), with_worth(unit=unit, points=account.available))]
+    rows = [LetterRow(pgettext("loyalty", "Ready to use"), with_worth(unit=unit, points=account.available))]
     for label, points in (
         (on_the_way, account.pending),
         (pgettext("loyalty", "Set aside for a basket"), account.reserved),
     ):
-        rows += [Row(label, with_worth(unit=unit, points=points))] if points else []
+        rows += [LetterRow(label, with_worth(unit=unit, points=points))] if points else []
     if account.debt:
-        rows.append(Row(pgettext("loyalty", "To make up"), words.points(unit=unit, points=account.debt)))
+        rows.append(LetterRow(pgettext("loyalty", "To make up"), words.points(unit=unit, points=account.debt)))
     return rows
 
 

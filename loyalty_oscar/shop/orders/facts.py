@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
-from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase, Row
+from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import to_minor
@@ -41,7 +41,7 @@ LINE = (
     *("line_price_incl_tax", "line_price_excl_tax", "line_price_before_discounts_incl_tax"),
 )
 #: order id, order (None = deleted), what is written down, lines, when it was final
-_Look = tuple[int, Any, Placed, tuple[Row, ...], datetime | None]
+_Look = tuple[int, Any, Placed, tuple[LineState, ...], datetime | None]
 
 
 def gather_orders(
@@ -125,7 +125,7 @@ def _facts(
     order_id: int,
     order: Any,
     placed: Placed,
-    rows: tuple[Row, ...],
+    rows: tuple[LineState, ...],
     seen: datetime | None,
     owners: frozenset[str],
     at: datetime,
@@ -177,7 +177,7 @@ def _owner(order: Any, placed: Placed, owners: frozenset[str]) -> Any:
     return get_user_model()._meta.pk.to_python(placed.user_id)
 
 
-def _purchase(placed: Placed, rows: tuple[Row, ...]) -> Purchase:
+def _purchase(placed: Placed, rows: tuple[LineState, ...]) -> Purchase:
     return Purchase(
         currency=placed.currency,
         placed_at=placed.placed_at,
@@ -281,16 +281,16 @@ def _line_rows(db: str, returned: tuple[str, ...], refunded: tuple[str, ...]) ->
     ).values_list(*LINE, "loyalty_returned", "loyalty_refunded", named=True)
 
 
-def _rows(currencies: Mapping[int, str]) -> dict[int, list[Row]]:
+def _rows(currencies: Mapping[int, str]) -> dict[int, list[LineState]]:
     """Return the lines of these orders. Gone is the most that returns or refunds say: one unit may be both."""
     lines = _line_rows(write_db(), tuple(conf.RETURN_EVENT_CODES), tuple(conf.REFUND_EVENT_CODES))
-    found: dict[int, list[Row]] = {order_id: [] for order_id in currencies}
+    found: dict[int, list[LineState]] = {order_id: [] for order_id in currencies}
     for row in lines.filter(order_id__in=list(currencies)):
         dead = statuses.is_dead_line(status=row.status)
         gone = max(row.loyalty_returned or 0, row.loyalty_refunded or 0)
         currency = currencies[row.order_id]
         found[row.order_id].append(
-            Row(
+            LineState(
                 line_id=row.pk,
                 product_id=row.product_id,
                 title=row.title,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from loyalty_oscar.kernel.facts import LineFacts, Row
-from loyalty_oscar.kernel.left import Part, what_is_left
+from loyalty_oscar.kernel.facts import LineFacts, LineState
+from loyalty_oscar.kernel.left import LineSnapshot, what_is_left
 from loyalty_oscar.program.hooks import moment_notes
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import programs_by_site, terms_now
@@ -42,7 +42,7 @@ class Placed:
     then: dict[str, Any] = field(default_factory=dict)
     asked_sets: frozenset[str] = frozenset()
     known_sets: frozenset[str] = frozenset()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[LineSnapshot, ...] = ()
     gone: tuple[int, ...] = ()
     is_dead: bool = False
     gone_at: datetime | None = None
@@ -86,7 +86,7 @@ def from_json(stored: Mapping[str, Any]) -> Placed | None:
         then=stored["then"],
         asked_sets=frozenset(stored["asked"]),
         known_sets=frozenset(stored["sets"]),
-        parts=tuple(Part.from_json(part) for part in stored["parts"]),
+        parts=tuple(LineSnapshot.from_json(part) for part in stored["parts"]),
         gone=tuple(stored["back"]),
         is_dead=stored["dead"],
         gone_at=datetime.fromisoformat(stored["gone"]) if "gone" in stored else None,
@@ -136,7 +136,7 @@ def is_same_person(*, placed: Placed, user_id: Any) -> bool:
     return placed.user_id is not None and str(placed.user_id) == str(user_id)
 
 
-def left(*, placed: Placed, rows: Iterable[Row]) -> tuple[tuple[LineFacts, ...], list[Part]]:
+def left(*, placed: Placed, rows: Iterable[LineState]) -> tuple[tuple[LineFacts, ...], list[LineSnapshot]]:
     """Return what is left of what was written down, and what came since."""
     facts, late = what_is_left(parts=placed.parts, rows=list(rows))
     return tuple(facts), late
@@ -156,7 +156,7 @@ def codes_of(*, placed: Placed, codes: frozenset[str]) -> frozenset[str]:
 def write_down(
     *,
     placed: Placed,
-    late: Iterable[Part],
+    late: Iterable[LineSnapshot],
     codes: frozenset[str],
     sets: Mapping[int | None, frozenset[str]],
     known_sets: frozenset[str],

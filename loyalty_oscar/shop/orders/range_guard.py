@@ -24,7 +24,7 @@ from .product_sets import InUse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Closed:
+class ClosedSet:
     """
     What a product set closes, by the row that says so. `text` tells why its range ("%(range)s") stays, with `names`
     for its other places; `shut` what is shut while it has none (empty: nothing, it would be open).
@@ -43,14 +43,14 @@ class Closed:
 class Closing(Protocol):
     """Tells what some product sets (by primary key) close in one feature."""
 
-    def __call__(self, *, set_ids: Collection[int], using: str) -> Iterator[Closed]: ...
+    def __call__(self, *, set_ids: Collection[int], using: str) -> Iterator[ClosedSet]: ...
 
 
 closings: Hook[Closing] = Hook("closings", Closing, on_error=RAISE)
 
 
 @closings.register("earning", order=10)
-def nothing_earned(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
+def nothing_earned(*, set_ids: Collection[int], using: str) -> Iterator[ClosedSet]:
     """Products that bring no points in a program."""
     programs = Program.objects.using(using).filter(excluded_set__in=set_ids).exclude(state=State.CLOSED)
     text = pgettext(
@@ -61,10 +61,10 @@ def nothing_earned(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
     shut = pgettext("loyalty", "Until it has one, no order brings points in “%(program)s”.")
     for program in programs.order_by("pk"):
         names = {"program": program.name}
-        yield Closed(row=program, text=text, names=names, shut=shut % names)
+        yield ClosedSet(row=program, text=text, names=names, shut=shut % names)
 
 
-def closed_by(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
+def closed_by(*, set_ids: Collection[int], using: str) -> Iterator[ClosedSet]:
     """Yield what these product sets close, feature by feature."""
     for found in closings.answers(set_ids=set_ids, using=using):
         yield from found

@@ -27,7 +27,7 @@ logger = logging.getLogger("loyalty_oscar")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class ReconcileStep:
     """Some orders: how many were looked at, what was posted for them, and which could not be (with why)."""
 
     looked_at: int
@@ -46,7 +46,7 @@ def orders_since(*, since: datetime) -> QuerySet[Any]:
     return orders.filter(date_placed__gte=max(since, begun)).order_by("pk").values_list("pk", flat=True)
 
 
-def reconcile(*, since: datetime, at: datetime, dry_run: bool = False) -> Iterator[Step]:
+def reconcile(*, since: datetime, at: datetime, dry_run: bool = False) -> Iterator[ReconcileStep]:
     """
     Bring every order placed since then in line, though its mark says that nothing changed; yields what was posted.
 
@@ -62,7 +62,7 @@ def reconcile(*, since: datetime, at: datetime, dry_run: bool = False) -> Iterat
             yield from (_look_alone(order_id, at, dry_run) for order_id in ids)
 
 
-def _look(ids: list[int], at: datetime, dry_run: bool) -> Step:
+def _look(ids: list[int], at: datetime, dry_run: bool) -> ReconcileStep:
     with transaction.atomic(using=write_db()):
         OrderSync.objects.using(write_db()).filter(order_id__in=ids).update(fingerprint=LOOK_AGAIN)
         with recorded() as posted:
@@ -71,7 +71,7 @@ def _look(ids: list[int], at: datetime, dry_run: bool) -> Step:
         failed = {mark.order_id: mark.error for mark in failing}
         told = [entry for entry in posted if entry.kind not in (Kind.MATURE, Kind.EXPIRE)]
         transaction.set_rollback(dry_run, using=write_db())
-    return Step(looked_at=len(ids) - len(failed), posted=told, failed=failed)
+    return ReconcileStep(looked_at=len(ids) - len(failed), posted=told, failed=failed)
 
 
 def decide_deleted(*, number: str, came_to: str, at: datetime) -> list[Entry]:
@@ -94,11 +94,11 @@ def decide_deleted(*, number: str, came_to: str, at: datetime) -> list[Entry]:
     return posted
 
 
-def _look_alone(order_id: int, at: datetime, dry_run: bool) -> Step:
+def _look_alone(order_id: int, at: datetime, dry_run: bool) -> ReconcileStep:
     try:
         return _look([order_id], at, dry_run)
     except Exception as error:  # noqa: BLE001 - whatever it is stands on the order's mark
         if not dry_run:
             mark(order_ids=[order_id], at=at)
             note_failure(order_id=order_id, error=error)
-        return Step(looked_at=0, posted=[], failed={order_id: f"{type(error).__name__}: {error}"})
+        return ReconcileStep(looked_at=0, posted=[], failed={order_id: f"{type(error).__name__}: {error}"})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from loyalty_oscar.kernel.facts import OrderFacts, Row
+from loyalty_oscar.kernel.facts import LineState, OrderFacts
 from loyalty_oscar.kernel.left import as_if
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Kind
@@ -56,7 +56,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
+class ReturnPreview:
     """What would happen: `minor` units of `currency` back, and the changes of each account, oldest account first."""
 
     currency: str
@@ -104,7 +104,7 @@ def look_at(*, order: Any, at: datetime, mark: OrderSync | None = None) -> Look 
 
 def preview(
     *, order: Any, quantities: Mapping[int, int] | None = None, at: datetime, seen: Look | None = None
-) -> Preview:
+) -> ReturnPreview:
     """
     Return what it would do if so many more units of these lines (by id) came back; None: all that are left.
 
@@ -112,19 +112,19 @@ def preview(
     """
     seen = seen or look_at(order=order, at=at)
     if seen is None:
-        return Preview(currency=order.currency, minor=0, lines=(), changes=())
+        return ReturnPreview(currency=order.currency, minor=0, lines=(), changes=())
     facts = seen.facts
     lines = tuple(_line(row, quantities) for row in facts.rows)
     rows = [replace(row, gone=row.gone + line.chosen) for row, line in zip(facts.rows, lines, strict=True)]
     changes = _changes(seen, as_if(order=facts, rows=rows), at) if any(line.chosen for line in lines) else ()
-    return Preview(
+    return ReturnPreview(
         currency=facts.purchase.currency, minor=sum(line.minor for line in lines), lines=lines, changes=changes
     )
 
 
 def preview_cancelled(
-    *, order: Any, at: datetime, seen: Look | None = None, all_back: Preview | None = None
-) -> Preview:
+    *, order: Any, at: datetime, seen: Look | None = None, all_back: ReturnPreview | None = None
+) -> ReturnPreview:
     """
     Return what it would do if the whole order came to nothing now, delivery and surcharges included.
 
@@ -132,24 +132,26 @@ def preview_cancelled(
     """
     seen = seen or look_at(order=order, at=at)
     if seen is None or seen.facts.dead:
-        return Preview(currency=order.currency, minor=0, lines=(), changes=())
+        return ReturnPreview(currency=order.currency, minor=0, lines=(), changes=())
     facts = seen.facts
     # What every piece that comes back takes along, cancelling takes along.
     changes = _changes(seen, replace(facts, dead=True), at) if all_back is None else all_back.changes
     lines = tuple(_line(row, None) for row in facts.rows)
     back_already = sum(_share(row, row.gone) for row in facts.rows)
     total = to_minor(amount=order.total_incl_tax, currency=facts.purchase.currency)
-    return Preview(currency=facts.purchase.currency, minor=max(0, total - back_already), lines=lines, changes=changes)
+    return ReturnPreview(
+        currency=facts.purchase.currency, minor=max(0, total - back_already), lines=lines, changes=changes
+    )
 
 
-def _line(line: Row, quantities: Mapping[int, int] | None) -> ReturnLine:
+def _line(line: LineState, quantities: Mapping[int, int] | None) -> ReturnLine:
     left = line.quantity - line.gone
     chosen = left if quantities is None else min(left, max(0, quantities.get(line.line_id, 0)))
     minor = _share(line, line.gone + chosen) - _share(line, line.gone)
     return ReturnLine(line_id=line.line_id, title=line.title, left=left, chosen=chosen, minor=minor)
 
 
-def _share(line: Row, gone: int) -> int:
+def _share(line: LineState, gone: int) -> int:
     """Return what so many units of a line cost: cumulative, so that the last unit takes the remainder."""
     return taken_back(points=line.paid_minor, gone=gone, quantity=line.quantity)
 

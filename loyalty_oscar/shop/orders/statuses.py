@@ -203,7 +203,7 @@ def is_known_line(*, status: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class StatusQuestion:
     """A status that ends an order or a line, and nobody said what it means: `dead` or `harmless` would."""
 
     status: str
@@ -241,7 +241,7 @@ def is_ready_unclear() -> bool:
     return bool(pipeline()) and ready_status() is None
 
 
-def questions() -> Iterator[Question]:
+def questions() -> Iterator[StatusQuestion]:
     """
     Yield the ends of both pipelines that are neither ready nor known as dead or harmless.
 
@@ -250,14 +250,16 @@ def questions() -> Iterator[Question]:
     ready = ready_status()
     for status in candidates() if ready else ():
         if not is_among(word=status, words=(ready,)):
-            yield Question(status=status, is_line=False)
+            yield StatusQuestion(status=status, is_line=False)
     known = (*final_statuses(), *conf.HARMLESS_STATUSES, *conf.DEAD_LINE_STATUSES, *conf.HARMLESS_LINE_STATUSES)
     for status in ends(statuses=line_pipeline()):
         if not is_among(word=status, words=known):
-            yield Question(status=status, is_line=True)
+            yield StatusQuestion(status=status, is_line=True)
 
 
-def lines(*, dead: Iterable[Question] = (), harmless: Iterable[Question] = (), ready: str = "") -> list[str]:
+def lines(
+    *, dead: Iterable[StatusQuestion] = (), harmless: Iterable[StatusQuestion] = (), ready: str = ""
+) -> list[str]:
     """Return the lines of the settings that answer questions: what is set and known to the shop stays in them."""
     found: dict[str, list[str]] = {}
     for question, name in [*((one, one.dead) for one in dead), *((one, one.harmless) for one in harmless)]:

@@ -23,7 +23,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
-from ..upkeep.setup import Ready, setup_steps
+from ..upkeep.setup import SetupResult, setup_steps
 from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 
 #: For ever: Oscar's rows name them.
@@ -81,7 +81,7 @@ def is_in_its_dates(offer: Any, at: datetime) -> bool:
 
 
 @setup_steps.register("redemption", order=20)
-def let_points_be_used(*, ready: Ready, at: datetime) -> None:
+def let_points_be_used(*, ready: SetupResult, at: datetime) -> None:
     """Make the limits of the program (none at all, to begin with) and the one offer that serves all programs."""
     _terms, made = UseTerms.objects.get_or_create(program=ready.program)
     (ready.made if made else ready.there).append("Customers can use points in the basket")

@@ -17,7 +17,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import promised, terms_of, worth_in
-from loyalty_oscar.redemption.rules import Quote, Worth
+from loyalty_oscar.redemption.rules import RedemptionQuote, Worth
 from loyalty_oscar.redemption.words import sentence
 
 from ..pricing.amounts import grain
@@ -31,7 +31,7 @@ Piece = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class BasketPoints:
     """Where a member stands with points in one basket."""
 
     unit: Unit
@@ -39,7 +39,7 @@ class Standing:
     terms: UseTerms
     basket: Any
     redemption: Redemption | None
-    quote: Quote
+    quote: RedemptionQuote
     worth: Worth | None
     minor: int
 
@@ -70,7 +70,7 @@ class Standing:
         return money.in_words(minor=minor, currency=self.basket.currency) if self.worth else ""
 
 
-def standing_of(*, basket: Any, visit: Any) -> Standing | None:
+def standing_of(*, basket: Any, visit: Any) -> BasketPoints | None:
     """Return where a visitor stands with points in a basket; None, and no query, for who has none or can't use any."""
     if basket is None or basket.pk is None or basket.is_empty or visit.unit is None:
         return None
@@ -80,7 +80,7 @@ def standing_of(*, basket: Any, visit: Any) -> Standing | None:
     # What was promised can still be taken out, though nobody can use any more by now.
     terms, redemption = terms or UseTerms(is_on=False), set_aside_for(basket=basket)
     today = worth_in(program_id=visit.unit.program_id, currency=basket.currency or "")
-    return Standing(
+    return BasketPoints(
         unit=visit.unit,
         account=visit.account,
         terms=terms,
@@ -138,12 +138,12 @@ def suggestion(*, ready: int, most: int, terms: UseTerms, brings: Callable[[int]
     return max(fit, default=0)
 
 
-def _button(found: Standing, points: int) -> str:
+def _button(found: BasketPoints, points: int) -> str:
     minus = f"\N{MINUS SIGN}{found.money(found.brings(points))}"
     return pgettext("loyalty", "Use %(points)s: %(amount)s") % {"points": found.points(points), "amount": minus}
 
 
-def _answer(found: Standing, is_spending: bool) -> dict[str, Any]:
+def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:
     """Return what stands in the answer line: `text`, what follows it, and whether it is less than was asked."""
     if found.account.debt:
         text = pgettext("loyalty", "%(points)s to go before you can use %(word)s again.")
@@ -175,7 +175,7 @@ def _answer(found: Standing, is_spending: bool) -> dict[str, Any]:
     return {"text": text, "more": f"{more} {why}" if found.used else why, "is_less": True}
 
 
-def _why(found: Standing) -> str:
+def _why(found: BasketPoints) -> str:
     """Return why no more is used."""
     because = found.quote.because
     if because.code == "as_asked" and found.terms.per_day and found.used < found.asked:
@@ -183,7 +183,7 @@ def _why(found: Standing) -> str:
     return sentence(because=because, unit=found.unit)
 
 
-def _note(found: Standing, said: dict[str, Any]) -> dict[str, Any] | None:
+def _note(found: BasketPoints, said: dict[str, Any]) -> dict[str, Any] | None:
     """Return what has to be said of a change that the visitor did not make: points came back, or take less off now."""
     if said.get("asked") and found.redemption is None:
         again = min(said["asked"], found.ready)
@@ -220,7 +220,7 @@ def _time(minutes: int) -> str:
     return npgettext("loyalty", "%(minutes)d minute", "%(minutes)d minutes", minutes) % {"minutes": minutes}
 
 
-def _total(found: Standing) -> str:
+def _total(found: BasketPoints) -> str:
     """Return what the goods cost now."""
     total = sum(to_pay(line=line) for line in found.basket.all_lines())
     return money.in_words(
@@ -228,7 +228,7 @@ def _total(found: Standing) -> str:
     )
 
 
-def _say_once(request: Any, found: Standing, said: dict[str, Any]) -> None:
+def _say_once(request: Any, found: BasketPoints, said: dict[str, Any]) -> None:
     """Remember what this page says; the session of who never used any is left alone."""
     if found.redemption or said:
         session_state.remember(request=request, basket=found.basket, asked=found.asked, minor=found.minor)

@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
-from loyalty_oscar.ledger.operations import Fate
+from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
 from loyalty_oscar.program import words
@@ -56,10 +56,12 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
     held = list(others.annotate(program_state=PROGRAM_STATE))
     told = fates(held)
     # Asked by pages too, so nothing is locked here: a payment that nobody sees yet shows when points are set aside.
-    return ready + sum(hold.points for hold in held if is_over(hold=hold, fate=told.get(hold.origin, Fate()), at=at))
+    return ready + sum(
+        hold.points for hold in held if is_over(hold=hold, fate=told.get(hold.origin, HoldOutcome()), at=at)
+    )
 
 
-def is_over(*, hold: Hold, fate: Fate, at: datetime) -> bool:
+def is_over(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
     """Return whether the next who looks gives a hold back."""
     until = max(hold.expires_at, fate.until or hold.expires_at)
     return fate.is_gone or hold.program_state in STOPPED or (fate.is_at_work is None and until <= at)

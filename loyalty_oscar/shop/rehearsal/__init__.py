@@ -5,6 +5,6 @@ back. Features join with pieces of their own, registered in `rehearsal_parts`.
 
 from .placing import bill_of, place
 from .play import Number, Rehearsal, rehearse
-from .scene import Part, Scene, rehearsal_parts
+from .scene import RehearsalPart, Scene, rehearsal_parts
 
-__all__ = ["Number", "Part", "Rehearsal", "Scene", "bill_of", "place", "rehearsal_parts", "rehearse"]
+__all__ = ["Number", "Rehearsal", "RehearsalPart", "Scene", "bill_of", "place", "rehearsal_parts", "rehearse"]

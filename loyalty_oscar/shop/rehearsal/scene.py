@@ -48,7 +48,7 @@ class Number:
         return self.expected in ("", self.got)
 
 
-class Part(Protocol):
+class RehearsalPart(Protocol):
     """What a feature plays: before the order, after it, and once a unit came back."""
 
     def before(self, *, scene: Scene) -> Iterator[Number]: ...
@@ -59,7 +59,7 @@ class Part(Protocol):
 
 
 #: What one raises ends the rehearsal and is its last number: the store's own code is what it is asked for.
-rehearsal_parts: Hook[Part] = Hook("rehearsal_parts", Part, on_error=RAISE)
+rehearsal_parts: Hook[RehearsalPart] = Hook("rehearsal_parts", RehearsalPart, on_error=RAISE)
 
 
 @dataclass(kw_only=True, slots=True)

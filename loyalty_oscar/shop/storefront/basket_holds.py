@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations import Fate
+from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import payments
@@ -77,7 +77,7 @@ def _is_ordered(basket: Any, hold: Hold | None) -> bool:
     return bool(basket.ordered_at and (hold is None or basket.ordered_at >= hold.created_at))
 
 
-def fates(holds: Collection[Hold]) -> Mapping[str, Fate]:
+def fates(holds: Collection[Hold]) -> Mapping[str, HoldOutcome]:
     """
     Say what becomes of these holds, by slot. One query.
 
@@ -91,11 +91,11 @@ def fates(holds: Collection[Hold]) -> Mapping[str, Fate]:
     return {hold.origin: _fate(hold, baskets.get(ids[hold.origin])) for hold in holds if ids[hold.origin]}
 
 
-def _fate(hold: Hold, basket: Any) -> Fate:
+def _fate(hold: Hold, basket: Any) -> HoldOutcome:
     if basket is None or basket.status not in (basket.OPEN, basket.FROZEN):
-        return Fate(is_gone=True)
+        return HoldOutcome(is_gone=True)
     if basket.status == basket.OPEN:
-        return Fate(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES) if basket.changed else None)
+        return HoldOutcome(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES) if basket.changed else None)
     if _is_ordered(basket, hold):
-        return Fate(is_gone=True)
-    return Fate(is_at_work=timedelta(minutes=conf.GATEWAY_MINUTES))
+        return HoldOutcome(is_gone=True)
+    return HoldOutcome(is_at_work=timedelta(minutes=conf.GATEWAY_MINUTES))

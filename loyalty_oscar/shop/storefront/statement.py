@@ -108,7 +108,7 @@ def window(*, known: Sequence[tuple[date, int]], start: date | None) -> tuple[li
     return shown, None
 
 
-class Teller:
+class StatementWriter:
     """Puts entries and lots into words, everything they refer to loaded in bulk."""
 
     def __init__(self, *, account: Account, unit: Unit, user: Any) -> None:

@@ -19,7 +19,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.tiers.models import Tier
 from loyalty_oscar.tiers.signals import ladder_saved
 
-from ..upkeep.setup import Ready, setup_steps
+from ..upkeep.setup import SetupResult, setup_steps
 from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 
 #: For ever: Oscar's rows name it.
@@ -50,7 +50,7 @@ ladder_saved.connect(keep_in_step, dispatch_uid="loyalty-tier-conditions")
 
 
 @setup_steps.register("tiers", order=30)
-def conditions(*, ready: Ready, at: datetime) -> None:
+def conditions(*, ready: SetupResult, at: datetime) -> None:
     """Put right what is missing among Oscar's conditions, where there are levels."""
     if keep_in_step():
         ready.made.append("A condition for each level among those of Oscar's offers")

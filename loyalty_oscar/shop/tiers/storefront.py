@@ -14,7 +14,7 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
-from loyalty_oscar.tiers.queries import Progress, ladder_of, progress_of, tier_name
+from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
 from loyalty_oscar.tiers.words import counted
 
@@ -154,17 +154,17 @@ def rules(*, ladder: Ladder) -> list[str]:
     return found
 
 
-def _progress(visit: Visit, ladder: Ladder) -> Progress:
+def _progress(visit: Visit, ladder: Ladder) -> TierProgress:
     if visit.member is None:
         first = next((tier for tier in ladder.known_tiers if tier.threshold is not None), None)
         _start, end = span(window=ladder.window, at=clock.now(), zone=ladder.program.time_zone)
         nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": None}
-        return Progress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
+        return TierProgress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
     standing = standing_of_visit(visit=visit)
     return progress_of(ladder=ladder, member_id=visit.member.pk, standing=standing, at=clock.now())
 
 
-def _words(ladder: Ladder, found: Progress, unit: Unit) -> dict[str, Any]:
+def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:
     """Return the bar and the sentences under it."""
 
     def amount(value: int) -> str:
@@ -193,7 +193,7 @@ def _words(ladder: Ladder, found: Progress, unit: Unit) -> dict[str, Any]:
     return said
 
 
-def _is_about_to_end(found: Progress) -> bool:
+def _is_about_to_end(found: TierProgress) -> bool:
     """Within a year of its date it matters what keeps a level, and before that nothing counts toward it yet."""
     return found.kept_until is not None and clock.now() < found.kept_until <= clock.now() + timedelta(days=366)
 
@@ -208,7 +208,7 @@ def _day(ladder: Ladder, moment: Any) -> str:
     return words.day(periods.last_day(expires_at=moment, zone=zone), zone=zone)
 
 
-def _until(visit: Visit, ladder: Ladder, found: Progress) -> str:
+def _until(visit: Visit, ladder: Ladder, found: TierProgress) -> str:
     """Return until when a level is the member's, and whose gift it is."""
     standing = standing_of_visit(visit=visit)
     is_given = standing is not None and standing.because.get("c") == "tier_given"

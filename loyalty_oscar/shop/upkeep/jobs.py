@@ -13,7 +13,7 @@ from django.utils import timezone
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations import Fate
+from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, is_news
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
 from loyalty_oscar.ledger.receivers import catch_up
@@ -114,7 +114,7 @@ def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
     holds = Hold.objects.using(write_db()).annotate(program_state=PROGRAM_STATE).order_by("slot")
     while held := list(holds.filter(slot__gt=last)[: conf.SWEEP_BATCH]):
         last, told = held[-1].slot, basket_holds.fates(held)
-        news = (hold for hold in held if is_news(hold=hold, fate=told.get(hold.origin, Fate()), at=at))
+        news = (hold for hold in held if is_news(hold=hold, fate=told.get(hold.origin, HoldOutcome()), at=at))
         yield sorted({hold.account_id for hold in news})
 
 

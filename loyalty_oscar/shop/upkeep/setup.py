@@ -29,7 +29,7 @@ NAMES = {
 
 
 @dataclass(kw_only=True, slots=True)
-class Ready:
+class SetupResult:
     """The program that stands now, and in plain words what was made and what was there."""
 
     program: Program
@@ -41,7 +41,7 @@ class Ready:
 class SetupStep(Protocol):
     """Makes what a feature needs and lacks, in the transaction of `loyalty_setup`."""
 
-    def __call__(self, *, ready: Ready, at: datetime) -> None:
+    def __call__(self, *, ready: SetupResult, at: datetime) -> None:
         """Make it, and say so in `ready`; leave what is there as it is."""
         ...
 
@@ -54,7 +54,7 @@ def coin(*, currency: str) -> int:
     return 10 ** exponent(currency=currency) if exponent(currency=currency) else 100
 
 
-def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime) -> Ready:
+def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime) -> SetupResult:
     """
     Make what is missing of the ready program, in one transaction; what is there is left as it is.
 
@@ -73,11 +73,11 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
     return ready
 
 
-def _program(*, code: str, name: str, currency: str) -> Ready:
+def _program(*, code: str, name: str, currency: str) -> SetupResult:
     program = Program.objects.filter(code=code).first()
     if program:
         unit = getattr(program, "unit", None)
-        ready = Ready(program=program, unit=unit or _unit(program))
+        ready = SetupResult(program=program, unit=unit or _unit(program))
         ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
     else:
         program = Program(
@@ -88,7 +88,7 @@ def _program(*, code: str, name: str, currency: str) -> Ready:
             is_default=not Program.objects.filter(is_default=True).exists(),
         )
         _save(program)
-        ready = Ready(program=program, unit=_unit(program))
+        ready = SetupResult(program=program, unit=_unit(program))
         serves = "serves every site without one of its own" if program.is_default else "serves no site yet"
         ready.made.append(f"Program “{program.name}” ({program.code}), a draft in {currency}; it {serves}")
         unit = None
@@ -112,7 +112,7 @@ def _unit(program: Program) -> Unit:
     return unit
 
 
-def _worth(ready: Ready) -> None:
+def _worth(ready: SetupResult) -> None:
     program = ready.program
     worth = program.worths.order_by("pk").first()
     known = ready.there if worth else ready.made

@@ -12,7 +12,7 @@ from django.db.models import Sum
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.exclusives.models import Count
+from loyalty_oscar.exclusives.models import QuotaCounter
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.program.queries import forget_cache
@@ -130,7 +130,7 @@ def now():
         "level": f"{standing.tier.name if standing and standing.tier else 'none'}, {Decimal(counted) / 100:.2f}",
         "gift": f"{points_from(PRIYA, 'tier:'):,}",
         "friends": f"{points_from(PRIYA, 'referral:')} + {points_from(BORIS, 'referral:')}",
-        "pieces": f"{Count.objects.get().taken}",
+        "pieces": f"{QuotaCounter.objects.get().taken}",
         "campaigns": f"{campaigns.aggregate(sum=Sum('points', default=0))['sum']:,}",
     }
     gift, friend, acted = (int(found[name].split()[0]) for name in ("gift", "friends", "campaigns"))

@@ -7,7 +7,7 @@ from django.contrib.sites.models import Site
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.exclusives.models import Count
+from loyalty_oscar.exclusives.models import QuotaCounter
 from loyalty_oscar.program.models import PointWorth, Program, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
@@ -445,7 +445,7 @@ class TestALineOfASaleThatIsEnteredAgain:
             Order.objects.filter(pk=order.pk).update(date_placed=day(5, 9))
         look(order, at=day(5, 9))
         take(gold, at=day(5, 9))
-        assert Count.objects.get().taken == 2
+        assert QuotaCounter.objects.get().taken == 2
         return order
 
     @pytest.mark.parametrize("way", ["orm", "admin"])
@@ -456,12 +456,12 @@ class TestALineOfASaleThatIsEnteredAgain:
         ]  # fmt: skip
         done(way, split, day(5, 9))
         assert order.lines.count() == 2
-        assert (Count.objects.get().taken, brought()) == (2, 120)
+        assert (QuotaCounter.objects.get().taken, brought()) == (2, 120)
 
     def test_the_same_day_has_as_many_pieces_as_there_are(self, order):
         Order.objects.filter(pk=order.pk).update(number=story.NUMBER)
         done("orm", [Add("Carrier", 1, costs("50.00", "50.00"))], day(5, 9))
-        assert (Count.objects.get().taken, brought()) == (2, 180)
+        assert (QuotaCounter.objects.get().taken, brought()) == (2, 180)
 
     def test_of_a_product_that_the_order_did_not_buy_there_is_refused(self, order, unit):
         other = a_product("Pillow", "20.00")

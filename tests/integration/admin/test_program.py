@@ -66,7 +66,7 @@ def give(account, points=300, days=60):
     """Ready points that run out in so many days."""
     now = clock.now()
     dates = {"available_at": now, "expires_at": now + timedelta(days=days)}
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key="g", source="g", because=Because("adjusted"), **dates
     )
     ledger.post(grant=grant, at=now)

@@ -27,7 +27,7 @@ def books(unit, customer):
     now = clock.now()
     account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=now), unit=unit)
     for number in (1, 2):
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=account.pk,
             points=50,
             key=f"order:{number}:earn",

@@ -7,7 +7,7 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Program, Segment
 from loyalty_oscar.program.operations import join
@@ -62,7 +62,7 @@ class TestASaleInTheAdmin:
         data |= formset("doors", [a_door()])
         assert root.post(ADD, data).status_code == 302
         sale = Sale.objects.get()
-        assert (Count.objects.get().quota, sale.doors.get().rank) == (40, 3)
+        assert (QuotaCounter.objects.get().quota, sale.doors.get().rank) == (40, 3)
         text = text_of(root.get(page(sale)))
         assert "Products “trail”, 20 % off, shown with a lock until then, 40 pieces in all, 1 piece a member." in text
         assert "Members of level Gold see it from" in text
@@ -75,9 +75,9 @@ class TestASaleInTheAdmin:
         operations.reserve(wanted={sale: 3}, user_id=1, slot="basket:1", at=day(5, 9))
         answer = root.post(page(sale), typed(product_set=sale.product_set_id, quota="2"))
         assert errors(answer) == {"quota": "3 pieces are taken already: choose that or more."}
-        assert (Sale.objects.get().quota, Count.objects.get().quota) == (40, 40)
+        assert (Sale.objects.get().quota, QuotaCounter.objects.get().quota) == (40, 40)
         assert root.post(page(sale), typed(product_set=sale.product_set_id, quota="3")).status_code == 302
-        assert Count.objects.get().quota == 3
+        assert QuotaCounter.objects.get().quota == 3
 
     def test_offers_doors_by_the_names_of_the_levels(self, root, unit):
         a_ladder(unit=unit)

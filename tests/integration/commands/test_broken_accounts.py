@@ -41,7 +41,7 @@ def three(unit, *, ready=None, until=None):
     for number in range(3):
         member = unit.program.members.create(user=UserFactory(email=f"m{number}@example.com"), joined_at=ago(days=100))
         accounts.append(ledger.open_account(member=member, unit=unit))
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=accounts[-1].pk, points=100, key="gift", source="gift", because=WHY, available_at=ready,
             expires_at=until,
         )  # fmt: skip

@@ -29,7 +29,7 @@ def an_account(unit, *, points=100, at, expires_at=None):
     member = unit.program.members.create(user=UserFactory(), joined_at=at)
     account = ledger.open_account(member=member, unit=unit)
     because = Because("opening_balance")
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key="test:1", source="test:1", because=because, available_at=at,
         expires_at=expires_at,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations import Grant
+from loyalty_oscar.ledger.operations import LotGrant
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.models import OrderSync
@@ -334,4 +334,4 @@ class TestAGrant:
     @pytest.mark.parametrize("points", [0, -1, 10**15 + 1, 10**30])
     def test_is_never_more_than_the_books_bear(self, points):
         with pytest.raises(LoyaltyError, match="a grant is 1 to"):
-            Grant(account_id=1, points=points, key="x", source="x", because=Because("x"))
+            LotGrant(account_id=1, points=points, key="x", source="x", because=Because("x"))

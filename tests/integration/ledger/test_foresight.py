@@ -68,7 +68,7 @@ class World:
             "post": lambda: give(self.account, points, source="new", key=key, at=AT, ready=AT),
             "post many": lambda: ledger.post_many(
                 grants=[
-                    ledger.Grant(
+                    ledger.LotGrant(
                         account_id=pk, points=points, key=key, source="many", because=WHY,
                         available_at=AT if points % 2 else None,
                     )
@@ -152,12 +152,12 @@ def forgets_between(monkeypatch):
 
 def forgets_what_ran_out(monkeypatch):
     """What ran out a moment ago has to be given back."""
-    monkeypatch.setattr(foresight.ForeseeingDesk, "run_out", desk.Desk.run_out)
+    monkeypatch.setattr(foresight.ForeseeingDesk, "run_out", desk.AccountWriter.run_out)
 
 
 def writes(monkeypatch):
     """The entry is saved after all."""
-    monkeypatch.setattr(foresight.ForeseeingDesk, "_store", desk.Desk._store)
+    monkeypatch.setattr(foresight.ForeseeingDesk, "_store", desk.AccountWriter._store)
 
 
 class TestAWrongLookAhead:

@@ -39,7 +39,7 @@ def account(db, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         orders.place(user=user, lines=[("50.00", 1)])
     account = Account.objects.get()
-    gift = ledger.Grant(
+    gift = ledger.LotGrant(
         account_id=account.pk, points=1100, key="gift:a", source="gift:a", because=Because("goodwill"),
         available_at=at, expires_at=at + timedelta(days=20),
     )  # fmt: skip

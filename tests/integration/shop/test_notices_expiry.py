@@ -45,7 +45,7 @@ def a_member(unit, *, points=120, expires_at=ENDS, **user):
 
 
 def give(account, *, points, expires_at, key="a"):
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key=f"gift:{key}", source=f"gift:{key}", because=Because("goodwill"),
         available_at=START, expires_at=expires_at,
     )  # fmt: skip

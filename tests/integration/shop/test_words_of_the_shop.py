@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from oscar.core.loading import get_model
 
-from loyalty_oscar.exclusives.models import Place
+from loyalty_oscar.exclusives.models import Reservation
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import forget_cache
@@ -158,7 +158,7 @@ class TestAnOrderThatIsCancelledInTheShopsOwnWord:
         assert (left["gift"], left[f"order:{order.pk}"], boris.pending) == (0, 90, 150)
         assert [n for source, n in left.items() if source.startswith("tier:")] == [50]
         assert Standing.objects.get(member__user=user, is_current=True).rank == 3
-        assert Place.objects.get(sale=sale).quantity == 1
+        assert Reservation.objects.get(sale=sale).quantity == 1
 
         put(order, "Storniert", at=day(5, 7))
 
@@ -166,7 +166,7 @@ class TestAnOrderThatIsCancelledInTheShopsOwnWord:
         assert of(club.boris) == (0, 0, 0, 0)
         assert Standing.objects.get(member__user=user, is_current=True).rank == 0
         assert Referral.objects.get().state == Referral.State.INVITED
-        assert not Place.objects.filter(sale=sale, quantity__gt=0).exists()
+        assert not Reservation.objects.filter(sale=sale, quantity__gt=0).exists()
         assert_clean()
 
     @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from loyalty_oscar.shop.upkeep import checks
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing, Tier
-from loyalty_oscar.tiers.rules import Counted, Ladder, safe_from
+from loyalty_oscar.tiers.rules import Counted, LadderTerms, safe_from
 from tests.integration.exclusives.sales import GOLD, a_sale
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import a_club, a_product, a_user, arrive, buy, day, send_back
@@ -220,7 +220,7 @@ class TestTheDoctor:
 
 
 class TestWhenAClimbIsSafe:
-    LADDER = Ladder(thresholds=(100, 200), window="calendar-year", zone="UTC")
+    LADDER = LadderTerms(thresholds=(100, 200), window="calendar-year", zone="UTC")
 
     @pytest.mark.parametrize(
         ("orders", "wanted"),

@@ -13,9 +13,9 @@ from loyalty_oscar.tiers.rules import (
     NEAR,
     ROLLING,
     Counted,
-    Ladder,
+    LadderTerms,
     Now,
-    Step,
+    TierDecision,
     decide,
     deserved,
     held,
@@ -34,7 +34,7 @@ def here(text, zone="UTC"):
 
 
 def a_ladder(window=CALENDAR_YEAR, zone="UTC", grace=30):
-    return Ladder(thresholds=LEVELS, window=window, zone=zone, grace_days=grace)
+    return LadderTerms(thresholds=LEVELS, window=window, zone=zone, grace_days=grace)
 
 
 def orders(*pairs, zone="UTC"):
@@ -248,7 +248,9 @@ class TestAReturn:
         longer, at = here("2029-01-01"), here("2029-01-01") - NEAR - before
         now = Now(rank=3, since=here("2025-03-01"), kept_until=longer)
         step = decide(now=now, counted=orders(("2025-03-01", 600)), ladder=a_ladder(), at=at)
-        assert step == (None if stays else Step(rank=3, kept_until=here("2027-01-01"), why="kept", is_counted=True))
+        assert step == (
+            None if stays else TierDecision(rank=3, kept_until=here("2027-01-01"), why="kept", is_counted=True)
+        )
 
     @pytest.mark.parametrize(
         ("rank", "promised", "wanted"),
@@ -261,7 +263,7 @@ class TestAReturn:
         ],
     )
     def test_goes_no_deeper_than_an_earlier_descent_promised(self, rank, promised, wanted):
-        step = Step(rank=2, kept_until=here("2027-01-01"), why="recounted", is_counted=True)
+        step = TierDecision(rank=2, kept_until=here("2027-01-01"), why="recounted", is_counted=True)
         found = held(step=step, promise=(rank, promised and here(promised)))
         assert (found.rank, found.kept_until) == (wanted[0], wanted[1] and here(wanted[1]))
         assert found.is_counted == (found == step)
@@ -316,7 +318,7 @@ class TestAStrictLevel:
 
 
 class TestALevelThatNoOrderLiftsTo:
-    ladder = Ladder(thresholds=(100, None, 300, None))
+    ladder = LadderTerms(thresholds=(100, None, 300, None))
 
     @pytest.mark.parametrize(("worth", "rank"), [(0, 0), (99, 0), (100, 1), (299, 1), (300, 3), (10**9, 3)])
     def test_is_passed_over(self, worth, rank):
@@ -330,7 +332,7 @@ class TestALevelThatNoOrderLiftsTo:
         assert (step.rank, step.why, step.kept_until) == (2, "given", until)
 
     def test_alone_lifts_nobody(self):
-        assert Ladder(thresholds=(None, None)).rank(10**12) == 0
+        assert LadderTerms(thresholds=(None, None)).rank(10**12) == 0
 
 
 class TestWhatKeepsALevel:

@@ -96,7 +96,7 @@ class Card:
     worth: str
 
 
-class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView):
+class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView):
     """What do I have, what is coming, what goes?"""
 
     template_name = "loyalty/overview.html"
@@ -212,7 +212,7 @@ class OverviewView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView
         if kind:
             known = statement.months(account=account, kind=kind, zone=zone)
         shown, following = statement.window(known=known, start=start)
-        teller = statement.Teller(account=account, unit=self.unit, user=self.request.user)
+        teller = statement.StatementWriter(account=account, unit=self.unit, user=self.request.user)
         months = teller.page(shown=shown, start=start, kind=kind)
         return {
             "form": form,
