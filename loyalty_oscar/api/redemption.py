@@ -61,7 +61,7 @@ class AskedSerializer(serializers.Serializer):
         ref_name = "LoyaltyAsked"
 
 
-class AskedExtension(OpenApiSerializerExtension):
+class AskedExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Tells OpenAPI that the body has nothing else."""
 
     target_class = AskedSerializer
@@ -123,7 +123,7 @@ class BasketPointsView(MemberView):
         basket, account = self.basket(), self.visit.account
         try:
             if account is not None:
-                use_points(account=account, unit=self.visit.unit, basket=basket, points=points, at=clock.now())
+                use_points(account=account, unit=self.unit, basket=basket, points=points, at=clock.now())
                 account.refresh_from_db(fields=["available", "reserved", "debt"])
             elif points:
                 raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have no points yet."))
@@ -143,7 +143,7 @@ class BasketPointsView(MemberView):
     def answer(self, basket: Any) -> Response:
         """Return the basket's points in the shape of the API."""
         is_seen_again(basket=basket)
-        found = standing(basket=basket, unit=self.visit.unit, account=self.visit.account)
+        found = standing(basket=basket, unit=self.unit, account=self.visit.account)
         told = {
             "ready": found.ready,
             "asked": found.asked,
@@ -154,7 +154,7 @@ class BasketPointsView(MemberView):
             "because": {
                 "code": found.because.code,
                 "params": found.because.params,
-                "text": sentence(because=found.because, unit=self.visit.unit),
+                "text": sentence(because=found.because, unit=self.unit),
             },
         }
         return Response(StandingSerializer(told).data)

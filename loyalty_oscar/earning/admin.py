@@ -139,7 +139,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         return type_name(rule.type)
 
     @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="on")
-    def is_on(self, rule: Rule) -> bool:
+    def is_on(self, rule: Any) -> bool:
         return bool(rule.on)
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
@@ -214,7 +214,9 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         obj.pk, obj.program, obj.type = rule.pk, rule.program, rule.type
         obj._state.adding = False
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         rule = kwargs.get("obj")
         draft = self.draft(context["adminform"].form, rule)
         if draft:
@@ -225,7 +227,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         context["previewing"] = "_preview" in request.POST
         context["show_save_and_add_another"] = False
         context["may_save"] = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
-        return super().render_change_form(request, context, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def draft(self, form: Any, rule: Rule | None) -> Draft | None:
         """Return the rule as typed where the form was sent, else as stored; None where it doesn't build."""
@@ -234,7 +236,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
             return Draft(form.unit, typed, stored=False) if typed else None
         newest = rule.versions.last() if rule else None
         try:
-            return Draft(rule.unit, in_force(version=newest), stored=newest.is_on) if newest else None
+            return Draft(newest.rule.unit, in_force(version=newest), stored=newest.is_on) if newest else None
         except LoyaltyError:
             return None
 

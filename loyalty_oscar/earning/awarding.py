@@ -52,11 +52,16 @@ def award_new(
         for order, unit in fresh
         if (account := accounts.get((unit.pk, order.user_id))) and _takes_part(order, account, unit.program, batch)
     ]
-    _decide(made)
+    decisions = _decide(made)
     awards = [award for _order, award in made]
     Award.objects.using(write_db()).bulk_create(awards, batch_size=1000)
     AwardLine.objects.using(write_db()).bulk_create(
-        (line for award in awards for line in award_lines(award=award, decision=award.decision)), batch_size=1000
+        (
+            line
+            for award, said in zip(awards, decisions, strict=True)
+            for line in award_lines(award=award, decision=said)
+        ),
+        batch_size=1000,
     )
     grants = [_grant(award, order, batch) for order, award in made if award.points]
     if grants:
@@ -95,7 +100,7 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
         wanted = by_unit.setdefault(unit.pk, (unit, {}))[1]
         wanted[order.user_id] = min(order.placed_at, wanted.get(order.user_id, order.placed_at))
     for unit, first_orders in by_unit.values():
-        accounts = (
+        accounts: QuerySet[Any] = (
             Account.objects.using(write_db())
             .filter(unit=unit)
             .annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
@@ -125,7 +130,7 @@ def _members(program: Program, first_orders: dict[Any, datetime]) -> Iterable[Me
     return list(Member.objects.using(write_db()).filter(program=program, user_id__in=list(first_orders)))
 
 
-def _takes_part(order: OrderFacts, account: Account, program: Program, batch: str) -> bool:
+def _takes_part(order: OrderFacts, account: Any, program: Program, batch: str) -> bool:
     """Return whether the customer had joined when the order was placed (who must opt in; not in a welcome)."""
     automatic = program.enrolment == Program.Enrolment.AUTOMATIC
     return automatic or bool(batch) or account.joined_at <= order.placed_at
@@ -148,8 +153,8 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
     )
 
 
-def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
-    """Write on new awards what their orders bring, and what was known when that was decided."""
+def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> list[Decision]:
+    """Write on new awards what their orders bring, and what was known when that was decided; returns the decisions."""
     rules = {}
     for order, award in made:
         rules[order.order_id], award.missed = rules_of(award=award)
@@ -162,22 +167,26 @@ def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
         )
         for order, award in made
     ]
-    known = known_of(questions=questions)
+    known, decisions = known_of(questions=questions), []
     for order, award in made:
         award.terms |= known[order.order_id]
         decision, beyond = decided_of(purchase=order.purchase, terms=award.terms, rules=rules[order.order_id])
-        award.decision, award.missed = decision, with_missed(award=award, missed=award.missed, beyond=beyond)
+        award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
         award.points = award.given = decision.points
         award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
         award.because = decision.because.to_json()
         award.terms["versions"] = list(decision.versions)
+        decisions.append(decision)
+    return decisions
 
 
 def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
     """Return the rules under which an order was placed, and the codes of those that nobody can count any more."""
-    book, where = book_of(unit=award.unit), {"unit_id": award.unit_id, "moment": award.rules_at}
-    missing = [code for code in book.missing_at(**where) if not book.is_ended(code=code, unit_id=award.unit_id)]
-    return book.at(**where), missing
+    book, unit_id, moment = book_of(unit=award.unit), award.unit_id, award.rules_at
+    missing = book.missing_at(unit_id=unit_id, moment=moment)
+    return book.at(unit_id=unit_id, moment=moment), [
+        code for code in missing if not book.is_ended(code=code, unit_id=unit_id)
+    ]
 
 
 def with_missed(*, award: Award, missed: Sequence[str], beyond: Sequence[str]) -> list[str]:

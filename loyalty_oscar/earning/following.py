@@ -59,7 +59,7 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
     award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
     award.because = decision.because.to_json()
     award.save(using=write_db(), update_fields=["bonuses", "because"])
-    award._prefetched_objects_cache.clear()
+    award.forget_lines()
 
 
 def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
@@ -68,7 +68,7 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     if all(line.line_id in known for line in order.purchase.lines):
         return
     rules, _missed = rules_of(award=award)
-    late = {"purchase": purchase_of(purchase=order.purchase, terms=award.terms), "known": known}
+    late: dict[str, Any] = {"purchase": purchase_of(purchase=order.purchase, terms=award.terms), "known": known}
     law = terms_from(stored=award.terms)
     decision, beyond = decided_within(decide=lambda some: decide_late(rules=some, terms=law, **late), rules=rules)
     had = {bonus["rule"]: bonus for bonus in award.bonuses}
@@ -83,7 +83,7 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     award.because = _with_late(award.because, decision, more)
     award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
     award.save(using=write_db(), update_fields=["bonuses", "because", "missed"])
-    award._prefetched_objects_cache.clear()
+    award.forget_lines()
 
 
 def _with_late(because: dict[str, Any], decision: Decision, more: int) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def with_levels_of(*, facts: Mapping[str, Any], then: Mapping[str, Any]) -> dict
     """Return facts about a member in which a level brings what it brought when the order was first looked at."""
     tier = facts.get("tier")
     percent = then.get("levels", {}).get(str(tier["rank"])) if tier else None
-    return {**facts, "tier": {**tier, "percent": percent}} if percent else dict(facts)
+    return {**facts, "tier": {**tier, "percent": percent}} if tier and percent else dict(facts)
 
 
 def _had_first(questions: Collection[OrderQuestion]) -> set[int]:

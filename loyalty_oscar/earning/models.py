@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -55,7 +56,7 @@ class RuleVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.rule} {self.number}"
 
-    def save(self, *args, **kwargs) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk and not self._state.adding:
             raise ValidationError("a version of a rule is never changed; save the next one")
         super().save(*args, **kwargs)
@@ -106,6 +107,10 @@ class Award(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+    def forget_lines(self) -> None:
+        """Read its lines anew when somebody asks next: others were written."""
+        vars(self).get("_prefetched_objects_cache", {}).clear()
 
     @property
     def source(self) -> str:

@@ -61,7 +61,9 @@ class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Sale | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         sale = self.get_object(request, object_id) if object_id else None
         if sale and self.has_view_or_change_permission(request, sale):
             told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}

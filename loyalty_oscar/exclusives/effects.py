@@ -31,7 +31,8 @@ class SaleEffect:
             return
         places = Reservation.objects.using(write_db()).filter(order_id__in=wanted)
         for place in places.order_by("sale_id", "pk"):
-            keep(place=place, quantity=pieces_left(order=wanted[place.order_id], place=place), at=at)
+            if place.order_id is not None:
+                keep(place=place, quantity=pieces_left(order=wanted[place.order_id], place=place), at=at)
 
     def set_codes(self) -> frozenset[str]:
         """Return none: what an order bought is written down with it."""

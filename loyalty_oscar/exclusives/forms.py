@@ -35,22 +35,24 @@ class DoorForm(forms.ModelForm):
         stored = self.instance.rank
         if stored not in found:
             found[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
-        self.fields["rank"].choices = sorted(found.items())
+        rank: Any = self.fields["rank"]
+        rank.choices = sorted(found.items())
         if sale.program_id:
-            self.fields["segment"].queryset = Segment.objects.filter(program_id=sale.program_id)
+            segment: Any = self.fields["segment"]
+            segment.queryset = Segment.objects.filter(program_id=sale.program_id)
 
 
 class DoorFormSet(forms.BaseInlineFormSet):
     """All doors of one sale: each opens before the sale is for everybody, and somebody gets in at all."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)
+        form = super()._construct_form(i, **kwargs)  # type: ignore[misc]  # Django has it, its stubs do not.
         form.know(self.instance)
         return form
 
     @property
     def empty_form(self) -> Any:
-        form = super().empty_form
+        form: Any = super().empty_form
         form.know(self.instance)
         return form
 

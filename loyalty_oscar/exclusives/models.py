@@ -13,6 +13,7 @@ from django.utils.translation import npgettext_lazy, pgettext, pgettext_lazy
 from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
+from . import rules
 from .levels import levels
 
 
@@ -69,6 +70,9 @@ class Sale(models.Model):
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=False)
     published_at = models.DateTimeField(null=True, editable=False)
+
+    #: Its dates as the rules see them, where `queries.sales_in_force` read it.
+    dates: rules.SaleTerms
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "exclusive sale")

@@ -52,6 +52,8 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     """
     with transaction.atomic(using=write_db()):
         for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
+            if count is None:
+                continue  # What is sold freely needs no reservation.
             own = next((place for place in places if place.slot == slot), None)
             place = own or Reservation(sale=sale, slot=slot, quantity=0)
             place.longest = min(_ends_of(places, own, user_id, at), default=at + LONGEST)
@@ -120,7 +122,7 @@ def buy(
         if not new:
             continue  # its first line took the pieces of all
         quantity = sum(new.values()) + (before.quantity if before else 0)
-        if sale.is_counted and not is_sold:
+        if count and not is_sold:
             _take(sale, count, quantity, user_id, [place for place in (own, before) if place], places)
         if own and before:
             own.delete()
@@ -129,7 +131,7 @@ def buy(
         place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
         place.slot = place.until = place.longest = None
         place.save(using=write_db())
-        if sale.is_counted and is_sold:
+        if count and is_sold:
             _change(count, _at_most_all(count, pieces_of(sale_id=sale.pk, db=write_db())) - count.taken)
 
 
@@ -237,7 +239,7 @@ def _places(
 
 def _rests(place: Reservation, at: datetime) -> bool:
     """Return whether a place that ran out was renewed to the end; it stays while others have their turn."""
-    return place.until == place.longest and place.until > at - RESERVED_FOR
+    return place.until is not None and place.until == place.longest and place.until > at - RESERVED_FOR
 
 
 def _forget(count: QuotaCounter, old: Sequence[Reservation], at: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
@@ -31,7 +32,7 @@ def _load(program_id: int) -> list[Sale]:
     return found
 
 
-def with_doors(*, to: str = "doors") -> Prefetch:
+def with_doors(*, to: str = "doors") -> Prefetch[str, Any, Any]:
     """Return what fetches the doors of sales with them, from where we write; `to` leads there ("sale__doors")."""
     return Prefetch(to, Door.objects.using(write_db()))
 
@@ -62,10 +63,10 @@ def ran_out(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]
     Return those of these places whose time is over. While a basket is being paid for its pieces stay with it, until
     the gateway's own time-out. Nothing is asked where none is past its time.
     """
-    old = [place for place in places if place.until is not None and place.until <= at]
+    old = [(place, place.until) for place in places if place.until is not None and place.until <= at]
     late = at - timedelta(minutes=conf.GATEWAY_MINUTES)
-    paid = being_paid(slots=[place.slot for place in old if place.until > late], at=at)
-    return [place for place in old if place.slot not in paid]
+    paid = being_paid(slots=[place.slot for place, until in old if until > late], at=at)
+    return [place for place, _until in old if place.slot not in paid]
 
 
 def left_behind(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:

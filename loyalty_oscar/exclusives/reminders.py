@@ -70,8 +70,8 @@ def _tell(sale: Sale, ids: Sequence[int], at: datetime) -> int:
     db, dates = write_db(), dates_of(sale=sale)
     skip = connections[db].features.has_select_for_update_skip_locked
     with transaction.atomic(using=db):
-        rows = Reminder.objects.using(db).filter(pk__in=ids, told_at=None).order_by("pk")
-        rows = list(rows.select_for_update(skip_locked=skip))
+        waiting = Reminder.objects.using(db).filter(pk__in=ids, told_at=None).order_by("pk")
+        rows = list(waiting.select_for_update(skip_locked=skip))
         who = who_are(member_ids=[row.member_id for row in rows], at=at)
         due = [row for row in rows if rules.admission(sale=dates, who=who[row.member_id], at=at).buys]
         announce_many(happenings=[_opened(row, at) for row in due])

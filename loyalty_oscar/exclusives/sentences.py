@@ -57,7 +57,7 @@ def _who(sale: Sale) -> Iterator[str]:
 
 def _for_whom(door: Door, sale: Sale) -> str:
     level = _level(door, sale)
-    if door.segment_id is None:
+    if door.segment is None:
         return level
     segment = pgettext("loyalty", "members in the segment “%(segment)s”") % {"segment": door.segment.name}
     if not door.rank:

@@ -58,7 +58,9 @@ class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             super().save_model(request, obj, form, change)
         touch_version(program_id=obj.program_id)
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         campaign = self.get_object(request, object_id) if object_id else None
         if campaign and self.has_view_or_change_permission(request, campaign):
             pieces = contributions.render("admin:campaign", subject=campaign, request=request)

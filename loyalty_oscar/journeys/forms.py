@@ -127,7 +127,7 @@ class CampaignForm(forms.ModelForm):
         return fold(word=self.cleaned_data.get("word") or "") or None
 
     def clean(self) -> dict[str, Any]:
-        found = super().clean()
+        found: dict[str, Any] = super().clean() or self.cleaned_data
         occasion, word = found.get("occasion") or self.instance.occasion, found.get("word")
         if (occasion == WORD) != bool(word):
             with_word = pgettext("loyalty", "Only a code word has a word.")

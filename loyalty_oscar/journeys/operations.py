@@ -198,7 +198,7 @@ def _key(occurrence: Occurrence) -> str:
 
 
 def _post(occurrence: Occurrence, because: Because, at: datetime) -> None:
-    told = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
+    told: dict[str, Any] = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
     give(member_id=occurrence.member_id, at=at, **told)
     if occasions.get(occurrence.campaign.occasion).by_mail:
         key = f"{_key(occurrence)}:{occurrence.member_id}"
@@ -229,7 +229,11 @@ def _undo(*, occurrence_id: int, at: datetime) -> int:
         back = {"state": Occurrence.State.BACK, "at": at, "because": because.to_json()}
         if not Occurrence.objects.using(db).filter(pk=occurrence_id, state=DONE).update(**back):
             return 0
-        told = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
+        told: dict[str, Any] = {
+            "promise": Promise(points=occurrence.points),
+            "key": _key(occurrence),
+            "because": because,
+        }
         program_operations.take_back(member_id=occurrence.member_id, at=at, **told)
         counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
         counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)

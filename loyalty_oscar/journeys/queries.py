@@ -62,5 +62,6 @@ def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
     ids = list(user_ids)
     given = Occurrence.objects.using(write_db()).filter(source=SIGN_UP, member__user_id__in=ids, mark__isnull=False)
     for user_id, mark in (*address_marks(user_ids=ids).items(), *given.values_list("member__user_id", "mark")):
-        found.setdefault(user_id, set()).add(mark)
+        if mark is not None:
+            found.setdefault(user_id, set()).add(mark)
     return found

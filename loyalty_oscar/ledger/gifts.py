@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
 from .models import Entry, Kind, Lot
-from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account, write_db
+from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account
 from .operations.grants import LotGrant, post, schedule
 from .operations.recording import looking_ahead
 from .operations.undo import claw_back, give_back
@@ -69,7 +71,12 @@ class PointGifts:
                 spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
                 if not (anew and self.has_been_ready(gift, at)) or spared >= gift.points:
-                    told = {"account_id": account.pk, "source": gift.source, "key": gift.key, "because": because}
+                    told: dict[str, Any] = {
+                        "account_id": account.pk,
+                        "source": gift.source,
+                        "key": gift.key,
+                        "because": because,
+                    }
                     give_back(**told, points=gift.points, forgiven=spared, at=at)
                     schedule(
                         account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at

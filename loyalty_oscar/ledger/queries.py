@@ -37,7 +37,8 @@ def membership_of_user(*, user_id: Any, unit: Unit) -> tuple[Member | None, Acco
     """Return a person's membership in a unit's program, and the account with it: either may be missing. One query."""
     members = Member.objects.filter(program_id=unit.program_id, user_id=user_id, merged_into=None)
     joined = FilteredRelation("accounts", condition=Q(accounts__unit_id=unit.pk))
-    member = members.annotate(its_account=joined).select_related("its_account").first()
+    found: Any = members.annotate(its_account=joined)
+    member = found.select_related("its_account").first()
     return member, getattr(member, "its_account", None)
 
 
@@ -71,7 +72,7 @@ def expiring(*, account_id: int, at: datetime, until: datetime | None = None) ->
     if until:
         lots = lots.filter(expires_at__lte=until)
     rows = lots.values("expires_at").annotate(points=Sum("remaining")).order_by("expires_at")
-    return [Expiring(points=row["points"], expires_at=row["expires_at"]) for row in rows]
+    return [Expiring(points=row["points"], expires_at=row["expires_at"]) for row in rows if row["expires_at"]]
 
 
 #: Kinds that change nothing a member would miss: they stand in the history of the desk, not in the statement.

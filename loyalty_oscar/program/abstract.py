@@ -17,7 +17,7 @@ from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.kernel.promise import Promise
 
 
-def promised_points(label: Any, *, least: int = 0, **options: Any) -> models.PositiveIntegerField:
+def promised_points(label: Any, *, least: int = 0, **options: Any) -> models.PositiveIntegerField[Any, int]:
     """Return the column of a promise that holds points; forms refuse fewer than `least`."""
     validators = [MinValueValidator(least), MaxValueValidator(MOST_POINTS)]
     return models.PositiveIntegerField(label, **{"default": 0, "validators": validators, **options})

@@ -181,7 +181,9 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
         )
         return [step, *super().get_urls()]
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         program = self.get_object(request, object_id) if object_id else None
         if program and self.has_view_or_change_permission(request, program):
             steps = operations.WAYS[State(program.state)] if self.has_change_permission(request, program) else ()

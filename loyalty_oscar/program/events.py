@@ -115,7 +115,7 @@ def announce_many(*, happenings: Sequence[Happening]) -> None:
     notices = [
         Notice(topic=one.topic, key=one.key, member_id=one.member_id, about=one.about, created_at=one.at)
         for one in happenings
-        if one.about
+        if one.about and one.member_id is not None
     ]
     Notice.objects.using(write_db()).bulk_create(notices, ignore_conflicts=True, batch_size=BATCH)
 

@@ -34,7 +34,7 @@ def languages() -> list[str]:
     A shop that chose none has Django's hundred; there its own language and those of the ready words are asked for.
     """
     chosen = [code for code, _name in settings.LANGUAGES]
-    if settings.LANGUAGES == global_settings.LANGUAGES:
+    if chosen == [code for code, _name in global_settings.LANGUAGES]:
         chosen = [settings.LANGUAGE_CODE, "en", "de", "pl", "ru"]
     return list(dict.fromkeys(code.split("-")[0] for code in chosen))
 
@@ -171,8 +171,11 @@ class PointsAsMoney(forms.DecimalField):
 
 def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -> None:
     """Let these fields of a form, which hold points, be typed as amounts where the unit is money."""
-    for name in names if unit and unit.is_money else ():
-        if field := form.fields.get(name):
+    if unit is None or not unit.is_money:
+        return
+    for name in names:
+        field: Any = form.fields.get(name)
+        if field:
             form.fields[name] = PointsAsMoney(
                 currency=unit.program.currency,
                 min_value=field.min_value,
@@ -191,7 +194,10 @@ class SegmentForm(forms.ModelForm):
         label=pgettext_lazy("loyalty", "members"),
         queryset=Member.objects.all(),
         required=False,
-        widget=ManyToManyRawIdWidget(SegmentMember._meta.get_field("member").remote_field, site),
+        widget=ManyToManyRawIdWidget(
+            SegmentMember._meta.get_field("member").remote_field,  # type: ignore[arg-type]  # A row each, not a table.
+            site,
+        ),
     )
 
     class Meta:

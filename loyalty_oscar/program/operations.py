@@ -186,7 +186,7 @@ def note_run(
     One query, but for a job's first time.
     """
     named = {str(account_id): why for account_id, why in sorted((skipped or {}).items())[:NAMED]}
-    told = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
+    told: dict[str, Any] = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
     told["skipped"] = named or None
     told |= {"good_at": started_at} if finished_at and not error else {}
     # A run that begins does what was wanted till now; what is wanted meanwhile waits for the next.

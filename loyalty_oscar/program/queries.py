@@ -145,7 +145,7 @@ def terms_now(*, program: Program) -> dict[str, Any]:
         "rounding": program.rounding,
         "stage": program.rounding_stage,
         "base": program.earning_base,
-        "excluded": program.excluded_set.code if program.excluded_set_id else None,
+        "excluded": program.excluded_set.code if program.excluded_set else None,
         "zone": program.time_zone,
         "hold_days": program.hold_days,
         "expiry": [program.expiry, program.expiry_months, program.expiry_month, program.expiry_day],

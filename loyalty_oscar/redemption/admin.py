@@ -86,7 +86,9 @@ class UseTermsAdmin(NoDelete, admin.ModelAdmin):
             (pgettext("loyalty", "Not together"), {"fields": together}),
         ]
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         terms = self.get_object(request, object_id) if object_id else None
         if terms and self.has_view_or_change_permission(request, terms):
             extra_context = {**(extra_context or {}), "sentence": reads(terms)}

@@ -113,8 +113,10 @@ def lines_of(*, order: OrderFacts, use: Redemption) -> list[LineFacts]:
     own way, or staff changed them before anybody looked) the same question is asked for the parts themselves.
     """
     written = {line.line_id: line for line in order.purchase.lines}
-    found = [written.get(part.get("line")) for part in use.lines]
-    if all(line and line.quantity == part["quantity"] for line, part in zip(found, use.lines, strict=True)):
+    found = [
+        line for part in use.lines if (line := written.get(part.get("line"))) and line.quantity == part["quantity"]
+    ]
+    if len(found) == len(use.lines):
         return found
     parts = [
         LineSnapshot(

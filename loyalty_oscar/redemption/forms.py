@@ -36,7 +36,8 @@ class UseTermsForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
             free = Program.objects.filter(use_terms=None)
-            self.fields["program"].queryset = free
+            asked: Any = self.fields["program"]
+            asked.queryset = free
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
         program = self.instance.program if self.instance.program_id else self.fields["program"].initial

@@ -128,7 +128,7 @@ def move(*, use: Redemption, target: int, because: Because, at: datetime, goods_
     if not change:
         return 0
     use.syncs += 1
-    where = {"hold_id": use.hold_id, "account_id": use.hold.account_id, "because": because, "at": at}
+    where: dict[str, Any] = {"hold_id": use.hold_id, "account_id": use.hold.account_id, "because": because, "at": at}
     key = f"order:{use.order_id}:use:{use.hold_id}:{use.syncs}"
     if change > 0:
         ledger.restore(**where, points=change, key=key, goods_returned=goods_returned)

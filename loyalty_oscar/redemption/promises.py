@@ -42,8 +42,8 @@ class BasketPromise:
     @property
     def minor(self) -> int | None:
         """Return what points took off in all when a payment began, None where nobody had looked."""
-        parts = [line.minor for line in self.lines]
-        return sum(parts) if parts and None not in parts else None
+        parts = [line.minor for line in self.lines if line.minor is not None]
+        return sum(parts) if parts and len(parts) == len(self.lines) else None
 
     def is_of(self, lines: Sequence[tuple[int, int]]) -> bool:
         """Return whether a basket has these lines, (id, quantity) each, as it had when a payment began."""

@@ -103,7 +103,8 @@ def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:
     found: dict[int, list[Redemption]] = {}
     rows = Redemption.objects.using(write_db()).filter(order_id__in=list(order_ids))
     for row in rows.select_related("hold").order_by("pk"):
-        found.setdefault(row.order_id, []).append(row)
+        if row.order_id is not None:
+            found.setdefault(row.order_id, []).append(row)
     return found
 
 

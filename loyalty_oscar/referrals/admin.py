@@ -65,7 +65,9 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         touch_version(program_id=obj.program_id)
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         scheme = self.get_object(request, object_id) if object_id else None
         if scheme and self.has_view_or_change_permission(request, scheme):
             extra_context = {**(extra_context or {}), "sentence": self.says(scheme)}
@@ -139,7 +141,8 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     def decide_all(self, request: HttpRequest, chosen: Any, decision: str) -> None:
         """Decide on each of these with the reason that was typed, log it, and say how many and which not."""
-        done, told = 0, {"decision": decision, "reason": request.POST.get("reason", "")}
+        done = 0
+        told: dict[str, Any] = {"decision": decision, "reason": request.POST.get("reason", "")}
         told |= {"actor": actors.staff(request.user), "seen": request.POST.get("seen")}
         for referral in chosen:
             try:
@@ -174,7 +177,9 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
         self.decide_all(request, [referral], decision)
         return HttpResponseRedirect(reverse("admin:loyalty_referrals_referral_change", args=[referral.pk]))
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         referral = self.get_object(request, object_id) if object_id else None
         if referral and self.has_view_or_change_permission(request, referral):
             own = is_own(referral=referral, actor=actors.staff(request.user))

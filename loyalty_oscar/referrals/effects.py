@@ -70,7 +70,7 @@ class ReferralEffect:
         units = {unit.pk: unit for unit in begun_units()} if wanted and inviting else {}
         found: dict[int, tuple[Program, list[OrderFacts]]] = {}
         for order in wanted:
-            unit = units.get(order.unit_id)
+            unit = units.get(order.unit_id or 0)
             if unit and unit.program_id in inviting:
                 found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
         return list(found.values())

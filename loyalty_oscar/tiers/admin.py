@@ -77,7 +77,9 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         counted = Score.objects.filter(member__program_id=obj.program_id).exists()
         return ("program", "metric") if counted else ("program",)
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         ladder = self.get_object(request, object_id) if object_id else None
         if ladder and self.has_view_or_change_permission(request, ladder):
             extra_context = {**(extra_context or {}), "sentence": reads(ladder)}

@@ -73,7 +73,7 @@ class TierEffect:
         units = {unit.pk: unit for unit in begun_units()} if wanted else {}
         found: dict[int, list[OrderFacts]] = {}
         for order in wanted:
-            unit = units.get(order.unit_id)
+            unit = units.get(order.unit_id or 0)
             if unit and unit.program.earns_from and order.placed_at >= unit.program.earns_from:
                 found.setdefault(unit.program_id, []).append(order)
         ladders = {pk: ladder_of(program_id=pk) for pk in found}

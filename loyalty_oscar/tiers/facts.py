@@ -36,8 +36,8 @@ class LevelFact:
             place = bisect_right(stood, at, key=lambda row: row.starts_at)
             # A strict level is over at its date, though the job that moves its member runs later.
             left = (row for row in reversed(stood[:place]) if not has_ended(standing=row, at=at))
-            row = next(left, None)
-            tier = row.tier if row else None
+            stands = next(left, None)
+            tier = stands.tier if stands else None
             if tier and tier.ladder_id in ladders:
                 found[member_id, at] = tier_fact(tier=tier)
         return found

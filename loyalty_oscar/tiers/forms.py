@@ -43,7 +43,8 @@ class LadderForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
             free = Program.objects.filter(ladder=None)
-            self.fields["program"].queryset = free
+            asked: Any = self.fields["program"]
+            asked.queryset = free
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
 
@@ -95,7 +96,7 @@ class TierForm(forms.ModelForm):
         rank, old = self.cleaned_data["rank"], self.initial.get("rank")
         if self.instance.pk and rank != old and Standing.objects.filter(tier_id=self.instance.pk).exists():
             text = pgettext("loyalty", "Members stand on this level or did; it stays number %(rank)s.")
-            raise forms.ValidationError(text % {"rank": money.number(old)})
+            raise forms.ValidationError(text % {"rank": money.number(old or 0)})
         return rank
 
     def clean_names(self) -> dict[str, str]:
@@ -136,7 +137,7 @@ class TierFormSet(forms.BaseInlineFormSet):
         return Unit.objects.filter(program=self.instance.program_id).select_related("program").first()
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)
+        form = super()._construct_form(i, **kwargs)  # type: ignore[misc]  # Django has it, its stubs do not.
         if isinstance(form, TierForm):
             form.know(self.instance, self.unit)
         return form
@@ -189,7 +190,8 @@ class GiveForm(forms.Form):
     def __init__(self, *args: Any, ladder: Ladder, at: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone, self.at = ladder.program.time_zone, at
-        self.fields["tier"].queryset = ladder.tiers.order_by("rank")
+        tier: Any = self.fields["tier"]
+        tier.queryset = ladder.tiers.order_by("rank")
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -100,6 +101,8 @@ def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for move in moves:
         before, step = move.before, move.step
+        if before is None:
+            continue  # Who stood nowhere keeps nothing.
         because = before.because
         if (step.is_counted, step.is_given) != (before.is_counted, because.get("c") == CODES["given"]):
             because = _because(ladder, move)
@@ -204,14 +207,18 @@ def waiting_gifts(*, ladder: Ladder) -> list[int]:
 
 def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
     """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
-    if move.step.why not in ("recounted", "taken"):
+    if move.before is None or move.step.why not in ("recounted", "taken"):
         return
     rows = Standing.objects.using(write_db()).filter(member_id=standing.member_id).exclude(pk=standing.pk)
     stood = list(takewhile(lambda row: row.because.get("c") != CODES["down"], rows.order_by("-starts_at", "-pk")))
     for tier in ladder.known_tiers[standing.rank : move.rank]:
-        climb = takewhile(lambda row, floor=tier.rank: row.rank >= floor, stood)
+        climb = takewhile(partial(_reaches, tier), stood)
         since = min((row.starts_at for row in climb), default=move.before.starts_at)
         take_back(member_id=standing.member_id, at=at, since=since, **_gift_of(tier))
+
+
+def _reaches(tier: Tier, row: Standing) -> bool:
+    return row.rank >= tier.rank
 
 
 def _gift_of(tier: Tier) -> dict[str, Any]:

@@ -62,4 +62,4 @@ def counted(*, ladder: Ladder, value: int, unit: Unit | None) -> str:
     metric = metrics.get(ladder.metric) if ladder.metric in metrics else None
     if metric and metric.is_money:
         return money.in_words(minor=value, currency=ladder.program.currency)
-    return metric.in_words(value=value, unit=unit) if hasattr(metric, "in_words") else money.number(value)
+    return metric.in_words(value=value, unit=unit) if metric and hasattr(metric, "in_words") else money.number(value)

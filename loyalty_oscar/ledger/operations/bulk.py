@@ -10,10 +10,11 @@ from django.db import connections, transaction
 from django.db.models import Exists, Model, OuterRef
 from django.db.models.constants import OnConflict
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
-from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter, write_db
+from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter
 from .recording import mind_foresight, note_down
 
 #: What becomes of a hold when it ends.
@@ -101,7 +102,7 @@ def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "i
         )
         return
     meta = model._meta
-    model._base_manager._insert(
+    model._base_manager._insert(  # type: ignore[attr-defined]  # What Django saves one row by.
         rows,
         fields=[field for field in meta.concrete_fields if rows[0].pk or not field.primary_key],
         using=db,

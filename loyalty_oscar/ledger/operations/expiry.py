@@ -8,10 +8,11 @@ from datetime import datetime
 from django.db.models import Count, QuerySet
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 
 from ..models import Counter, Kind, Lot, LotMove
 from .bulk import desks
-from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
 from .skipping import Skips
 
 

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
-from .desk import AccountWriter, age, rows_of, write_db
+from .desk import AccountWriter, age, rows_of
 from .recording import forget_since, looking_ahead, marks, note_down, only_here
 
 Row = TypeVar("Row", bound=Model)

@@ -13,10 +13,11 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.kernel.lots import OpenLot, take
+from loyalty_oscar.program.db import write_db
 
 from ..models import Account, Counter, Entry, Kind, Lot
 from .bulk import desks, write_over
-from .desk import KEY, AccountWriter, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
+from .desk import KEY, AccountWriter, Posted, desk, fingerprint, lock_many, outermost_retried
 from .expiry import sweep
 from .recording import looking_ahead, note_down
 from .skipping import Skips

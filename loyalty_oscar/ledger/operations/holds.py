@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Hold, HoldLot, Kind, Lot
-from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
 from .grants import pick_free
 from .recording import mind_foresight
@@ -80,7 +82,7 @@ def _key(hold: Hold, what: str) -> str:
     return f"hold:{hold.public_id}:{what}"
 
 
-def _open_holds(working: AccountWriter):
+def _open_holds(working: AccountWriter) -> QuerySet[Hold]:
     return Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
 
 
@@ -275,7 +277,7 @@ def settle_holds(
 
 #: What open holds are asked for with: the state of their program.
 PROGRAM_STATE = F("account__unit__program__state")
-STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+STOPPED: dict[str, str] = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
 
 
 def _first_date() -> Subquery:
@@ -284,7 +286,7 @@ def _first_date() -> Subquery:
     return Subquery(dated.order_by("lot__expires_at").values("lot__expires_at")[:1])
 
 
-def _why_over(hold: Hold, fate: HoldOutcome, at: datetime) -> str:
+def _why_over(hold: Any, fate: HoldOutcome, at: datetime) -> str:
     """Return why a hold is to be given back, or nothing."""
     if fate.is_gone:
         return "slot_gone"
@@ -296,10 +298,11 @@ def is_news(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
     return bool(_why_over(hold, fate, at)) or (fate.is_at_work is None) != (hold.paying_since is None)
 
 
-def _renew(working: AccountWriter, hold: Hold, fate: HoldOutcome) -> None:
+def _renew(working: AccountWriter, hold: Any, fate: HoldOutcome) -> None:
     before = hold.paying_since, hold.expires_at
-    hold.paying_since = (hold.paying_since or working.at) if fate.is_at_work else None
-    until = hold.paying_since + fate.is_at_work if fate.is_at_work else fate.until
+    since = hold.paying_since or working.at
+    hold.paying_since = since if fate.is_at_work else None
+    until = since + fate.is_at_work if fate.is_at_work else fate.until
     if until and hold.first_date:
         # Points do not outlive their date for ever in a basket that is touched, or frozen and thawed, again and again.
         until = min(until, hold.first_date + gateway() * (2 if fate.is_at_work else 1))

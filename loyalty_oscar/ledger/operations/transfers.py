@@ -8,9 +8,10 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotEnoughPoints
+from loyalty_oscar.program.db import write_db
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .desk import AccountWriter, Posted, fingerprint, outermost_retried, write_db
+from .desk import AccountWriter, Posted, fingerprint, outermost_retried
 from .expiry import sweep
 from .grants import pick_free
 from .recording import mind_foresight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
@@ -78,7 +79,7 @@ def _fall_short(working: AccountWriter, left: int) -> int:
     return 0
 
 
-def _take_from(working: AccountWriter, lots, left: int) -> int:
+def _take_from(working: AccountWriter, lots: Iterable[Lot], left: int) -> int:
     if left <= 0:
         return 0
     for lot in lots:
@@ -197,12 +198,13 @@ def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: st
 
     What is gone already becomes points to make up. Raises `NotAllowed` for entries that gave nothing.
     """
-    given = sum(lot.granted for lot in entry.lots.using(write_db()).all())
+    lots = list(entry.lots.using(write_db()).order_by("pk"))
+    given = sum(lot.granted for lot in lots)
     if not given:
         raise NotAllowed(f"{entry.key} gave no points, so there is nothing to take back")
     return claw_back(
         account_id=entry.account_id,
-        source=entry.lots.using(write_db()).first().source,
+        source=lots[0].source,
         points=given,
         key=key,
         because=because,

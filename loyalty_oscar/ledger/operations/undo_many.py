@@ -11,10 +11,11 @@ from django.db import transaction
 from django.db.models import Sum
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 
 from ..models import Counter, Entry, Kind, Lot, LotMove
 from .bulk import BulkDesk, desks
-from .desk import Posted, age, fingerprint, outermost_retried, write_db
+from .desk import Posted, age, fingerprint, outermost_retried
 from .expiry import expire_lot, times_run_out
 from .recording import looking_ahead
 from .undo import claw_back, spared
