@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +294,35 @@ def known_hooks() -> Mapping[str, Any]:
 
     admin.autodiscover()
     return Hook.every
+
+
+@part("functions")
+def functions() -> str:
+    """Return every function by which a store's code reads and writes, module by module."""
+    found = []
+    for app in sorted(apps.get_app_configs(), key=lambda one: one.name):
+        for name in ("operations", "queries"):
+            home = f"{app.name}.{name}"
+            if app.name.startswith("loyalty_oscar.") and find_spec(home):
+                rows = [(code(f"{each.__name__}{written(each)}"), first_line(each)) for each in offered(home)]
+                found.append(f"### `{home}`\n\n{table(['function', 'what it does'], rows)}")
+    return "\n\n".join(found)
+
+
+def offered(home: str) -> list[Callable[..., Any]]:
+    """Return the functions that a module offers: those its `__all__` names, else its own that are not private."""
+    module = import_module(home)
+    names = getattr(module, "__all__", None) or [
+        name for name, value in vars(module).items() if getattr(value, "__module__", "") == home
+    ]
+    found = [getattr(module, name) for name in sorted(names) if not name.startswith("_")]
+    return [each for each in found if inspect.isfunction(each)]
+
+
+def written(function: Callable[..., Any]) -> str:
+    """Return the arguments of a function as its caller writes them: "(account_id, points, at, actor=…)"."""
+    parameters = inspect.signature(function).parameters.values()
+    return f"({', '.join(p.name if p.default is p.empty else f'{p.name}=…' for p in parameters)})"
 
 
 @part("api")

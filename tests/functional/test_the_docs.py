@@ -28,6 +28,8 @@ from loyalty_oscar.tiers.words import counted
 from tests import docs
 from tests.docs import DOCS, EXAMPLES, ROOT, load
 from tests.functional.every_key import every_key
+from tests.house.source import PACKAGE, python_files
+from tests.house.test_manners import public
 
 #: Effects of orders and their numbers.
 EFFECTS = {"redemption": 10, "earning": 20, "tiers": 30, "referrals": 40, "exclusives": 50}
@@ -180,6 +182,13 @@ class TestTheReference:
                 for method, signature in methods_of(spec=spec).items():
                     called = f"({', '.join(signature.parameters)})`"
                     assert (called if method == "__call__" else f"`{method}{called}") in row
+
+    def test_lists_every_function_that_is_public_in_the_source(self, extension):
+        page = extension.PARTS["functions"]()
+        source = {each.name for path, tree in python_files(PACKAGE) for each in public(path, tree)}
+
+        assert len(source) > 150
+        assert set(re.findall(r"^\| `(\w+)\(", page, re.MULTILINE)) == source
 
     def test_lists_every_place(self, extension):
         page = extension.PARTS["places"]()
