@@ -39,7 +39,7 @@ from loyalty_oscar.program.hooks import (
     state_change_notes,
 )
 from loyalty_oscar.program.paying import Payments, payments
-from loyalty_oscar.program.registries import FactProvider, Grant, facts, grants
+from loyalty_oscar.program.registries import FactProvider, Grant, OrderFact, facts, grants, order_facts
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
@@ -111,6 +111,7 @@ __all__ = [
     "MomentNote",
     "Occasion",
     "OrderEffect",
+    "OrderFact",
     "OrderFacts",
     "OrderFinder",
     "OrderQuote",
@@ -159,6 +160,7 @@ __all__ = [
     "moment_notes",
     "occasions",
     "order_effects",
+    "order_facts",
     "order_finders",
     "order_quotes",
     "order_reasons",

@@ -41,3 +41,14 @@ def own_hooks():
     extend.order_effects.unregister("mailing-tool")
     extend.contributions.at("account:more").unregister("pieces")
     extend.doctor_checks.unregister("mailing-tool")
+
+
+@contextmanager
+def own_channel():
+    """Register the fact of orders and the condition of the how-to for a while."""
+    module = load(EXAMPLES / "loyalty_channel.py")
+    try:
+        yield module
+    finally:
+        for registry in (extend.order_facts, extend.conditions, extend.reasons):
+            registry.unregister("channel")

@@ -13,7 +13,7 @@ from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.registries import facts_then
+from loyalty_oscar.program.registries import facts_then, order_facts
 
 from .models import Award
 from .queries import facts_wanted
@@ -61,11 +61,17 @@ def known_of(*, questions: Collection[OrderQuestion]) -> dict[int, dict[str, Any
 
 def _facts(questions: Collection[OrderQuestion]) -> dict[int, dict[str, Any]]:
     asked: dict[str, dict[int, tuple[int, datetime]]] = {}
+    of_orders: dict[str, list[int]] = {}
     for one in questions:
-        if one.member_id is not None:
-            for name in facts_wanted(rules=one.rules):
+        for name in facts_wanted(rules=one.rules):
+            if name in order_facts:
+                of_orders.setdefault(name, []).append(one.order.order_id)
+            elif one.member_id is not None:
                 asked.setdefault(name, {})[one.order.order_id] = (one.member_id, one.at)
     found: dict[int, dict[str, Any]] = {}
+    for name, order_ids in of_orders.items():
+        for order_id, said in order_facts.get(name).of_orders(order_ids=order_ids).items():
+            found.setdefault(order_id, {})[name] = said
     for name, about in asked.items():
         told = facts_then(name=name, asked=set(about.values()))
         for order_id, pair in about.items():

@@ -13,7 +13,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
-from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.registries import facts, order_facts
 
 from .models import Award, AwardLine, RuleVersion
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
@@ -108,9 +108,9 @@ def remembered_book(*, unit_id: int) -> RuleBook:
 
 
 def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
-    """Return the names of the facts about a member that decide: the level, and what the rules' conditions need."""
+    """Return the names of the facts that decide: a member's level, and what the rules' conditions need."""
     needed = (getattr(one, "needs", ()) for rule in rules for one in rule.conditions)
-    return sorted({"tier"}.union(*needed) & set(facts))
+    return sorted({"tier"}.union(*needed) & {*facts, *order_facts})
 
 
 def terms_of(*, program: Program) -> Terms:

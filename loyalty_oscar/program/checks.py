@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Warning, register
 
-from .conf import PREFIX, LoyaltySettings, conf
+from .conf import BINDING_DAYS, PREFIX, LoyaltySettings, conf
 from .tasks import backends
 
 NAMES = {PREFIX + f.name: f for f in dataclasses.fields(LoyaltySettings)}
@@ -43,6 +44,11 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
             found.append(Error(f"{name} must be at least 1.", id="loyalty_program.E001"))
     if isinstance(conf.BADGE, str) and conf.BADGE not in ("render", "fetch"):
         found.append(Error("LOYALTY_BADGE must be “render” or “fetch”.", id="loyalty_program.E003"))
+    for name in ("EXPIRY_NOTICE_DAYS", "LEVEL_NOTICE_DAYS"):
+        days, least = getattr(conf, name), BINDING_DAYS if name.startswith("EXPIRY") else 1
+        if isinstance(days, (list, tuple, set)) and not _are_days(days, least):
+            text = f"{PREFIX}{name} must be whole days, each once, the earliest at least {least} before: not {days!r}."
+            found.append(Error(text, id="loyalty_program.E005"))
     if conf.TASKS not in backends:
         hint = "Install the extra “celery” and list loyalty_oscar.jobs." if conf.TASKS == "celery" else None
         there = ", ".join(backends)
@@ -50,6 +56,11 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
             Error(f"LOYALTY_TASKS is {conf.TASKS!r}; there are: {there}.", hint=hint, id="loyalty_program.E002")
         )
     return found
+
+
+def _are_days(days: Collection[Any], least: int) -> bool:
+    numbers = [one for one in days if type(one) is int and one > 0]
+    return len(set(numbers)) == len(days) > 0 and max(numbers) >= least
 
 
 @register("loyalty")

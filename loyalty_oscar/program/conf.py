@@ -14,6 +14,8 @@ from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
 PREFIX = "LOYALTY_"
+#: Points run out at a date that their owner knew of for so many days, and no other.
+BINDING_DAYS = 7
 
 
 def doc(text: str, default: Any) -> Any:
@@ -68,6 +70,14 @@ class LoyaltySettings:
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
+    EXPIRY_NOTICE_DAYS: tuple[int, ...] = doc(
+        "Days before points run out on which their owner is told. A date that nobody was told of 7 days before does not"
+        " bind, so the first must be 7 or more.",
+        (30, 7, 1),
+    )
+    LEVEL_NOTICE_DAYS: tuple[int, ...] = doc(
+        "Days before a level ends on which its member is told, with what keeps it.", (60, 15)
+    )
     GUEST_DAYS: int = doc("Days after it was placed in which a guest can keep an order's points.", 30)
     HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
     GATEWAY_MINUTES: int = doc(

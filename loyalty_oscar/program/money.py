@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
+from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 from django.conf import settings
 from django.utils.translation import get_language, to_locale
@@ -55,6 +57,11 @@ def in_words(*, minor: int, currency: str) -> str:
 def _in_words(minor: int, currency: str, _language: str | None, more: tuple[tuple[str, Any], ...]) -> str:
     amount = rounding.to_major(minor=minor, exponent=exponent(currency=currency))
     return format_currency(amount, currency, **{"locale": locale(), **dict(more)})
+
+
+def listed(*, numbers: Iterable[int]) -> str:
+    """Return numbers as a list in the language in force: "60 and 15", "30, 7, and 1"."""
+    return format_list([number(one) for one in numbers], locale=locale())
 
 
 def number(value: int | Decimal, *, places: int | None = None) -> str:

@@ -34,6 +34,22 @@ class KnowsThen(Protocol):
         ...
 
 
+class OrderFact(Protocol):
+    """
+    Answers one fact about orders, such as the channel that they came through, for conditions to read.
+
+    Each order is asked about once, when it is decided what it brings; the answer is kept with it.
+    """
+
+    def of_orders(self, *, order_ids: Collection[int]) -> Mapping[int, Any]:
+        """Return the fact by order, as JSON; what it says nothing of is left out."""
+        ...
+
+    def of_visit(self, *, request: Any) -> Any:
+        """Return what it would be of an order placed by this visitor now, for what is promised; None where unknown."""
+        ...
+
+
 class Grant(Protocol):
     """
     Gives a member what was promised, once per key, and takes it back. `operations.give` and `take_back` ask it.
@@ -88,5 +104,7 @@ def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping
         for member_id, told in provider(members=members, at=at).items()
     }
 
+
+order_facts: Registry[OrderFact] = Registry("order fact", OrderFact)
 
 grants: Registry[Grant] = Registry("grant", Grant)

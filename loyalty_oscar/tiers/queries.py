@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import remembered
@@ -42,6 +43,7 @@ def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.La
         zone=ladder.program.time_zone,
         grace_days=ladder.grace_days,
         set_at=ladder.set_at,
+        told_days=max(conf.LEVEL_NOTICE_DAYS),
     )
 
 

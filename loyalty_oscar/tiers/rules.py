@@ -15,8 +15,8 @@ from itertools import pairwise
 from loyalty_oscar.kernel import periods
 
 CALENDAR_YEAR, ROLLING, LIFETIME = "calendar-year", "rolling", "lifetime"
-#: A date so near is announced already, or was put off to; a return leaves it.
-NEAR = timedelta(days=63)
+#: Days beyond those of the first notice within which a date may have been announced, or put off to, already.
+LEEWAY = 3
 #: Start and end of a span (None = open), and until when its orders carry a level (None = it depends on them).
 Carrying = tuple[datetime | None, datetime | None, datetime | None]
 
@@ -36,7 +36,8 @@ class LadderTerms:
     The levels: `thresholds` by rank (rank 1 first; None = no order lifts to it, it is only given), what they count in
     (`window`), and days of grace.
 
-    `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly.
+    `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly. An end is told
+    of at most `told_days` before it: a date so near stays whatever is returned.
     """
 
     thresholds: tuple[int | None, ...]
@@ -44,6 +45,7 @@ class LadderTerms:
     zone: str = "UTC"
     grace_days: int = 30
     set_at: datetime | None = None
+    told_days: int = 60
 
     def rank(self, value: int) -> int:
         """Return the highest rank whose threshold a value reaches; 0 is no level."""
@@ -225,11 +227,11 @@ def decide(
     is_less = now.is_counted and rank < now.rank
     was = still_carried(counted=counted, ladder=ladder, now=now, at=at) if is_less else (True, until)
     if best == now.rank:
-        return _stay(now, TierDecision(rank=best, kept_until=_later(*dates), why="kept", **stands), was, at)
+        return _stay(ladder, now, TierDecision(rank=best, kept_until=_later(*dates), why="kept", **stands), was, at)
     if taken or not was[0]:
         why = "taken" if taken else "recounted"
         return TierDecision(rank=best, kept_until=_later(*dates), why=why, **stands)
-    if is_less and _is_earlier(was[1], now.kept_until) and not _is_near(now, at):
+    if is_less and _is_earlier(was[1], now.kept_until) and not _is_near(ladder, now, at):
         return TierDecision(rank=now.rank, kept_until=was[1], why="kept", is_counted=True)
     if now.is_strict and is_over(is_strict=True, kept_until=now.kept_until, at=at):
         return TierDecision(rank=best, kept_until=_later(*dates), why="down", **stands)
@@ -246,11 +248,14 @@ def is_over(*, is_strict: bool, kept_until: datetime | None, at: datetime) -> bo
     return is_strict and kept_until is not None and kept_until <= at
 
 
-def _is_near(now: Now, at: datetime) -> bool:
-    return now.kept_until is not None and now.kept_until <= at + NEAR
+def _is_near(ladder: LadderTerms, now: Now, at: datetime) -> bool:
+    near = timedelta(days=ladder.told_days + LEEWAY)
+    return now.kept_until is not None and now.kept_until <= at + near
 
 
-def _stay(now: Now, step: TierDecision, was: tuple[bool, datetime | None], at: datetime) -> TierDecision | None:
+def _stay(
+    ladder: LadderTerms, now: Now, step: TierDecision, was: tuple[bool, datetime | None], at: datetime
+) -> TierDecision | None:
     """Return what a standing of the same rank is kept by from now on, and until when; None where nothing changes."""
     until, is_promised = step.kept_until, not (now.is_counted or now.is_given)
     if not step.rank:
@@ -259,7 +264,7 @@ def _stay(now: Now, step: TierDecision, was: tuple[bool, datetime | None], at: d
         return None
     if now.is_counted and was[0]:
         until = _later(was[1], until)
-        if _is_earlier(until, now.kept_until) and _is_near(now, at):
+        if _is_earlier(until, now.kept_until) and _is_near(ladder, now, at):
             until = now.kept_until
     if (until, step.is_counted, step.is_given) == (now.kept_until, now.is_counted, now.is_given):
         return None

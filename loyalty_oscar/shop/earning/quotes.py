@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,10 +15,12 @@ from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
+from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
+from loyalty_oscar.program.registries import order_facts
 
 from ..orders.buyers import has_bought
 from ..orders.facts import gather_basket, gather_orders
@@ -150,10 +153,19 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
     if not earned_at(program=unit.program, at=facts.placed_at):
         return None
     rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
-    told = visit.facts(names=facts_wanted(rules=rules), at=facts.placed_at) if facts.user_id is not None else {}
-    terms = {**facts.terms, "facts": with_levels_of(facts=told, then=facts.then)}
+    terms = {**facts.terms, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
     decision = decided_of(purchase=facts.purchase, terms=terms, rules=rules)[0]
     return ExpectedAward(decision=decision, points=_left(decision, facts), hold_days=facts.terms["hold_days"])
+
+
+def _told(order: OrderFacts, rules: Sequence[RuleInForce], visit: Visit) -> dict[str, Any]:
+    """Return what decides about an order: what is said of its customer, where it has one, and of the order itself."""
+    names = facts_wanted(rules=rules)
+    found = visit.facts(names=set(names) - set(order_facts), at=order.placed_at) if order.user_id is not None else {}
+    for name in set(names) & set(order_facts):
+        said = order_facts.get(name).of_orders(order_ids=[order.order_id]).get(order.order_id)
+        found |= {name: said} if said is not None else {}
+    return found
 
 
 def _begun(unit: Unit | None) -> Unit | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
@@ -43,6 +43,11 @@ def told(*, topic: str, abouts: Iterable[str], at: datetime) -> set[str]:
     rows = list(Notice.objects.using(write_db()).filter(topic=topic, about__in=list(abouts)))
     read = _read([row.inbox_id for row in rows if row.inbox_id not in ("", "-")])
     return {row.about for row in rows if row.seen_at or row.inbox_id in read or _delivered(row, at)}
+
+
+def stage_of(*, days: Collection[int], date: datetime, at: datetime) -> int:
+    """Return which notice is due of a date: of these days before it, the fewest that have begun."""
+    return min(before for before in days if date <= at + timedelta(days=before))
 
 
 def _delivered(row: Notice, at: datetime) -> bool:

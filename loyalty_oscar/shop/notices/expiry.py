@@ -1,5 +1,5 @@
 """
-Points about to run out: announced 30, 7 and 1 days before, and put off where the announcement did not arrive.
+Points about to run out: announced some days before (`LOYALTY_EXPIRY_NOTICE_DAYS`), put off where that did not arrive.
 
 A date binds only if it was announced. Within 7 days of a date that nobody was told of, the job moves it to the end of
 the next month. So putting off comes first, and what is left is announced.
@@ -24,22 +24,21 @@ from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.ledger.operations.skipping import Skips
 from loyalty_oscar.ledger.queries import expiring
 from loyalty_oscar.program import words
+from loyalty_oscar.program.conf import BINDING_DAYS, conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
 from loyalty_oscar.program.models import Event, Program, State
 
-from .arrival import told
+from .arrival import stage_of, told
 from .letters import Letter, inbox_texts, letters, shared, site_of
 
 TOPIC = "points-expiring"
 topics.register(TOPIC)(
     Topic(
-        text="points run out in 30, 7 or 1 days",
+        text="points run out soon (`LOYALTY_EXPIRY_NOTICE_DAYS`)",
         payload={"account": "key of the account", "day": "first day on which they are gone, `2027-06-01`"},
     )
 )
-STAGES = (1, 7, 30)
-BINDING_DAYS = 7
 BATCH = 500
 
 
@@ -51,7 +50,9 @@ def announce_expiry(*, at: datetime) -> Iterator[int]:
     """
     skips = Skips()
     yield from put_off(at=at, skips=skips)
-    lots = _due(at, STAGES[-1]).values("account_id", "expires_at", "account__member", "account__member__program")
+    lots = _due(at, max(conf.EXPIRY_NOTICE_DAYS)).values(
+        "account_id", "expires_at", "account__member", "account__member__program"
+    )
     rows = lots.order_by("account_id", "expires_at").distinct().iterator(chunk_size=BATCH)
     zones = dict(Program.objects.using(write_db()).values_list("pk", "time_zone"))
     while chunk := list(islice(rows, BATCH)):
@@ -121,7 +122,7 @@ def _announce(rows: Iterable[dict[str, Any]], zones: dict[int, str], at: datetim
     for row in rows:
         day = _day(row["expires_at"], zones[row["account__member__program"]])
         named = about(account_id=row["account_id"], day=day)
-        stage = next(days for days in STAGES if row["expires_at"] <= at + timedelta(days=days))
+        stage = stage_of(days=conf.EXPIRY_NOTICE_DAYS, date=row["expires_at"], at=at)
         payload = {"account": row["account_id"], "day": day.isoformat()}
         happenings.append(
             Happening(

@@ -18,7 +18,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
-from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.registries import facts, order_facts
 
 
 class VisitFact(Protocol):
@@ -85,18 +85,18 @@ class Visit:
         return at_work(phases=phases, at=clock.now())
 
     def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
-        """Return what features say of the visitor now (`tier`, …); nothing, and no query, for strangers."""
+        """Return what is said of the visitor (`tier`, …) and of an order placed now. Of strangers no query."""
+        found = {name: self._fact(name, at) for name in names}
+        return {name: told for name, told in found.items() if told is not None}
+
+    def _fact(self, name: str, at: datetime) -> Any:
+        if name in order_facts:
+            return order_facts.get(name).of_visit(request=self.request)
         if self.member is None:
-            return {}
-        member_id = self.member.pk
-        found = {}
-        for name in names:
-            if name in visit_facts:
-                told = visit_facts.get(name)(visit=self)
-            else:
-                told = facts.get(name)(members=[member_id], at=at).get(member_id)
-            found |= {name: told} if told is not None else {}
-        return found
+            return None
+        if name in visit_facts:
+            return visit_facts.get(name)(visit=self)
+        return facts.get(name)(members=[self.member.pk], at=at).get(self.member.pk)
 
     @cached_property
     def account(self) -> Account | None:

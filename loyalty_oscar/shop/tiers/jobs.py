@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
 from loyalty_oscar.program.models import JobRun
@@ -18,18 +19,16 @@ from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
 from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
 
-from ..notices.arrival import told
+from ..notices.arrival import stage_of, told
 from ..upkeep import jobs
 
 TOPIC = "tier-ending"
 topics.register(TOPIC)(
     Topic(
-        text="a level ends in 60 or 15 days unless orders keep it",
+        text="a level ends soon unless orders keep it (`LOYALTY_LEVEL_NOTICE_DAYS`)",
         payload={"standing": "key of the standing", "kept_until": "the moment, ISO 8601"},
     )
 )
-#: Days before its date on which the end of a level is announced.
-STAGES = (15, 60)
 BATCH = 500
 #: A walk that was cut short goes on where it stood within this time, and later from the beginning.
 FRESH = timedelta(hours=20)
@@ -99,8 +98,8 @@ def postponed(*, ladder: Ladder, at: datetime) -> Iterator[int]:
 
 
 def announced(*, ladder: Ladder, at: datetime) -> Iterator[int]:
-    """Announce levels that end within 60 and 15 days, once each; yields how many."""
-    ending = standings_ending(ladder=ladder, after=at, until=at + timedelta(days=STAGES[-1]))
+    """Announce levels that end soon, once for each of the days before; yields how many."""
+    ending = standings_ending(ladder=ladder, after=at, until=at + timedelta(days=max(conf.LEVEL_NOTICE_DAYS)))
     rows = ending.iterator(chunk_size=BATCH)
     while chunk := list(islice(rows, BATCH)):
         yield _announce(chunk, at)
@@ -109,7 +108,7 @@ def announced(*, ladder: Ladder, at: datetime) -> Iterator[int]:
 def _announce(rows: Sequence[Standing], at: datetime) -> int:
     happenings = []
     for row in rows:
-        stage = next(days for days in STAGES if row.kept_until <= at + timedelta(days=days))
+        stage = stage_of(days=conf.LEVEL_NOTICE_DAYS, date=row.kept_until, at=at)
         named = about(standing=row)
         payload = {"standing": row.pk, "kept_until": row.kept_until.isoformat()}
         happenings.append(

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.program import clock, contributions, words
+from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
@@ -143,7 +143,13 @@ def rules(*, ladder: Ladder) -> list[str]:
         Ladder.Window.LIFETIME: pgettext("loyalty", "Everything you ever ordered counts. You keep a level for good."),
     }[ladder.window]
     up = pgettext("loyalty", "You climb at once. What you send back no longer counts; using points takes nothing away.")
-    down = pgettext("loyalty", "We tell you 60 and 15 days before a level ends, and you come down one level at a time.")
+    down = npgettext(
+        "loyalty",
+        "We tell you %(days)s day before a level ends, and you come down one level at a time.",
+        "We tell you %(days)s days before a level ends, and you come down one level at a time.",
+        max(conf.LEVEL_NOTICE_DAYS),
+    )
+    down %= {"days": money.listed(numbers=sorted(conf.LEVEL_NOTICE_DAYS, reverse=True))}
     found = [window, up] if ladder.window == Ladder.Window.LIFETIME else [window, up, down]
     if conf.COUNTS_FROM_STATUS:
         text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")

@@ -31,6 +31,12 @@ class TestAValue:
             ("LOYALTY_CSS", "no"),
             ("LOYALTY_BADGE", "blink"),
             ("LOYALTY_TASKS", "pigeon"),
+            ("LOYALTY_EXPIRY_NOTICE_DAYS", (6, 1)),
+            ("LOYALTY_EXPIRY_NOTICE_DAYS", 7),
+            ("LOYALTY_LEVEL_NOTICE_DAYS", ()),
+            ("LOYALTY_LEVEL_NOTICE_DAYS", (30, 0)),
+            ("LOYALTY_LEVEL_NOTICE_DAYS", (30, 30)),
+            ("LOYALTY_LEVEL_NOTICE_DAYS", ("30",)),
         ],
     )
     def test_that_makes_no_sense_is_an_error_that_names_the_setting(self, name, value):
@@ -38,6 +44,13 @@ class TestAValue:
             found = checks.check_setting_values()
         assert len(found) == 1
         assert name in found[0].msg
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("LOYALTY_EXPIRY_NOTICE_DAYS", [7]), ("LOYALTY_LEVEL_NOTICE_DAYS", {90, 1})]
+    )
+    def test_of_days_may_be_any_list_that_makes_sense(self, name, value):
+        with override_settings(**{name: value}):
+            assert checks.check_setting_values() == []
 
     def test_is_read_again_when_a_test_overrides_it(self):
         with override_settings(LOYALTY_SWEEP_BATCH=7):

@@ -82,6 +82,11 @@ class TestANoticeOfExpiry:
         assert list(Event.objects.order_by("pk").values_list("key", flat=True)) == keys
         assert date_of(account) == ENDS
 
+    @override_settings(LOYALTY_EXPIRY_NOTICE_DAYS=[3, 20])
+    def test_comes_on_the_days_that_the_shop_sets(self, unit):
+        a_member(unit)
+        assert [day for day in range(40, 0, -1) if a_day(before(day))] == [20, 3]
+
     def test_is_a_notice_in_oscars_inbox_too(self, unit):
         a_member(unit)
         a_day(before(30))

@@ -12,12 +12,13 @@ from loyalty_oscar.program.models import Event, JobRun, Member, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.notices import deliver, report_bounce, seen
 from loyalty_oscar.shop.tiers import jobs as nightly
+from loyalty_oscar.shop.tiers.storefront import rules
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers import operations
 from loyalty_oscar.tiers.models import Score, Standing, Tier
 from loyalty_oscar.tiers.operations import give_tier, take_given
-from loyalty_oscar.tiers.queries import ladder_of
+from loyalty_oscar.tiers.queries import ladder_of, rules_of
 from tests.storefront import a_product, a_user, buy, day, send_back
 
 from .ladders import a_ladder
@@ -96,6 +97,22 @@ class TestTheEndOfALevel:
     @pytest.mark.parametrize(("days", "subjects"), [(61, 0), (60, 1), (59, 1), (16, 1), (15, 1), (1, 1)])
     def test_is_announced_from_60_days_before(self, silver, days, subjects):
         assert len(a_night(before(days))) == subjects
+
+    @override_settings(LOYALTY_LEVEL_NOTICE_DAYS=(90, 5))
+    def test_is_announced_on_the_days_that_the_shop_sets(self, silver):
+        assert [days for days in (91, 90, 60, 15, 6, 5, 1) if a_night(before(days))] == [90, 5]
+
+    @pytest.mark.parametrize(
+        ("days", "said"), [((60, 15), "60 and 15 days"), ((1,), "1 day"), ([7, 90], "90 and 7 days")]
+    )
+    def test_is_announced_as_the_page_says(self, silver, days, said):
+        with override_settings(LOYALTY_LEVEL_NOTICE_DAYS=days):
+            found = rules(ladder=ladder_of(program_id=Program.objects.get().pk))
+        assert f"We tell you {said} before a level ends, and you come down one level at a time." in found
+
+    @override_settings(LOYALTY_LEVEL_NOTICE_DAYS=(90,))
+    def test_may_be_announced_so_early_that_a_return_leaves_it(self, silver):
+        assert rules_of(ladder=ladder_of(program_id=Program.objects.get().pk)).told_days == 90
 
     def test_is_announced_twice_and_says_what_keeps_it(self, silver):
         assert a_night(before(60)) == ["Silver is yours until 31 December 2027"]

@@ -1,5 +1,6 @@
 """Levels by the calendar: year ends, leap days, time zones, clock changes, windows, grace, returns and gifts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from loyalty_oscar.tiers.rules import (
     CALENDAR_YEAR,
     LIFETIME,
-    NEAR,
     ROLLING,
     Counted,
     LadderTerms,
@@ -243,11 +243,12 @@ class TestAReturn:
         now = Now(rank=3, since=GOLD.since, kept_until=GOLD.kept_until, is_counted=False)
         assert decide(now=now, counted=[], ladder=a_ladder(), at=here("2026-05-01T00:00:00")) is None
 
+    @pytest.mark.parametrize("told", [60, 90])
     @pytest.mark.parametrize(("before", "stays"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
-    def test_leaves_a_date_that_is_exactly_so_near_that_it_is_announced(self, before, stays):
-        longer, at = here("2029-01-01"), here("2029-01-01") - NEAR - before
-        now = Now(rank=3, since=here("2025-03-01"), kept_until=longer)
-        step = decide(now=now, counted=orders(("2025-03-01", 600)), ladder=a_ladder(), at=at)
+    def test_leaves_a_date_that_is_exactly_so_near_that_it_may_be_announced(self, before, stays, told):
+        longer, at = here("2029-01-01"), here("2029-01-01") - timedelta(days=told + 3) - before
+        now, ladder = Now(rank=3, since=here("2025-03-01"), kept_until=longer), replace(a_ladder(), told_days=told)
+        step = decide(now=now, counted=orders(("2025-03-01", 600)), ladder=ladder, at=at)
         assert step == (
             None if stays else TierDecision(rank=3, kept_until=here("2027-01-01"), why="kept", is_counted=True)
         )
