@@ -23,7 +23,7 @@ from . import rules
 from .models import Referral
 from .operations import look, reward, take_back
 from .queries import locked_referrals, referrals_about, schemes
-from .signals import waits_again
+from .signals import decided, waits_again
 
 FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findings", "mark")
 
@@ -38,7 +38,9 @@ class ReferralEffect:
             by_order, by_user = locked_referrals(program_id=program.pk, orders=own)
             for order in sorted(own, key=lambda order: (order.placed_at, order.order_id)):
                 referral = by_order.get(order.order_id) or (order.user_id and by_user.get(order.user_id))
-                if referral:
+                if referral and order.placed_at < referral.bound_at:
+                    self.reconsider(order, referral, at)
+                elif referral:
                     self.follow(order, referral, program, at)
 
     def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
@@ -81,7 +83,7 @@ class ReferralEffect:
 
     def follow(self, order: OrderFacts, referral: Referral, program: Program, at: datetime) -> None:
         """Bring one referral in line with one order of its newcomer."""
-        if order.placed_at < referral.bound_at or referral.order_id not in (None, order.order_id):
+        if referral.order_id not in (None, order.order_id):
             return
         stands = self.stands(order, referral)
         if referral.order_id is None:
@@ -100,6 +102,22 @@ class ReferralEffect:
                 told = {"sender": Referral, "user_id": referral.newcomer.user_id, "since": referral.bound_at}
                 transaction.on_commit(lambda: waits_again.send(**told), using=write_db(), robust=True)
         referral.save(using=write_db(), update_fields=FIELDS)
+
+    def reconsider(self, order: OrderFacts, referral: Referral, at: datetime) -> None:
+        """
+        Let the checks look again once an order from before, which made the newcomer a known customer, came to nothing,
+        or stands again. One that was imported since is no news: nobody takes a reward back for it.
+        """
+        if referral.order_id is None or referral.order_id < order.order_id:
+            return
+        before = referral.verdict
+        if order.dead != (before == rules.BLOCK):
+            return
+        look(referral=referral, at=at)
+        if referral.verdict != before:
+            referral.save(using=write_db(), update_fields=["findings", "mark"])
+            told = {"sender": Referral, "order_id": referral.order_id}
+            transaction.on_commit(lambda: decided.send(**told), using=write_db(), robust=True)
 
 
 bringing = ReferralEffect()

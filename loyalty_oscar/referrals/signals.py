@@ -2,7 +2,7 @@
 
 from django.dispatch import Signal
 
-#: A decision of staff was made or undone: `order_id` of the order to be looked at again. Sender: Referral.
+#: Staff decided otherwise, or the checks did: `order_id` of the order to be looked at again. Sender: Referral.
 decided = Signal()
 #: A first order came to nothing: another order of `user_id` placed `since` then may be the first. Sender: Referral.
 waits_again = Signal()

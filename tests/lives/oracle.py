@@ -249,8 +249,11 @@ class Oracle:
 
     def _as_it_was(self, known: Known, row: Any) -> Any:
         """Return an order whose lines are still what they were when their products are deleted."""
-        known.products |= {line.line: line.product for line in row.lines if line.product is not None}
-        return replace(row, lines=tuple(replace(one, product=known.products.get(one.line)) for one in row.lines))
+        there = [line for line in row.lines if line.product is not None]
+        known.products |= {line.line: line.product for line in there} | {line.title: line.product for line in there}
+        was = known.products
+        lines = (replace(one, product=was.get(one.line, was.get(one.title))) for one in row.lines)
+        return replace(row, lines=tuple(lines))
 
     def _places(self, known: Known, row: Any) -> dict[int, dict[int, int]]:
         """Find where the pieces of each part are now: line -> part number -> pieces."""
@@ -426,14 +429,16 @@ class Oracle:
     def _follow(self, pk: int, at: datetime) -> None:
         order = self.orders[pk]
         tie = next((tie for tie in self.ties.values() if tie.order == pk), None) or self.ties.get(order.owner or 0)
-        if tie is None or order.placed_at < tie.bound_at or tie.order not in (None, pk):
+        if tie is not None and order.placed_at < tie.bound_at:
+            self._reconsider(order, pk, tie, at)
+            return
+        if tie is None or tie.order not in (None, pk):
             return
         is_worth = order.goods >= max(1, tie.least)
         if tie.order is None:
             if not is_worth:
                 return
-            others = {other for other, one in self.orders.items() if one.owner not in (None, tie.newcomer)}
-            tie.order, tie.is_blocked = pk, bool(rows.bought_before(tie.newcomer, tie.bound_at) - others)
+            tie.order, tie.is_blocked = pk, self._was_customer(tie)
         tie.is_rewarded = is_worth and not tie.is_blocked
         tie.ready_at = order.ready_at
         if tie.ready_at is not None and tie.ready_at <= at:
@@ -441,6 +446,18 @@ class Oracle:
         if order.dead:
             tie.order, tie.is_blocked = None, False
             self.look(rows.since(tie.newcomer, tie.bound_at), at)
+
+    def _was_customer(self, tie: Any) -> bool:
+        others = {other for other, one in self.orders.items() if one.owner not in (None, tie.newcomer)}
+        return bool(rows.bought_before(tie.newcomer, tie.bound_at) - others)
+
+    def _reconsider(self, order: Known, pk: int, tie: Any, at: datetime) -> None:
+        """An order from before came to nothing, or stands again: whether the newcomer was a customer is asked anew."""
+        if tie.order is None or tie.order < pk or order.dead != tie.is_blocked:
+            return
+        before, tie.is_blocked = tie.is_blocked, self._was_customer(tie)
+        if tie.is_blocked != before:
+            self._follow(tie.order, at)
 
     # Campaigns -------------------------------------------------------------------------------------------------------
 
@@ -473,7 +490,7 @@ class Oracle:
 
     def _kept(self, member: int, product: int) -> bool:
         now = rows.statuses()
-        if rows.delivered(member, product) - self.orders.keys():
+        if any(self._is_news(pk, member, product) for pk in rows.delivered(member, product)):
             return True
         return any(
             order.owner == member and not (now[pk] in rows.DEAD if pk in now else order.dead)
@@ -481,6 +498,11 @@ class Oracle:
             and any(part.product == product and part.gone < part.quantity for part in order.parts)
             for pk, order in self.orders.items()
         )  # fmt: skip
+
+    def _is_news(self, pk: int, member: int, product: int) -> bool:
+        """Return whether nobody looked at an order yet since a product came to it; whoever looks at a review does."""
+        known = self.orders.get(pk)
+        return known is None or (known.owner == member and all(part.product != product for part in known.parts))
 
     # Asked -----------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ class LineRow:
 
     line: int
     product: int | None
+    title: str
     quantity: int
     gone: int
     incl: int
@@ -70,13 +71,13 @@ def _lines(ids: list[int]) -> dict[int, list[LineRow]]:
     refunded = _spoken_of("PaymentEventQuantity", REFUNDED, ids)
     found: dict[int, list[LineRow]] = defaultdict(list)
     rows = get_model("order", "Line").objects.filter(order_id__in=ids).order_by("pk")
-    for pk, order, product, quantity, status, incl, excl, before in rows.values_list(
-        *("pk", "order_id", "product_id", "quantity", "status"),
+    for pk, order, product, title, quantity, status, incl, excl, before in rows.values_list(
+        *("pk", "order_id", "product_id", "title", "quantity", "status"),
         *("line_price_incl_tax", "line_price_excl_tax", "line_price_before_discounts_incl_tax"),
     ):
         gone = quantity if status in DEAD else min(quantity, max(returned.get(pk, 0), refunded.get(pk, 0)))
         money = {"incl": cents(incl), "excl": cents(excl), "before": cents(before)}
-        found[order].append(LineRow(line=pk, product=product, quantity=quantity, gone=gone, **money))
+        found[order].append(LineRow(line=pk, product=product, title=title, quantity=quantity, gone=gone, **money))
     return found
 
 

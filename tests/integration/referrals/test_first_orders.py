@@ -14,6 +14,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.referrals.attribution import look_again
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
+from tests.orders import imported
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
 
 from .friendly import an_inviting_club, bring, points
@@ -197,3 +198,57 @@ class TestWhoBoughtHereBefore:
             club.priya.delete()
 
         assert self.state(club, "priya@example.com", at=day(3, 27)) == ("rewarded", (0, 100))
+
+
+class TestAnOrderFromBefore:
+    """Priya was a customer already when she came, by an order that the shop wrote down later."""
+
+    @pytest.fixture
+    def older(self, club):
+        order = imported(user=club.priya, lines=[("30.00", 1)], placed_at=day(2, 1))
+        sync_orders(order_ids=[order.pk], at=day(3, 2))
+        return order
+
+    def stands_again(self, order, at):
+        type(order).objects.filter(pk=order.pk).update(status="Delivered")
+        sync_orders(order_ids=[order.pk], at=at)
+
+    def test_keeps_the_first_one_from_being_rewarded(self, club, older):
+        ordered(club.priya, on=day(3, 3))
+        assert both(club) == ((0, 0), (0, 0))
+        assert Referral.objects.get().state == Referral.State.BLOCKED
+
+    @pytest.mark.parametrize("deleted", [False, True])
+    def test_that_comes_to_nothing_is_as_if_it_never_was(self, club, now, deleted):
+        status = "Pending" if deleted else "Delivered"
+        older = imported(user=club.priya, lines=[("30.00", 1)], placed_at=day(2, 1), status=status)
+        sync_orders(order_ids=[older.pk], at=day(3, 2))
+        ordered(club.priya, on=day(3, 3))
+        if deleted:
+            type(older).objects.filter(pk=older.pk).delete()
+            now(lambda: sync_orders(order_ids=[older.pk], at=day(3, 4)), at=day(3, 4))
+        else:
+            now(lambda: cancel(older, day(3, 4)), at=day(3, 4))
+        assert both(club) == ((0, 150), (0, 100))
+        assert_clean()
+
+    def test_that_stands_again_takes_the_reward_back(self, club, now, older):
+        ordered(club.priya, on=day(3, 3))
+        now(lambda: cancel(older, day(3, 4)), at=day(3, 4))
+        now(lambda: self.stands_again(older, day(3, 5)), at=day(3, 5))
+        assert both(club) == ((0, 0), (0, 0))
+        assert_clean()
+
+    def test_that_is_imported_once_the_reward_was_given_changes_nothing(self, club, now):
+        ordered(club.priya, on=day(3, 3))
+        late = imported(user=club.priya, lines=[("30.00", 1)], placed_at=day(2, 1))
+        for at in (day(3, 4), day(3, 5)):
+            now(lambda at=at: sync_orders(order_ids=[late.pk], at=at), at=at)
+        assert both(club) == ((0, 150), (0, 100))
+
+    def test_changes_nothing_where_staff_decided(self, club, now, older):
+        ordered(club.priya, on=day(3, 3))
+        told = {"referral": Referral.objects.get(), "actor": "staff:0"}
+        now(lambda: decide(**told, decision="block", reason="x", at=day(3, 4)), at=day(3, 4))
+        now(lambda: cancel(older, day(3, 5)), at=day(3, 5))
+        assert both(club) == ((0, 0), (0, 0))
