@@ -65,6 +65,7 @@ PLACES = (
     Place("account:empty", "unit", "there: before any order"),
     Place("account:ready", "unit", "there: beside the points that are ready"),
     Place("account:more", "unit", "there: below"),
+    Place("account:order", "order", "on the order's page of the customer's account"),
     Place("profile:delete", "user", "on the page that deletes a profile"),
     Place("how-it-works:parts", "unit", "on the page that explains the program"),
     Place("sale:locked", "sale", "on the page of a sale that is not open yet"),
