@@ -7,7 +7,7 @@ import pytest
 
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase
-from loyalty_oscar.kernel.left import LineSnapshot, as_if
+from loyalty_oscar.kernel.left import LineSnapshot, as_if, mark_of, what_is_left
 from loyalty_oscar.kernel.rounding import per_mille, to_major
 
 NOON = datetime(2026, 5, 6, 12, tzinfo=UTC)
@@ -35,6 +35,14 @@ class TestAnOrder:
         found = as_if(order=order, rows=[LineState(line_id=1, gone=1, **told)])
         assert [(line.line_id, line.gone) for line in found.purchase.lines] == [(1, 1)]
         assert found.rows == (LineState(line_id=1, gone=1, **told),)
+
+
+class TestALineOfAnOrder:
+    @pytest.mark.parametrize(("line", "gone"), [(1, 0), (2, 2)])
+    def test_keeps_its_pieces_whatever_became_of_its_product_and_title(self, line, gone):
+        part = LineSnapshot(number=1, line_id=1, product_id=7, quantity=2, paid_minor=500, mark=mark_of(title="Bed"))
+        row = LineState(line_id=line, product_id=None, quantity=2, paid_minor=500, title="Orthopedic bed")
+        assert [found.gone for found in what_is_left(parts=[part], rows=[row])[0]] == [gone]
 
 
 class TestAnErrorInShort:
