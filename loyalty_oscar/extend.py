@@ -39,7 +39,7 @@ from loyalty_oscar.program.hooks import (
     state_change_notes,
 )
 from loyalty_oscar.program.paying import Payments, payments
-from loyalty_oscar.program.registries import FactProvider, Grant, facts, grants
+from loyalty_oscar.program.registries import FactProvider, Grant, OrderMetric, facts, grants, metrics
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
@@ -83,8 +83,6 @@ from loyalty_oscar.shop.storefront.request_hooks import (
 from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
 from loyalty_oscar.shop.upkeep.setup import SetupStep, setup_steps
 from loyalty_oscar.shop.upkeep.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps
-from loyalty_oscar.tiers.metrics import TierMetric
-from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 
 __all__ = [
     "BadRule",
@@ -113,6 +111,7 @@ __all__ = [
     "OrderEffect",
     "OrderFacts",
     "OrderFinder",
+    "OrderMetric",
     "OrderQuote",
     "OrderReasons",
     "PageGuard",
@@ -128,7 +127,6 @@ __all__ = [
     "ResponseHook",
     "SetupStep",
     "StateChangeNote",
-    "TierMetric",
     "UninstallNote",
     "UninstallStep",
     "ViewFrame",
@@ -156,6 +154,7 @@ __all__ = [
     "host_listeners",
     "languages",
     "level_lists",
+    "metrics",
     "moment_notes",
     "occasions",
     "order_effects",
@@ -176,7 +175,6 @@ __all__ = [
     "setup_steps",
     "state_change_notes",
     "task_backends",
-    "tier_metrics",
     "undo_act",
     "uninstall_notes",
     "uninstall_steps",

@@ -97,7 +97,8 @@ class Redemption(models.Model):
 
     Today that is a hold: the row is its money side, what its points buy, promised when they were set aside.
     `slot` names what they are set aside for (`basket:42`), also after the hold went back, until they are used or others
-    are set aside there; so several may name the same one, and the newest counts. `promise` is what held then (see `promises`); `payment_at` is when a payment began with it.
+    are set aside there; so several may name one, and the newest counts. `promise` is what held then (see `promises`);
+    `payment_at` is when a payment began with it.
     Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
     (`{"product", "quantity", "minor", "points"}` in basket order; `"line"`, `"paid"` and `"list"`, its order line and
     what that cost with and without discounts, are noted while the order is written).

@@ -8,10 +8,10 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import title
 
-from .metrics import metrics
 from .models import Ladder, Tier
 from .preview import LadderPreview
 from .words import counted
