@@ -20,7 +20,7 @@ from .models import Campaign, Occurrence
 
 def reads(campaign: Campaign) -> str:
     """Return a saved campaign as a sentence, or nothing where the program has no points yet."""
-    unit = getattr(campaign.program, "unit", None)
+    unit = campaign.program.unit_or_none
     return sentence(campaign=campaign, unit=unit) if unit else ""
 
 

@@ -186,6 +186,11 @@ class Program(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def unit_or_none(self) -> Unit | None:
+        """What its accounts count, as `unit` says; None while it was never said."""
+        return getattr(self, "unit", None)
+
     def clean(self) -> None:
         """Say which settings clash, field by field."""
         wrong: dict[str, str] = {}

@@ -40,7 +40,7 @@ class UseTermsForm(forms.ModelForm):
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
         program = self.instance.program if self.instance.program_id else self.fields["program"].initial
-        as_money(form=self, unit=getattr(program, "unit", None), names=["minimum", "step", "per_day"])
+        as_money(form=self, unit=program.unit_or_none, names=["minimum", "step", "per_day"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

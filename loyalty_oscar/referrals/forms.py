@@ -44,7 +44,7 @@ class SchemeForm(forms.ModelForm):
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
         program = self.instance.program if self.instance.program_id else self.fields["program"].initial
-        as_money(form=self, unit=getattr(program, "unit", None), names=["giver_points", "newcomer_points"])
+        as_money(form=self, unit=program.unit_or_none, names=["giver_points", "newcomer_points"])
         if program and "least" in self.fields:
             places = money.exponent(currency=program.currency)
             self.fields["least"].initial = to_major(minor=self.instance.least_minor, exponent=places)
