@@ -59,8 +59,7 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
             return format_html(pgettext("loyalty", "{times} the cashback for money paid"), times=times)
         return format_html(pgettext("loyalty", "{times} the points for money paid"), times=times)
     if isinstance(rule, PerAmount):
-        rate = {"points": rule.points, "step_minor": rule.step_minor, "currency": rule.currency}
-        if share := money_back(unit=unit, **rate):
+        if share := money_back(unit=unit, points=rule.points, step_minor=rule.step_minor, currency=rule.currency):
             return format_html(pgettext("loyalty", "{share} back"), share=_strong(share))
         text, more = pgettext("loyalty", "{points} for each {step}"), {"step": _amount(rule.step_minor, rule.currency)}
     elif isinstance(rule, PerUnit):

@@ -105,7 +105,7 @@ class Redemption(models.Model):
     `returned` points came back since. A use that a second payment of the same order replaced `is_replaced`.
     """
 
-    hold = models.OneToOneField(Hold, models.PROTECT, null=True, related_name="redemption")
+    hold = models.OneToOneField(Hold, models.PROTECT, related_name="redemption")
     per_points = models.PositiveIntegerField()
     per_minor = models.PositiveIntegerField()
     currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=3)
@@ -135,8 +135,7 @@ class Redemption(models.Model):
             ),
             # All that is true of points alone stands here, so that what else is put on a basket changes no other.
             models.CheckConstraint(
-                condition=Q(hold__isnull=False, per_points__gt=0, per_minor__gt=0)
-                & (Q(order_id__isnull=True) | Q(points__gt=0)),
+                condition=Q(per_points__gt=0, per_minor__gt=0) & (Q(order_id__isnull=True) | Q(points__gt=0)),
                 name="loyalty_redemption_of_points",
             ),
         ]
