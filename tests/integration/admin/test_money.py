@@ -96,7 +96,7 @@ class TestTheSentenceOfARule:
         assert read(cashback, a_share(points, step)) == says
 
     def test_says_no_share_of_another_currency_or_of_full_steps(self, cashback):
-        assert read(cashback, a_share(1, 100, "USD")) == "€0.01 for each US$1.00, on everything."
+        assert read(cashback, a_share(1, 100, "USD")) == "€0.01 for each $1.00, on everything."
         cashback.program.rounding = "block"
         assert read(cashback, a_share(10, 1000)) == "€0.10 for each €10.00, on everything."
 
