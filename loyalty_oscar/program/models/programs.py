@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import zoneinfo
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -186,7 +187,7 @@ class Program(models.Model):
 
     def clean(self) -> None:
         """Say which settings clash, field by field."""
-        wrong: dict[str, str] = {}
+        wrong: dict[str, Any] = {}
         if self.rounding == self.Rounding.BLOCK and self.rounding_stage == self.Stage.LINE:
             wrong["rounding_stage"] = pgettext_lazy(
                 "loyalty", "Full steps are counted once an order. Choose “once an order”."
