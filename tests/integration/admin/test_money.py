@@ -152,7 +152,7 @@ class TestAMember:
     def test_has_a_statement_in_amounts(self, root, cashback):
         account = give(a_user(), 250, cashback)
         page = text_of(root.get(reverse("admin:loyalty_program_member_change", args=[account.member_id])))
-        assert re.search(r"\+2\.50\s+2\.50\s+system", page)
+        assert re.search(r"\+2\.50\s+2\.50\s+the shop itself", page)
 
 
 class TestALevel:
