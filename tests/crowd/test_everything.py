@@ -48,6 +48,7 @@ def pairs(number):
     return [(step % 4, (step + 1) % 4)[:: 1 if number % 2 else -1] for step in way]
 
 
+@desk.outermost_retried
 def pass_on(*, giver, taker, key):
     """Take three points from one account and give them to another, in one transaction that locks both first."""
     with transaction.atomic():
