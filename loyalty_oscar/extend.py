@@ -39,7 +39,16 @@ from loyalty_oscar.program.hooks import (
     state_change_notes,
 )
 from loyalty_oscar.program.paying import Payments, payments
-from loyalty_oscar.program.registries import FactProvider, Grant, OrderFact, facts, grants, order_facts
+from loyalty_oscar.program.registries import (
+    FactProvider,
+    Grant,
+    OrderFact,
+    OrderMetric,
+    facts,
+    grants,
+    metrics,
+    order_facts,
+)
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
@@ -83,8 +92,6 @@ from loyalty_oscar.shop.storefront.request_hooks import (
 from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
 from loyalty_oscar.shop.upkeep.setup import SetupStep, setup_steps
 from loyalty_oscar.shop.upkeep.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps
-from loyalty_oscar.tiers.metrics import TierMetric
-from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 
 __all__ = [
     "BadRule",
@@ -114,6 +121,7 @@ __all__ = [
     "OrderFact",
     "OrderFacts",
     "OrderFinder",
+    "OrderMetric",
     "OrderQuote",
     "OrderReasons",
     "PageGuard",
@@ -129,7 +137,6 @@ __all__ = [
     "ResponseHook",
     "SetupStep",
     "StateChangeNote",
-    "TierMetric",
     "UninstallNote",
     "UninstallStep",
     "ViewFrame",
@@ -157,6 +164,7 @@ __all__ = [
     "host_listeners",
     "languages",
     "level_lists",
+    "metrics",
     "moment_notes",
     "occasions",
     "order_effects",
@@ -178,7 +186,6 @@ __all__ = [
     "setup_steps",
     "state_change_notes",
     "task_backends",
-    "tier_metrics",
     "undo_act",
     "uninstall_notes",
     "uninstall_steps",

@@ -268,7 +268,7 @@ def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
             text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
             yield text % {"rule": version.rule, "error": error}
             return
-    unit = getattr(program, "unit", None)
+    unit = program.unit_or_none
     if unit and not rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at):
         yield pgettext("loyalty", "No rule is in force, so no order brings points. Add one under “earning rules”.")
 
@@ -283,7 +283,7 @@ def newest_versions(program: Program) -> list[RuleVersion]:
 @state_change_notes.register("rules", order=30)
 def rules_in_force(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many rules are in force, and which."""
-    unit = getattr(program, "unit", None)
+    unit = program.unit_or_none
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import money
+from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
 
@@ -79,6 +80,7 @@ class RuleFormBase(forms.ModelForm):
         self.newest = self.instance.versions.last() if self.instance.pk else None
         if self.newest:
             self._show(self.newest)
+        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points"])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
 

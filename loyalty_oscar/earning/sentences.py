@@ -25,6 +25,7 @@ from .rules import (
     PerUnit,
     RuleInForce,
 )
+from .words import money_back
 
 
 def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None = None) -> SafeString:
@@ -53,9 +54,13 @@ def _amount(minor: int, currency: str) -> SafeString:
 def _gives(stored: RuleInForce, unit: Unit) -> str:
     rule = stored.rule
     if isinstance(rule, Multiplier):
-        times = money.number(Decimal(rule.percent) / 100)
-        return format_html(pgettext("loyalty", "{times} the points for money paid"), times=_strong(f"{times} ×"))
+        times = _strong(f"{money.number(Decimal(rule.percent) / 100)} ×")
+        if unit.is_money:
+            return format_html(pgettext("loyalty", "{times} the cashback for money paid"), times=times)
+        return format_html(pgettext("loyalty", "{times} the points for money paid"), times=times)
     if isinstance(rule, PerAmount):
+        if share := money_back(unit=unit, points=rule.points, step_minor=rule.step_minor, currency=rule.currency):
+            return format_html(pgettext("loyalty", "{share} back"), share=_strong(share))
         text, more = pgettext("loyalty", "{points} for each {step}"), {"step": _amount(rule.step_minor, rule.currency)}
     elif isinstance(rule, PerUnit):
         text, more = pgettext("loyalty", "{points} for each piece"), {}

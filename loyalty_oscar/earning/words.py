@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
+from loyalty_oscar.kernel.rounding import percentage
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.words import day, reasons, say
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
@@ -94,9 +96,24 @@ def _earned(p: Params) -> str:
     return pgettext("loyalty", "Counted on what you paid for goods, after discounts")
 
 
+def money_back(*, unit: Unit, points: int, step_minor: int, currency: str) -> str:
+    """
+    Return "1 %": what a rule gives of the money paid, where what it gives is money of that very currency.
+
+    Empty where a share would say something else than orders do: two currencies, full steps only, or one that is no
+    percentage with two decimals (0.01 for each 3.00).
+    """
+    is_share = unit.is_money and currency == unit.program.currency and unit.program.rounding != Program.Rounding.BLOCK
+    percent = percentage(part=points, whole=step_minor) if is_share else None
+    return "" if percent is None else pgettext("loyalty", "%(percent)s\u00a0%%") % {"percent": money.number(percent)}
+
+
 @say("per_amount")
 def _per_amount(p: Params) -> str:
     step = money.in_words(minor=int(p["step_minor"]), currency=p["currency"])
+    rate = {"points": int(p["points"]), "step_minor": int(p["step_minor"]), "currency": p["currency"]}
+    if "unit" in p and (share := money_back(unit=p["unit"], **rate)):
+        return pgettext("loyalty", "%(share)s of what you paid") % {"share": share}
     if "unit" in p:  # Known where the reader is a shopper: "2 paws", not "2 points".
         points = points_in_words(unit=p["unit"], points=int(p["points"]))
         return pgettext("loyalty", "%(points)s for each %(step)s") % {"points": points, "step": step}
@@ -124,6 +141,10 @@ def _tier_bonus(p: Params) -> str:
 
 @say("per_unit")
 def _per_unit(p: Params) -> str:
+    if "unit" in p and p["unit"].is_money:
+        amount = points_in_words(unit=p["unit"], points=int(p["points"]))
+        text = pgettext("loyalty", "%(rule)s: %(amount)s for each piece")
+        return text % {"rule": p.get("rule", ""), "amount": amount}
     return pgettext("loyalty", "%(rule)s: %(points)d for each piece") % {
         "rule": p.get("rule", ""),
         "points": int(p["points"]),
@@ -176,6 +197,16 @@ ROUNDED = {
 }
 
 
+def _share(unit: Unit, exact: str) -> str:
+    """Return an exact share ("74.20") in the reader's words; parts of a cent are kept."""
+    if not unit.is_money:
+        return exact
+    places = money.exponent(currency=unit.program.currency)
+    amount = Decimal(exact).scaleb(-places)
+    is_round = amount == round(amount, places)
+    return money.number(amount, places=places if is_round else places + 2)
+
+
 def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
     """
     Return a stored reason (`Award.because`) as rows: what was paid, each step with its exact share, one rounding.
@@ -193,7 +224,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
     ]
     for number, step in enumerate(p["steps"]):
         text = reasons.get(step["c"])({**step["p"], "unit": unit}) if step["c"] in reasons else step["c"]
-        rows.append(WhyRow(text, ("+" if number else "") + step["p"]["exact"]))
+        rows.append(WhyRow(text, ("+" if number else "") + _share(unit, step["p"]["exact"])))
     rounded = ROUNDED.get(p["rounding"], ROUNDED["floor:order"])()
     points = p["points"]
     rows.append(WhyRow(rounded, points_in_words(unit=unit, points=points), is_total=True))

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils.translation import npgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
-from loyalty_oscar.program import actors, clock, contributions, money
+from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -20,8 +21,14 @@ from .models import Campaign, Occurrence
 
 def reads(campaign: Campaign) -> str:
     """Return a saved campaign as a sentence, or nothing where the program has no points yet."""
-    unit = getattr(campaign.program, "unit", None)
+    unit = campaign.program.unit_or_none
     return sentence(campaign=campaign, unit=unit) if unit else ""
+
+
+def in_column(*, campaign: Campaign, points: int | None) -> Any:
+    """Return points of a campaign as a list shows them: the number, which of a unit that is money is an amount."""
+    unit = campaign.program.unit_or_none
+    return words.points(unit=unit, points=points) if points is not None and unit and unit.is_money else points
 
 
 @admin.register(Campaign)
@@ -30,7 +37,8 @@ class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
 
     change_form_template = "loyalty/admin/campaign.html"
     form = CampaignForm
-    list_display = ("name", "for_what", "points", "spent", "budget", "is_on", "program")
+    list_display = ("name", "for_what", "gives", "so_far", "at_most", "is_on", "program")
+    list_select_related = ("program__unit",)
     list_filter = ("program", "is_on")
     search_fields = ("name", "code", "word")
 
@@ -40,6 +48,18 @@ class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     @admin.display(description=pgettext_lazy("loyalty", "for what"), ordering="occasion")
     def for_what(self, campaign: Campaign) -> str:
         return occasion_name(campaign.occasion)
+
+    @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
+    def gives(self, campaign: Campaign) -> Any:
+        return in_column(campaign=campaign, points=campaign.points)
+
+    @admin.display(description=pgettext_lazy("loyalty", "points given"), ordering="spent")
+    def so_far(self, campaign: Campaign) -> Any:
+        return in_column(campaign=campaign, points=campaign.spent)
+
+    @admin.display(description=pgettext_lazy("loyalty", "at most so many points in all"), ordering="budget")
+    def at_most(self, campaign: Campaign) -> Any:
+        return in_column(campaign=campaign, points=campaign.budget)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
         return ("program", "for_what", "code") if obj else ()
@@ -72,12 +92,16 @@ class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
 class OccurrenceAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
-    list_display = ("member", "campaign", "source", "points", "state", "at", "who")
+    list_display = ("member", "campaign", "source", "gave", "state", "at", "who")
     actions = ("take_back",)
     list_filter = ("campaign", "state")
-    list_select_related = ("member__user", "campaign")
+    list_select_related = ("member__user", "campaign__program__unit")
     ordering = ("-pk",)
     show_full_result_count = False
+
+    @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
+    def gave(self, occurrence: Occurrence) -> Any:
+        return in_column(campaign=occurrence.campaign, points=occurrence.points)
 
     @admin.display(description=pgettext_lazy("loyalty", "taken back by"))
     def who(self, occurrence: Occurrence) -> str:
@@ -90,6 +114,16 @@ class OccurrenceAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
     @admin.action(description=pgettext_lazy("loyalty", "Take these points back, for good"), permissions=["take_back"])
     def take_back(self, request: HttpRequest, queryset: Any) -> None:
         who, at = actors.staff(request.user), clock.now()
-        points = sum(operations.take_back(occurrence=row, actor=who, at=at) for row in queryset.order_by("pk"))
-        text = npgettext("loyalty", "%(points)s point was taken back.", "%(points)s points were taken back.", points)
-        messages.success(request, text % {"points": money.number(points)}, fail_silently=True)
+        taken: dict[Unit | None, int] = {}
+        for row in queryset.order_by("pk"):
+            unit = row.campaign.program.unit_or_none
+            taken[unit] = taken.get(unit, 0) + operations.take_back(occurrence=row, actor=who, at=at)
+        for unit, points in taken.items():
+            messages.success(request, _taken(unit, points), fail_silently=True)
+
+
+def _taken(unit: Unit | None, points: int) -> str:
+    if unit and unit.is_money:
+        return pgettext("loyalty", "%(amount)s was taken back.") % {"amount": words.points(unit=unit, points=points)}
+    text = npgettext("loyalty", "%(points)s point was taken back.", "%(points)s points were taken back.", points)
+    return text % {"points": money.number(points)}

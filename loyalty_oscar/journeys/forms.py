@@ -10,6 +10,7 @@ from django.utils.text import capfirst, slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.forms import as_money, unit_chosen
 from loyalty_oscar.program.models import Unit
 
 from .models import Campaign
@@ -43,12 +44,22 @@ def sentence(*, campaign: Campaign, unit: Unit) -> str:
         parts.append(pgettext("loyalty", "until %(day)s") % {"day": words.day(campaign.ends_at, zone=zone)})
     parts += limits(campaign=campaign)
     if campaign.budget is not None:
-        text = npgettext(
-            "loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", campaign.budget
-        )
-        parts.append(text % {"budget": money.number(campaign.budget)})
-    text = npgettext("loyalty", "%(given)s point given so far", "%(given)s points given so far", campaign.spent)
-    return f"{', '.join(parts)}; {text % {'given': money.number(campaign.spent)}}."
+        parts.append(_at_most(unit, campaign.budget))
+    return f"{', '.join(parts)}; {_given(unit, campaign.spent)}."
+
+
+def _at_most(unit: Unit, points: int) -> str:
+    if unit.is_money:
+        return pgettext("loyalty", "at most %(amount)s in all") % {"amount": words.points(unit=unit, points=points)}
+    text = npgettext("loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", points)
+    return text % {"budget": money.number(points)}
+
+
+def _given(unit: Unit, points: int) -> str:
+    if unit.is_money:
+        return pgettext("loyalty", "%(amount)s given so far") % {"amount": words.points(unit=unit, points=points)}
+    text = npgettext("loyalty", "%(given)s point given so far", "%(given)s points given so far", points)
+    return text % {"given": money.number(points)}
 
 
 def limits(*, campaign: Campaign) -> list[str]:
@@ -118,6 +129,8 @@ class CampaignForm(forms.ModelForm):
         if "code" in self.fields:
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        self.unit = unit_chosen(form=self)
+        as_money(form=self, unit=self.unit, names=["points", "budget"])
         if self.instance.pk:
             self.initial["told_days"] = self.instance.params.get("told_days", TOLD_DAYS)
         else:
@@ -137,8 +150,8 @@ class CampaignForm(forms.ModelForm):
         if found.get("starts_at") and found.get("ends_at") and found["ends_at"] <= found["starts_at"]:
             self.add_error("ends_at", pgettext("loyalty", "It ends before it begins."))
         if found.get("budget") is not None and found["budget"] < self.instance.spent:
-            text = pgettext("loyalty", "%(given)s have been given already.") % {"given": self.instance.spent}
-            self.add_error("budget", text)
+            given = words.number(unit=self.unit, points=self.instance.spent) if self.unit else self.instance.spent
+            self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
         if "code" in self.fields and not found.get("code"):
             found["code"] = slugify(found.get("name", ""))[:60]
         return found

@@ -27,7 +27,6 @@ from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import give, join
 from loyalty_oscar.program.queries import earns_at, member_of
 
 from .models import Campaign, Occurrence
@@ -129,7 +128,7 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
     if not earns_at(phases=program.phases.using(write_db()).all(), at=at):
         return None
     if program.enrolment == Program.Enrolment.AUTOMATIC:
-        return join(program=program, user_id=user_id, at=at)
+        return program_operations.join(program=program, user_id=user_id, at=at)
     return member_of(program_id=program.pk, user_id=user_id)
 
 
@@ -199,7 +198,7 @@ def _key(occurrence: Occurrence) -> str:
 
 def _post(occurrence: Occurrence, because: Because, at: datetime) -> None:
     told: dict[str, Any] = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
-    give(member_id=occurrence.member_id, at=at, **told)
+    program_operations.give(member_id=occurrence.member_id, at=at, **told)
     if occasions.get(occurrence.campaign.occasion).by_mail:
         key = f"{_key(occurrence)}:{occurrence.member_id}"
         payload = {"occurrence": occurrence.pk, "because": because.to_json()}

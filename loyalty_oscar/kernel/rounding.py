@@ -137,3 +137,9 @@ def two_places(*, exact: Fraction) -> str:
     """Return an exact share to two places, as a why shows it ("74.20"); rounded half up, only for the eye."""
     cents = half_up(exact=100 * exact)
     return f"{cents // 100}.{cents % 100:02d}"
+
+
+def percentage(*, part: int, whole: int) -> Decimal | None:
+    """Return what percentage one number is of another; None where two decimals do not say it exactly."""
+    hundredths, rest = divmod(part * 10_000, whole)
+    return None if rest else Decimal(hundredths).scaleb(-2)

@@ -101,7 +101,7 @@ class HoldAdmin(ReadOnly, admin.ModelAdmin):
 @state_change_notes.register("ledger", order=20)
 def at_stake(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many points members have, what they are worth, which go back and which dates move."""
-    unit = getattr(program, "unit", None)
+    unit = program.unit_or_none
     if unit is None:
         return
     yield _have(unit, owed(unit_id=unit.pk))

@@ -46,7 +46,7 @@ class PointGifts:
         given at first, whatever is promised by now.
         """
         member = Member.objects.using(write_db()).select_related("program__unit").get(pk=member_id)
-        unit = getattr(member.program, "unit", None)
+        unit = member.program.unit_or_none
         if unit is None:
             return Outcome.NOTHING
         account = open_account(member=member, unit=unit)
@@ -78,14 +78,12 @@ class PointGifts:
                         "because": because,
                     }
                     give_back(**told, points=gift.points, forgiven=spared, at=at)
-                    schedule(
-                        account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at
-                    )
+                    move_dates(gift, at)
                     return Outcome.AGAIN
                 gift = replace(gift, points=gift.points - spared)
             posted = post(grant=gift, at=at)
             if posted.replayed:
-                schedule(account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at)
+                move_dates(gift, at)
                 return Outcome.THERE
         return Outcome.AGAIN if entry else Outcome.GIVEN
 
@@ -135,6 +133,12 @@ class PointGifts:
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""
         return len(entries_of(account_id=account_id, start=start))
+
+
+def move_dates(gift: LotGrant, at: datetime) -> None:
+    """Have what lies under a gift's name be ready, and run out, when the gift says so by now."""
+    dates = {"available_at": gift.available_at, "expires_at": gift.expires_at}
+    schedule(account_id=gift.account_id, source=gift.source, **dates, at=at)
 
 
 def source_of(key: str) -> str:

@@ -153,10 +153,14 @@ class WorthForm(forms.ModelForm):
 class PointsAsMoney(forms.DecimalField):
     """Points of a unit that is money: typed as an amount, cleaned to points."""
 
-    def __init__(self, *, currency: str, min_value: int, max_value: int, **options: Any) -> None:
+    def __init__(self, *, currency: str, min_value: int | None, max_value: int, **options: Any) -> None:
         self.places = money.exponent(currency=currency)
-        least, most = (to_major(minor=points, exponent=self.places) for points in (min_value, max_value))
-        super().__init__(min_value=least, max_value=most, decimal_places=self.places, **options)
+        super().__init__(
+            min_value=None if min_value is None else to_major(minor=min_value, exponent=self.places),
+            max_value=to_major(minor=max_value, exponent=self.places),
+            decimal_places=self.places,
+            **options,
+        )
 
     def prepare_value(self, value: Any) -> Any:
         return to_major(minor=value, exponent=self.places) if type(value) is int else value
@@ -185,6 +189,29 @@ def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -
                 required=field.required,
                 initial=field.initial,
             )
+
+
+def chosen(*, form: forms.ModelForm, name: str) -> Any:
+    """
+    Return what the row of a form refers to in a field, which others of its fields go by: as stored, else as typed, else
+    as it is offered first. None where that is nothing yet.
+    """
+    if getattr(form.instance, f"{name}_id"):
+        return getattr(form.instance, name)
+    field = form.fields.get(name)
+    if field is None:
+        return None
+    offered = form.get_initial_for_field(field, name)
+    try:
+        return field.clean(form.data.get(form.add_prefix(name)) if form.is_bound else offered)
+    except forms.ValidationError:
+        return None
+
+
+def unit_chosen(*, form: forms.ModelForm) -> Unit | None:
+    """Return what the program of a form counts, where its program is chosen and counts something."""
+    program = chosen(form=form, name="program")
+    return program.unit_or_none if program else None
 
 
 class SegmentForm(forms.ModelForm):

@@ -11,8 +11,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.kernel.registry import Registry
+
+from .models import Unit
 
 
 class FactProvider(Protocol):
@@ -108,3 +111,30 @@ def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping
 order_facts: Registry[OrderFact] = Registry("order fact", OrderFact)
 
 grants: Registry[Grant] = Registry("grant", Grant)
+
+
+class OrderMetric(Protocol):
+    """
+    Something that orders count for whoever adds it up: levels climb by it.
+
+    `label` says what counts, within a sentence ("the number of orders"); with `is_money` the numbers are amounts in
+    minor units of the program's currency, typed and read as money.
+    """
+
+    label: Any
+    is_money: bool
+
+    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
+        """Return what each order counts, a whole number that is not negative, by its id; `members` by their user."""
+        ...
+
+
+class CountsInWords(Protocol):
+    """Of a metric whose numbers have a word: "3 orders" in place of "3"."""
+
+    def in_words(self, *, value: int, unit: Unit | None) -> str:
+        """Return the number with its word; `unit` is the program's kind of points, where it has one."""
+        ...
+
+
+metrics: Registry[OrderMetric] = Registry("order metric", OrderMetric, also=[CountsInWords])

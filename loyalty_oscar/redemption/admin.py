@@ -28,7 +28,7 @@ from .sentences import sentence
 
 def reads(terms: UseTerms) -> str:
     """Return saved limits as a sentence, or nothing where the program has no points yet."""
-    unit = getattr(terms.program, "unit", None)
+    unit = terms.program.unit_or_none
     return sentence(terms=terms, unit=unit) if unit else ""
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import WorthForm, as_money
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.forms import WorthForm, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
 
 from .models import LeastOrder, UseTerms
@@ -40,8 +40,8 @@ class UseTermsForm(forms.ModelForm):
             asked.queryset = free
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
-        program = self.instance.program if self.instance.program_id else self.fields["program"].initial
-        as_money(form=self, unit=getattr(program, "unit", None), names=["minimum", "step", "per_day"])
+        self.unit = unit_chosen(form=self)
+        as_money(form=self, unit=self.unit, names=["minimum", "step", "per_day"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -51,12 +51,15 @@ class UseTermsForm(forms.ModelForm):
             less, more = minimum // step * step, (minimum // step + 1) * step
             if not less:
                 text = pgettext("loyalty", "In steps of %(step)s this must be %(more)s or another multiple.")
-            said = {"step": money.number(step), "less": money.number(less), "more": money.number(more)}
-            self.add_error("minimum", text % said)
+            said = {"step": step, "less": less, "more": more}
+            self.add_error("minimum", text % {name: self._number(points) for name, points in said.items()})
         if per_day and minimum and per_day < minimum:
             text = pgettext("loyalty", "Nobody could use points: the fewest are %(minimum)s. Write that or more.")
-            self.add_error("per_day", text % {"minimum": money.number(minimum)})
+            self.add_error("per_day", text % {"minimum": self._number(minimum)})
         return data
+
+    def _number(self, points: int) -> str:
+        return words.number(unit=self.unit, points=points) if self.unit else money.number(points)
 
 
 class LeastOrderForm(WorthForm):

@@ -93,10 +93,12 @@ class LeastOrder(models.Model):
 
 class Redemption(models.Model):
     """
-    The money side of a hold: what its points buy, promised when they were set aside.
+    Something of a member's put on a basket, and what it took off the order: a row from then on, not only once used.
 
+    Today that is a hold: the row is its money side, what its points buy, promised when they were set aside.
     `slot` names what they are set aside for (`basket:42`), also after the hold went back, until they are used or others
-    are set aside there. `promise` is what held then (see `promises`); `payment_at` is when a payment began with it.
+    are set aside there; so several may name one, and the newest counts. `promise` is what held then (see `promises`);
+    `payment_at` is when a payment began with it.
     Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
     (`{"product", "quantity", "minor", "points"}` in basket order; `"line"`, `"paid"` and `"list"`, its order line and
     what that cost with and without discounts, are noted while the order is written).
@@ -124,16 +126,21 @@ class Redemption(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "uses of points")
         constraints = [
             models.CheckConstraint(
-                condition=Q(per_points__gt=0, per_minor__gt=0, points__gte=0, minor__gte=0, returned__gte=0)
-                & Q(returned__lte=F("points")),
+                condition=Q(points__gte=0, minor__gte=0, returned__gte=0) & Q(returned__lte=F("points")),
                 name="loyalty_redemption_sound",
             ),
             models.CheckConstraint(
-                condition=Q(order_id__isnull=True, points=0, minor=0) | Q(order_id__isnull=False, points__gt=0),
+                condition=Q(order_id__isnull=True, points=0, minor=0) | Q(order_id__isnull=False),
                 name="loyalty_redemption_used_or_not",
             ),
-            models.UniqueConstraint(fields=["slot"], name="loyalty_redemption_slot"),
+            # All that is true of points alone stands here, so that what else is put on a basket changes no other.
+            models.CheckConstraint(
+                condition=Q(per_points__gt=0, per_minor__gt=0) & (Q(order_id__isnull=True) | Q(points__gt=0)),
+                name="loyalty_redemption_of_points",
+            ),
         ]
+        # Not unique: points are one thing on a basket (`loyalty_hold_slot` sees to that), and others come beside them.
+        indexes = [models.Index(fields=["slot"], name="loyalty_redemption_slot")]
 
     def __str__(self) -> str:
         return f"{self.points}"

@@ -76,7 +76,7 @@ def latest_for(*, slot: str) -> Redemption | None:
 
     Its hold may have gone back since (`is_open`).
     """
-    found = Redemption.objects.using(write_db()).filter(slot=slot)
+    found = Redemption.objects.using(write_db()).filter(slot=slot).order_by("-pk")
     return found.select_related("hold__account__member", "hold__account__unit__program").first()
 
 

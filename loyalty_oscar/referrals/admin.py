@@ -46,7 +46,7 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "who gets what"))
     def says(self, scheme: Scheme) -> str:
-        unit = getattr(scheme.program, "unit", None)
+        unit = scheme.program.unit_or_none
         return sentence(scheme=scheme, unit=unit) if unit else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "first order for at least"))
@@ -106,7 +106,7 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "promised"))
     def promised(self, referral: Referral) -> str:
-        unit = getattr(referral.program, "unit", None)
+        unit = referral.program.unit_or_none
         if unit is None:
             return ""
         text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")

@@ -39,7 +39,7 @@ def _takes_more(takes: int | None, before: int | None) -> bool:
 
 def reads(ladder: Ladder) -> str:
     """Return a saved ladder as sentences."""
-    return sentence(ladder=ladder, unit=getattr(ladder.program, "unit", None))
+    return sentence(ladder=ladder, unit=ladder.program.unit_or_none)
 
 
 class TierInline(admin.StackedInline):

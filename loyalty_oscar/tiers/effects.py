@@ -16,8 +16,8 @@ from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units
+from loyalty_oscar.program.registries import metrics
 
-from .metrics import metrics
 from .models import Ladder, Score
 from .operations import settle, take_gifts_of
 from .queries import ladder_of

@@ -17,8 +17,8 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.forms import as_money
 from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.registries import metrics
 
-from .metrics import metrics
 from .models import GivenTier, Ladder, Standing, Tier
 from .sentences import faults, metric_choices
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import money
+from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import number as number_in_words
-from loyalty_oscar.program.words import title
+from loyalty_oscar.program.registries import metrics
 
-from .metrics import metrics
 from .models import Ladder, Tier
 from .preview import LadderPreview
 from .words import counted
@@ -43,14 +41,19 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
         said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
-        word = title(unit=unit) if unit else pgettext("loyalty", "points")
+        word = words.title(unit=unit) if unit else pgettext("loyalty", "points")
         text = pgettext("loyalty", "%(percent)s %% more %(points)s")
         brings.append(text % {"percent": money.number(tier.percent - 100), "points": word})
     if tier.points:
         text = pgettext("loyalty", "a gift of %(number)s")
-        gift = number_in_words(unit=unit, points=tier.points) if unit else money.number(tier.points)
-        brings.append(text % {"number": gift})
+        brings.append(text % {"number": _gift(tier.points, unit)})
     return f"{said} ({', '.join(brings)})" if brings else said
+
+
+def _gift(points: int, unit: Unit | None) -> str:
+    if unit is None:
+        return money.number(points)
+    return words.points(unit=unit, points=points) if unit.is_money else words.number(unit=unit, points=points)
 
 
 def _end(ladder: Ladder) -> str:

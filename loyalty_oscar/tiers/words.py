@@ -9,9 +9,9 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.words import say
 
-from .metrics import metrics
 from .models import Ladder
 
 Params = Mapping[str, Any]

@@ -14,7 +14,6 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.kernel.errors import NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
 from loyalty_oscar.program.models import PointWorth
@@ -98,20 +97,6 @@ def check_out(browser):
     answer = browser.post(reverse("checkout:preview"), {"action": "place_order"})
     assert answer["Location"] == reverse("checkout:thank-you")
     return Order.objects.latest("pk")
-
-
-class TestA3PassingOneBalanceToMany:
-    def test_reaches_one_of_them(self, unit, boris):
-        """The whole balance is passed on twenty times (fuint#71 credited 2,000 for 100)."""
-        others = [give(a_user(f"friend{number}@example.com"), 1, unit, source="a") for number in range(20)]
-        ids = {"from_id": account(boris).pk, "points": 1000, "because": WHY, "at": TODAY}
-        ledger.transfer(to_id=others[0].pk, key="t:0", **ids)
-        before = dump()
-        for number, other in enumerate(others[1:]):
-            with pytest.raises(NotEnoughPoints):
-                ledger.transfer(to_id=other.pk, key=f"t:{number + 1}", **ids)
-        assert dump() == before
-        assert sum(Account.objects.values_list("available", flat=True)) == 1020
 
 
 class TestA4ClaimingOneAwardAgain:

@@ -197,7 +197,7 @@ class TestTheReference:
         assert {name for name in Hook.every if ":" in name} == {place.name for place in PLACES}
 
     def test_shows_hooks_and_places(self, reference):
-        names = [*Hook.every, "tier_metrics", "conditions"]
+        names = [*Hook.every, "metrics", "conditions"]
 
         assert [name for name in names if not re.search(rf"`([\w.]+\.)?{name}`", reference)] == []
         assert [name for name in EFFECTS if f"{name} {EFFECTS[name]}" not in reference] == []
@@ -269,7 +269,7 @@ class TestHooksOfYourOwn:
     def test_count_and_say_what_they_count(self, own, order):
         ladder = Ladder(metric="pieces")
 
-        assert extend.tier_metrics.get("pieces").values(orders=[order], members={7: 1}) == {42: 4}
+        assert extend.metrics.get("pieces").values(orders=[order], members={7: 1}) == {42: 4}
         assert dict(metric_choices())["pieces"] == "the number of pieces bought"
         assert [counted(ladder=ladder, value=number, unit=None) for number in (1, 4)] == ["1 piece", "4 pieces"]
 

@@ -67,7 +67,7 @@ def related_names() -> set[str]:
     """How rows of ours lead to rows of ours that refer to them: `lots`, `phases`, `units`."""
     found = set()
     for path, tree in python_files(PACKAGE):
-        if path.name == "models.py":
+        if "models" in path.with_suffix("").parts:
             words = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "related_name"]
             found |= {word.value.value for word in words if isinstance(word.value, ast.Constant)}
     return found - {"+"} - FETCHED

@@ -32,7 +32,7 @@ class Pieces:
         return ngettext("%(number)d piece", "%(number)d pieces", value) % {"number": value}
 
 
-extend.tier_metrics.register("pieces")(Pieces())
+extend.metrics.register("pieces")(Pieces())
 
 
 class TellMailingTool:

@@ -6,7 +6,6 @@ from .foresight import foreseen
 from .grants import LotGrant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
 from .recording import recorded
-from .transfers import transfer
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
 
@@ -38,7 +37,6 @@ __all__ = [
     "schedule",
     "settle_holds",
     "shorten",
-    "transfer",
     "use_again",
     "write_off",
 ]

@@ -116,7 +116,7 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
             raise Http404
         if not self.has_view_permission(request, member) or not may_adjust(request.user, member):
             raise PermissionDenied
-        unit = getattr(member.program, "unit", None)
+        unit = member.program.unit_or_none
         form = ByHandForm(request.POST if request.method == "POST" else None, unit=unit)
         if request.method == "POST" and form.is_valid() and adjusted(request, member, form):
             text = pgettext("loyalty", "The points of %(member)s are changed.") % {"member": member}
@@ -159,7 +159,7 @@ def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
 
 def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:
     """Make the change that a form asks for; what is refused stands on the form, and nothing is written."""
-    data, unit, at = form.cleaned_data, getattr(member.program, "unit", None), clock.now()
+    data, unit, at = form.cleaned_data, member.program.unit_or_none, clock.now()
     if unit is None:
         form.add_error(None, pgettext("loyalty", "The program has no kind of points yet."))
         return False

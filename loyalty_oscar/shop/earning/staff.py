@@ -94,7 +94,7 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
 @state_change_notes.register("orders", order=40)
 def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many orders the last 30 days had and what they would have brought under the rules in force."""
-    unit = getattr(program, "unit", None)
+    unit = program.unit_or_none
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
 
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.rounding import as_shown, exact_minor
 from loyalty_oscar.program.money import exponent
 
 #: Where a discount of ours ends up.
@@ -25,6 +27,12 @@ def _held() -> int:
 def decimals(*, currency: str) -> int:
     """Return how many decimals an amount may have here (EUR 2, JPY 0; KWD 2 in columns of two)."""
     return min(exponent(currency=currency), _held())
+
+
+def shown_minor(*, amount: Decimal, currency: str) -> int:
+    """Return a sum as the shop shows it, in the smallest amounts that it can write (`decimals`)."""
+    exact = exact_minor(amount=amount, exponent=decimals(currency=currency))
+    return as_shown(exact=exact, finer=finer(currency=currency))
 
 
 def finer(*, currency: str) -> int:

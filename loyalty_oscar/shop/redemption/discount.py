@@ -22,7 +22,7 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.rounding import as_shown, exact_minor, left_to_pay, spread, to_major
+from loyalty_oscar.kernel.rounding import exact_minor, left_to_pay, spread, to_major
 from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import exponent
@@ -32,7 +32,7 @@ from loyalty_oscar.redemption.promises import BasketPromise
 from loyalty_oscar.redemption.queries import promised
 from loyalty_oscar.redemption.rules import RedemptionQuote
 
-from ..pricing.amounts import decimals, finer, grain
+from ..pricing.amounts import decimals, finer, grain, shown_minor
 from ..rehearsal import forks
 from ..storefront.offer_hooks import PointsUnavailable, discounts
 from .keeping import gone, is_to_be_kept, mind_order
@@ -170,15 +170,14 @@ def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: 
         for line, price, grains in zip(lines, before, left, strict=True)
         if grains is not None
     ]
-    total = as_shown(exact=exact_minor(amount=sum(before), exponent=places), finer=fine)
+    total = shown_minor(amount=sum(before), currency=currency)
     for off in (_as_oscar_counts, _as_it_is_seen):
         kept = [_Kept(line) for line, _price, _left in touched]
         try:
             for line, price, rest in touched:
                 line.discount(max(Decimal(0), off(line, price, rest)), line.quantity, _with_tax(line), offer)
             after = [to_pay(line=line) for line in lines]
-            now = as_shown(exact=exact_minor(amount=sum(after), exponent=places), finer=fine)
-            if total - now == sum(asked):
+            if total - shown_minor(amount=sum(after), currency=currency) == sum(asked):
                 fell = [max(Decimal(0), old - new) for old, new in zip(before, after, strict=True)]
                 return tuple(grains * each for grains in spread(total=sum(asked), weights=fell))
         except Exception:

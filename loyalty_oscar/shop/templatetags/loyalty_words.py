@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 
 register = template.Library()
@@ -17,8 +17,6 @@ def in_points(unit: Unit, points: int, signed: bool = False) -> str:
 
 
 @register.simple_tag
-def signed(points: int, plus: bool = True) -> str:
-    """Show a bare number with its sign, and nothing for a change of 0."""
-    if not points and plus:
-        return ""
-    return ("+" if points > 0 and plus else "") + money.number(points)
+def signed(unit: Unit, points: int, plus: bool = True) -> str:
+    """Show a bare number of points with its sign, and nothing for a change of 0."""
+    return words.number(unit=unit, points=points, signed=plus) if points or not plus else ""

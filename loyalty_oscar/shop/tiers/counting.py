@@ -18,7 +18,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units
-from loyalty_oscar.tiers.metrics import metrics
+from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.models import Ladder, Score, Tier
 from loyalty_oscar.tiers.preview import buyer_samples
 from loyalty_oscar.tiers.rules import CALENDAR_YEAR, Counted, span

@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State
-from loyalty_oscar.tiers.metrics import metrics
+from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.sentences import faults
 
@@ -49,7 +49,7 @@ def _ladder(ladder: Ladder) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, about=ABOUT, text=f"level {rank} of {name}: {text}", hint=hint)
     if ladder.metric not in metrics:
         text = f"{name} counts by {ladder.metric!r}, which is not registered: nobody climbs"
-        hint = "Put back the code that registered it with extend.tier_metrics."
+        hint = "Put back the code that registered it with extend.metrics."
         yield Finding(level=Level.ERROR, about=ABOUT, text=text, hint=hint)
 
 

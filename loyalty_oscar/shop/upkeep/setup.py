@@ -76,7 +76,7 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
 def _program(*, code: str, name: str, currency: str) -> SetupResult:
     program = Program.objects.filter(code=code).first()
     if program:
-        unit = getattr(program, "unit", None)
+        unit = program.unit_or_none
         ready = SetupResult(program=program, unit=unit or _unit(program))
         ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
     else:

@@ -13,13 +13,13 @@ from loyalty_oscar.earning.rules import conditions, earning_rules
 from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.operations import open_account
-from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, TermsVersion
+from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, TermsVersion, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import LeastOrder, UseTerms
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.tiers.conditions import keep_in_step
-from loyalty_oscar.tiers.models import MemberPrice, Tier
+from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
 from tests.everything import ours
 from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segment, a_set
 from tests.integration.journeys.deeds import a_campaign
@@ -30,6 +30,8 @@ from tests.storefront import a_product, a_user, day
 pytestmark = pytest.mark.django_db
 #: What counts how often something was saved; it tells caches.
 COUNTERS = {"loyalty_program.Program.version", "loyalty_program.JobRun.started_at"}
+#: What holds points that somebody types.
+OF_POINTS = (Rule, Campaign, Ladder, Scheme, UseTerms)
 
 
 def our_admins():
@@ -184,6 +186,20 @@ def boss(staff, rf):
     return request, client
 
 
+def save_unchanged(client, address, language):
+    """Open a page, save it as it is, and see that no row changed."""
+    page = client.get(address, headers={"accept-language": language})
+    assert page.status_code == 200
+    before = tables()
+    answer = client.post(address, Form(page.content.decode()).data, headers={"accept-language": language})
+    assert errors_of(answer) == [], address
+    after = tables()
+    changed = {key: (before.get(key), after.get(key)) for key in before | after if before.get(key) != after.get(key)}
+    assert changed == {}, address
+    assert LogEntry.objects.latest("pk").change_message == "[]", address
+    LogEntry.objects.all().delete()
+
+
 class TestAPageOfOurs:
     @pytest.mark.parametrize("language", ["en", "de"])
     @pytest.mark.parametrize("site", our_admins(), ids=lambda site: site.opts.object_name)
@@ -194,19 +210,16 @@ class TestAPageOfOurs:
         rows = rows_with_all(site, request)
         assert rows, f"no {site.opts.verbose_name} is looked at"
         for row in rows:
-            address = reverse(f"{name_of(site)}_change", args=[row.pk])
-            page = client.get(address, headers={"accept-language": language})
-            assert page.status_code == 200
-            before = tables()
-            answer = client.post(address, Form(page.content.decode()).data, headers={"accept-language": language})
-            assert errors_of(answer) == [], row
-            after = tables()
-            changed = {
-                key: (before.get(key), after.get(key)) for key in before | after if before.get(key) != after.get(key)
-            }
-            assert changed == {}, row
-            assert LogEntry.objects.latest("pk").change_message == "[]", row
-            LogEntry.objects.all().delete()
+            save_unchanged(client, reverse(f"{name_of(site)}_change", args=[row.pk]), language)
+
+    @pytest.mark.parametrize("model", OF_POINTS, ids=lambda model: model.__name__)
+    def test_is_saved_unchanged_where_points_are_money(self, shop, boss, model):
+        Unit.objects.update(is_money=True)
+        forget_cache()
+        rows = list(model.objects.order_by("pk"))
+        assert rows
+        for row in rows:
+            save_unchanged(boss[1], reverse(f"{name_of(admin.site._registry[model])}_change", args=[row.pk]), "de")
 
 
 class TestASale:

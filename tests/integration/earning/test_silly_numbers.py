@@ -19,11 +19,11 @@ from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations import LotGrant
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep, sync_orders
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
-from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Score, Tier
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder

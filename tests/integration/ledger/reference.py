@@ -324,17 +324,3 @@ class Reference:
             self.expire(owner)
             for lot, part in self.pick(owner, -points):
                 lot.free -= part
-
-    def transfer(self, giver: int, taker: int, points: int, source: str) -> None:
-        """Pass points on."""
-        if giver == taker or points < 1:
-            raise Refused
-        self.expire(giver)
-        if self.debt[giver]:
-            raise Refused
-        passed = []
-        for lot, part in self.pick(giver, points):
-            lot.free -= part
-            passed.append(Lot(taker, source, part, part, lot.ready_at, lot.until, False, lot.first, graced=lot.graced))
-        self.lots += passed
-        self.pay(taker, passed)

@@ -217,12 +217,9 @@ class TestALookAhead:
         assert [entry.available_after for entry in first] == [15]
         assert [entry.available_after for entry in entries] == [10, 15, 16]
 
-    @pytest.mark.parametrize(
-        "act", ["hold", "capture", "release", "settle", "renew", "transfer", "many", "night", "run-out"]
-    )
+    @pytest.mark.parametrize("act", ["hold", "capture", "release", "settle", "renew", "many", "night", "run-out"])
     def test_refuses_what_it_cannot_foresee(self, act):
-        unit = a_unit()
-        account, other = an_account(unit), an_account(unit)
+        account = an_account()
         give(account, 10)
         held = hold(account, 4)
         where = {"account_id": account.pk, "at": NOW}
@@ -232,9 +229,6 @@ class TestALookAhead:
             "release": lambda: ledger.release(hold_id=held.pk, because=WHY, **where),
             "settle": lambda: ledger.settle_holds(fates=lambda holds: {}, **where),
             "renew": lambda: ledger.renew(hold_id=held.pk, until=later(days=1)),
-            "transfer": lambda: ledger.transfer(
-                from_id=account.pk, to_id=other.pk, points=1, key="t", because=WHY, at=NOW
-            ),
             "many": lambda: mature_together(account_ids=[account.pk], at=NOW),
             "night": lambda: list(ledger.mature_due(at=NOW)),
             "run-out": lambda: list(ledger.expire_due(at=NOW)),

@@ -4,13 +4,14 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.queries import latest_for
 from loyalty_oscar.shop.redemption import doctor
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.offer import take_offer_away
@@ -475,3 +476,18 @@ class TestTheRow:
         for points in (100, 200, 0, 300):
             use(shop.user, shop.basket, points, unit=shop.unit)
         assert Redemption.objects.filter(slot__isnull=False).count() == 1
+
+    def test_may_lie_beside_another_and_the_newest_counts(self, shop):
+        for points in (100, 200):
+            use(shop.user, shop.basket, points, unit=shop.unit)
+        old, new = Redemption.objects.order_by("pk")
+        Redemption.objects.filter(pk=old.pk).update(slot=new.slot)
+        assert latest_for(slot=new.slot) == new
+
+    @pytest.mark.parametrize("wrong", [{"per_points": 0}, {"per_minor": 0}, {"order_id": 1}])
+    def test_is_of_points_that_buy_something(self, shop, wrong):
+        use(shop.user, shop.basket, 100, unit=shop.unit)
+        before = Redemption.objects.values().get()
+        with pytest.raises(IntegrityError, match="loyalty_redemption_of_points"), transaction.atomic():
+            Redemption.objects.update(**wrong)
+        assert Redemption.objects.values().get() == before

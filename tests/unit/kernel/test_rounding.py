@@ -13,6 +13,7 @@ from loyalty_oscar.kernel.rounding import (
     MODES,
     full_steps,
     per_mille,
+    percentage,
     round_points,
     spread,
     taken_back,
@@ -172,3 +173,13 @@ class TestForTheEye:
     )
     def test_an_exact_share_has_two_places(self, exact, shown):
         assert two_places(exact=Fraction(exact)) == shown
+
+    @pytest.mark.parametrize(
+        ("part", "whole", "is_"), [(1, 100, "1.00"), (25, 1000, "2.50"), (1, 10_000, "0.01"), (3, 1, "300.00")]
+    )
+    def test_a_percentage_has_two_decimals(self, part, whole, is_):
+        assert str(percentage(part=part, whole=whole)) == is_
+
+    @pytest.mark.parametrize(("part", "whole"), [(1, 300), (1, 20_000), (2, 3)])
+    def test_a_percentage_that_these_do_not_hold_is_none(self, part, whole):
+        assert percentage(part=part, whole=whole) is None

@@ -1,23 +1,17 @@
-"""
-Who is who: Program, its sites, phases and terms; Unit, Member, ProductSet; events, their delivery and the job log.
-
-Rows here name people and promises. Points live one floor up, in `ledger`.
-"""
+"""A program: what it promises, counts and how, its sites, phases and terms, and what its points buy."""
 
 from __future__ import annotations
 
 import calendar
-import uuid
 import zoneinfo
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
-from .unit_uses import unit_uses
+from ..unit_uses import unit_uses
 
 code_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9-]*$",
@@ -186,6 +180,11 @@ class Program(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def unit_or_none(self) -> Unit | None:
+        """What its accounts count, as `unit` says; None while it was never said."""
+        return getattr(self, "unit", None)
+
     def clean(self) -> None:
         """Say which settings clash, field by field."""
         wrong: dict[str, Any] = {}
@@ -331,221 +330,3 @@ class Unit(models.Model):
         if self.pk and before.exists() and is_counted(program_id=self.program_id):
             wrong = pgettext_lazy("loyalty", "Members have points already, so this stays as it is.")
             raise ValidationError({"is_money": wrong})
-
-
-class Member(models.Model):
-    """One person in one program. The user may go; the pseudonym and its history stay."""
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    program = models.ForeignKey(
-        Program, models.PROTECT, related_name="members", verbose_name=pgettext_lazy("loyalty", "program")
-    )
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=pgettext_lazy("loyalty", "person"),
-    )
-    joined_at = models.DateTimeField(pgettext_lazy("loyalty", "joined"))
-    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
-    terms_version = models.PositiveIntegerField(null=True, blank=True)
-    terms_accepted_at = models.DateTimeField(null=True, blank=True)
-    erased_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "member")
-        verbose_name_plural = pgettext_lazy("loyalty", "members")
-        constraints = [models.UniqueConstraint(fields=["program", "user"], name="loyalty_member_person")]
-
-    def __str__(self) -> str:
-        return str(self.user) if self.user_id else str(self.public_id)
-
-
-class ProductSet(models.Model):
-    """A named set of products. Which products it holds is the shop floor's business (an Oscar range)."""
-
-    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, unique=True, validators=[code_validator])
-    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "product set")
-        verbose_name_plural = pgettext_lazy("loyalty", "product sets")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Segment(models.Model):
-    """
-    Named members of a program: to members what a product set is to products.
-
-    Of kind `list` somebody names them. Which features ask for a segment is their business.
-    """
-
-    class Kind(models.TextChoices):
-        LIST = "list", pgettext_lazy("loyalty", "members named one by one")
-
-    program = models.ForeignKey(
-        Program, models.CASCADE, related_name="segments", verbose_name=pgettext_lazy("loyalty", "program")
-    )
-    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
-    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
-    kind = models.CharField(
-        pgettext_lazy("loyalty", "kind"), max_length=10, choices=Kind, default=Kind.LIST, editable=False
-    )
-    traits = models.JSONField(default=list, blank=True, editable=False)
-    counted = models.PositiveIntegerField(pgettext_lazy("loyalty", "members"), default=0, editable=False)
-    counted_at = models.DateTimeField(pgettext_lazy("loyalty", "counted"), null=True, editable=False)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "segment of members")
-        verbose_name_plural = pgettext_lazy("loyalty", "segments of members")
-        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_segment_code")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SegmentMember(models.Model):
-    """
-    Since when a member is in a segment, and until when (excluded); the row that holds `is_current` (True, else NULL).
-
-    Ended rows stay a while, so that what was true at a moment can be asked for it.
-    """
-
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="rows", db_index=False)
-    member = models.ForeignKey(Member, models.CASCADE, related_name="+", db_index=False)
-    since = models.DateTimeField(pgettext_lazy("loyalty", "since"))
-    until = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
-    is_current = models.BooleanField(null=True, default=True)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "member of a segment")
-        verbose_name_plural = pgettext_lazy("loyalty", "members of segments")
-        constraints = [
-            models.UniqueConstraint(fields=["segment", "member", "is_current"], name="loyalty_segmentmember_current"),
-            models.CheckConstraint(
-                condition=models.Q(until__isnull=True, is_current=True)
-                | models.Q(until__isnull=False, is_current__isnull=True),
-                name="loyalty_segmentmember_open",
-            ),
-        ]
-        indexes = [models.Index(fields=["member", "is_current"], name="loyalty_segmentmember_of")]
-
-    def __str__(self) -> str:
-        return str(self.member)
-
-
-class Event(models.Model):
-    """
-    Something that happened, most often to a member; written in the transaction in which it happened.
-
-    `key` comes once per topic. docs/reference/events.md says what each topic's `payload` holds. An event never changes:
-    only `is_new` falls as soon as its consumers have it, and whoever leaves takes their payloads along.
-    """
-
-    topic = models.CharField(max_length=40)
-    key = models.CharField(max_length=120)
-    member = models.ForeignKey(Member, models.CASCADE, null=True, related_name="+")
-    payload = models.JSONField(default=dict)
-    at = models.DateTimeField()
-    is_new = models.BooleanField(default=True, editable=False)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "event")
-        verbose_name_plural = pgettext_lazy("loyalty", "events")
-        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_event_key")]
-        indexes = [models.Index(fields=["is_new", "id"], name="loyalty_event_new")]
-
-    def __str__(self) -> str:
-        return f"{self.topic} {self.key}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write it once; an event that is there is refused."""
-        if not self._state.adding:
-            raise ValidationError("what happened does not change; announce another event")
-        super().save(*args, **kwargs)
-
-
-class Delivery(models.Model):
-    """
-    What becomes of an event with one of its consumers: tried until it is done.
-
-    Closed without `done_at` it was given up; with `done_at` and an `error` nothing had to be told, and that says why.
-    """
-
-    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
-    consumer = models.CharField(max_length=40)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField()
-    done_at = models.DateTimeField(null=True, blank=True)
-    is_open = models.BooleanField(default=True)
-    error = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "message")
-        verbose_name_plural = pgettext_lazy("loyalty", "messages")
-        constraints = [models.UniqueConstraint(fields=["event", "consumer"], name="loyalty_delivery_once")]
-        indexes = [models.Index(fields=["is_open", "consumer", "next_at"], name="loyalty_delivery_due")]
-
-    def __str__(self) -> str:
-        return f"{self.consumer}: {self.event}"
-
-
-class Notice(models.Model):
-    """
-    What a member was told by an event, and whether it arrived: a date binds only if it was announced.
-
-    `topic` and `key` are the event's, `about` names what is announced (`account:5:expires:2027-06-01`; the key adds the
-    stage, `…:30`). `accepted_at` is when the mail server took it, `bounced_at` when the shop heard that it came back,
-    `seen_at` when the member saw it signed-in; `inbox_id` is its row in Oscar's inbox.
-    """
-
-    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
-    topic = models.CharField(max_length=40)
-    about = models.CharField(max_length=100)
-    key = models.CharField(max_length=120)
-    created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, blank=True)
-    accepted_at = models.DateTimeField(null=True, blank=True)
-    seen_at = models.DateTimeField(null=True, blank=True)
-    bounced_at = models.DateTimeField(null=True, blank=True)
-    inbox_id = models.CharField(max_length=40, blank=True, default="")
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "notice")
-        verbose_name_plural = pgettext_lazy("loyalty", "notices")
-        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_notice_key")]
-        indexes = [models.Index(fields=["topic", "about"], name="loyalty_notice_about")]
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class JobRun(models.Model):
-    """
-    When a job last ran and what it did: one row a job, so that the doctor can say so.
-
-    `good_at` is when its last run began that went well, `wanted_at` when it was asked for though it was done,
-    `cursor` where a long walk goes on that was cut short.
-    `skipped` names by id the accounts that it had to leave alone, and says why.
-    """
-
-    name = models.CharField(max_length=40, unique=True)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, blank=True)
-    done = models.PositiveIntegerField(default=0)
-    error = models.CharField(max_length=200, blank=True)
-    skipped = models.JSONField(null=True, blank=True)
-    good_at = models.DateTimeField(null=True, blank=True)
-    wanted_at = models.DateTimeField(null=True, blank=True)
-    cursor = models.JSONField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "job")
-        verbose_name_plural = pgettext_lazy("loyalty", "jobs")
-
-    def __str__(self) -> str:
-        return self.name

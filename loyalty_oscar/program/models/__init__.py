@@ -1,0 +1,44 @@
+"""
+Who is who: Program, its sites, phases and terms; Unit, Member, ProductSet; events, their delivery and the job log.
+
+Rows here name people and promises. Points live one floor up, in `ledger`.
+"""
+
+from .events import Delivery, Event, Notice
+from .jobs import JobRun
+from .members import Member
+from .product_sets import ProductSet
+from .programs import (
+    Phase,
+    PointWorth,
+    Program,
+    ProgramSite,
+    State,
+    TermsVersion,
+    Unit,
+    code_validator,
+    is_counted,
+    validate_zone,
+)
+from .segments import Segment, SegmentMember
+
+__all__ = [
+    "Delivery",
+    "Event",
+    "JobRun",
+    "Member",
+    "Notice",
+    "Phase",
+    "PointWorth",
+    "ProductSet",
+    "Program",
+    "ProgramSite",
+    "Segment",
+    "SegmentMember",
+    "State",
+    "TermsVersion",
+    "Unit",
+    "code_validator",
+    "is_counted",
+    "validate_zone",
+]
