@@ -20,6 +20,7 @@ from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.models import Member, Outbox, Program, Unit
 from loyalty_oscar.program.operations import join_many, put_messages
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
+from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive
 from .bounds import decided_within
@@ -51,10 +52,8 @@ def award_new(
     ]
     _decide(made)
     awards = [award for _order, award in made]
-    Award.objects.using(write_db()).bulk_create(awards, batch_size=1000)
-    AwardLine.objects.using(write_db()).bulk_create(
-        (line for award in awards for line in award_lines(award=award, decision=award.decision)), batch_size=1000
-    )
+    write_rows(rows=awards)
+    write_rows(rows=(line for award in awards for line in award_lines(award=award, decision=award.decision)))
     grants = [_grant(award, order, batch) for order, award in made if award.points]
     if grants:
         # One order's account is locked since it was read, and its award, just written, says that its key is new.
@@ -103,7 +102,7 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
         absent = {user: day for user, day in first_orders.items() if user not in there}
         if members := _members(unit.program, absent) if absent else ():
             missing = [Account(member=member, unit=unit) for member in members]
-            Account.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True, batch_size=1000)
+            write_rows(rows=missing, skip=True)
             there.update((account.user_id, account) for account in accounts.filter(member__in=members))
         found.update(((unit.pk, user), account) for user, account in there.items())
     return found

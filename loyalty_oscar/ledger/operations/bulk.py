@@ -11,6 +11,7 @@ from django.db.models import Exists, Model, OuterRef
 from django.db.models.constants import OnConflict
 
 from loyalty_oscar.program.models import Member, State
+from loyalty_oscar.program.rows import write_rows
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
@@ -75,9 +76,10 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
             one.is_paused = account.paused
         yield working
         done = [one for one in working.values() if one.entries]
-        entries = Entry.objects.using(db).bulk_create((entry for one in done for entry in one.entries), batch_size=1000)
+        entries = [entry for one in done for entry in one.entries]
+        write_rows(rows=entries)
         note_down(*entries)
-        LotMove.objects.using(db).bulk_create((move for one in done for move in one.moves), batch_size=1000)
+        write_rows(rows=[move for one in done for move in one.moves])
         write_over(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
         write_over(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)
         write_over(rows=[hold for one in working.values() for hold in one.holds], fields=HOLD_FIELDS)
@@ -96,9 +98,7 @@ def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "i
     has_target = connections[db].features.supports_update_conflicts_with_target
     target = [unique] if has_target else []
     if len(rows) > 1:
-        model._base_manager.using(db).bulk_create(
-            rows, update_conflicts=True, update_fields=fields, unique_fields=target or None, batch_size=1000
-        )
+        write_rows(rows=rows, over=fields, unique=unique)
         return
     meta = model._meta
     model._base_manager._insert(

@@ -13,6 +13,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.kernel.lots import OpenLot, take
+from loyalty_oscar.program.rows import write_rows
 
 from ..models import Account, Counter, Entry, Kind, Lot
 from .bulk import desks, write_over
@@ -122,11 +123,11 @@ def post_many(
             entry, lot = _carry_on(account=accounts[grant.account_id], grant=grant, at=at, actor=actor)
             entries.append(entry)
             lots.append(lot)
-        Entry.objects.using(db).bulk_create(entries, batch_size=1000)
+        write_rows(rows=entries)
         note_down(*entries)
         for entry, lot in zip(entries, lots, strict=True):
             lot.entry_id, lot.account_id = entry.pk, entry.account_id
-        Lot.objects.using(db).bulk_create(lots, batch_size=1000)
+        write_rows(rows=lots)
         changed = [accounts[pk] for pk in sorted({grant.account_id for grant in plain})]
         write_over(rows=changed, fields=["available", "pending", "lifetime_earned", "seq"])
         for grant in owing:
