@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, connection
 
 from loyalty_oscar.ledger.models import Entry, Lot
 from loyalty_oscar.program.models import Member, Outbox
@@ -38,6 +38,7 @@ class TestRows:
 
     @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite keeps longer texts")
     def test_a_text_that_is_too_long_is_refused_and_not_cut(self, entry):
+        assert connection.vendor == "postgresql"
         with pytest.raises(DataError, match="too long"):
             write_rows(rows=[like(entry, key="x" * 101, seq=901)])
 
