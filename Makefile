@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 VENV ?= .venv
+JOBS ?= 2
+SINCE ?=
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -12,7 +14,7 @@ POSTGRES := LOYALTY_TEST_DB=postgres
 LONG := $(filter cdnow benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv sandbox test test-sqlite test-postgres test-projects test-browser lint format docs check-migrations arithmetic crowds clean $(LONG)
+.PHONY: help venv sandbox test check check-near check-still test-sqlite test-postgres test-integration test-functional test-crowds test-projects test-browser lint format docs check-migrations arithmetic crowds clean $(LONG)
 
 help: ## This list
 	@echo 'Usage: make TARGET [OPTION=value]'; echo
@@ -23,6 +25,8 @@ help: ## This list
 	@echo '  HOST=127.0.0.1 PORT=8000     where `make sandbox` serves'
 	@echo '  PYTHON=python3 VENV=.venv    which Python makes the environment, and where'
 	@echo '  ARGS=                        more for pytest, such as ARGS="-k refund -x"'
+	@echo '  JOBS=2                       so many parts of `make test` and `make check` at a time'
+	@echo '  SINCE=                       the commit that `make check` compares with, such as HEAD~3'
 	@echo '  LOYALTY_REQUIRE_BROWSER=1    a missing Chromium fails `make test` instead of skipping its journeys'
 
 $(PY):
@@ -49,24 +53,44 @@ sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
 	$(PY) manage.py loyalty_run --every 30 & jobs=$$!; \
 	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop
 
-test: test-sqlite test-postgres test-projects test-browser ## Everything but the long runs, on SQLite and a real PostgreSQL
+# Longest first: so that with two at a time none is left to run alone in the end.
+PARTS := test-integration test-functional test-projects test-crowds test-browser test-sqlite
+
+test: $(VENV)/.all ## Everything but the long runs, on SQLite and a real PostgreSQL; JOBS parts at a time
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) $(PARTS)
 
 test-sqlite: $(VENV)/.all ## Only the part on SQLite: units, the house, and what writes or differs by database
 	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or postgres or slow)' $(ARGS)
 
-test-postgres: $(VENV)/.all ## Only the part on PostgreSQL: what touches a database, and the crowds
-	$(POSTGRES) $(BIN)/pytest -m 'not (browser or projects or slow)' --ignore=tests/house --ignore=tests/unit $(ARGS)
+test-postgres: $(VENV)/.all ## Only the parts on PostgreSQL: what touches a database, and the crowds
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) test-integration test-functional test-crowds
+
+test-integration test-functional: test-%: $(VENV)/.all
+	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/$* $(ARGS)
+
+test-crowds: $(VENV)/.all
+	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/crowd $(ARGS)
 
 test-projects: $(VENV)/.all ## Only the install matrix: bare, forked and full shops
-	$(POSTGRES) $(BIN)/pytest -m 'projects and not slow' $(ARGS)
+	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/projects $(ARGS)
 
 test-browser: $(VENV)/.all ## Only the journeys in a real Chromium
-	$(POSTGRES) $(BIN)/pytest -m 'browser and not slow' $(ARGS)
+	$(POSTGRES) $(BIN)/pytest -m 'not slow' tests/browser $(ARGS)
 
-lint: $(VENV)/.all ## Style, common mistakes, and the types of kernel and rules
+check: $(VENV)/.all ## In four minutes: lint, units, the house, and the tests nearest to what changed since `main` or SINCE
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) check-near check-still
+
+check-near: $(VENV)/.all
+	@near="$$($(PY) -m tests.nearest $(SINCE))"; echo "Nearest: $${near:-nothing}"; \
+	[ -z "$$near" ] || $(POSTGRES) $(BIN)/pytest -q -m 'not (celery or slow)' $$near $(ARGS)
+
+check-still: lint check-migrations
+	$(BIN)/pytest -q tests/unit tests/house $(ARGS)
+
+lint: $(VENV)/.all ## Style, common mistakes, and the types of every floor below the shop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy loyalty_oscar/kernel $(wildcard loyalty_oscar/*/rules.py)
+	$(PY) -m mypy
 
 format: $(VENV)/.all ## Mend what `make lint` finds, where a machine can
 	$(BIN)/ruff check --fix --quiet .

@@ -6,10 +6,12 @@ __version__ = "0.1.0"
 SUITE = [
     "loyalty_oscar.program",
     "loyalty_oscar.ledger",
+    "loyalty_oscar.people",
     "loyalty_oscar.earning",
     "loyalty_oscar.redemption",
     "loyalty_oscar.tiers",
     "loyalty_oscar.referrals",
     "loyalty_oscar.exclusives",
+    "loyalty_oscar.journeys",
     "loyalty_oscar.shop",
 ]

@@ -7,69 +7,178 @@ The store developer's door: what a store may register, from a `loyalty_rules.py`
     @dataclass(frozen=True, kw_only=True, slots=True)
     class PerKilo: ...
 
-A code is for ever, because rows name it. A second claim to a code is refused.
+A code is for ever, because rows name it. A second claim to a code is refused, and so is what cannot be called as its
+protocol says. Hooks (`order_effects`, `doctor_checks`, …) also take a number: `register(name, order=35)`.
 """
 
-from loyalty_oscar.earning.occasions import Occasion, occasions
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
-from loyalty_oscar.program.registries import (
-    FactProvider,
-    Grant,
+from loyalty_oscar.kernel.signatures import WrongSignature
+from loyalty_oscar.program import contributions
+from loyalty_oscar.program.contributions import Contribution
+from loyalty_oscar.program.events import Consumer, consumers
+from loyalty_oscar.program.hooks import (
+    DataExport,
+    Erasure,
+    LevelList,
+    MomentNote,
     OrderEffect,
-    Panel,
-    checks,
-    facts,
-    grants,
+    OrderFinder,
+    ProgramWarning,
+    StateChangeNote,
+    data_exports,
+    erasures,
+    level_lists,
+    moment_notes,
     order_effects,
-    panels,
+    order_finders,
+    program_warnings,
+    state_change_notes,
 )
+from loyalty_oscar.program.paying import Payments, payments
+from loyalty_oscar.program.registries import FactProvider, Grant, facts, grants
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
-from loyalty_oscar.referrals.rules import Person, ReferralCheck
-from loyalty_oscar.referrals.rules import checks as referral_checks
-from loyalty_oscar.shop.elsewhere import admitted_elsewhere
+from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
 from loyalty_oscar.shop.notices import report_bounce
-from loyalty_oscar.shop.notices.letters import languages
-from loyalty_oscar.shop.told import act, address_confirmed, brought, undo_act
+from loyalty_oscar.shop.notices.letters import LanguageSource, languages
+from loyalty_oscar.shop.orders.backfill import Welcoming, backfills
+from loyalty_oscar.shop.orders.elsewhere import admitted_elsewhere
+from loyalty_oscar.shop.orders.range_guard import Closing, closings
+from loyalty_oscar.shop.pricing.audiences import Pricing, pricings
+from loyalty_oscar.shop.pricing.gate import Gate, gates
+from loyalty_oscar.shop.pricing.reductions import Cut, PriceReduction, price_reductions
+from loyalty_oscar.shop.rehearsal import RehearsalPart, rehearsal_parts
+from loyalty_oscar.shop.storefront.host_events import (
+    HostListener,
+    act,
+    address_confirmed,
+    brought,
+    host_listeners,
+    undo_act,
+)
+from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
+from loyalty_oscar.shop.storefront.reasons import (
+    OrderQuote,
+    OrderReasons,
+    ReasonWords,
+    brief_reason_words,
+    order_quotes,
+    order_reasons,
+    reason_words,
+)
+from loyalty_oscar.shop.storefront.request_hooks import (
+    CheckoutGuard,
+    PageGuard,
+    ResponseHook,
+    ViewFrame,
+    checkout_guards,
+    page_guards,
+    response_hooks,
+    view_frames,
+)
+from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
+from loyalty_oscar.shop.upkeep.setup import SetupStep, setup_steps
+from loyalty_oscar.shop.upkeep.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps
 from loyalty_oscar.tiers.metrics import TierMetric
 from loyalty_oscar.tiers.metrics import metrics as tier_metrics
 
 __all__ = [
     "BadRule",
+    "BasketLevels",
     "Because",
+    "CheckoutGuard",
+    "Closing",
     "Condition",
+    "Consumer",
+    "Contribution",
+    "Cut",
+    "DataExport",
     "EarningRule",
+    "Erasure",
     "FactProvider",
+    "Finding",
+    "Gate",
     "Grant",
+    "HostListener",
+    "LanguageSource",
+    "Level",
+    "LevelList",
     "LineFacts",
+    "MomentNote",
     "Occasion",
     "OrderEffect",
     "OrderFacts",
-    "Panel",
+    "OrderFinder",
+    "OrderQuote",
+    "OrderReasons",
+    "PageGuard",
+    "Payments",
     "Person",
+    "PriceReduction",
+    "Pricing",
+    "ProgramWarning",
     "Purchase",
+    "ReasonWords",
     "ReferralCheck",
+    "RehearsalPart",
+    "ResponseHook",
+    "SetupStep",
+    "StateChangeNote",
     "TierMetric",
+    "UninstallNote",
+    "UninstallStep",
+    "ViewFrame",
+    "Welcoming",
+    "WrongSignature",
     "act",
     "address_confirmed",
     "admitted_elsewhere",
+    "backfills",
+    "basket_levels",
+    "brief_reason_words",
     "brought",
-    "checks",
+    "checkout_guards",
+    "closings",
     "conditions",
+    "consumers",
+    "contributions",
+    "data_exports",
+    "doctor_checks",
     "earning_rules",
+    "erasures",
     "facts",
+    "gates",
     "grants",
+    "host_listeners",
     "languages",
+    "level_lists",
+    "moment_notes",
     "occasions",
     "order_effects",
-    "panels",
+    "order_finders",
+    "order_quotes",
+    "order_reasons",
+    "page_guards",
+    "payments",
+    "price_reductions",
+    "pricings",
+    "program_warnings",
+    "reason_words",
     "reasons",
     "referral_checks",
+    "rehearsal_parts",
     "report_bounce",
+    "response_hooks",
+    "setup_steps",
+    "state_change_notes",
     "task_backends",
     "tier_metrics",
     "undo_act",
+    "uninstall_notes",
+    "uninstall_steps",
+    "view_frames",
 ]

@@ -1,8 +1,8 @@
 """
 What a store's own tests may use: a program in one line, the clock, and a way to empty the ledger.
 
-As a pytest plugin (`pytest_plugins = ["loyalty_oscar.testing"]`) it empties the append-only tables after each
-test that flushes the database, so that Django's flush finds nothing to refuse.
+As a pytest plugin (`pytest_plugins = ["loyalty_oscar.testing"]`) it empties the append-only tables before each flush
+of the database after a test, whichever kind of test case it is, so that Django finds nothing to refuse.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.test import TransactionTestCase
 
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
-from loyalty_oscar.ledger.models import Account, Entry, HoldLot, Lot, LotMove, Note
+from loyalty_oscar.ledger.models import Entry, HoldLot, Lot, LotMove, Note
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import PointWorth, Program, Unit
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
@@ -38,7 +40,7 @@ def a_program(
     **fields: Any,
 ) -> Unit:
     """
-    Return the spendable unit of a program that is live: `points` for each `step_minor` paid, 100 points worth 1.00.
+    Return the unit of a program that is live: `points` for each `step_minor` paid, 100 points worth 1.00.
 
     Live since `live_from` (default: an hour ago, by the clock); `fields` are further fields of the Program.
     """
@@ -83,17 +85,30 @@ def purge(*, using: str = "default") -> None:
     forget_cache()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _loyalty_flush() -> Iterator[None]:
+    """
+    Empty the ledger before Django flushes, and forget what the process remembered.
+
+    Every flush after a test goes through this one method: of `TransactionTestCase`, of the live servers derived from
+    it, and of pytest-django's transactional fixtures.
+    """
+    flush = TransactionTestCase._fixture_teardown
+
+    def emptied_first(case: TransactionTestCase) -> None:
+        if write_db() in case._databases_names(include_mirrors=False) and Entry.objects.using(write_db()).exists():
+            purge(using=write_db())
+        flush(case)
+        forget_cache()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptied_first)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _loyalty_purge(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Empty the ledger before Django flushes after a transactional test, and forget what the process remembered."""
+def _loyalty_forget() -> Iterator[None]:
+    """Forget what the process remembered before and after each test."""
     forget_cache()
-    marker = request.node.get_closest_marker("django_db")
-    flushes = bool(marker and marker.kwargs.get("transaction")) or bool(
-        {"transactional_db", "live_server"} & set(request.fixturenames)
-    )
-    if flushes:
-        request.getfixturevalue("transactional_db")
     yield
-    if flushes and (Entry.objects.exists() or Account.objects.exists()):
-        purge()
     forget_cache()

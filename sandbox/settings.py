@@ -175,7 +175,7 @@ if CELERY_BROKER_URL:
 # -- The shop -------------------------------------------------------------------------------------------------------
 
 # Member prices and closed sales also where no middleware runs: in an API, and in the past that the seed plays.
-OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.loading.class_loader"
+OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.pricing.loading.class_loader"
 OSCAR_SHOP_NAME = "Tumblepaw"
 OSCAR_SHOP_TAGLINE = "Everything for dogs, cats and small pets"
 # What the seed sets aside for a basket is still there when somebody looks at it the same day.

@@ -1,7 +1,9 @@
 """What all tests share: marks by folder, the servers, and a Chromium."""
 
+import gc
 import os
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
-from loyalty_oscar.testing import _loyalty_purge  # noqa: F401 - empties the ledger before each flush
+from loyalty_oscar.testing import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
 from tests import services, template
 from tests.databases import needs_postgres_alone
+from tests.emptying import instead_of_flushing
 
 FOLDER_MARKS = {"crowd", "browser", "projects"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -39,6 +42,22 @@ def pytest_collection_modifyitems(items):
 def django_db_modify_db_settings(django_db_modify_db_settings):
     """The test database begins as a copy of one that is migrated already."""
     template.use(connection, settings.INSTALLED_APPS)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """What a test commits is deleted after it, where Django would truncate each table."""
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(instead_of_flushing())
+        yield
+
+
+def pytest_collection_finish():
+    """What was imported stays; looking through it for garbage again and again cost a tenth of a run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*template.SELDOM)
 
 
 @pytest.fixture(autouse=True)

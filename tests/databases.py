@@ -48,7 +48,6 @@ POSTGRES_ALONE = {
     "functional/edits",
     "functional/test_gateways.py",
     "functional/test_headless_checkout.py",
-    "functional/test_signals_twice_and_out_of_order.py",
 }
 
 

@@ -30,3 +30,14 @@ def own_rules():
     extend.conditions.unregister("weekday")
     for code in ("many_products", "weekday"):
         extend.reasons.unregister(code)
+
+
+@contextmanager
+def own_hooks():
+    """Register the metric, the effect, the piece and the check of the how-to for a while."""
+    module = load(EXAMPLES / "loyalty_hooks.py")
+    yield module
+    extend.tier_metrics.unregister("pieces")
+    extend.order_effects.unregister("mailing-tool")
+    extend.contributions.at("account:more").unregister("pieces")
+    extend.doctor_checks.unregister("mailing-tool")

@@ -19,7 +19,6 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.exclusives.models import MemberList
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
@@ -28,17 +27,17 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Referral, Scheme
 from loyalty_oscar.referrals.operations import bind, code_of
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.dashboard.goodwill import give as goodwill
-from loyalty_oscar.shop.sync import sync_orders
-from loyalty_oscar.shop.told import act
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront.host_events import act
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
 from tests.integration.commands.calling import manage
-from tests.integration.earning.deeds import an_action
-from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale
+from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale, a_segment
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
@@ -75,7 +74,7 @@ def everything(*, between=lambda: None):
     ladder = a_ladder(unit=unit, gifts=(0, 50, 0))
     Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
     for kind, fields in {"sign-up": {}, "review": {}, "birthday": {}, "word": {"word": "woof"}}.items():
-        an_action(unit, kind, **fields)
+        a_campaign(unit, kind, **fields)
     forget_cache()
     boris, clerk = a_user(), a_user("clerk@example.com")
     clerk.is_staff = True
@@ -158,8 +157,7 @@ def _acts(seen):
     with clock.at(day(5, 6)):
         carrier = a_product("Explorer carrier", "57.90")
         sale = a_sale(seen.unit, carrier, percent=20, quota=10, per_member=2)
-        invited = MemberList.objects.create(program=seen.unit.program, name="Friends of the house")
-        invited.members.add(Member.objects.get(user=zoe))
+        a_segment(seen.unit, zoe, name="Friends of the house")
         seen.client.post(f"/loyalty/sales/{sale.code}/remind/")
         list(jobs.run(at=day(5, 6), nightly=True))
     seen.sale = sale
@@ -197,7 +195,7 @@ def _is_written_about(seen):
 def _looks_forward(seen):
     """A sale opens, points are about to run out, the level ends."""
     account = Account.objects.get(member__user=seen.zoe)
-    soon = ledger.Grant(
+    soon = ledger.LotGrant(
         account_id=account.pk, points=7, key="gift:soon", source="gift:soon", because=Because("goodwill"),
         available_at=TODAY, expires_at=TODAY + timedelta(days=20),
     )  # fmt: skip

@@ -13,9 +13,9 @@ from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.redemption.desk import use_points
 from loyalty_oscar.shop.redemption.discount import applied_to, look_again
 from loyalty_oscar.shop.redemption.offer import make_offer
+from loyalty_oscar.shop.redemption.use_points import use_points
 from tests.integration.ledger.books import balance
 from tests.storefront import TODAY, a_club, day
 
@@ -31,7 +31,7 @@ def points_club(*, club=None, **terms):
 def give(user, points, unit, *, source="gift", until=None, at=None) -> Account:
     """So many points, ready at once, for a person who joins now if need be."""
     account = ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=day(1, 2)), unit=unit)
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key=f"test:{source}", source=source, kind="adjust",
         because=Because("goodwill"), available_at=day(1, 2), expires_at=until or day(12, 31, 2027),
     )  # fmt: skip

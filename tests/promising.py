@@ -11,10 +11,11 @@ from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
+from loyalty_oscar.program import operations
 from loyalty_oscar.program.models import Phase, PointWorth, ProductSet, Program, State
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import grants
 from loyalty_oscar.redemption.models import LeastOrder, UseTerms
 from loyalty_oscar.shop.models import ProductSetRange
 from tests.integration.ledger.books import claw
@@ -29,8 +30,8 @@ def a_shop(**limits):
     """The Paw Club; Boris has 1,000 paws, goods for 100.00 in his basket, and nothing else."""
     unit, user, bed = points_club(**limits), a_user(), a_product("Bed", "40.00")
     give(user, 600, unit, source="gift")
-    grants.get("points").grant(
-        member_id=account(user).member_id, reward={"points": 400}, key="referral:7:giver",
+    operations.give(
+        member_id=account(user).member_id, promise=Promise(points=400), key="referral:7:giver",
         because=Because("goodwill"), at=TODAY,
     )  # fmt: skip
     basket = a_basket(user, (bed, 2), (a_product("Bone", "20.00"), 1))
@@ -168,9 +169,10 @@ def goods_of_before_returned(shop):
 
 
 def referral_reversed(shop):
-    grants.get("points").revoke(
-        member_id=account(shop.user).member_id, key="referral:7:giver", because=Because("goodwill"), at=TODAY
-    )
+    operations.take_back(
+        member_id=account(shop.user).member_id, promise=Promise(points=400), key="referral:7:giver",
+        because=Because("goodwill"), at=TODAY,
+    )  # fmt: skip
 
 
 #: What the merchant may change, and nobody takes a point.

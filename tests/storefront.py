@@ -14,7 +14,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger.operations import mature_due
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
 from tests.orders import come_back, deliver
 

@@ -7,6 +7,7 @@ database is what `tests/projects` does. `python -m tests.template NAME` migrates
 """
 
 import fcntl
+import gc
 import hashlib
 import os
 import platform
@@ -26,6 +27,8 @@ from tests import services
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".migrated"
+#: How seldom garbage is sought: a migrate makes hundreds of classes at each step, and nearly all of them stay.
+SELDOM = (50_000, 20, 100)
 #: So many states of the migrations are kept of each kind: for some branches and environments of one checkout.
 KEPT = 4
 
@@ -35,11 +38,11 @@ def fingerprint(apps: Iterable[str]) -> str:
     found = hashlib.sha256(f"{sys.platform} {platform.machine()}".encode())
     for line in sorted({f"{each.name} {each.version}" for each in distributions()}):
         found.update(line.encode())
-    packages = {Path(find_spec(app.partition(".")[0]).origin).parent for app in apps}
-    migrations = (path for package in sorted(packages) for path in sorted(package.rglob("migrations/*.py")))
-    for path in (ROOT / "tests" / "settings.py", Path(__file__), *migrations):
-        found.update(str(path).encode())
-        found.update(path.read_bytes())
+    found.update((ROOT / "tests" / "settings.py").read_bytes())
+    for package in sorted({Path(find_spec(app.partition(".")[0]).origin).parent for app in apps}):
+        for path in sorted(package.rglob("migrations/*.py")):
+            found.update(str(path.relative_to(package.parent)).encode())
+            found.update(path.read_bytes())
     return found.hexdigest()[:16]
 
 
@@ -82,7 +85,7 @@ def cluster(apps: Iterable[str]) -> Path:
 def kept(name: str, make: Callable[[Path], None]) -> Path:
     """The path of that name in the folder, made now if it is not there; who comes second waits for the first."""
     path = FOLDER / name
-    with locked():
+    with locked(path.suffix):
         if not path.exists():
             half = path.with_name(f"half-{name}")
             remove(half)
@@ -103,10 +106,10 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """One process of this checkout at a time; a process that dies lets go."""
+def locked(kind: str) -> Iterator[None]:
+    """One process of this checkout at a time for each kind of database; a process that dies lets go."""
     FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
+    with (FOLDER / f"lock{kind}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -145,6 +148,7 @@ def main(name: str) -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    gc.set_threshold(*SELDOM)
     django.setup()
     connection.settings_dict["NAME"] = name
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -201,10 +204,27 @@ def permissions() -> str:
 @part("jobs")
 def jobs() -> str:
     """Return the jobs in the order in which they run."""
-    from loyalty_oscar.shop.jobs import JOBS
+    from loyalty_oscar.shop.upkeep.jobs import JOBS
 
     rows = [(code(job.name), job.what, "once a day" if job.nightly else "every time") for job in JOBS]
     return table(["job", "what it counts", "when"], rows)
+
+
+@part("events")
+def events() -> str:
+    """Return the topics of events with their versions and payloads."""
+    from loyalty_oscar.program.events import topics
+
+    rows = [
+        (
+            code(name),
+            topic.version,
+            topic.text,
+            ", ".join(f"{code(key)}: {what}" for key, what in topic.payload.items()),
+        )
+        for name, topic in topics.items()
+    ]
+    return table(["topic", "version", "what happened", "payload"], rows)
 
 
 @part("rule-types")
@@ -222,15 +242,87 @@ def rule_types() -> str:
     return "\n\n".join(found)
 
 
-@part("registries")
-def registries() -> str:
-    """Return what stands at the door for store developers."""
+def door_of(hook: Any) -> str:
+    """Return the name by which a store imports a hook."""
     from loyalty_oscar import extend
-    from loyalty_oscar.kernel.registry import Registry
 
-    found = [(name, each) for name in extend.__all__ if isinstance(each := getattr(extend, name), Registry)]
-    rows = [(code(f"extend.{name}"), each.kind, ", ".join(map(code, each)) or "nothing") for name, each in found]
-    return table(["registry", "holds", "registered by the suite"], rows)
+    return f"extend.{hook.name}" if hasattr(extend, hook.name) else f"{hook.spec.__module__}.{hook.name}"
+
+
+def calls(spec: type) -> str:
+    """Return how the methods of a protocol are called: "apply(orders, at, batch)"."""
+    from loyalty_oscar.kernel.signatures import CALL, attributes_of, methods_of
+
+    found = [f"`{name}`" for name in attributes_of(spec=spec)]
+    for name, signature in methods_of(spec=spec).items():
+        written = ", ".join(signature.parameters)
+        said = first_line(vars(spec).get(name)).rstrip(".")
+        found.append(f"`{'' if name == CALL else name}({written})`" + (f": {said}" if said else ""))
+    return "".join(f" {each}." for each in found)
+
+
+@part("hooks")
+def hooks() -> str:
+    """Return every hook with what it is asked, what becomes of an error, and who answers in what order."""
+    found = [hook for name, hook in sorted(known_hooks().items()) if ":" not in name]
+    rows = [
+        (
+            code(door_of(hook)),
+            "".join([first_line(hook.spec), *(calls(spec) for spec in (hook.spec, *hook.also))]),
+            hook.on_error.value,
+            ", ".join(f"{name} {hook.number_of(name)}" for name in hook) or "nobody",
+        )
+        for hook in found
+    ]
+    return table(["hook", "what is asked", "error", "the suite's, with their order"], rows)
+
+
+@part("places")
+def places() -> str:
+    """Return every place with its subject, and who shows something there."""
+    from loyalty_oscar.program.contributions import PLACES, at
+
+    rows = [(code(p.name), p.subject, p.where, ", ".join(at(p.name)) or "nobody", p.since) for p in PLACES]
+    return table(["place", "subject", "where", "the suite's", "since"], rows)
+
+
+def known_hooks() -> Mapping[str, Any]:
+    """Return all hooks by name, with those that features fill in the admin."""
+    from django.contrib import admin
+
+    from loyalty_oscar.kernel.hooks import Hook
+
+    admin.autodiscover()
+    return Hook.every
+
+
+@part("functions")
+def functions() -> str:
+    """Return every function by which a store's code reads and writes, module by module."""
+    found = []
+    for app in sorted(apps.get_app_configs(), key=lambda one: one.name):
+        for name in ("operations", "queries"):
+            home = f"{app.name}.{name}"
+            if app.name.startswith("loyalty_oscar.") and find_spec(home):
+                rows = [(code(f"{each.__name__}{written(each)}"), first_line(each)) for each in offered(home)]
+                found.append(f"### `{home}`\n\n{table(['function', 'what it does'], rows)}")
+    return "\n\n".join(found)
+
+
+def offered(home: str) -> list[Callable[..., Any]]:
+    """Return the functions that a module offers: those its `__all__` names, else its own that are not private."""
+    module = import_module(home)
+    names = getattr(module, "__all__", None) or [
+        name for name, value in vars(module).items() if getattr(value, "__module__", "") == home
+    ]
+    found = [getattr(module, name) for name in sorted(names) if not name.startswith("_")]
+    return [each for each in found if inspect.isfunction(each)]
+
+
+def written(function: Callable[..., Any]) -> str:
+    """Return the arguments of a function as its caller writes them: "(account_id, points, at, actor=…)"."""
+    parameters = inspect.signature(function).parameters.values()
+    return f"({', '.join(p.name if p.default is p.empty else f'{p.name}=…' for p in parameters)})"
 
 
 @part("api")

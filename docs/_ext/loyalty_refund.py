@@ -8,7 +8,7 @@ from loyalty_oscar.earning.decision import LineLeft, decide, left_of
 from loyalty_oscar.earning.rules import PerAmount, RuleInForce, Terms
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.kernel.rounding import spread, taken_back, to_major
-from loyalty_oscar.redemption.rules import Limits, Payable, Quote, Worth, quote
+from loyalty_oscar.redemption.rules import Limits, Payable, RedemptionQuote, Worth, quote
 
 #: What is bought, how many, and what is to pay for it in cents after the shop's own offers and vouchers.
 LINES = (("dry food", 1, 2190), ("rope toy", 2, 1040), ("dog bed", 1, 4690))
@@ -19,7 +19,7 @@ BASE = RuleInForce(code="base", name="Base", version_id=1, rule=PerAmount(curren
 STEPS = (("one rope toy", (0, 1, 0)), ("the bed", (0, 1, 1)), ("the other toy", (0, 2, 1)), ("the food", (1, 2, 1)))
 
 
-def used() -> Quote:
+def used() -> RedemptionQuote:
     """Return what the points do to the basket."""
     lines = [Payable(minor=minor) for _what, _count, minor in LINES]
     return quote(points=USED, lines=lines, limits=Limits(), worth=WORTH, has_voucher=False)

@@ -177,13 +177,13 @@ def mail_about(topic: str, email: str) -> str:
     from oscar.core.loading import get_class
 
     from loyalty_oscar.program import clock
-    from loyalty_oscar.program.models import Outbox
+    from loyalty_oscar.program.models import Event
     from loyalty_oscar.shop.notices.letters import language_of, write
 
-    message = Outbox.objects.filter(topic=topic, member__user__email=email).latest("pk")
-    with language_of(user=message.member.user):
-        letter = write(message=message, at=clock.now())
-        context = {"user": message.member.user, **letter.context}
+    event = Event.objects.filter(topic=topic, member__user__email=email).latest("pk")
+    with language_of(user=event.member.user):
+        letter = write(event=event, at=clock.now())
+        context = {"user": event.member.user, **letter.context}
         return get_class("communication.utils", "Dispatcher")().get_messages(letter.code, context)["html"]
 
 

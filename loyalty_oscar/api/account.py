@@ -13,9 +13,10 @@ from loyalty_oscar.kernel.rounding import to_major, worth_minor
 from loyalty_oscar.ledger.models import Kind
 from loyalty_oscar.ledger.queries import expiring
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.worth import rate_of
-from loyalty_oscar.shop.entries import entries_of
+from loyalty_oscar.shop.storefront.entries import entries_of
 
 from .routes import routes
 from .views import BecauseSerializer, MemberView, described
@@ -97,6 +98,11 @@ class EntriesSerializer(serializers.Serializer):
         ref_name = "LoyaltyEntries"
 
 
+def _worth(points: int, rate: PointWorth) -> str:
+    minor = worth_minor(points=points, per_points=rate.points, minor=rate.minor)
+    return str(to_major(minor=minor, exponent=exponent(currency=rate.currency)))
+
+
 @routes.register("me")
 class MeView(MemberView):
     """What do I have?"""
@@ -104,15 +110,14 @@ class MeView(MemberView):
     @described(answer=MeSerializer, example=ME, operation_id="loyalty_me", summary="What you have")
     def get(self, request: Any) -> Response:
         """Return what is ready, on the way and to be made up, what it is worth, and what runs out."""
-        account, rate = self.visit.account, rate_of(unit=self.visit.unit)
+        account, rate = self.visit.account, rate_of(unit=self.unit)
         ready = account.available if account else 0
-        minor = rate and worth_minor(points=ready, per_points=rate.points, minor=rate.minor)
         soon = expiring(account_id=account.pk, at=clock.now()) if account else []
         found = {
             "ready": ready,
             "on_the_way": account.pending if account else 0,
             "to_make_up": account.debt if account else 0,
-            "worth": rate and str(to_major(minor=minor, exponent=exponent(currency=rate.currency))),
+            "worth": rate and _worth(ready, rate),
             "currency": rate and rate.currency,
             "expiring": [{"points": row.points, "at": row.expires_at} for row in soon],
         }

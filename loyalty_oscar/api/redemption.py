@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption.words import sentence
-from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import look_again
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
 from loyalty_oscar.shop.redemption.promise import is_seen_again
+from loyalty_oscar.shop.redemption.use_points import Refused, use_points
 
 from .routes import routes
 from .strict import whole_number
@@ -61,7 +61,7 @@ class AskedSerializer(serializers.Serializer):
         ref_name = "LoyaltyAsked"
 
 
-class AskedExtension(OpenApiSerializerExtension):
+class AskedExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Tells OpenAPI that the body has nothing else."""
 
     target_class = AskedSerializer
@@ -123,7 +123,7 @@ class BasketPointsView(MemberView):
         basket, account = self.basket(), self.visit.account
         try:
             if account is not None:
-                use_points(account=account, unit=self.visit.unit, basket=basket, points=points, at=clock.now())
+                use_points(account=account, unit=self.unit, basket=basket, points=points, at=clock.now())
                 account.refresh_from_db(fields=["available", "reserved", "debt"])
             elif points:
                 raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have no points yet."))
@@ -143,7 +143,7 @@ class BasketPointsView(MemberView):
     def answer(self, basket: Any) -> Response:
         """Return the basket's points in the shape of the API."""
         is_seen_again(basket=basket)
-        found = standing(basket=basket, unit=self.visit.unit, account=self.visit.account)
+        found = standing(basket=basket, unit=self.unit, account=self.visit.account)
         told = {
             "ready": found.ready,
             "asked": found.asked,
@@ -154,7 +154,7 @@ class BasketPointsView(MemberView):
             "because": {
                 "code": found.because.code,
                 "params": found.because.params,
-                "text": sentence(because=found.because, unit=self.visit.unit),
+                "text": sentence(because=found.because, unit=self.unit),
             },
         }
         return Response(StandingSerializer(told).data)

@@ -20,8 +20,7 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView, exception_handler
 
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.shop import showing
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.storefront.visit import Visit, takes_part
 
 from .strict import JSONOnly, StrictJSON, parameter
 
@@ -99,7 +98,7 @@ def described(
         return OpenApiResponse(ErrorSerializer, description=text, examples=[example])
 
     def tell(method: Callable[..., Any]) -> Callable[..., Any]:
-        method.schema = AutoSchema
+        setattr(method, "schema", AutoSchema)  # noqa: B010 - a function takes it, its type does not know.
         responses = {200: well, **{status: error(status) for status in (400, 401, 404, 429, *wrong)}}
         return extend_schema(responses=responses, tags=["loyalty"], **what)(method)
 
@@ -125,8 +124,10 @@ class MemberView(APIView):
         super().initial(request, *args, **kwargs)
         self.number = parameter(given=request.query_params, name=self.parameter)
         self.visit = Visit(request)
-        if not showing.takes_part(visit=self.visit):
+        unit = self.visit.unit
+        if unit is None or not takes_part(visit=self.visit):
             raise NotFound
+        self.unit = unit
 
     def get_authenticate_header(self, request: Any) -> str:
         """Say 401 to strangers in a shop without tokens too."""

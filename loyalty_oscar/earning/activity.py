@@ -7,7 +7,7 @@ from datetime import datetime
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Entry, Kind, Lot
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import expiry_of
 
@@ -22,6 +22,8 @@ def keep_alive(*, award: Award, at: datetime) -> None:
     if award.terms.get("expiry", [program.expiry])[0] != Program.Expiry.INACTIVITY:
         return
     later = expiry_of(program=program, available_at=award.placed_at, terms=award.terms)
+    if later is None:
+        return
     lots = Lot.objects.using(write_db()).filter(account_id=award.account_id, is_open=True, expires_at__lt=later)
     for lot in lots.filter(state=Lot.State.OPEN):
         ledger.extend(
@@ -57,7 +59,7 @@ def let_go(*, award: Award, at: datetime) -> None:
         ledger.shorten(
             account_id=award.account_id,
             lot_id=lot.pk,
-            expires_at=max([lot.first_expires_at, *dates]),
+            expires_at=max(date for date in (lot.first_expires_at, *dates) if date is not None),
             because=Because("not_active_after_all", order=award.source_id),
             at=at,
         )

@@ -17,17 +17,12 @@ from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.program import actors, clock, money
+from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
-from loyalty_oscar.program.pages import rendered
-from loyalty_oscar.program.registries import checks
 
-from . import (
-    action_admin,  # noqa: F401 - registers the pages of actions
-    operations,
-    params,
-)
+from . import operations, params
 from .forms import RuleFormBase, rule_form
 from .models import Rule, RuleVersion
 from .queries import in_force, rule_book
@@ -144,7 +139,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         return type_name(rule.type)
 
     @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="on")
-    def is_on(self, rule: Rule) -> bool:
+    def is_on(self, rule: Any) -> bool:
         return bool(rule.on)
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
@@ -219,18 +214,20 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         obj.pk, obj.program, obj.type = rule.pk, rule.program, rule.type
         obj._state.adding = False
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         rule = kwargs.get("obj")
         draft = self.draft(context["adminform"].form, rule)
         if draft:
             context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
-            context["panels"] = rendered(page="rule", subject=draft, request=request)
+            context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := rule.versions.last()):
             context["sentence"] = reads(newest)
         context["previewing"] = "_preview" in request.POST
         context["show_save_and_add_another"] = False
         context["may_save"] = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
-        return super().render_change_form(request, context, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def draft(self, form: Any, rule: Rule | None) -> Draft | None:
         """Return the rule as typed where the form was sent, else as stored; None where it doesn't build."""
@@ -239,7 +236,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
             return Draft(form.unit, typed, stored=False) if typed else None
         newest = rule.versions.last() if rule else None
         try:
-            return Draft(rule.unit, in_force(version=newest), stored=newest.is_on) if newest else None
+            return Draft(newest.rule.unit, in_force(version=newest), stored=newest.is_on) if newest else None
         except LoyaltyError:
             return None
 
@@ -261,15 +258,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
                 messages.error(request, f"{rule}: {error}", fail_silently=True)
 
 
-def spendable(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    unit = program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
-    if unit:
-        unit.program = program
-    return unit
-
-
-@checks.register("program-warning:rules")
+@program_warnings.register("rules", order=30)
 def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nothing earns, or that a rule no longer works."""
     for version in newest_versions(program):
@@ -279,7 +268,7 @@ def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
             text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
             yield text % {"rule": version.rule, "error": error}
             return
-    unit = spendable(program)
+    unit = getattr(program, "unit", None)
     if unit and not rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at):
         yield pgettext("loyalty", "No rule is in force, so no order brings points. Add one under “earning rules”.")
 
@@ -291,10 +280,10 @@ def newest_versions(program: Program) -> list[RuleVersion]:
     return [version for version in newest.values() if version.is_on]
 
 
-@checks.register("change-state:3-rules")
+@state_change_notes.register("rules", order=30)
 def rules_in_force(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many rules are in force, and which."""
-    unit = spendable(program)
+    unit = getattr(program, "unit", None)
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:

@@ -9,9 +9,9 @@ class EarningConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from loyalty_oscar.program.registries import order_effects
+        from loyalty_oscar.program.hooks import order_effects
 
         from . import words  # noqa: F401
         from .effects import earning
 
-        order_effects.register("20-earning")(earning)
+        order_effects.register("earning", order=20)(earning)

@@ -16,21 +16,24 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts, Purchase
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Kind
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Member, Outbox, Program, Unit
-from loyalty_oscar.program.operations import join_many, put_messages
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive
 from .bounds import decided_within
 from .decision import Decision, decide
-from .known import Question, known_of
+from .known import OrderQuestion, known_of
 from .models import Award, AwardLine
 from .queries import book_of, terms_from
 from .rules import RuleInForce
 
 logger = logging.getLogger("loyalty_oscar")
+EARNED = "points-earned"
+topics.register(EARNED)(Topic(text="an order brought points", payload={"order": "key of the order"}))
 
 
 def award_new(
@@ -50,17 +53,23 @@ def award_new(
         for order, unit in fresh
         if (account := accounts.get((unit.pk, order.user_id))) and _takes_part(order, account, unit.program, batch)
     ]
-    _decide(made)
+    decisions = _decide(made)
     awards = [award for _order, award in made]
     write_rows(rows=awards)
-    write_rows(rows=(line for award in awards for line in award_lines(award=award, decision=award.decision)))
+    write_rows(
+        rows=(
+            line
+            for award, said in zip(awards, decisions, strict=True)
+            for line in award_lines(award=award, decision=said)
+        )
+    )
     grants = [_grant(award, order, batch) for order, award in made if award.points]
     if grants:
         # One order's account is locked since it was read, and its award, just written, says that its key is new.
         locked = {account.pk: account for account in accounts.values()} if len(fresh) == 1 else None
         ledger.post_many(grants=grants, at=at, savepoint=False, locked=locked)
     if not batch:
-        put_messages(messages=[_message(award, at) for award in awards if award.points])
+        announce_many(happenings=[_earned(award, at) for award in awards if award.points])
         for award in awards:
             keep_alive(award=award, at=at)
     return made
@@ -91,7 +100,7 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
         wanted = by_unit.setdefault(unit.pk, (unit, {}))[1]
         wanted[order.user_id] = min(order.placed_at, wanted.get(order.user_id, order.placed_at))
     for unit, first_orders in by_unit.values():
-        accounts = (
+        accounts: QuerySet[Any] = (
             Account.objects.using(write_db())
             .filter(unit=unit)
             .annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
@@ -121,7 +130,7 @@ def _members(program: Program, first_orders: dict[Any, datetime]) -> Iterable[Me
     return list(Member.objects.using(write_db()).filter(program=program, user_id__in=list(first_orders)))
 
 
-def _takes_part(order: OrderFacts, account: Account, program: Program, batch: str) -> bool:
+def _takes_part(order: OrderFacts, account: Any, program: Program, batch: str) -> bool:
     """Return whether the customer had joined when the order was placed (who must opt in; not in a welcome)."""
     automatic = program.enrolment == Program.Enrolment.AUTOMATIC
     return automatic or bool(batch) or account.joined_at <= order.placed_at
@@ -144,13 +153,13 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
     )
 
 
-def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
-    """Write on new awards what their orders bring, and what was known when that was decided."""
+def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> list[Decision]:
+    """Write on new awards what their orders bring, and what was known when that was decided; returns the decisions."""
     rules = {}
     for order, award in made:
         rules[order.order_id], award.missed = rules_of(award=award)
     questions = [
-        Question(
+        OrderQuestion(
             order=order,
             rules=rules[order.order_id],
             member_id=award.account.member_id,
@@ -158,22 +167,26 @@ def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> None:
         )
         for order, award in made
     ]
-    known = known_of(questions=questions)
+    known, decisions = known_of(questions=questions), []
     for order, award in made:
         award.terms |= known[order.order_id]
         decision, beyond = decided_of(purchase=order.purchase, terms=award.terms, rules=rules[order.order_id])
-        award.decision, award.missed = decision, with_missed(award=award, missed=award.missed, beyond=beyond)
+        award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
         award.points = award.given = decision.points
         award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
         award.because = decision.because.to_json()
         award.terms["versions"] = list(decision.versions)
+        decisions.append(decision)
+    return decisions
 
 
 def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:
     """Return the rules under which an order was placed, and the codes of those that nobody can count any more."""
-    book, where = book_of(unit=award.unit), {"unit_id": award.unit_id, "moment": award.rules_at}
-    missing = [code for code in book.missing_at(**where) if not book.is_ended(code=code, unit_id=award.unit_id)]
-    return book.at(**where), missing
+    book, unit_id, moment = book_of(unit=award.unit), award.unit_id, award.rules_at
+    missing = book.missing_at(unit_id=unit_id, moment=moment)
+    return book.at(unit_id=unit_id, moment=moment), [
+        code for code in missing if not book.is_ended(code=code, unit_id=unit_id)
+    ]
 
 
 def with_missed(*, award: Award, missed: Sequence[str], beyond: Sequence[str]) -> list[str]:
@@ -218,8 +231,8 @@ def _ready_at(order: OrderFacts, terms: Mapping[str, Any]) -> datetime | None:
     return periods.after_days(at=order.final_at, days=terms["hold_days"]) if order.final_at else None
 
 
-def _grant(award: Award, order: OrderFacts, batch: str) -> ledger.Grant:
-    return ledger.Grant(
+def _grant(award: Award, order: OrderFacts, batch: str) -> ledger.LotGrant:
+    return ledger.LotGrant(
         account_id=award.account_id,
         points=award.points,
         key=f"{award.source}:earn",
@@ -239,14 +252,13 @@ def expires_at(*, award: Award) -> datetime | None:
     return expiry_of(program=award.unit.program, available_at=award.available_at, terms=award.terms)
 
 
-def _message(award: Award, at: datetime) -> Outbox:
-    return Outbox(
-        topic="points-earned",
+def _earned(award: Award, at: datetime) -> Happening:
+    return Happening(
+        topic=EARNED,
         key=f"{award.source}:earned",
         member_id=award.account.member_id,
         payload={"order": award.source_id},
-        created_at=at,
-        next_at=at,
+        at=at,
     )
 
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from django.db import transaction
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import begun_units
 
@@ -24,7 +24,7 @@ from .models import Award
 from .queries import awards_of, book_of
 
 
-class Earning:
+class EarningEffect:
     """The order effect of this floor."""
 
     @posting
@@ -84,4 +84,4 @@ def _is_news(award: Award, unit: Unit) -> bool:
     return any(code not in still or book.is_ended(code=code, unit_id=unit.pk) for code in award.missed)
 
 
-earning = Earning()
+earning = EarningEffect()

@@ -79,7 +79,8 @@ class RuleFormBase(forms.ModelForm):
         self.newest = self.instance.versions.last() if self.instance.pk else None
         if self.newest:
             self._show(self.newest)
-        self.fields["level"].choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
+        level: Any = self.fields["level"]
+        level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
 
     def _show(self, version: RuleVersion) -> None:
         currency = self.instance.unit.program.currency
@@ -256,4 +257,5 @@ def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
         fields[f"use_{code}"] = forms.BooleanField(label=name, required=False)
         fields.update({f"c_{code}_{param.name}": param.field for param in found})
     about = {"type": type, "params": params, "others": others, "__module__": __name__}
-    return forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})
+    form: Any = forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})
+    return form

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.registries import facts_then
 
 from .models import Award
@@ -21,7 +21,7 @@ from .rules import FirstOrder, RuleInForce
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class OrderQuestion:
     """
     An order, whose it is, and the rules that are to decide about it.
 
@@ -42,7 +42,7 @@ class Question:
         return self.order.placed_at - timedelta(microseconds=1) if self.is_awarded else self.order.placed_at
 
 
-def known_of(*, questions: Collection[Question]) -> dict[int, dict[str, Any]]:
+def known_of(*, questions: Collection[OrderQuestion]) -> dict[int, dict[str, Any]]:
     """
     Return of each order `{"first": …, "facts": {…}}`, as an award keeps it: whether it counts as the customer's first,
     and what features said of the customer when it was placed, with what a level brought then.
@@ -59,7 +59,7 @@ def known_of(*, questions: Collection[Question]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _facts(questions: Collection[Question]) -> dict[int, dict[str, Any]]:
+def _facts(questions: Collection[OrderQuestion]) -> dict[int, dict[str, Any]]:
     asked: dict[str, dict[int, tuple[int, datetime]]] = {}
     for one in questions:
         if one.member_id is not None:
@@ -78,11 +78,11 @@ def with_levels_of(*, facts: Mapping[str, Any], then: Mapping[str, Any]) -> dict
     """Return facts about a member in which a level brings what it brought when the order was first looked at."""
     tier = facts.get("tier")
     percent = then.get("levels", {}).get(str(tier["rank"])) if tier else None
-    return {**facts, "tier": {**tier, "percent": percent}} if percent else dict(facts)
+    return {**facts, "tier": {**tier, "percent": percent}} if tier and percent else dict(facts)
 
 
-def _had_first(questions: Collection[Question]) -> set[int]:
-    """Return the orders beside which another stands as the first of its account: a guest's, claimed late, is older."""
+def _had_first(questions: Collection[OrderQuestion]) -> set[int]:
+    """Return the orders beside which another stands as the first of its account: a guest's, kept late, is older."""
     codes = {
         one.order.order_id: {rule.code for rule in one.rules if isinstance(rule.rule, FirstOrder)} for one in questions
     }

@@ -117,11 +117,11 @@ def params_of(*, code: str, kind: type, codes: list[str], optional: bool = False
     ]
 
 
-def _is_needed(spec: dataclasses.Field) -> bool:
+def _is_needed(spec: dataclasses.Field[Any]) -> bool:
     return spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
 
 
-def _param(code: str, spec: dataclasses.Field, hint: Any, codes: list[str], optional: bool) -> Param:
+def _param(code: str, spec: dataclasses.Field[Any], hint: Any, codes: list[str], optional: bool) -> Param:
     label, help_text, bounds = WORDS.get((code, spec.name), (capfirst(spec.name.replace("_", " ")), "", None))
     about = {"label": label, "help_text": help_text, "required": _is_needed(spec) and not optional}
     if spec.default is not dataclasses.MISSING and not optional:

@@ -14,7 +14,7 @@ from loyalty_oscar.program.queries import terms_now
 
 from .awarding import decided_of
 from .decision import Decision
-from .known import Question, known_of
+from .known import OrderQuestion, known_of
 from .models import Award
 from .rules import RuleInForce
 
@@ -45,7 +45,7 @@ class Previews:
         own = [order if order.unit_id == self.unit.pk else replace(order, terms={}, then={}) for order in self.orders]
         awards = self._awards()
         questions = [
-            Question(
+            OrderQuestion(
                 order=order,
                 rules=rules,
                 member_id=members.get(order.user_id),

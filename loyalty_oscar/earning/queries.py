@@ -10,19 +10,15 @@ from typing import Any
 from django.db.models import Count, Prefetch
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts
 
-from .models import Action, ActionAward, Award, AwardLine, Birthday, ConfirmedAddress, RuleVersion
-from .occasions import SIGN_UP
+from .models import Award, AwardLine, RuleVersion
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
 logger = logging.getLogger("loyalty_oscar")
-#: Facts of the shop that actions ask for: how many paid orders of a member arrived and were kept, and whether the
-#: address of the member's account was confirmed.
-FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
 
 
 class RuleBook:
@@ -117,11 +113,6 @@ def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:
     return sorted({"tier"}.union(*needed) & set(facts))
 
 
-def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
-    """Return what another floor says of one member, or None where nobody says it."""
-    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
-
-
 def terms_of(*, program: Program) -> Terms:
     """Return what the program says about counting now."""
     return terms_from(stored=terms_now(program=program))
@@ -176,54 +167,3 @@ def orders_without(*, unit: Unit, since: datetime) -> Mapping[str, int]:
         for code in row["missed"]:
             found[code] = found.get(code, 0) + row["orders"]
     return found
-
-
-def actions_of(*, program_id: int) -> list[Action]:
-    """Return the actions of a program that are switched on, in order of their codes (at most 60 seconds old)."""
-    rows = Action.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
-    return remembered(key=("actions", program_id), load=lambda: list(rows))
-
-
-def has_action(*, kind: str) -> bool:
-    """Return whether any program has, or had, an action of a kind (at most 60 seconds old)."""
-    found = Action.objects.using(write_db()).filter(kind=kind)
-    return remembered(key=("has-action", kind), load=found.exists)
-
-
-def standing_awards(*, member_id: int) -> set[str]:
-    """Return the sources (`sign-up`, `review:42`) of the actions for which a member has points."""
-    rows = ActionAward.objects.filter(member_id=member_id, is_given=True)
-    return set(rows.values_list("source", flat=True))
-
-
-def people_awarded(*, sources: Iterable[str]) -> set[Any]:
-    """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
-    rows = ActionAward.objects.filter(source__in=list(sources), is_given=True, member__user__isnull=False)
-    return set(rows.values_list("member__user_id", flat=True))
-
-
-def awarded(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
-    """Return (program, source) where a person got points for one of these sources, where they stand first."""
-    rows = ActionAward.objects.using(write_db()).filter(source__in=list(sources), member__user_id=user_id)
-    return list(rows.order_by("-is_given", "pk").values_list("program_id", "source"))
-
-
-def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
-    """Return the marks of the addresses that people confirmed, with or without points for it. Two queries."""
-    found: dict[Any, set[str]] = {}
-    ids = list(user_ids)
-    told = ConfirmedAddress.objects.using(write_db()).filter(user_id__in=ids).values_list("user_id", "mark")
-    awards = ActionAward.objects.using(write_db()).filter(source=SIGN_UP, member__user_id__in=ids, mark__isnull=False)
-    for user_id, mark in (*told, *awards.values_list("member__user_id", "mark")):
-        found.setdefault(user_id, set()).add(mark)
-    return found
-
-
-def confirmed_at(*, user_id: Any) -> datetime | None:
-    """Return when somebody confirmed an address last, or None."""
-    return ConfirmedAddress.objects.filter(user_id=user_id).values_list("confirmed_at", flat=True).first()
-
-
-def birthday_of(*, member_id: int) -> Birthday | None:
-    """Return the birthday that a member told, or None."""
-    return Birthday.objects.filter(member_id=member_id).first()

@@ -44,23 +44,27 @@ class EarningRule(Protocol):
 
 
 class Condition(Protocol):
-    """
-    What narrows a rule down: to orders (`admits`) and to lines (`covers`).
-
-    One that also has `because()` says itself in the sentence of a rule ("…, on Tuesdays"), by the words that are
-    registered for its code as a reason; without them a sentence says that there is a condition, not which.
-    """
+    """What narrows a rule down: to orders (`admits`) and to lines (`covers`)."""
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool: ...
 
     def covers(self, *, line: LineFacts) -> bool: ...
 
 
+class SaysItself(Protocol):
+    """
+    Of a condition that says itself in the sentence of a rule ("…, on Tuesdays"), by the words that are registered for
+    its code as a reason; without them a sentence says that there is a condition, not which.
+    """
+
+    def because(self) -> Because: ...
+
+
 #: No ladder has more levels.
 MOST_RANK = 20
 
-earning_rules: Registry[type[EarningRule]] = Registry("earning rule")
-conditions: Registry[type[Condition]] = Registry("condition")
+earning_rules: Registry[type[EarningRule]] = Registry("earning rule", EarningRule, of_classes=True)
+conditions: Registry[type[Condition]] = Registry("condition", Condition, also=[SaysItself], of_classes=True)
 
 
 def build(*, registry: Registry[Any], code: str, params: Mapping[str, Any]) -> Any:

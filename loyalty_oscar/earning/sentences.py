@@ -88,8 +88,9 @@ def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> str:
         found += _but(named, names) if named else mark_safe("")
         return format_html(_with(is_of_order), products=found)
     without = named
-    if unit.program.excluded_set_id and unit.program.excluded_set.code not in without:
-        without += (unit.program.excluded_set.code,)
+    excluded = unit.program.excluded_set
+    if excluded and excluded.code not in without:
+        without += (excluded.code,)
     if is_of_order:
         text = pgettext("loyalty", "with more in it than {products}")
         return format_html(text, products=_listed(without, names)) if named else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,8 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import day, reasons
+from loyalty_oscar.program.words import day, reasons, say
+from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
 
 Params = Mapping[str, Any]
@@ -25,11 +26,6 @@ class WhyRow:
     text: str
     value: str
     is_total: bool = False
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 @say("order_earned")
@@ -169,36 +165,6 @@ def _level_at_least(p: Params) -> str:
     return pgettext("loyalty", "for members of level %(level)s or higher") % {"level": called[rank]}
 
 
-@say("address_confirmed")
-def _address_confirmed(p: Params) -> str:
-    return pgettext("loyalty", "Welcome: your e-mail address is confirmed")
-
-
-@say("reviewed")
-def _reviewed(p: Params) -> str:
-    return pgettext("loyalty", "Your review of %(product)s") % {"product": p.get("product", "")}
-
-
-@say("birthday_gift")
-def _birthday_gift(p: Params) -> str:
-    return pgettext("loyalty", "A gift for your birthday")
-
-
-@say("code_word")
-def _code_word(p: Params) -> str:
-    return pgettext("loyalty", "Code word: %(name)s") % {"name": p.get("name", "")}
-
-
-@say("occasion")
-def _occasion(p: Params) -> str:
-    return pgettext("loyalty", "%(name)s") % {"name": p.get("name", "")}
-
-
-@say("action_withdrawn")
-def _action_withdrawn(p: Params) -> str:
-    return pgettext("loyalty", "Taken back: %(name)s") % {"name": p.get("name", "")}
-
-
 ROUNDED = {
     "floor:order": lambda: pgettext("loyalty", "Rounded down once"),
     "half_up:order": lambda: pgettext("loyalty", "Rounded once"),
@@ -235,7 +201,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         points += late["points"]
         paid = money.in_words(minor=late["base_minor"], currency=p["currency"])
         text = pgettext("loyalty", "Added to the order later: %(amount)s") % {"amount": paid}
-        rows.append(WhyRow(text, f"+{money.number(late['points'])}"))
+        rows.append(WhyRow(text, number_in_words(unit=unit, points=late["points"], signed=True)))
     if p.get("late"):
         rows.append(WhyRow(pgettext("loyalty", "In all"), points_in_words(unit=unit, points=points), is_total=True))
     return rows

@@ -1,23 +1,23 @@
-"""Sales in the admin: what is sold to whom from when, read back in words; and lists of people."""
+"""Sales in the admin: what is sold to whom from when, read back in words."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count as Number
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.admin import STYLES, NoDelete, said
+from loyalty_oscar.program.admin import STYLES, NoDelete
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
+from .faults import sale_warnings
 from .forms import DoorForm, DoorFormSet
-from .models import Door, MemberList, Sale
+from .models import Door, Sale
 from .sentences import sentence
 
 
@@ -26,7 +26,7 @@ class DoorInline(NamesZone, admin.TabularInline):
     form = DoorForm
     formset = DoorFormSet
     extra = 1
-    fields = ("rank", "member_list", "seen_from", "buys_from")
+    fields = ("rank", "segment", "seen_from", "buys_from")
 
 
 @admin.register(Sale)
@@ -52,7 +52,7 @@ class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         found = super().get_queryset(request).select_related("program", "product_set", "count")
-        return found.prefetch_related("doors__member_list")
+        return found.prefetch_related("doors__segment")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Sale | None = None) -> tuple[str, ...]:
         # Its address may have been given to members.
@@ -61,7 +61,9 @@ class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Sale | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         sale = self.get_object(request, object_id) if object_id else None
         if sale and self.has_view_or_change_permission(request, sale):
             told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}
@@ -95,21 +97,4 @@ class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
 
 def warnings_of(sale: Sale) -> list[str]:
     """Return what is wrong with a sale that is not over, as all features see it."""
-    return said("sale-warning", sale=sale, at=clock.now())
-
-
-@admin.register(MemberList)
-class MemberListAdmin(admin.ModelAdmin):
-    """People who are invited by name."""
-
-    list_display = ("name", "program", "people")
-    list_filter = ("program",)
-    search_fields = ("name",)
-    raw_id_fields = ("members",)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("program").annotate(number=Number("members"))
-
-    @admin.display(description=pgettext_lazy("loyalty", "members"))
-    def people(self, found: MemberList) -> int:
-        return found.number
+    return [text for said in sale_warnings.answers(sale=sale, at=clock.now()) for text in said]

@@ -9,9 +9,9 @@ class ExclusivesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from loyalty_oscar.program.registries import order_effects
+        from loyalty_oscar.program.hooks import order_effects
 
         from . import faults, receivers  # noqa: F401
         from .effects import selling
 
-        order_effects.register("50-exclusives")(selling)
+        order_effects.register("exclusives", order=50)(selling)

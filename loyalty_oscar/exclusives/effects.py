@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import remembered
 
-from .models import Place, Sale
+from .models import Reservation, Sale
 from .operations import keep
 
 
@@ -20,7 +20,7 @@ def any_sale() -> bool:
     return remembered(key="any-sale", load=lambda: Sale.objects.using(write_db()).exists())
 
 
-class Selling:
+class SaleEffect:
     """The order effect of this floor."""
 
     @posting
@@ -29,19 +29,20 @@ class Selling:
         wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}
         if not wanted or not any_sale():
             return
-        places = Place.objects.using(write_db()).filter(order_id__in=wanted)
+        places = Reservation.objects.using(write_db()).filter(order_id__in=wanted)
         for place in places.order_by("sale_id", "pk"):
-            keep(place=place, quantity=pieces_left(order=wanted[place.order_id], place=place), at=at)
+            if place.order_id is not None:
+                keep(place=place, quantity=pieces_left(order=wanted[place.order_id], place=place), at=at)
 
     def set_codes(self) -> frozenset[str]:
         """Return none: what an order bought is written down with it."""
         return frozenset()
 
 
-selling = Selling()
+selling = SaleEffect()
 
 
-def pieces_left(*, order: OrderFacts, place: Place) -> int:
+def pieces_left(*, order: OrderFacts, place: Reservation) -> int:
     """
     Return how many pieces an order still has of what it bought in a sale, whatever is in the sale by now.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.hooks import RAISE, Hook
 
 from . import rules
 from .levels import levels
@@ -24,6 +25,17 @@ class Fault:
     text: str
     hint: str
     is_grave: bool = False
+
+
+class SaleWarning(Protocol):
+    """Says on a sale's page in the admin what is wrong with it; nothing once it is over."""
+
+    def __call__(self, *, sale: Sale, at: datetime) -> Iterable[str]:
+        """Return a sentence or two for each thing that is wrong."""
+        ...
+
+
+sale_warnings: Hook[SaleWarning] = Hook("sale_warnings", SaleWarning, on_error=RAISE)
 
 
 def faults(*, sale: Sale, at: datetime) -> Iterator[Fault]:
@@ -47,10 +59,8 @@ def _why_useless(door: Door, sale: Sale) -> str:
     last = rules.shut_until(sale=dates_of(sale=sale))
     if last and door.buys_from >= last:
         return pgettext("loyalty", "Some get in only when it is over or open to everybody anyway.")
-    if door.member_list_id is not None:
-        if door.member_list.members.exists():
-            return ""
-        return pgettext("loyalty", "Nobody is on the list “%(list)s”.") % {"list": door.member_list.name}
+    if door.segment is not None and not door.segment.counted:
+        return pgettext("loyalty", "Nobody is in the segment “%(segment)s”.") % {"segment": door.segment.name}
     if door.rank and door.rank not in levels(program_id=sale.program_id):
         text = pgettext("loyalty", "There is no level %(rank)s, so nobody gets in by it.")
         return text % {"rank": money.number(door.rank)}
@@ -76,7 +86,7 @@ def clashing(*, one: Sale, other: Sale, at: datetime) -> Iterator[Fault]:
             yield Fault(text=text % {"other": other.name}, hint=hint)
 
 
-@checks.register("sale-warning:10-doors")
+@sale_warnings.register("doors", order=10)
 def warnings(*, sale: Sale, at: datetime) -> Iterator[str]:
     """Say it on the page of the sale."""
     for fault in faults(sale=sale, at=at):

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.models import Segment
 
 from .levels import level_names
-from .models import Door, MemberList, Sale
+from .models import Door, Sale
 
 
 class DoorForm(forms.ModelForm):
@@ -26,30 +27,32 @@ class DoorForm(forms.ModelForm):
 
     class Meta:
         model = Door
-        fields = ("rank", "member_list", "seen_from", "buys_from")
+        fields = ("rank", "segment", "seen_from", "buys_from")
 
     def know(self, sale: Sale) -> None:
-        """Offer the levels and the lists of the sale's program."""
+        """Offer the levels and the segments of the sale's program."""
         found = {0: pgettext("loyalty", "every member"), **level_names(program_id=sale.program_id)}
         stored = self.instance.rank
         if stored not in found:
             found[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
-        self.fields["rank"].choices = sorted(found.items())
+        rank: Any = self.fields["rank"]
+        rank.choices = sorted(found.items())
         if sale.program_id:
-            self.fields["member_list"].queryset = MemberList.objects.filter(program_id=sale.program_id)
+            segment: Any = self.fields["segment"]
+            segment.queryset = Segment.objects.filter(program_id=sale.program_id)
 
 
 class DoorFormSet(forms.BaseInlineFormSet):
     """All doors of one sale: each opens before the sale is for everybody, and somebody gets in at all."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)
+        form = super()._construct_form(i, **kwargs)  # type: ignore[misc]  # Django has it, its stubs do not.
         form.know(self.instance)
         return form
 
     @property
     def empty_form(self) -> Any:
-        form = super().empty_form
+        form: Any = super().empty_form
         form.know(self.instance)
         return form
 

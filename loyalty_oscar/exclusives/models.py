@@ -1,4 +1,4 @@
-"""Exclusive sales: what is sold, doors with their dates, lists of people, who is to be told, and every piece taken."""
+"""Exclusive sales: what is sold, doors with their dates, who is to be told, and every piece taken."""
 
 from __future__ import annotations
 
@@ -10,26 +10,11 @@ from django.db import models, router, transaction
 from django.db.models import F, Q, Sum
 from django.utils.translation import npgettext_lazy, pgettext, pgettext_lazy
 
+from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
+from . import rules
 from .levels import levels
-
-
-class MemberList(models.Model):
-    """People who are invited by name."""
-
-    program = models.ForeignKey(Program, models.CASCADE, related_name="member_lists")
-    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
-    members = models.ManyToManyField(
-        Member, blank=True, related_name="+", verbose_name=pgettext_lazy("loyalty", "members")
-    )
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "list of members")
-        verbose_name_plural = pgettext_lazy("loyalty", "lists of members")
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Sale(models.Model):
@@ -86,6 +71,9 @@ class Sale(models.Model):
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=False)
     published_at = models.DateTimeField(null=True, editable=False)
 
+    #: Its dates as the rules see them, where `queries.sales_in_force` read it.
+    dates: rules.SaleTerms
+
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "exclusive sale")
         verbose_name_plural = pgettext_lazy("loyalty", "exclusive sales")
@@ -103,7 +91,7 @@ class Sale(models.Model):
             self.published_at = None  # it opens to everybody on another day
         with transaction.atomic(using=kwargs.get("using") or router.db_for_write(Sale, instance=self)):
             super().save(*args, **kwargs)
-            counts = Count.objects.using(self._state.db)
+            counts = QuotaCounter.objects.using(self._state.db)
             count, _is_new = counts.select_for_update().get_or_create(sale=self)
             counts.filter(pk=count.pk).update(quota=self.quota, taken=pieces_of(sale_id=self.pk, db=self._state.db))
 
@@ -128,23 +116,10 @@ class Sale(models.Model):
         return self.quota is not None or self.per_member is not None
 
 
-class Door(models.Model):
-    """Who gets in before the others: members from a level on, or those on a list, from two dates on."""
+class Door(ForWhom):
+    """Who gets in before the others, from two dates on: members from a level on, and where it says so of a segment."""
 
     sale = models.ForeignKey(Sale, models.CASCADE, related_name="doors")
-    rank = models.PositiveSmallIntegerField(
-        pgettext_lazy("loyalty", "from level"),
-        default=0,
-        help_text=pgettext_lazy("loyalty", "The lowest level that gets in; whoever stands higher gets in too."),
-    )
-    member_list = models.ForeignKey(
-        MemberList,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=pgettext_lazy("loyalty", "or only this list"),
-    )
     seen_from = models.DateTimeField(pgettext_lazy("loyalty", "see it from"))
     buys_from = models.DateTimeField(pgettext_lazy("loyalty", "buy from"))
 
@@ -156,9 +131,9 @@ class Door(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Return who gets in: the list, the level by its name, or "every member"."""
-        if self.member_list_id is not None:
-            return str(self.member_list)
+        """Return who gets in: the segment, the level by its name, or "every member"."""
+        if self.segment_id is not None:
+            return str(self.segment)
         called = levels(program_id=self.sale.program_id).get(self.rank, str(self.rank))
         return called if self.rank else pgettext("loyalty", "every member")
 
@@ -167,9 +142,7 @@ class Door(models.Model):
         if self.seen_from and self.buys_from and self.buys_from < self.seen_from:
             wrong = pgettext_lazy("loyalty", "Nobody buys what they do not see yet: choose that day or a later one.")
             raise ValidationError({"buys_from": wrong})
-        if self.member_list and self.sale.program_id and self.member_list.program_id != self.sale.program_id:
-            wrong = pgettext_lazy("loyalty", "That list is of another program.")
-            raise ValidationError({"member_list": wrong})
+        self.mind_segment(program_id=self.sale.program_id)
 
 
 class Reminder(models.Model):
@@ -196,7 +169,7 @@ class Reminder(models.Model):
         return f"{self.sale_id}: {self.member_id}"
 
 
-class Count(models.Model):
+class QuotaCounter(models.Model):
     """
     The locked row of a sale: pieces `taken`, reserved or bought. The constraint is the second guard.
 
@@ -217,7 +190,7 @@ class Count(models.Model):
         return f"{self.taken} / {self.quota or '-'}"
 
 
-class Place(models.Model):
+class Reservation(models.Model):
     """
     Pieces of a sale that a basket reserved (`slot`, until a moment) or that an order bought (`order_id`).
 
@@ -227,7 +200,7 @@ class Place(models.Model):
     order took (product id -> pieces), whatever the sale holds later; `quantity` what it still has.
     """
 
-    sale = models.ForeignKey(Sale, models.PROTECT, related_name="places", db_index=False)
+    sale = models.ForeignKey(Sale, models.PROTECT, related_name="reservations", db_index=False)
     user_id = models.CharField(max_length=40, blank=True, default="")
     slot = models.CharField(max_length=60, null=True)
     order_id = models.BigIntegerField(null=True)
@@ -237,18 +210,18 @@ class Place(models.Model):
     bought = models.JSONField(default=dict)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "place in a sale")
-        verbose_name_plural = pgettext_lazy("loyalty", "places in sales")
+        verbose_name = pgettext_lazy("loyalty", "reservation")
+        verbose_name_plural = pgettext_lazy("loyalty", "reservations")
         constraints = [
-            models.UniqueConstraint(fields=["sale", "slot"], name="loyalty_place_slot"),
-            models.UniqueConstraint(fields=["sale", "order_id"], name="loyalty_place_order"),
+            models.UniqueConstraint(fields=["sale", "slot"], name="loyalty_reservation_slot"),
+            models.UniqueConstraint(fields=["sale", "order_id"], name="loyalty_reservation_order"),
             models.CheckConstraint(
                 condition=Q(slot__isnull=False, until__isnull=False, order_id__isnull=True)
                 | Q(slot__isnull=True, until__isnull=True, order_id__isnull=False),
-                name="loyalty_place_reserved_or_bought",
+                name="loyalty_reservation_reserved_or_bought",
             ),
         ]
-        indexes = [models.Index(fields=["sale", "user_id"], name="loyalty_place_user")]
+        indexes = [models.Index(fields=["sale", "user_id"], name="loyalty_reservation_user")]
 
     def __str__(self) -> str:
         return f"{self.quantity}"
@@ -256,4 +229,4 @@ class Place(models.Model):
 
 def pieces_of(*, sale_id: int, db: str | None = None) -> int:
     """Return how many pieces of a sale its places hold, reserved or bought. One query."""
-    return Place.objects.using(db).filter(sale_id=sale_id).aggregate(sum=Sum("quantity", default=0))["sum"]
+    return Reservation.objects.using(db).filter(sale_id=sale_id).aggregate(sum=Sum("quantity", default=0))["sum"]

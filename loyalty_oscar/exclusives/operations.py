@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 
-from .models import Count, Place, Sale, pieces_of
+from .models import QuotaCounter, Reservation, Sale, pieces_of
 from .queries import left_behind, ran_out
 
 RESERVED_FOR = timedelta(minutes=15)
@@ -37,9 +37,9 @@ class KeptTooLong(SoldOut):
         self.again_at = again_at
 
 
-def lock_counts(*, sale_ids: Any) -> dict[int, Count]:
+def lock_counts(*, sale_ids: Any) -> dict[int, QuotaCounter]:
     """Lock the rows of these sales' quotas by primary key, in one statement, for the rest of the transaction."""
-    rows = Count.objects.using(write_db()).select_for_update().filter(sale_id__in=list(sale_ids)).order_by("pk")
+    rows = QuotaCounter.objects.using(write_db()).select_for_update().filter(sale_id__in=list(sale_ids)).order_by("pk")
     return {row.sale_id: row for row in rows}
 
 
@@ -52,8 +52,10 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
     """
     with transaction.atomic(using=write_db()):
         for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id):
+            if count is None:
+                continue  # What is sold freely needs no reservation.
             own = next((place for place in places if place.slot == slot), None)
-            place = own or Place(sale=sale, slot=slot, quantity=0)
+            place = own or Reservation(sale=sale, slot=slot, quantity=0)
             place.longest = min(_ends_of(places, own, user_id, at), default=at + LONGEST)
             if place.longest <= at:
                 raise KeptTooLong(sale=sale, again_at=place.longest + RESERVED_FOR)
@@ -63,7 +65,7 @@ def reserve(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime
             place.save(using=write_db())
 
 
-def _ends_of(places: Iterable[Place], own: Place | None, user_id: Any, at: datetime) -> Iterator[datetime]:
+def _ends_of(places: Iterable[Reservation], own: Reservation | None, user_id: Any, at: datetime) -> Iterator[datetime]:
     """Yield until when this customer's baskets may keep what they reserved; what is being paid for has its own time."""
     for place in places:
         is_theirs = place is own or (user_id and place.user_id == str(user_id))
@@ -74,7 +76,7 @@ def _ends_of(places: Iterable[Place], own: Place | None, user_id: Any, at: datet
 
 def look(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> None:
     """Raise `SoldOut` where a basket could not reserve this now. Two queries; nothing stays locked or is written."""
-    counts = {row.sale_id: row for row in Count.objects.using(write_db()).filter(sale__in=wanted)}
+    counts = {row.sale_id: row for row in QuotaCounter.objects.using(write_db()).filter(sale__in=wanted)}
     found = _places(wanted, at, slot=slot, user_id=user_id)
     gone = left_behind(places=found, at=at)
     for sale in wanted:
@@ -87,7 +89,9 @@ def look(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -
 
 def is_reserved(*, wanted: Mapping[Sale, int], user_id: Any, slot: str, at: datetime) -> bool:
     """Return whether a basket has all of this for ten minutes at least. One query, and no lock."""
-    places = Place.objects.using(write_db()).filter(slot=slot, user_id=str(user_id or ""), until__gte=at + LONG_ENOUGH)
+    places = Reservation.objects.using(write_db()).filter(
+        slot=slot, user_id=str(user_id or ""), until__gte=at + LONG_ENOUGH
+    )
     places = places.filter(quantity__gt=0)
     return dict(places.values_list("sale_id", "quantity")) == {sale.pk: pieces for sale, pieces in wanted.items()}
 
@@ -118,20 +122,20 @@ def buy(
         if not new:
             continue  # its first line took the pieces of all
         quantity = sum(new.values()) + (before.quantity if before else 0)
-        if sale.is_counted and not is_sold:
+        if count and not is_sold:
             _take(sale, count, quantity, user_id, [place for place in (own, before) if place], places)
         if own and before:
             own.delete()
-        place = before or own or Place(sale=sale)
+        place = before or own or Reservation(sale=sale)
         place.bought = {**known, **{pk: number + known.get(pk, 0) for pk, number in new.items()}}
         place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
         place.slot = place.until = place.longest = None
         place.save(using=write_db())
-        if sale.is_counted and is_sold:
+        if count and is_sold:
             _change(count, _at_most_all(count, pieces_of(sale_id=sale.pk, db=write_db())) - count.taken)
 
 
-def keep(*, place: Place, quantity: int, at: datetime) -> None:
+def keep(*, place: Reservation, quantity: int, at: datetime) -> None:
     """Say how many pieces an order still has: fewer after a return, none after a cancel, more if it stands again."""
     with transaction.atomic(using=write_db()):
         count = lock_counts(sale_ids=[place.sale_id])[place.sale_id]
@@ -142,7 +146,7 @@ def keep(*, place: Place, quantity: int, at: datetime) -> None:
         # An order that stands again has been paid: it keeps its goods, and as many pieces as the quota has left.
         taken = pieces_of(sale_id=place.sale_id, db=write_db())
         room = change if count.quota is None or change < 0 else min(max(0, count.quota - taken), change)
-        Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=place.quantity + room)
+        Reservation.objects.using(write_db()).filter(pk=place.pk).update(quantity=place.quantity + room)
         # Counted anew, because what was sold before there was a quota may be more than it.
         _change(count, _at_most_all(count, taken + room) - count.taken)
 
@@ -152,12 +156,12 @@ def release(*, slot: str) -> None:
     Give back what a basket reserved. The hour of a customer with an account goes on: the place stays, without pieces.
     """
     with transaction.atomic(using=write_db()):
-        places = Place.objects.using(write_db()).filter(slot=slot)
+        places = Reservation.objects.using(write_db()).filter(slot=slot)
         counts = lock_counts(sale_ids=places.values_list("sale_id", flat=True))
         # Read after the lock: another tab may have reserved more meanwhile, or given it back.
         for place in places.filter(sale_id__in=counts).select_for_update():
             if place.user_id:
-                Place.objects.using(write_db()).filter(pk=place.pk).update(quantity=0)
+                Reservation.objects.using(write_db()).filter(pk=place.pk).update(quantity=0)
             else:
                 place.delete()
             _change(counts[place.sale_id], -place.quantity)
@@ -167,7 +171,7 @@ def sweep(*, at: datetime) -> Iterator[int]:
     """
     Give back what was reserved too long ago and is not being paid for, sale by sale; yields how many pieces.
     """
-    old = Place.objects.using(write_db()).filter(until__lte=at)
+    old = Reservation.objects.using(write_db()).filter(until__lte=at)
     for sale_id in sorted(set(old.values_list("sale_id", flat=True))):
         with transaction.atomic(using=write_db()):
             count = lock_counts(sale_ids=[sale_id])[sale_id]
@@ -179,7 +183,7 @@ def miscounted() -> dict[int, int]:
     Return the sales that count pieces whose count is not the sum of them, with that sum. One query; there should be
     none. What was sold beyond a quota that came later is no mistake.
     """
-    counts = Count.objects.using(write_db()).annotate(sum=Sum("sale__places__quantity", default=0))
+    counts = QuotaCounter.objects.using(write_db()).annotate(sum=Sum("sale__reservations__quantity", default=0))
     counting = counts.filter(Q(quota__isnull=False) | Q(sale__per_member__isnull=False))
     wrong = counting.exclude(taken=F("sum")).exclude(taken=F("quota"), sum__gt=F("quota"))
     return dict(wrong.order_by("sale_id").values_list("sale_id", "sum"))
@@ -187,7 +191,7 @@ def miscounted() -> dict[int, int]:
 
 def oversold() -> dict[int, int]:
     """Return the sales of which orders hold more pieces than there are, with that number. One query."""
-    rows = Place.objects.using(write_db()).filter(order_id__isnull=False, sale__quota__isnull=False).order_by()
+    rows = Reservation.objects.using(write_db()).filter(order_id__isnull=False, sale__quota__isnull=False).order_by()
     sums = rows.values_list("sale_id").annotate(sold=Sum("quantity")).filter(sold__gt=F("sale__quota"))
     return dict(sums)
 
@@ -198,12 +202,12 @@ def recount() -> Iterator[int]:
         with transaction.atomic(using=write_db()):
             count = lock_counts(sale_ids=[sale_id])[sale_id]
             taken = _at_most_all(count, pieces_of(sale_id=sale_id, db=write_db()))
-            yield Count.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
+            yield QuotaCounter.objects.using(write_db()).filter(pk=count.pk).exclude(taken=taken).update(taken=taken)
 
 
 def _locked(
     wanted: Iterable[Sale], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
-) -> Iterator[tuple[Sale, Count | None, list[Place]]]:
+) -> Iterator[tuple[Sale, QuotaCounter | None, list[Reservation]]]:
     """
     Lock the counts of what is wanted and walk through it, with the places that count for this buyer. Two queries.
 
@@ -225,22 +229,22 @@ def _locked(
 
 def _places(
     wanted: Iterable[Sale], at: datetime, *, slot: str, user_id: Any, order_id: int | None = None
-) -> list[Place]:
+) -> list[Reservation]:
     """Return the places of this basket, order and customer in what is wanted, and those past their time. One query."""
     mine = Q(slot=slot) | Q(until__lte=at)
     mine |= Q(order_id=order_id) if order_id else Q()
     mine |= Q(user_id=str(user_id)) if user_id else Q()
-    return list(Place.objects.using(write_db()).filter(mine, sale__in=wanted))
+    return list(Reservation.objects.using(write_db()).filter(mine, sale__in=wanted))
 
 
-def _rests(place: Place, at: datetime) -> bool:
+def _rests(place: Reservation, at: datetime) -> bool:
     """Return whether a place that ran out was renewed to the end; it stays while others have their turn."""
-    return place.until == place.longest and place.until > at - RESERVED_FOR
+    return place.until is not None and place.until == place.longest and place.until > at - RESERVED_FOR
 
 
-def _forget(count: Count, old: Sequence[Place], at: datetime) -> int:
+def _forget(count: QuotaCounter, old: Sequence[Reservation], at: datetime) -> int:
     """Give back what these places had, and remove those that need not rest."""
-    rows, resting = Place.objects.using(write_db()), [place.pk for place in old if _rests(place, at)]
+    rows, resting = Reservation.objects.using(write_db()), [place.pk for place in old if _rests(place, at)]
     rows.filter(pk__in=[place.pk for place in old if place.pk not in resting]).delete()
     rows.filter(pk__in=resting).update(quantity=0)
     pieces = sum(place.quantity for place in old)
@@ -249,7 +253,14 @@ def _forget(count: Count, old: Sequence[Place], at: datetime) -> int:
     return pieces
 
 
-def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> None:
+def _take(
+    sale: Sale,
+    count: QuotaCounter,
+    quantity: int,
+    user_id: Any,
+    own: Sequence[Reservation],
+    places: Iterable[Reservation],
+) -> None:
     """
     Count pieces for a basket or its order, with its `own` of before; whoever buys without an account is a new person
     each time.
@@ -258,7 +269,14 @@ def _take(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
         _change(count, more)
 
 
-def _more(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[Place], places: Iterable[Place]) -> int:
+def _more(
+    sale: Sale,
+    count: QuotaCounter,
+    quantity: int,
+    user_id: Any,
+    own: Sequence[Reservation],
+    places: Iterable[Reservation],
+) -> int:
     """Return how many pieces that is beyond its `own`; raises `SoldOut` where they are not there."""
     if sale.per_member is not None:
         others = [place for place in places if place not in own and user_id and place.user_id == str(user_id)]
@@ -271,12 +289,12 @@ def _more(sale: Sale, count: Count, quantity: int, user_id: Any, own: Sequence[P
     return more
 
 
-def _at_most_all(count: Count, pieces: int) -> int:
+def _at_most_all(count: QuotaCounter, pieces: int) -> int:
     """Return what a count says of so many pieces: more than a quota that came later is all of it."""
     return pieces if count.quota is None else min(pieces, count.quota)
 
 
-def _change(count: Count, more: int) -> None:
+def _change(count: QuotaCounter, more: int) -> None:
     """Add to what is there, not to what was read: so the constraint guards even where the lock does not."""
-    Count.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + more)
+    QuotaCounter.objects.using(write_db()).filter(pk=count.pk).update(taken=F("taken") + more)
     count.taken += more

@@ -1,20 +1,21 @@
-"""Reading sales: those in force with their doors, and the lists somebody is on."""
+"""Reading sales: those in force with their doors, and what is left of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered
 
 from . import rules
-from .models import Count, Door, MemberList, Place, Sale
+from .models import Door, QuotaCounter, Reservation, Sale
 
 
 def sales_in_force(*, program_id: int) -> list[Sale]:
@@ -31,18 +32,18 @@ def _load(program_id: int) -> list[Sale]:
     return found
 
 
-def with_doors(*, to: str = "doors") -> Prefetch:
+def with_doors(*, to: str = "doors") -> Prefetch[str, Any, Any]:
     """Return what fetches the doors of sales with them, from where we write; `to` leads there ("sale__doors")."""
     return Prefetch(to, Door.objects.using(write_db()))
 
 
-def dates_of(*, sale: Sale) -> rules.Sale:
+def dates_of(*, sale: Sale) -> rules.SaleTerms:
     """Return a sale as the rules see it."""
     doors = tuple(
-        rules.Door(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, list_id=door.member_list_id)
+        rules.DoorTerms(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, segment_id=door.segment_id)
         for door in sale.doors.all()
     )
-    return rules.Sale(
+    return rules.SaleTerms(
         id=sale.pk,
         doors=doors,
         public_from=sale.public_from,
@@ -52,37 +53,23 @@ def dates_of(*, sale: Sale) -> rules.Sale:
     )
 
 
-def lists_of(*, member_id: int) -> frozenset[int]:
-    """Return the lists that a member is on. One query."""
-    return frozenset(MemberList.objects.filter(members=member_id).values_list("pk", flat=True))
+def asks_segments(*, program_id: int) -> bool:
+    """Return whether any door of a sale in force asks who is in a segment."""
+    return any(door.segment_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
 
 
-def lists_by_member(*, member_ids: Iterable[int]) -> dict[int, frozenset[int]]:
-    """Return the lists that each of these members is on; who is on none is not in it. One query."""
-    rows = MemberList.members.through.objects.using(write_db()).filter(member_id__in=list(member_ids))
-    found: dict[int, set[int]] = {}
-    for member_id, list_id in rows.values_list("member_id", "memberlist_id"):
-        found.setdefault(member_id, set()).add(list_id)
-    return {member_id: frozenset(ids) for member_id, ids in found.items()}
-
-
-def keeps_lists(*, program_id: int) -> bool:
-    """Return whether any door of a sale in force asks who is on a list."""
-    return any(door.list_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
-
-
-def ran_out(*, places: Iterable[Place], at: datetime) -> list[Place]:
+def ran_out(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:
     """
     Return those of these places whose time is over. While a basket is being paid for its pieces stay with it, until
     the gateway's own time-out. Nothing is asked where none is past its time.
     """
-    old = [place for place in places if place.until is not None and place.until <= at]
+    old = [(place, place.until) for place in places if place.until is not None and place.until <= at]
     late = at - timedelta(minutes=conf.GATEWAY_MINUTES)
-    paid = being_paid(slots=[place.slot for place in old if place.until > late], at=at)
-    return [place for place in old if place.slot not in paid]
+    paid = being_paid(slots=[place.slot for place, until in old if until > late], at=at)
+    return [place for place, _until in old if place.slot not in paid]
 
 
-def left_behind(*, places: Iterable[Place], at: datetime) -> list[Place]:
+def left_behind(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:
     """Return the same to who only looks: whatever was locked to find that out is let go at once."""
     with transaction.atomic(using=write_db()):
         found = ran_out(places=places, at=at)
@@ -90,14 +77,14 @@ def left_behind(*, places: Iterable[Place], at: datetime) -> list[Place]:
     return found
 
 
-def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, Count]:
+def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, QuotaCounter]:
     """
     Return how many pieces of each sale are taken; those that ran out count no more. Two queries, and those that ask
     for payments where some ran out.
     """
-    found = {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
+    found = {row.sale_id: row for row in QuotaCounter.objects.filter(sale_id__in=list(sale_ids))}
     full = [row.sale_id for row in found.values() if row.quota is not None and row.taken >= row.quota]
-    old = list(Place.objects.filter(sale_id__in=full, until__lte=at)) if full else []
+    old = list(Reservation.objects.filter(sale_id__in=full, until__lte=at)) if full else []
     for place in left_behind(places=old, at=at) if old else ():
         found[place.sale_id].taken -= place.quantity
     return found

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import connections, transaction
 
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Member, Outbox
-from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.segments import segments_by_member
 
 from . import rules
 from .models import Reminder, Sale
-from .queries import dates_of, lists_by_member, with_doors
+from .queries import dates_of, with_doors
 
 TOPIC = "sale-open"
+topics.register(TOPIC)(
+    Topic(text="a sale opened for a member who asked to be told", payload={"sale": "key of the sale"})
+)
 BATCH = 500
 
 
@@ -48,12 +51,11 @@ def key_of(*, row: Reminder) -> str:
     return f"sale:{row.sale_id}:opens:{row.member_id}:{row.asked_at:%Y%m%d%H%M%S}"
 
 
-def tell(*, at: datetime, also: Callable[[Sequence[Reminder], datetime], Any] | None = None) -> Iterator[int]:
+def tell(*, at: datetime) -> Iterator[int]:
     """
-    Put the messages of sales that have opened for those who asked into the outbox; yields how many.
+    Announce sales that have opened to those who asked; yields to how many.
 
-    `also(reminders, at)` is called in the transaction of each batch. Two who do this at once tell everybody once:
-    each locks the rows it tells, and the key of a message comes once.
+    Two who do this at once tell everybody once: each locks the rows it tells, and the key of an event comes once.
     """
     waiting = Reminder.objects.using(write_db()).filter(told_at=None, sale__is_on=True)
     sale_ids = sorted(set(waiting.order_by().values_list("sale_id", flat=True)))
@@ -61,35 +63,34 @@ def tell(*, at: datetime, also: Callable[[Sequence[Reminder], datetime], Any] | 
         last = 0
         while ids := list(waiting.filter(sale=sale, pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
             last = ids[-1]
-            yield _tell(sale, ids, at, also)
+            yield _tell(sale, ids, at)
 
 
-def _tell(sale: Sale, ids: Sequence[int], at: datetime, also: Any) -> int:
+def _tell(sale: Sale, ids: Sequence[int], at: datetime) -> int:
     db, dates = write_db(), dates_of(sale=sale)
     skip = connections[db].features.has_select_for_update_skip_locked
     with transaction.atomic(using=db):
-        rows = Reminder.objects.using(db).filter(pk__in=ids, told_at=None).order_by("pk")
-        rows = list(rows.select_for_update(skip_locked=skip))
+        waiting = Reminder.objects.using(db).filter(pk__in=ids, told_at=None).order_by("pk")
+        rows = list(waiting.select_for_update(skip_locked=skip))
         who = who_are(member_ids=[row.member_id for row in rows], at=at)
         due = [row for row in rows if rules.admission(sale=dates, who=who[row.member_id], at=at).buys]
-        put_messages(messages=[_message(row, at) for row in due])
+        announce_many(happenings=[_opened(row, at) for row in due])
         Reminder.objects.using(db).filter(pk__in=[row.pk for row in due]).update(told_at=at)
-        if also and due:
-            also(due, at)
     return len(due)
 
 
-def _message(row: Reminder, at: datetime) -> Outbox:
-    key = key_of(row=row)
+def _opened(row: Reminder, at: datetime) -> Happening:
+    key, about = key_of(row=row), f"sale:{row.sale_id}"
     payload = {"sale": row.sale_id}
-    return Outbox(topic=TOPIC, key=key, member_id=row.member_id, payload=payload, created_at=at, next_at=at)
+    return Happening(topic=TOPIC, key=key, member_id=row.member_id, payload=payload, at=at, about=about)
 
 
 def who_are(*, member_ids: Sequence[int], at: datetime) -> dict[int, rules.Who]:
     """Return members as sales see them. At most two queries."""
     ranks = facts.get("tier_rank")(members=member_ids, at=at) if "tier_rank" in facts else {}
-    lists = lists_by_member(member_ids=member_ids)
-    return {pk: rules.Who(is_member=True, rank=ranks.get(pk, 0), lists=lists.get(pk, frozenset())) for pk in member_ids}
+    segments = segments_by_member(member_ids=member_ids)
+    none: frozenset[int] = frozenset()
+    return {pk: rules.Who(is_member=True, rank=ranks.get(pk, 0), segments=segments.get(pk, none)) for pk in member_ids}
 
 
 def clear(*, at: datetime) -> int:

@@ -12,31 +12,30 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the lists one is on."""
+    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the segments one is in."""
 
     is_member: bool = False
     rank: int = 0
-    lists: frozenset[int] = frozenset()
+    segments: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
-    """One way in: members from a rank on (0 = every member), or those on a list, with two dates."""
+class DoorTerms:
+    """One way in: members from a rank on (0 = every member), and where it names one of a segment, with two dates."""
 
     seen_from: datetime
     buys_from: datetime
     rank: int = 0
-    list_id: int | None = None
+    segment_id: int | None = None
 
     def is_for(self, who: Who) -> bool:
         """Return whether somebody may use this door."""
-        if self.list_id is not None:
-            return self.list_id in who.lists
-        return who.is_member and who.rank >= self.rank
+        is_in = self.segment_id is None or self.segment_id in who.segments
+        return is_in and who.is_member and who.rank >= self.rank
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sale:
+class SaleTerms:
     """
     The dates of a sale: its doors, when everybody may buy (None = never), and when it is over (None = no end).
 
@@ -44,7 +43,7 @@ class Sale:
     """
 
     id: int
-    doors: tuple[Door, ...]
+    doors: tuple[DoorTerms, ...]
     public_from: datetime | None = None
     ends_at: datetime | None = None
     percent: int = 0
@@ -62,23 +61,23 @@ class Admission:
     opens_at: datetime | None
 
 
-def is_over(*, sale: Sale, at: datetime) -> bool:
+def is_over(*, sale: SaleTerms, at: datetime) -> bool:
     """Return whether a sale has ended: then it closes nothing and lowers no price."""
     return sale.ends_at is not None and at >= sale.ends_at
 
 
-def is_public(*, sale: Sale, at: datetime) -> bool:
+def is_public(*, sale: SaleTerms, at: datetime) -> bool:
     """Return whether everybody may buy."""
     return sale.public_from is not None and at >= sale.public_from
 
 
-def has_begun(*, sale: Sale, at: datetime) -> bool:
+def has_begun(*, sale: SaleTerms, at: datetime) -> bool:
     """Return whether anybody may buy: a door is open or everybody may, and the sale is not over."""
     opens = [door.buys_from for door in sale.doors] + ([sale.public_from] if sale.public_from else [])
     return not is_over(sale=sale, at=at) and any(moment <= at for moment in opens)
 
 
-def admission(*, sale: Sale, who: Who, at: datetime) -> Admission:
+def admission(*, sale: SaleTerms, who: Who, at: datetime) -> Admission:
     """Return what a visitor may do with a sale at a moment. What is visible and locked is seen by all."""
     mine = [door for door in sale.doors if door.is_for(who)]
     opens = [door.buys_from for door in mine] + ([sale.public_from] if sale.public_from else [])
@@ -89,7 +88,7 @@ def admission(*, sale: Sale, who: Who, at: datetime) -> Admission:
     return Admission(sees=sees, buys=buys, opens_at=opens_at)
 
 
-def closed_by(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
+def closed_by(*, sales: Iterable[SaleTerms], who: Who, at: datetime) -> SaleTerms | None:
     """
     Return the sale that keeps its products from this visitor now, or None.
 
@@ -103,20 +102,20 @@ def closed_by(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
     return min(told, key=lambda row: (row[1].opens_at is None, row[1].opens_at or at, row[0].id))[0]
 
 
-def is_hidden(*, sales: Iterable[Sale], who: Who, at: datetime) -> bool:
+def is_hidden(*, sales: Iterable[SaleTerms], who: Who, at: datetime) -> bool:
     """Return whether these sales of one product keep it from a visitor's eyes: it is closed, and one hides it."""
     waiting = [sale for sale in sales if not is_over(sale=sale, at=at)]
     unseen = any(not admission(sale=sale, who=who, at=at).sees for sale in waiting)
     return unseen and closed_by(sales=waiting, who=who, at=at) is not None
 
 
-def best_sale(*, sales: Iterable[Sale], who: Who, at: datetime) -> Sale | None:
+def best_sale(*, sales: Iterable[SaleTerms], who: Who, at: datetime) -> SaleTerms | None:
     """Return the open sale that takes the most off the price for this visitor, or None; sales do not add up."""
     lower = [sale for sale in sales if sale.percent and admission(sale=sale, who=who, at=at).buys]
     return max(lower, key=lambda sale: (sale.percent, -sale.id), default=None)
 
 
-def next_date(*, sales: Iterable[Sale], at: datetime) -> datetime | None:
+def next_date(*, sales: Iterable[SaleTerms], at: datetime) -> datetime | None:
     """Return the next moment at which anything about these sales changes for anybody, or None."""
     dates = (
         date
@@ -130,12 +129,12 @@ def next_date(*, sales: Iterable[Sale], at: datetime) -> datetime | None:
     return min((date for date in dates if date is not None and date > at), default=None)
 
 
-def shut_until(*, sale: Sale) -> datetime | None:
+def shut_until(*, sale: SaleTerms) -> datetime | None:
     """Return until when a sale keeps its products from others: it is public or over then. None = for good."""
     return min((moment for moment in (sale.public_from, sale.ends_at) if moment), default=None)
 
 
-def clashes(*, one: Sale, other: Sale, at: datetime) -> list[str]:
+def clashes(*, one: SaleTerms, other: SaleTerms, at: datetime) -> list[str]:
     """
     Return how two sales of one product contradict each other from a moment on.
 
@@ -160,9 +159,10 @@ def _before(moment: datetime, end: datetime | None) -> bool:
     return end is None or moment < end
 
 
-def _lets_in_early(door: Door, one: Sale, other: Sale) -> bool:
+def _lets_in_early(door: DoorTerms, one: SaleTerms, other: SaleTerms) -> bool:
     """Return whether somebody buys by a door of one sale while the other one still keeps them out."""
-    who = Who(is_member=True, rank=door.rank, lists=frozenset() if door.list_id is None else frozenset({door.list_id}))
+    segments = frozenset() if door.segment_id is None else frozenset({door.segment_id})
+    who = Who(is_member=True, rank=door.rank, segments=segments)
     opens_at = admission(sale=other, who=who, at=door.buys_from).opens_at
     shut = shut_until(sale=other)
     until = min((moment for moment in (opens_at, shut) if moment), default=None)

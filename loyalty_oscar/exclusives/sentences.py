@@ -56,8 +56,16 @@ def _who(sale: Sale) -> Iterator[str]:
 
 
 def _for_whom(door: Door, sale: Sale) -> str:
-    if door.member_list_id is not None:
-        return pgettext("loyalty", "members on the list “%(list)s”") % {"list": door.member_list.name}
+    level = _level(door, sale)
+    if door.segment is None:
+        return level
+    segment = pgettext("loyalty", "members in the segment “%(segment)s”") % {"segment": door.segment.name}
+    if not door.rank:
+        return segment
+    return pgettext("loyalty", "%(level)s who are also %(segment)s") % {"level": level, "segment": segment}
+
+
+def _level(door: Door, sale: Sale) -> str:
     if not door.rank:
         return pgettext("loyalty", "all members")
     called = levels(program_id=sale.program_id)

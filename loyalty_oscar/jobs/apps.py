@@ -9,7 +9,7 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from loyalty_oscar.program.tasks import backends
-        from loyalty_oscar.shop import jobs  # noqa: F401 - registers the task that the schedule names
+        from loyalty_oscar.shop.upkeep import jobs  # noqa: F401 - registers the task that the schedule names  # noqa: F401 - registers the task that the schedule names
 
         from . import doctor, tasks  # noqa: F401
 

@@ -9,13 +9,12 @@ from celery import current_app
 from kombu.exceptions import OperationalError
 
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import checks
-from loyalty_oscar.shop.doctor import Finding, Level
+from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
 
 from .tasks import connection
 
 
-@checks.register("doctor:50-queue")
+@doctor_checks.register("queue", order=50)
 def queue(*, at: datetime) -> Iterator[Finding]:
     """The broker answers, where the shop hands its work to a queue."""
     if conf.TASKS != "celery" or current_app.conf.task_always_eager:

@@ -34,7 +34,7 @@ class LineFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class LineState:
     """
     A line of an order as it stands now. Money (minor units) is for the whole line: `list_minor` before all discounts,
     `paid_minor` after them, both as the shop shows prices; `gone` counts pieces that came back.
@@ -79,9 +79,9 @@ class OrderFacts:
 
     What was true when it was placed: `unit_id` is the unit of the program that served its site, `terms` are how that
     program counted (`rounding`, `stage`, `base`, `excluded`, `zone`, `hold_days`, `expiry`), `then` is what features
-    wrote down of that moment, `parts` what was written down of its lines (`kernel.left.Part`). `rows` are its lines as
-    they stand now, for who wrote parts of its own down earlier. `placed` is all that is written down, `fingerprint` 32
-    characters that change whenever something of the order does: both are for its mark.
+    wrote down of that moment, `parts` what was written down of its lines (`kernel.left.LineSnapshot`). `rows` are its
+    lines as they stand now, for who wrote parts of its own down earlier. `placed` is all that is written down,
+    `fingerprint` 32 characters that change whenever something of the order does: both are for its mark.
     """
 
     order_id: int
@@ -98,7 +98,7 @@ class OrderFacts:
     terms: Mapping[str, Any] = field(default_factory=dict)
     then: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Any, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[LineState, ...] = ()
     is_deleted: bool = False
     placed: Any = None
     fingerprint: str = ""

@@ -14,11 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 from . import rounding
-from .facts import LineFacts, OrderFacts, Row
+from .facts import LineFacts, LineState, OrderFacts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class LineSnapshot:
     """
     What was true of a line when it was first seen; never changed. `number` is its name for all features: the key of
     the line it came as, or less than 0 for pieces that were added to a line that was known. `mark` stands for its
@@ -43,7 +43,7 @@ class Part:
         return [*known, *money, sorted(self.sets), int(self.is_late), self.mark]
 
     @classmethod
-    def from_json(cls, stored: Sequence[Any]) -> Part:
+    def from_json(cls, stored: Sequence[Any]) -> LineSnapshot:
         """Return what `to_json` wrote."""
         number, line_id, product_id, quantity, paid, excl, listed, sets, late, mark = stored
         return cls(
@@ -69,8 +69,8 @@ def mark_of(*, title: str) -> int:
 class _Kept:
     """Where the pieces of a part are now: pairs of a row and how many; `back` of them came back."""
 
-    part: Part
-    rows: list[tuple[Row, int]] = field(default_factory=list)
+    part: LineSnapshot
+    rows: list[tuple[LineState, int]] = field(default_factory=list)
     back: int = 0
 
     @property
@@ -86,7 +86,9 @@ class _Kept:
         return Fraction((self.part.list_minor - self.part.paid_minor) * pieces, self.part.quantity or 1)
 
 
-def what_is_left(*, parts: Sequence[Part], rows: Sequence[Row]) -> tuple[list[LineFacts], list[Part]]:
+def what_is_left(
+    *, parts: Sequence[LineSnapshot], rows: Sequence[LineState]
+) -> tuple[list[LineFacts], list[LineSnapshot]]:
     """
     Return what is left of each part, and the parts that came since and are not written down yet (without product sets).
 
@@ -104,13 +106,13 @@ def what_is_left(*, parts: Sequence[Part], rows: Sequence[Row]) -> tuple[list[Li
     return [_facts(one, [*kept, *late]) for one in kept], [one.part for one in late]
 
 
-def as_if(*, order: OrderFacts, rows: Sequence[Row]) -> OrderFacts:
+def as_if(*, order: OrderFacts, rows: Sequence[LineState]) -> OrderFacts:
     """Return an order as if its lines stood so: what a return would leave of it, before anybody confirms it."""
     lines = tuple(what_is_left(parts=order.parts, rows=rows)[0])
     return replace(order, rows=tuple(rows), purchase=order.purchase_of(lines=lines))
 
 
-def _own_lines(kept: Iterable[_Kept], rows: dict[int, Row], free: dict[int, int]) -> None:
+def _own_lines(kept: Iterable[_Kept], rows: dict[int, LineState], free: dict[int, int]) -> None:
     for one in kept:
         row = rows.get(one.part.line_id)
         # A line whose product is another now was swapped; one without a product had it deleted.
@@ -118,7 +120,7 @@ def _own_lines(kept: Iterable[_Kept], rows: dict[int, Row], free: dict[int, int]
             _put(one, row, free)
 
 
-def _other_lines(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> None:
+def _other_lines(kept: Sequence[_Kept], rows: Sequence[LineState], free: dict[int, int]) -> None:
     """In rounds: lines that look the same to the cent first, so that of two like parts each finds its own."""
     for fits in (_is_same, _is_product, _is_title):
         for one in kept:
@@ -127,27 +129,27 @@ def _other_lines(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int
                     _put(one, row, free)
 
 
-def _is_product(part: Part, row: Row) -> bool:
+def _is_product(part: LineSnapshot, row: LineState) -> bool:
     return part.product_id is not None and row.product_id == part.product_id
 
 
-def _is_same(part: Part, row: Row) -> bool:
+def _is_same(part: LineSnapshot, row: LineState) -> bool:
     return _is_product(part, row) and (row.quantity, row.paid_minor) == (part.quantity, part.paid_minor)
 
 
-def _is_title(part: Part, row: Row) -> bool:
+def _is_title(part: LineSnapshot, row: LineState) -> bool:
     """Products leave the catalogue, and imports know none."""
     return (part.product_id is None or row.product_id is None) and part.mark == mark_of(title=row.title)
 
 
-def _put(one: _Kept, row: Row, free: dict[int, int]) -> None:
+def _put(one: _Kept, row: LineState, free: dict[int, int]) -> None:
     pieces = min(one.missing, free[row.line_id])
     if pieces > 0:
         one.rows.append((row, pieces))
         free[row.line_id] -= pieces
 
 
-def _late(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> list[_Kept]:
+def _late(kept: Sequence[_Kept], rows: Sequence[LineState], free: dict[int, int]) -> list[_Kept]:
     """Return the pieces that no part misses, as parts of their own: each costs what its line costs beyond the known."""
     numbers = {one.part.number for one in kept}
     found: list[_Kept] = []
@@ -156,7 +158,7 @@ def _late(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> l
             continue
         there = [one for one in kept if any(its.line_id == row.line_id for its, _pieces in one.rows)]
         number = row.line_id if row.line_id not in numbers else -1 - len(kept) - len(found)
-        part = Part(
+        part = LineSnapshot(
             number=number,
             line_id=row.line_id,
             product_id=row.product_id,
@@ -171,7 +173,7 @@ def _late(kept: Sequence[_Kept], rows: Sequence[Row], free: dict[int, int]) -> l
     return found
 
 
-def _beyond(amount: int, row: Row, there: Sequence[_Kept], name: str) -> int:
+def _beyond(amount: int, row: LineState, there: Sequence[_Kept], name: str) -> int:
     """Return what of a line's amount its known pieces do not account for."""
     known = sum(
         Fraction(getattr(one.part, name) * pieces, one.part.quantity)
@@ -182,7 +184,7 @@ def _beyond(amount: int, row: Row, there: Sequence[_Kept], name: str) -> int:
     return max(0, amount - rounding.half_up(exact=Fraction(known)))
 
 
-def _come_back(row: Row, there: Sequence[_Kept]) -> None:
+def _come_back(row: LineState, there: Sequence[_Kept]) -> None:
     left = min(row.gone, row.quantity)
     for one in there:
         pieces = min(left, sum(pieces for its, pieces in one.rows if its.line_id == row.line_id))
@@ -205,7 +207,7 @@ def _exchanged(one: _Kept, every: Iterable[_Kept]) -> tuple[int, Fraction]:
     return (pieces, sum(map(_discount, others), Fraction(0)) * pieces / there) if pieces > 0 else (0, Fraction(0))
 
 
-def _is_alike(part: Part, other: Part) -> bool:
+def _is_alike(part: LineSnapshot, other: LineSnapshot) -> bool:
     return part.product_id == other.product_id
 
 

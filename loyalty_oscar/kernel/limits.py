@@ -7,7 +7,7 @@ still fits under the most generous rate, and an account holds thousands of such 
 
 from __future__ import annotations
 
-#: Points that somebody may give at once: for a piece, an order, an action, a level, a friend, by hand.
+#: Points that somebody may give at once: for a piece, an order, a campaign, a level, a friend, by hand.
 MOST_POINTS = 10_000_000
 #: Minor units of an amount that a rule may name.
 MOST_MINOR = 10**12
@@ -17,5 +17,5 @@ MOST_RATE = 1_000
 MOST_PERCENT = 10_000
 #: Points that one order may bring, whatever rules a store writes by itself.
 MOST_OF_AN_ORDER = 10**15
-#: Points that an action may give in all.
+#: Points that a campaign may give in all.
 MOST_BUDGET = 10**12

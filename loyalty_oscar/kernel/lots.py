@@ -24,11 +24,6 @@ class Take:
     points: int
 
 
-def spending_order(*, lots: Iterable[OpenLot]) -> list[OpenLot]:
-    """Return the lots as they are spent: by expiry, then age (primary key); those that never expire come last."""
-    return sorted(lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or datetime.max, lot.pk))
-
-
 def take(*, lots: Iterable[OpenLot], points: int) -> Iterator[Take]:
     """
     Take `points` from lots that come in spending order, reading no more lots than needed.

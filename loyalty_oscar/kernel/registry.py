@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Generic, TypeVar
 
+from . import signatures
 from .errors import LoyaltyError, UnknownCode
 
 T = TypeVar("T")
@@ -18,22 +19,33 @@ class Registry(Generic[T]):
     """
     Things by code, in order of their codes.
 
-    `kind` names them in messages ("earning rule").
+    `kind` names them in messages ("earning rule"). Where they have a `spec`, a protocol, one that cannot be called as
+    it says is refused with `WrongSignature`; so is one with a method of a protocol in `also` that does not fit it. With
+    `of_classes` the things are classes, whose instances fit.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(
+        self, kind: str, spec: type | None = None, *, also: Collection[type] = (), of_classes: bool = False
+    ) -> None:
+        self.kind, self.spec, self.also, self.of_classes = kind, spec, also, of_classes
         self._things: dict[str, T] = {}
 
     def register(self, code: str) -> Callable[[T], T]:
         """Return a decorator that stores a thing under `code`; the same thing may come twice, another may not."""
 
         def keep(thing: T) -> T:
+            self._mind(code, thing)
             if self._things.setdefault(code, thing) is not thing:
                 raise AlreadyRegistered(f"{self.kind} {code!r} is registered already; choose another code")
             return thing
 
         return keep
+
+    def _mind(self, code: str, thing: T) -> None:
+        if self.spec is not None:
+            signatures.mind(
+                kind=self.kind, code=code, thing=thing, spec=self.spec, also=self.also, is_class=self.of_classes
+            )
 
     def unregister(self, code: str) -> None:
         """Forget `code`; unknown codes are fine (tests and reloads)."""

@@ -13,9 +13,9 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, money
 from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import points as in_words
 from loyalty_oscar.program.words import why
 from loyalty_oscar.program.worth import worth
@@ -98,18 +98,12 @@ class HoldAdmin(ReadOnly, admin.ModelAdmin):
         return str(hold.account.member)
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
-
-
-@checks.register("change-state:2-ledger")
+@state_change_notes.register("ledger", order=20)
 def at_stake(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     """Say how many points members have, what they are worth, which go back and which dates move."""
-    unit = unit_of(program)
+    unit = getattr(program, "unit", None)
     if unit is None:
         return
-    unit.program = program
     yield _have(unit, owed(unit_id=unit.pk))
     if to == State.PAUSED:
         yield from _go_back(unit, at)

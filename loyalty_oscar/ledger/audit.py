@@ -9,21 +9,23 @@ the points its lots lost or got, what is set aside is what open holds say, and e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Sum
 
+from loyalty_oscar.program.db import write_db
+
 from .models import Account, Entry, Hold, HoldLot, Lot, LotMove
-from .operations.desk import write_db
 
 CHUNK = 500
 BUCKETS = ("available", "pending", "reserved", "debt")
 
 
 @dataclass(slots=True)
-class Progress:
+class AuditProgress:
     """How far the audit is, and what it found so far: (account id, what is wrong)."""
 
     accounts: int = 0
@@ -31,9 +33,9 @@ class Progress:
     wrong: list[tuple[int, str]] = field(default_factory=list)
 
 
-def audit(*, account_id: int | None = None) -> Iterator[Progress]:
-    """Check all accounts (or one), a few hundred at a time; yields the same growing `Progress` after each chunk."""
-    progress, last = Progress(), 0
+def audit(*, account_id: int | None = None) -> Iterator[AuditProgress]:
+    """Check all accounts (or one), a few hundred at a time; yields the same growing progress after each chunk."""
+    progress, last = AuditProgress(), 0
     accounts = Account.objects.using(write_db()).order_by("pk")
     accounts = accounts.filter(pk=account_id) if account_id else accounts
     while chunk := [row.pk for row in accounts.filter(pk__gt=last).only("pk")[:CHUNK]]:
@@ -45,14 +47,15 @@ def audit(*, account_id: int | None = None) -> Iterator[Progress]:
         yield progress
 
 
-def _check(accounts: list[Account], progress: Progress) -> None:
+def _check(accounts: list[Account], progress: AuditProgress) -> None:
     db, ids = write_db(), [account.pk for account in accounts]
     entries, lots = defaultdict(list), defaultdict(list)
     for entry in Entry.objects.using(db).filter(account_id__in=ids).defer("because", "fingerprint").order_by("seq"):
         entries[entry.account_id].append(entry)
     for lot in Lot.objects.using(db).filter(account_id__in=ids):
         lots[lot.account_id].append(lot)
-    by_lot, by_entry = defaultdict(int), defaultdict(int)
+    by_lot: dict[int, int] = defaultdict(int)
+    by_entry: dict[int, int] = defaultdict(int)
     for row in LotMove.objects.using(db).filter(account_id__in=ids).values_list("lot_id", "entry_id", "points"):
         by_lot[row[0]] += row[2]
         by_entry[row[1]] -= row[2]
@@ -119,7 +122,7 @@ def _wrong_lots(account: Account, lots: list[Lot], by_lot: dict[int, int], held:
             yield f"{bucket} is {getattr(account, bucket)}, the lots say {sums[bucket]}"
 
 
-def _wrong_holds(holds: list[Hold]) -> Iterator[str]:
+def _wrong_holds(holds: Iterable[Any]) -> Iterator[str]:
     for hold in holds:
         kept, used, back = hold.kept or 0, hold.used or 0, hold.back or 0
         # What was given back may have lost lots to a return of goods before; nothing hangs on it any more.

@@ -3,53 +3,63 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
 from .models import Entry, Kind, Lot
-from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account, write_db
-from .operations.grants import Grant, post, schedule
+from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account
+from .operations.grants import LotGrant, post, schedule
 from .operations.recording import looking_ahead
 from .operations.undo import claw_back, give_back
 
 
 class PointGifts:
     """
-    The grant `points`: `{"points": 50}`, ready at once; with `"waits"` on the way until `"ready_at"` (a moment in
-    UTC, None = not known yet), which a later call with the same key may tell, move or take back until it has come.
-    With `"anew"` what is given again waits again, though it had been ready before.
+    The grant `points`. Those that wait are on the way until they are ready.
+
+    Points on a basket that is being paid for are left alone by the ledger itself, whatever `keep_slots` says.
     """
 
-    def grant(self, *, member_id: int, reward: Mapping[str, Any], key: str, because: Because, at: datetime) -> None:
+    def grant(
+        self,
+        *,
+        member_id: int,
+        promise: Promise,
+        key: str,
+        because: Because,
+        at: datetime,
+        ready_at: datetime | None,
+        waits: bool = False,
+        anew: bool = False,
+    ) -> Outcome:
         """
         Give the points once. What was taken back under this key is given back, and a repeat counts as many as were
-        given at first, whatever the reward says by now.
+        given at first, whatever is promised by now.
         """
-        member = Member.objects.using(write_db()).select_related("program").get(pk=member_id)
-        unit = (
-            Unit.objects.using(write_db())
-            .filter(program=member.program, kind=Unit.Kind.SPENDABLE)
-            .order_by("pk")
-            .first()
-        )
+        member = Member.objects.using(write_db()).select_related("program__unit").get(pk=member_id)
+        unit = getattr(member.program, "unit", None)
         if unit is None:
-            return
+            return Outcome.NOTHING
         account = open_account(member=member, unit=unit)
-        ready = reward.get("ready_at") if reward.get("waits") else at
+        ready = ready_at if waits else at
         expires_at = expiry_of(program=member.program, available_at=ready) if ready else None
         with in_one_transaction():
             lock(account_id=account.pk)
             entry = next(iter(entries_of(account_id=account.pk, key=key)), None)
-            gift = Grant(
+            if entry is None and not promise.points:
+                return Outcome.NOTHING
+            gift = LotGrant(
                 account_id=account.pk,
-                points=given_by(entry) if entry else reward["points"],
+                points=given_by(entry) if entry else promise.points,
                 key=key,
                 source=source_of(key),
                 because=because,
@@ -60,27 +70,41 @@ class PointGifts:
             if entry and taken > self.times(account.pk, f"{key}:again:"):
                 spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
-                if not (reward.get("anew") and self.has_been_ready(gift, at)) or spared >= gift.points:
-                    told = {"account_id": account.pk, "source": gift.source, "key": gift.key, "because": because}
+                if not (anew and self.has_been_ready(gift, at)) or spared >= gift.points:
+                    told: dict[str, Any] = {
+                        "account_id": account.pk,
+                        "source": gift.source,
+                        "key": gift.key,
+                        "because": because,
+                    }
                     give_back(**told, points=gift.points, forgiven=spared, at=at)
                     schedule(
                         account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at
                     )
-                    return
+                    return Outcome.AGAIN
                 gift = replace(gift, points=gift.points - spared)
             posted = post(grant=gift, at=at)
             if posted.replayed:
                 schedule(account_id=account.pk, source=gift.source, available_at=ready, expires_at=expires_at, at=at)
+                return Outcome.THERE
+        return Outcome.AGAIN if entry else Outcome.GIVEN
 
-    def has_been_ready(self, gift: Grant, at: datetime) -> bool:
+    def has_been_ready(self, gift: LotGrant, at: datetime) -> bool:
         """Return whether points of a gift that waits were ready before: a lot ripens once, so a new one is needed."""
         lots = lots_of(account_id=gift.account_id, source=gift.source)
         is_waiting = gift.available_at is None or gift.available_at > at
         return is_waiting and any(lot.available_at is not None and lot.available_at <= at for lot in lots)
 
     def revoke(
-        self, *, member_id: int, key: str, because: Because, at: datetime, since: datetime | None = None
-    ) -> None:
+        self,
+        *,
+        member_id: int,
+        key: str,
+        because: Because,
+        at: datetime,
+        since: datetime | None = None,
+        keep_slots: Collection[str] = (),
+    ) -> Outcome:
         """
         Take the points back; a gift that was never given, or is taken back already, is left alone.
 
@@ -88,16 +112,16 @@ class PointGifts:
         """
         entry = next(iter(entries_of(account__member_id=member_id, key=key)), None)
         if entry is None:
-            return
+            return Outcome.NOTHING
         with in_one_transaction():
             lock(account_id=entry.account_id)
             since_then = entries_of(account_id=entry.account_id, start=f"{key}:")
             again = [one for one in since_then if one.key.startswith(f"{key}:again:")]
             taken = sum(one.key.startswith(f"{key}:back:") for one in since_then)
             if taken > len(again):
-                return
+                return Outcome.NOTHING
             if since and max(one.effective_at for one in (entry, *again)) < since:
-                return
+                return Outcome.KEPT
             claw_back(
                 account_id=entry.account_id,
                 source=source_of(key),
@@ -106,6 +130,7 @@ class PointGifts:
                 because=because,
                 at=at,
             )
+        return Outcome.TAKEN
 
     def times(self, account_id: int, start: str) -> int:
         """Return how many entries of an account have keys that begin so."""

@@ -16,7 +16,7 @@ from .models import Account, Entry, Kind, Lot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Coming:
+class PendingPoints:
     """Points on the way from one source, and why (as stored); `at` None waits for the order."""
 
     points: int
@@ -37,22 +37,28 @@ def membership_of_user(*, user_id: Any, unit: Unit) -> tuple[Member | None, Acco
     """Return a person's membership in a unit's program, and the account with it: either may be missing. One query."""
     members = Member.objects.filter(program_id=unit.program_id, user_id=user_id, merged_into=None)
     joined = FilteredRelation("accounts", condition=Q(accounts__unit_id=unit.pk))
-    member = members.annotate(its_account=joined).select_related("its_account").first()
+    found: Any = members.annotate(its_account=joined)
+    member = found.select_related("its_account").first()
     return member, getattr(member, "its_account", None)
 
 
 def closed_account_of_user(*, user_id: Any) -> Account | None:
     """Return a person's newest account with entries in a closed program, with its member and unit, or None."""
     accounts = Account.objects.filter(member__user_id=user_id, member__merged_into=None, seq__gt=0)
-    accounts = accounts.filter(unit__kind=Unit.Kind.SPENDABLE, unit__program__state=State.CLOSED)
+    accounts = accounts.filter(unit__program__state=State.CLOSED)
     return accounts.select_related("member", "unit__program").order_by("-pk").first()
 
 
-def coming(*, account_id: int) -> list[Coming]:
+def has_entries(*, program_id: int) -> bool:
+    """Return whether anything was ever counted in a program."""
+    return Entry.objects.using(write_db()).filter(account__unit__program_id=program_id).exists()
+
+
+def coming(*, account_id: int) -> list[PendingPoints]:
     """Return what is on the way, soonest first, those without a date last."""
     lots = Lot.objects.filter(account_id=account_id, is_open=True, state=Lot.State.PENDING, remaining__gt=0)
     found = [
-        Coming(points=lot.remaining, at=lot.available_at, source=lot.source, because=lot.entry.because)
+        PendingPoints(points=lot.remaining, at=lot.available_at, source=lot.source, because=lot.entry.because)
         for lot in lots.select_related("entry").order_by("pk")
     ]
     return sorted(found, key=lambda row: (row.at is None, row.at.timestamp() if row.at else 0))
@@ -66,7 +72,7 @@ def expiring(*, account_id: int, at: datetime, until: datetime | None = None) ->
     if until:
         lots = lots.filter(expires_at__lte=until)
     rows = lots.values("expires_at").annotate(points=Sum("remaining")).order_by("expires_at")
-    return [Expiring(points=row["points"], expires_at=row["expires_at"]) for row in rows]
+    return [Expiring(points=row["points"], expires_at=row["expires_at"]) for row in rows if row["expires_at"]]
 
 
 #: Kinds that change nothing a member would miss: they stand in the history of the desk, not in the statement.

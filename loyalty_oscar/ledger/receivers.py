@@ -1,33 +1,68 @@
 """What the ledger does when a program pauses, resumes or closes, in the same transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
+from django.db.models import QuerySet
+from django.db.models.signals import pre_save
 from django.dispatch import receiver
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import JobRun, Program, State
+from loyalty_oscar.program.models import JobRun, Program, State, Unit
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.signals import program_state_changed
+from loyalty_oscar.program.unit_uses import unit_uses
 
 from .operations.program_wide import put_off_all, release_all, write_off_all
 from .operations.skipping import AccountsSkipped, Skips
+from .queries import has_entries
 
 #: The change of a program's state, among the runs of jobs of which the doctor tells.
 NAME = "program-state"
 
 
+unit_uses.register("ledger")(has_entries)
+
+
+@receiver(pre_save, sender=Unit, dispatch_uid="loyalty_oscar.ledger.keep_unit")
+@receiver(pre_save, sender=Program, dispatch_uid="loyalty_oscar.ledger.keep_currency")
+def keep_meaning(
+    sender: type[Program | Unit],
+    instance: Program | Unit,
+    raw: bool = False,
+    update_fields: Collection[str] | None = None,
+    **kwargs: Any,
+) -> None:
+    """
+    Refuse what would change the meaning of every entry: points that become money or cease to be, and another currency
+    of what is money. Forms say so at the field; this is the second guard.
+    """
+    name = "currency" if sender is Program else "is_money"
+    if raw or instance.pk is None or not (update_fields is None or name in update_fields):
+        return
+    before: QuerySet[Any] = sender.objects.using(write_db()).filter(pk=instance.pk)
+    before = before.filter(unit__is_money=True) if sender is Program else before
+    program_id = instance.program_id if isinstance(instance, Unit) else instance.pk
+    if before.exclude(**{name: getattr(instance, name)}).exists() and has_entries(program_id=program_id):
+        raise NotAllowed(f"there are entries already: {name} of a program's unit stays as it is")
+
+
 @receiver(program_state_changed, sender=Program, dispatch_uid="loyalty_oscar.ledger.follow_program")
-def follow_program(sender, program: Program, before: str, after: str, at: datetime, **kwargs) -> None:
+def follow_program(
+    sender: type[Program], program: Program, before: str, after: str, at: datetime, **kwargs: Any
+) -> None:
     """
     Paused: holds go back. Live again: dates move by the pause. Closed: holds go back, the rest is written off.
 
     What is being paid for stays set aside, because its price was promised; the job `holds` gives it back when that is
     over. An account whose books are broken keeps no program from changing.
     """
-    skips, about = Skips(), {"program_id": program.pk, "at": at}
+    skips = Skips()
+    about: dict[str, Any] = {"program_id": program.pk, "at": at}
     if after in (State.PAUSED, State.CLOSED):
         why = Because("program_paused" if after == State.PAUSED else "program_closed")
         release_all(**about, because=why, skips=skips)
@@ -68,6 +103,10 @@ def _put_off(program: Program, at: datetime, skips: Skips, *, only: list[int] | 
     if not pauses:
         return 0
     paused, ended = pauses[-1]
-    told = {"key": f"program:{program.pk}:pause:{paused.pk}", "since": paused.starts_at, "until": ended.starts_at}
+    told: dict[str, Any] = {
+        "key": f"program:{program.pk}:pause:{paused.pk}",
+        "since": paused.starts_at,
+        "until": ended.starts_at,
+    }
     because = Because("program_was_paused", days=(ended.starts_at - paused.starts_at).days)
     return put_off_all(program_id=program.pk, because=because, at=at, skips=skips, only=only, **told)

@@ -1,1 +1,1 @@
-"""Floor 1: the program, its members, units and product sets; settings, clock, outbox and the task port."""
+"""Floor 1: the program, its members, units and product sets; events, settings, clock and the task port."""

@@ -17,11 +17,23 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
-from . import actors, clock, operations
-from .forms import StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
-from .models import JobRun, Outbox, Phase, PointWorth, Program, ProgramSite, State, TermsVersion, Unit
-from .pages import rendered
-from .registries import checks
+from . import actors, clock, contributions, operations
+from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .hooks import program_warnings, state_change_notes
+from .models import (
+    Delivery,
+    Event,
+    JobRun,
+    Phase,
+    PointWorth,
+    Program,
+    ProgramSite,
+    Segment,
+    State,
+    TermsVersion,
+    Unit,
+)
+from .segments import set_members
 from .words import day
 from .zones import InProgramZone, NamesZone
 
@@ -40,11 +52,6 @@ def step_label(program: Program, to: str) -> str:
     if program.state == State.PAUSED and to == State.LIVE:
         return pgettext("loyalty", "Go on")
     return str(STEPS[State(to)])
-
-
-def said(occasion: str, **about: Any) -> list[str]:
-    """Return the sentences that all features have to say on an occasion, in order of their names."""
-    return [text for name, say in checks.items() if name.startswith(f"{occasion}:") for text in say(**about)]
 
 
 class ReadOnly:
@@ -78,16 +85,19 @@ class UnitInline(NoDelete, admin.StackedInline):
     min_num = 1
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "kind")})
+        return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "is_money")})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
-            return [(None, {"fields": ["code", "kind", "names"]})]
+            return [(None, {"fields": ["code", "is_money", "names"]})]
         words = [
-            (language_name(language), {"fields": [tuple(word_field(language, c) for c in plural_samples(language))]})
+            (
+                language_name(language),
+                {"fields": [tuple(word_field(language, c) for c in (*plural_samples(language), "title"))]},
+            )
             for language in languages()
         ]
-        return [(None, {"fields": [("code", "kind")]}), *words]
+        return [(None, {"fields": [("code", "is_money")]}), *words]
 
 
 class WorthInline(admin.TabularInline):
@@ -171,15 +181,17 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
         )
         return [step, *super().get_urls()]
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         program = self.get_object(request, object_id) if object_id else None
         if program and self.has_view_or_change_permission(request, program):
             steps = operations.WAYS[State(program.state)] if self.has_change_permission(request, program) else ()
             extra_context = {
                 **(extra_context or {}),
                 "steps": [(step_url(program, to), step_label(program, to)) for to in steps],
-                "warnings": said("program-warning", program=program, at=clock.now()),
-                "panels": rendered(page="program", subject=program, request=request),
+                "warnings": warnings_of(program, clock.now()),
+                "panels": contributions.render("admin:program", subject=program, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
 
@@ -206,8 +218,8 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             "original": program,
             "form": form,
             "media": self.media,
-            "sentences": said("change-state", program=program, to=to, at=at),
-            "warnings": said("program-warning", program=program, at=at) if to == State.LIVE else [],
+            "sentences": [text for said in state_change_notes.answers(program=program, to=to, at=at) for text in said],
+            "warnings": warnings_of(program, at) if to == State.LIVE else [],
         }
         return TemplateResponse(request, "loyalty/admin/step.html", context)
 
@@ -237,10 +249,15 @@ def step_url(program: Program, to: str) -> str:
     return reverse("admin:loyalty_program_program_step", args=[program.pk, to])
 
 
-@checks.register("program-warning:program")
+def warnings_of(program: Program, at: datetime) -> list[str]:
+    """Return what is wrong with a program, as all features see it."""
+    return [text for said in program_warnings.answers(program=program, at=at) for text in said]
+
+
+@program_warnings.register("program", order=10)
 def missing(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what a program lacks."""
-    if not program.units.filter(kind=Unit.Kind.SPENDABLE).exists():
+    if not hasattr(program, "unit"):
         yield pgettext("loyalty", "There is no kind of points that members could use. Add one below.")
     if not program.worths.filter(currency=program.currency).exists():
         text = pgettext("loyalty", "Nobody knows what points are worth in %(currency)s. Add it below.")
@@ -249,7 +266,7 @@ def missing(*, program: Program, at: datetime) -> Iterator[str]:
         yield pgettext("loyalty", "The program serves no site. Add one below, or make it the default program.")
 
 
-@checks.register("change-state:1-program")
+@state_change_notes.register("program", order=10)
 def consequences(*, program: Program, to: str, at: datetime) -> Iterable[str]:
     """Say what a step means for orders, and for how many people."""
     count = program.members.filter(merged_into=None, user__isnull=False).count()
@@ -280,16 +297,69 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
     return [pgettext("loyalty", "All points that are left are written off. Statements stay readable.")]
 
 
-@admin.register(Outbox)
-class OutboxAdmin(ReadOnly, admin.ModelAdmin):
-    """Messages that left or wait to leave."""
+@admin.register(Segment)
+class SegmentAdmin(admin.ModelAdmin):
+    """Members who are named, for features to ask for. One that is asked for is not deleted."""
 
-    list_display = ("topic", "key", "member", "created_at", "next_at", "done_at", "attempts", "error")
-    list_filter = ("topic", "is_open")
+    form = SegmentForm
+    list_display = ("name", "program", "kind", "counted")
+    list_filter = ("program",)
+    list_select_related = ("program",)
+    search_fields = ("name", "code")
+
+    def get_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return ("program", "name", "code", "people" if may else "counted")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
+        return ("program", "code") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Segment | None = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: SegmentForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly, admin.ModelAdmin):
+    """What happened, as consumers are told."""
+
+    list_display = ("topic", "key", "member", "at", "is_new")
+    list_filter = ("topic", "is_new")
     search_fields = ("^key",)
     list_select_related = ("member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly, admin.ModelAdmin):
+    """Messages that left or wait to leave: an event each, for one consumer."""
+
+    list_display = ("topic", "key", "member", "consumer", "happened_at", "next_at", "done_at", "attempts", "error")
+    list_filter = ("consumer", "is_open")
+    search_fields = ("^event__key",)
+    list_select_related = ("event__member__user",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    @admin.display(description=pgettext_lazy("loyalty", "topic"))
+    def topic(self, delivery: Delivery) -> str:
+        return delivery.event.topic
+
+    @admin.display(description=pgettext_lazy("loyalty", "key"))
+    def key(self, delivery: Delivery) -> str:
+        return delivery.event.key
+
+    @admin.display(description=pgettext_lazy("loyalty", "member"))
+    def member(self, delivery: Delivery) -> Any:
+        return delivery.event.member
+
+    @admin.display(description=pgettext_lazy("loyalty", "happened"))
+    def happened_at(self, delivery: Delivery) -> datetime:
+        return delivery.event.at
 
 
 @admin.register(JobRun)

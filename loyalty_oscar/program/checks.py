@@ -70,10 +70,13 @@ def check_sqlite(**kwargs: Any) -> list[Warning]:
             continue
         immediate = database.get("OPTIONS", {}).get("transaction_mode", "").upper() == "IMMEDIATE"
         if not immediate:
+            hint = 'Set OPTIONS = {"transaction_mode": "IMMEDIATE"}, or two buyers at once get an error.'
+            if database.get("ATOMIC_REQUESTS"):
+                hint += " Switch ATOMIC_REQUESTS off with it, or every page view waits for the write lock."
             found.append(
                 Warning(
                     f"SQLite database {alias!r} does not use IMMEDIATE transactions.",
-                    hint='Set OPTIONS = {"transaction_mode": "IMMEDIATE"}, or two buyers at once get an error.',
+                    hint=hint,
                     id="loyalty_program.W002",
                 )
             )

@@ -68,7 +68,7 @@ class LoyaltySettings:
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
-    GUEST_CLAIM_DAYS: int = doc("Days in which a guest's order can be claimed after it was placed.", 30)
+    GUEST_DAYS: int = doc("Days after it was placed in which a guest can keep an order's points.", 30)
     HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
     GATEWAY_MINUTES: int = doc(
         "How long points and pieces of sales stay set aside while a basket is frozen: longer than the gateway waits"
@@ -86,7 +86,8 @@ class LoyaltySettings:
         None,
     )
     CLASS_LOADER: str = doc(
-        "The class loader that `loyalty_oscar.shop.loading.class_loader` asks in turn: the store's own, else Oscar's.",
+        "The class loader that `loyalty_oscar.shop.pricing.loading.class_loader` asks in turn: "
+        "the store's own, else Oscar's.",
         "oscar.core.loading.default_class_loader",
     )
     WORD_TRIES: int = doc(
@@ -106,7 +107,7 @@ class LoyaltySettings:
         "",
     )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
-    MAIL_ATTEMPTS: int = doc("How often a message is tried before it is left in the outbox as failed.", 8)
+    MAIL_ATTEMPTS: int = doc("How often a message is tried before it is given up.", 8)
     API_RATE: str = doc("How often one customer may call the REST API, as Django REST framework spells it.", "120/min")
 
 

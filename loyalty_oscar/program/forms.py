@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -10,12 +11,15 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from django import forms
 from django.conf import global_settings, settings
+from django.contrib.admin import site
+from django.contrib.admin.widgets import ManyToManyRawIdWidget
 from django.utils.translation import get_language_info, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import money
-from .models import PointWorth, Program, State, Unit
+from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
+from .segments import members_of
 
 #: What the column of an amount holds (minor units).
 MOST_MINOR = 2_147_483_647
@@ -30,7 +34,7 @@ def languages() -> list[str]:
     A shop that chose none has Django's hundred; there its own language and those of the ready words are asked for.
     """
     chosen = [code for code, _name in settings.LANGUAGES]
-    if settings.LANGUAGES == global_settings.LANGUAGES:
+    if chosen == [code for code, _name in global_settings.LANGUAGES]:
         chosen = [settings.LANGUAGE_CODE, "en", "de", "pl", "ru"]
     return list(dict.fromkeys(code.split("-")[0] for code in chosen))
 
@@ -60,7 +64,7 @@ class UnitFormBase(forms.ModelForm):
 
     class Meta:
         model = Unit
-        fields = ("code", "kind")
+        fields = ("code", "is_money")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,20 +72,23 @@ class UnitFormBase(forms.ModelForm):
             for category in plural_samples(language):
                 word = self.instance.names.get(language, {}).get(category, "")
                 self.fields[word_field(language, category)].initial = word
+            self.fields[word_field(language, "title")].initial = self.instance.names.get(language, {}).get("title", "")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         names = dict(self.instance.names)
         for language in languages():
             given = {c: data.get(word_field(language, c), "").strip() for c in plural_samples(language)}
-            if not any(given.values()):
+            title = data.get(word_field(language, "title"), "").strip()
+            if not any((*given.values(), title)):
                 names.pop(language, None)
                 continue
             for category, word in given.items():
                 if not word:
                     text = pgettext("loyalty", "Fill in every form of a language, or leave the language empty.")
                     self.add_error(word_field(language, category), text)
-            names[language] = {**names.get(language, {}), **given}
+            kept = {category: word for category, word in names.get(language, {}).items() if category != "title"}
+            names[language] = {**kept, **given, **({"title": title} if title else {})}
         self.instance.names = names
         return data
 
@@ -102,6 +109,8 @@ def unit_form() -> type[UnitFormBase]:
         for category, sample in plural_samples(language).items():
             label = pgettext("loyalty", "after %(number)s") % {"number": money.number(sample)}
             fields[word_field(language, category)] = forms.CharField(label=label, max_length=40, required=False)
+        label = pgettext("loyalty", "without a number")
+        fields[word_field(language, "title")] = forms.CharField(label=label, max_length=40, required=False)
     return type("UnitForm", (UnitFormBase,), {**fields, "__module__": __name__})
 
 
@@ -138,6 +147,74 @@ class WorthForm(forms.ModelForm):
                 self.add_error("amount", text % {"currency": currency})
             else:
                 self.instance.minor = minor
+        return data
+
+
+class PointsAsMoney(forms.DecimalField):
+    """Points of a unit that is money: typed as an amount, cleaned to points."""
+
+    def __init__(self, *, currency: str, min_value: int, max_value: int, **options: Any) -> None:
+        self.places = money.exponent(currency=currency)
+        least, most = (to_major(minor=points, exponent=self.places) for points in (min_value, max_value))
+        super().__init__(min_value=least, max_value=most, decimal_places=self.places, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return to_major(minor=value, exponent=self.places) if type(value) is int else value
+
+    def clean(self, value: Any) -> int | None:
+        amount = super().clean(value)
+        return None if amount is None else int(amount.scaleb(self.places))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -> None:
+    """Let these fields of a form, which hold points, be typed as amounts where the unit is money."""
+    if unit is None or not unit.is_money:
+        return
+    for name in names:
+        field: Any = form.fields.get(name)
+        if field:
+            form.fields[name] = PointsAsMoney(
+                currency=unit.program.currency,
+                min_value=field.min_value,
+                max_value=field.max_value or MOST_MINOR,
+                label=field.label,
+                help_text=field.help_text,
+                required=field.required,
+                initial=field.initial,
+            )
+
+
+class SegmentForm(forms.ModelForm):
+    """A segment with the members that somebody names."""
+
+    people = forms.ModelMultipleChoiceField(
+        label=pgettext_lazy("loyalty", "members"),
+        queryset=Member.objects.all(),
+        required=False,
+        widget=ManyToManyRawIdWidget(
+            SegmentMember._meta.get_field("member").remote_field,  # type: ignore[arg-type]  # A row each, not a table.
+            site,
+        ),
+    )
+
+    class Meta:
+        model = Segment
+        fields = ("program", "name", "code")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "people" in self.fields:
+            self.fields["people"].initial = sorted(members_of(segment=self.instance))
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse members of another program."""
+        data = super().clean() or {}
+        program = data.get("program") or (self.instance.program if self.instance.program_id else None)
+        if program and any(member.program_id != program.pk for member in data.get("people") or ()):
+            self.add_error("people", pgettext("loyalty", "Some of them are members of another program."))
         return data
 
 

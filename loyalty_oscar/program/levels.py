@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from .hooks import level_lists
 from .models import Program
-from .registries import checks
 
 
 def levels(*, program_id: int) -> dict[int, str]:
     """Return what the levels of a program are called, by rank, lowest first; empty where nobody knows of levels."""
-    asked = [ask for name, ask in checks.items() if name.startswith("levels:")]
-    return {rank: name for ask in asked for rank, name in ask(program_id=program_id)}
+    return {rank: name for found in level_lists.answers(program_id=program_id) for rank, name in found}
 
 
 def level_names(*, program_id: int | None) -> dict[int, str]:

@@ -1,5 +1,5 @@
 """
-Who is who: Program, its sites, phases and terms; Unit, Member, ProductSet; the Outbox and the job log.
+Who is who: Program, its sites, phases and terms; Unit, Member, ProductSet; events, their delivery and the job log.
 
 Rows here name people and promises. Points live one floor up, in `ledger`.
 """
@@ -9,12 +9,15 @@ from __future__ import annotations
 import calendar
 import uuid
 import zoneinfo
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
+
+from .unit_uses import unit_uses
 
 code_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9-]*$",
@@ -185,7 +188,7 @@ class Program(models.Model):
 
     def clean(self) -> None:
         """Say which settings clash, field by field."""
-        wrong: dict[str, str] = {}
+        wrong: dict[str, Any] = {}
         if self.rounding == self.Rounding.BLOCK and self.rounding_stage == self.Stage.LINE:
             wrong["rounding_stage"] = pgettext_lazy(
                 "loyalty", "Full steps are counted once an order. Choose “once an order”."
@@ -197,8 +200,18 @@ class Program(models.Model):
             longest = calendar.monthrange(2024, self.expiry_month)[1] if 1 <= self.expiry_month <= 12 else 0
             if self.expiry_day > longest:
                 wrong["expiry_day"] = pgettext_lazy("loyalty", "That month has no such day.")
+        before = Program.objects.filter(pk=self.pk, unit__is_money=True).exclude(currency=self.currency)
+        if self.pk and before.exists() and is_counted(program_id=self.pk):
+            wrong["currency"] = pgettext_lazy(
+                "loyalty", "Members have amounts in the currency of before, so it stays as it is."
+            )
         if wrong:
             raise ValidationError(wrong)
+
+
+def is_counted(*, program_id: int) -> bool:
+    """Return whether anything was ever counted in the unit of a program: from then on it stays what it is."""
+    return any(unit_uses.answers(program_id=program_id))
 
 
 class ProgramSite(models.Model):
@@ -286,29 +299,38 @@ class PointWorth(models.Model):
 
 
 class Unit(models.Model):
-    """What an account counts. `names` holds the word per language and CLDR plural category."""
+    """
+    What the accounts of a program count. `names` holds the word per language and CLDR plural category.
 
-    class Kind(models.TextChoices):
-        SPENDABLE = "spendable", pgettext_lazy("loyalty", "points to use")
-        QUALIFYING = "qualifying", pgettext_lazy("loyalty", "level progress")
-        STAMPS = "stamps", pgettext_lazy("loyalty", "stamps")
-        MONEY = "money", pgettext_lazy("loyalty", "money")
+    One that `is_money` reads and is typed as an amount: each point is a minor unit of the program's currency.
+    """
 
-    program = models.ForeignKey(Program, models.CASCADE, related_name="units")
+    program = models.OneToOneField(Program, models.CASCADE, related_name="unit")
     code = models.SlugField(
         pgettext_lazy("loyalty", "code"), max_length=40, default="points", validators=[code_validator]
     )
-    kind = models.CharField(pgettext_lazy("loyalty", "kind"), max_length=12, choices=Kind, default=Kind.SPENDABLE)
-    currency = models.CharField(max_length=3, blank=True, default="")
     names = models.JSONField(pgettext_lazy("loyalty", "names"), default=dict, blank=True)
+    is_money = models.BooleanField(
+        pgettext_lazy("loyalty", "shown as money"),
+        default=False,
+        help_text=pgettext_lazy(
+            "loyalty", "For cashback: members read 12.50 of the program's currency where others read 1,250 points."
+        ),
+    )
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "kind of points")
         verbose_name_plural = pgettext_lazy("loyalty", "kinds of points")
-        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_unit_code")]
 
     def __str__(self) -> str:
         return f"{self.program}: {self.code}"
+
+    def clean(self) -> None:
+        """Refuse to turn what members have into something else."""
+        before = Unit.objects.filter(pk=self.pk).exclude(is_money=self.is_money)
+        if self.pk and before.exists() and is_counted(program_id=self.program_id):
+            wrong = pgettext_lazy("loyalty", "Members have points already, so this stays as it is.")
+            raise ValidationError({"is_money": wrong})
 
 
 class Member(models.Model):
@@ -355,15 +377,108 @@ class ProductSet(models.Model):
         return self.name
 
 
-class Outbox(models.Model):
-    """A message that leaves after commit, at least once. `key` is its message id and comes once per topic."""
+class Segment(models.Model):
+    """
+    Named members of a program: to members what a product set is to products.
+
+    Of kind `list` somebody names them. Which features ask for a segment is their business.
+    """
+
+    class Kind(models.TextChoices):
+        LIST = "list", pgettext_lazy("loyalty", "members named one by one")
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="segments", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    kind = models.CharField(
+        pgettext_lazy("loyalty", "kind"), max_length=10, choices=Kind, default=Kind.LIST, editable=False
+    )
+    traits = models.JSONField(default=list, blank=True, editable=False)
+    counted = models.PositiveIntegerField(pgettext_lazy("loyalty", "members"), default=0, editable=False)
+    counted_at = models.DateTimeField(pgettext_lazy("loyalty", "counted"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "segment of members")
+        verbose_name_plural = pgettext_lazy("loyalty", "segments of members")
+        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_segment_code")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentMember(models.Model):
+    """
+    Since when a member is in a segment, and until when (excluded); the row that holds `is_current` (True, else NULL).
+
+    Ended rows stay a while, so that what was true at a moment can be asked for it.
+    """
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="rows", db_index=False)
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+", db_index=False)
+    since = models.DateTimeField(pgettext_lazy("loyalty", "since"))
+    until = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    is_current = models.BooleanField(null=True, default=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "member of a segment")
+        verbose_name_plural = pgettext_lazy("loyalty", "members of segments")
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "member", "is_current"], name="loyalty_segmentmember_current"),
+            models.CheckConstraint(
+                condition=models.Q(until__isnull=True, is_current=True)
+                | models.Q(until__isnull=False, is_current__isnull=True),
+                name="loyalty_segmentmember_open",
+            ),
+        ]
+        indexes = [models.Index(fields=["member", "is_current"], name="loyalty_segmentmember_of")]
+
+    def __str__(self) -> str:
+        return str(self.member)
+
+
+class Event(models.Model):
+    """
+    Something that happened, most often to a member; written in the transaction in which it happened.
+
+    `key` comes once per topic. docs/reference/events.md says what each topic's `payload` holds. An event never changes:
+    only `is_new` falls as soon as its consumers have it, and whoever leaves takes their payloads along.
+    """
 
     topic = models.CharField(max_length=40)
     key = models.CharField(max_length=120)
     member = models.ForeignKey(Member, models.CASCADE, null=True, related_name="+")
     payload = models.JSONField(default=dict)
+    at = models.DateTimeField()
+    is_new = models.BooleanField(default=True, editable=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "event")
+        verbose_name_plural = pgettext_lazy("loyalty", "events")
+        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_event_key")]
+        indexes = [models.Index(fields=["is_new", "id"], name="loyalty_event_new")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.key}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it once; an event that is there is refused."""
+        if not self._state.adding:
+            raise ValidationError("what happened does not change; announce another event")
+        super().save(*args, **kwargs)
+
+
+class Delivery(models.Model):
+    """
+    What becomes of an event with one of its consumers: tried until it is done.
+
+    Closed without `done_at` it was given up; with `done_at` and an `error` nothing had to be told, and that says why.
+    """
+
+    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
+    consumer = models.CharField(max_length=40)
     attempts = models.PositiveSmallIntegerField(default=0)
-    created_at = models.DateTimeField()
     next_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
     is_open = models.BooleanField(default=True)
@@ -372,11 +487,41 @@ class Outbox(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "message")
         verbose_name_plural = pgettext_lazy("loyalty", "messages")
-        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_outbox_key")]
-        indexes = [models.Index(fields=["is_open", "next_at"], name="loyalty_outbox_due")]
+        constraints = [models.UniqueConstraint(fields=["event", "consumer"], name="loyalty_delivery_once")]
+        indexes = [models.Index(fields=["is_open", "consumer", "next_at"], name="loyalty_delivery_due")]
 
     def __str__(self) -> str:
-        return f"{self.topic} {self.key}"
+        return f"{self.consumer}: {self.event}"
+
+
+class Notice(models.Model):
+    """
+    What a member was told by an event, and whether it arrived: a date binds only if it was announced.
+
+    `topic` and `key` are the event's, `about` names what is announced (`account:5:expires:2027-06-01`; the key adds the
+    stage, `…:30`). `accepted_at` is when the mail server took it, `bounced_at` when the shop heard that it came back,
+    `seen_at` when the member saw it signed-in; `inbox_id` is its row in Oscar's inbox.
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    topic = models.CharField(max_length=40)
+    about = models.CharField(max_length=100)
+    key = models.CharField(max_length=120)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    bounced_at = models.DateTimeField(null=True, blank=True)
+    inbox_id = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "notice")
+        verbose_name_plural = pgettext_lazy("loyalty", "notices")
+        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_notice_key")]
+        indexes = [models.Index(fields=["topic", "about"], name="loyalty_notice_about")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class JobRun(models.Model):

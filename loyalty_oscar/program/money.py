@@ -57,6 +57,7 @@ def _in_words(minor: int, currency: str, _language: str | None, more: tuple[tupl
     return format_currency(amount, currency, **{"locale": locale(), **dict(more)})
 
 
-def number(value: int | Decimal) -> str:
-    """Return a number in the visitor's format, with a typographic minus."""
-    return format_decimal(value, locale=locale()).replace("-", "\N{MINUS SIGN}")
+def number(value: int | Decimal, *, places: int | None = None) -> str:
+    """Return a number in the visitor's format, with a typographic minus; with exactly so many decimals if told."""
+    pattern = f"#,##0.{'0' * places}" if places else None
+    return format_decimal(value, format=pattern, locale=locale()).replace("-", "\N{MINUS SIGN}")

@@ -1,19 +1,22 @@
-"""Changing the program: its life, its members, its outbox."""
+"""Changing the program: its life, its members, its jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
+from loyalty_oscar.kernel.promise import READY, Outcome, Promise, Ready
 
 from .db import write_db
-from .models import JobRun, Member, Outbox, Phase, Program, State
+from .models import JobRun, Member, Phase, Program, State
 from .queries import forget_cache
+from .registries import grants
 from .rows import write_rows
 from .signals import member_joined, program_state_changed
 
@@ -110,16 +113,57 @@ def join_many(*, program: Program, joined_at: Mapping[Any, datetime]) -> dict[An
     return members
 
 
-def put_message(*, topic: str, key: str, member_id: int | None, payload: dict[str, Any], at: datetime) -> None:
-    """Put a message into the outbox, in the caller's transaction; the same topic and key come once only."""
-    put_messages(
-        messages=[Outbox(topic=topic, key=key, member_id=member_id, payload=payload, created_at=at, next_at=at)]
+def give(
+    *,
+    member_id: int,
+    promise: Promise,
+    key: str,
+    because: Because,
+    at: datetime,
+    ready_at: datetime | Ready | None = READY,
+    waits: bool = False,
+    anew: bool = False,
+) -> Outcome:
+    """
+    Give a member what was promised, once per key: the one door of whoever gives.
+
+    What `waits` is on the way until `ready_at` (None = not known yet), which a later call may tell or move; with `anew`
+    what is given again waits again. NOTHING where its kind of thing is not installed.
+    """
+    if promise.grant not in grants:
+        return Outcome.NOTHING
+    return grants.get(promise.grant).grant(
+        member_id=member_id,
+        promise=promise,
+        key=key,
+        because=because,
+        at=at,
+        ready_at=at if isinstance(ready_at, Ready) else ready_at,
+        waits=waits,
+        anew=anew,
     )
 
 
-def put_messages(*, messages: list[Outbox]) -> None:
-    """Put many messages; those that are there already are left alone."""
-    write_rows(rows=messages, skip=True)
+def take_back(
+    *,
+    member_id: int,
+    promise: Promise,
+    key: str,
+    because: Because,
+    at: datetime,
+    since: datetime | None = None,
+    keep_slots: Collection[str] = (),
+) -> Outcome:
+    """
+    Take back what was promised and given under a key; what was never given, or is taken back already, is NOTHING.
+
+    What was given before `since`, or lies on one of the baskets `keep_slots`, is KEPT.
+    """
+    if promise.grant not in grants:
+        return Outcome.NOTHING
+    return grants.get(promise.grant).revoke(
+        member_id=member_id, key=key, because=because, at=at, since=since, keep_slots=keep_slots
+    )
 
 
 def touch_version(*, program_id: int) -> None:
@@ -143,7 +187,7 @@ def note_run(
     One query, but for a job's first time.
     """
     named = {str(account_id): why for account_id, why in sorted((skipped or {}).items())[:NAMED]}
-    told = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
+    told: dict[str, Any] = {"started_at": started_at, "finished_at": finished_at, "done": done, "error": error[:200]}
     told["skipped"] = named or None
     told |= {"good_at": started_at} if finished_at and not error else {}
     # A run that begins does what was wanted till now; what is wanted meanwhile waits for the next.

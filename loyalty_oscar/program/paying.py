@@ -9,9 +9,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from loyalty_oscar.kernel.registry import Registry
-
 from . import clock
+from .hooks import RAISE, Hook
 
 
 class Payments(Protocol):
@@ -24,18 +23,17 @@ class Payments(Protocol):
     def __call__(self, *, slots: Collection[str], at: datetime, peek: bool) -> Collection[str]: ...
 
 
-#: kind of slot -> who knows of its payments.
-payments: Registry[Payments] = Registry("kind of payment")
+payments: Hook[Payments] = Hook("payments", Payments, on_error=RAISE)
 
 
-def being_paid(*, slots: Collection[str], at: datetime | None = None, peek: bool = False) -> frozenset[str]:
+def being_paid(*, slots: Collection[str | None], at: datetime | None = None, peek: bool = False) -> frozenset[str]:
     """
     Return which of these slots a customer is paying for, in whatever transaction: what is kept for them is left alone.
 
     Ask inside the transaction that would take something away. It never waits, so it may be asked with accounts locked,
     and nobody begins to pay for one of the other slots before that transaction is over. Who takes nothing may `peek`.
     """
-    if not slots:
+    named = [slot for slot in slots if slot is not None]
+    if not named:
         return frozenset()
-    now = at or clock.now()
-    return frozenset().union(*(ask(slots=slots, at=now, peek=peek) for _kind, ask in payments.items()))
+    return frozenset().union(*payments.answers(slots=named, at=at or clock.now(), peek=peek))

@@ -38,14 +38,14 @@ def remembered(*, key: Any, load: Any, seconds: float = CACHE_SECONDS) -> Any:
 
 def unit_for_site(*, site_id: int | None) -> Unit | None:
     """
-    Return the spendable unit (with its program) that serves a site, or None.
+    Return the unit (with its program) that serves a site, or None.
 
     The program of the site, else the default one. Draft and closed programs serve nobody. One query.
     """
     own = Q(program__sites__site_id=site_id) if site_id else Q(pk__in=())
     return (
         Unit.objects.using(write_db())
-        .filter(own | Q(program__is_default=True), kind=Unit.Kind.SPENDABLE)
+        .filter(own | Q(program__is_default=True))
         .exclude(program__state__in=(State.DRAFT, State.CLOSED))
         .select_related("program")
         # The default program may have sites too: only the one asked for comes before it.
@@ -56,7 +56,7 @@ def unit_for_site(*, site_id: int | None) -> Unit | None:
 
 def begun_units() -> list[Unit]:
     """
-    Return the spendable units of the programs that ever went live, oldest first; remembered for the versions that
+    Return the units of the programs that ever went live, oldest first; remembered for the versions that
     these programs have. One query, at most a second old, so that the steps of one piece of work share it.
 
     Their programs know more than a row: `known_sites` (ids) and `known_phases`.
@@ -70,7 +70,6 @@ def _load_begun() -> list[Unit]:
     names = ("id", "state", "starts_at", "earning_ends_at", "spending_ends_at")
     rows = (
         Unit.objects.using(write_db())
-        .filter(kind=Unit.Kind.SPENDABLE)
         .exclude(program__state=State.DRAFT)
         .select_related("program__excluded_set")
         .annotate(
@@ -93,7 +92,7 @@ def _load_begun() -> list[Unit]:
 
 
 def programs_by_site() -> tuple[dict[int, Unit], Unit | None]:
-    """Return the spendable unit of each site that has a program, and that of the default program (bulk work)."""
+    """Return the unit of each site that has a program, and that of the default program (bulk work)."""
     units = [unit for unit in begun_units() if unit.program.state != State.CLOSED]
     sites = {site_id: unit for unit in reversed(units) for site_id in unit.program.known_sites}
     return sites, next((unit for unit in units if unit.program.is_default), None)
@@ -146,7 +145,7 @@ def terms_now(*, program: Program) -> dict[str, Any]:
         "rounding": program.rounding,
         "stage": program.rounding_stage,
         "base": program.earning_base,
-        "excluded": program.excluded_set.code if program.excluded_set_id else None,
+        "excluded": program.excluded_set.code if program.excluded_set else None,
         "zone": program.time_zone,
         "hold_days": program.hold_days,
         "expiry": [program.expiry, program.expiry_months, program.expiry_month, program.expiry_day],

@@ -6,6 +6,7 @@ Each app registers a function for each of its because codes; an unknown code is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -16,27 +17,87 @@ from django.utils.translation import get_language, npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.kernel.rounding import to_major
 
 from . import money
 from .models import Unit
 
 reasons: Registry[Callable[[Mapping[str, Any]], str]] = Registry("reason")
+#: `@say("ran_out")` registers what a reason says.
+say = reasons.register
 NBSP = "\N{NO-BREAK SPACE}"
+#: Digits of the greatest number of points that somebody may type.
+LONGEST = 9
+DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+def title(*, unit: Unit) -> str:
+    """Return what points are called where no number stands beside it: "paws", as a dictionary has it."""
+    names = _names(unit)
+    if "title" in names:
+        return names["title"]
+    return unit_name(unit=unit, points=5) if names or not unit.is_money else pgettext("loyalty", "cashback")
 
 
 def unit_name(*, unit: Unit, points: int) -> str:
     """Return the word for so many points ("paw", "paws"), by the CLDR category of the reader's language."""
-    language = (get_language() or "en").split("-")[0]
-    names = unit.names.get(language) or unit.names.get("en") or next(iter(unit.names.values()), {})
+    names = _names(unit)
     category = money.locale().plural_form(abs(points))
     chosen = names.get(category) or names.get("other")
     return chosen or npgettext("loyalty", "point", "points", abs(points))
 
 
+def _names(unit: Unit) -> Mapping[str, str]:
+    """Return the words of the reader's language, else the English ones, else any."""
+    language = (get_language() or "en").split("-")[0]
+    return unit.names.get(language) or unit.names.get("en") or next(iter(unit.names.values()), {})
+
+
 def points(*, unit: Unit, points: int, signed: bool = False) -> str:
-    """Return "1,250 paws": the number in the reader's format, never parted from its unit."""
-    sign = "+" if signed and points > 0 else ""
-    return f"{sign}{money.number(points)}{NBSP}{unit_name(unit=unit, points=points)}"
+    """
+    Return "1,250 paws": the number in the reader's format, never parted from its unit; of money the amount alone
+    ("€12.50").
+    """
+    if not unit.is_money:
+        return f"{number(unit=unit, points=points, signed=signed)}{NBSP}{unit_name(unit=unit, points=points)}"
+    amount = money.in_words(minor=abs(points), currency=unit.program.currency)
+    return f"{_sign(points, signed)}{amount}"
+
+
+def number(*, unit: Unit, points: int, signed: bool = False) -> str:
+    """Return the bare number of points in the reader's format ("1,250"); of money the amount without its currency."""
+    if not unit.is_money:
+        return f"{'+' if signed and points > 0 else ''}{money.number(points)}"
+    places = money.exponent(currency=unit.program.currency)
+    amount = to_major(minor=abs(points), exponent=places)
+    return f"{_sign(points, signed)}{money.number(amount, places=places)}"
+
+
+def _sign(points: int, signed: bool) -> str:
+    return "\N{MINUS SIGN}" if points < 0 else "+" if signed and points > 0 else ""
+
+
+def typed(*, unit: Unit, points: int) -> str:
+    """Return points as a field of a form holds them, for `parse`: "1250", or "12.50" of money."""
+    if not unit.is_money:
+        return str(points)
+    return str(to_major(minor=points, exponent=money.exponent(currency=unit.program.currency)))
+
+
+def parse(*, unit: Unit, text: str) -> int | None:
+    """
+    Return the points that somebody typed: a whole number, of money an amount with a dot or a comma before its cents.
+
+    None for everything else: signs, separators of thousands, a fraction that the currency does not have.
+    """
+    places = money.exponent(currency=unit.program.currency) if unit.is_money else 0
+    whole, _dot, part = text.replace(",", ".").partition(".") if places else (text, "", "")
+    if not DIGITS.fullmatch(whole) or (part and not DIGITS.fullmatch(part)) or len(part) > places:
+        return None
+    if text[-1:] in ".,":
+        return None
+    found = int(whole) * 10**places + int(part.ljust(places, "0") or 0)
+    return found if found < 10**LONGEST else None
 
 
 def day(value: date | datetime, *, zone: str, year: bool = True, weekday: bool = False) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
@@ -20,8 +20,18 @@ from django.utils.translation import pgettext
 from .models import Program
 from .words import zone_name
 
+#: Where a request keeps the name of the zone that its page is in.
+ZONE = "loyalty_zone_name"
 
-class InProgramZone:
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    Mixed = ModelAdmin[Any]
+else:
+    Mixed = object
+
+
+class InProgramZone(Mixed):
     """
     An admin whose pages are in the time zone of a program, and its inlines' too.
 
@@ -46,12 +56,14 @@ class InProgramZone:
             return zones[0], zone_name(zone=zones[0])
         return settings.TIME_ZONE, pgettext("loyalty", "time of the program")
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         obj = self.get_object(request, object_id) if object_id else None
         with in_zone(request, *self.zone_of(request, obj)):
             return finished(super().changeform_view(request, object_id, form_url, extra_context))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None):
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show rows of all programs in their zone where they share one; else as the shop shows moments."""
         moments = {field.name for field in self.model._meta.fields if isinstance(field, models.DateTimeField)}
         zones = zones_of_programs() if moments.intersection(self.get_list_display(request)) else []
@@ -64,7 +76,7 @@ class InProgramZone:
         return named(super().formfield_for_dbfield(db_field, request, **kwargs), db_field, request)
 
 
-class NamesZone:
+class NamesZone(Mixed):
     """An inline on a page of `InProgramZone`: the zone stands beside its moments, too."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -85,7 +97,7 @@ def zones_of_programs() -> list[str]:
 @contextmanager
 def in_zone(request: HttpRequest, zone: str, name: str) -> Iterator[None]:
     """Read and show moments in a zone for the time of a block, and remember its name for fields made meanwhile."""
-    request.loyalty_zone_name = name
+    setattr(request, ZONE, name)
     with timezone.override(ZoneInfo(zone if zone in available_timezones() else "UTC")):
         yield
 
@@ -97,7 +109,7 @@ def finished(response: Any) -> Any:
 
 def named(field: Any, db_field: Any, request: HttpRequest) -> Any:
     """Return a field; that of a moment with the zone in its label."""
-    name = getattr(request, "loyalty_zone_name", "")
+    name = getattr(request, ZONE, "")
     if field is not None and name and isinstance(db_field, models.DateTimeField):
         text = pgettext("loyalty", "%(label)s (%(zone)s)")
         field.label = text % {"label": field.label, "zone": name}

@@ -15,10 +15,10 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.program import money
+from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import ProductSet, Program, Unit
-from loyalty_oscar.program.registries import checks, panels
+from loyalty_oscar.program.hooks import order_finders
+from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.words import points as in_words
 
 from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
@@ -26,18 +26,13 @@ from .models import LeastOrder, Redemption, UseTerms
 from .sentences import sentence
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
-
-
 def reads(terms: UseTerms) -> str:
     """Return saved limits as a sentence, or nothing where the program has no points yet."""
-    unit = unit_of(terms.program)
+    unit = getattr(terms.program, "unit", None)
     return sentence(terms=terms, unit=unit) if unit else ""
 
 
-@panels.register("program:using")
+@contributions.register("admin:program", "using", order=20)
 def limits_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the limits of a program as a sentence, with the way to change them."""
     user, terms = request.user, UseTerms.objects.filter(program=subject).first()
@@ -91,7 +86,9 @@ class UseTermsAdmin(NoDelete, admin.ModelAdmin):
             (pgettext("loyalty", "Not together"), {"fields": together}),
         ]
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         terms = self.get_object(request, object_id) if object_id else None
         if terms and self.has_view_or_change_permission(request, terms):
             extra_context = {**(extra_context or {}), "sentence": reads(terms)}
@@ -135,7 +132,7 @@ class RedemptionAdmin(ReadOnly, admin.ModelAdmin):
         return (f"{member}__user__{get_user_model().get_email_field_name()}", f"={member}__public_id")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        orders = [pk for name, find in checks.items() if name.startswith("find:") for pk in find(number=search_term)]
+        orders = [pk for found in order_finders.answers(number=search_term) for pk in found]
         if orders:
             return queryset.filter(order_id__in=orders), False
         return super().get_search_results(request, queryset, search_term)

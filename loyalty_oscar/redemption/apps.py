@@ -9,10 +9,10 @@ class RedemptionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from loyalty_oscar.program.registries import order_effects
+        from loyalty_oscar.program.hooks import order_effects
 
         from . import receivers, words  # noqa: F401
         from .effects import using
 
         # Before what was earned is taken back: points that return can pay for it.
-        order_effects.register("10-redemption")(using)
+        order_effects.register("redemption", order=10)(using)

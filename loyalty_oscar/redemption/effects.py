@@ -15,17 +15,17 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
-from loyalty_oscar.kernel.left import Part, what_is_left
+from loyalty_oscar.kernel.left import LineSnapshot, what_is_left
 from loyalty_oscar.kernel.rounding import taken_back
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 
 from .models import Redemption
 from .operations import bring_back, move
 from .queries import uses_of
 
 
-class Using:
+class RedemptionEffect:
     """The order effect of this floor."""
 
     @posting
@@ -55,7 +55,7 @@ class Using:
         return frozenset()
 
 
-using = Using()
+using = RedemptionEffect()
 
 
 def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
@@ -113,11 +113,13 @@ def lines_of(*, order: OrderFacts, use: Redemption) -> list[LineFacts]:
     own way, or staff changed them before anybody looked) the same question is asked for the parts themselves.
     """
     written = {line.line_id: line for line in order.purchase.lines}
-    found = [written.get(part.get("line")) for part in use.lines]
-    if all(line and line.quantity == part["quantity"] for line, part in zip(found, use.lines, strict=True)):
+    found = [
+        line for part in use.lines if (line := written.get(part.get("line"))) and line.quantity == part["quantity"]
+    ]
+    if len(found) == len(use.lines):
         return found
     parts = [
-        Part(
+        LineSnapshot(
             number=number,
             line_id=part.get("line") or 0,
             product_id=part["product"],

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import WorthForm
+from loyalty_oscar.program.forms import WorthForm, as_money
 from loyalty_oscar.program.models import ProductSet, Program
 
 from .models import LeastOrder, UseTerms
@@ -36,9 +36,12 @@ class UseTermsForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
             free = Program.objects.filter(use_terms=None)
-            self.fields["program"].queryset = free
+            asked: Any = self.fields["program"]
+            asked.queryset = free
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
+        program = self.instance.program if self.instance.program_id else self.fields["program"].initial
+        as_money(form=self, unit=getattr(program, "unit", None), names=["minimum", "step", "per_day"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -12,10 +12,10 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed, NotEnoughPoints
 from loyalty_oscar.kernel.rounding import spread
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 
 from .models import Redemption
-from .promises import Promise
+from .promises import BasketPromise
 from .queries import promised
 from .rules import Worth
 
@@ -29,7 +29,7 @@ def set_aside(
     worth: Worth,
     expires_at: datetime,
     at: datetime,
-    promise: Promise | None = None,
+    promise: BasketPromise | None = None,
 ) -> Redemption:
     """
     Set points aside for a slot at today's worth and limits; what was set aside for it before goes back.
@@ -128,7 +128,7 @@ def move(*, use: Redemption, target: int, because: Because, at: datetime, goods_
     if not change:
         return 0
     use.syncs += 1
-    where = {"hold_id": use.hold_id, "account_id": use.hold.account_id, "because": because, "at": at}
+    where: dict[str, Any] = {"hold_id": use.hold_id, "account_id": use.hold.account_id, "because": because, "at": at}
     key = f"order:{use.order_id}:use:{use.hold_id}:{use.syncs}"
     if change > 0:
         ledger.restore(**where, points=change, key=key, goods_returned=goods_returned)

@@ -24,7 +24,7 @@ class PromisedLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Promise:
+class BasketPromise:
     """
     `limits` and the product `sets` of each product as they were (None: the shop lets nothing lower its price); `lines`
     from when a payment began.
@@ -42,8 +42,8 @@ class Promise:
     @property
     def minor(self) -> int | None:
         """Return what points took off in all when a payment began, None where nobody had looked."""
-        parts = [line.minor for line in self.lines]
-        return sum(parts) if parts and None not in parts else None
+        parts = [line.minor for line in self.lines if line.minor is not None]
+        return sum(parts) if parts and len(parts) == len(self.lines) else None
 
     def is_of(self, lines: Sequence[tuple[int, int]]) -> bool:
         """Return whether a basket has these lines, (id, quantity) each, as it had when a payment began."""
@@ -66,7 +66,7 @@ class Promise:
         return told
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Promise:
+    def from_json(cls, told: Mapping[str, Any]) -> BasketPromise:
         """Read what `to_json` wrote."""
         limits = replace(Limits(), **told["limits"])
         lines = [PromisedLine(line_id=pk, quantity=many, minor=minor) for pk, many, minor in told.get("lines", ())]

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q, Sum
 
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import remembered, worth_of
 
@@ -103,7 +103,8 @@ def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:
     found: dict[int, list[Redemption]] = {}
     rows = Redemption.objects.using(write_db()).filter(order_id__in=list(order_ids))
     for row in rows.select_related("hold").order_by("pk"):
-        found.setdefault(row.order_id, []).append(row)
+        if row.order_id is not None:
+            found.setdefault(row.order_id, []).append(row)
     return found
 
 

@@ -79,7 +79,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Quote:
+class RedemptionQuote:
     """
     The decision: `points` are charged and take `minor` off, `parts` of it off each line (same order).
 
@@ -102,7 +102,7 @@ def quote(
     has_voucher: bool,
     grain: int = 1,
     finer: int = 1,
-) -> Quote:
+) -> RedemptionQuote:
     """
     Return what `points` that are set aside bring on these lines.
 
@@ -111,13 +111,13 @@ def quote(
     """
     goods, rooms = _rooms(lines, limits, grain, finer)
     if refused := _refusal(goods * grain, rooms, limits, worth, has_voucher):
-        return Quote(parts=(0,) * len(lines), because=refused)
+        return RedemptionQuote(parts=(0,) * len(lines), because=refused)
     worth = worth.in_grains(grain)
     cap = min(sum(rooms), full_steps(amount=goods * limits.share, step=100))
     most = _in_steps(worth.price(cap), limits.step)
     fewest = -_in_steps(-limits.minimum, limits.step)
     if cap and most < fewest:
-        return Quote(parts=(0,) * len(lines), because=Because("at_least_points", points=fewest))
+        return RedemptionQuote(parts=(0,) * len(lines), because=Because("at_least_points", points=fewest))
     wanted = min(_in_steps(points, limits.step), most)
     minor = min(worth.of(wanted), cap) if wanted >= fewest else 0
     charged = worth.price(minor)
@@ -125,7 +125,7 @@ def quote(
     if 0 < points < limits.minimum:
         because = Because("at_least_points", points=fewest)
     parts = tuple(part * grain for part in spread(total=minor, weights=rooms))
-    return Quote(points=charged, minor=minor * grain, parts=parts, most=most, because=because)
+    return RedemptionQuote(points=charged, minor=minor * grain, parts=parts, most=most, because=because)
 
 
 def _in_steps(points: int, step: int) -> int:

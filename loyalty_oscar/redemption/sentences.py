@@ -8,8 +8,8 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import number, title
 from loyalty_oscar.program.words import points as in_words
-from loyalty_oscar.program.words import unit_name
 
 from .models import UseTerms
 
@@ -31,9 +31,9 @@ def _how_many(terms: UseTerms, unit: Unit) -> Iterator[str]:
         yield text % {"points": in_words(unit=unit, points=terms.minimum)}
     else:
         text = pgettext("loyalty", "Members can use any number of %(points)s")
-        yield text % {"points": unit_name(unit=unit, points=5)}
+        yield text % {"points": title(unit=unit)}
     if terms.step > 1:
-        yield pgettext("loyalty", "in steps of %(step)s") % {"step": money.number(terms.step)}
+        yield pgettext("loyalty", "in steps of %(step)s") % {"step": number(unit=unit, points=terms.step)}
     if terms.per_day:
         yield pgettext("loyalty", "at most %(points)s a day") % {"points": in_words(unit=unit, points=terms.per_day)}
     if terms.share < 100:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.text import capfirst
@@ -11,7 +11,7 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import reasons
+from loyalty_oscar.program.words import say
 
 Params = Mapping[str, Any]
 
@@ -21,14 +21,9 @@ def sentence(*, because: Because, unit: Unit) -> str:
     return words.why(Because(because.code, **{**because.params, "unit": unit}))
 
 
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
-
-
 def _word(p: Params) -> str:
     """Return what points are called, in the nominative: "points", or "paws" where the unit is known."""
-    return words.unit_name(unit=p["unit"], points=5) if "unit" in p else pgettext("loyalty", "points")
+    return words.title(unit=p["unit"]) if "unit" in p else pgettext("loyalty", "points")
 
 
 def _points(p: Params) -> str:
@@ -38,6 +33,12 @@ def _points(p: Params) -> str:
         return words.points(unit=p["unit"], points=points)
     text = npgettext("loyalty", "%(points)s point", "%(points)s points", points)
     return text % {"points": money.number(points)}
+
+
+def _number(p: Params, name: str) -> str:
+    """Return a bare number of points."""
+    points = int(p.get(name, 1))
+    return words.number(unit=p["unit"], points=points) if "unit" in p else money.number(points)
 
 
 def _money(p: Params) -> str:
@@ -107,7 +108,7 @@ def _not_in_this_basket(p: Params) -> str:
 @say("in_steps")
 def _in_steps(p: Params) -> str:
     text = pgettext("loyalty", "%(points)s are used in steps of %(step)s.")
-    return capfirst(text % {"points": _word(p), "step": money.number(int(p.get("step", 1)))})
+    return capfirst(text % {"points": _word(p), "step": _number(p, "step")})
 
 
 @say("at_least_points")

@@ -15,12 +15,11 @@ from django.urls import path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.program import actors, clock, money, words
+from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.hooks import erasures
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.pages import rendered
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
@@ -31,11 +30,6 @@ from .sentences import evidence, sentence
 
 SIDES = ("giver", "newcomer")
 ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
-
-
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program get, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
 
 
 @admin.register(Scheme)
@@ -52,7 +46,7 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "who gets what"))
     def says(self, scheme: Scheme) -> str:
-        unit = unit_of(scheme.program)
+        unit = getattr(scheme.program, "unit", None)
         return sentence(scheme=scheme, unit=unit) if unit else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "first order for at least"))
@@ -71,7 +65,9 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         touch_version(program_id=obj.program_id)
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         scheme = self.get_object(request, object_id) if object_id else None
         if scheme and self.has_view_or_change_permission(request, scheme):
             extra_context = {**(extra_context or {}), "sentence": self.says(scheme)}
@@ -110,7 +106,7 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "promised"))
     def promised(self, referral: Referral) -> str:
-        unit = unit_of(referral.program)
+        unit = getattr(referral.program, "unit", None)
         if unit is None:
             return ""
         text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")
@@ -145,7 +141,8 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     def decide_all(self, request: HttpRequest, chosen: Any, decision: str) -> None:
         """Decide on each of these with the reason that was typed, log it, and say how many and which not."""
-        done, told = 0, {"decision": decision, "reason": request.POST.get("reason", "")}
+        done = 0
+        told: dict[str, Any] = {"decision": decision, "reason": request.POST.get("reason", "")}
         told |= {"actor": actors.staff(request.user), "seen": request.POST.get("seen")}
         for referral in chosen:
             try:
@@ -180,7 +177,9 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
         self.decide_all(request, [referral], decision)
         return HttpResponseRedirect(reverse("admin:loyalty_referrals_referral_change", args=[referral.pk]))
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         referral = self.get_object(request, object_id) if object_id else None
         if referral and self.has_view_or_change_permission(request, referral):
             own = is_own(referral=referral, actor=actors.staff(request.user))
@@ -192,12 +191,12 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
                 "decisions": open_ones,
                 "is_own": own,
                 "can_undo": may and bool(referral.decision),
-                "panels": rendered(page="referral", subject=referral, request=request),
+                "panels": contributions.render("admin:referral", subject=referral, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
 
 
-@checks.register("erase:referral-log")
+@erasures.register("referral-log")
 def forget_log(*, member: Member, at: datetime) -> None:
     """Drop the reasons from the history of decisions when a side leaves; who decided what and when stays."""
     ids = [str(pk) for pk in referrals_of(member=member).values_list("pk", flat=True)]

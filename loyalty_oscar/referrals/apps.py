@@ -11,13 +11,13 @@ class ReferralsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_delete, post_save
 
+        from loyalty_oscar.program.hooks import order_effects
         from loyalty_oscar.program.receivers import forget
-        from loyalty_oscar.program.registries import order_effects
 
         from . import words  # noqa: F401
         from .effects import bringing
         from .models import Scheme
 
-        order_effects.register("40-referrals")(bringing)
+        order_effects.register("referrals", order=40)(bringing)
         for signal in (post_save, post_delete):
             signal.connect(forget, sender=Scheme, dispatch_uid="loyalty_oscar.referrals.forget")

@@ -14,8 +14,8 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.rounding import taken_back
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units, earns_at
 
@@ -28,7 +28,7 @@ from .signals import waits_again
 FIELDS = ("state", "order_id", "rewarded_at", "ready_at", "is_over_cap", "findings", "mark")
 
 
-class Bringing:
+class ReferralEffect:
     """The order effect of this floor."""
 
     @posting
@@ -70,7 +70,7 @@ class Bringing:
         units = {unit.pk: unit for unit in begun_units()} if wanted and inviting else {}
         found: dict[int, tuple[Program, list[OrderFacts]]] = {}
         for order in wanted:
-            unit = units.get(order.unit_id)
+            unit = units.get(order.unit_id or 0)
             if unit and unit.program_id in inviting:
                 found.setdefault(unit.program_id, (unit.program, []))[1].append(order)
         return list(found.values())
@@ -102,7 +102,7 @@ class Bringing:
         referral.save(using=write_db(), update_fields=FIELDS)
 
 
-bringing = Bringing()
+bringing = ReferralEffect()
 
 
 def state_without(*, order: OrderFacts, referral: Referral) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import MOST_MINOR
+from loyalty_oscar.program.forms import MOST_MINOR, as_money
 from loyalty_oscar.program.models import Program
 
 from .models import Scheme
@@ -40,10 +40,12 @@ class SchemeForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
             free = Program.objects.filter(referral_scheme=None)
-            self.fields["program"].queryset = free
+            asked: Any = self.fields["program"]
+            asked.queryset = free
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
         program = self.instance.program if self.instance.program_id else self.fields["program"].initial
+        as_money(form=self, unit=getattr(program, "unit", None), names=["giver_points", "newcomer_points"])
         if program and "least" in self.fields:
             places = money.exponent(currency=program.currency)
             self.fields["least"].initial = to_major(minor=self.instance.least_minor, exponent=places)

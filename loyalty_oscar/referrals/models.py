@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.program.abstract import promised_points
 from loyalty_oscar.program.models import Member, Program
 
 from .rules import strictest
-
-POINTS = [MinValueValidator(1), MaxValueValidator(MOST_POINTS)]
 
 
 def most(name: str) -> models.CheckConstraint:
@@ -31,12 +30,8 @@ class Scheme(models.Model):
         Program, models.CASCADE, related_name="referral_scheme", verbose_name=pgettext_lazy("loyalty", "program")
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "members can invite friends"), default=True)
-    giver_points = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "points for who invites"), default=150, validators=POINTS
-    )
-    newcomer_points = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "points for the newcomer"), default=150, validators=POINTS
-    )
+    giver_points = promised_points(pgettext_lazy("loyalty", "points for who invites"), least=1, default=150)
+    newcomer_points = promised_points(pgettext_lazy("loyalty", "points for the newcomer"), least=1, default=150)
     least_minor = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "first order for at least (in cents)"),
         default=2000,
@@ -109,8 +104,8 @@ class Referral(models.Model):
     )
     state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=10, choices=State, default=State.INVITED)
     bound_at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
-    giver_points = models.PositiveIntegerField(pgettext_lazy("loyalty", "promised to who invited"))
-    newcomer_points = models.PositiveIntegerField(pgettext_lazy("loyalty", "promised to the newcomer"))
+    giver_points = promised_points(pgettext_lazy("loyalty", "promised to who invited"))
+    newcomer_points = promised_points(pgettext_lazy("loyalty", "promised to the newcomer"))
     least_minor = models.PositiveIntegerField(pgettext_lazy("loyalty", "first order for at least (in cents)"))
     order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, blank=True, db_index=True)
     rewarded_at = models.DateTimeField(pgettext_lazy("loyalty", "rewarded"), null=True, blank=True)

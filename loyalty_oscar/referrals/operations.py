@@ -11,12 +11,14 @@ from django.db import IntegrityError, transaction
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program import actors
+from loyalty_oscar.kernel.promise import Promise
+from loyalty_oscar.program import actors, operations
+from loyalty_oscar.program.abstract import promise_of
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import member_of
-from loyalty_oscar.program.registries import facts, grants
+from loyalty_oscar.program.registries import facts
 
 from . import rules
 from .models import Code, Referral
@@ -102,15 +104,17 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
         referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
     has_come = referral.ready_at is not None and referral.ready_at <= at
     referral.state, referral.ready_at = Referral.State.REWARDED, referral.ready_at if has_come else ready_at
-    for side, member, points in _sides(referral):
+    for side, member, promise in _sides(referral):
         if member.erased_at and member.erased_at <= referral.rewarded_at:
             continue
-        grants.get("points").grant(
+        operations.give(
             member_id=member.pk,
-            reward={"points": points, "ready_at": ready_at, "waits": True},
+            promise=promise,
             key=f"referral:{referral.pk}:{side}",
             because=Because(f"referral_{side}", referral=referral.pk),
             at=at,
+            ready_at=ready_at,
+            waits=True,
         )
 
 
@@ -132,9 +136,10 @@ def take_back(*, referral: Referral, at: datetime) -> None:
     """Take both rewards back, whatever became of them; what was never given is left alone."""
     if referral.rewarded_at is None:
         return
-    for side, member, _points in _sides(referral):
-        grants.get("points").revoke(
+    for side, member, promise in _sides(referral):
+        operations.take_back(
             member_id=member.pk,
+            promise=promise,
             key=f"referral:{referral.pk}:{side}",
             because=Because("referral_reversed", referral=referral.pk, side=side),
             at=at,
@@ -142,10 +147,13 @@ def take_back(*, referral: Referral, at: datetime) -> None:
     referral.rewarded_at = referral.ready_at = None
 
 
-def _sides(referral: Referral) -> list[tuple[str, Member, int]]:
+def _sides(referral: Referral) -> list[tuple[str, Member, Promise]]:
     """Return who gets what, accounts of older members first."""
-    giver = ("giver", referral.giver, 0 if referral.is_over_cap else referral.giver_points)
-    both = [giver, ("newcomer", referral.newcomer, referral.newcomer_points)]
+    giver = Promise() if referral.is_over_cap else promise_of(row=referral, prefix="giver_")
+    both = [
+        ("giver", referral.giver, giver),
+        ("newcomer", referral.newcomer, promise_of(row=referral, prefix="newcomer_")),
+    ]
     return [side for side in both if side[2]]
 
 

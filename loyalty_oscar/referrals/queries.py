@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import remembered
 

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Protocol
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.hooks import RAISE, Hook
 from loyalty_oscar.kernel.mailbox import plain_email
-from loyalty_oscar.kernel.registry import Registry
 
 ALLOW, REVIEW, BLOCK = "allow", "review", "block"
 ORDER = (ALLOW, REVIEW, BLOCK)
@@ -54,7 +54,7 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class CheckResult:
     """What a check found: its verdict and why."""
 
     check: str
@@ -68,13 +68,13 @@ class ReferralCheck(Protocol):
     def __call__(self, *, pair: Pair) -> tuple[str, Because] | None: ...
 
 
-checks: Registry[ReferralCheck] = Registry("referral check")
+referral_checks: Hook[ReferralCheck] = Hook("referral_checks", ReferralCheck, on_error=RAISE)
 
 
-def findings(*, pair: Pair) -> list[Finding]:
+def findings(*, pair: Pair) -> list[CheckResult]:
     """Return what every registered check has to say, in order of their codes."""
-    told = ((name, check(pair=pair)) for name, check in checks.items())
-    return [Finding(check=name, verdict=found[0], because=found[1]) for name, found in told if found]
+    told = referral_checks.each(pair=pair)
+    return [CheckResult(check=name, verdict=found[0], because=found[1]) for name, found in told if found]
 
 
 def strictest(*, verdicts: Iterable[str]) -> str:
@@ -111,20 +111,20 @@ def can_bring(*, giver: tuple[datetime, int], newcomer: tuple[datetime, int]) ->
     return giver < newcomer
 
 
-@checks.register("same-account")
+@referral_checks.register("same-account")
 def same_account(*, pair: Pair) -> tuple[str, Because] | None:
     """Nobody brings themselves."""
     return (BLOCK, Because("same_account")) if pair.giver.user_id == pair.newcomer.user_id else None
 
 
-@checks.register("same-email")
+@referral_checks.register("same-email")
 def same_email(*, pair: Pair) -> tuple[str, Because] | None:
     """One mailbox is one person, however its address is written."""
     mine, theirs = plain_email(email=pair.giver.email), plain_email(email=pair.newcomer.email)
     return (BLOCK, Because("same_email")) if mine == theirs and pair.giver.email else None
 
 
-@checks.register("known-customer")
+@referral_checks.register("known-customer")
 def known_customer(*, pair: Pair) -> tuple[str, Because] | None:
     """Who has bought here before was not brought in."""
     before = pair.newcomer.ordered_before
@@ -132,19 +132,19 @@ def known_customer(*, pair: Pair) -> tuple[str, Because] | None:
     return (BLOCK, Because("known_customer")) if known else None
 
 
-@checks.register("own-order")
+@referral_checks.register("own-order")
 def own_order(*, pair: Pair) -> tuple[str, Because] | None:
     """A parcel with the name and address of who invites may be a present; somebody looks at it."""
     return (REVIEW, Because("own_order")) if pair.giver.recipients & pair.newcomer.recipients else None
 
 
-@checks.register("same-address")
+@referral_checks.register("same-address")
 def same_address(*, pair: Pair) -> tuple[str, Because] | None:
     """A household may invite each other; somebody looks at it."""
     return (REVIEW, Because("same_address")) if pair.giver.addresses & pair.newcomer.addresses else None
 
 
-@checks.register("same-phone")
+@referral_checks.register("same-phone")
 def same_phone(*, pair: Pair) -> tuple[str, Because] | None:
     """One phone may serve a household; somebody looks at it."""
     return (REVIEW, Because("same_phone")) if pair.giver.phones & pair.newcomer.phones else None

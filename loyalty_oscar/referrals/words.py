@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program.words import reasons
+from loyalty_oscar.program.words import say
 
 Params = Mapping[str, Any]
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 @say("referral_giver")

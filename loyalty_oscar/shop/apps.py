@@ -5,7 +5,7 @@ from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import pgettext_lazy
 
 #: Features of floor 3 that have a room here; each is loaded only where its app is listed.
-FEATURES = ("earning", "redemption", "tiers", "referrals", "exclusives")
+FEATURES = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys")
 
 
 class ShopConfig(AppConfig):
@@ -15,18 +15,16 @@ class ShopConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import (  # noqa: F401 - each registers its pieces
-            changes,
-            checks,
-            closing,
-            elsewhere,
-            notices,
-            people,
-            receivers,
-            slots,
-            totals,
-        )
+        from . import notices, self_service  # noqa: F401 - each registers its pieces
         from .dashboard import nav, panels, returns  # noqa: F401
+        from .orders import (  # noqa: F401 - each registers its pieces
+            changes,
+            elsewhere,
+            range_guard,
+            receivers,
+        )
+        from .storefront import basket_holds, shown_total  # noqa: F401 - each registers its pieces
+        from .upkeep import checks  # noqa: F401 - each registers its pieces
 
         nav.add()
         for feature in FEATURES:

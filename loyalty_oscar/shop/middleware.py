@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,30 +11,19 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model, logout
 from django.db import DatabaseError
-from django.http import Http404, HttpResponseRedirect
+from django.http import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import pgettext
 
-from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.program.hooks import Hook
 
-from .gate import set_gates
-from .offers import LookAgain, NotPlaced
-from .product_sets import InUse
-from .visit import Visit
+from .orders.product_sets import InUse
+from .pricing.gate import set_gates
+from .storefront.offer_hooks import LookAgain, NotPlaced
+from .storefront.request_hooks import ResponseHook, checkout_guards, page_guards, response_hooks, view_frames
+from .storefront.visit import Visit
 
-logger = logging.getLogger("loyalty_oscar")
-#: feature -> function (request) that answers what is sent at checkout in the shop's place, or returns None.
-checkpoints: Registry[Callable[..., Any]] = Registry("checkpoint")
-#: feature -> pages of the shop (`catalogue:detail`) and a function (request) that is asked before one of them answers:
-#: it answers in the shop's place, raises Http404, or returns None.
-entrances: Registry[tuple[Collection[str], Callable[..., Any]]] = Registry("entrance")
-#: feature -> pages of the shop and a function (request, view) that answers a POST to one of them by calling the view
-#: (no arguments), inside of what it needs around it, such as a transaction with locks.
-frames: Registry[tuple[Collection[str], Callable[..., Any]]] = Registry("frame")
-#: feature -> two functions: (request) says, and asks nothing for it, whether the other, (request, response), has
-#: something left to do when a page is ready.
-departures: Registry[tuple[Callable[..., bool], Callable[..., None]]] = Registry("departure")
 BACK_OFFICE = {"admin", "dashboard"}
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
@@ -52,8 +40,8 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
         async def middleware(request: Any) -> Any:
             welcome(request)
             response = await get_response(request)
-            if left := left_to_do(request):
-                await sync_to_async(see_off)(left, request, response)
+            if list(left := left_to_do(request)):
+                await sync_to_async(left.tell)("act", request=request, response=response)
             return response
 
         async def process_view(request: Any, *view: Any) -> Any:
@@ -66,7 +54,7 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
         def middleware(request: Any) -> Any:
             welcome(request)
             response = get_response(request)
-            see_off(left_to_do(request), request, response)
+            left_to_do(request).tell("act", request=request, response=response)
             return response
 
         def process_view(request: Any, *view: Any) -> Any:
@@ -115,7 +103,7 @@ def frame_of(request: Any, view: Any) -> Callable[..., Any] | None:
     if request.method in SAFE or iscoroutinefunction(view):
         return None
     page = request.resolver_match.view_name
-    return next((frame for _name, (pages, frame) in frames.items() if page in pages), None)
+    return view_frames.only(lambda frame: page in frame.pages).first()
 
 
 def framed(frame: Callable[..., Any], request: Any, view: Any, args: Any, kwargs: Any) -> Any:
@@ -130,18 +118,9 @@ def welcome(request: Any) -> None:
         set_gates(strategy=request.strategy, visit=request.loyalty)
 
 
-def left_to_do(request: Any) -> list[Callable[..., None]]:
-    """Return what features have left to do when a page is ready: nothing, for almost everybody."""
-    return [act for _name, (is_due, act) in departures.items() if is_due(request=request)]
-
-
-def see_off(left: list[Callable[..., None]], request: Any, response: Any) -> None:
-    """Do it. A fault of ours never takes the page away."""
-    for act in left:
-        try:
-            act(request=request, response=response)
-        except Exception:
-            logger.exception("a page went out without what was left to do")
+def left_to_do(request: Any) -> Hook[ResponseHook]:
+    """Return who has something left to do when a page is ready: nobody, for almost everybody."""
+    return response_hooks.only(lambda hook: hook.is_due(request=request))
 
 
 def sends_at_checkout(request: Any) -> bool:
@@ -149,21 +128,14 @@ def sends_at_checkout(request: Any) -> bool:
     return request.method not in SAFE and "checkout" in request.resolver_match.namespaces
 
 
-def to_be_asked(request: Any) -> list[tuple[str, Callable[..., Any]]]:
-    """Return the features that look at this request before the shop answers it: none, on almost every page."""
+def to_be_asked(request: Any) -> list[Hook[Any]]:
+    """Return who looks at this request before the shop answers it: nobody, on almost every page."""
     page = request.resolver_match.view_name
-    asked = [(name, ask) for name, (pages, ask) in entrances.items() if page in pages]
-    return [*asked, *checkpoints.items()] if sends_at_checkout(request) else asked
+    asked: list[Hook[Any]] = [page_guards.only(lambda guard: page in guard.pages)]
+    asked += [checkout_guards] if sends_at_checkout(request) else []
+    return [hook for hook in asked if list(hook)]
 
 
-def stopped(asked: list[tuple[str, Callable[..., Any]]], request: Any) -> Any:
-    """Return what a feature answers in the shop's place, or None. A fault of ours never stops a checkout."""
-    for name, ask in asked:
-        try:
-            if answer := ask(request=request):
-                return answer
-        except Http404:
-            raise
-        except Exception:
-            logger.exception("%s could not look at a request before the shop", name)
-    return None
+def stopped(asked: list[Hook[Any]], request: Any) -> Any:
+    """Return what somebody answers in the shop's place, or None."""
+    return next((answer for hook in asked for answer in hook.answers(request=request) if answer), None)

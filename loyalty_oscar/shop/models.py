@@ -1,6 +1,6 @@
 """
-What ties the house to Oscar: ranges of product sets, a mark for each order, what members were told, and the
-classes that Oscar's rows name. Those names are for ever, and all are declared whatever is installed.
+What ties the house to Oscar: ranges of product sets, a mark for each order, and the classes that Oscar's rows name.
+Those names are for ever, and all are declared whatever is installed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from django.utils.html import conditional_escape
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.models import ProductSet
 
-from .offers import discounts, ranks
+from .storefront.offer_hooks import basket_levels, discounts
 
 
 class ProductSetRange(models.Model):
@@ -76,41 +76,11 @@ class OrderSync(models.Model):
         return f"{self.order_id}"
 
 
-class Notice(models.Model):
-    """
-    What a member was told, and whether it arrived: a date binds only if it was announced.
-
-    `about` names what is announced (`account:5:expires:2027-06-01`), `key` adds the stage (`…:30`).
-    `accepted_at` is when the mail server took it, `bounced_at` when the shop heard that it came back, `seen_at`
-    when the member saw it signed-in; `inbox_id` is its row in Oscar's inbox.
-    """
-
-    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=20, default="expiry")
-    about = models.CharField(max_length=100)
-    key = models.CharField(max_length=110)
-    created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, blank=True)
-    accepted_at = models.DateTimeField(null=True, blank=True)
-    seen_at = models.DateTimeField(null=True, blank=True)
-    bounced_at = models.DateTimeField(null=True, blank=True)
-    inbox_id = models.CharField(max_length=40, blank=True, default="")
-
-    class Meta:
-        verbose_name = pgettext_lazy("loyalty", "notice")
-        verbose_name_plural = pgettext_lazy("loyalty", "notices")
-        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="loyalty_notice_key")]
-        indexes = [models.Index(fields=["kind", "about"], name="loyalty_notice_about")]
-
-    def __str__(self) -> str:
-        return self.key
-
-
 class PriceSpan(models.Model):
     """
     What a product cost from one moment to the next, with tax where it is known: `minor` units of a currency.
 
-    `audience` "" is everybody, else who paid less ("1:rank:3": a program's members from a level on; "1:list:7").
+    `audience` "" is everybody, else who paid less ("1:rank:3": a program's members from a level on; "1:segment:7").
     Kept from the day of installation, because reductions are told from the lowest price of the 30 days before. The
     present one `is_current` (True, else NULL).
     """
@@ -189,16 +159,17 @@ class TierCondition(SafelyNamed, get_model("offer", "Condition")):
 
     def said(self) -> str:
         rank = int(self.value or 1)
-        called = ranks.get("name")(rank=rank) if "name" in ranks else ""
+        called = next(basket_levels.answers("name_of", rank=rank), "")
         if called:
             return pgettext("loyalty", "Members of level %(tier)s or higher") % {"tier": called}
         return pgettext("loyalty", "Members of level %(rank)d or higher") % {"rank": rank}
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature for the level of the basket's owner; strangers have none."""
-        if basket.owner_id is None or "of" not in ranks:
+        levels = basket_levels.first()
+        if basket.owner_id is None or levels is None:
             return False
-        return ranks.get("of")(basket=basket) >= int(self.value or 1)
+        return levels.rank_of(basket=basket) >= int(self.value or 1)
 
     def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
         return False

@@ -4,15 +4,15 @@ from django.apps import apps
 from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
-from .people.urls import urlpatterns as people
-from .views.account import OverviewView
-from .views.pages import BadgeView, HowItWorksView, JoinView
+from .self_service.urls import urlpatterns as people
+from .storefront.views.account import AccountView
+from .storefront.views.pages import BadgeView, HowItWorksView, JoinView
 
 app_name = "loyalty"
 #: Features that have pages of their own.
-WITH_PAGES = ("earning", "redemption", "referrals", "exclusives")
+WITH_PAGES = ("redemption", "referrals", "exclusives", "journeys")
 urlpatterns = [
-    path("", OverviewView.as_view(), name="overview"),
+    path("", AccountView.as_view(), name="overview"),
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
     path("badge/", BadgeView.as_view(), name="badge"),

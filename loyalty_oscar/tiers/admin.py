@@ -14,11 +14,11 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program import actors, clock, words
+from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, NoDelete
-from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.hooks import program_warnings
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, TierForm, TierFormSet
@@ -32,14 +32,14 @@ from .signals import ladder_saved
 GIVE = "loyalty_tiers.give_tier"
 
 
-def unit_of(program: Program) -> Unit | None:
-    """Return the kind of points that members of a program use, or None."""
-    return program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
+def _takes_more(takes: int | None, before: int | None) -> bool:
+    """Return whether a level takes more than before; one that is only given (None) takes more than any number."""
+    return before is not None and (takes is None or takes > before)
 
 
 def reads(ladder: Ladder) -> str:
     """Return a saved ladder as sentences."""
-    return sentence(ladder=ladder, unit=unit_of(ladder.program))
+    return sentence(ladder=ladder, unit=getattr(ladder.program, "unit", None))
 
 
 class TierInline(admin.StackedInline):
@@ -50,7 +50,7 @@ class TierInline(admin.StackedInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         takes = "takes" if self.has_change_permission(request, obj) else "threshold"
-        return ("rank", "name", "code"), (takes, "percent", "gift_points"), ("color", "picture"), "text", "names"
+        return ("rank", "name", "code"), (takes, "percent", "points"), ("color", "picture"), "text", "names"
 
 
 @admin.register(Ladder)
@@ -77,7 +77,9 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         counted = Score.objects.filter(member__program_id=obj.program_id).exists()
         return ("program", "metric") if counted else ("program",)
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         ladder = self.get_object(request, object_id) if object_id else None
         if ladder and self.has_view_or_change_permission(request, ladder):
             extra_context = {**(extra_context or {}), "sentence": reads(ladder)}
@@ -101,7 +103,7 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         after = dict(ladder.tiers.values_list("rank", "threshold"))
         if ladder.is_on and (before != after or {"is_on", "window", "metric"}.intersection(form.changed_data)):
             set_out(ladder=ladder, at=clock.now())
-        steeper = {rank for rank, threshold in before.items() if after.get(rank, threshold + 1) > threshold}
+        steeper = {rank for rank, takes in before.items() if rank not in after or _takes_more(after[rank], takes)}
         kept = before.keys() if "window" in form.changed_data else steeper
         if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")
@@ -212,7 +214,7 @@ class MemberPriceAdmin(InProgramZone, admin.ModelAdmin):
             self.delete_model(request, price)
 
 
-@panels.register("program:tiers")
+@contributions.register("admin:program", "tiers", order=10)
 def ladder_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the levels of a program as sentences, with the way to change them."""
     user, ladder = request.user, Ladder.objects.filter(program=subject).first()
@@ -226,7 +228,7 @@ def ladder_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, M
     return "loyalty/admin/tiers.html", {"ladder": ladder, "sentence": reads(ladder) if ladder else "", "url": url}
 
 
-@panels.register("member:tiers")
+@contributions.register("admin:member", "tiers", order=40)
 def levels_of_member(*, subject: Member, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return where a member stands and stood, and the levels that staff gave."""
     ladder = ladder_of(program_id=subject.program_id)
@@ -265,7 +267,7 @@ def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]
     }
 
 
-@checks.register("program-warning:tiers")
+@program_warnings.register("tiers", order=50)
 def warnings(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what is wrong with the levels of a program."""
     ladder = Ladder.objects.filter(program=program, is_on=True).first()

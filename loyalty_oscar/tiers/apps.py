@@ -9,16 +9,17 @@ class TiersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from loyalty_oscar.program.registries import checks, facts, order_effects, written_down
+        from loyalty_oscar.program.hooks import level_lists, moment_notes, order_effects
+        from loyalty_oscar.program.registries import facts
 
         from . import receivers, words  # noqa: F401
         from .effects import climbing
         from .facts import ranks_at, tiers_at
         from .queries import levels, percents_now
 
-        checks.register("levels:tiers")(levels)
+        level_lists.register("tiers")(levels)
         facts.register("tier")(tiers_at)
         facts.register("tier_rank")(ranks_at)
-        written_down.register("levels")(percents_now)
+        moment_notes.register("levels")(percents_now)
         # After what was earned: a metric may count it.
-        order_effects.register("30-tiers")(climbing)
+        order_effects.register("tiers", order=30)(climbing)

@@ -12,8 +12,8 @@ from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.recording import posting
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units
 
@@ -25,7 +25,7 @@ from .queries import ladder_of
 FIELDS = ["member", "placed_at", "value", "safe_at"]
 
 
-class Climbing:
+class TierEffect:
     """The order effect of this floor."""
 
     @posting
@@ -73,7 +73,7 @@ class Climbing:
         units = {unit.pk: unit for unit in begun_units()} if wanted else {}
         found: dict[int, list[OrderFacts]] = {}
         for order in wanted:
-            unit = units.get(order.unit_id)
+            unit = units.get(order.unit_id or 0)
             if unit and unit.program.earns_from and order.placed_at >= unit.program.earns_from:
                 found.setdefault(unit.program_id, []).append(order)
         ladders = {pk: ladder_of(program_id=pk) for pk in found}
@@ -117,4 +117,4 @@ class Climbing:
         )
 
 
-climbing = Climbing()
+climbing = TierEffect()

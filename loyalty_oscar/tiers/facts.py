@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 
 from .models import Standing
-from .queries import ladders_on, tier_fact
+from .queries import has_ended, ladders_on, tier_fact
 
 
 class LevelFact:
@@ -34,7 +34,10 @@ class LevelFact:
         for member_id, at in asked:
             stood = history[member_id]
             place = bisect_right(stood, at, key=lambda row: row.starts_at)
-            tier = stood[place - 1].tier if place else None
+            # A strict level is over at its date, though the job that moves its member runs later.
+            left = (row for row in reversed(stood[:place]) if not has_ended(standing=row, at=at))
+            stands = next(left, None)
+            tier = stands.tier if stands else None
             if tier and tier.ladder_id in ladders:
                 found[member_id, at] = tier_fact(tier=tier)
         return found

@@ -9,13 +9,16 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import FileExtensionValidator
+from django.utils.functional import cached_property
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.forms import as_money
+from loyalty_oscar.program.models import Program, Unit
 
+from .metrics import metrics
 from .models import GivenTier, Ladder, Standing, Tier
 from .sentences import faults, metric_choices
 
@@ -40,7 +43,8 @@ class LadderForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
             free = Program.objects.filter(ladder=None)
-            self.fields["program"].queryset = free
+            asked: Any = self.fields["program"]
+            asked.queryset = free
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
 
@@ -51,26 +55,33 @@ class TierForm(forms.ModelForm):
     ladder: Ladder
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "from"),
+        required=False,
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
-        help_text=pgettext_lazy("loyalty", "Money of the program's currency, or a number of points or orders."),
+        help_text=pgettext_lazy(
+            "loyalty", "Money of the program's currency, or a number of points or orders. Empty: only given."
+        ),
     )
 
     class Meta:
         model = Tier
-        fields = ("rank", "name", "code", "percent", "gift_points", "color", "picture", "text", "names")
+        fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text", "names")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
 
-    def know(self, ladder: Ladder) -> None:
-        """Learn from the ladder what the number counts."""
+    def know(self, ladder: Ladder, unit: Unit | None) -> None:
+        """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
         self.ladder = ladder
-        if self.instance.pk:
+        as_money(form=self, unit=unit, names=["points"])
+        if self.instance.pk and self.instance.threshold is not None:
             self.fields["takes"].initial = in_field(ladder=ladder, threshold=self.instance.threshold)
 
-    def clean_takes(self) -> Decimal:
+    def clean_takes(self) -> Decimal | None:
         """Store the threshold; a fraction that is none is refused."""
         typed = self.cleaned_data["takes"]
+        if typed is None:
+            self.instance.threshold = None
+            return None
         places = places_of(ladder=self.ladder)
         threshold = int(typed.scaleb(places))
         if to_major(minor=threshold, exponent=places) != typed:
@@ -85,7 +96,7 @@ class TierForm(forms.ModelForm):
         rank, old = self.cleaned_data["rank"], self.initial.get("rank")
         if self.instance.pk and rank != old and Standing.objects.filter(tier_id=self.instance.pk).exists():
             text = pgettext("loyalty", "Members stand on this level or did; it stays number %(rank)s.")
-            raise forms.ValidationError(text % {"rank": money.number(old)})
+            raise forms.ValidationError(text % {"rank": money.number(old or 0)})
         return rank
 
     def clean_names(self) -> dict[str, str]:
@@ -107,7 +118,8 @@ class TierForm(forms.ModelForm):
 
 def places_of(*, ladder: Ladder) -> int:
     """Return how many decimals the ladder's numbers have: those of the currency where money counts, else none."""
-    program = Program.objects.filter(pk=ladder.program_id).first() if ladder.metric == "spend" else None
+    is_money = ladder.metric in metrics and metrics.get(ladder.metric).is_money
+    program = Program.objects.filter(pk=ladder.program_id).first() if is_money else None
     return money.exponent(currency=program.currency) if program else 0
 
 
@@ -119,17 +131,22 @@ def in_field(*, ladder: Ladder, threshold: int) -> Decimal:
 class TierFormSet(forms.BaseInlineFormSet):
     """All levels of one ladder: numbered without a gap, each taking more than the one below."""
 
+    @cached_property
+    def unit(self) -> Unit | None:
+        """What the program counts, where it is known by now."""
+        return Unit.objects.filter(program=self.instance.program_id).select_related("program").first()
+
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)
+        form = super()._construct_form(i, **kwargs)  # type: ignore[misc]  # Django has it, its stubs do not.
         if isinstance(form, TierForm):
-            form.know(self.instance)
+            form.know(self.instance, self.unit)
         return form
 
     @property
     def empty_form(self) -> Any:
         form = super().empty_form
         if isinstance(form, TierForm):
-            form.know(self.instance)
+            form.know(self.instance, self.unit)
         return form
 
     def is_valid(self) -> bool:
@@ -173,7 +190,8 @@ class GiveForm(forms.Form):
     def __init__(self, *args: Any, ladder: Ladder, at: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone, self.at = ladder.program.time_zone, at
-        self.fields["tier"].queryset = ladder.tiers.order_by("rank")
+        tier: Any = self.fields["tier"]
+        tier.queryset = ladder.tiers.order_by("rank")
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]

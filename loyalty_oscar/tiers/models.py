@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.program.abstract import Promising, promised_points
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
@@ -65,11 +66,12 @@ class Ladder(models.Model):
         return str(self.program)
 
 
-class Tier(models.Model):
+class Tier(Promising):
     """
-    One level: from which value on, how it looks, and what it brings.
+    One level: from which value on, how it looks, and what it brings. What it promises is its welcome gift.
 
     `threshold` counts what the ladder's metric counts: minor units of the program's currency, points, or orders.
+    None = no order lifts to it, it is only given.
     """
 
     ladder = models.ForeignKey(Ladder, models.CASCADE, related_name="tiers")
@@ -87,7 +89,10 @@ class Tier(models.Model):
         help_text=pgettext_lazy("loyalty", 'For example {"de": "Gold", "pl": "Złoty"}.'),
     )
     threshold = models.PositiveBigIntegerField(
-        pgettext_lazy("loyalty", "from (cents, points or orders)"), validators=[MinValueValidator(1)]
+        pgettext_lazy("loyalty", "from (cents, points or orders)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
     )
     picture = models.FileField(pgettext_lazy("loyalty", "picture"), upload_to="loyalty/tiers", blank=True)
     color = models.CharField(
@@ -103,10 +108,8 @@ class Tier(models.Model):
         validators=[MinValueValidator(100), MaxValueValidator(MOST_PERCENT)],
         help_text=pgettext_lazy("loyalty", "110 means 10 % more points for each amount paid."),
     )
-    gift_points = models.PositiveIntegerField(
+    points = promised_points(
         pgettext_lazy("loyalty", "points as a welcome gift"),
-        default=0,
-        validators=[MaxValueValidator(MOST_POINTS)],
         help_text=pgettext_lazy("loyalty", "Once in a lifetime, when the level is reached for the first time."),
     )
     text = models.TextField(
@@ -126,7 +129,7 @@ class Tier(models.Model):
                 condition=Q(rank__gte=1, threshold__gte=1, percent__gte=100), name="loyalty_tier_sound"
             ),
             models.CheckConstraint(
-                condition=Q(percent__lte=MOST_PERCENT, gift_points__lte=MOST_POINTS),
+                condition=Q(percent__lte=MOST_PERCENT, points__lte=MOST_POINTS),
                 name="loyalty_tier_most",
                 violation_error_message=pgettext_lazy("loyalty", "These are more points than any level can bring."),
             ),
@@ -199,7 +202,8 @@ class Standing(models.Model):
     """
     Where a member stood from one moment to the next; the newest row `is_current` (True, else NULL).
 
-    `tier` None is no level. `because` says what made it; `extensions` how often its end was put off.
+    `tier` None is no level. `because` says what made it; `extensions` how often its end was put off. One that
+    `is_strict` ends at `kept_until`, without grace and notice.
     """
 
     member = models.ForeignKey(Member, models.CASCADE, related_name="standings", db_index=False)
@@ -209,6 +213,7 @@ class Standing(models.Model):
     kept_until = models.DateTimeField(pgettext_lazy("loyalty", "kept until"), null=True)
     is_current = models.BooleanField(null=True, default=True)
     is_counted = models.BooleanField(default=True)
+    is_strict = models.BooleanField(default=False)
     because = models.JSONField(default=dict)
     actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, default="system")
     extensions = models.PositiveSmallIntegerField(default=0)
@@ -232,7 +237,11 @@ class Standing(models.Model):
 
 
 class GivenTier(models.Model):
-    """A level that staff gave: a floor under the member, with a reason and an end (None = until taken back)."""
+    """
+    A level that was given: a floor under the member, with a reason and an end (None = until taken back).
+
+    `source` says what gave it, once ("plan:7"); None is staff. One that `is_strict` ends at `until` to the second.
+    """
 
     member = models.ForeignKey(Member, models.CASCADE, related_name="given_tiers")
     tier = models.ForeignKey(Tier, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "level"))
@@ -240,6 +249,8 @@ class GivenTier(models.Model):
     until = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
     reason = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=200)
     actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+    source = models.CharField(max_length=60, null=True, editable=False)
+    is_strict = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "level given by hand")
@@ -248,7 +259,8 @@ class GivenTier(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(until__isnull=True) | Q(until__gt=F("starts_at")), name="loyalty_giventier_dates"
-            )
+            ),
+            models.UniqueConstraint(fields=["source"], name="loyalty_giventier_source"),
         ]
 
     def __str__(self) -> str:

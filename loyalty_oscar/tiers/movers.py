@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 
 from . import rules
@@ -23,7 +23,7 @@ from .queries import given_within, rules_of
 STATEMENT = """
 SELECT r.member FROM (
   SELECT m.id AS member, COALESCE(n.rank, 0) AS stands, n.starts_at AS began, n.kept_until AS kept,
-    n.is_counted AS counted, {ranks}
+    n.is_counted AS counted, n.is_strict AS strict, {ranks}
   FROM {members} m
   LEFT JOIN (
     SELECT member_id, {sums} FROM {scores} WHERE member_id > %s AND member_id <= %s AND {since} GROUP BY member_id
@@ -40,9 +40,9 @@ def movers(*, ladder: Ladder, after: int, last: int, at: datetime) -> list[int]:
     """
     Return who among the members from one key (exclusive) to another may have to move, by key. Two queries.
 
-    Whose orders carry a higher level, or the same one for longer, or this one no more; whose date and grace are
-    over; and whom staff gave a level. The date of a level in the rolling window moves with each order, which settles
-    its member at once, so here it is looked at only when it has come.
+    Whose orders carry a higher level, or the same one for longer, or this one no more; whose date and grace are over,
+    of a strict level its date alone; and whom staff gave a level. The date of a level in the rolling window moves with
+    each order, which settles its member at once, so here it is looked at only when it has come.
     """
     connection = connections[write_db()]
     law = rules_of(ladder=ladder)
@@ -88,27 +88,31 @@ def _within(span: rules.Carrying, whole: Bounds) -> Bounds:
     return span[0] if span[0] != whole[0] else None, span[1] if span[1] != whole[1] else None
 
 
-def _rank(n: int, span: Bounds, law: rules.Ladder) -> Piece:
+def _rank(n: int, span: Bounds, law: rules.LadderTerms) -> Piece:
     """Return the rank that the orders of a span carry."""
     where, moments = _placed(span)
-    steps = sorted(enumerate(law.thresholds, start=1), reverse=True)
+    known = [(rank, threshold) for rank, threshold in enumerate(law.thresholds, start=1) if threshold is not None]
+    if not known:
+        return f"0 AS rank{n}", []
+    steps = sorted(known, reverse=True)
     value = f"SUM(CASE WHEN {where} THEN value ELSE 0 END)"
     cases = " ".join(f"WHEN {value} >= {threshold:d} THEN {rank:d}" for rank, threshold in steps)
     return f"CASE {cases} ELSE 0 END AS rank{n}", moments * len(steps)
 
 
-def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.Ladder, at: datetime) -> Piece:
+def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.LadderTerms, at: datetime) -> Piece:
     """Return what `rules.decide` asks of sums, standing and date, without what it asks of each order."""
     up = [f"rank{n} > stands" for n in range(len(spans))]
     less = " AND ".join(f"rank{n} < stands" for n in range(len(spans)))
     # What was ordered before a standing began no longer says that it was carried.
     lost = f"counted AND (rank{len(spans)} < stands OR began >= %s)" if older else "counted"
     kept, moments = _longer(spans, law, at)
-    text = " OR ".join([*up, *kept, f"({less} AND (kept <= %s OR ({lost})))"])
-    return text, [*moments, at - timedelta(days=law.grace_days), *(until for _start, _end, until in older)]
+    text = " OR ".join([*up, *kept, f"({less} AND (kept <= %s OR (strict AND kept <= %s) OR ({lost})))"])
+    dates = [at - timedelta(days=law.grace_days), at]
+    return text, [*moments, *dates, *(until for _start, _end, until in older)]
 
 
-def _longer(spans: list[rules.Carrying], law: rules.Ladder, at: datetime) -> tuple[list[str], list[datetime]]:
+def _longer(spans: list[rules.Carrying], law: rules.LadderTerms, at: datetime) -> tuple[list[str], list[datetime]]:
     """Return when the level stays and its date moves."""
     if law.window == rules.LIFETIME:
         return ["(stands > 0 AND rank0 = stands AND kept IS NOT NULL)"], []

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 
@@ -27,7 +27,7 @@ logger = logging.getLogger("loyalty_oscar")
 CHUNK = 100_000
 #: So long after a ladder changed everybody is looked at closely.
 CHANGED = timedelta(days=2)
-KNOWN = ("member_id", "rank", "starts_at", "kept_until", "is_counted", "because")
+KNOWN = ("member_id", "rank", "starts_at", "kept_until", "is_counted", "is_strict", "because")
 
 
 def settle(
@@ -48,7 +48,7 @@ def settle(
     if not ids:
         return []
     with transaction.atomic(using=db):
-        gifts = [tier.rank for tier in ladder.known_tiers if tier.gift_points]
+        gifts = [tier.rank for tier in ladder.known_tiers if tier.points]
         # Accounts are locked before anything of ours, here as where an order is looked at.
         waiting = _waiting(ids) if gifts else frozenset()
         current, stood = _current(ids), _stood(ids, at)
@@ -170,6 +170,7 @@ def _now(row: Standing | None) -> rules.Now:
         kept_until=row.kept_until,
         is_counted=row.is_counted,
         is_given=not row.is_counted and row.because.get("c") == CODES["given"],
+        is_strict=row.is_strict,
     )
 
 
@@ -221,11 +222,21 @@ def _settled(
 
 
 def give_tier(
-    *, ladder: Ladder, member_id: int, tier: Tier, until: datetime | None, reason: str, actor: str, at: datetime
+    *,
+    ladder: Ladder,
+    member_id: int,
+    tier: Tier,
+    until: datetime | None,
+    reason: str,
+    actor: str,
+    at: datetime,
+    source: str | None = None,
+    is_strict: bool = False,
 ) -> GivenTier:
     """
-    Give a member a level by hand, from now to a date (None = until taken back): a floor, whatever the orders say.
+    Give a member a level, from now to a date (None = until taken back): a floor, whatever the orders say.
 
+    `source` names what gives it, once ("plan:7"; None is staff); one that `is_strict` ends at its date to the second.
     Raises `LoyaltyError` without a reason or with a date in the past, `NotAllowed` for a level of another ladder.
     """
     if not reason.strip():
@@ -236,7 +247,14 @@ def give_tier(
         raise NotAllowed(f"“{tier.name}” is no level of this program")
     with transaction.atomic(using=write_db()):
         gift = GivenTier.objects.using(write_db()).create(
-            member_id=member_id, tier=tier, starts_at=at, until=until, reason=reason.strip(), actor=actor
+            member_id=member_id,
+            tier=tier,
+            starts_at=at,
+            until=until,
+            reason=reason.strip(),
+            actor=actor,
+            source=source,
+            is_strict=is_strict,
         )
         settle(ladder=ladder, member_ids=[member_id], at=at)
     return gift

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from django.db.models import Sum
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.registries import checks
 
 from . import rules
 from .models import Score
@@ -18,7 +19,7 @@ from .queries import placed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
+class LadderPreview:
     """
     How many would stand on each rank by their orders alone (`counts`, the first is no level).
 
@@ -33,7 +34,20 @@ class Preview:
         return sum(self.counts) < self.among
 
 
-def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -> Preview:
+class BuyerSample(Protocol):
+    """Draws some of a shop's buyers; the first that is registered counts."""
+
+    def __call__(
+        self, *, program: Program, metric: str, window: str, at: datetime
+    ) -> tuple[int, Mapping[Any, Sequence[rules.Counted]]]:
+        """Return how many buyers there are, and what some of them would count on a ladder, by buyer."""
+        ...
+
+
+buyer_samples: Hook[BuyerSample] = Hook("buyer_samples", BuyerSample, on_error=RAISE)
+
+
+def preview(*, program: Program, metric: str, law: rules.LadderTerms, at: datetime) -> LadderPreview:
     """
     Return where members would stand on such a ladder now, whatever they stand on today.
 
@@ -42,14 +56,12 @@ def preview(*, program: Program, metric: str, law: rules.Ladder, at: datetime) -
     if Score.objects.using(write_db()).filter(member__program_id=program.pk).exists():
         ranks = _by_scores(program, law, at)
         return _tally(ranks, law, among=0)
-    for name, draw in checks.items():
-        if name.startswith("buyers:"):
-            among, counted = draw(program=program, metric=metric, window=law.window, at=at)
-            return _tally(_by_orders(counted, law, at), law, among=among)
+    for among, counted in buyer_samples.answers(program=program, metric=metric, window=law.window, at=at):
+        return _tally(_by_orders(counted, law, at), law, among=among)
     return _tally((), law, among=0)
 
 
-def _by_scores(program: Program, law: rules.Ladder, at: datetime) -> Iterable[int]:
+def _by_scores(program: Program, law: rules.LadderTerms, at: datetime) -> Iterable[int]:
     spans = rules.carrying(window=law.window, at=at, zone=law.zone)
     sums = {f"span{n}": Sum("value", filter=placed(span=span[:2]), default=0) for n, span in enumerate(spans)}
     rows = Score.objects.using(write_db()).filter(member__program_id=program.pk, member__merged_into=None)
@@ -57,12 +69,14 @@ def _by_scores(program: Program, law: rules.Ladder, at: datetime) -> Iterable[in
         yield max(map(law.rank, values))
 
 
-def _by_orders(counted: Mapping[object, Sequence[rules.Counted]], law: rules.Ladder, at: datetime) -> Iterable[int]:
+def _by_orders(
+    counted: Mapping[object, Sequence[rules.Counted]], law: rules.LadderTerms, at: datetime
+) -> Iterable[int]:
     return (rules.deserved(counted=own, ladder=law, at=at)[0] for own in counted.values())
 
 
-def _tally(ranks: Iterable[int], law: rules.Ladder, *, among: int) -> Preview:
+def _tally(ranks: Iterable[int], law: rules.LadderTerms, *, among: int) -> LadderPreview:
     counts = [0] * (len(law.thresholds) + 1)
     for rank in ranks:
         counts[rank] += 1
-    return Preview(counts=tuple(counts), among=max(among, sum(counts)))
+    return LadderPreview(counts=tuple(counts), among=max(among, sum(counts)))

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import remembered
 
@@ -34,9 +34,9 @@ def _load(program_id: int) -> Ladder | None:
     return ladder if ladder.known_tiers else None
 
 
-def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.Ladder:
+def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.LadderTerms:
     """Return the ladder as the rules see it, with its own levels or with others (lowest first)."""
-    return rules.Ladder(
+    return rules.LadderTerms(
         thresholds=tuple(tier.threshold for tier in tiers or ladder.known_tiers),
         window=ladder.window,
         zone=ladder.program.time_zone,
@@ -120,10 +120,22 @@ def _in_force(at: datetime) -> QuerySet[GivenTier]:
     return rows.filter(Q(until=None) | Q(until__gt=at))
 
 
-def standing_of(*, member_id: int) -> Standing | None:
-    """Return where a member stands now, with the level, or None where nobody looked yet. One query."""
-    rows = Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True)
-    return rows.select_related("tier").first()
+def standing_of(*, member_id: int, at: datetime) -> Standing | None:
+    """
+    Return where a member stands at present, with the level, or None where nobody looked yet.
+
+    One query; one more where a strict level is over and its member not moved yet: then it is the standing before.
+    """
+    rows = Standing.objects.using(write_db()).filter(member_id=member_id).select_related("tier")
+    found = rows.filter(is_current=True).first()
+    if found is None or not has_ended(standing=found, at=at):
+        return found
+    return next((row for row in rows.order_by("-starts_at", "-pk") if not has_ended(standing=row, at=at)), None)
+
+
+def has_ended(*, standing: Standing, at: datetime) -> bool:
+    """Return whether a standing is over at a moment though its member was not moved yet."""
+    return rules.is_over(is_strict=standing.is_strict, kept_until=standing.kept_until, at=at)
 
 
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
@@ -144,7 +156,7 @@ def ladders_on() -> frozenset[int]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class TierProgress:
     """
     How far a member is: `value` counts now, `unsafe` of it can still be returned, `tier` is held until `kept_until`.
 
@@ -162,7 +174,7 @@ class Progress:
     ends_at: datetime | None
 
 
-def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> Progress:
+def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> TierProgress:
     """Return how far a member is on the ladder. One query."""
     zone, kept = ladder.program.time_zone, standing.kept_until if standing else None
     spans = {"counts": rules.span(window=ladder.window, at=at, zone=zone)}
@@ -177,16 +189,16 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
         .aggregate(**{name: Sum("value", filter=which, default=0) for name, which in wanted.items()})
     )
     rank = standing.rank if standing else 0
-    above = ladder.known_tiers[rank] if rank < len(ladder.known_tiers) else None
+    above = next((tier for tier in ladder.known_tiers[rank:] if tier.threshold is not None), None)
     tier = standing.tier if standing else None
-    return Progress(
+    return TierProgress(
         tier=tier,
         kept_until=kept,
         value=sums["counts"],
         unsafe=sums["unsafe"],
         next_tier=above,
         missing=max(0, above.threshold - sums["counts"]) if above else 0,
-        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and kept else 0,
+        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and tier.threshold and kept else 0,
         ends_at=spans["counts"][1],
     )
 
@@ -205,10 +217,14 @@ def ladders_in_force() -> list[Ladder]:
 
 
 def standings_ending(*, ladder: Ladder, after: datetime | None, until: datetime) -> QuerySet[Standing]:
-    """Return the levels, with members and their users, whose date lies after one moment and not after another."""
+    """
+    Return the levels, with members and their users, whose date lies after one moment and not after another. Those that
+    are strict are told of by who gives them.
+    """
     rows = Standing.objects.using(write_db()).filter(
         is_current=True, rank__gt=0, kept_until__lte=until, member__program_id=ladder.program_id
     )
     rows = rows.filter(member__user__isnull=False, member__erased_at=None, member__merged_into=None)
+    rows = rows.filter(is_strict=False)
     rows = rows.filter(kept_until__gt=after) if after else rows
     return rows.select_related("member", "tier").order_by("member_id")

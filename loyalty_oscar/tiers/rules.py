@@ -31,14 +31,15 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ladder:
+class LadderTerms:
     """
-    The levels: `thresholds` by rank (rank 1 first), what they count in (`window`), and days of grace.
+    The levels: `thresholds` by rank (rank 1 first; None = no order lifts to it, it is only given), what they count in
+    (`window`), and days of grace.
 
     `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly.
     """
 
-    thresholds: tuple[int, ...]
+    thresholds: tuple[int | None, ...]
     window: str = CALENDAR_YEAR
     zone: str = "UTC"
     grace_days: int = 30
@@ -46,7 +47,8 @@ class Ladder:
 
     def rank(self, value: int) -> int:
         """Return the highest rank whose threshold a value reaches; 0 is no level."""
-        return sum(value >= threshold for threshold in self.thresholds)
+        steps = enumerate(self.thresholds, start=1)
+        return max((rank for rank, threshold in steps if threshold is not None and value >= threshold), default=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,8 @@ class Now:
     """
     A member's present standing: `rank` since `since`, kept until `kept_until` (None = for good).
 
-    `is_counted` False: it was given by hand (`is_given`) or kept at the last descent, so no order need carry it.
+    `is_counted` False: it was given by hand (`is_given`) or kept at the last descent, so no order need carry it. What
+    `is_strict` ends at its date, to the second.
     """
 
     rank: int = 0
@@ -62,10 +65,11 @@ class Now:
     kept_until: datetime | None = None
     is_counted: bool = True
     is_given: bool = False
+    is_strict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class TierDecision:
     """
     The decision: the `rank` to stand on, until when it is kept, and why: up, given, kept, recounted, taken, down.
 
@@ -104,7 +108,7 @@ def carrying(*, window: str, at: datetime, zone: str) -> list[Carrying]:
     return [(this, following, then), (last, this, following)]
 
 
-def carried(*, ladder: Ladder, at: datetime) -> list[Carrying]:
+def carried(*, ladder: LadderTerms, at: datetime) -> list[Carrying]:
     """
     Return an older span worth asking about: in the grace it still says that a level was really carried.
 
@@ -122,7 +126,7 @@ def value(*, counted: Iterable[Counted], window: str, at: datetime, zone: str) -
     return sum(one.value for one in counted if (start is None or one.at >= start) and (end is None or one.at < end))
 
 
-def deserved(*, counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tuple[int, datetime | None]:
+def deserved(*, counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> tuple[int, datetime | None]:
     """
     Return the rank that the orders carry at a moment, and until when they carry it (None = for good).
 
@@ -136,7 +140,7 @@ def deserved(*, counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tup
     return rank, _rolls_out(counted, ladder, at, rank)
 
 
-def _by_years(counted: Sequence[Counted], ladder: Ladder, at: datetime) -> tuple[int, datetime | None]:
+def _by_years(counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> tuple[int, datetime | None]:
     year = periods.local_day(at=at, zone=ladder.zone).year
     starts = [periods.start_of_year(year=y, zone=ladder.zone) for y in (year - 1, year, year + 1)]
     last, this = (ladder.rank(_between(counted, *span)) for span in pairwise(starts))
@@ -149,7 +153,7 @@ def _between(counted: Iterable[Counted], start: datetime, end: datetime) -> int:
     return sum(one.value for one in counted if start <= one.at < end)
 
 
-def _rolls_out(counted: Sequence[Counted], ladder: Ladder, at: datetime, rank: int) -> datetime:
+def _rolls_out(counted: Sequence[Counted], ladder: LadderTerms, at: datetime, rank: int) -> datetime:
     """Return when so much has rolled out of the window that the rank no longer stands."""
     left = value(counted=counted, window=ROLLING, at=at, zone=ladder.zone)
     start, _end = span(window=ROLLING, at=at, zone=ladder.zone)
@@ -166,7 +170,7 @@ def _rolls_out(counted: Sequence[Counted], ladder: Ladder, at: datetime, rank: i
 
 
 def still_carried(
-    *, counted: Sequence[Counted], ladder: Ladder, now: Now, at: datetime
+    *, counted: Sequence[Counted], ladder: LadderTerms, now: Now, at: datetime
 ) -> tuple[bool, datetime | None]:
     """
     Return whether the orders, as they count today, carried this standing at any moment since it began, and until when.
@@ -197,12 +201,12 @@ def decide(
     *,
     now: Now,
     counted: Sequence[Counted],
-    ladder: Ladder,
+    ladder: LadderTerms,
     at: datetime,
     given: tuple[int, datetime | None] = (0, None),
     announced: bool = False,
     taken: bool = False,
-) -> Step | None:
+) -> TierDecision | None:
     """
     Return the step to take at a moment, or None where nothing changes.
 
@@ -217,29 +221,36 @@ def decide(
     if best > now.rank:
         why = "given" if is_given else "up"
         past = 0 if is_given else _past(counted, ladder, at)
-        return Step(rank=best, kept_until=_later(*dates), why=why, past=past, **stands)
+        return TierDecision(rank=best, kept_until=_later(*dates), why=why, past=past, **stands)
     is_less = now.is_counted and rank < now.rank
     was = still_carried(counted=counted, ladder=ladder, now=now, at=at) if is_less else (True, until)
     if best == now.rank:
-        return _stay(now, Step(rank=best, kept_until=_later(*dates), why="kept", **stands), was, at)
+        return _stay(now, TierDecision(rank=best, kept_until=_later(*dates), why="kept", **stands), was, at)
     if taken or not was[0]:
         why = "taken" if taken else "recounted"
-        return Step(rank=best, kept_until=_later(*dates), why=why, **stands)
+        return TierDecision(rank=best, kept_until=_later(*dates), why=why, **stands)
     if is_less and _is_earlier(was[1], now.kept_until) and not _is_near(now, at):
-        return Step(rank=now.rank, kept_until=was[1], why="kept", is_counted=True)
+        return TierDecision(rank=now.rank, kept_until=was[1], why="kept", is_counted=True)
+    if now.is_strict and is_over(is_strict=True, kept_until=now.kept_until, at=at):
+        return TierDecision(rank=best, kept_until=_later(*dates), why="down", **stands)
     if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
         return None
     # One level at a time, but what was given simply ends.
     if now.is_given or now.rank - 1 <= best:
-        return Step(rank=best, kept_until=_later(*dates), why="down", **stands)
-    return Step(rank=now.rank - 1, kept_until=next_end(ladder=ladder, at=at), why="down")
+        return TierDecision(rank=best, kept_until=_later(*dates), why="down", **stands)
+    return TierDecision(rank=now.rank - 1, kept_until=next_end(ladder=ladder, at=at), why="down")
+
+
+def is_over(*, is_strict: bool, kept_until: datetime | None, at: datetime) -> bool:
+    """Return whether a standing has ended though nobody has moved its member yet: one that is strict, at its date."""
+    return is_strict and kept_until is not None and kept_until <= at
 
 
 def _is_near(now: Now, at: datetime) -> bool:
     return now.kept_until is not None and now.kept_until <= at + NEAR
 
 
-def _stay(now: Now, step: Step, was: tuple[bool, datetime | None], at: datetime) -> Step | None:
+def _stay(now: Now, step: TierDecision, was: tuple[bool, datetime | None], at: datetime) -> TierDecision | None:
     """Return what a standing of the same rank is kept by from now on, and until when; None where nothing changes."""
     until, is_promised = step.kept_until, not (now.is_counted or now.is_given)
     if not step.rank:
@@ -255,7 +266,7 @@ def _stay(now: Now, step: Step, was: tuple[bool, datetime | None], at: datetime)
     return replace(step, kept_until=until)
 
 
-def safe_from(*, counted: Sequence[Counted], ladder: Ladder, rank: int, at: datetime) -> datetime | None:
+def safe_from(*, counted: Sequence[Counted], ladder: LadderTerms, rank: int, at: datetime) -> datetime | None:
     """
     Return from when on a rank that was reached at a moment is carried by orders that can go back no more.
 
@@ -268,7 +279,7 @@ def safe_from(*, counted: Sequence[Counted], ladder: Ladder, rank: int, at: date
     return None
 
 
-def held(*, step: Step, promise: tuple[int, datetime | None]) -> Step:
+def held(*, step: TierDecision, promise: tuple[int, datetime | None]) -> TierDecision:
     """
     Return a step down at once that goes no deeper than an earlier descent promised: which rank, and to which date.
 
@@ -280,7 +291,7 @@ def held(*, step: Step, promise: tuple[int, datetime | None]) -> Step:
     return replace(step, rank=rank, kept_until=until, is_counted=False, is_given=False)
 
 
-def _past(counted: Sequence[Counted], ladder: Ladder, at: datetime) -> int:
+def _past(counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> int:
     """Return the rank that orders from before the levels were set carry."""
     old = [one for one in counted if ladder.set_at is not None and one.at < ladder.set_at]
     return deserved(counted=old, ladder=ladder, at=at)[0] if old else 0
@@ -295,7 +306,7 @@ def span_to_keep(
     return span(window=window, at=max(at, kept_until), zone=zone)
 
 
-def next_end(*, ladder: Ladder, at: datetime) -> datetime:
+def next_end(*, ladder: LadderTerms, at: datetime) -> datetime:
     """Return until when a level is kept that somebody came down to: the end of the year, or 12 months."""
     today = periods.local_day(at=at, zone=ladder.zone)
     if ladder.window == CALENDAR_YEAR:

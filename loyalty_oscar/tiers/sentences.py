@@ -8,22 +8,18 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import unit_name
+from loyalty_oscar.program.words import number as number_in_words
+from loyalty_oscar.program.words import title
 
 from .metrics import metrics
 from .models import Ladder, Tier
-from .preview import Preview
+from .preview import LadderPreview
 from .words import counted
 
 
 def metric_choices() -> list[tuple[str, str]]:
-    """Return what can count, each with its words; a store's own metric is called by its code."""
-    known = {
-        "spend": pgettext("loyalty", "what is paid for goods"),
-        "points": pgettext("loyalty", "points that orders brought"),
-        "orders": pgettext("loyalty", "the number of orders"),
-    }
-    return [(code, known.get(code, code)) for code in metrics]
+    """Return what can count, each as it calls itself."""
+    return [(code, str(metric.label)) for code, metric in metrics.items()]
 
 
 def sentence(*, ladder: Ladder, unit: Unit | None) -> str:
@@ -41,16 +37,19 @@ def sentence(*, ladder: Ladder, unit: Unit | None) -> str:
 
 
 def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
-    text = pgettext("loyalty", "%(tier)s from %(from)s")
-    said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
+    said = pgettext("loyalty", "%(tier)s only where it is given") % {"tier": tier.name}
+    if tier.threshold is not None:
+        text = pgettext("loyalty", "%(tier)s from %(from)s")
+        said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
-        word = unit_name(unit=unit, points=5) if unit else pgettext("loyalty", "points")
+        word = title(unit=unit) if unit else pgettext("loyalty", "points")
         text = pgettext("loyalty", "%(percent)s %% more %(points)s")
         brings.append(text % {"percent": money.number(tier.percent - 100), "points": word})
-    if tier.gift_points:
+    if tier.points:
         text = pgettext("loyalty", "a gift of %(number)s")
-        brings.append(text % {"number": money.number(tier.gift_points)})
+        gift = number_in_words(unit=unit, points=tier.points) if unit else money.number(tier.points)
+        brings.append(text % {"number": gift})
     return f"{said} ({', '.join(brings)})" if brings else said
 
 
@@ -66,7 +65,7 @@ def _end(ladder: Ladder) -> str:
     return text % {"days": ladder.grace_days}
 
 
-def would_stand(*, found: Preview, names: Sequence[str]) -> str:
+def would_stand(*, found: LadderPreview, names: Sequence[str]) -> str:
     """Return "By their orders would stand: Bronze: 120; Silver: 30; no level: 46."; a sample says of how many."""
     none, *counts = (money.number(count) for count in found.counts)
     one = pgettext("loyalty", "%(tier)s: %(number)s")
@@ -82,17 +81,19 @@ def would_stand(*, found: Preview, names: Sequence[str]) -> str:
     return pgettext("loyalty", "By their orders would stand: %(levels)s; no level: %(none)s.") % said
 
 
-def faults(*, levels: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, str]]:
+def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[int, str]]:
     """
     Yield what is wrong with levels given as (rank, threshold, name): (rank, what is wrong).
 
-    Ranks run 1, 2, 3 without a gap, and each level takes more than the one below.
+    Ranks run 1, 2, 3 without a gap, and each level takes more than the one below; one that is only given takes nothing.
     """
     below: tuple[int, str] | None = None
     for number, (rank, threshold, name) in enumerate(sorted(levels), start=1):
         if rank != number:
             text = pgettext("loyalty", "Number the levels 1, 2, 3 without a gap: this must be %(number)s.")
             yield rank, text % {"number": money.number(number)}
+        if threshold is None:
+            continue
         if below and threshold <= below[0]:
             yield rank, pgettext("loyalty", "This must take more than %(tier)s below it.") % {"tier": below[1]}
         below = threshold, name

@@ -1,4 +1,4 @@
-"""What a step on the ladder writes: the next row of history, the letter about it, and the gifts of levels."""
+"""What a step on the ladder writes: the next row of history, the event, and the gifts of levels."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Lot
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Outbox
-from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.operations import give, take_back
 from loyalty_oscar.program.queries import earns_at
-from loyalty_oscar.program.registries import grants
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
@@ -33,6 +33,13 @@ CODES = {
     "down": "tier_down",
 }
 PLACED = "tier_placed"
+UP, DOWN = "tier-up", "tier-down"
+topics.register(UP)(
+    Topic(text="a level was reached, or given by the shop", payload={"standing": "key of the new standing"})
+)
+topics.register(DOWN)(
+    Topic(text="a level ended after its grace, as announced", payload={"standing": "key of the new standing"})
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,12 +69,17 @@ class Move:
 
     member_id: int
     before: Standing | None
-    step: rules.Step
+    step: rules.TierDecision
     gift: GivenTier | None
 
     @property
     def rank(self) -> int:
         return self.before.rank if self.before else 0
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether what it stands on then ends at its date to the second."""
+        return bool(self.step.is_given and self.gift and self.gift.is_strict)
 
     @property
     def is_row(self) -> bool:
@@ -89,31 +101,34 @@ def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for move in moves:
         before, step = move.before, move.step
+        if before is None:
+            continue  # Who stood nowhere keeps nothing.
         because = before.because
         if (step.is_counted, step.is_given) != (before.is_counted, because.get("c") == CODES["given"]):
             because = _because(ladder, move)
-        alike[step.kept_until, step.is_counted, json.dumps(because)].append(before.pk)
-    for (until, is_counted, because), keys in alike.items():
+        alike[step.kept_until, step.is_counted, move.is_strict, json.dumps(because)].append(before.pk)
+    for (until, is_counted, is_strict, because), keys in alike.items():
         rows = Standing.objects.using(write_db()).filter(pk__in=keys)
-        rows.update(kept_until=until, is_counted=is_counted, because=json.loads(because), extensions=0)
+        stands = {"is_counted": is_counted, "is_strict": is_strict, "because": json.loads(because)}
+        rows.update(kept_until=until, extensions=0, **stands)
 
 
 def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -> list[Standing]:
-    """Write the next row of history of each, give and take gifts, and put the letters into the outbox."""
+    """Write the next row of history of each, give and take gifts, and announce the steps."""
     if not moves:
         return []
     db = write_db()
     if left := [move.before.pk for move in moves if move.before]:
         Standing.objects.using(db).filter(pk__in=left).update(is_current=None)
     made = Standing.objects.using(db).bulk_create([_standing(ladder, move, at) for move in moves], batch_size=TOGETHER)
-    has_gifts = any(tier.gift_points for tier in ladder.known_tiers)
+    has_gifts = any(tier.points for tier in ladder.known_tiers)
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
             take_gifts(ladder=ladder, move=move, standing=standing, at=at)
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
-    put_messages(messages=[_letter(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
+    announce_many(happenings=[_step(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
     return made
 
 
@@ -126,6 +141,7 @@ def _standing(ladder: Ladder, move: Move, at: datetime) -> Standing:
         starts_at=at,
         kept_until=step.kept_until,
         is_counted=step.is_counted or not step.rank,
+        is_strict=move.is_strict,
         because=_because(ladder, move),
         actor=move.gift.actor if step.is_given and move.gift else "system",
     )
@@ -141,12 +157,10 @@ def _because(ladder: Ladder, move: Move) -> dict[str, Any]:
     return Because(code, tier=tier.name if tier else "").to_json()
 
 
-def _letter(move: Move, standing: Standing, at: datetime) -> Outbox:
-    topic = "tier-up" if standing.rank > move.rank else "tier-down"
+def _step(move: Move, standing: Standing, at: datetime) -> Happening:
+    topic = UP if standing.rank > move.rank else DOWN
     payload = {"standing": standing.pk}
-    return Outbox(
-        topic=topic, key=f"standing:{standing.pk}", member_id=move.member_id, payload=payload, created_at=at, next_at=at
-    )
+    return Happening(topic=topic, key=f"standing:{standing.pk}", member_id=move.member_id, payload=payload, at=at)
 
 
 def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at: datetime) -> None:
@@ -157,14 +171,13 @@ def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at
     """
     first = move.rank if ladder.gifts_past else max(move.rank, move.step.past)
     for tier in ladder.known_tiers[first : standing.rank]:
-        if tier.gift_points and "points" in grants:
+        if tier.promise:
             ready = stood.ready_at(ladder=ladder, tier=tier, member_id=move.member_id, reached_at=at)
             _give(tier, move.member_id, ready, at)
 
 
 def _give(tier: Tier, member_id: int, ready_at: datetime | None, at: datetime) -> None:
-    reward = {"points": tier.gift_points, "waits": True, "ready_at": ready_at, "anew": True}
-    grants.get("points").grant(member_id=member_id, reward=reward, at=at, **_gift_of(tier))
+    give(member_id=member_id, at=at, ready_at=ready_at, waits=True, anew=True, **_gift_of(tier))
 
 
 def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stood, at: datetime) -> int:
@@ -173,7 +186,7 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
 
     Whose accounts the caller holds locked. One query where nothing changed.
     """
-    known, dated = {_gift_of(tier)["key"]: tier for tier in ladder.known_tiers}, 0
+    known, dated = {_key(tier): tier for tier in ladder.known_tiers}, 0
     rows = Lot.objects.using(write_db()).filter(account__member_id__in=standings, source__in=known)
     for lot in rows.filter(state=Lot.State.PENDING).select_related("account").order_by("account_id", "pk"):
         tier, member_id = known[lot.source], lot.account.member_id
@@ -187,22 +200,30 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
 
 def waiting_gifts(*, ladder: Ladder) -> list[int]:
     """Return the members with a gift of the ladder that waits. One query, over what is on the way."""
-    keys = [_gift_of(tier)["key"] for tier in ladder.known_tiers]
+    keys = [_key(tier) for tier in ladder.known_tiers]
     rows = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.PENDING, source__in=keys)
     return sorted(set(rows.values_list("account__member_id", flat=True)))
 
 
 def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
     """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
-    if move.step.why not in ("recounted", "taken") or "points" not in grants:
+    if move.before is None or move.step.why not in ("recounted", "taken"):
         return
     rows = Standing.objects.using(write_db()).filter(member_id=standing.member_id).exclude(pk=standing.pk)
     stood = list(takewhile(lambda row: row.because.get("c") != CODES["down"], rows.order_by("-starts_at", "-pk")))
     for tier in ladder.known_tiers[standing.rank : move.rank]:
-        climb = takewhile(lambda row, floor=tier.rank: row.rank >= floor, stood)
+        climb = takewhile(partial(_reaches, tier), stood)
         since = min((row.starts_at for row in climb), default=move.before.starts_at)
-        grants.get("points").revoke(member_id=standing.member_id, at=at, since=since, **_gift_of(tier))
+        take_back(member_id=standing.member_id, at=at, since=since, **_gift_of(tier))
+
+
+def _reaches(tier: Tier, row: Standing) -> bool:
+    return row.rank >= tier.rank
 
 
 def _gift_of(tier: Tier) -> dict[str, Any]:
-    return {"key": f"tier:{tier.pk}:gift", "because": Because("tier_gift", tier=tier.name)}
+    return {"promise": tier.promise, "key": _key(tier), "because": Because("tier_gift", tier=tier.name)}
+
+
+def _key(tier: Tier) -> str:
+    return f"tier:{tier.pk}:gift"

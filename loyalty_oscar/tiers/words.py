@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import npgettext, pgettext
+from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import points, reasons
+from loyalty_oscar.program.words import say
 
+from .metrics import metrics
 from .models import Ladder
 
 Params = Mapping[str, Any]
-
-
-def say(code: str) -> Callable[[Callable[[Params], str]], Callable[[Params], str]]:
-    """Register the words of a code."""
-    return reasons.register(code)
 
 
 @say("tier_up")
@@ -63,11 +59,7 @@ def _tier_gift(p: Params) -> str:
 
 def counted(*, ladder: Ladder, value: int, unit: Unit | None) -> str:
     """Return what counts on a ladder as people read it: "113.60 €", "3 orders", "200 paws"."""
-    if ladder.metric == "spend":
+    metric = metrics.get(ladder.metric) if ladder.metric in metrics else None
+    if metric and metric.is_money:
         return money.in_words(minor=value, currency=ladder.program.currency)
-    if ladder.metric == "orders":
-        text = npgettext("loyalty", "%(number)s order", "%(number)s orders", value)
-        return text % {"number": money.number(value)}
-    if ladder.metric == "points" and unit is not None:
-        return points(unit=unit, points=value)
-    return money.number(value)
+    return metric.in_words(value=value, unit=unit) if metric and hasattr(metric, "in_words") else money.number(value)

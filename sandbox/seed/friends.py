@@ -12,7 +12,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import code_of
-from loyalty_oscar.shop.told import brought
+from loyalty_oscar.shop.storefront.host_events import brought
 
 from .loyalty import account_of
 from .people import Person, everybody

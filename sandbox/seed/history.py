@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.shop.redemption.desk import use_points
+from loyalty_oscar.shop.redemption.use_points import use_points
 
 from .catalogue import Article
 from .loyalty import account_of

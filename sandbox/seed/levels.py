@@ -45,7 +45,7 @@ def open_ladder(*, at: datetime) -> None:
         return
     ladder = Ladder.objects.create(program=program)
     for rank, (code, (names, threshold, percent, gift, color, text)) in enumerate(LEVELS.items(), start=1):
-        fields = {"name": names["en"], "names": names, "threshold": threshold, "percent": percent, "gift_points": gift}
+        fields = {"name": names["en"], "names": names, "threshold": threshold, "percent": percent, "points": gift}
         picture = f"loyalty/tiers/{code}.png"
         badges.draw(rank=rank, path=Path(settings.MEDIA_ROOT, picture))
         Tier.objects.create(ladder=ladder, rank=rank, code=code, color=color, text=text, picture=picture, **fields)

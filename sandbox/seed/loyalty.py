@@ -23,20 +23,20 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
 from loyalty_oscar.program.models import ProductSet, TermsVersion, Unit
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.setup import make_ready
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.setup import make_ready
 
 from .people import Person
 
 clock = program_clock.at
 
 NAMES = {
-    "en": {"one": "paw", "other": "paws"},
-    "de": {"one": "Pfote", "other": "Pfoten"},
-    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki"},
-    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки"},
+    "en": {"one": "paw", "other": "paws", "title": "paws"},
+    "de": {"one": "Pfote", "other": "Pfoten", "title": "Pfoten"},
+    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki", "title": "łapki"},
+    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки", "title": "лапки"},
 }
 TERMS = (
     "1 paw for each 1.00 € you pay for goods. Paws are ready 14 days after delivery and last 12 months, to the end "

@@ -82,7 +82,7 @@ def command(**options: bool) -> str:
 def give(at: datetime) -> None:
     """Welcome every order in portions, as the command does once it has counted and asked."""
     from loyalty_oscar.program.models import Program
-    from loyalty_oscar.shop.welcome import orders_before, portions, welcoming
+    from loyalty_oscar.shop.orders.backfill import orders_before, portions, welcoming
 
     orders = orders_before(program=Program.objects.get(), since=datetime(1997, 1, 1, tzinfo=UTC))
     for ids in portions(orders=orders):
@@ -101,9 +101,9 @@ def models() -> list[type]:
 
 def counts() -> dict[str, int]:
     from loyalty_oscar.ledger.models import LotMove
-    from loyalty_oscar.program.models import Outbox
+    from loyalty_oscar.program.models import Event
 
-    return {model.__name__: model.objects.count() for model in [*models(), LotMove, Outbox]}
+    return {model.__name__: model.objects.count() for model in [*models(), LotMove, Event]}
 
 
 def plainly() -> float:
@@ -169,7 +169,7 @@ def run(name: str, first: int | None) -> None:
     """One run: load, welcome, compare, again, expire, audit, and the same rows plainly."""
     from django.utils import timezone
 
-    from loyalty_oscar.shop.sync import sweep
+    from loyalty_oscar.shop.orders.sync import sweep
     from loyalty_oscar.testing import a_program, clock
 
     at = MOMENTS[name] or timezone.now()

@@ -1,11 +1,11 @@
-"""Customers for whom everything is on at once: a level, a sale with a quota, a member price, a friend and actions."""
+"""Customers for whom everything is on at once: a level, a sale with a quota, a member price, a friend and campaigns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from loyalty_oscar.earning.models import Action
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
@@ -25,7 +25,7 @@ class Everything:
         program = self.unit.program
         self.scheme = Scheme.objects.create(program=program, giver_points=150, newcomer_points=100, least_minor=1000)
         for kind in ("register", "review", "birthday"):
-            Action.objects.create(program=program, code=kind, name=kind.title(), kind=kind, points=50)
+            Campaign.objects.create(program=program, code=kind, name=kind.title(), occasion=kind, points=50)
         giver = join(program=program, user_id=shopping.a_person("giver@example.com").pk, at=sales.at)
         self.code = code_of(member=giver).code
 
@@ -42,7 +42,7 @@ class Everything:
         Ladder.objects.update(is_on=is_on)
         MemberPrice.objects.update(is_on=is_on)
         Scheme.objects.update(is_on=is_on)
-        Action.objects.update(is_on=is_on)
+        Campaign.objects.update(is_on=is_on)
         Sale.objects.update(is_on=is_on, public_from=None)
         counted = Sale.objects.get(code="sale0")
         counted.quota, counted.per_member = QUOTA, QUOTA

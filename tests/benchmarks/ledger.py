@@ -42,12 +42,12 @@ class Ours:
 
     def grant(self, account_id: int, **fields: Any) -> Any:
         from loyalty_oscar.kernel.because import Because
-        from loyalty_oscar.ledger.operations import Grant
+        from loyalty_oscar.ledger.operations import LotGrant
 
         self.orders += 1
         source, number = f"order:{self.orders}", str(self.orders + 100_000)
         why = Because("order_earned", order=self.orders, number=number)
-        return Grant(
+        return LotGrant(
             account_id=account_id, points=40, key=f"{source}:earn", source=source, because=why, **fields
         )  # fmt: skip
 

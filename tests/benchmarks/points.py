@@ -26,8 +26,8 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption import discount as ours
-from loyalty_oscar.shop.redemption.desk import use_points
 from loyalty_oscar.shop.redemption.offer import make_offer
+from loyalty_oscar.shop.redemption.use_points import use_points
 
 CROWD = 16
 #: What a request does after its order while its transaction is open, such as a mail. Seconds.
@@ -53,7 +53,7 @@ class Points:
         user, at = self.shopping.a_person(email), timezone.now()
         account = ledger.open_account(member=join(program=self.unit.program, user_id=user.pk, at=at), unit=self.unit)
         for n in range(lots):
-            grant = ledger.Grant(
+            grant = ledger.LotGrant(
                 account_id=account.pk, points=points // lots, key=f"gift:{n}", source=f"gift:{n}", kind="adjust",
                 because=Because("goodwill"), available_at=at, expires_at=at + timedelta(days=100 + n),
             )  # fmt: skip

@@ -13,8 +13,8 @@ from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import past_prices
 from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.pricing import history
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
@@ -37,7 +37,7 @@ class Sales:
         MemberPrice.objects.create(tier=self.level, percent=15, starts_at=self.at - timedelta(days=1), is_on=False)
         for number in range(SALES):
             self._sale(number, [product for n, product in enumerate(products) if (n + number) % 4 == 0])
-        past_prices.record(prices=past_prices.prices_now(products=products), at=self.long_ago)
+        history.record(prices=history.prices_now(products=products), at=self.long_ago)
         self.give(gold)
         forget_cache()
 

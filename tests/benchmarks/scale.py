@@ -52,7 +52,7 @@ def fill(code: str, lots: int):
     rows = Account.objects.bulk_create((Account(member=one, unit=unit) for one in members), batch_size=1000)
     for start in range(0, len(rows), 200):
         grants = [
-            ledger.Grant(
+            ledger.LotGrant(
                 account_id=account.pk, points=10, key=f"gift:{n}", source=f"gift:{n}", because=why,
                 available_at=NOW, expires_at=NOW + timedelta(days=30 + n),
             )

@@ -32,7 +32,7 @@ THRESHOLDS = (1, 15_000, 40_000)
 USUAL = datetime(2026, 7, 15, 2, tzinfo=UTC)
 DECEMBER, LATER, TURN = (datetime(*day, 2, tzinfo=UTC) for day in ((2026, 12, 1), (2026, 12, 20), (2027, 2, 5)))
 MEMORY_TIMES, MEMORY_MORE = 1.25, 2 * 2**20
-KEPT = ("loyalty_tiers_standing", "loyalty_tiers_score", "loyalty_program_outbox", "loyalty_shop_notice")
+KEPT = ("loyalty_tiers_standing", "loyalty_tiers_score", "loyalty_program_event", "loyalty_program_notice")
 
 FILL = """
 SELECT setseed(0.5);
@@ -139,7 +139,7 @@ class Club:
 
 def job(at: datetime) -> tuple[int, int]:
     """Do the job `tiers` as `loyalty_run` does; returns in how many steps, and what it says was done."""
-    from loyalty_oscar.shop import jobs
+    from loyalty_oscar.shop.upkeep import jobs
 
     steps = list(jobs.run(only="tiers", at=at))
     assert not steps[-1].error, steps[-1].error
@@ -226,7 +226,7 @@ def memory(board: Board, club: Club, at: datetime) -> None:
 
 def announce() -> None:
     """Let December announce the ends, and every mail arrive."""
-    from loyalty_oscar.shop.models import Notice
+    from loyalty_oscar.program.models import Notice
 
     for at in (DECEMBER, LATER):
         job(at)

@@ -1,12 +1,35 @@
-"""What stories in a browser share: a calendar that the shop and the browsers go by, and people with a browser each."""
+"""
+What stories in a browser share: a calendar that the shop and the browsers go by, and people with a browser each.
+
+A story is lived once, on a phone or at a desk; what fits is asked of the same page at several widths, because asking
+the shop for it again costs a hundred times as much as laying it out anew.
+"""
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import time_machine
 from django.conf import settings as django_settings
 from django.test import Client
+
+PHONE, DESK = 375, 1280
+#: Two frames, and whatever fades or slides to its place then; what turns for ever is not waited for.
+SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => Promise.allSettled(
+    document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < 1e6).map(one => one.finished)
+).then(() => done()))))"""
+
+
+def at_widths(page, widths: Sequence[int] = (PHONE, DESK)) -> Iterator[int]:
+    """Let a page have each of these widths in turn, and in the end the one it had."""
+    before = page.viewport_size
+    page.mouse.move(0, 0)  # What it happens to lie on would be seen in another color.
+    for width in widths:
+        page.set_viewport_size({**before, "width": width})
+        page.evaluate(SETTLED)
+        yield width
+    page.set_viewport_size(before)
 
 
 class Calendar:
@@ -106,16 +129,25 @@ def broken(page):
     return page.evaluate(BROKEN, MOST)
 
 
-def looked_at(page, name):
-    """
-    Nothing of a page sticks out sideways and no word of ours is broken.
-
-    A picture of it is kept where LOYALTY_PICTURES names a folder.
-    """
+def picture(page, name):
+    """Keep a picture of a page where LOYALTY_PICTURES names a folder; nothing sticks out sideways."""
+    width = page.viewport_size["width"]
     if folder := os.environ.get("LOYALTY_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}-{page.viewport_size['width']}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], name
-    assert broken(page) == [], name
+        page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+
+
+def fits(page, name, widths: Sequence[int] = (PHONE, DESK)):
+    """Nothing of a page sticks out sideways at any of these widths."""
+    for _width in at_widths(page, widths):
+        picture(page, name)
+
+
+def looked_at(page, name, widths: Sequence[int] = (PHONE, DESK)):
+    """Nothing of a page sticks out sideways and no word of ours is broken, at any of these widths."""
+    for width in at_widths(page, widths):
+        picture(page, name)
+        assert broken(page) == [], (name, width)
 
 
 def words(page, where="body"):

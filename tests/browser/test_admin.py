@@ -17,9 +17,11 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import PointWorth, ProductSet, Program, State, Unit
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.testing import a_program
+from tests.browser.stage import DESK, at_widths
 from tests.orders import come_back, deliver, imported, place
+from tests.permissions import oscars_pages
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product
 
@@ -39,12 +41,12 @@ def customer(transactional_db):
     return get_user_model().objects.create_user("boris", "boris@example.com", "x")
 
 
-@pytest.fixture(params=[375, 1280])
-def desk(request, browser, live_server, merchant):
+@pytest.fixture
+def desk(browser, live_server, merchant):
     """A signed-in page of the merchant's, and a way to the addresses of the shop."""
     client = Client()
     client.force_login(merchant)
-    with browser.new_page(viewport={"width": request.param, "height": 900}) as page:
+    with browser.new_page(viewport={"width": DESK, "height": 900}) as page:
         errors = []
         # Oscar's own page of an order calls a function of its own that is not there.
         page.on("pageerror", lambda error: "oscar.dashboard" in str(error) or errors.append(str(error)))
@@ -56,15 +58,16 @@ def desk(request, browser, live_server, merchant):
 
 
 def looked_at(page, name, within="html"):
-    """Keep a picture where LOYALTY_PICTURES names a folder; nothing of ours may stick out sideways."""
-    if folder := os.environ.get("LOYALTY_PICTURES"):
-        page.screenshot(path=Path(folder) / f"desk-{name}-{page.viewport_size['width']}.png", full_page=True)
+    """Keep a picture where LOYALTY_PICTURES names a folder; at both widths nothing of ours sticks out sideways."""
     ours = [part for part in OURS if page.locator(part).count()]
-    found = Axe().run(page, context={"include": [[part] for part in ours]}).response["violations"] if ours else []
-    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
     reach = "part => part === document.documentElement ? part.scrollWidth : part.getBoundingClientRect().right"
-    for part in page.locator(within).all():
-        assert part.evaluate(reach) <= page.viewport_size["width"]
+    for width in at_widths(page):
+        if folder := os.environ.get("LOYALTY_PICTURES"):
+            page.screenshot(path=Path(folder) / f"desk-{name}-{width}.png", full_page=True)
+        found = Axe().run(page, context={"include": [[part] for part in ours]}).response["violations"] if ours else []
+        assert [(fault["id"], fault["nodes"][0]["html"], width) for fault in found] == []
+        for part in page.locator(within).all():
+            assert part.evaluate(reach) <= width
 
 
 class TestTheMerchant:

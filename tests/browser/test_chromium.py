@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser.stage import at_widths
 from tests.conftest import find_chromium
 
 
@@ -15,16 +16,16 @@ class TestAMissingChromium:
 
 
 class TestTheBrowser:
-    @pytest.mark.parametrize("width", [320, 375, 800, 1280])
-    def test_shows_the_shop_with_its_styles_and_no_errors(self, browser, live_server, width):
+    def test_shows_the_shop_with_its_styles_and_no_errors(self, browser, live_server):
         errors = []
-        with browser.new_page(viewport={"width": width, "height": 800}) as page:
+        with browser.new_page() as page:
             page.on("pageerror", lambda error: errors.append(error))
             page.on("response", lambda response: response.status >= 400 and errors.append(response.url))
 
             page.goto(f"{live_server.url}/catalogue/")
 
-            assert page.locator("h1").is_visible()
             assert page.evaluate("document.styleSheets.length") > 0
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            for width in at_widths(page, [320, 375, 800, 1280]):
+                assert page.locator("h1").is_visible(), width
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert errors == []

@@ -1,12 +1,10 @@
 """A guest buys, chooses a password on the thank-you page, and the points of that order are there at once."""
 
-import os
-from pathlib import Path
-
 from django.contrib.auth import get_user_model
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.audit import audit
+from tests.browser.stage import fits
 from tests.browser.test_journey import ADDRESS, buy, number, numbers, page, shop  # noqa: F401 - two are fixtures
 
 EMAIL = "mei.tanaka@mail.example"
@@ -29,34 +27,26 @@ def check_out_as_guest(tab):
         assert tab.url != before, f"the checkout stands still at {before}"
 
 
-def picture(tab, name):
-    """Keep a picture where LOYALTY_PICTURES names a folder."""
-    if folder := os.environ.get("LOYALTY_PICTURES"):
-        path = Path(folder) / f"{name}-{tab.viewport_size['width']}.png"
-        tab.screenshot(path=path, full_page=True)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
-
-
 class TestAGuest:
     def test_keeps_the_points_by_choosing_a_password(self, shop, page):  # noqa: F811
         buy(page, shop)
         check_out_as_guest(page)
         assert number(page, "earn") == 76
-        picture(page, "guest")
+        fits(page, "guest")
         page.get_by_role("button", name="Keep my 76 paws").click()
         page.wait_for_load_state()
         assert "Choose a password." in page.locator("#loyalty-password-help").inner_text()
-        picture(page, "guest-again")
+        fits(page, "guest-again")
         page.fill("#loyalty-password", "a sentence is fine")
         page.press("#loyalty-password", "Enter")
         page.wait_for_url("**/thank-you/")
         assert get_model("order", "Order").objects.get().user == get_user_model().objects.get(email=EMAIL)
         assert number(page, "earn") == 76
-        picture(page, "guest-kept")
+        fits(page, "guest-kept")
         assert numbers(page) == (0, 76)
-        picture(page, "account")
+        fits(page, "account")
         page.goto("/accounts/profile/delete/")
-        picture(page, "goes")
+        fits(page, "goes")
         page.fill("input[name=password]", "a sentence is fine")
         page.click("#delete_profile_form button[type=submit]")
         page.wait_for_load_state()

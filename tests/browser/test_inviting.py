@@ -6,6 +6,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.referrals.models import Code, Referral
 from loyalty_oscar.testing import clock
+from tests.browser.stage import at_widths
 from tests.browser.test_journey import ADDRESS
 from tests.browser.test_storefront import open_page, violations  # noqa: F401 - a fixture
 from tests.integration.referrals.friendly import an_inviting_club, bring, landing
@@ -44,16 +45,16 @@ def sideways(page):
 
 
 class TestTheMembersPage:
-    @pytest.mark.parametrize("width", WIDTHS)
-    def test_holds_and_is_accessible(self, club, open_page, width):  # noqa: F811
-        page = open_page(INVITE, club.boris, width)
+    def test_holds_and_is_accessible(self, club, open_page):  # noqa: F811
+        page = open_page(INVITE, club.boris)
 
-        assert violations(page) == []
-        assert sideways(page) <= 0
-        assert page.locator(".loyalty-friend").count() == 4
-        assert page.get_by_text(LONG[:40]).is_visible()
-        side = page.locator(".loyalty-qr").bounding_box()["width"]
-        assert side == (112 if width < 768 else 190)
+        for width in at_widths(page, WIDTHS):
+            assert violations(page) == [], width
+            assert sideways(page) <= 0, width
+            assert page.locator(".loyalty-friend").count() == 4
+            assert page.get_by_text(LONG[:40]).is_visible(), width
+            side = page.locator(".loyalty-qr").bounding_box()["width"]
+            assert side == (112 if width < 768 else 190)
 
     def test_shares_first_and_without_sharing_copies_the_link(self, club, open_page):  # noqa: F811
         page = open_page(INVITE, club.boris, 375)
@@ -68,11 +69,11 @@ class TestTheMembersPage:
 
 
 class TestTheFirstVisit:
-    @pytest.mark.parametrize("width", [375, 1280])
-    def test_makes_the_link_and_copies_it_with_keys_alone(self, club, open_page, width):  # noqa: F811
+    def test_makes_the_link_and_copies_it_with_keys_alone(self, club, open_page):  # noqa: F811
         olga = a_user("olga@example.com")
-        page = open_page(INVITE, olga, width)
-        assert violations(page) == []
+        page = open_page(INVITE, olga, 375)
+        for width in at_widths(page):
+            assert violations(page) == [], width
         page.get_by_role("button", name="Make my link").focus()
         with page.expect_navigation():
             page.keyboard.press("Enter")
@@ -88,8 +89,9 @@ class TestTheFirstVisit:
         page.get_by_text("The link is copied.").wait_for()
         assert page.evaluate("window.copied") == link
         page.wait_for_timeout(400)  # A button that was just pressed is still fading to its color.
-        assert violations(page) == []
-        assert sideways(page) <= 0
+        for width in at_widths(page):
+            assert violations(page) == [], width
+            assert sideways(page) <= 0, width
 
 
 class TestACode:
@@ -115,12 +117,12 @@ class TestACode:
 
 
 class TestANewcomer:
-    @pytest.mark.parametrize("width", WIDTHS)
-    def test_reads_what_each_side_gets(self, club, open_page, width):  # noqa: F811
-        page = open_page(landing(club.code), width=width)
+    def test_reads_what_each_side_gets(self, club, open_page):  # noqa: F811
+        page = open_page(landing(club.code))
 
-        assert violations(page) == []
-        assert sideways(page) <= 0
+        for width in at_widths(page, WIDTHS):
+            assert violations(page) == [], width
+            assert sideways(page) <= 0, width
         assert "A friend invites you to the" in page.inner_text("body")
 
     def test_comes_by_the_link_on_a_phone_and_registers(self, club, open_page):  # noqa: F811

@@ -13,6 +13,7 @@ from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.program import clock
 from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.browser.stage import PHONE, fits
 
 #: 18.55 × 2 + 7.99 + 31.40 = 76.49 paid for goods: 76 paws.
 GOODS = [("Captain Knot rope toy", "18.55", 2), ("Liver bites", "7.99", 1), ("Orthopaedic bed", "31.40", 1)]
@@ -40,11 +41,11 @@ def shop(transactional_db):
     ]
 
 
-@pytest.fixture(params=[375, 1280])
-def page(request, browser, live_server):
-    """A page of one width that tells of script errors and broken answers."""
+@pytest.fixture
+def page(browser, live_server):
+    """A phone's page that tells of script errors and broken answers."""
     errors = []
-    with browser.new_context(viewport={"width": request.param, "height": 800}, base_url=live_server.url) as context:
+    with browser.new_context(viewport={"width": PHONE, "height": 800}, base_url=live_server.url) as context:
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda answer: answer.status >= 500 and errors.append(answer.url))
@@ -129,5 +130,5 @@ class TestANewcomer:
         for line in order.lines.exclude(pk=toy.pk):
             orders.come_back(line=line, quantity=1)
         assert numbers(page) == (0, 0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+        fits(page, "journey")
         assert not [progress.wrong for progress in audit() if progress.wrong]

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from oscar.core.loading import get_model
 
-from loyalty_oscar.exclusives.models import Count, Place, Sale
-from loyalty_oscar.shop import jobs
-from tests.browser.stage import arrive_at, calendar, looked_at, words  # noqa: F401 - fixtures
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation, Sale
+from loyalty_oscar.shop.upkeep import jobs
+from tests.browser.stage import arrive_at, at_widths, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import ADDRESS, number
 from tests.browser.test_storefront import violations
 from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, SILVER, a_member_of, a_sale, bought_before
@@ -16,7 +16,6 @@ from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_club, a_product, day, variants
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WIDTHS = (375, 1280)
 #: Half an hour, because the shop's clock ticks on: its words and those of the browser are the same then.
 MORNING = GOLD_FROM + timedelta(hours=8, minutes=30)
 #: Sixty characters that no browser may break by itself.
@@ -45,23 +44,23 @@ def shop(calendar):  # noqa: F811
     return SimpleNamespace(unit=unit, carrier=carrier, secret=secret, people=people, gold=people[GOLD])
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 class TestThePagesOfSales:
-    def test_fit_and_give_axe_nothing_to_find(self, shop, arrive_at, width):  # noqa: F811
+    def test_fit_and_give_axe_nothing_to_find(self, shop, arrive_at):  # noqa: F811
         seen = {
             None: ["trail/"],
             shop.people[SILVER]: ["", "trail/", "empty/"],
             shop.gold: ["trail/", "several/", "secret/", f"secret/{shop.secret.pk}/"],
         }
         for user, addresses in seen.items():
-            page = arrive_at(user, width=width)
+            page = arrive_at(user, width=375)
             for address in addresses:
                 assert page.goto(f"/loyalty/sales/{address}").status == 200
                 looked_at(page, f"sale-{user.username[:5] if user else 'stranger'}-{address.replace('/', '')}")
-                assert violations(page) == [], (user, address)
+                for width in at_widths(page):
+                    assert violations(page) == [], (user, address, width)
 
-    def test_can_be_used_with_keys_alone(self, shop, arrive_at, width):  # noqa: F811
-        page = arrive_at(shop.gold, width=width)
+    def test_can_be_used_with_keys_alone(self, shop, arrive_at):  # noqa: F811
+        page = arrive_at(shop.gold, width=1280)
         page.goto("/loyalty/sales/")
         page.get_by_role("link", name="First on the trail").focus()
         page.keyboard.press("Enter")
@@ -133,7 +132,7 @@ class TestAHiddenSale:
 class TestASaleThatIsCounted:
     def test_holds_a_place_from_the_preview_on_and_says_when_all_are_taken(self, shop, calendar, arrive_at):  # noqa: F811
         Sale.objects.filter(code="trail").update(quota=1)
-        Count.objects.filter(sale__code="trail").update(quota=1)
+        QuotaCounter.objects.filter(sale__code="trail").update(quota=1)
         first = arrive_at(shop.gold, width=1280)
         late_buyer = a_member_of(shop.unit, GOLD, name="late")
         late = arrive_at(late_buyer, width=375)
@@ -162,7 +161,7 @@ class TestASaleThatIsCounted:
         assert late.url.endswith("/basket/")
         assert "First on the trail: nothing is left for you." in words(late)
         assert not get_model("order", "Line").objects.filter(product=shop.carrier).exists()
-        assert Count.objects.get(sale__code="trail").taken == 1
+        assert QuotaCounter.objects.get(sale__code="trail").taken == 1
 
         calendar.turn_to(MORNING + timedelta(minutes=16))
         list(jobs.run(only="places"))
@@ -170,7 +169,7 @@ class TestASaleThatIsCounted:
         assert number(late, "left") == 1
         to_the_preview(late)
         assert late.locator("[data-loyalty=sold-out]").count() == 0
-        assert Place.objects.get().slot == f"basket:{late_buyer.baskets.get(status='Open').pk}"
+        assert Reservation.objects.get().slot == f"basket:{late_buyer.baskets.get(status='Open').pk}"
 
 
 class TestNoSale:

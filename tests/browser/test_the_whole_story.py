@@ -18,14 +18,15 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests.browser.stage import arrive_at, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import buy as put
 from tests.browser.test_journey import check_out, number, numbers
 from tests.integration.exclusives.sales import a_set
 from tests.orders import deliver
+from tests.permissions import oscars_pages
 from tests.points import points_club
 from tests.storefront import a_user, arrive, buy, day, ripen
 
@@ -99,14 +100,14 @@ def friend(page):
     return page.locator(".loyalty-friend .loyalty-chip").inner_text(), number(page, "friend")
 
 
-@pytest.mark.parametrize("width", [375, 1280])
 class TestTheWholeStory:
-    def test_ends_where_it_began_when_the_first_order_goes_back(self, shop, calendar, arrive_at, width):  # noqa: F811
-        boris, maxim, kate = (arrive_at(user, width=width) for user in (shop.boris, shop.maxim, shop.kate))
+    def test_ends_where_it_began_when_the_first_order_goes_back(self, shop, calendar, arrive_at):  # noqa: F811
+        boris, maxim = (arrive_at(user, width=375) for user in (shop.boris, shop.maxim))
+        kate = arrive_at(shop.kate, width=1280)
         calendar.turn_to(on(4, 1))
 
         link = self.a_member_invites(boris)
-        priya = arrive_at(width=width)
+        priya = arrive_at(width=375)
         self.a_newcomer_comes_and_buys(priya, link, shop.toy)
         assert friend(boris) == ("On the way", 150)
 

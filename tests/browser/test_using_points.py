@@ -1,10 +1,8 @@
 """Using points in a real browser: the same numbers on every page, whatever happens on the way to the order."""
 
-import os
 import re
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,11 +16,13 @@ from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.upkeep import jobs
 from sandbox.partner.strategy import Strategy
 from tests import orders
+from tests.browser.stage import at_widths, picture
 from tests.browser.test_journey import ADDRESS, buy, number, page  # noqa: F401 - a fixture
+from tests.permissions import oscars_pages
 from tests.points import give, points_club
 from tests.storefront import a_user
 
@@ -140,14 +140,12 @@ def place(tab):
 
 
 def looked_at(tab, name):
-    """Nothing sticks out sideways, and axe finds nothing in the control."""
-    if folder := os.environ.get("LOYALTY_PICTURES"):
-        path = Path(folder) / f"use-{name}-{tab.viewport_size['width']}.png"
-        tab.screenshot(path=path, full_page=True)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
+    """Nothing sticks out sideways, and axe finds nothing in the control, on a phone and at a desk."""
     tab.wait_for_timeout(400)  # A button that was just pressed is still fading to its color.
-    found = Axe().run(tab, context=[["#points"]]).response["violations"]
-    assert [(rule["id"], node["html"][:160]) for rule in found for node in rule["nodes"]] == []
+    for width in at_widths(tab):
+        picture(tab, f"use-{name}")
+        found = Axe().run(tab, context=[["#points"]]).response["violations"]
+        assert [(rule["id"], node["html"][:160], width) for rule in found for node in rule["nodes"]] == []
 
 
 def proved():

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.shop import slots
+from loyalty_oscar.shop.storefront import basket_holds
 from tests.points import reload
 
 from .using import a_member, a_shop, baskets_of, place, use
@@ -64,7 +64,7 @@ def basket(shop, member):
 
 
 def paid(member):
-    asked = [slots.slot_of(basket=basket) for basket in member.baskets]
+    asked = [basket_holds.slot_of(basket=basket) for basket in member.baskets]
     return [basket for basket, slot in zip(member.baskets, asked, strict=True) if slot in being_paid(slots=asked)]
 
 
@@ -113,6 +113,6 @@ class TestWhoAsked:
         assert paid(member) == [basket]
 
     def test_would_see_no_payment_if_it_asked_for_the_status_alone(self, member, basket, monkeypatch):
-        monkeypatch.setattr(slots, "_unlocked", lambda baskets: baskets)
+        monkeypatch.setattr(basket_holds, "_unlocked", lambda baskets: baskets)
         with meanwhile(basket.freeze):
             assert paid(member) == []

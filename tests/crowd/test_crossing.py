@@ -11,8 +11,8 @@ from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.referrals import effects
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.shop import sync
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders import sync
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
@@ -30,7 +30,7 @@ class TestOrdersOfBothSides:
     @pytest.fixture
     def club(self, monkeypatch):
         """Boris invites; whoever looks at referrals takes a moment, so that the other is there meanwhile."""
-        monkeypatch.setattr("loyalty_oscar.shop.receivers.after_commit", lambda **kwargs: None)
+        monkeypatch.setattr("loyalty_oscar.shop.orders.receivers.after_commit", lambda **kwargs: None)
 
         def slowly(**kwargs):
             time.sleep(0.03)

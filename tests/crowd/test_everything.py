@@ -90,7 +90,7 @@ def some_are_gone(chance, at):
     """What a shop says of its baskets: some are gone, others live on."""
 
     def fates(holds):
-        return {held.slot: ledger.Fate(is_gone=chance.random() < 0.3, until=at + HOUR) for held in holds}
+        return {held.slot: ledger.HoldOutcome(is_gone=chance.random() < 0.3, until=at + HOUR) for held in holds}
 
     return fates
 

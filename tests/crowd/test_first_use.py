@@ -13,7 +13,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program
 from tests.integration.ledger.books import NOW, TABLES, a_unit, assert_clean, give
 

@@ -112,7 +112,7 @@ def beside_jobs(unit, *, runs):
             for what, days in (("waits", {"available_at": now + HOUR}), ("ends", {"expires_at": now + HOUR})):
                 days = {"available_at": now, **days}
                 grants = [
-                    ledger.Grant(account_id=pk, key=f"{what}:{run}", source=f"{what}:{run}", **told, **days)
+                    ledger.LotGrant(account_id=pk, key=f"{what}:{run}", source=f"{what}:{run}", **told, **days)
                     for pk in accounts
                 ]
                 ledger.post_many(grants=grants, at=now)

@@ -1,4 +1,4 @@
-"""Several workers empty the outbox at the same time: each message leaves once."""
+"""Several workers announce and deliver at the same time: each message leaves once."""
 
 import threading
 from datetime import timedelta
@@ -7,14 +7,14 @@ import pytest
 from django.core import mail
 from django.db import connections
 from django.db.models import QuerySet
+from oscar.core.loading import get_model
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member, Outbox
-from loyalty_oscar.shop.models import Notice
-from loyalty_oscar.shop.notices import announce, deliver
+from loyalty_oscar.program.models import Delivery, Event, Member, Notice
+from loyalty_oscar.shop.notices import announce_expiry, deliver
 from loyalty_oscar.testing import a_program
 
 MEMBERS, WORKERS = 60, 4
@@ -27,7 +27,7 @@ def at(transactional_db):
     unit = a_program(live_from=now - timedelta(days=1))
     for number in range(MEMBERS):
         member = Member.objects.create(program=unit.program, user=UserFactory(), joined_at=now)
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=ledger.open_account(member=member, unit=unit).pk, points=10 + number, key="gift:a",
             source="gift:a", because=Because("goodwill"), available_at=now, expires_at=now + timedelta(days=28),
         )  # fmt: skip
@@ -58,14 +58,16 @@ def all_at_once(work):
 
 class TestManyWorkers:
     def test_announce_and_send_each_message_once(self, at):
-        all_at_once(lambda: announce(at=at))
-        assert Notice.objects.count() == Outbox.objects.count() == MEMBERS
+        all_at_once(lambda: announce_expiry(at=at))
+        assert Notice.objects.count() == Event.objects.count() == MEMBERS
         all_at_once(lambda: deliver(at=at))
         assert len({letter.message()["Message-ID"] for letter in mail.outbox}) == len(mail.outbox) == MEMBERS
-        assert not Outbox.objects.filter(is_open=True).exists()
+        assert Delivery.objects.filter(done_at=at, attempts=1).count() == 2 * MEMBERS, "a mail and a row in the inbox"
+        assert get_model("communication", "Notification").objects.count() == MEMBERS
+        assert not Delivery.objects.filter(is_open=True).exists()
 
     def test_would_send_some_twice_without_the_lock(self, at, monkeypatch):
-        list(announce(at=at))
+        list(announce_expiry(at=at))
         monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
         all_at_once(lambda: deliver(at=at))
         assert len(mail.outbox) > MEMBERS

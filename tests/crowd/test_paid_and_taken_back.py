@@ -11,21 +11,22 @@ from django.db import transaction
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.earning.operations import act, revoke_batch, undo_act
+from loyalty_oscar.earning.operations import revoke_batch
+from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, operations
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import grants
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind, code_of
-from loyalty_oscar.shop import slots
-from loyalty_oscar.shop.offers import LookAgain
-from loyalty_oscar.shop.sync import sync_orders
-from tests.integration.earning.deeds import an_action
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront import basket_holds
+from loyalty_oscar.shop.storefront.offer_hooks import LookAgain
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean
 from tests.orders import imported
 from tests.points import reload
@@ -72,16 +73,17 @@ class AGift(Way):
     def bring(self, shop, user, run):
         member = join(program=shop.unit.program, user_id=user.pk, at=day(1, 2))
         gift = {"member_id": member.pk, "key": f"gift:{run}", "because": Because("goodwill")}
-        grants.get("points").grant(reward={"points": POINTS}, at=day(3, 1), **gift)
-        return lambda: grants.get("points").revoke(at=clock.now(), **gift)
+        gift["promise"] = Promise(points=POINTS)
+        operations.give(at=day(3, 1), **gift)
+        return lambda: operations.take_back(at=clock.now(), **gift)
 
 
-class AnAction(Way):
+class ACampaign(Way):
     """Points for a review, which is withdrawn."""
 
     def shop(self):
         shop = a_shop()
-        an_action(shop.unit, points=POINTS)
+        a_campaign(shop.unit, points=POINTS)
         return shop
 
     def bring(self, shop, user, run):
@@ -129,7 +131,7 @@ class AWelcome(Way):
         return lambda: list(revoke_batch(batch=f"welcome:{run}", actor="staff:1", at=clock.now()))
 
 
-WAYS = pytest.mark.parametrize("way", [AGift, AnAction, AReferral, AWelcome])
+WAYS = pytest.mark.parametrize("way", [AGift, ACampaign, AReferral, AWelcome])
 
 
 def ready(shop, way, run):
@@ -206,7 +208,7 @@ class TestAPaymentWhilePointsAreTakenBack:
         tell(story(way, said, RUNS // 5, atomic))
 
     def test_would_be_lost_if_the_committed_status_were_asked(self, tell, monkeypatch):
-        monkeypatch.setattr(slots, "_unlocked", lambda baskets: baskets)
+        monkeypatch.setattr(basket_holds, "_unlocked", lambda baskets: baskets)
         said = rush(AnOrder, runs=10, atomic=True)
         assert said["paid without an order"] > 0
         tell(f"its broken twin, {story(AnOrder, said, 10, True)}")

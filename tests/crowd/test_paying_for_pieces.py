@@ -13,7 +13,7 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations, queries
-from loyalty_oscar.exclusives.models import Count, Place
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
 from loyalty_oscar.exclusives.queries import sales_in_force
 from loyalty_oscar.program import clock
 from tests.integration.exclusives.sales import a_sale
@@ -35,8 +35,8 @@ def payments(*, runs, outer):
     users = [a_user(f"buyer{number}@example.com") for number in range(10)]
     with Crowd(outer=outer, size=10) as crowd:
         for run in range(runs):
-            Place.objects.all().delete()
-            Count.objects.update(taken=0)
+            Reservation.objects.all().delete()
+            QuotaCounter.objects.update(taken=0)
             Order.objects.all().delete()
             baskets = [a_basket(user, (product, 1)) for user in users]
             operations.reserve(
@@ -77,7 +77,7 @@ class TestTheLastPieceWhileItIsBeingPaid:
         for result, paid, orders in payments(runs=runs, outer=outer):
             assert (paid, orders) == ([0], ["buyer0@example.com"])
             assert result == {"done": 2, "NotForSale": 8}
-            assert Count.objects.get().taken == 1
+            assert QuotaCounter.objects.get().taken == 1
             total += result
         tell(f"a piece being paid, {runs} runs, {'in a request' if outer else 'plain'}: 0 paid without an order")
 

@@ -12,8 +12,8 @@ from loyalty_oscar.referrals import effects, operations
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.queries import referrals_about
-from loyalty_oscar.shop.facts import gather_orders
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.facts import gather_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, code_for, points
@@ -86,7 +86,7 @@ class TestTwoFirstOrdersAtOnce:
     def run(self, club, crowd, number, product, monkeypatch, *, look=None):
         """One run; returns how many rewards there are of each side, and what the newcomer has."""
         with monkeypatch.context() as quiet:
-            quiet.setattr("loyalty_oscar.shop.receivers.after_commit", lambda **kwargs: None)
+            quiet.setattr("loyalty_oscar.shop.orders.receivers.after_commit", lambda **kwargs: None)
             user, made = self.orders(club, number, product)
         look = look or (lambda order_id: sync_orders(order_ids=[order_id], at=day(3, 3)))
         said = crowd.do(lambda one: look(made[one].pk))
@@ -147,7 +147,7 @@ class TestTheCapOfAMonth:
             user = a_user(f"{name}{number}@example.com")
             bring(club, user, at=at)
             with monkeypatch.context() as quiet, clock.at(at), transaction.atomic():
-                quiet.setattr("loyalty_oscar.shop.receivers.after_commit", lambda **kwargs: None)
+                quiet.setattr("loyalty_oscar.shop.orders.receivers.after_commit", lambda **kwargs: None)
                 orders.append(factories.create_order(basket=a_basket(user, (product, 1)), user=user, date_placed=at))
         crowd.do(lambda one: sync_orders(order_ids=[orders[one].pk], at=at))
         rows = Referral.objects.filter(order_id__in=[order.pk for order in orders])

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Reminder
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Outbox
+from loyalty_oscar.program.models import Event
 from tests.integration.exclusives.sales import a_member_of, a_sale
 from tests.storefront import a_club, a_product
 
@@ -27,13 +27,13 @@ def rush(runs):
     users = [a_member_of(unit, 0, name=f"member{number}") for number in range(MEMBERS)]
     with Crowd() as crowd:
         for _ in range(runs):
-            Outbox.objects.all().delete()
+            Event.objects.all().delete()
             Reminder.objects.all().delete()
             for user in users:
                 member = unit.program.members.get(user=user)
                 reminders.ask(sale=sale, member=member, words="One message.", at=now)
             done = crowd.do(lambda number: list(reminders.tell(at=clock.now())))
-            told = Outbox.objects.filter(topic=reminders.TOPIC)
+            told = Event.objects.filter(topic=reminders.TOPIC)
             yield done, told.count()
 
 

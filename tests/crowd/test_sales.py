@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Place, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation, Sale
 from loyalty_oscar.exclusives.queries import sales_in_force
 from loyalty_oscar.program import clock
 from tests.integration.exclusives.sales import a_sale
@@ -40,8 +40,8 @@ def rush(*, runs, outer, search_path="", pieces=1):
     sale = a_sale(unit, product, doors=(), quota=PIECES, **dates)
     with Crowd(outer=outer, search_path=search_path, size=BUYERS) as crowd:
         for _ in range(runs):
-            Place.objects.all().delete()
-            Count.objects.filter(sale=sale).update(taken=0)
+            Reservation.objects.all().delete()
+            QuotaCounter.objects.filter(sale=sale).update(taken=0)
             Order.objects.all().delete()
             baskets = [a_basket(user, (product, pieces)) for user in users]
             orders = [f"{next(numbers)}" for _ in users]
@@ -58,7 +58,7 @@ def without_lock(monkeypatch):
     """Read the counts without locking them."""
 
     def read(*, sale_ids):
-        return {row.sale_id: row for row in Count.objects.filter(sale_id__in=list(sale_ids))}
+        return {row.sale_id: row for row in QuotaCounter.objects.filter(sale_id__in=list(sale_ids))}
 
     monkeypatch.setattr(operations, "lock_counts", read)
 
@@ -74,8 +74,8 @@ class TestFiftyBuyersForTenPieces:
         runs = runs_of(20)
         for result, sale in rush(runs=runs, outer=outer):
             assert result == {"done": PIECES, "NotForSale": BUYERS - PIECES}
-            assert (Order.objects.count(), sold(), Place.objects.count()) == (PIECES, PIECES, PIECES)
-            assert Count.objects.get(sale=sale).taken == PIECES
+            assert (Order.objects.count(), sold(), Reservation.objects.count()) == (PIECES, PIECES, PIECES)
+            assert QuotaCounter.objects.get(sale=sale).taken == PIECES
             total += result
         tell(f"sale, {runs} runs of 50 for 10 pieces, {'in a request' if outer else 'plain'}: {dict(total)}")
 
@@ -84,14 +84,14 @@ class TestFiftyBuyersForTenPieces:
         total = Counter()
         for result, sale in rush(runs=5, outer=False):
             assert set(result) <= {"done", "NotForSale", "IntegrityError"}
-            assert Order.objects.count() == sold() == Count.objects.get(sale=sale).taken == PIECES
+            assert Order.objects.count() == sold() == QuotaCounter.objects.get(sale=sale).taken == PIECES
             total += result
         assert total["IntegrityError"] > 0
         tell(f"sale, 5 runs without the lock: {dict(total)}")
 
     def test_would_buy_more_than_there_is_without_lock_and_constraint(self, monkeypatch, tell):
         without_lock(monkeypatch)
-        with bare_copies(Count, Place) as search_path:
+        with bare_copies(QuotaCounter, Reservation) as search_path:
             runs = rush(runs=10, outer=False, search_path=search_path)
             first = broken_after((sold() > PIECES for _result, _sale in runs), most=10)
         assert first
@@ -106,8 +106,8 @@ def tabs(*, runs):
     sale = a_sale(unit, product, doors=(), quota=1000, **dates)
     with Crowd(size=6) as crowd:
         for _ in range(runs):
-            Place.objects.all().delete()
-            Count.objects.update(taken=0)
+            Reservation.objects.all().delete()
+            QuotaCounter.objects.update(taken=0)
             operations.reserve(wanted={sale: 5}, user_id=1, slot="basket:1", at=clock.now())
 
             def click(number):
@@ -117,7 +117,7 @@ def tabs(*, runs):
                     operations.reserve(wanted={sale: 1 + number}, user_id=1, slot="basket:1", at=clock.now())
 
             result = crowd.do(click)
-            yield result, Count.objects.get().taken - sum(Place.objects.values_list("quantity", flat=True))
+            yield result, QuotaCounter.objects.get().taken - sum(Reservation.objects.values_list("quantity", flat=True))
 
 
 class TestTheTabsOfOneCustomer:

@@ -15,9 +15,9 @@ from loyalty_oscar.ledger.operations import desk as ledger_desk
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption import operations as redemption_operations
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.middleware import frames
-from loyalty_oscar.shop.people import erasure
-from loyalty_oscar.shop.redemption import desk
+from loyalty_oscar.shop.redemption import use_points
+from loyalty_oscar.shop.self_service import erasure
+from loyalty_oscar.shop.storefront.request_hooks import view_frames
 from tests.points import give, points_club, reload
 from tests.storefront import a_basket, a_product, a_user
 
@@ -66,7 +66,7 @@ def many_baskets_of(member, shop, number):
 def use(shop, member, basket, points):
     """What the POST of the basket page does."""
     at = clock.now()
-    return desk.use_points(account=member.account, unit=shop.unit, basket=basket, points=points, at=at)
+    return use_points.use_points(account=member.account, unit=shop.unit, basket=basket, points=points, at=at)
 
 
 def place(member, basket, *, number=None):
@@ -93,7 +93,7 @@ def undercharged() -> int:
 
 def without_lock(monkeypatch):
     """Read accounts without locking them, in the ledger and at the shop's desk."""
-    for module in (ledger_desk, desk):
+    for module in (ledger_desk, use_points):
         monkeypatch.setattr(module, "lock", lambda *, account_id: Account.objects.get(pk=account_id))
 
 
@@ -120,4 +120,4 @@ def lets_uses_be_repeated(monkeypatch):
 def leaving_unlocked(patch):
     """Delete a profile as Oscar does, and lock nothing of its person's checkout before their accounts."""
     patch.setattr(erasure, "lock_person", lambda **person: [])
-    frames.unregister("people")
+    view_frames.unregister("people")

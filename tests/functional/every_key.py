@@ -7,21 +7,22 @@ from uuid import uuid4
 from django.db import transaction
 from oscar.test import factories
 
-from loyalty_oscar.earning.operations import act, save_birthday, undo_act, use_word
+from loyalty_oscar.journeys.operations import act, undo_act, use_word
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.ledger.receivers import catch_up
+from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.shop.dashboard.goodwill import give as give_goodwill
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import manage
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.referrals.friendly import code_for
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club, use
@@ -65,7 +66,7 @@ def _changed_its_mind(order):
 def _deeds(unit, user, *, at: datetime) -> None:
     """What actions brought; a review was withdrawn and shown again."""
     for kind in ("sign-up", "review", "birthday", "word"):
-        an_action(unit, kind=kind, word="woof24" if kind == "word" else None)
+        a_campaign(unit, kind, word="woof24" if kind == "word" else None)
     forget_cache()
     told = {"program": unit.program, "user_id": user.pk, "at": at}
     act(occasion="sign-up", **told)
@@ -101,7 +102,7 @@ def _dated(order, *, at: datetime) -> None:
     lot = Lot.objects.get(source=f"order:{order.pk}")
     where = {"account_id": lot.account_id, "because": Because("extended"), "at": at}
     ledger.extend(lot_id=lot.pk, expires_at=day(12, 31, 2028), **where)
-    gift = ledger.Grant(
+    gift = ledger.LotGrant(
         account_id=lot.account_id, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
         available_at=at, expires_at=at + timedelta(hours=1),
     )  # fmt: skip
@@ -112,7 +113,7 @@ def _dated(order, *, at: datetime) -> None:
 def _came_back(unit, *, at: datetime) -> None:
     """After the books were closed, points came back, and were written off in the next night."""
     account = Account.objects.get(member__user__email="boris@example.com")
-    gift = ledger.Grant(
+    gift = ledger.LotGrant(
         account_id=account.pk, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
         available_at=at,
     )  # fmt: skip

@@ -15,10 +15,10 @@ from oscar.test.factories import UserFactory
 import loyalty_oscar
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import order_effects
-from loyalty_oscar.shop import receivers, sync
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders import receivers, sync
 from loyalty_oscar.testing import a_program
 from tests import orders
 
@@ -40,7 +40,7 @@ class Broken:
 
 @pytest.fixture(params=[RuntimeError("the ledger is on fire"), DatabaseError("gone away")], ids=str)
 def broken_ledger(request):
-    order_effects.register("a-broken-one")(Broken(request.param))
+    order_effects.register("a-broken-one", order=99)(Broken(request.param))
     yield request.param
     order_effects.unregister("a-broken-one")
 

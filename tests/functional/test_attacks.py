@@ -19,10 +19,10 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
 from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.offers import PointsUnavailable
-from loyalty_oscar.shop.redemption.desk import Refused
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.redemption.use_points import Refused
+from loyalty_oscar.shop.storefront.offer_hooks import PointsUnavailable
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import WHY, assert_clean, balance, dump
 from tests.orders import come_back, deliver, paid_back

@@ -19,7 +19,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.referrals.models import Code, Referral
-from loyalty_oscar.shop.referrals.carried import COOKIE
+from loyalty_oscar.shop.referrals.pending_codes import COOKIE
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, code_for, landing, points, register

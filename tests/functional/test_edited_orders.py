@@ -11,7 +11,7 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
-from loyalty_oscar.shop.sync import sweep, sync_orders
+from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
 from tests.orders import imported
 from tests.points import give, of, pay, points_club, use

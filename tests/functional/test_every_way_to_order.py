@@ -13,9 +13,9 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member, Outbox, ProgramSite
+from loyalty_oscar.program.models import Event, Member, ProgramSite
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.shop import sync
+from loyalty_oscar.shop.orders import sync
 from loyalty_oscar.testing import a_program
 from tests import orders
 
@@ -41,7 +41,7 @@ class TestAnOrderThroughTheCheckout:
         account = account_of(user)
         assert (account.pending, account.available) == (55, 0)
         assert Award.objects.get(source_id=order.pk).because["c"] == "earned"
-        assert Outbox.objects.get().topic == "points-earned"
+        assert Event.objects.get().topic == "points-earned"
 
     def test_is_ready_when_it_is_delivered_and_the_return_period_is_over(self):
         a_program(time_zone="Europe/Berlin")
@@ -194,7 +194,7 @@ class TestAnOrderFromBefore:
         swept()
         swept(everything=True)
         assert not Entry.objects.exists()
-        assert not Outbox.objects.exists()
+        assert not Event.objects.exists()
 
     def test_earns_nothing_when_it_was_placed_during_a_pause(self):
         unit = a_program()

@@ -13,7 +13,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.shop.exclusives import backstop, checkout
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
-from loyalty_oscar.shop.referrals import binding
+from loyalty_oscar.shop.referrals import attribution
 from tests.integration.exclusives.sales import GOLD, GOLD_FROM, a_member_of, a_sale
 from tests.integration.referrals.friendly import register
 from tests.integration.tiers.ladders import a_ladder
@@ -84,7 +84,7 @@ class TestAnOrder:
         assert "without a look at who may have it" in logged.text
 
     def test_is_refused_to_who_may_not_have_it(self, sale, product, logged):
-        stranger = a_member_of(sale.program.units.get(), 0)
+        stranger = a_member_of(sale.program.unit, 0)
         with clock.at(day(5, 8)):
             basket = a_basket(stranger)
             basket.lines.create(product=product, quantity=1, line_reference="1", stockrecord=product.stockrecords.get())
@@ -97,7 +97,7 @@ class TestAnOrder:
 
 class TestARegistration:
     def test_goes_through(self, client, sale, logged, monkeypatch):
-        monkeypatch.setattr(binding, "visit_of", break_down)
+        monkeypatch.setattr(attribution, "visit_of", break_down)
         assert register(client).status_code == 302
         assert "was not tied to whoever invited" in logged.text
 

@@ -13,7 +13,7 @@ from rest_framework.authtoken.models import Token
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests import promising
 from tests.functional import gateway_urls

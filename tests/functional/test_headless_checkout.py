@@ -10,13 +10,13 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 from rest_framework.authtoken.models import Token
 
-from loyalty_oscar.exclusives.models import Count, Place
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.slots import fates
+from loyalty_oscar.shop.storefront.basket_holds import fates
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.points import give, points_club
@@ -186,7 +186,7 @@ class TestStrangersWithBasketsOfTheApi:
         strangers = [Customer() for _ in range(5)]
         for stranger in strangers:
             stranger.add(carrier, 2)
-        assert (Place.objects.count(), Count.objects.get().taken) == (0, 0)
+        assert (Reservation.objects.count(), QuotaCounter.objects.get().taken) == (0, 0)
         statuses = [stranger.check_out(guest_email=f"n{n}@example.com") for n, stranger in enumerate(strangers)]
         assert [answer.status_code for answer in statuses] == [200, 406, 406, 406, 406]
-        assert (Order.objects.count(), Count.objects.get().taken) == (1, 2)
+        assert (Order.objects.count(), QuotaCounter.objects.get().taken) == (1, 2)

@@ -14,9 +14,9 @@ from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
-from loyalty_oscar.exclusives.models import Place, Sale
+from loyalty_oscar.exclusives.models import Reservation, Sale
 from loyalty_oscar.program import clock
-from loyalty_oscar.shop.loading import class_loader
+from loyalty_oscar.shop.pricing.loading import class_loader
 from tests.integration.exclusives.sales import (
     ENDS_AT,
     GOLD,
@@ -286,7 +286,7 @@ class TestACheckoutWithItInTheBasket:
         member_outside.has_put(shop.carrier)
         assert to_order(member_outside, shop) != reverse("checkout:thank-you")
         assert not Order.objects.exists()
-        assert not Place.objects.exists()
+        assert not Reservation.objects.exists()
 
     def test_of_the_api_places_no_order(self, member_outside, shop):
         member_outside.has_put(shop.carrier)
@@ -368,7 +368,7 @@ class TestA40AnExclusiveSaleThatSomebodyTriesToOpen:
         gold.post(f"/basket/add/{shop.carrier.pk}/", {"quantity": 1})
         assert to_order(gold, shop) == reverse("basket:summary")
         assert api_order(gold).status_code == 406
-        assert (Order.objects.count(), Place.objects.count()) == (1, 1)
+        assert (Order.objects.count(), Reservation.objects.count()) == (1, 1)
 
     def test_gives_no_page_of_a_member_to_a_shared_cache(self, shop, loader):
         gold = Visitor(shop, GOLD, GOLD_FROM)
@@ -380,9 +380,10 @@ class TestTheClassLoader:
     def test_gates_every_strategy_of_a_shop_that_names_it(self):
         code = (
             "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
-            "import tests.settings as s; s.OSCAR_DYNAMIC_CLASS_LOADER = 'loyalty_oscar.shop.loading.class_loader'\n"
+            "import tests.settings as s\n"
+            "s.OSCAR_DYNAMIC_CLASS_LOADER = 'loyalty_oscar.shop.pricing.loading.class_loader'\n"
             "import django; django.setup()\n"
-            "from oscarapi.views.product import Selector; from loyalty_oscar.shop.gate import GatedStrategy\n"
+            "from oscarapi.views.product import Selector; from loyalty_oscar.shop.pricing.gate import GatedStrategy\n"
             "assert isinstance(Selector().strategy(), GatedStrategy)\n"
         )
         ran = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.testing import clock
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, text_of
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def signed_in(user):
 class TestAReviewInTheShop:
     @pytest.fixture
     def product(self):
-        an_action(a_club())
+        a_campaign(a_club())
         return a_product()
 
     @pytest.fixture

@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.test.factories import UserFactory
@@ -13,6 +14,8 @@ from loyalty_oscar.testing import a_program
 from tests import orders
 
 EVENTS = ("placed", "paid", "shipped", "half", "half", "cancelled")
+#: On PostgreSQL each sixth ordering: in which order things happen is the same on every database.
+EACH = 1 if connection.vendor == "sqlite" else 6
 
 
 def twice(send):
@@ -46,7 +49,7 @@ class TestAnyOrderOfEvents:
         user, events = UserFactory(), EVENTS if cancelled else EVENTS[:5]
         orderings = sorted(set(permutations(events)))
         nets = set()
-        for number, ordering in enumerate(orderings):
+        for number, ordering in enumerate(orderings[::EACH]):
             at = timezone.now()
             order = orders.imported(
                 user=user, lines=[("18.55", 2), ("7.99", 1)], placed_at=at, status="Pending", number=f"p{number}"

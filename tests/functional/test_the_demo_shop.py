@@ -33,7 +33,7 @@ NOWS = [
     datetime(2026, 12, 31, 23, 59, 58, tzinfo=ZONE),
     datetime(2028, 12, 31, 16, tzinfo=ZONE),
 ]
-LADDER = rules.Ladder(thresholds=tuple(level[1] for level in levels.LEVELS.values()), zone=str(ZONE))
+LADDER = rules.LadderTerms(thresholds=tuple(level[1] for level in levels.LEVELS.values()), zone=str(ZONE))
 FOOD = 90  # Percent of the price that members from Silver on pay.
 
 
@@ -136,10 +136,10 @@ class TestTheSales:
         ids=["running", "coming"],
     )
     def test_admit_gold_before_silver(self, now, days, gold, silver):
-        sale = doors.Sale(
+        sale = doors.SaleTerms(
             id=1,
             doors=tuple(
-                doors.Door(rank=rank, seen_from=_on(now, days[rank][0]), buys_from=_on(now, days[rank][1]))
+                doors.DoorTerms(rank=rank, seen_from=_on(now, days[rank][0]), buys_from=_on(now, days[rank][1]))
                 for rank in (levels.GOLD, levels.SILVER)
             ),
             public_from=_on(now, days["public"]),

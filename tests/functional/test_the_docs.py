@@ -1,8 +1,9 @@
 """The docs say what the code does: examples run, and the reference leaves nothing out."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 from django.urls import get_resolver
@@ -10,15 +11,28 @@ from django.urls import get_resolver
 from loyalty_oscar import extend
 from loyalty_oscar.earning.decision import decide
 from loyalty_oscar.earning.rules import RuleInForce, Terms, build
-from loyalty_oscar.kernel.errors import BadRule
-from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.errors import BadRule, UnknownCode
+from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+from loyalty_oscar.kernel.hooks import Hook
 from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.kernel.signatures import methods_of, misfit
 from loyalty_oscar.program.conf import LoyaltySettings
+from loyalty_oscar.program.contributions import PLACES
+from loyalty_oscar.program.events import consumers, topics
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.words import reasons, why
+from loyalty_oscar.shop.notices.letters import inbox_texts, letters
+from loyalty_oscar.tiers.models import Ladder
+from loyalty_oscar.tiers.sentences import metric_choices
+from loyalty_oscar.tiers.words import counted
 from tests import docs
 from tests.docs import DOCS, EXAMPLES, ROOT, load
 from tests.functional.every_key import every_key
+from tests.house.source import PACKAGE, python_files
+from tests.house.test_manners import public
 
+#: Effects of orders and their numbers.
+EFFECTS = {"redemption": 10, "earning": 20, "tiers": 30, "referrals": 40, "exclusives": 50}
 SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
 
 
@@ -98,6 +112,23 @@ class TestTheReference:
 
         assert [code for code in reasons if f"| `{code}` |" not in page] == []
 
+    def test_lists_every_topic_with_what_stands_in_its_payload(self, extension):
+        page = extension.PARTS["events"]()
+
+        assert "<!-- generated: events -->" in (DOCS / "reference/events.md").read_text("utf-8")
+        assert page.count("\n") == len(list(topics)) + 1
+        for name, topic in topics.items():
+            said = ", ".join(f"`{field}`: {what}" for field, what in topic.payload.items())
+            assert f"| `{name}` | {topic.version} | {topic.text} | {said} |" in page
+
+    def test_says_of_which_topics_members_are_told(self):
+        page = (DOCS / "reference/events.md").read_text("utf-8")
+
+        assert set(letters) == set(topics)
+        assert "| `mail` | all |" in page
+        assert f"| `inbox` | {', '.join(f'`{name}`' for name in inbox_texts)} |" in page
+        assert {name for name in consumers if f"| `{name}` |" not in page} == set()
+
     @pytest.mark.parametrize(
         "pattern",
         [
@@ -132,40 +163,140 @@ class TestTheReference:
         assert {name for name in names if f"`{name}`" not in reference} == set()
 
     def test_names_every_registry_at_the_door(self):
-        named = {name for name in extend.__all__ if isinstance(getattr(extend, name), Registry)}
+        named = {name for name in extend.__all__ if isinstance(getattr(extend, name), Registry)} - set(Hook.every)
         rows = re.findall(
             r"^\| ((?:`\w+`(?:, )?)+) \| ", (DOCS / "reference/extend.md").read_text("utf-8"), re.MULTILINE
         )
 
         assert named - {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set()
 
-    @pytest.mark.parametrize(
-        ("registry", "heading", "patterns"),
-        [
-            ("checks", "Occasions of checks", [r"said\(\"([a-z-]+)\"", r"name\.startswith\(\"([a-z-]+):\"\)"]),
-            (
-                "panels",
-                "Places of panels",
-                [
-                    r"{% loyalty_pieces \"([a-z-]+)\"",
-                    r"rendered\(page=\"([a-z-]+)\"",
-                    r"{% loyalty_panels \"([a-z-]+)\"",
-                    r"piece\((?:context, |name=)\"([a-z-]+):",
-                    r"name\.startswith\(\"([a-z-]+):\"\)",
-                ],
-            ),
-        ],
-    )
-    def test_names_what_a_check_or_a_panel_is_asked_for(self, registry, heading, patterns):
-        page = (DOCS / "reference/extend.md").read_text("utf-8").partition(f"## {heading}")[2].partition("\n## ")[0]
-        told = set(re.findall(r"`([a-z-]+):`", page))
-        texts = [path.read_text("utf-8") for path in [*SOURCES, *(ROOT / "loyalty_oscar").rglob("*.html")]]
-        named = re.compile(rf"\b{registry}\.register\(\"([a-z-]+):")
-        filled = {name for text in texts for name in named.findall(text)}
-        asked = {name for text in texts for pattern in patterns for name in re.findall(pattern, text)}
+    def test_lists_every_hook_with_what_it_is_called_with(self, extension):
+        rows = extension.PARTS["hooks"]().splitlines()
+        hooks = {name: hook for name, hook in extension.known_hooks().items() if ":" not in name}
 
-        assert told == filled
-        assert filled - asked == set()
+        assert len(rows) == len(hooks) + 2
+        for name, hook in hooks.items():
+            (row,) = [row for row in rows if re.match(rf"\| `[\w.]+\.{name}` \|", row)]
+            assert f"| {hook.on_error.value} |" in row
+            for spec in (hook.spec, *hook.also):
+                for method, signature in methods_of(spec=spec).items():
+                    called = f"({', '.join(signature.parameters)})`"
+                    assert (called if method == "__call__" else f"`{method}{called}") in row
+
+    def test_lists_every_function_that_is_public_in_the_source(self, extension):
+        page = extension.PARTS["functions"]()
+        source = {each.name for path, tree in python_files(PACKAGE) for each in public(path, tree)}
+
+        assert len(source) > 150
+        assert set(re.findall(r"^\| `(\w+)\(", page, re.MULTILINE)) == source
+
+    def test_lists_every_place(self, extension):
+        page = extension.PARTS["places"]()
+
+        assert [place.name for place in PLACES if f"| `{place.name}` | {place.subject} |" not in page] == []
+        assert {name for name in Hook.every if ":" in name} == {place.name for place in PLACES}
+
+    def test_shows_hooks_and_places(self, reference):
+        names = [*Hook.every, "tier_metrics", "conditions"]
+
+        assert [name for name in names if not re.search(rf"`([\w.]+\.)?{name}`", reference)] == []
+        assert [name for name in EFFECTS if f"{name} {EFFECTS[name]}" not in reference] == []
+
+    def test_names_every_protocol_by_what_it_is_for(self):
+        undocumented = [spec for hook in Hook.every.values() for spec in (hook.spec, *hook.also) if not spec.__doc__]
+
+        assert undocumented == []
+
+
+class TestPlaces:
+    asked = re.compile(r"(?:loyalty_pieces |loyalty_panels |render\(|shown\(context, )\"([a-z-]+:[a-z-]+)\"")
+    named = re.compile(r"{% loyalty_(?:pieces|panels) \"([^\"]*)\"")
+
+    def texts(self):
+        return [path.read_text("utf-8") for path in [*SOURCES, *(ROOT / "loyalty_oscar").rglob("*.html")]]
+
+    def test_are_all_asked_somewhere_and_none_that_is_not_there(self):
+        found = {name for text in self.texts() for name in self.asked.findall(text)}
+
+        assert found == {place.name for place in PLACES}
+
+    def test_that_templates_name_are_there_in_the_docs_too(self):
+        texts = [*self.texts(), *(path.read_text("utf-8") for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+
+        assert {name for text in texts for name in self.named.findall(text)} <= {place.name for place in PLACES}
+
+    def test_that_are_not_there_are_refused_with_one_that_is(self):
+        with pytest.raises(UnknownCode, match="no place 'product:prise'; did you mean 'product:price'"):
+            extend.contributions.register("product:prise", "mine")
+
+
+class TestHooks:
+    def test_are_asked_by_each_alone(self):
+        loops = re.compile(r"for \w+, \w+ in (\w+)\.items\(\)")
+        found = {(path.name, name) for path in SOURCES for name in loops.findall(path.read_text("utf-8"))}
+
+        # One gives each effect orders of its own, the other plays the parts act by act.
+        allowed = {("sync.py", "order_effects"), ("play.py", "rehearsal_parts")}
+        assert {one for one in found if one[1] in Hook.every} == allowed
+
+    def test_hold_only_what_fits(self, extension):
+        there = [(hook, name) for hook in extension.known_hooks().values() for name in hook]
+
+        assert len(there) > 100
+        assert [name for hook, name in there if misfit(thing=hook.get(name), spec=hook.spec)] == []
+
+    def test_of_orders_have_the_numbers_that_were_decided(self):
+        assert {name: order_effects.number_of(name) for name in order_effects} == EFFECTS
+
+
+class TestHooksOfYourOwn:
+    @pytest.fixture
+    def own(self):
+        with docs.own_hooks() as module:
+            yield module
+
+    @pytest.fixture
+    def order(self):
+        lines = (
+            LineFacts(line_id=1, quantity=4, paid_minor=4000, gone=1),
+            LineFacts(line_id=2, quantity=1, paid_minor=5),
+        )
+        bought = Purchase(currency="EUR", placed_at=datetime(2026, 6, 2, 12, tzinfo=UTC), lines=lines)
+        return OrderFacts(
+            order_id=42, number="1", site_id=None, user_id=7, status="", dead=False, final_at=None, purchase=bought
+        )
+
+    def test_count_and_say_what_they_count(self, own, order):
+        ladder = Ladder(metric="pieces")
+
+        assert extend.tier_metrics.get("pieces").values(orders=[order], members={7: 1}) == {42: 4}
+        assert dict(metric_choices())["pieces"] == "the number of pieces bought"
+        assert [counted(ladder=ladder, value=number, unit=None) for number in (1, 4)] == ["1 piece", "4 pieces"]
+
+    @pytest.mark.django_db
+    def test_see_orders_and_what_is_left_of_them(self, own, order, django_capture_on_commit_callbacks):
+        for left in (order, replace(order, dead=True)):
+            with django_capture_on_commit_callbacks(execute=True):
+                order_effects.get("mailing-tool").apply(orders=[left], at=order.placed_at, batch="")
+            assert {7: {42: 0 if left.dead else 4}} == own.TOLD
+        assert list(order_effects) == ["redemption", "earning", "tiers", "mailing-tool", "referrals", "exclusives"]
+
+    def test_show_something_in_their_place_and_tell_the_doctor(self, own):
+        own.TOLD[7] = {42: 4, 43: 2}
+        piece = extend.contributions.at("account:more").get("pieces")
+
+        assert piece(subject=None, request=Mock(user=Mock(pk=8))) is None
+        assert piece(subject=None, request=Mock(user=Mock(pk=7))) == ("store/pieces.html", {"pieces": 6})
+        assert next(iter(own.mailing_tool(at=datetime.now(UTC)))).text == "it knows 1 customers"
+
+    def test_are_refused_in_the_words_of_the_page(self):
+        class Short:
+            set_codes = apply = lambda self, *, orders: ()
+
+        said = (DOCS / "howto/own-hook.md").read_text("utf-8").replace("\n  ", " ")
+        with pytest.raises(extend.WrongSignature) as error:
+            extend.order_effects.register("mailing-tool")(Short())
+        assert str(error.value).partition(": missing")[0].partition(": got")[0] in said
 
 
 class TestTheHouse:

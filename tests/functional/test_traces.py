@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from loyalty_oscar.ledger.audit import audit
-from loyalty_oscar.program.models import JobRun, Member, Outbox
+from loyalty_oscar.program.models import Delivery, JobRun, Member
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import clock
 from tests.everything import EMAIL, PASSWORD, TRACES, cells, everything, ours
 from tests.storefront import day
@@ -68,11 +68,11 @@ class TestWhoLeaves:
         assert traces() == []
         assert [step.wrong for step in audit() if step.wrong] == []
 
-    @pytest.mark.parametrize("model", [Outbox, JobRun, OrderSync])
+    @pytest.mark.parametrize("model", [Delivery, JobRun, OrderSync])
     def test_leaves_none_in_what_was_written_down_of_errors(self, life, model):
         assert [row.error for row in model.objects.all() if EMAIL in row.error] == []
-        if model is Outbox:
-            assert "OSError: {'…': (550" in Outbox.objects.exclude(error="").latest("pk").error
+        if model is Delivery:
+            assert "OSError: {'…': (550" in Delivery.objects.exclude(error="").latest("pk").error
             with clock.at(LATER):
                 life.zoe.delete()
-            assert not Outbox.objects.filter(error__contains="550").exists()
+            assert not Delivery.objects.filter(error__contains="550").exists()

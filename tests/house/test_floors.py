@@ -1,6 +1,7 @@
 """The floors of the house: imports go down only, and each outsider has one room."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ FLOORS = {
     "kernel": 0,
     "program": 1,
     "ledger": 2,
+    "people": 2,
     "earning": 3,
     "redemption": 3,
     "tiers": 3,
@@ -105,3 +107,31 @@ class TestTheFloorsOfTheHouse:
     )
     def test_let_through(self, path, code):
         assert faults(Path(path), ast.parse(code)) == []
+
+
+class TestTheOscarRoom:
+    ROOT = {"__init__", "apps", "models", "urls", "middleware"}
+    #: What else features called these files before they all called them the same.
+    OTHER_NAMES = {"panels", "notices", "nightly", "export", "desk", "reminding"}
+
+    def test_has_no_loose_file_at_its_root(self):
+        assert {path.stem for path in (PACKAGE / "shop").glob("*.py")} == self.ROOT
+
+    def test_has_rooms_that_need_each_other_one_way_only(self):
+        needs: dict[str, set[str]] = {}
+        for path, tree in python_files(PACKAGE):
+            if path.parts[0] != "shop" or "migrations" in path.parts:
+                continue
+            room = path.with_suffix("").parts[1]
+            for name in imports(path, tree):
+                _package, top, there = (*name.split("."), "", "")[:3]
+                if top == "shop" and there not in ("", room):
+                    needs.setdefault(room, set()).add(there)
+        assert len(needs) > 15
+        order = list(TopologicalSorter(needs).static_order())  # Raises CycleError, which names the rooms.
+        assert order.index("orders") < order.index("upkeep")
+
+    def test_calls_the_files_of_all_features_the_same(self):
+        files = [path for name in sorted(FEATURES) for path in (PACKAGE / "shop" / name).glob("*.py")]
+        assert {path.stem for path in files} >= {"storefront", "lifecycle", "letters", "jobs", "staff", "doctor"}
+        assert [str(path) for path in files if path.stem in self.OTHER_NAMES] == []

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import oscar
@@ -128,6 +129,21 @@ def texts() -> Iterator[tuple[Path, str]]:
             yield path.relative_to(ROOT), path.read_text(encoding="utf-8")
 
 
+def classes(tree: ast.Module) -> Iterator[str]:
+    """Names of the public classes at the root of a file."""
+    return (node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
+
+
+def shared_names(files: Iterable[tuple[Path, ast.Module]]) -> dict[str, list[str]]:
+    """Names that are public classes of several files, with the files."""
+    homes = defaultdict(list)
+    for path, tree in files:
+        if "migrations" not in path.parts and "commands" not in path.parts:
+            for name in classes(tree):
+                homes[name].append(str(path))
+    return {name: where for name, where in homes.items() if len(where) > 1}
+
+
 class TestAPoliteGuest:
     def test_changes_nothing_of_oscars(self):
         assert [fault for path, tree in python_files(PACKAGE) for fault in patches(path, tree)] == []
@@ -201,6 +217,19 @@ class TestThePublicSurface:
     def test_of_a_folder_is_what_its_front_names(self):
         tree = ast.parse("def post(a): return a\ndef inner(a): return a")
         assert [f.name for f in public(Path("ledger/operations/x.py"), tree)] == ["post"]
+
+
+class TestAName:
+    """Two public classes by one name are read for one another; Django's commands have theirs from Django."""
+
+    def test_is_one_class(self):
+        found = list(python_files(PACKAGE))
+        assert sum(len(list(classes(tree))) for _path, tree in found) > 300
+        assert shared_names(found) == {}
+
+    def test_would_be_caught_meaning_two(self):
+        files = [(Path(name), ast.parse("class Row: ...\nclass _Own: ...")) for name in ("here.py", "there.py")]
+        assert shared_names(files) == {"Row": ["here.py", "there.py"]}
 
 
 class TestEveryTextOfOurs:

@@ -15,15 +15,34 @@ from .source import PACKAGE, dotted, python_files
 WRITING = {
     *("earning/awarding.py", "earning/following.py", "earning/previews.py", "exclusives/reminders.py"),
     *("ledger/gifts.py", "tiers/steps.py"),
-    *("program/paying.py", "shop/changes.py", "shop/facts.py", "shop/jobs.py", "shop/past_prices.py", "shop/placed.py"),
-    *("shop/reconcile.py", "shop/slots.py", "shop/sync.py", "shop/told.py", "shop/people/claims.py"),
-    *("shop/people/erasure.py", "shop/earning/nightly.py", "shop/earning/notices.py", "shop/earning/reviews.py"),
+    *("program/delivery.py", "program/events.py", "program/paying.py"),
+    *(
+        "shop/orders/changes.py",
+        "shop/orders/facts.py",
+        "shop/upkeep/jobs.py",
+        "shop/pricing/history.py",
+        "shop/orders/placed.py",
+    ),
+    *(
+        "shop/orders/reconcile.py",
+        "shop/storefront/basket_holds.py",
+        "shop/orders/sync.py",
+        "shop/storefront/host_events.py",
+        "shop/self_service/guests.py",
+    ),
+    *("shop/self_service/erasure.py", "shop/journeys/jobs.py", "shop/journeys/letters.py", "shop/journeys/reviews.py"),
+    *("shop/earning/letters.py", "shop/journeys/for_whom.py", "shop/journeys/listeners.py"),
     *("shop/earning/welcome.py", "shop/exclusives/backstop.py", "shop/exclusives/checkout.py"),
-    *("shop/exclusives/jobs.py", "shop/exclusives/reminding.py", "shop/imports/posting.py"),
+    *("shop/exclusives/jobs.py", "shop/exclusives/letters.py", "shop/imports/posting.py"),
     *("shop/notices/arrival.py", "shop/notices/delivery.py", "shop/notices/expiry.py", "shop/notices/letters.py"),
     *("shop/redemption/discount.py", "shop/redemption/freezing.py", "shop/redemption/lines.py"),
-    *("shop/referrals/binding.py", "shop/referrals/people.py", "shop/tiers/counting.py", "shop/tiers/nightly.py"),
-    *("shop/tiers/notices.py", "shop/dashboard/goodwill.py", "shop/welcome.py"),
+    *(
+        "shop/referrals/attribution.py",
+        "shop/referrals/identity_facts.py",
+        "shop/tiers/counting.py",
+        "shop/tiers/jobs.py",
+    ),
+    *("shop/tiers/letters.py", "shop/dashboard/goodwill.py", "shop/orders/backfill.py"),
 }
 NAMES = {"operations", "effects", "receivers"}
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
@@ -82,7 +101,7 @@ def unnamed(path: Path, tree: ast.Module, related: set[str]) -> list[str]:
 class TestAWritePath:
     def test_names_its_database_wherever_it_asks(self):
         related = related_names()
-        assert {"lots", "phases", "units"} <= related
+        assert {"lots", "phases", "worths"} <= related
         files = [(path, tree) for path, tree in python_files(PACKAGE) if is_writing(path)]
         assert len(files) > len(WRITING)
         assert {str(path) for path, _tree in files} >= WRITING, "one of them has moved"

@@ -442,7 +442,7 @@ class Oracle:
             tie.order, tie.is_blocked = None, False
             self.look(rows.since(tie.newcomer, tie.bound_at), at)
 
-    # Actions ---------------------------------------------------------------------------------------------------------
+    # Campaigns -------------------------------------------------------------------------------------------------------
 
     def act(self, member: int, source: str, code: str, points: int) -> bool:
         """Somebody does what brings points, once for each source and while the budget lasts."""

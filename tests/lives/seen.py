@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db.models import Sum
 
-from loyalty_oscar.earning.models import Action, Award
-from loyalty_oscar.exclusives.models import Count, Place
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Referral
@@ -42,7 +43,7 @@ def differences(
     _accounts(oracle, list(people), at, lenient, same)
     _levels(oracle, list(people), same)
     _friends(oracle, labels, same)
-    _actions(oracle, same)
+    _campaigns(oracle, same)
     if sale:
         _sale(oracle, labels, sale, same)
     return found
@@ -121,18 +122,18 @@ def _friends(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
             same("friend ready at", user, ready, tie.ready_at)
 
 
-def _actions(oracle: Oracle, same: Any) -> None:
-    given = dict(Action.objects.values_list("code", "given"))
+def _campaigns(oracle: Oracle, same: Any) -> None:
+    given = dict(Campaign.objects.values_list("code", "spent"))
     for code, (_budget, right) in oracle.budgets.items():
         same("budget", code, given.get(code), right)
 
 
 def _sale(oracle: Oracle, labels: Mapping[int, str], sale: int, same: Any) -> None:
-    rows = Place.objects.filter(sale_id=sale, order_id__isnull=False)
+    rows = Reservation.objects.filter(sale_id=sale, order_id__isnull=False)
     places = {order: pieces for order, pieces in rows.values_list("order_id", "quantity") if pieces}
     right = {order: pieces for order, pieces in oracle.places.items() if pieces}
     for order in places.keys() | right.keys():
         same("pieces", labels.get(order, order), places.get(order, 0), right.get(order, 0))
-    count = Count.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()
+    count = QuotaCounter.objects.filter(sale_id=sale, quota__isnull=False).values_list("taken", flat=True).first()
     if count is not None:
         same("pieces in all", "sale", count, oracle.taken())

@@ -18,10 +18,10 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.earning.models import Action
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import reserve
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program.models import Member, PointWorth, ProductSet, Program, Unit
@@ -147,7 +147,7 @@ class Stage:
                 program=program, giver_points=giver, newcomer_points=newcomer, least_minor=least, per_month=100
             )
         self._sale(program)
-        self._actions(program)
+        self._campaigns(program)
         for user_id, points in zip(self.people, start.gifted, strict=False):
             self._give(user_id, points)
 
@@ -165,7 +165,7 @@ class Stage:
         for rank, threshold in enumerate(levels.thresholds, start=1):
             Tier.objects.create(
                 ladder=ladder, rank=rank, code=f"level-{rank}", name=f"Level {rank}", threshold=threshold,
-                percent=start.percents[rank - 1], gift_points=start.gifts[rank - 1],
+                percent=start.percents[rank - 1], points=start.gifts[rank - 1],
             )  # fmt: skip
         self.oracle.levels, self.oracle.gifts, self.oracle.counts_from = levels, start.gifts, start.counts_from
         self.oracle.settings.percents = dict(enumerate(start.percents, start=1))
@@ -180,18 +180,18 @@ class Stage:
         )  # fmt: skip
         self.sale_id, self.oracle.quota = sale.pk, quota
 
-    def _actions(self, program: Program) -> None:
+    def _campaigns(self, program: Program) -> None:
         for number, (points, budget) in enumerate(self.start.words):
             code = f"word-{number}"
-            Action.objects.create(
-                program=program, code=code, name=code, kind="word", word=code.replace("-", ""), points=points,
+            Campaign.objects.create(
+                program=program, code=code, name=code, occasion="word", word=code.replace("-", ""), points=points,
                 budget=budget,
             )  # fmt: skip
             self.oracle.budgets[code] = [budget, 0]
         if self.start.review:
             points, budget = self.start.review
-            Action.objects.create(
-                program=program, code="review", name="review", kind="review", points=points, budget=budget
+            Campaign.objects.create(
+                program=program, code="review", name="review", occasion="review", points=points, budget=budget
             )
             self.oracle.review_points, self.oracle.budgets["review"] = points, [budget, 0]
 
@@ -201,7 +201,7 @@ class Stage:
         account = ledger.open_account(member=member, unit=self.unit)
         code_of(member=member)
         if points:
-            grant = ledger.Grant(
+            grant = ledger.LotGrant(
                 account_id=account.pk, points=points, key=f"start:{user_id}", source="start", kind="adjust",
                 because=Because("goodwill"), available_at=LIVE,
             )  # fmt: skip

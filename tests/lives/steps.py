@@ -17,7 +17,7 @@ from django.db import transaction
 from oscar.apps.order.exceptions import InvalidShippingEvent, UnableToPlaceOrder
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.earning.operations import use_word
+from loyalty_oscar.journeys.operations import use_word
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.conf import conf
@@ -25,12 +25,12 @@ from loyalty_oscar.program.models import PointWorth, ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.referrals.models import Code
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.offers import PointsUnavailable
-from loyalty_oscar.shop.people.claims import keep_order
-from loyalty_oscar.shop.redemption.desk import Refused, use_points
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.referrals.binding import bind_first
+from loyalty_oscar.shop.redemption.use_points import Refused, use_points
+from loyalty_oscar.shop.referrals.attribution import bind_first
+from loyalty_oscar.shop.self_service.guests import keep_order
+from loyalty_oscar.shop.storefront.offer_hooks import PointsUnavailable
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.tiers.models import Tier
 
 from . import rows

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from loyalty_oscar.exclusives.models import Count
+from loyalty_oscar.exclusives.models import QuotaCounter
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Referral
@@ -48,7 +48,7 @@ class Twin:
         if stage.start.program.get("debt_policy") == "clamp":
             self.is_loose |= set(self.people.values())
         self.was_full = stage.oracle.was_full
-        self.taken = dict(Count.objects.values_list("sale__code", "taken"))
+        self.taken = dict(QuotaCounter.objects.values_list("sale__code", "taken"))
 
     def _points(self) -> dict[int, tuple[int, int, int, int]]:
         rows = Account.objects.values_list("member__user_id", "available", "pending", "reserved", "debt")

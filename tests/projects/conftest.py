@@ -119,7 +119,7 @@ def used(cell, traded) -> Stage:
 
 @pytest.fixture(scope="session")
 def climbed(cell, used) -> Stage:
-    """The club has a level, a sale that opens to it first, a friend brought in and an action; the jobs have run."""
+    """The club has a level, a sale that opens to it first, a friend brought in and a campaign; the jobs have run."""
     return used.next(f"{cell}-climbed", "club", ":loyalty_run", "books", ":loyalty_audit", ":loyalty_doctor")
 
 

@@ -6,6 +6,7 @@ All steps share one process; each prints what it found as one line of JSON.
 """
 
 import contextlib
+import gc
 import io
 import json
 import shlex
@@ -14,6 +15,8 @@ from importlib import import_module
 
 import django
 from django.core.management import ManagementUtility
+
+from tests.template import SELDOM
 
 
 def command(line: str) -> dict:
@@ -28,6 +31,7 @@ def command(line: str) -> dict:
 
 
 def main(steps: list[str]) -> None:
+    gc.set_threshold(*SELDOM)
     django.setup()
     for step in steps:
         found = command(step[1:]) if step.startswith(":") else import_module(f"tests.projects.steps.{step}").run()

@@ -132,7 +132,7 @@ class TestACustomerWhoUsesPoints:
 
 
 class TestAClub:
-    """Levels, a sale, a friend brought in and an action, in every shop as it was installed."""
+    """Levels, a sale, a friend brought in and a campaign, in every shop as it was installed."""
 
     def test_lets_a_level_into_a_sale_that_is_locked_for_others(self, climbed):
         found = climbed.found["club"]
@@ -147,8 +147,8 @@ class TestAClub:
         assert (found["brought"], found["referral"]) == (True, "rewarded")
         assert sorted(found["on_the_way"]) == [100, 150]
 
-    def test_gives_points_for_an_action(self, climbed):
-        assert climbed.found["club"]["action"] == 50
+    def test_gives_points_for_a_campaign(self, climbed):
+        assert climbed.found["club"]["campaign"] == 50
 
     def test_leaves_books_that_balance_and_a_healthy_shop(self, climbed):
         results = [climbed.found[step] for step in (":loyalty_run", ":loyalty_audit", ":loyalty_doctor")]
@@ -192,7 +192,7 @@ class TestACustomerWhoDeletesTheProfile:
         assert [result for result in results if result["exit"]] == []
 
 
-FEATURES = ["earning", "redemption"]
+FEATURES = ["earning", "redemption", "journeys"]
 #: What the thank-you page says to the newcomer where orders earn.
 EARNED = [32]
 
@@ -225,15 +225,18 @@ class TestAShopThatListsSomeFeatures:
             *(":loyalty_doctor", ":loyalty_doctor --rehearse", ":loyalty_audit"),
         ]
         use = ["use"] if "redemption" in listed else []
+        campaign = ["campaign"] if "journeys" in listed else []
 
         shop.do("past", loyalty=False)
-        found = shop.do(*commands[:5], "checkout", *use, "pages", *commands[5:], without=without)
+        found = shop.do(*commands[:5], "checkout", *use, *campaign, "pages", *commands[5:], without=without)
 
         assert [found[step]["said"] for step in commands if found[step]["exit"]] == []
         assert found["checkout"] == {"is_confirmed": True, "earn": EARNED if "earning" in listed else []}
         assert {page["status"] for page in found["pages"]["customer"].values()} <= {200, 302}
         if use:
             assert (found["use"]["used"], found["use"]["came_back"]) == (500, 250)
+        if campaign:
+            assert found["campaign"] == {"given": [50, 0], "had": 50, "left": 0}
 
 
 class TestAShopThatWeHaveLeft:

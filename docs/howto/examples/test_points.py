@@ -6,7 +6,7 @@ from oscar.test.basket import add_product
 from oscar.test.factories import UserFactory, create_basket, create_order, create_product
 
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program, clock
 
 

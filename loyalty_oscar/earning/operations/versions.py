@@ -14,7 +14,8 @@ from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
-from loyalty_oscar.ledger.operations.desk import outermost_retried, write_db
+from loyalty_oscar.ledger.operations.desk import outermost_retried
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version

@@ -3,8 +3,8 @@
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, shorten, write_off
 from .foresight import foreseen
-from .grants import Grant, adjust, mature, mature_due, post, post_many, schedule
-from .holds import Fate, capture, place_hold, release, renew, restore, settle_holds
+from .grants import LotGrant, adjust, mature, mature_due, post, post_many, schedule
+from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
 from .recording import recorded
 from .transfers import transfer
 from .undo import claw_back, give_back, reverse, use_again
@@ -12,8 +12,8 @@ from .undo_many import Claw, claw_back_together
 
 __all__ = [
     "Claw",
-    "Fate",
-    "Grant",
+    "HoldOutcome",
+    "LotGrant",
     "Posted",
     "adjust",
     "capture",

@@ -10,18 +10,19 @@ from django.db import connections, transaction
 from django.db.models import Exists, Model, OuterRef
 from django.db.models.constants import OnConflict
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.rows import write_rows
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
-from .desk import ACCOUNT_FIELDS, LOT_FIELDS, Desk, write_db
+from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter
 from .recording import mind_foresight, note_down
 
 #: What becomes of a hold when it ends.
 HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
 
 
-class BulkDesk(Desk):
+class BatchedWriter(AccountWriter):
     """
     A desk that keeps its entries and moves until all desks are done. It grants no new lots and types no notes.
 
@@ -59,7 +60,7 @@ class BulkDesk(Desk):
 
 
 @contextmanager
-def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, BulkDesk]]:
+def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, BatchedWriter]]:
     """
     Open the desks of these accounts, by account id; all of it is one transaction.
 
@@ -70,9 +71,9 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
     paused = Member.objects.using(write_db()).filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):
         locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
-        working: dict[int, BulkDesk] = {}
+        working: dict[int, BatchedWriter] = {}
         for account in locked.annotate(paused=Exists(paused)):
-            working[account.pk] = one = BulkDesk(account=account, at=at, actor=actor)
+            working[account.pk] = one = BatchedWriter(account=account, at=at, actor=actor)
             one.is_paused = account.paused
         yield working
         done = [one for one in working.values() if one.entries]
@@ -101,7 +102,7 @@ def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "i
         write_rows(rows=rows, over=fields, unique=unique)
         return
     meta = model._meta
-    model._base_manager._insert(
+    model._base_manager._insert(  # type: ignore[attr-defined]  # What Django saves one row by.
         rows,
         fields=[field for field in meta.concrete_fields if rows[0].pk or not field.primary_key],
         using=db,

@@ -99,6 +99,11 @@ def entries_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
     return rows_of(key=key, start=start, **where)
 
 
+def age(lot: Lot) -> tuple[bool, int]:
+    """Return what sorts lots by age: those that a look ahead made come last, and their numbers fall below zero."""
+    return lot.pk < 0, abs(lot.pk)
+
+
 def rows_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
     """Return the same, as the rows are and nothing foreseen."""
     keyed = {"key": key} if key else {"key__startswith": start}
@@ -117,7 +122,7 @@ def lots_of(*, account_id: int, source: str) -> list[Lot]:
     return list(Lot.objects.using(write_db()).filter(account_id=account_id, source=source))
 
 
-class Desk:
+class AccountWriter:
     """A locked account and the one entry that is being put together on it."""
 
     def __init__(self, *, account: Account, at: datetime, actor: str) -> None:
@@ -226,7 +231,7 @@ class Desk:
     @cached_property
     def program(self) -> Program:
         """The program of the account, as it is after the account was locked."""
-        return Program.objects.using(self.db).only("state", "debt_policy").get(units=self.account.unit_id)
+        return Program.objects.using(self.db).only("state", "debt_policy").get(unit=self.account.unit_id)
 
     @cached_property
     def is_paused(self) -> bool:
@@ -437,7 +442,7 @@ def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
 
 
 @contextmanager
-def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: bool = True) -> Iterator[Desk]:
+def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: bool = True) -> Iterator[AccountWriter]:
     """
     Open the desk of an account in one transaction; on an error nothing has happened.
 
@@ -448,6 +453,6 @@ def desk(*, account_id: int, at: datetime, actor: str = "system", savepoint: boo
             yield foreseeing
         return
     with transaction.atomic(using=write_db(), savepoint=savepoint):
-        working = Desk(account=lock(account_id=account_id), at=at, actor=actor)
+        working = AccountWriter(account=lock(account_id=account_id), at=at, actor=actor)
         yield working
         working.close()

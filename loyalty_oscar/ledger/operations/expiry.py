@@ -8,14 +8,15 @@ from datetime import datetime
 from django.db.models import Count, QuerySet
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 
 from ..models import Counter, Kind, Lot, LotMove
 from .bulk import desks
-from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
 from .skipping import Skips
 
 
-def sweep(working: Desk) -> int:
+def sweep(working: AccountWriter) -> int:
     """Expire what has run out on an open desk; every spend does this first. Returns points."""
     points = 0
     for lot in working.lots(is_open=True, state=Lot.State.OPEN, expires_at__lte=working.at, remaining__gt=0):
@@ -23,7 +24,7 @@ def sweep(working: Desk) -> int:
     return points
 
 
-def expire_lot(working: Desk, lot: Lot) -> int:
+def expire_lot(working: AccountWriter, lot: Lot) -> int:
     """Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends."""
     points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
@@ -147,7 +148,7 @@ def write_off(*, account_id: int, key: str, at: datetime) -> Posted | None:
         return close_books(working, working.lots(is_open=True, remaining__gt=0), key=key)
 
 
-def close_books(working: Desk, lots: Iterable[Lot], *, key: str) -> Posted | None:
+def close_books(working: AccountWriter, lots: Iterable[Lot], *, key: str) -> Posted | None:
     """Write off these lots, which are all that has free points, and what is to be made up; None if there is nothing."""
     free = [lot for lot in lots if lot.remaining]
     if not free and not working.account.debt:

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
-from .desk import Desk, rows_of, write_db
+from .desk import AccountWriter, age, rows_of
 from .recording import forget_since, looking_ahead, marks, note_down, only_here
 
 Row = TypeVar("Row", bound=Model)
@@ -186,7 +187,7 @@ def _accounts() -> QuerySet[Account]:
     return Account.objects.using(write_db()).select_related("member", "unit__program")
 
 
-class ForeseeingDesk(Desk):
+class ForeseeingDesk(AccountWriter):
     """A desk that keeps to itself what it would write, and reads on top of the rows what it kept before."""
 
     def __init__(self, *, ahead: Foresight, account: Account, at: datetime, actor: str) -> None:
@@ -284,7 +285,7 @@ def _meets(lot: Lot, where: dict[str, Any]) -> bool:
     return True
 
 
-def _in_spending_order(lot: Lot) -> tuple[bool, float, bool, int]:
-    """Soonest to run out first, then oldest; numbers of lots that are new here fall."""
+def _in_spending_order(lot: Lot) -> tuple[bool, float, tuple[bool, int]]:
+    """Soonest to run out first, then oldest."""
     until = lot.expires_at
-    return until is None, until.timestamp() if until else 0, lot.pk < 0, abs(lot.pk)
+    return until is None, until.timestamp() if until else 0, age(lot)

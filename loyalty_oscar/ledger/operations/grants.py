@@ -13,18 +13,19 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoints
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.kernel.lots import OpenLot, take
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.rows import write_rows
 
 from ..models import Account, Counter, Entry, Kind, Lot
 from .bulk import desks, write_over
-from .desk import KEY, Desk, Posted, desk, fingerprint, lock_many, outermost_retried, write_db
+from .desk import KEY, AccountWriter, Posted, desk, fingerprint, lock_many, outermost_retried
 from .expiry import sweep
 from .recording import looking_ahead, note_down
 from .skipping import Skips
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grant:
+class LotGrant:
     """
     Points to give. On the way while `available_at` is None or lies ahead; `expires_at` (exclusive) None is never.
 
@@ -71,7 +72,7 @@ class Grant:
 
 
 @outermost_retried
-def post(*, grant: Grant, at: datetime, actor: str = "system", note: str = "") -> Posted:
+def post(*, grant: LotGrant, at: datetime, actor: str = "system", note: str = "") -> Posted:
     """Give points once per key. Raises `KeyMismatch` where the key was used for something else."""
     with desk(account_id=grant.account_id, at=at, actor=actor) as working:
         if done := working.replay(key=grant.key, print_=grant.print_()):
@@ -92,7 +93,7 @@ def post(*, grant: Grant, at: datetime, actor: str = "system", note: str = "") -
 @outermost_retried
 def post_many(
     *,
-    grants: Sequence[Grant],
+    grants: Sequence[LotGrant],
     at: datetime,
     actor: str = "system",
     savepoint: bool = True,
@@ -135,7 +136,7 @@ def post_many(
     return len(fresh)
 
 
-def _fresh(grants: Sequence[Grant], there: dict[tuple[int, str], bytes]) -> list[Grant]:
+def _fresh(grants: Sequence[LotGrant], there: dict[tuple[int, str], bytes]) -> list[LotGrant]:
     fresh = []
     for grant in grants:
         place, print_ = (grant.account_id, grant.key), grant.print_()
@@ -147,7 +148,7 @@ def _fresh(grants: Sequence[Grant], there: dict[tuple[int, str], bytes]) -> list
     return fresh
 
 
-def _carry_on(*, account: Account, grant: Grant, at: datetime, actor: str) -> tuple[Entry, Lot]:
+def _carry_on(*, account: Account, grant: LotGrant, at: datetime, actor: str) -> tuple[Entry, Lot]:
     lot = grant.lot(at=at)
     pending = lot.state == Lot.State.PENDING
     account.seq += 1
@@ -219,7 +220,7 @@ def mature(*, account_id: int, at: datetime) -> int:
     return points
 
 
-def _make_ready(working: Desk, lot: Lot) -> None:
+def _make_ready(working: AccountWriter, lot: Lot) -> None:
     if lot.remaining:
         working.open_lot(lot)
         working.write(
@@ -284,7 +285,7 @@ def adjust(
     if type(points) is not int or points == 0:
         raise LoyaltyError(f"an adjustment gives or takes whole points, at least one, not {points!r}")
     if points > 0:
-        grant = Grant(
+        grant = LotGrant(
             account_id=account_id,
             points=points,
             key=key,
@@ -309,7 +310,7 @@ def adjust(
     return Posted(entry)
 
 
-def pick_free(working: Desk, points: int) -> list[tuple[Lot, int]]:
+def pick_free(working: AccountWriter, points: int) -> list[tuple[Lot, int]]:
     """Choose ready points in spending order; raises `NotEnoughPoints` before anything is touched."""
     if working.account.available < points:
         raise NotEnoughPoints(f"{points} points were asked for, {working.account.available} are ready")

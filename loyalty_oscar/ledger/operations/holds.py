@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Hold, HoldLot, Kind, Lot
-from .desk import Desk, Posted, desk, fingerprint, outermost_retried, write_db
+from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
 from .grants import pick_free
 from .recording import mind_foresight
@@ -80,11 +82,11 @@ def _key(hold: Hold, what: str) -> str:
     return f"hold:{hold.public_id}:{what}"
 
 
-def _open_holds(working: Desk):
+def _open_holds(working: AccountWriter) -> QuerySet[Hold]:
     return Hold.objects.using(working.db).filter(account=working.account, state=Hold.State.OPEN)
 
 
-def let_go(working: Desk, hold: Hold, *, because: Because) -> None:
+def let_go(working: AccountWriter, hold: Hold, *, because: Because) -> None:
     lots = [(part.lot, part.points) for part in working.parts(hold)]
     for lot, points in lots:
         working.unreserve(lot, points)
@@ -95,7 +97,7 @@ def let_go(working: Desk, hold: Hold, *, because: Because) -> None:
             expire_lot(working, lot)
 
 
-def _close(working: Desk, hold: Hold, state: str) -> None:
+def _close(working: AccountWriter, hold: Hold, state: str) -> None:
     hold.state, hold.slot, hold.closed_at = state, None, working.at
     working.save_hold(hold, "state", "slot", "closed_at", "captured")
 
@@ -233,7 +235,7 @@ def _grace(lot: Lot, *, at: datetime, allowed: bool) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fate:
+class HoldOutcome:
     """
     What the shop says of a slot: it `is_gone` (basket merged, deleted, ordered), a gateway `is_at_work` on it for so
     long at most, or its points stay set aside `until` a later moment. None of these: the hold's own date decides.
@@ -246,7 +248,7 @@ class Fate:
 
 @outermost_retried
 def settle_holds(
-    *, account_id: int, fates: Callable[[Collection[Hold]], Mapping[str, Fate]], at: datetime, keep: str = ""
+    *, account_id: int, fates: Callable[[Collection[Hold]], Mapping[str, HoldOutcome]], at: datetime, keep: str = ""
 ) -> int:
     """
     Give back the holds of an account that have run out, whose slot is gone or whose program stopped, renew those that
@@ -262,7 +264,7 @@ def settle_holds(
         told = fates(held) if held else {}
         ending = []
         for hold in held:
-            fate = told.get(hold.origin, Fate())
+            fate = told.get(hold.origin, HoldOutcome())
             _renew(working, hold, fate)
             if why := _why_over(hold, fate, at):
                 ending.append((hold, why))
@@ -275,7 +277,7 @@ def settle_holds(
 
 #: What open holds are asked for with: the state of their program.
 PROGRAM_STATE = F("account__unit__program__state")
-STOPPED = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+STOPPED: dict[str, str] = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
 
 
 def _first_date() -> Subquery:
@@ -284,22 +286,23 @@ def _first_date() -> Subquery:
     return Subquery(dated.order_by("lot__expires_at").values("lot__expires_at")[:1])
 
 
-def _why_over(hold: Hold, fate: Fate, at: datetime) -> str:
+def _why_over(hold: Any, fate: HoldOutcome, at: datetime) -> str:
     """Return why a hold is to be given back, or nothing."""
     if fate.is_gone:
         return "slot_gone"
     return STOPPED.get(hold.program_state, "hold_ran_out" if hold.expires_at <= at else "")
 
 
-def is_news(*, hold: Hold, fate: Fate, at: datetime) -> bool:
+def is_news(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
     """Return whether a hold, asked for with `PROGRAM_STATE`, is over, or began or ended to be paid for."""
     return bool(_why_over(hold, fate, at)) or (fate.is_at_work is None) != (hold.paying_since is None)
 
 
-def _renew(working: Desk, hold: Hold, fate: Fate) -> None:
+def _renew(working: AccountWriter, hold: Any, fate: HoldOutcome) -> None:
     before = hold.paying_since, hold.expires_at
-    hold.paying_since = (hold.paying_since or working.at) if fate.is_at_work else None
-    until = hold.paying_since + fate.is_at_work if fate.is_at_work else fate.until
+    since = hold.paying_since or working.at
+    hold.paying_since = since if fate.is_at_work else None
+    until = since + fate.is_at_work if fate.is_at_work else fate.until
     if until and hold.first_date:
         # Points do not outlive their date for ever in a basket that is touched, or frozen and thawed, again and again.
         until = min(until, hold.first_date + gateway() * (2 if fate.is_at_work else 1))

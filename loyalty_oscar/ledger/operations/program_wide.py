@@ -6,15 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot
 from .bulk import desks
-from .desk import fingerprint, outermost_retried, write_db
+from .desk import fingerprint, outermost_retried
 from .expiry import close_books, times_run_out
 from .holds import let_go
 from .skipping import TOGETHER, Skips
@@ -92,8 +94,7 @@ def _put_off(
         dated = Lot.objects.using(write_db()).filter(account_id__in=new, is_open=True, state=Lot.State.OPEN)
         dated = dated.filter(expires_at__gt=since)
         for account_id in sorted(set(dated.values_list("account_id", flat=True))):
-            told = {"kind": Kind.EXTEND, "counter": Counter.SELF, "because": because, "print_": print_}
-            working[account_id].write(key=key, **told)
+            working[account_id].write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
             count[account_id] = 1
         # All dates move by the same time, so one short statement moves them; the accounts are locked.
         dated.update(expires_at=F("expires_at") + (until - since), extensions=F("extensions") + 1)
@@ -138,7 +139,7 @@ def _write_off(*, account_ids: Sequence[int], key: str, at: datetime) -> dict[in
 
 
 def _by_accounts(
-    rows: QuerySet, work: Callable[..., dict[int, int]], skips: Skips, *, name: str = "account_id"
+    rows: QuerySet[Any], work: Callable[..., dict[int, int]], skips: Skips, *, name: str = "account_id"
 ) -> Iterator[int]:
     """Work on the accounts of these rows, some hundred at a time."""
     last = 0

@@ -8,9 +8,10 @@ from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotEnoughPoints
+from loyalty_oscar.program.db import write_db
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .desk import Desk, Posted, fingerprint, outermost_retried, write_db
+from .desk import AccountWriter, Posted, fingerprint, outermost_retried
 from .expiry import sweep
 from .grants import pick_free
 from .recording import mind_foresight
@@ -34,7 +35,7 @@ def transfer(
     with transaction.atomic(using=db):
         ids = (from_id, to_id)
         locked = {a.pk: a for a in Account.objects.using(db).select_for_update().filter(pk__in=ids).order_by("pk")}
-        giver, taker = (Desk(account=locked[pk], at=at, actor=actor) for pk in ids)
+        giver, taker = (AccountWriter(account=locked[pk], at=at, actor=actor) for pk in ids)
         if giver.account.unit_id != taker.account.unit_id:
             raise LoyaltyError("points go to an account of the same kind of points only")
         done = giver.replay(key=f"{key}:out", print_=print_), taker.replay(key=f"{key}:in", print_=print_)
@@ -72,5 +73,5 @@ def _same_dates(lot: Lot, points: int, *, source: str) -> Lot:
     )
 
 
-def _receive(taker: Desk, key: str, because: Because, print_: bytes) -> Entry:
+def _receive(taker: AccountWriter, key: str, because: Because, print_: bytes) -> Entry:
     return taker.write(key=f"{key}:in", kind=Kind.TRANSFER, counter=Counter.TRANSFER, because=because, print_=print_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
@@ -10,7 +11,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Entry, Hold, Kind, Lot
-from .desk import Desk, Posted, desk, fingerprint, outermost_retried
+from .desk import AccountWriter, Posted, age, desk, fingerprint, outermost_retried
 from .expiry import expire_lot, sweep
 from .recording import looking_ahead
 
@@ -46,7 +47,7 @@ def claw_back(
         if reverses and Entry.objects.using(working.db).filter(account=working.account, reverses=reverses).exists():
             raise NotAllowed(f"{reverses.key} was taken back before")
         sweep(working)
-        own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, lot.pk))
+        own = sorted(working.lots(source=source), key=lambda lot: (lot.state != Lot.State.PENDING, age(lot)))
         left = _take_from(working, own, points)
         # What ran out counts once: earlier claws of this source forgave their part of it.
         expired = working.run_out(own) - forgiven_before if left else 0
@@ -70,7 +71,7 @@ def spared(because: Because, *, forgiven: int, borne: int = 0) -> Because:
     return Because(because.code, **because.params, **said)
 
 
-def _fall_short(working: Desk, left: int) -> int:
+def _fall_short(working: AccountWriter, left: int) -> int:
     """Write down what could not be taken as points to make up, unless the shop bears it; returns what it bears."""
     if left and working.shop_bears:
         return left
@@ -78,7 +79,7 @@ def _fall_short(working: Desk, left: int) -> int:
     return 0
 
 
-def _take_from(working: Desk, lots, left: int) -> int:
+def _take_from(working: AccountWriter, lots: Iterable[Lot], left: int) -> int:
     if left <= 0:
         return 0
     for lot in lots:
@@ -91,7 +92,7 @@ def _take_from(working: Desk, lots, left: int) -> int:
     return left
 
 
-def _take_from_holds(working: Desk, left: int) -> int:
+def _take_from_holds(working: AccountWriter, left: int) -> int:
     """Take what is set aside, newest first. A basket that is being paid for keeps its points: its price is promised."""
     if left <= 0:
         return 0
@@ -197,12 +198,13 @@ def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: st
 
     What is gone already becomes points to make up. Raises `NotAllowed` for entries that gave nothing.
     """
-    given = sum(lot.granted for lot in entry.lots.using(write_db()).all())
+    lots = list(entry.lots.using(write_db()).order_by("pk"))
+    given = sum(lot.granted for lot in lots)
     if not given:
         raise NotAllowed(f"{entry.key} gave no points, so there is nothing to take back")
     return claw_back(
         account_id=entry.account_id,
-        source=entry.lots.using(write_db()).first().source,
+        source=lots[0].source,
         points=given,
         key=key,
         because=because,

@@ -19,10 +19,9 @@ from loyalty_oscar.kernel.errors import KeyMismatch, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
-from loyalty_oscar.program import actors, clock, words
+from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, ReadOnly
-from loyalty_oscar.program.models import Member, Unit
-from loyalty_oscar.program.pages import rendered
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
@@ -53,7 +52,7 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
         return (f"user__{get_user_model().get_email_field_name()}", "=public_id")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        accounts = Account.objects.filter(member=OuterRef("pk"), unit__kind=Unit.Kind.SPENDABLE).order_by("pk")
+        accounts = Account.objects.filter(member=OuterRef("pk")).order_by("pk")
         return super().get_queryset(request).annotate(available=Subquery(accounts.values("available")[:1]))
 
     @admin.display(description=pgettext_lazy("loyalty", "ready"), ordering="available")
@@ -81,7 +80,7 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
             "account": account,
             "may_adjust": may_adjust(request.user, member),
             "goodwill_url": goodwill_url(request.user, member, account),
-            "panels": rendered(page="member", subject=member, request=request),
+            "panels": contributions.render("admin:member", subject=member, request=request),
         }
         if account is None:
             return context
@@ -117,7 +116,8 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
             raise Http404
         if not self.has_view_permission(request, member) or not may_adjust(request.user, member):
             raise PermissionDenied
-        form = ByHandForm(request.POST if request.method == "POST" else None)
+        unit = getattr(member.program, "unit", None)
+        form = ByHandForm(request.POST if request.method == "POST" else None, unit=unit)
         if request.method == "POST" and form.is_valid() and adjusted(request, member, form):
             text = pgettext("loyalty", "The points of %(member)s are changed.") % {"member": member}
             messages.success(request, text, fail_silently=True)
@@ -131,21 +131,14 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
             "form": form,
             "media": self.media,
             "account": account,
-            "unit": account.unit if account else unit_of(member),
+            "unit": unit,
         }
         return TemplateResponse(request, "loyalty/admin/adjust.html", context)
 
 
-def unit_of(member: Member) -> Unit | None:
-    """Return the kind of points that a member uses."""
-    units = Unit.objects.filter(program=member.program, kind=Unit.Kind.SPENDABLE)
-    return units.select_related("program").order_by("pk").first()
-
-
 def account_of(member: Member) -> Account | None:
     """Return the account that a member uses points from, or None before the first points."""
-    accounts = member.accounts.filter(unit__kind=Unit.Kind.SPENDABLE)
-    return accounts.select_related("unit__program").order_by("pk").first()
+    return member.accounts.select_related("unit__program").order_by("pk").first()
 
 
 def may_adjust(user: Any, member: Member) -> bool:
@@ -166,7 +159,7 @@ def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
 
 def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:
     """Make the change that a form asks for; what is refused stands on the form, and nothing is written."""
-    data, unit, at = form.cleaned_data, unit_of(member), clock.now()
+    data, unit, at = form.cleaned_data, getattr(member.program, "unit", None), clock.now()
     if unit is None:
         form.add_error(None, pgettext("loyalty", "The program has no kind of points yet."))
         return False

@@ -11,14 +11,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import ProductSet, Program
-from loyalty_oscar.program.registries import checks
 
-from .. import statuses
-from ..closing import closed_by, refusal_of
 from ..models import OrderSync, ProductSetRange
+from ..orders import statuses
+from ..orders.range_guard import closed_by, refusal_of
 
 
 class RangeForm(forms.ModelForm):
@@ -84,7 +84,7 @@ class OrderSyncAdmin(ReadOnly, admin.ModelAdmin):
     show_full_result_count = False
 
 
-@checks.register("program-warning:shop")
+@program_warnings.register("shop", order=40)
 def unclear(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nobody knows when points become ready, and which sets have no products."""
     if statuses.is_ready_unclear():

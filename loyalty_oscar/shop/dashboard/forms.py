@@ -8,6 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.program.forms import as_money
+from loyalty_oscar.program.models import Unit
+
 
 class ByHandForm(forms.Form):
     """Points given or taken by hand."""
@@ -27,6 +30,10 @@ class ByHandForm(forms.Form):
             "loyalty", "Stands beside the entry for your colleagues; members find it only in a download of their data."
         ),
     )
+
+    def __init__(self, *args: Any, unit: Unit | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        as_money(form=self, unit=unit, names=["points"])
 
     def clean_points(self) -> int:
         points = self.cleaned_data["points"]

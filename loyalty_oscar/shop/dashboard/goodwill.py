@@ -12,10 +12,10 @@ from django.db import transaction
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.queries import goodwill_given
 from loyalty_oscar.program import actors
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import expiry_of, member_of

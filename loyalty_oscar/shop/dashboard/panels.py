@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import contributions
 from loyalty_oscar.program.models import Program, State, Unit
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.program.worth import worth
 
-from ..buyers import placer_of
+from ..orders.buyers import placer_of
 from .links import admin_url, user_url
 from .permissions import may_give
 
@@ -31,9 +31,8 @@ class Balance:
 
 def balances(*, user: Any, staff: Any, unit: Unit | None) -> list[Balance]:
     """Return the customer's accounts in all programs, and the site's program where the customer has none there."""
-    found = Account.objects.filter(
-        member__user_id=user.pk, member__merged_into=None, unit__kind=Unit.Kind.SPENDABLE
-    ).select_related("unit__program", "member")
+    found = Account.objects.filter(member__user_id=user.pk, member__merged_into=None)
+    found = found.select_related("unit__program", "member")
     give = may_give(staff) and staff.pk != user.pk
     link = staff.has_perm("loyalty_program.view_member")
     rows = [
@@ -56,7 +55,7 @@ def _open(program: Program) -> bool:
     return program.state not in (State.DRAFT, State.CLOSED)
 
 
-@panels.register("dashboard-user:1-balance")
+@contributions.register("dashboard:user", "balance")
 def customer(*, subject: Any, request: Any) -> Piece | None:
     """Return what a customer has."""
     visit = getattr(request, "loyalty", None)
@@ -64,7 +63,7 @@ def customer(*, subject: Any, request: Any) -> Piece | None:
     return ("loyalty/dashboard/balance.html", {"customer": subject, "balances": rows}) if rows else None
 
 
-@panels.register("dashboard-order:1-balance")
+@contributions.register("dashboard:order", "balance", order=10)
 def customer_of_order(*, subject: Any, request: Any) -> Piece | None:
     """Return what the customer of an order has, and who placed it, where that is somebody else."""
     placer = placer_of(order=subject)

@@ -7,17 +7,16 @@ from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import clock, contributions, money, words
 
-from ..buyers import mark_of
-from ..returns import Preview, look_at, preview, preview_cancelled
+from ..orders.buyers import mark_of
+from ..orders.returns import ReturnPreview, look_at, preview, preview_cancelled
 
 #: `?return-7=2`: two units of line 7.
 FIELD = "return-"
 
 
-@panels.register("dashboard-order:4-return")
+@contributions.register("dashboard:order", "return", order=40)
 def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what it would do if the chosen units came back (all that are left to begin with), or the whole order."""
     asked, at = chosen(request.GET), clock.now()
@@ -45,7 +44,7 @@ def _is_number(text: str) -> bool:
     return text.isdecimal() and len(text) < 19
 
 
-def parts(found: Preview) -> Iterator[tuple[str, int, str]]:
+def parts(found: ReturnPreview) -> Iterator[tuple[str, int, str]]:
     """Yield what happens as (name for machines, number, words): "€30.00 back", "30 paws go", "500 paws return"."""
     amount = money.in_words(minor=found.minor, currency=found.currency)
     yield "return-money", found.minor, pgettext("loyalty", "%(amount)s back") % {"amount": amount}
@@ -69,7 +68,7 @@ def parts(found: Preview) -> Iterator[tuple[str, int, str]]:
         yield "return-goes", 0, pgettext("loyalty", "no points change")
 
 
-def notes(found: Preview) -> Iterator[str]:
+def notes(found: ReturnPreview) -> Iterator[str]:
     """Say what becomes of points that were to go and are not there any more."""
     for change in found.changes:
         if change.owed:

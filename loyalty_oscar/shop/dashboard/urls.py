@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from .views import GoodwillView, OverviewView
+from .views import DashboardView, GoodwillView
 
 urlpatterns = [
-    path("dashboard/", OverviewView.as_view(), name="dashboard"),
+    path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("dashboard/goodwill/<str:user_id>/<int:unit_id>/", GoodwillView.as_view(), name="dashboard-goodwill"),
 ]

@@ -44,14 +44,14 @@ class StaffView(UserPassesTestMixin):
         return reverse("dashboard:login")
 
 
-class OverviewView(StaffView, TemplateView):
+class DashboardView(StaffView, TemplateView):
     """How each program stands: members, what was given and used this month, what is owed, and the jobs."""
 
     template_name = "loyalty/dashboard/overview.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         at = clock.now()
-        units = Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("program__name")
+        units = Unit.objects.select_related("program").order_by("program__name")
         links = [
             (pgettext("loyalty", "Rules"), admin_url("loyalty_earning_rule_changelist")),
             (pgettext("loyalty", "Members"), admin_url("loyalty_program_member_changelist")),
@@ -113,7 +113,7 @@ class GoodwillView(StaffView, FormView):
                 raise Http404
             if self.customer.pk == request.user.pk:
                 raise PermissionDenied("nobody gives points to themselves")
-            units = Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program")
+            units = Unit.objects.select_related("program")
             closed = (State.DRAFT, State.CLOSED)
             self.unit = get_object_or_404(units.exclude(program__state__in=closed), pk=kwargs["unit_id"])
         return super().dispatch(request, *args, **kwargs)
@@ -136,6 +136,9 @@ class GoodwillView(StaffView, FormView):
             left=words.points(unit=self.unit, points=left),
             cancel=self.get_success_url(),
         )
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "unit": self.unit}
 
     def form_valid(self, form: GoodwillForm) -> HttpResponse:
         data, unit = form.cleaned_data, self.unit

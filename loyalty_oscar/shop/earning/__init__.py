@@ -1,18 +1,3 @@
 """What earning shows in the shop; the one place on this floor that knows the feature."""
 
-from . import (  # noqa: F401 - each registers its pieces
-    actions,
-    desk,
-    doctor,
-    export,
-    for_whom,
-    guide,
-    nightly,
-    notices,
-    panels,
-    rehearsal,
-    reviews,
-    setup,
-    ways,
-    welcome,
-)
+from . import doctor, guide, letters, lifecycle, rehearsal, setup, staff, storefront, welcome  # noqa: F401 - each registers its pieces

@@ -5,32 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
-from django.conf import settings
-from django.db.models import Count, Q
-from oscar.core.loading import get_model
+from django.db.models import Count
 
-from loyalty_oscar.earning.models import Action
-from loyalty_oscar.earning.occasions import SIGN_UP, WORD
 from loyalty_oscar.earning.queries import broken_versions, orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.levels import levels
-from loyalty_oscar.program.models import Program, ProgramSite, State, Unit
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.models import Program, State, Unit
 
-from ..doctor import Finding, Level
+from ..orders.serving import orders_of
+from ..upkeep.doctor import Finding, Level, doctor_checks
 
 LOOK_BACK = timedelta(days=90)
-#: Settings of Django that make sense only behind a proxy.
-BEHIND_A_PROXY = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
-@checks.register("doctor:40-rules")
+@doctor_checks.register("rules", order=40)
 def rules(*, at: datetime) -> Iterator[Finding]:
     """Every rule of every program builds, and a live program has one that counts money."""
-    for unit in Unit.objects.filter(kind=Unit.Kind.SPENDABLE).select_related("program"):
+    for unit in Unit.objects.select_related("program"):
         broken = broken_versions(unit=unit)
         for code, wrong in broken.items():
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"
@@ -40,25 +32,6 @@ def rules(*, at: datetime) -> Iterator[Finding]:
         yield from _missed(unit, broken, at)
         if not broken and unit.program.state == State.LIVE:
             yield from _currencies(unit, at)
-
-
-@checks.register("doctor:41-network")
-def behind_a_proxy(*, at: datetime) -> Iterator[Finding]:
-    """Behind a proxy the whole shop may share one network address, and with it the tries of one."""
-    kinds = Action.objects.filter(kind__in=(SIGN_UP, WORD), is_on=True).exclude(program__state=State.DRAFT)
-    if not kinds.exists():
-        return
-    told_of = [name for name in BEHIND_A_PROXY if getattr(settings, name, None)]
-    if not told_of:
-        text = "sign-ups and code words are counted by the address that the web server tells (REMOTE_ADDR)"
-        yield Finding(level=Level.OK, about="network", text=text)
-        return
-    text = (
-        f"{' and '.join(told_of)} says that the shop stands behind a proxy, and REMOTE_ADDR counts: if that is the"
-        f" proxy's own, {conf.SIGN_UPS_PER_ADDRESS:,} people a day get points for registering in the whole shop"
-    )
-    hint = "Let the web server or a middleware of yours put the visitor's address into REMOTE_ADDR."
-    yield Finding(level=Level.NOTE, about="network", text=text, hint=hint)
 
 
 def _missed(unit: Unit, broken: Collection[str], at: datetime) -> Iterator[Finding]:
@@ -104,9 +77,5 @@ def _currencies(unit: Unit, at: datetime) -> Iterator[Finding]:
 
 
 def _orders_of(program: Program, since: datetime):
-    orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
-    own = Q(site_id__in=list(program.sites.values_list("site_id", flat=True)))
-    if program.is_default:
-        others = list(ProgramSite.objects.exclude(program=program).values_list("site_id", flat=True))
-        own |= Q(site_id=None) | ~Q(site_id__in=others)
-    return orders.filter(own, date_placed__gte=program.earns_from).order_by()
+    orders = orders_of(program=program).filter(date_placed__gte=since)
+    return orders.filter(date_placed__gte=program.earns_from).order_by()

@@ -8,22 +8,21 @@ from typing import Any
 from loyalty_oscar.earning.sentences import sentence
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.queries import remembered
-from loyalty_oscar.program.registries import panels
 
-from ..product_sets import ties
-from .quotes import Teller
+from ..orders.product_sets import ties
+from .quotes import Quoter
 
 #: What the example costs (minor units): two things of a shop of any kind.
 EXAMPLE = (4250, 1990)
 
 
-@panels.register("how-it-works:earning")
+@contributions.register("how-it-works:parts", "earning", order=10)
 def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the rules of a unit that are in force now, each as a sentence, and an example basket."""
-    telling = Teller(unit=subject, at=clock.now())
+    telling = Quoter(unit=subject, at=clock.now())
     if not telling.rules:
         return None
     names = set_names()

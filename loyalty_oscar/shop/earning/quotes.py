@@ -19,14 +19,14 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
 
-from ..buyers import has_bought
-from ..facts import gather_basket, gather_orders
-from ..product_sets import sets_shown, ties
-from ..visit import Visit
+from ..orders.buyers import has_bought
+from ..orders.facts import gather_basket, gather_orders
+from ..orders.product_sets import sets_shown, ties
+from ..storefront.visit import Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Quote:
+class EarningQuote:
     """What would be earned: from the least to the most, which differ for a product with variants."""
 
     least: Decision
@@ -38,7 +38,7 @@ class Quote:
         return self.least.points != self.most.points
 
 
-class Teller:
+class Quoter:
     """
     Tells what purchases would bring in one program at a moment, by rules at most 60 seconds old.
 
@@ -75,7 +75,7 @@ class Teller:
         return any(rule.rule.stage == "bonus" for rule in self.rules)
 
 
-def of_product(*, product: Any, strategy: Any, teller: Teller) -> Quote | None:
+def of_product(*, product: Any, strategy: Any, teller: Quoter) -> EarningQuote | None:
     """
     Return what one piece of a product would bring, or None where it cannot be bought or brings nothing.
 
@@ -91,7 +91,7 @@ def of_product(*, product: Any, strategy: Any, teller: Teller) -> Quote | None:
     if not any(decision.points for decision in decisions):
         return None
     by_points = sorted(decisions, key=lambda decision: decision.points)
-    return Quote(least=by_points[0], most=by_points[-1])
+    return EarningQuote(least=by_points[0], most=by_points[-1])
 
 
 def _choices(product: Any) -> list[Any]:
@@ -115,16 +115,16 @@ def _piece(product: Any, price: Any) -> LineFacts:
     )
 
 
-def of_basket(*, basket: Any, user: Any, teller: Teller) -> Quote:
+def of_basket(*, basket: Any, user: Any, teller: Quoter) -> EarningQuote:
     """Return what a basket would bring if it were ordered now. One query where a rule asks for the first order."""
     is_first = teller.asks_for_the_first_order() and user.is_authenticated and not has_bought(user_id=user.pk)
     purchase = gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first)
     decision = teller.decide(teller.in_sets(purchase))
-    return Quote(least=decision, most=decision)
+    return EarningQuote(least=decision, most=decision)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Coming:
+class ExpectedAward:
     """What an order is about to bring: the decision, the points that are left of it, and days after delivery."""
 
     decision: Decision
@@ -132,7 +132,7 @@ class Coming:
     hold_days: int
 
 
-def of_order(*, order: Any, visit: Visit, at: datetime) -> Coming | None:
+def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
     """
     Return what an order of this visitor, or of a guest, is about to bring.
 
@@ -153,7 +153,7 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> Coming | None:
     told = visit.facts(names=facts_wanted(rules=rules), at=facts.placed_at) if facts.user_id is not None else {}
     terms = {**facts.terms, "facts": with_levels_of(facts=told, then=facts.then)}
     decision = decided_of(purchase=facts.purchase, terms=terms, rules=rules)[0]
-    return Coming(decision=decision, points=_left(decision, facts), hold_days=facts.terms["hold_days"])
+    return ExpectedAward(decision=decision, points=_left(decision, facts), hold_days=facts.terms["hold_days"])
 
 
 def _begun(unit: Unit | None) -> Unit | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.program.registries import checks
 
-from ..facts import gather_basket
-from ..rehearsal import Number, Scene
-from .quotes import Teller
+from ..orders.facts import gather_basket
+from ..rehearsal import Number, Scene, rehearsal_parts
+from .quotes import Quoter
 
 
-class Earning:
+class EarningPart:
     """What the play adds where orders earn points."""
 
     def before(self, *, scene: Scene) -> Iterator[Number]:
@@ -21,7 +20,7 @@ class Earning:
 
     def placed(self, *, scene: Scene) -> Iterator[Number]:
         """Compare what the order earned with what stood in the basket."""
-        teller = Teller(unit=scene.unit, at=scene.at)
+        teller = Quoter(unit=scene.unit, at=scene.at)
         bought = gather_basket(basket=scene.basket, set_codes=(), at=scene.at, is_first=True)
         promised = teller.decide(teller.in_sets(bought)).points
         yield Number(what="points earned", got=str(scene.booked(Kind.EARN)), expected=str(promised))
@@ -31,4 +30,4 @@ class Earning:
         yield Number(what="points taken back with a unit", got=str(-scene.booked(Kind.CLAW)))
 
 
-checks.register("rehearse:earning")(Earning())
+rehearsal_parts.register("earning", order=10)(EarningPart())

@@ -7,13 +7,12 @@ from datetime import datetime
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.money import in_words
-from loyalty_oscar.program.registries import checks
 
-from ..setup import ACTOR, Ready, coin
+from ..upkeep.setup import ACTOR, SetupResult, coin, setup_steps
 
 
-@checks.register("setup:earning")
-def base_rule(*, ready: Ready, at: datetime) -> None:
+@setup_steps.register("earning", order=10)
+def base_rule(*, ready: SetupResult, at: datetime) -> None:
     """Save a rule per amount in the program's currency where the program has no rule at all."""
     rules = list(Rule.objects.filter(program=ready.program).order_by("code"))
     if rules:

@@ -15,16 +15,18 @@ from loyalty_oscar.earning.operations import revoke_batch
 from loyalty_oscar.earning.previews import Previews
 from loyalty_oscar.earning.queries import awards_of, rule_book
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Outbox, Program, Unit
-from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, withdraw
+from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import expiry_of
-from loyalty_oscar.program.registries import checks
 
-from .. import sync
-from ..welcome import Tally
+from ..orders import sync
+from ..orders.backfill import Tally, backfills
 
 TOPIC = "welcome"
+topics.register(TOPIC)(
+    Topic(text="`loyalty_welcome` gave points for old orders, once a member", payload={"batch": "name of the welcome"})
+)
 
 
 def _what_is_left(order: OrderFacts, lines: Sequence[tuple[int, int, int, int]]) -> list[LineLeft]:
@@ -39,7 +41,7 @@ class Welcome:
     """The `Welcoming` of earning."""
 
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
-        unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
+        unit = Unit.objects.using(write_db()).select_related("program").get(program=program)
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
         awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
         fresh = [order for order in orders if order.order_id not in awards and order.unit_id == unit.pk]
@@ -70,18 +72,13 @@ class Welcome:
         with transaction.atomic(using=write_db()):
             sync.sync_orders(order_ids=order_ids, at=at, batch=batch)
             if mail:
-                put_messages(messages=list(self._messages(order_ids, batch, at)))
+                announce_many(happenings=list(self._happenings(order_ids, batch, at)))
 
-    def _messages(self, order_ids: Sequence[int], batch: str, at: datetime) -> Iterator[Outbox]:
+    def _happenings(self, order_ids: Sequence[int], batch: str, at: datetime) -> Iterator[Happening]:
         given = Award.objects.using(write_db()).filter(batch=batch, given__gt=0, source_id__in=order_ids)
         for member_id in given.order_by().values_list("account__member_id", flat=True).distinct():
-            yield Outbox(
-                topic=TOPIC,
-                key=f"{batch}:{member_id}",
-                member_id=member_id,
-                payload={"batch": batch},
-                created_at=at,
-                next_at=at,
+            yield Happening(
+                topic=TOPIC, key=f"{batch}:{member_id}", member_id=member_id, payload={"batch": batch}, at=at
             )
 
     def given(self) -> Mapping[str, tuple[int, int]]:
@@ -95,9 +92,9 @@ class Welcome:
         return {row["batch"]: (row["orders"], row["points"]) for row in rows}
 
     def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:
-        Outbox.objects.using(write_db()).filter(topic=TOPIC, key__startswith=f"{batch}:", is_open=True).delete()
+        withdraw(topic=TOPIC, prefix=f"{batch}:")
         for award in revoke_batch(batch=batch, actor=actor, at=at):
             yield award.points
 
 
-checks.register("welcome:earning")(Welcome())
+backfills.register("earning")(Welcome())

@@ -22,11 +22,11 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.queries import remembered, unit_for_site
 
-from ..elsewhere import is_sold_elsewhere
-from ..facts import placed_products
-from ..offers import NotPlaced
-from ..receivers import is_just_written
-from ..slots import slot_of
+from ..orders.elsewhere import is_sold_elsewhere
+from ..orders.facts import placed_products
+from ..orders.receivers import is_just_written
+from ..storefront.basket_holds import slot_of
+from ..storefront.offer_hooks import NotPlaced
 from . import words
 from .visitors import sales_with, sold_elsewhere, wanted, who_buys
 

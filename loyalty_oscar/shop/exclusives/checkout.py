@@ -17,14 +17,13 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
 from loyalty_oscar.exclusives.effects import any_sale
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.program.registries import panels
 
-from ..middleware import checkpoints, departures
-from ..slots import slot_of
+from ..storefront.basket_holds import slot_of
+from ..storefront.request_hooks import checkout_guards, response_hooks
 from . import words
 from .visitors import is_known, sales_of_visit, wanted, who_visits
 
@@ -65,7 +64,7 @@ def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
     return ""
 
 
-@checkpoints.register("exclusives")
+@checkout_guards.register("exclusives", order=10)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """Before anything is paid: send the customer back to the basket where nothing is left, or a sale is closed."""
     if request.resolver_match.url_name not in LAST_STEPS:
@@ -76,23 +75,25 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     return None
 
 
-def is_stranger_paying(*, request: Any) -> bool:
-    """Return whether this request has reserved pieces for somebody whom the shop does not know."""
-    return request.loyalty.given_back_unless_paid is not None
+class StrangersPieces:
+    """Gives a stranger's pieces back at once, unless there is an order now or their payment is under way."""
+
+    def is_due(self, *, request: Any) -> bool:
+        """Return whether this request has reserved pieces for somebody whom the shop does not know."""
+        return request.loyalty.given_back_unless_paid is not None
+
+    def act(self, *, request: Any, response: Any) -> None:
+        """Give them back."""
+        slot = request.loyalty.given_back_unless_paid
+        with transaction.atomic(using=write_db()):
+            if not being_paid(slots=[slot]):
+                operations.release(slot=slot)
 
 
-def give_back_unless_paid(*, request: Any, response: Any) -> None:
-    """Give a stranger's pieces back at once, unless there is an order now or their payment is under way."""
-    slot = request.loyalty.given_back_unless_paid
-    with transaction.atomic(using=write_db()):
-        if not being_paid(slots=[slot]):
-            operations.release(slot=slot)
+response_hooks.register("exclusives")(StrangersPieces())
 
 
-departures.register("exclusives")((is_stranger_paying, give_back_unless_paid))
-
-
-@panels.register("before-placing:exclusives")
+@contributions.register("checkout:place-order", "exclusives")
 def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Reserve when the preview is shown to somebody whom the shop knows, and say there what can't be had."""
     refusal = reserve(basket=subject, visit=request.loyalty, is_paying=False)

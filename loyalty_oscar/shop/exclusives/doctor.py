@@ -14,20 +14,19 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import miscounted, oversold
 from loyalty_oscar.exclusives.queries import dates_of
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import checks
 
-from .. import statuses
-from ..doctor import Finding, Level
-from ..doctor.words import still_waiting
+from ..orders import statuses
+from ..upkeep.doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor.words import still_waiting
 from . import faults
 
 ABOUT = "sales"
 #: So long after its end a sale is still looked at.
 JUST_OVER = timedelta(days=30)
-LOADER = "loyalty_oscar.shop.loading.class_loader"
+LOADER = "loyalty_oscar.shop.pricing.loading.class_loader"
 
 
-@checks.register("doctor:46-sales")
+@doctor_checks.register("sales", order=46)
 def sales(*, at: datetime) -> Iterator[Finding]:
     """Every sale in force has products, a way in, and hides what it is to hide; nothing is said without sales."""
     found = list(Sale.objects.filter(is_on=True).select_related("program", "product_set").prefetch_related("doors"))

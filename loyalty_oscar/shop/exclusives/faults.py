@@ -10,11 +10,10 @@ from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import rules
-from loyalty_oscar.exclusives.faults import Fault, clashing
+from loyalty_oscar.exclusives.faults import Fault, clashing, sale_warnings
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import dates_of, sales_in_force
 from loyalty_oscar.program import money
-from loyalty_oscar.program.registries import checks
 
 from .visitors import products_of
 
@@ -68,7 +67,7 @@ def _named(products: Any) -> str:
     return text % {"products": told, "count": money.number(more)}
 
 
-@checks.register("sale-warning:20-products")
+@sale_warnings.register("products", order=20)
 def warnings(*, sale: Sale, at: datetime) -> Iterator[str]:
     """Say it on the page of the sale."""
     for fault in faults(sale=sale, at=at):

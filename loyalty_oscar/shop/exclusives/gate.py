@@ -14,9 +14,9 @@ from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 
-from ..gate import gates
-from ..lowered import Cut, offers
-from ..visit import Visit
+from ..pricing.gate import gates
+from ..pricing.reductions import Cut, price_reductions
+from ..storefront.visit import Visit
 from . import words
 from .visitors import sales_for, sets_of_visit, who_visits
 
@@ -24,7 +24,7 @@ NoPrice = get_class("partner.prices", "Unavailable")
 Unavailable = get_class("partner.availability", "Unavailable")
 
 
-class Closed(Unavailable):
+class SaleClosed(Unavailable):
     """A product whose sale is not open for this visitor; `sale` says which, and the visitor is told if they see it."""
 
     code = "closed"
@@ -49,20 +49,20 @@ class Withheld(NoPrice):
         self.loyalty_kept = kept
 
 
-@offers.register("20-sale")
+@price_reductions.register("sale", order=20)
 def sale_price(*, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
     """Lower the price to that of the best open sale."""
     deal = deal_of(product_id=product_id, visit=visit or Visit(None))
     return deal.cut, deal.ends_at
 
 
-@gates.register("90-closed")
+@gates.register("closed", order=90)
 def closed(*, product: Any, info: Any, visit: Visit | None) -> Any:
     """Close what is sold to others only, for now; it shows no price."""
     deal = deal_of(product_id=product.pk, visit=visit or Visit(None))
     if deal.closing is None:
         return info
-    availability = Closed(sale=deal.closing, is_hidden=deal.is_hidden)
+    availability = SaleClosed(sale=deal.closing, is_hidden=deal.is_hidden)
     return info._replace(price=Withheld(kept=info.price), availability=availability)
 
 

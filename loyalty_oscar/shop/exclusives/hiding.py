@@ -12,10 +12,10 @@ from typing import Any
 from django.http import Http404
 from oscar.core.loading import get_class
 
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import contributions
 
-from ..loading import gated
-from ..middleware import entrances
+from ..pricing.loading import gated
+from ..storefront.request_hooks import page_guards
 from .gate import deal_of
 
 #: Oscar's pages that take the number of a product, and what they call it. They name it, show it, lead to its address,
@@ -52,10 +52,20 @@ def look(*, request: Any) -> None:
         match.kwargs[name] = type(match.kwargs[name])(0)
 
 
-entrances.register("exclusives")((frozenset(PAGES), look))
+class HiddenProducts:
+    """Looks at every page that takes the number of a product."""
+
+    pages = frozenset(PAGES)
+
+    def __call__(self, *, request: Any) -> None:
+        """Answer by `look`."""
+        look(request=request)
 
 
-@panels.register("hidden:exclusives")
+page_guards.register("exclusives")(HiddenProducts())
+
+
+@contributions.register("product:hidden", "exclusives")
 def card(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return something where a list must not show the card of a product."""
     return ("loyalty/widgets/hidden.html", {}) if hides(product_id=subject.pk, request=request) else None

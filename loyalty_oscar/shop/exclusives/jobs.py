@@ -13,8 +13,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import recount, sweep
 from loyalty_oscar.program.db import write_db
 
-from ..jobs import Job, add
-from . import reminding
+from ..upkeep.jobs import Job, add
 from .visitors import products_of
 
 
@@ -58,7 +57,7 @@ def _opened(at: datetime) -> Iterator[int]:
 
 def _reminders(at: datetime) -> Iterator[int]:
     reminders.clear(at=at)
-    yield from reminding.tell(at=at)
+    yield from reminders.tell(at=at)
 
 
 add(job=Job(name="places", what="pieces of sales given back", run=_places))

@@ -14,9 +14,9 @@ from loyalty_oscar.exclusives.queries import sales_in_force, with_doors
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import begun_units
 
-from .. import jobs
-from ..audiences import Audience, Moment, pricings
-from ..visit import Visit
+from ..pricing.audiences import Audience, Moment, pricings
+from ..storefront.visit import Visit
+from ..upkeep import jobs
 from .visitors import products_of, who_visits
 
 
@@ -29,20 +29,19 @@ class EarlySales:
             for sale in sales_in_force(program_id=unit.program_id):
                 for door in sale.dates.doors if not rules.is_over(sale=sale.dates, at=at) else ():
                     if door.buys_from <= at:
-                        yield Audience(program_id=unit.program_id, rank=door.rank, list_id=door.list_id)
+                        yield Audience(program_id=unit.program_id, rank=door.rank, segment_id=door.segment_id)
 
     def of(self, *, visit: Visit) -> Iterator[Audience]:
-        """Yield all members, the visitor's level and those below it, and the visitor's lists."""
+        """Yield all members, the visitor's level and those below it, each alone and with each of their segments."""
         who, program_id = who_visits(visit=visit), visit.unit.program_id
         for rank in range(who.rank + 1) if who.is_member else ():
-            yield Audience(program_id=program_id, rank=rank)
-        for list_id in who.lists:
-            yield Audience(program_id=program_id, list_id=list_id)
+            for segment_id in (None, *who.segments):
+                yield Audience(program_id=program_id, rank=rank, segment_id=segment_id)
 
     def pretend(self, *, visit: Visit, audience: Audience) -> None:
-        """Let the visitor stand on the level, or on the list."""
-        lists = frozenset() if audience.list_id is None else frozenset({audience.list_id})
-        who = rules.Who(is_member=True, rank=audience.rank, lists=lists)
+        """Let the visitor stand on the level, and be in the segment."""
+        segments = frozenset() if audience.segment_id is None else frozenset({audience.segment_id})
+        who = rules.Who(is_member=True, rank=audience.rank, segments=segments)
         visit.once(key=("who", visit.user.pk), load=lambda: who)
 
     def moments(self, *, since: datetime, until: datetime) -> Iterator[Moment]:

@@ -10,11 +10,11 @@ from django.utils.translation import pgettext
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 
-from ..closing import Closed, closings
+from ..orders.range_guard import ClosedSet, closings
 
 
-@closings.register("30-sales")
-def for_sale(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
+@closings.register("sales", order=30)
+def for_sale(*, set_ids: Collection[int], using: str) -> Iterator[ClosedSet]:
     """What is sold in sales in force that are not over."""
     sales = Sale.objects.using(using).filter(is_on=True, product_set__in=set_ids)
     text = pgettext(
@@ -22,4 +22,4 @@ def for_sale(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
         "“%(range)s” holds the products of “%(sale)s”: switch that sale off first, or give its set another.",
     )
     for sale in sales.filter(Q(ends_at=None) | Q(ends_at__gt=clock.now())).order_by("pk"):
-        yield Closed(row=sale, text=text, names={"sale": sale.name})
+        yield ClosedSet(row=sale, text=text, names={"sale": sale.name})

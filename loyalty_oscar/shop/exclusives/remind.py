@@ -15,9 +15,9 @@ from django.views.generic import View
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.program import clock
 
-from ..people.views import OwnPage
-from ..visit import joined
-from .reminding import consent
+from ..self_service.views import OwnPage
+from ..storefront.visit import joined
+from .letters import consent
 from .views import OfSale
 
 

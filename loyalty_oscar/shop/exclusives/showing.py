@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.exclusives import rules
-from loyalty_oscar.exclusives.models import Count, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Sale
 from loyalty_oscar.kernel.rounding import per_mille
 from loyalty_oscar.program import money
 from loyalty_oscar.program import words as program_words
@@ -62,7 +62,7 @@ class Moment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SaleRow:
     """A sale for one visitor at a moment."""
 
     sale: Sale
@@ -115,11 +115,11 @@ class Row:
     def doors(self) -> list[Way]:
         """
         Who gets in from when, earliest first; who comes no earlier than everybody has no line of their own, and the
-        lists of a hidden sale are not told.
+        segments of a hidden sale are not told.
         """
         public, is_hidden = self.sale.public_from, self.sale.dates.is_hidden
         doors = [door for door in self.sale.doors.all() if public is None or door.buys_from < public]
-        doors = [door for door in doors if not (is_hidden and door.member_list_id)]
+        doors = [door for door in doors if not (is_hidden and door.segment_id)]
         doors.sort(key=lambda door: (door.buys_from, -door.rank))
         found = [
             Way(who=words.for_whom(door=door), opens=self._moment(door.buys_from), rank=door.rank) for door in doors
@@ -144,7 +144,7 @@ class Stock:
     """What is left of a counted sale, and whether this visitor's pieces are kept from the preview on."""
 
     sale: Sale
-    count: Count | None
+    count: QuotaCounter | None
     is_kept: bool = False
 
     @property

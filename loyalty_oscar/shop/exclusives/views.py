@@ -16,7 +16,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import counts_of, dates_of
 from loyalty_oscar.program import clock
 
-from ..views.account import WithProgram
+from ..storefront.views.account import WithProgram
 from . import showing
 from .gate import not_kept_by_others
 from .visitors import is_known, products_of, sales_of_visit, who_visits
@@ -40,7 +40,7 @@ class SalesView(WithProgram, PageTitleMixin, TemplateView):
         for sale in sales_of_visit(visit=self.request.loyalty):
             answer = rules.admission(sale=sale.dates, who=who, at=at)
             if answer.sees and not rules.is_over(sale=sale.dates, at=at):
-                rows.append(showing.Row(sale=sale, admission=answer, at=at))
+                rows.append(showing.SaleRow(sale=sale, admission=answer, at=at))
         rows.sort(
             key=lambda row: (not row.admission.buys, row.admission.opens_at is None, row.admission.opens_at or at)
         )
@@ -103,7 +103,7 @@ class SaleView(OfSale, PageTitleMixin, TemplateView):
         count = counts_of(sale_ids=[sale.pk], at=at)[sale.pk] if sale.quota else None
         products = self.products(sale)
         return super().get_context_data(
-            row=showing.Row(sale=sale, admission=answer, at=at),
+            row=showing.SaleRow(sale=sale, admission=answer, at=at),
             stock=self.stock(sale, count) if sale.is_counted else None,
             products=products,
             only=products[0] if len(products) == 1 else None,

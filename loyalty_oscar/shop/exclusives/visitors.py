@@ -11,15 +11,16 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.exclusives.queries import counts_of, keeps_lists, lists_of, sales_in_force
+from loyalty_oscar.exclusives.queries import asks_segments, counts_of, sales_in_force
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import member_of, remembered
 from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.segments import segments_of
 
-from ..buyers import has_bought
-from ..product_sets import all_of
-from ..visit import Visit
+from ..orders.buyers import has_bought
+from ..orders.product_sets import all_of
+from ..storefront.visit import Visit
 
 NOBODY = rules.Who()
 
@@ -82,20 +83,21 @@ def who_visits(*, visit: Visit) -> rules.Who:
 def _who(visit: Visit) -> rules.Who:
     known = visit.facts(names=[name for name in ("tier_rank",) if name in facts], at=clock.now())
     member_id, rank = visit.member.pk, known.get("tier_rank", 0)
-    lists = lists_of(member_id=member_id) if keeps_lists(program_id=visit.unit.program_id) else frozenset()
-    return rules.Who(is_member=True, rank=rank, lists=lists)
+    asks = asks_segments(program_id=visit.unit.program_id)
+    segments = segments_of(member_id=member_id) if asks else frozenset()
+    return rules.Who(is_member=True, rank=rank, segments=segments)
 
 
 def is_known(*, visit: Visit) -> bool:
     """
-    Return whether the shop knows a visitor: somebody who bought something here that stands, or is on a list by name.
+    Return whether the shop knows a visitor: somebody who bought something here that stands, or is in a segment by name.
 
     Accounts cost nothing, and a level may: these prove nobody. One query a visit, none for guests.
     """
     user = visit.user
     if user is None or not user.is_authenticated:
         return False
-    return bool(who_visits(visit=visit).lists) or visit.once(
+    return bool(who_visits(visit=visit).segments) or visit.once(
         key=("bought", user.pk), load=lambda: has_bought(user_id=user.pk)
     )
 
@@ -114,8 +116,8 @@ def who_buys(*, program_id: int, user_id: Any, at: datetime, basket: Any = None)
     member = member_of(program_id=program_id, user_id=user_id) if user_id else None
     if member is None:
         return NOBODY
-    lists = lists_of(member_id=member.pk) if keeps_lists(program_id=program_id) else frozenset()
-    return rules.Who(is_member=True, rank=_rank(member.pk, at), lists=lists)
+    segments = segments_of(member_id=member.pk) if asks_segments(program_id=program_id) else frozenset()
+    return rules.Who(is_member=True, rank=_rank(member.pk, at), segments=segments)
 
 
 def _rank(member_id: int, at: datetime) -> int:

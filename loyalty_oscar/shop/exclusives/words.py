@@ -15,7 +15,7 @@ from loyalty_oscar.program import money, words
 
 def for_whom(*, door: Door) -> str:
     """Return whom a door is for: "Gold", "members", "those who are invited"."""
-    if door.member_list_id is not None:
+    if door.segment_id is not None:
         return pgettext("loyalty", "invited members")
     if not door.rank:
         return pgettext("loyalty", "members")
@@ -46,7 +46,9 @@ def opening(*, sale: Sale, is_hidden: bool = False) -> str:
     if is_hidden:
         return pgettext("loyalty", "Not for sale at the moment")
     doors = sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank))
-    told = [(for_whom(door=door), door.buys_from) for door in doors if sale.mode == Sale.Mode.LOCK or door.rank]
+    # Whom a hidden sale invites by name is nobody else's business.
+    doors = [door for door in doors if sale.mode == Sale.Mode.LOCK or (door.rank and door.segment_id is None)]
+    told = [(for_whom(door=door), door.buys_from) for door in doors]
     if sale.public_from:
         told.append((pgettext("loyalty", "everyone"), sale.public_from))
     parts = [

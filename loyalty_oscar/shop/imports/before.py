@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.ledger.models import Entry, Kind
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 
 CHUNK = 1000
@@ -17,7 +17,7 @@ REFERENCE = "import:ref:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class ImportRow:
     """A row that is sound. `number` is its line in the file as a spreadsheet counts, `expires_at` exclusive."""
 
     number: int
@@ -74,11 +74,11 @@ class Before:
         """Return whether this very row was brought along before."""
         return self.points(user_id=user_id, reference=reference, number=number) is not None
 
-    def knows(self, row: Row) -> bool:
+    def knows(self, row: ImportRow) -> bool:
         """Return whether a row was brought along before."""
         return self.has(user_id=row.user_id, reference=row.reference, number=row.number)
 
-    def warning(self, row: Row) -> str:
+    def warning(self, row: ImportRow) -> str:
         """Return what somebody should look at before this row is brought along, or nothing."""
         had = self.points(user_id=row.user_id, reference=row.reference, number=row.number)
         if had is not None:

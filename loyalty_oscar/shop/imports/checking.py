@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.periods import start_of_day
 from loyalty_oscar.program.models import Member, Program, State
 from loyalty_oscar.program.queries import expiry_of
 
-from .before import CHUNK, Before, Row
+from .before import CHUNK, Before, ImportRow
 from .sheet import BadFile, cells, name_of
 
 MOST = 1_000_000_000
@@ -33,8 +33,8 @@ class Balances:
 
     name: str
     program: Program
-    rows: tuple[Row, ...]
-    known: tuple[Row, ...] = ()
+    rows: tuple[ImportRow, ...]
+    known: tuple[ImportRow, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -120,7 +120,7 @@ class _Check:
         self.errors: list[str] = []
         self._seen: dict[tuple[Any, str], int] = {}
 
-    def row(self, number: int, cells: dict[str, str]) -> Row | None:
+    def row(self, number: int, cells: dict[str, str]) -> ImportRow | None:
         """Return a sound row, or None after noting what is wrong with it."""
         before = len(self.errors)
         for column, cell in cells.items():
@@ -139,7 +139,7 @@ class _Check:
                 self.wrong(number, "reference", f"the same person and reference as in row {first}")
         if len(self.errors) > before:
             return None
-        return Row(number=number, user_id=user_id, points=points, expires_at=expires_at, reference=reference)
+        return ImportRow(number=number, user_id=user_id, points=points, expires_at=expires_at, reference=reference)
 
     def wrong(self, number: int, column: str, text: str) -> None:
         """Note a mistake."""

@@ -11,12 +11,12 @@ from django.db import transaction
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.rows import write_rows
 
-from .before import CHUNK, Row
+from .before import CHUNK, ImportRow
 from .checking import Balances
 
 
@@ -38,11 +38,10 @@ def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator
     whatever the order of their rows: first who joins by user, then the accounts by primary key, over all portions.
     """
     program, rows = balances.program, balances.rows
-    unit = program.units.using(write_db()).filter(kind=Unit.Kind.SPENDABLE).order_by("pk").first()
     with transaction.atomic(using=write_db()):
         accounts: dict[Any, int] = {}
         for user_ids in _portions(sorted(dict.fromkeys(row.user_id for row in rows), key=str)):
-            accounts |= _accounts(program, unit, user_ids, at)
+            accounts |= _accounts(program, user_ids, at)
         for some in _portions(sorted(rows, key=lambda row: (accounts[row.user_id], row.number))):
             grants = {row.number: _grant(balances, row, accounts[row.user_id], at) for row in some}
             new = ledger.post_many(grants=list(grants.values()), at=at, actor=actor)
@@ -55,18 +54,18 @@ def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[start : start + CHUNK]
 
 
-def _accounts(program: Program, unit: Unit, user_ids: Sequence[Any], at: datetime) -> dict[Any, int]:
+def _accounts(program: Program, user_ids: Sequence[Any], at: datetime) -> dict[Any, int]:
     """Return the account of each of these people, made in their order where there is none."""
     members = join_many(program=program, joined_at=dict.fromkeys(user_ids, at))
-    rows = [Account(member=members[user_id], unit=unit) for user_id in user_ids]
+    rows = [Account(member=members[user_id], unit=program.unit) for user_id in user_ids]
     write_rows(rows=rows, skip=True)
-    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values())
+    accounts = Account.objects.using(write_db()).filter(unit=program.unit, member__in=members.values())
     return dict(accounts.values_list("member__user_id", "pk"))
 
 
-def _grant(balances: Balances, row: Row, account_id: int, at: datetime) -> ledger.Grant:
+def _grant(balances: Balances, row: ImportRow, account_id: int, at: datetime) -> ledger.LotGrant:
     key = row.key(file=balances.name)
-    return ledger.Grant(
+    return ledger.LotGrant(
         account_id=account_id,
         points=row.points,
         key=key,
@@ -79,7 +78,7 @@ def _grant(balances: Balances, row: Row, account_id: int, at: datetime) -> ledge
     )
 
 
-def _note(rows: Iterable[Row], grants: dict[int, ledger.Grant]) -> None:
+def _note(rows: Iterable[ImportRow], grants: dict[int, ledger.LotGrant]) -> None:
     """Keep the references beside the entries, where they can be erased."""
     texts = {grants[row.number].key: row.reference for row in rows if row.reference}
     entries = Entry.objects.using(write_db()).filter(

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connections
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.periods import start_of_day
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 
 SPAN = re.compile(r"(\d{1,5})\s*([mhd])")

@@ -2,6 +2,6 @@
 
 from .arrival import report_bounce, seen
 from .delivery import deliver
-from .expiry import announce
+from .expiry import announce_expiry
 
-__all__ = ["announce", "deliver", "report_bounce", "seen"]
+__all__ = ["announce_expiry", "deliver", "report_bounce", "seen"]

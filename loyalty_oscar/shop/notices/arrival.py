@@ -10,9 +10,7 @@ from django.db.models import Q
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member
-
-from ..models import Notice
+from loyalty_oscar.program.models import Member, Notice
 
 #: A mail counts as delivered when no bounce was reported for so long after the server took it.
 QUIET_TIME = timedelta(hours=48)
@@ -40,9 +38,9 @@ def report_bounce(*, email: str, at: datetime) -> int:
     return Notice.objects.using(write_db()).filter(pk__in=ids).update(bounced_at=at)
 
 
-def told(*, abouts: Iterable[str], at: datetime, kind: str = "expiry") -> set[str]:
+def told(*, topic: str, abouts: Iterable[str], at: datetime) -> set[str]:
     """Return which of these dates (`Notice.about`) were really announced to their owners by a moment."""
-    rows = list(Notice.objects.using(write_db()).filter(kind=kind, about__in=list(abouts)))
+    rows = list(Notice.objects.using(write_db()).filter(topic=topic, about__in=list(abouts)))
     read = _read([row.inbox_id for row in rows if row.inbox_id not in ("", "-")])
     return {row.about for row in rows if row.seen_at or row.inbox_id in read or _delivered(row, at)}
 

@@ -1,33 +1,29 @@
 """
-The outbox leaves: through Oscar's dispatcher and its communication templates, at least once each.
+Members are told of events: by a mail through Oscar's dispatcher and its communication templates, and in Oscar's inbox.
 
-A message is claimed by moving its next try ahead, in a short transaction; the mail server is spoken to outside of
-any. Whoever dies on the way leaves a message that comes due again by itself.
+The two are consumers of their own: a mail server that is down keeps nothing out of the inbox, and the other way round.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.core.mail import get_connection
-from django.db import connections, transaction
+from django.db import transaction
+from django.db.models import QuerySet
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.kernel.errors import LoyaltyError, in_short
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Outbox
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program import delivery
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Consumer, consumers
+from loyalty_oscar.program.models import Event, Notice
 
-from ..models import Notice
-from .letters import Letter, language_of, site_of, topics, write
+from .letters import Letter, inbox_texts, language_of, letters, site_of, write
 
-logger = logging.getLogger("loyalty_oscar")
-BATCH = 20
-#: After the first try; each further pause is three times as long, so eight tries outlast a long weekend.
-FIRST_PAUSE = timedelta(minutes=5)
+INBOX = "inbox"
 
 
 class NotSent(LoyaltyError):
@@ -54,90 +50,69 @@ class Stamping:
 
 
 def deliver(*, at: datetime) -> Iterator[int]:
-    """Send what is due and yield after each batch how many messages left; a failure is tried again later."""
-    while messages := _claim(at):
-        yield sum(_send_one(message, at) for message in messages)
+    """Let each consumer have what is due and yield after each batch how many messages left the shop."""
+    for name, told in delivery.deliver(at=at):
+        # What lies in the inbox has not left.
+        yield 0 if name == INBOX else told
 
 
-def _claim(at: datetime) -> list[Outbox]:
-    db = write_db()
-    skip = connections[db].features.has_select_for_update_skip_locked
-    with transaction.atomic(using=db):
-        due = Outbox.objects.using(db).filter(is_open=True, next_at__lte=at, topic__in=list(topics))
-        rows = list(due.select_for_update(skip_locked=skip).order_by("next_at", "pk")[:BATCH])
-        for row in rows:
-            row.next_at = at + FIRST_PAUSE * 3 ** min(row.attempts, 10)
-            row.attempts += 1
-        Outbox.objects.using(db).bulk_update(rows, ["next_at", "attempts"])
-    ids = [row.pk for row in rows]
-    return list(Outbox.objects.using(db).filter(pk__in=ids).select_related("member__user", "member__program"))
+def by_mail(*, event: Event, at: datetime) -> str:
+    """Mail the letter about an event, or return why it needs none."""
+    return _told(event, at, _mail)
 
 
-def _send_one(message: Outbox, at: datetime) -> bool:
-    """Send one claimed message; returns whether it left. Never raises."""
-    try:
-        why_not = _send(message, at)
-    except Exception as error:
-        logger.warning("message %s could not be sent", message, exc_info=True)
-        _note(message, error=in_short(error), is_open=message.attempts < conf.MAIL_ATTEMPTS)
-        return False
-    _note(message, is_open=False, done_at=at, error=why_not)
-    return not why_not
+def into_inbox(*, event: Event, at: datetime) -> str:
+    """Put an event into Oscar's inbox, or return why it needs not be there."""
+    return _told(event, at, _put_in_inbox)
 
 
-def _note(message: Outbox, **said: Any) -> None:
-    """Write what became of a message, if it is still there: a welcome that is undone takes its messages along."""
-    Outbox.objects.using(write_db()).filter(pk=message.pk).update(**said)
-
-
-def _send(message: Outbox, at: datetime) -> str:
-    """Send a message, or return why it needs none."""
-    member = message.member
+def _told(event: Event, at: datetime, tell: Callable[[Event, Letter, datetime], str]) -> str:
+    member = event.member
     if member is None or member.user is None or member.erased_at:
         return "nobody to tell"
     with language_of(user=member.user):
-        letter = write(message=message, at=at)
-        if letter is None:
-            return "nothing left to tell"
-        _put_in_inbox(letter, member.user)
-        if not getattr(member.user, "email", ""):
-            return "no address"
-        _mail(message, letter, at)
-    return ""
+        letter = write(event=event, at=at)
+        return tell(event, letter, at) if letter else "nothing left to tell"
 
 
-def _mail(message: Outbox, letter: Letter, at: datetime) -> None:
+def _mail(event: Event, letter: Letter, at: datetime) -> str:
+    user = event.member.user
+    if not getattr(user, "email", ""):
+        return "no address"
     dispatcher_class = get_class("communication.utils", "Dispatcher")
-    domain = site_of(member=message.member).domain.partition(":")[0]
-    message_id = f"<{message.topic}.{message.key.replace(':', '.')}@{domain}>"
+    domain = site_of(member=event.member).domain.partition(":")[0]
+    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{domain}>"
     stamping = Stamping(connection=get_connection(), message_id=message_id)
     dispatcher = dispatcher_class(mail_connection=stamping)
-    if letter.notice and not letter.notice.sent_at:
-        letter.notice.sent_at = at
-        letter.notice.save(update_fields=["sent_at"])
-    dispatcher.dispatch_user_messages(
-        message.member.user, dispatcher.get_messages(letter.code, {"user": message.member.user, **letter.context})
-    )
+    if letter.has_notice:
+        _notice(event).filter(sent_at=None).update(sent_at=at)
+    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, {"user": user, **letter.context}))
     if stamping.taken < stamping.asked:
         raise NotSent("the mail server did not take the message")
     # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.
-    if letter.notice and stamping.taken:
-        letter.notice.accepted_at = at
-        letter.notice.save(update_fields=["accepted_at"])
+    if letter.has_notice and stamping.taken:
+        _notice(event).update(accepted_at=at)
+    return ""
 
 
-def _put_in_inbox(letter: Letter, user: Any) -> None:
-    """Put the notice into Oscar's inbox, once however often the mail is tried."""
-    if letter.notice is None or letter.inbox is None or letter.notice.inbox_id:
-        return
-    subject, body = letter.inbox
+def _put_in_inbox(event: Event, letter: Letter, at: datetime) -> str:
+    """Put the notice into Oscar's inbox, once however often it is tried."""
+    user = event.member.user
+    subject, body = inbox_texts.get(event.topic)(context=letter.context)
     with transaction.atomic(using=write_db()):
+        if not _notice(event).filter(inbox_id="").update(inbox_id="-"):
+            return "it is there"
         get_class("communication.utils", "Dispatcher")().notify_user(user, subject, body=body)
-        row = (
-            get_model("communication", "Notification")
-            .objects.using(write_db())
-            .filter(recipient=user, subject=subject)
-            .first()
-        )
-        letter.notice.inbox_id = str(row.pk) if row else "-"
-        Notice.objects.using(write_db()).filter(pk=letter.notice.pk).update(inbox_id=letter.notice.inbox_id)
+        rows = get_model("communication", "Notification").objects.using(write_db())
+        if row := rows.filter(recipient=user, subject=subject).first():
+            _notice(event).update(inbox_id=str(row.pk))
+    return ""
+
+
+def _notice(event: Event) -> QuerySet[Notice]:
+    """Return the row that says whether the event arrived; who announced it with an `about` made one."""
+    return Notice.objects.using(write_db()).filter(topic=event.topic, key=event.key)
+
+
+consumers.register("mail")(Consumer(topics=letters, deliver=by_mail))
+consumers.register(INBOX)(Consumer(topics=inbox_texts, deliver=into_inbox))

@@ -7,7 +7,7 @@ the next month. So putting off comes first, and what is left is announced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -21,25 +21,31 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.ledger.operations.skipping import Skips
 from loyalty_oscar.ledger.queries import expiring
 from loyalty_oscar.program import words
-from loyalty_oscar.program.models import Outbox, Program, State
-from loyalty_oscar.program.operations import put_messages
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
+from loyalty_oscar.program.models import Event, Program, State
 
-from ..models import Notice
 from .arrival import told
-from .letters import Letter, shared, site_of, topics
+from .letters import Letter, inbox_texts, letters, shared, site_of
 
+TOPIC = "points-expiring"
+topics.register(TOPIC)(
+    Topic(
+        text="points run out in 30, 7 or 1 days",
+        payload={"account": "key of the account", "day": "first day on which they are gone, `2027-06-01`"},
+    )
+)
 STAGES = (1, 7, 30)
 BINDING_DAYS = 7
 BATCH = 500
 
 
-def announce(*, at: datetime) -> Iterator[int]:
+def announce_expiry(*, at: datetime) -> Iterator[int]:
     """
-    Put off dates that were not announced, then put due notices into the outbox; yields how many of both.
+    Put off dates that were not announced, then announce those that are due; yields how many of both.
 
     Raises `AccountsSkipped` at its end where books are broken.
     """
@@ -64,7 +70,7 @@ def put_off(*, at: datetime, skips: Skips) -> Iterator[int]:
     while chunk := list(lots.filter(pk__gt=last)[:BATCH]):
         last = chunk[-1].pk
         abouts = {lot.pk: about(account_id=lot.account_id, day=_day(lot.expires_at, _zone(lot))) for lot in chunk}
-        known = told(abouts=abouts.values(), at=at)
+        known = told(topic=TOPIC, abouts=abouts.values(), at=at)
         moved = 0
         for lot in chunk:
             if abouts[lot.pk] not in known:
@@ -110,49 +116,49 @@ def _put_off_one(lot: Lot, at: datetime) -> bool:
 
 
 def _announce(rows: Iterable[dict[str, Any]], zones: dict[int, str], at: datetime) -> int:
-    """Write the notices of these dates that are missing, each with its message, in one transaction."""
-    wanted: dict[str, Notice] = {}
-    messages: dict[str, Outbox] = {}
+    """Announce those of these dates that were not announced yet, in one transaction."""
+    happenings = []
     for row in rows:
         day = _day(row["expires_at"], zones[row["account__member__program"]])
         named = about(account_id=row["account_id"], day=day)
         stage = next(days for days in STAGES if row["expires_at"] <= at + timedelta(days=days))
-        key, member_id = f"{named}:{stage}", row["account__member"]
-        wanted[key] = Notice(member_id=member_id, kind="expiry", about=named, key=key, created_at=at)
-        payload = {"account": row["account_id"], "day": day.isoformat(), "notice": key}
-        messages[key] = Outbox(
-            topic="points-expiring", key=key, member_id=member_id, payload=payload, created_at=at, next_at=at
+        payload = {"account": row["account_id"], "day": day.isoformat()}
+        happenings.append(
+            Happening(
+                topic=TOPIC,
+                key=f"{named}:{stage}",
+                member_id=row["account__member"],
+                payload=payload,
+                at=at,
+                about=named,
+            )
         )
-    there = set(
-        Notice.objects.using(write_db()).filter(kind="expiry", key__in=list(wanted)).values_list("key", flat=True)
-    )
-    missing = [key for key in wanted if key not in there]
+    news = unannounced(topic=TOPIC, happenings=happenings)
     with transaction.atomic(using=write_db()):
-        Notice.objects.using(write_db()).bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
-        put_messages(messages=[messages[key] for key in missing])
-    return len(missing)
+        announce_many(happenings=news)
+    return len(news)
 
 
-@topics.register("points-expiring")
-def points_expiring(*, message: Outbox, at: datetime) -> Letter | None:
+@letters.register(TOPIC)
+def points_expiring(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter about points that run out on one day; None where they were used or put off meanwhile."""
-    account = Account.objects.using(write_db()).select_related("unit__program").get(pk=message.payload["account"])
-    unit, member = account.unit, message.member
+    account = Account.objects.using(write_db()).select_related("unit__program").get(pk=event.payload["account"])
+    unit, member = account.unit, event.member
     zone = unit.program.time_zone
-    day = date.fromisoformat(message.payload["day"])
+    day = date.fromisoformat(event.payload["day"])
     rows = [row for row in expiring(account_id=account.pk, at=at) if _day(row.expires_at, zone) == day]
     points = sum(row.points for row in rows)
-    notice = Notice.objects.using(write_db()).filter(kind="expiry", key=message.payload["notice"]).first()
-    if not points or notice is None:
+    if not points:
         return None
     context = shared(member=member, account=account, unit=unit, site=site_of(member=member), points=points)
     last = day - timedelta(days=1)
     context["day"] = words.day(last, zone=zone)
-    return Letter(code="LOYALTY_POINTS_EXPIRING", context=context, notice=notice, inbox=_inbox(context))
+    return Letter(code="LOYALTY_POINTS_EXPIRING", context=context, has_notice=True)
 
 
-def _inbox(context: dict[str, Any]) -> tuple[str, str]:
-    """The same as a row of Oscar's inbox, which shows subject and body as HTML."""
+@inbox_texts.register(TOPIC)
+def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the same as a row of Oscar's inbox."""
     params = {"points": conditional_escape(context["points"]), "day": context["day"]}
     subject = pgettext("loyalty", "%(points)s can be used until %(day)s") % params
     text = pgettext("loyalty", "See what you have and what you can do with it.")

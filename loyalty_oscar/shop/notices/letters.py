@@ -1,8 +1,8 @@
 """
 What goes into a mail: the letter, and the parts that every letter shares.
 
-A topic of the outbox is a function that turns a message into a letter, or into None where there is nothing left
-to tell. Letters hold numbers as they are when the mail leaves, so that the mail and the page agree.
+A letter is written by a function that turns an event into it, or into None where there is nothing left to tell.
+Letters hold numbers as they are when the mail leaves, so that the mail and the page agree.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.contrib.sites.models import Site
@@ -23,19 +23,18 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member, Outbox, ProgramSite, Unit
+from loyalty_oscar.program.hooks import RAISE, Hook
+from loyalty_oscar.program.models import Event, Member, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
-
-from ..models import Notice
 
 #: Anything that a mail program would turn into a link: schemes, addresses, bare domains, paths, markup.
 LINK = re.compile(r"\S*(?:[/\\@<>]|www\.|\w\.\w\w)\S*", re.IGNORECASE)
 LONGEST_NAME = 40
 
 
-class Row(NamedTuple):
+class LetterRow(NamedTuple):
     """Words on the left, a number on the right."""
 
     text: str
@@ -45,22 +44,29 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """
-    One mail: an Oscar communication event and its context.
-
-    With a `notice`, what becomes of it is written there, and `inbox` (subject, body: safe HTML) goes to Oscar's inbox.
-    """
+    """One mail: an Oscar communication event and its context; with `has_notice` it is noted whether it arrived."""
 
     code: str
     context: Mapping[str, Any] = field(default_factory=dict)
-    notice: Notice | None = None
-    inbox: tuple[str, str] | None = None
+    has_notice: bool = False
 
 
-#: outbox topic -> function(message, at) that writes the letter; called in the member's language.
-topics: Registry[Callable[..., Letter | None]] = Registry("topic")
-#: name -> function(user) that returns the code of the language a person reads, or None where it does not know.
-languages: Registry[Callable[[Any], str | None]] = Registry("language")
+#: topic of an event -> function(event, at) that writes the letter; called in the member's language.
+letters: Registry[Callable[..., Letter | None]] = Registry("letter")
+#: topic of an event -> function(context) that says what a letter with this context is in Oscar's inbox, which shows
+#: both as HTML: subject and body. Topics without one are not put there.
+inbox_texts: Registry[Callable[..., tuple[str, str]]] = Registry("inbox text")
+
+
+class LanguageSource(Protocol):
+    """Knows what language people read, for mails; the first that knows counts."""
+
+    def __call__(self, *, user: Any) -> str | None:
+        """Return its code ("de"), or None where it does not know."""
+        ...
+
+
+languages: Hook[LanguageSource] = Hook("languages", LanguageSource, on_error=RAISE)
 
 
 def first_name(*, user: Any) -> str:
@@ -74,7 +80,7 @@ def first_name(*, user: Any) -> str:
 @contextmanager
 def language_of(*, user: Any) -> Any:
     """Speak the member's language within the block: what a registered source knows, else the shop's own."""
-    known = (source(user) for _name, source in languages.items())
+    known = languages.answers(user=user)
     offered = dict(settings.LANGUAGES)
     chosen = next((code for code in known if code in offered), settings.LANGUAGE_CODE)
     with translation.override(chosen):
@@ -100,7 +106,7 @@ def with_worth(*, unit: Unit, points: int) -> str:
     return f"{counted} = {value}" if value else counted
 
 
-def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[Row]:
+def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[LetterRow]:
     """
     Return "what you have now": ready, and where there are any, on the way, set aside and to make up.
 
@@ -108,15 +114,16 @@ def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[Row]:
     """
     on_the_way = pgettext("loyalty", "On the way")
     if coming and account.pending > coming:
-        on_the_way = pgettext("loyalty", "On the way, these %(number)s included") % {"number": money.number(coming)}
-    rows = [Row(pgettext("loyalty", "Ready to use"), with_worth(unit=unit, points=account.available))]
+        text = pgettext("loyalty", "On the way, these %(number)s included")
+        on_the_way = text % {"number": words.number(unit=unit, points=coming)}
+    rows = [LetterRow(pgettext("loyalty", "Ready to use"), with_worth(unit=unit, points=account.available))]
     for label, points in (
         (on_the_way, account.pending),
         (pgettext("loyalty", "Set aside for a basket"), account.reserved),
     ):
-        rows += [Row(label, with_worth(unit=unit, points=points))] if points else []
+        rows += [LetterRow(label, with_worth(unit=unit, points=points))] if points else []
     if account.debt:
-        rows.append(Row(pgettext("loyalty", "To make up"), words.points(unit=unit, points=account.debt)))
+        rows.append(LetterRow(pgettext("loyalty", "To make up"), words.points(unit=unit, points=account.debt)))
     return rows
 
 
@@ -126,7 +133,7 @@ def shared(*, member: Member, account: Account, unit: Unit, site: Site, points: 
         "first_name": first_name(user=member.user),
         "shop_name": settings.OSCAR_SHOP_NAME,
         "program_name": unit.program.name,
-        "number": money.number(points),
+        "number": words.number(unit=unit, points=points),
         "points": words.points(unit=unit, points=points),
         "worth": worth(unit=unit, points=points),
         "balances": balances(account=account, unit=unit),
@@ -134,6 +141,6 @@ def shared(*, member: Member, account: Account, unit: Unit, site: Site, points: 
     }
 
 
-def write(*, message: Outbox, at: datetime) -> Letter | None:
-    """Return the letter of a message in the language in force; None where there is nothing left to tell."""
-    return topics.get(message.topic)(message=message, at=at)
+def write(*, event: Event, at: datetime) -> Letter | None:
+    """Return the letter about an event in the language in force; None where there is nothing left to tell."""
+    return letters.get(event.topic)(event=event, at=at)

@@ -13,23 +13,22 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import panels
 
-from ..middleware import checkpoints
-from ..totals import EARLY, sent
-from . import memo
+from ..storefront.request_hooks import checkout_guards
+from ..storefront.shown_total import EARLY, sent
+from . import session_state
 from .discount import applied_to
-from .panels import standing_of
 from .promise import is_seen_again
+from .storefront import standing_of
 
 #: Oscar's pages that show it; whatever else posts at checkout goes back to the preview.
 SHOWING = {"preview", "payment-details"}
 FIELD = "loyalty-shown"
 
 
-@checkpoints.register("redemption")
+@checkout_guards.register("redemption", order=20)
 def checkpoint(*, request: Any) -> HttpResponse | None:
     """
     Renew what is set aside, or send the customer back to look where points take less off than was shown.
@@ -38,11 +37,11 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     points may have been chosen since.
     """
     typed = sent(request=request, field=FIELD)
-    if memo.KEY not in request.session and not typed:
+    if session_state.KEY not in request.session and not typed:
         return None
     basket, name = request.basket, request.resolver_match.url_name
     is_seen_again(basket=basket)
-    said = memo.recall(request=request, basket=basket)
+    said = session_state.recall(request=request, basket=basket)
     if not said and not typed:
         return None
     applied = applied_to(basket=basket)
@@ -51,7 +50,7 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     now, shown = applied.minor if applied else 0, max(said.get("minor", 0), typed)
     if now >= shown or name in EARLY:
         return None
-    memo.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
+    session_state.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
     if standing_of(basket=basket, visit=request.loyalty) is None:
         # Nobody can use points any more, so no control says it there.
         messages.warning(request, pgettext("loyalty", "Please look at your total again."), fail_silently=True)
@@ -66,7 +65,7 @@ def _keep(hold: Hold) -> None:
         ledger.renew(hold_id=hold.pk, until=until)
 
 
-@panels.register("preview:redemption")
+@contributions.register("checkout:preview", "redemption", order=10)
 def shown(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the hidden field of the order's form that says what points took off when it was shown."""
     applied = applied_to(basket=subject) if subject is not None else None

@@ -28,13 +28,13 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.redemption.promises import Promise
+from loyalty_oscar.redemption.promises import BasketPromise
 from loyalty_oscar.redemption.queries import promised
-from loyalty_oscar.redemption.rules import Quote
+from loyalty_oscar.redemption.rules import RedemptionQuote
 
-from ..amounts import decimals, finer, grain
-from ..offers import PointsUnavailable, discounts
+from ..pricing.amounts import decimals, finer, grain
 from ..rehearsal import forks
+from ..storefront.offer_hooks import PointsUnavailable, discounts
 from .keeping import gone, is_to_be_kept, mind_order
 from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting
@@ -54,9 +54,9 @@ class Applied:
     """
 
     redemption: Redemption
-    quote: Quote
+    quote: RedemptionQuote
     parts: Sequence[int] = ()
-    promise: Promise | None = None
+    promise: BasketPromise | None = None
     is_lasting: bool = True
     wanted: int = 0
 
@@ -113,7 +113,7 @@ class PointsDiscount:
             return zero
         parts = _take_off(lines, quote.parts, offer, found.currency)
         if parts is None:
-            applied.quote = Quote(parts=(0,) * len(lines), because=Because("not_in_this_basket"))
+            applied.quote = RedemptionQuote(parts=(0,) * len(lines), because=Because("not_in_this_basket"))
             return zero
         applied.parts = parts
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.

@@ -9,13 +9,12 @@ from typing import Any
 from django.conf import settings
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.redemption.models import UseTerms
 
-from ..doctor import Finding, Level
+from ..upkeep.doctor import Finding, Level, doctor_checks
 from .offer import all_offers, is_in_its_dates, our_offers
 
 ABOUT = "using points"
@@ -24,7 +23,7 @@ LOOK_BACK = timedelta(days=90)
 LIMITS = ("max_global_applications", "max_user_applications", "max_discount")
 
 
-@checks.register("doctor:41-offer")
+@doctor_checks.register("offer", order=41)
 def offer(*, at: datetime) -> Iterator[Finding]:
     """Our offer is there once, open, unlimited and after all others; nothing is said where nobody can use points."""
     offers, wanted = list(our_offers()), UseTerms.objects.filter(is_on=True).exists()
@@ -81,7 +80,7 @@ def _last(offer: Any) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
 
 
-@checks.register("doctor:42-worth")
+@doctor_checks.register("worth", order=42)
 def worth(*, at: datetime) -> Iterator[Finding]:
     """Whoever can use points knows what they are worth, in every currency the shop sells in."""
     sold = _currencies(at)
@@ -101,7 +100,7 @@ def _currencies(at: datetime) -> set[str]:
     return found or {getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")}
 
 
-@checks.register("doctor:43-waiting")
+@doctor_checks.register("waiting", order=43)
 def minutes(*, at: datetime) -> Iterator[Finding]:
     """A payment takes longer than looking at a basket, and neither takes a day."""
     if conf.GATEWAY_MINUTES < conf.HOLD_MINUTES:

@@ -14,10 +14,10 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 
-from ..offers import LookAgain
+from ..storefront.offer_hooks import LookAgain
 from .discount import applied_to
 
 

@@ -17,16 +17,16 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import terms_of
-from loyalty_oscar.redemption.rules import Quote
+from loyalty_oscar.redemption.rules import RedemptionQuote
 
-from .desk import may_use
 from .discount import applied_to, look_again
 from .promise import set_aside_for
 from .quotes import quote_of
+from .use_points import may_use
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class BasketUse:
     """
     What points do to a basket: how many it may use (`ready`), `asked` by the customer, `applied` now, and what those
     are `worth`.
@@ -60,13 +60,13 @@ def basket_of(*, request: Any, by_session: bool) -> Any | None:
     return basket
 
 
-def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Standing:
+def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> BasketUse:
     """Return what points do to a basket whose offers are applied; `account` is its owner's, as it is now."""
     found, applied = set_aside_for(basket=basket), applied_to(basket=basket)
     currency = basket.currency or settings.OSCAR_DEFAULT_CURRENCY
     total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
     decimals = exponent(currency=currency)
-    return Standing(
+    return BasketUse(
         ready=may_use(account=account, redemption=found, at=clock.now()) if account else 0,
         asked=found.hold.asked if found else 0,
         applied=applied.points if applied else 0,
@@ -77,7 +77,7 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Stan
     )
 
 
-def _why(basket: Any, unit: Unit, found: Redemption | None, quote: Quote | None) -> Because:
+def _why(basket: Any, unit: Unit, found: Redemption | None, quote: RedemptionQuote | None) -> Because:
     if basket.is_empty:
         return Because("no_goods_for_points")
     said = (quote or quote_of(basket=basket, unit=unit, redemption=found)).because

@@ -12,14 +12,14 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.redemption.promises import Promise
+from loyalty_oscar.redemption.promises import BasketPromise
 from loyalty_oscar.redemption.queries import anything_is_set_aside
 
-from ..offers import PointsUnavailable
-from ..totals import total_of
+from ..storefront.offer_hooks import PointsUnavailable
+from ..storefront.shown_total import total_of
 from .offer import BENEFIT, CONDITION, KEEPER, is_lasting, keep_offering
 from .promise import comes_back, in_force, lines_of, lost_by, set_aside_for
 from .quotes import quote_of
@@ -80,7 +80,7 @@ def mind_order(*, basket: Any, off: int) -> None:
 
 
 def _is_dearer(basket: Any, redemption: Redemption, off: int) -> bool:
-    promise = Promise.from_json(redemption.promise) if redemption.promise and redemption.payment_at else None
+    promise = BasketPromise.from_json(redemption.promise) if redemption.promise and redemption.payment_at else None
     promise = in_force(basket=basket, redemption=redemption) or promise
     if promise is None or (promise.lines and not promise.is_of(lines_of(basket=basket))):
         return False
@@ -101,7 +101,7 @@ def _was_owed(basket: Any) -> bool:
     lost = lost_by(basket=basket)
     if lost is None or not lost.promise:
         return lost is not None
-    promise = Promise.from_json(lost.promise)
+    promise = BasketPromise.from_json(lost.promise)
     return promise.minor != 0 and (not promise.lines or promise.is_of(lines_of(basket=basket)))
 
 

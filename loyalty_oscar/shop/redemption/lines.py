@@ -11,7 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.left import mark_of
 from loyalty_oscar.kernel.rounding import spread
-from loyalty_oscar.ledger.operations.desk import write_db
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.redemption.models import Redemption

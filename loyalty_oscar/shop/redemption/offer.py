@@ -18,13 +18,13 @@ from oscar.core.loading import get_model
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
-from ..setup import Ready
+from ..upkeep.setup import SetupResult, setup_steps
+from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 
 #: For ever: Oscar's rows name them.
 CONDITION = "loyalty_oscar.shop.models.PointsCondition"
@@ -80,8 +80,8 @@ def is_in_its_dates(offer: Any, at: datetime) -> bool:
     )
 
 
-@checks.register("setup:redemption")
-def let_points_be_used(*, ready: Ready, at: datetime) -> None:
+@setup_steps.register("redemption", order=20)
+def let_points_be_used(*, ready: SetupResult, at: datetime) -> None:
     """Make the limits of the program (none at all, to begin with) and the one offer that serves all programs."""
     _terms, made = UseTerms.objects.get_or_create(program=ready.program)
     (ready.made if made else ready.there).append("Customers can use points in the basket")
@@ -104,7 +104,7 @@ def make_offer(*, name: str = NAME, **fields: Any) -> Any:
     )
 
 
-@checks.register("leaving:redemption")
+@uninstall_notes.register("redemption")
 def what_is_lost(*, names: list[str]) -> Iterator[str]:
     """Say before it happens what becomes of points that are set aside or used."""
     if "redemption" not in names or not _has(Redemption):
@@ -115,7 +115,7 @@ def what_is_lost(*, names: list[str]) -> Iterator[str]:
         yield f"points set aside for baskets: {points:,}; they go back to their members"
 
 
-@checks.register("uninstall:redemption")
+@uninstall_steps.register("redemption")
 def take_offer_away(*, names: list[str]) -> Iterator[str]:
     """Remove our rows from Oscar's offers (without our code every basket would break on them); free what is held."""
     if not {"redemption", "shop"} & set(names):

@@ -15,14 +15,14 @@ from django.db import transaction
 from django.db.models.signals import post_init, post_save
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
-from loyalty_oscar.redemption.promises import Promise, PromisedLine
+from loyalty_oscar.redemption.promises import BasketPromise, PromisedLine
 from loyalty_oscar.redemption.queries import (
     anything_is_set_aside,
     is_open,
@@ -32,9 +32,9 @@ from loyalty_oscar.redemption.queries import (
     terms_of,
 )
 
-from ..product_sets import sets_shown
-from ..slots import slot_of
-from ..totals import total_of
+from ..orders.product_sets import sets_shown
+from ..storefront.basket_holds import slot_of
+from ..storefront.shown_total import total_of
 from .offer import keep_offering
 
 #: For so long after it was thawed a basket counts as one whose payment is coming back in this very process.
@@ -79,18 +79,18 @@ def lines_of(*, basket: Any) -> list[tuple[int, int]]:
     return [(line.pk, line.quantity) for line in basket.all_lines()]
 
 
-def in_force(*, basket: Any, redemption: Redemption | None) -> Promise | None:
+def in_force(*, basket: Any, redemption: Redemption | None) -> BasketPromise | None:
     """Return what was promised of points that are set aside, while the basket is being paid for; else None."""
     if redemption is None or not redemption.promise or not is_open(redemption=redemption):
         return None
-    promise = Promise.from_json(redemption.promise)
+    promise = BasketPromise.from_json(redemption.promise)
     is_same = promise.is_of(lines_of(basket=basket))
     if basket.status == basket.FROZEN:
         return promise if is_same else replace(promise, lines=(), total=None)
     return promise if is_same and _is_in_time(redemption) and is_there(promise=promise, redemption=redemption) else None
 
 
-def is_there(*, promise: Promise, redemption: Redemption) -> bool:
+def is_there(*, promise: BasketPromise, redemption: Redemption) -> bool:
     """Return whether as many points are still set aside as what was promised costs."""
     return promised(redemption=redemption).price(promise.minor or 0) <= redemption.hold.points
 
@@ -110,14 +110,14 @@ def can_be_used(*, basket: Any, redemption: Redemption) -> bool:
     return program.state not in (State.PAUSED, State.CLOSED) and terms_of(program_id=program.pk) is not None
 
 
-def promise_of_today(*, basket: Any, terms: UseTerms) -> Promise:
+def promise_of_today(*, basket: Any, terms: UseTerms) -> BasketPromise:
     """Return what the merchant lets points pay for in a basket now."""
     limits = limits_of(terms=terms, currency=basket.currency or "")
     lines = list(basket.all_lines())
     ids = [line.product_id for line in lines]
     sets = sets_shown(product_ids=ids, codes=limits.excluded) if limits.excluded else dict.fromkeys(ids, frozenset())
     shut = {line.product_id: None for line in lines if not line.product.is_discountable}
-    return Promise(limits=limits, sets=sets | shut)
+    return BasketPromise(limits=limits, sets=sets | shut)
 
 
 @harmless
@@ -191,7 +191,7 @@ def _promised_now(basket: Any, redemption: Redemption, is_back: bool) -> dict[st
     limits of today are all there is.
     """
     applied = getattr(basket, "_loyalty_applied", None)
-    known = Promise.from_json(redemption.promise) if redemption.promise else None
+    known = BasketPromise.from_json(redemption.promise) if redemption.promise else None
     lines, is_seen = lines_of(basket=basket), applied is not None or (_has_prices(basket) and not is_back)
     is_kept = applied.promise if applied else _is_in_time(redemption) and not is_seen
     if known and is_kept and known.is_of(lines):

@@ -10,16 +10,16 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption import rules
 from loyalty_oscar.redemption.models import Redemption, UseTerms
-from loyalty_oscar.redemption.promises import Promise
+from loyalty_oscar.redemption.promises import BasketPromise
 from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, worth_in
 
-from ..amounts import finer, grain
 from ..models import PointsBenefit
-from ..product_sets import sets_shown, ties
+from ..orders.product_sets import sets_shown, ties
+from ..pricing.amounts import finer, grain
 from .promise import in_force, is_there
 
 
-def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -> rules.Quote:
+def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -> rules.RedemptionQuote:
     """
     Return what the points set aside bring on a basket, or without any what it could take at most (`most`).
 
@@ -31,14 +31,14 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
     lines = list(basket.all_lines())
     promise = in_force(basket=basket, redemption=redemption)
     if worth is None or worth.currency != currency or (terms is None and promise is None):
-        return rules.Quote(parts=(0,) * len(lines), because=Because("other_currency", currency=currency))
+        return rules.RedemptionQuote(parts=(0,) * len(lines), because=Because("other_currency", currency=currency))
     points = redemption.hold.points if redemption else 0
     if promise and promise.minor is not None:
         if is_there(promise=promise, redemption=redemption) and _still_costs(lines, promise, currency):
             return _as_promised(promise, worth)
         points = min(points, worth.price(promise.minor))
     if promise is None and is_shut(terms=terms):
-        return rules.Quote(parts=(0,) * len(lines), because=Because("not_now"))
+        return rules.RedemptionQuote(parts=(0,) * len(lines), because=Because("not_now"))
     limits = promise.limits if promise else limits_of(terms=terms, currency=currency)
     return rules.quote(
         points=points,
@@ -63,21 +63,21 @@ def is_shut(*, terms: UseTerms) -> bool:
     return not terms.known_sets <= ties().keys()
 
 
-def _still_costs(lines: list[Any], promise: Promise, currency: str) -> bool:
+def _still_costs(lines: list[Any], promise: BasketPromise, currency: str) -> bool:
     """Return whether each line costs what was taken off it when the payment began, but for fractions of a cent."""
     each = grain(currency=currency)
     costs = [exact_minor(amount=to_pay(line=line), currency=currency) for line in lines]
     return all(cost + each > line.minor for cost, line in zip(costs, promise.lines, strict=True) if line.minor)
 
 
-def _as_promised(promise: Promise, worth: rules.Worth) -> rules.Quote:
+def _as_promised(promise: BasketPromise, worth: rules.Worth) -> rules.RedemptionQuote:
     """Return what was taken off each line when the payment began."""
     parts, points = tuple(line.minor for line in promise.lines), worth.price(promise.minor)
     because = promise.because or Because("as_asked")
-    return rules.Quote(points=points, minor=promise.minor, parts=parts, most=points, because=because)
+    return rules.RedemptionQuote(points=points, minor=promise.minor, parts=parts, most=points, because=because)
 
 
-def _sets(lines: list[Any], codes: frozenset[str], promise: Promise | None) -> list[frozenset[str] | None]:
+def _sets(lines: list[Any], codes: frozenset[str], promise: BasketPromise | None) -> list[frozenset[str] | None]:
     """Return the product sets of each line, as they were promised or as they are; None where nothing lowers a price."""
     known = promise.sets if promise else {}
     ids = [line.product_id for line in lines if line.product_id not in known]

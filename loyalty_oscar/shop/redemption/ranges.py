@@ -9,11 +9,11 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption.models import UseTerms
 
-from ..closing import Closed, closings
+from ..orders.range_guard import ClosedSet, closings
 
 
-@closings.register("20-using")
-def not_for_points(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
+@closings.register("using", order=20)
+def not_for_points(*, set_ids: Collection[int], using: str) -> Iterator[ClosedSet]:
     """Products that points cannot pay for, where members use points."""
     rows = UseTerms.objects.using(using).filter(is_on=True, excluded_sets__in=set_ids)
     text = pgettext(
@@ -24,4 +24,4 @@ def not_for_points(*, set_ids: Collection[int], using: str) -> Iterator[Closed]:
     shut = pgettext("loyalty", "Until it has one, nobody can use points in “%(program)s”.")
     for terms in rows.exclude(program__state=State.CLOSED).select_related("program").distinct().order_by("pk"):
         names = {"program": terms.program.name}
-        yield Closed(row=terms, text=text, names=names, shut=shut % names)
+        yield ClosedSet(row=terms, text=text, names=names, shut=shut % names)

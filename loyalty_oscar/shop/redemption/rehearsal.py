@@ -10,20 +10,19 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
-from loyalty_oscar.redemption.rules import Quote
+from loyalty_oscar.redemption.rules import RedemptionQuote
 
-from ..rehearsal import Number, Scene, bill_of, place
+from ..rehearsal import Number, Scene, bill_of, place, rehearsal_parts
 from ..rehearsal.scene import EMAIL
-from .desk import Refused, use_points
 from .discount import applied_to, look_again
 from .offer import our_offers
 from .quotes import quote_of
+from .use_points import Refused, use_points
 
 
-class UsingPoints:
+class RedemptionPart:
     """What the play adds where customers can use points."""
 
     def before(self, *, scene: Scene) -> Iterator[Number]:
@@ -77,7 +76,7 @@ class UsingPoints:
         return Number(what=what, got=used, expected=str(points), path=scene.in_order)
 
     def _give(self, scene: Scene, points: int) -> None:
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=scene.account.pk, points=points, key="rehearsal:points", source="rehearsal",
             kind=Kind.ADJUST, because=Because("adjusted"), available_at=scene.at,
         )  # fmt: skip
@@ -86,7 +85,7 @@ class UsingPoints:
 
     def placed(self, *, scene: Scene) -> Iterator[Number]:
         """Look for the discount on the order and for the points in the ledger."""
-        wanted: Quote | None = scene.kept.get("points")
+        wanted: RedemptionQuote | None = scene.kept.get("points")
         if wanted is None:
             return
         rows = scene.order.discounts.filter(offer_id__in=list(our_offers().values_list("pk", flat=True)))
@@ -112,4 +111,4 @@ class UsingPoints:
         yield Number(what="points returned with a unit", got=str(came), expected=str(due), path=scene.in_order)
 
 
-checks.register("rehearse:redemption")(UsingPoints())
+rehearsal_parts.register("redemption", order=20)(RedemptionPart())

@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import contributions, money, words
+from loyalty_oscar.program.hooks import order_finders, program_warnings
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.registries import checks, panels
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
 from ..dashboard.links import order_url
@@ -21,14 +21,14 @@ Piece = tuple[str, Mapping[str, Any]]
 NEWEST = 20
 
 
-@panels.register("dashboard-order:3-redemption")
+@contributions.register("dashboard:order", "redemption", order=30)
 def used_for_order(*, subject: Any, request: Any) -> Piece | None:
     """Return the points that an order used, and how many of them came back."""
     uses = list(_uses().filter(order_id=subject.pk).order_by("pk"))
     return ("loyalty/dashboard/used.html", {"rows": [about(use) for use in uses]}) if uses else None
 
 
-@panels.register("member:redemption")
+@contributions.register("admin:member", "redemption", order=20)
 def used_by_member(*, subject: Any, request: Any) -> Piece | None:
     """Return what a member used her points for, newest first."""
     uses = list(
@@ -41,13 +41,13 @@ def used_by_member(*, subject: Any, request: Any) -> Piece | None:
     return ("loyalty/admin/used.html", {"rows": rows}) if rows else None
 
 
-@checks.register("find:orders")
+@order_finders.register("orders")
 def ids_of(*, number: str) -> list[int]:
     """Return the ids of orders with this number."""
     return list(get_model("order", "Order").objects.filter(number=number).values_list("pk", flat=True))
 
 
-@checks.register("program-warning:using")
+@program_warnings.register("using", order=60)
 def offer_is_amiss(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that members could use points, and the offer that takes them off a basket is missing or switched off."""
     if not UseTerms.objects.filter(program=program, is_on=True).exists():

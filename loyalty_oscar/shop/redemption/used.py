@@ -10,9 +10,8 @@ from django.dispatch import receiver
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import contributions, money, words
 from loyalty_oscar.program.guards import harmless
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import has_terms, terms_of, use_in_force
 
@@ -28,7 +27,7 @@ def call_by_its_name(sender: Any, instance: Any, **_signal: Any) -> None:
         instance.offer_name, instance.message = instance.message[:128], ""
 
 
-@panels.register("thank-you:redemption")
+@contributions.register("thank-you:used", "redemption")
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
     """Return what a member's order used."""
     unit = request.loyalty.unit
@@ -44,7 +43,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     }
 
 
-@panels.register("order-mail:redemption")
+@contributions.register("mail:order", "redemption")
 def in_mail(*, subject: Any, request: Any = None) -> Piece | None:
     """Return what the confirmation of an order says of the points that it used."""
     use = _use_of(subject)
@@ -55,7 +54,7 @@ def in_mail(*, subject: Any, request: Any = None) -> Piece | None:
     return "loyalty/mail/used.txt", {"text": text % {"points": points, "amount": f"\N{MINUS SIGN}{_saved(use)}"}}
 
 
-@panels.register("ready:redemption")
+@contributions.register("account:ready", "redemption")
 def account(*, subject: Any, request: Any) -> Piece | None:
     """Return what is set aside, and the way to the basket, for the number of what is ready."""
     visit, basket = request.loyalty, getattr(request, "basket", None)

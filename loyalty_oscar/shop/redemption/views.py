@@ -12,12 +12,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import pgettext
 from django.views import View
 
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, words
 
-from . import memo
-from .desk import Refused, use_points
+from . import session_state
 from .discount import applied_to, look_again
 from .promise import set_aside_for
+from .use_points import Refused, use_points
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -33,11 +33,12 @@ class UsePointsView(View):
         basket = request.basket
         if request.loyalty.account is None:
             raise Http404("no member")
-        typed = request.POST.get("use") or request.POST.get("points", "").strip()
+        pressed = request.POST.get("use", "")
+        typed = pressed or request.POST.get("points", "").strip()
         before = applied_to(basket=basket)
         said = {"minor": before.minor if before else 0, "asked": before.redemption.hold.asked if before else 0}
         try:
-            asked = self.asked(typed)
+            asked = self.pressed(pressed) if pressed else self.asked(typed)
             use_points(
                 account=request.loyalty.account, unit=request.loyalty.unit, basket=basket, points=asked, at=clock.now()
             )
@@ -46,19 +47,26 @@ class UsePointsView(View):
             said = {"minor": now.minor if now else 0, "asked": held.hold.asked if held else 0}
         except Refused as error:
             said |= {"error": error.text, "typed": typed[:20]}
-        memo.remember(request=request, basket=basket, **said)
+        session_state.remember(request=request, basket=basket, **said)
         return HttpResponseRedirect(f"{self.back()}#points")
 
-    def asked(self, typed: str) -> int | None:
-        """Return the number of points that was chosen, None for all; raises `Refused` for what is not a number."""
-        if typed == "none":
-            return 0
-        if typed == "all":
+    def pressed(self, value: str) -> int | None:
+        """Return the points that a button stands for, None for all."""
+        if value == "all":
             return None
-        if not NUMBER.fullmatch(typed):
+        return 0 if value == "none" else int(value) if NUMBER.fullmatch(value) else self.asked(value)
+
+    def asked(self, typed: str) -> int:
+        """Return the points that were typed; raises `Refused` for what is not a number."""
+        unit = self.request.loyalty.unit
+        points = words.parse(unit=unit, text=typed)
+        if points is None:
             text = pgettext("loyalty", "Enter a whole number without dots or commas, 0 for none.")
+            if unit.is_money:
+                text = pgettext("loyalty", "Enter an amount such as %(amount)s, 0 for none.")
+                text %= {"amount": words.typed(unit=unit, points=1250)}
             raise Refused(code="no_number", text=text)
-        return int(typed)
+        return points
 
     def back(self) -> str:
         """Return the page of this shop to go back to, else the basket."""

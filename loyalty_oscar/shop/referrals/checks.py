@@ -9,10 +9,11 @@ from django.core.checks import Error, register
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.referrals.models import Referral
+
+from ..upkeep.uninstall import uninstall_notes
 
 
 @register("loyalty")
@@ -32,7 +33,7 @@ def check_consent(**kwargs: Any) -> list[Error]:
     return [Error(text, hint=hint, id="loyalty_shop.E001")]
 
 
-@checks.register("leaving:referrals")
+@uninstall_notes.register("referrals")
 def what_is_lost(*, names: list[str]) -> Iterator[str]:
     """Say before it happens what becomes of invitations."""
     there = connections[write_db()].introspection.table_names()

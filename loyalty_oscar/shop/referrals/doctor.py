@@ -9,18 +9,18 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.rounding import worth_minor
 from loyalty_oscar.program import money
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import worth_of
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.referrals.models import Referral, Scheme
 
-from ..doctor import Finding, Level
+from ..upkeep.doctor import Finding, Level, doctor_checks
 
 ABOUT = "bringing a friend"
 PATIENCE = timedelta(days=7)
 
 
-@checks.register("doctor:45-referrals")
+@doctor_checks.register("referrals", order=45)
 def referrals(*, at: datetime) -> Iterator[Finding]:
     """Nobody waits for a look for longer than a week, and schemes that are on serve a program that runs."""
     waiting = Referral.objects.filter(state=Referral.State.REVIEW, bound_at__lt=at - PATIENCE).count()
@@ -33,7 +33,7 @@ def referrals(*, at: datetime) -> Iterator[Finding]:
         yield Finding(level=Level.NOTE, about=ABOUT, text=text, hint=hint)
 
 
-@checks.register("program-warning:referrals")
+@program_warnings.register("referrals", order=20)
 def costs_more_than_it_brings(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that both rewards together are worth as much as the least first order."""
     scheme = Scheme.objects.filter(program=program, is_on=True).first()

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.queries import brought_by, totals
@@ -30,24 +30,21 @@ CHIPS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Friend:
-    """One friend: what to call them, where the first order stands, and the points of the one who invited."""
+    """
+    One friend: what to call them, where the first order stands, and the points of the one who invited, in words with
+    their sign (a dash while nothing is known).
+    """
 
     name: str
     text: str
     chip: str
     points: int
+    number: str
 
     @property
     def chip_word(self) -> str:
         """What the chip says."""
         return str(CHIPS[self.chip])
-
-    @property
-    def number(self) -> str:
-        """The points with their sign; a dash while nothing is known."""
-        if self.chip == "used":
-            return "\N{EN DASH}"
-        return f"{'+' if self.points else ''}{money.number(self.points)}"
 
 
 def name_of(*, member: Member) -> str:
@@ -64,17 +61,18 @@ def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
     found = totals(member_id=member.pk, at=at)
     counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", found["count"]) % {"count": found["count"]}
     text = pgettext("loyalty", "%(friends)s: %(ready)s ready, %(way)s on the way.")
-    parts = {"ready": words.points(unit=unit, points=found["ready"]), "way": money.number(found["way"])}
-    return {"friends": shown, "friends_sum": text % {"friends": counted, **parts}}
+    ready, way = words.points(unit=unit, points=found["ready"]), words.number(unit=unit, points=found["way"])
+    return {"friends": shown, "friends_sum": text % {"friends": counted, "ready": ready, "way": way}}
 
 
 def _friend(row: Referral, placed_at: datetime | None, unit: Unit, at: datetime) -> Friend:
-    chip = _chip(row, at)
+    chip, points = _chip(row, at), row.points_of_giver if row.state == State.REWARDED else 0
     return Friend(
         name=name_of(member=row.newcomer),
         text=_text(row, chip, placed_at, unit.program.time_zone),
         chip=chip,
-        points=row.points_of_giver if row.state == State.REWARDED else 0,
+        points=points,
+        number="\N{EN DASH}" if chip == "used" else words.number(unit=unit, points=points, signed=True),
     )
 
 

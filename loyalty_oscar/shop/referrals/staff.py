@@ -7,13 +7,13 @@ from typing import Any
 
 from oscar.core.loading import get_model
 
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import contributions
 from loyalty_oscar.referrals.models import Referral
 
 from ..dashboard.links import order_url
 
 
-@panels.register("referral:order")
+@contributions.register("admin:referral", "order")
 def order_of(*, subject: Referral, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the order that qualified, with the way to its page."""
     order = get_model("order", "Order").objects.filter(pk=subject.order_id).first() if subject.order_id else None

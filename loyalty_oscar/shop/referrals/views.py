@@ -20,13 +20,12 @@ from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.referrals.queries import scheme_of
 
-from ..people.views import OwnPage
-from ..showing import takes_part
-from ..views.account import WithProgram
-from ..visit import joined
+from ..self_service.views import OwnPage
+from ..storefront.views.account import WithProgram
+from ..storefront.visit import joined, takes_part
 from . import friends, links
-from .carried import take
-from .promise import promise
+from .pending_codes import take
+from .terms_text import promise
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 private = method_decorator(cache_control(private=True, no_store=True), name="dispatch")

@@ -14,19 +14,18 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks
 
-from .. import statuses
-from ..sync import sync_orders
+from ..orders import statuses
+from ..orders.sync import sync_orders
 from . import forks
 from .placing import bill_of, place
 from .quiet import quietly
-from .scene import Number, Part, Scene, set_the_scene, visit_of_nobody
+from .scene import Number, Scene, rehearsal_parts, set_the_scene, visit_of_nobody
 
 
 @dataclass(kw_only=True, slots=True)
@@ -108,7 +107,7 @@ def _scene(product_id: str, at: datetime) -> Scene:
 
 def _play(scene: Scene, numbers: list[Number]) -> None:
     """Go through the acts; what the store's code raises ends the play and is its last number."""
-    parts: list[Part] = [part for name, part in checks.items() if name.startswith("rehearse:")]
+    parts = [part for _name, part in rehearsal_parts.items()]
     acts = [_basket, *(part.before for part in parts), _place, *(part.placed for part in parts)]
     acts += [_return, *(part.returned for part in parts)]
     for act in acts:

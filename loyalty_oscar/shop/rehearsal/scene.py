@@ -17,10 +17,11 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
 
-from ..visit import Visit
+from ..storefront.visit import Visit
 from . import forks
 
 EMAIL = "loyalty-rehearsal@example.invalid"
@@ -47,7 +48,7 @@ class Number:
         return self.expected in ("", self.got)
 
 
-class Part(Protocol):
+class RehearsalPart(Protocol):
     """What a feature plays: before the order, after it, and once a unit came back."""
 
     def before(self, *, scene: Scene) -> Iterator[Number]: ...
@@ -55,6 +56,10 @@ class Part(Protocol):
     def placed(self, *, scene: Scene) -> Iterator[Number]: ...
 
     def returned(self, *, scene: Scene) -> Iterator[Number]: ...
+
+
+#: What one raises ends the rehearsal and is its last number: the store's own code is what it is asked for.
+rehearsal_parts: Hook[RehearsalPart] = Hook("rehearsal_parts", RehearsalPart, on_error=RAISE)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -20,13 +20,12 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.registries import panels
 
-from .. import cuts, showing
-from ..visit import visit_facts
+from ..pricing import labels
+from ..storefront.visit import takes_part, visit_facts
 
 register = template.Library()
 # In some languages the groups of digits stand apart in the same way.
@@ -55,10 +54,10 @@ def rendered(context: Context, name: str, data: Mapping[str, Any]) -> SafeString
     return found.render(context.new({"request": context["request"], "csrf_token": context.get("csrf_token"), **data}))
 
 
-def piece(context: Context, name: str, subject: Any) -> str:
-    """Render one feature's piece of a page, or nothing."""
-    found = showing.piece(name=name, subject=subject, request=context["request"])
-    return rendered(context, *found) if found else ""
+def shown(context: Context, place: str, subject: Any) -> SafeString:
+    """Render what is shown in a place of a page."""
+    pieces = contributions.render(place, subject=subject, request=context["request"], inside=context)
+    return SafeString("".join(pieces))
 
 
 @widget
@@ -66,50 +65,51 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
     """Show how many points the visitor has, linked to the account page; `short=True` without the word."""
     visit = context["request"].loyalty
     fetched = conf.BADGE == "fetch"
-    if not fetched and not showing.takes_part(visit=visit):
+    if not fetched and not takes_part(visit=visit):
         return ""
     data = {"unit": visit.unit, "program": visit.unit.program, "short": short, "fetched": fetched}
     if fetched:
-        data["word"] = words.unit_name(unit=visit.unit, points=2)
+        data["word"] = words.title(unit=visit.unit)
     else:
         data.update(badge(unit=visit.unit, points=visit.account.available if visit.account else 0))
-        data["level"] = piece(context, "badge:tiers", visit)
+        data["level"] = shown(context, "header:badge", visit)
     return rendered(context, "loyalty/widgets/badge.html", data)
 
 
 def badge(*, unit: Unit, points: int) -> dict[str, Any]:
     """Return what stands on a badge: the value, the number, and both with the word."""
-    return {"value": points, "number": money.number(points), "points": words.points(unit=unit, points=points)}
+    number = words.number(unit=unit, points=points)
+    return {"value": points, "number": number, "points": words.points(unit=unit, points=points)}
 
 
 @widget
 def loyalty_earn_product(context: Context, product: Any) -> str:
     """Show what one piece of this product brings, with the why. Put it before the price; `as` keeps it for later."""
-    return piece(context, "product:earning", product)
+    return shown(context, "product:earns", product)
 
 
 @widget
 def loyalty_earn_basket(context: Context, basket: Any) -> str:
     """Show what this basket brings, with the why."""
-    return piece(context, "basket:earning", basket)
+    return shown(context, "basket:earns", basket)
 
 
 @widget
 def loyalty_use_points(context: Context, basket: Any) -> str:
     """Let a member use points on this basket: buttons, a number, and what they do. Put it above the totals."""
-    return piece(context, "basket:redemption", basket)
+    return shown(context, "basket:totals", basket)
 
 
 @widget
 def loyalty_thank_you(context: Context, order: Any) -> str:
     """Show what this order brought or will bring its member, with the why."""
-    return piece(context, "thank-you:earning", order)
+    return shown(context, "thank-you:earned", order)
 
 
 @widget
 def loyalty_used(context: Context, order: Any) -> str:
     """Show what this order used."""
-    return piece(context, "thank-you:redemption", order)
+    return shown(context, "thank-you:used", order)
 
 
 class Named:
@@ -131,15 +131,8 @@ def loyalty_named(discounts: Iterable[Any]) -> list[Named]:
 @register.simple_tag(takes_context=True)
 def loyalty_order_mail(context: Context, order: Any) -> str:
     """Write into the confirmation of an order what features have to say of it; needs no request."""
-    said = []
-    for name, panel in panels.items():
-        if name.startswith("order-mail:"):
-            try:
-                if found := panel(subject=order, request=None):
-                    said.append(context.template.engine.get_template(found[0]).render(context.new(found[1])).strip())
-            except Exception:
-                logger.exception("a confirmation goes without %s", name)
-    return SafeString(" ".join(said))
+    said = contributions.render("mail:order", subject=order, request=None, inside=context)
+    return SafeString(" ".join(piece.strip() for piece in said))
 
 
 @register.filter
@@ -165,32 +158,31 @@ def loyalty_behind(parser: Any, token: Any) -> Behind:
 @widget
 def loyalty_keep(context: Context, order: Any) -> str:
     """Offer a guest to keep the points of this order."""
-    return piece(context, "keep:people", order)
+    return shown(context, "thank-you:guest", order)
 
 
 @widget
 def loyalty_goes(context: Context) -> str:
     """Say on the page that deletes a profile what goes with it."""
-    return piece(context, "goes:people", context["request"].user)
+    return shown(context, "profile:delete", context["request"].user)
 
 
 @widget
 def loyalty_pieces(context: Context, place: str, subject: Any) -> str:
-    """Show what every feature has to say in one place of a page ("account"), in order of their names."""
-    names = [name for name in panels if name.startswith(f"{place}:")]
-    return SafeString("".join(piece(context, name, subject) for name in names))
+    """Show what there is to show in one place of a page ("account:more")."""
+    return shown(context, place, subject)
 
 
 @widget
 def loyalty_lock(context: Context, product: Any) -> str:
     """Show who may buy this product from when, in the place of its price; nothing where it is open."""
-    return piece(context, "lock:exclusives", product)
+    return shown(context, "product:price", product)
 
 
 @widget
 def loyalty_cut(context: Context, product: Any) -> str:
     """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
-    found = cuts.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
+    found = labels.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
     return rendered(context, "loyalty/widgets/cut.html", found) if found else ""
 
 

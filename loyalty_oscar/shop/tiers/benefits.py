@@ -37,11 +37,11 @@ def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
     found = []
     if tier.percent > 100:
         text = pgettext("loyalty", "%(percent)s %% more %(points)s")
-        said = {"percent": money.number(tier.percent - 100), "points": words.unit_name(unit=unit, points=5)}
+        said = {"percent": money.number(tier.percent - 100), "points": words.title(unit=unit)}
         found.append(text % said)
-    if tier.gift_points and not reached:
+    if tier.points and not reached:
         text = pgettext("loyalty", "%(points)s as a gift when you reach it for the first time")
-        found.append(text % {"points": words.points(unit=unit, points=tier.gift_points)})
+        found.append(text % {"points": words.points(unit=unit, points=tier.points)})
     return found + [line.strip() for line in tier.text.splitlines() if line.strip()]
 
 

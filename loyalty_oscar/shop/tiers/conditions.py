@@ -15,12 +15,12 @@ from django.db import connections
 from django.db.models import QuerySet
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.tiers.models import Tier
 from loyalty_oscar.tiers.signals import ladder_saved
 
-from ..setup import Ready
+from ..upkeep.setup import SetupResult, setup_steps
+from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 
 #: For ever: Oscar's rows name it.
 PROXY = "loyalty_oscar.shop.models.TierCondition"
@@ -49,21 +49,21 @@ def keep_in_step(**_signal: Any) -> int:
 ladder_saved.connect(keep_in_step, dispatch_uid="loyalty-tier-conditions")
 
 
-@checks.register("setup:tiers")
-def conditions(*, ready: Ready, at: datetime) -> None:
+@setup_steps.register("tiers", order=30)
+def conditions(*, ready: SetupResult, at: datetime) -> None:
     """Put right what is missing among Oscar's conditions, where there are levels."""
     if keep_in_step():
         ready.made.append("A condition for each level among those of Oscar's offers")
 
 
-@checks.register("leaving:tiers")
+@uninstall_notes.register("tiers")
 def what_is_lost(*, names: list[str]) -> Iterator[str]:
     """Say before it happens which offers go with the levels."""
     if "tiers" in names and (offers := _offers().count()):
         yield f"Oscar's offers for levels: {offers}; they go, because nobody has a level any more"
 
 
-@checks.register("uninstall:tiers")
+@uninstall_steps.register("tiers")
 def take_away(*, names: list[str]) -> Iterator[str]:
     """Remove our rows and the offers that stand on them: every basket would break on them without our code."""
     if not {"tiers", "shop"} & set(names) or not _migrated():

@@ -18,16 +18,16 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Ladder, Score, Tier
+from loyalty_oscar.tiers.preview import buyer_samples
 from loyalty_oscar.tiers.rules import CALENDAR_YEAR, Counted, span
 from loyalty_oscar.tiers.signals import ladder_saved
 
-from .. import changes
-from ..facts import gather_orders
 from ..models import OrderSync
-from ..sync import LOOK_AGAIN
+from ..orders import changes
+from ..orders.facts import gather_orders
+from ..orders.sync import LOOK_AGAIN
 
 #: So many buyers a preview looks at: drawn by chance, so that a page is back in seconds however many there are.
 SAMPLE = 500
@@ -56,7 +56,7 @@ def _orders(program: Program, window: str, at: datetime) -> QuerySet[Any]:
     return get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since, user__isnull=False)
 
 
-@checks.register("buyers:orders")
+@buyer_samples.register("orders")
 def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[int, Mapping[Any, list[Counted]]]:
     """Return how many bought, and of some of them, drawn by chance, what their orders would count."""
     if program.earns_from is None or metric not in metrics:

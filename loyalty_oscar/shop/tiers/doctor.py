@@ -9,17 +9,16 @@ from django.conf import settings
 from django.db.models import Count
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.operations.desk import write_db
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.sentences import faults
 
-from .. import statuses
-from ..doctor import Finding, Level
-from ..doctor.words import still_waiting
+from ..orders import statuses
+from ..upkeep.doctor import Finding, Level, doctor_checks
+from ..upkeep.doctor.words import still_waiting
 from .conditions import our_conditions
 
 ABOUT = "levels"
@@ -28,7 +27,7 @@ LOOK_BACK = timedelta(days=90)
 UNPAID = timedelta(days=14)
 
 
-@checks.register("doctor:44-levels")
+@doctor_checks.register("levels", order=44)
 def ladders(*, at: datetime) -> Iterator[Finding]:
     """Every ladder in force has levels that rise, and counts by something that is there; nothing without ladders."""
     rows = Ladder.objects.filter(is_on=True).exclude(program__state=State.CLOSED).select_related("program")
@@ -56,7 +55,7 @@ def _ladder(ladder: Ladder) -> Iterator[Finding]:
 
 def _currencies(ladder: Ladder, at: datetime) -> Iterator[Finding]:
     """Orders in other currencies than the program's count nothing where money counts."""
-    if ladder.metric != "spend":
+    if ladder.metric not in metrics or not metrics.get(ladder.metric).is_money:
         return
     known = set(Program.objects.values_list("currency", flat=True))
     orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=at - LOOK_BACK)
@@ -91,7 +90,7 @@ def _counting(ladder: Ladder, at: datetime) -> Iterator[Finding]:
             yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
 
 
-@checks.register("doctor:45-level-offers")
+@doctor_checks.register("level-offers", order=45)
 def conditions(*, at: datetime) -> Iterator[Finding]:
     """Oscar's offer pages know each level, and no offer waits for a level that is gone."""
     ranks = set(Tier.objects.filter(ladder__is_on=True).values_list("rank", flat=True))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from loyalty_oscar.program import clock
 from loyalty_oscar.tiers.models import Standing, Tier
 from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_fact, tier_name
 
-from ..offers import ranks
-from ..visit import Visit, visit_facts
+from ..storefront.offer_hooks import basket_levels
+from ..storefront.visit import Visit, visit_facts
 
 
 def standing_of_visit(*, visit: Visit) -> Standing | None:
@@ -16,7 +17,7 @@ def standing_of_visit(*, visit: Visit) -> Standing | None:
     if visit.unit is None or ladder_of(program_id=visit.unit.program_id) is None or visit.member is None:
         return None
     member_id = visit.member.pk
-    return visit.once(key="standing", load=lambda: standing_of(member_id=member_id))
+    return visit.once(key="standing", load=lambda: standing_of(member_id=member_id, at=clock.now()))
 
 
 def rank_of_visit(*, visit: Visit) -> int:
@@ -38,21 +39,24 @@ def tier_rank_of_visit(*, visit: Visit) -> int | None:
     return rank_of_visit(visit=visit) or None
 
 
-@ranks.register("of")
-def rank_of_owner(*, basket: Any) -> int:
-    """Return the rank of the level of a basket's owner; one query for each basket that was loaded."""
-    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
-    if visit is not None and visit.user is not None and visit.user.pk == basket.owner_id:
-        return rank_of_visit(visit=visit)
-    if not hasattr(basket, "_loyalty_rank"):
-        rows = Standing.objects.filter(member__user_id=basket.owner_id, is_current=True, member__merged_into=None)
-        rows = rows.filter(tier__ladder__is_on=True)
-        basket._loyalty_rank = rows.order_by("-rank").values_list("rank", flat=True).first() or 0
-    return basket._loyalty_rank
+class OwnersLevels:
+    """Levels of the owners of baskets, for Oscar's own offers."""
+
+    def rank_of(self, *, basket: Any) -> int:
+        """Return the rank of the level of a basket's owner; one query for each basket that was loaded."""
+        visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None)
+        if visit is not None and visit.user is not None and visit.user.pk == basket.owner_id:
+            return rank_of_visit(visit=visit)
+        if not hasattr(basket, "_loyalty_rank"):
+            rows = Standing.objects.filter(member__user_id=basket.owner_id, is_current=True, member__merged_into=None)
+            rows = rows.filter(tier__ladder__is_on=True).exclude(is_strict=True, kept_until__lte=clock.now())
+            basket._loyalty_rank = rows.order_by("-rank").values_list("rank", flat=True).first() or 0
+        return basket._loyalty_rank
+
+    def name_of(self, *, rank: int) -> str:
+        """Return what the level of a rank is called, of the first program that has one."""
+        tier = Tier.objects.filter(rank=rank, ladder__is_on=True).order_by("pk").first()
+        return tier_name(tier=tier) if tier else ""
 
 
-@ranks.register("name")
-def name_of_rank(*, rank: int) -> str:
-    """Return what the level of a rank is called, of the first program that has one."""
-    tier = Tier.objects.filter(rank=rank, ladder__is_on=True).order_by("pk").first()
-    return tier_name(tier=tier) if tier else ""
+basket_levels.register("tiers")(OwnersLevels())

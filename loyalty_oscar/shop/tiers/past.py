@@ -12,10 +12,10 @@ from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.tiers.models import MemberPrice, Standing
 from loyalty_oscar.tiers.queries import prices_in_force
 
-from .. import jobs
-from ..audiences import Audience, Moment, pricings
-from ..product_sets import all_of
-from ..visit import Visit
+from ..orders.product_sets import all_of
+from ..pricing.audiences import Audience, Moment, pricings
+from ..storefront.visit import Visit
+from ..upkeep import jobs
 from .levels import rank_of_visit
 
 

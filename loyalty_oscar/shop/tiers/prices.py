@@ -6,13 +6,13 @@ from datetime import datetime
 
 from loyalty_oscar.tiers.queries import is_in_force, member_prices
 
-from ..lowered import Cut, offers
-from ..product_sets import all_of
-from ..visit import Visit
+from ..orders.product_sets import all_of
+from ..pricing.reductions import Cut, price_reductions
+from ..storefront.visit import Visit
 from .levels import rank_of_visit
 
 
-@offers.register("10-member-price")
+@price_reductions.register("member-price", order=10)
 def member_price(*, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
     """Lower the price for members of the right level. No query where no member price covers the product."""
     if visit is None or visit.unit is None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.test import TestCase
 
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.sync import sweep
+from loyalty_oscar.shop.orders.sync import sweep
 from loyalty_oscar.testing import clock
 from tests.storefront import ripen
 

@@ -11,18 +11,19 @@ from django.db import transaction
 from django.db.models import Sum
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.models import ActionAward, Award
-from loyalty_oscar.exclusives.models import Count
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.exclusives.models import QuotaCounter
+from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing
-from tests.integration.earning.deeds import an_action
 from tests.integration.exclusives.sales import a_sale
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import code_for
 from tests.integration.tiers.ladders import a_ladder
@@ -41,7 +42,7 @@ def tell():
     unit = points_club()
     a_ladder(unit=unit, gifts=(0, 50, 0), percents=(100, 100, 100))
     first_order_bonus(unit)
-    an_action(unit, "review")
+    a_campaign(unit, "review")
     Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=20_000)
     bed, bowl, _basket = a_product(BED, "100.00"), a_product(BOWL, "25.00"), a_product(BASKET, "30.00")
     a_sale(unit, bed, bowl, doors=(), quota=10, public_from=day(3, 1), ends_at=day(12, 1))
@@ -72,7 +73,7 @@ def review(user, product):
 
 def look_at_reviews(*, at):
     """What the nightly job does about reviews."""
-    from loyalty_oscar.shop.earning.reviews import look_again
+    from loyalty_oscar.shop.journeys.reviews import look_again
 
     list(look_again(at=at))
 
@@ -122,17 +123,17 @@ def now():
     used = uses.aggregate(sum=Sum("points", default=0) - Sum("returned", default=0))["sum"]
     counted = Score.objects.filter(member__user__email=PRIYA).aggregate(sum=Sum("value", default=0))["sum"]
     standing = Standing.objects.select_related("tier").filter(member__user__email=PRIYA, is_current=True).first()
-    actions = ActionAward.objects.filter(member__user__email=PRIYA, is_given=True)
+    campaigns = Occurrence.objects.filter(member__user__email=PRIYA, state="done")
     found = {
         "earned": f"{earned:,}",
         "used": f"{used:,}",
         "level": f"{standing.tier.name if standing and standing.tier else 'none'}, {Decimal(counted) / 100:.2f}",
         "gift": f"{points_from(PRIYA, 'tier:'):,}",
         "friends": f"{points_from(PRIYA, 'referral:')} + {points_from(BORIS, 'referral:')}",
-        "pieces": f"{Count.objects.get().taken}",
-        "actions": f"{actions.aggregate(sum=Sum('points', default=0))['sum']:,}",
+        "pieces": f"{QuotaCounter.objects.get().taken}",
+        "campaigns": f"{campaigns.aggregate(sum=Sum('points', default=0))['sum']:,}",
     }
-    gift, friend, acted = (int(found[name].split()[0]) for name in ("gift", "friends", "actions"))
+    gift, friend, acted = (int(found[name].split()[0]) for name in ("gift", "friends", "campaigns"))
     assert total_of(PRIYA) == USED + earned - used + gift + friend + acted, "an account and its features disagree"
     assert total_of(ANNA) == 0, "somebody else has points of this order"
     return found

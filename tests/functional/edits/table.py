@@ -24,7 +24,7 @@ from .ways import (
 )
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "edited-orders.md"
-COLUMNS = ("earned", "used", "level", "gift", "friends", "pieces", "actions")
+COLUMNS = ("earned", "used", "level", "gift", "friends", "pieces", "campaigns")
 EVERYWHERE, ON_LINES, BY_CODE = ("dashboard", "admin", "orm", "silent"), ("admin", "orm", "silent"), ("orm", "silent")
 
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
-from loyalty_oscar.shop.returns import preview, preview_cancelled
-from loyalty_oscar.shop.sync import sweep
+from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
+from loyalty_oscar.shop.orders.sync import sweep
 from loyalty_oscar.testing import clock
 from tests.functional.edits import story
 from tests.functional.edits.doing import done, night

@@ -40,6 +40,6 @@ class TestAnOrder:
         expected = rows()[name]
         assert story.now() == expected
         if way != "silent":
-            assert {**seen, "actions": ""} == {**expected, "actions": ""}, "it was not seen at once"
+            assert {**seen, "campaigns": ""} == {**expected, "campaigns": ""}, "it was not seen at once"
         night(at + timedelta(days=1))
         assert story.now() == expected, "the next night says something else"

@@ -7,13 +7,13 @@ from django.contrib.sites.models import Site
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.exclusives.models import Count
+from loyalty_oscar.exclusives.models import QuotaCounter
 from loyalty_oscar.program.models import PointWorth, Program, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
-from loyalty_oscar.shop.people.claims import claim_orders
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.self_service.guests import keep_orders
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers.models import Score
 from tests.functional.edits import story
@@ -293,7 +293,7 @@ class TestAFreeLine:
 
 
 class TestAGuestsOrder:
-    def test_that_is_claimed_weeks_later_brings_what_is_left_of_it(self, unit):
+    def test_that_is_kept_weeks_later_brings_what_is_left_of_it(self, unit):
         a_ladder(unit=unit)
         first_order_bonus(unit)
         forget_cache()
@@ -313,13 +313,13 @@ class TestAGuestsOrder:
         night(LATER)
         user = a_user()
         with clock.at(day(4, 20)):
-            assert claim_orders(user=user, email="boris@example.com", at=day(4, 20)) == [order.pk]
+            assert keep_orders(user=user, email="boris@example.com", at=day(4, 20)) == [order.pk]
         assert (brought(), counted(), sum(of(user))) == (220, 20_000, 220)
         come_back(line=order.lines.first(), quantity=1)
         look(order, at=day(4, 21))
         assert (brought(), counted()) == (120, 10_000)
 
-    def test_that_was_deleted_and_restored_meanwhile_is_claimed_like_any(self, unit):
+    def test_that_was_deleted_and_restored_meanwhile_is_kept_like_any(self, unit):
         order = imported(
             user=None, lines=[("100.00", 1)], placed_at=PLACED, status="Pending", guest_email="boris@example.com"
         )
@@ -330,7 +330,7 @@ class TestAGuestsOrder:
         for row in rows:
             row.save(force_insert=True)
         night(day(4, 5))
-        assert claim_orders(user=a_user(), email="boris@example.com", at=day(4, 20)) == [order.pk]
+        assert keep_orders(user=a_user(), email="boris@example.com", at=day(4, 20)) == [order.pk]
         assert brought() == 100
 
 
@@ -445,7 +445,7 @@ class TestALineOfASaleThatIsEnteredAgain:
             Order.objects.filter(pk=order.pk).update(date_placed=day(5, 9))
         look(order, at=day(5, 9))
         take(gold, at=day(5, 9))
-        assert Count.objects.get().taken == 2
+        assert QuotaCounter.objects.get().taken == 2
         return order
 
     @pytest.mark.parametrize("way", ["orm", "admin"])
@@ -456,12 +456,12 @@ class TestALineOfASaleThatIsEnteredAgain:
         ]  # fmt: skip
         done(way, split, day(5, 9))
         assert order.lines.count() == 2
-        assert (Count.objects.get().taken, brought()) == (2, 120)
+        assert (QuotaCounter.objects.get().taken, brought()) == (2, 120)
 
     def test_the_same_day_has_as_many_pieces_as_there_are(self, order):
         Order.objects.filter(pk=order.pk).update(number=story.NUMBER)
         done("orm", [Add("Carrier", 1, costs("50.00", "50.00"))], day(5, 9))
-        assert (Count.objects.get().taken, brought()) == (2, 180)
+        assert (QuotaCounter.objects.get().taken, brought()) == (2, 180)
 
     def test_of_a_product_that_the_order_did_not_buy_there_is_refused(self, order, unit):
         other = a_product("Pillow", "20.00")

@@ -10,7 +10,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests.functional.edits import story
 from tests.functional.edits.doing import done, night
@@ -100,7 +100,7 @@ class TestPointsThatAreBeingPaidWith:
         with clock.at(LATER):
             basket.thaw()
         night(day(5, 8))
-        assert {**story.now(), "actions": ""} == {**rows()["nothing"], "actions": ""}
+        assert {**story.now(), "campaigns": ""} == {**rows()["nothing"], "campaigns": ""}
 
 
 class TestPointsThatRanOut:

@@ -12,10 +12,10 @@ from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.tiers.counting import draw
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Tier
 from tests.functional.edits.ways import costs, staff

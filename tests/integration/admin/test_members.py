@@ -19,7 +19,7 @@ VIEW, ADJUST = "loyalty_program.view_member", "loyalty_ledger.adjust_account"
 def account(unit, customer):
     account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=clock.now()), unit=unit)
     for points, ready in ((100, clock.now() - timedelta(days=1)), (40, None)):
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=account.pk,
             points=points,
             key=f"g:{points}",

@@ -16,7 +16,7 @@ from loyalty_oscar.program.forms import plural_samples
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.earning import desk
+from loyalty_oscar.shop.earning import staff as desk
 from tests.orders import imported, place
 
 Basket = get_model("basket", "Basket")
@@ -47,8 +47,8 @@ def typed(units=None, worths=(), initial_units=0, **fields):
         "hold_days": "14", "debt_policy": "debt", "expiry": "months", "expiry_months": "12", "expiry_day": "31",
         "expiry_month": "12", "max_extensions": "3",
     }  # fmt: skip
-    unit = {"code": "points", "kind": "spendable", "word_en_one": "paw", "word_en_other": "paws"}
-    data |= formset("units", [unit] if units is None else units, initial_units) | formset("worths", worths)
+    unit = {"code": "points", "word_en_one": "paw", "word_en_other": "paws"}
+    data |= formset("unit", [unit] if units is None else units, initial_units) | formset("worths", worths)
     return data | formset("sites") | formset("terms") | formset("phases") | fields
 
 
@@ -66,7 +66,7 @@ def give(account, points=300, days=60):
     """Ready points that run out in so many days."""
     now = clock.now()
     dates = {"available_at": now, "expires_at": now + timedelta(days=days)}
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key="g", source="g", because=Because("adjusted"), **dates
     )
     ledger.post(grant=grant, at=now)
@@ -75,11 +75,11 @@ def give(account, points=300, days=60):
 class TestTheProgramsPage:
     def test_makes_a_program_with_words_and_worth(self, root, db):
         words = {"word_pl_one": "łapka", "word_pl_few": "łapki", "word_pl_many": "łapek"}
-        unit = {"code": "points", "kind": "spendable", "word_en_one": "paw", "word_en_other": "paws", **words}
+        unit = {"code": "points", "word_en_one": "paw", "word_en_other": "paws", **words}
         response = root.post(ADD, typed([unit], [{"points": "100", "amount": "1.50", "currency": "EUR"}]))
         assert response.status_code == 302, response.context["errors"]
         program = Program.objects.get()
-        assert program.units.get().names == {
+        assert program.unit.names == {
             "en": {"one": "paw", "other": "paws"},
             "pl": {"one": "łapka", "few": "łapki", "many": "łapek"},
         }
@@ -87,11 +87,11 @@ class TestTheProgramsPage:
         assert program.state == State.DRAFT
 
     def test_keeps_words_that_it_does_not_ask_for(self, root, draft):
-        unit = draft.units.get()
+        unit = draft.unit
         unit.names = {"pl": {"one": "a", "few": "b", "many": "c", "other": "d"}, "fr": {"other": "pattes"}}
         unit.save()
         words = {"word_pl_one": "łapka", "word_pl_few": "łapki", "word_pl_many": "łapek"}
-        row = {"id": unit.pk, "program": draft.pk, "code": "points", "kind": "spendable", **words}
+        row = {"id": unit.pk, "program": draft.pk, "code": "points", **words}
         response = root.post(page(draft), typed([row], initial_units=1))
         assert response.status_code == 302, response.context["errors"]
         unit.refresh_from_db()
@@ -122,7 +122,7 @@ class TestTheProgramsPage:
         assert not Program.objects.exists()
 
     def test_refuses_a_language_that_is_half_filled_in(self, root, db):
-        response = root.post(ADD, typed([{"code": "points", "kind": "spendable", "word_pl_one": "łapka"}]))
+        response = root.post(ADD, typed([{"code": "points", "word_pl_one": "łapka"}]))
         errors = response.context["inline_admin_formsets"][0].formset.forms[0].errors
         assert set(errors) == {"word_pl_few", "word_pl_many"}
         assert not Program.objects.exists()

@@ -8,12 +8,13 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import JobRun, Outbox, ProductSet
-from loyalty_oscar.program.operations import join, note_run, put_message
+from loyalty_oscar.program.events import announce
+from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet
+from loyalty_oscar.program.operations import join, note_run
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
-from loyalty_oscar.shop.sync import mark
+from loyalty_oscar.shop.orders.sync import mark
 
-READ = [Account, Entry, Hold, Outbox, JobRun, OrderSync]
+READ = [Account, Entry, Hold, Event, Delivery, JobRun, OrderSync]
 
 
 def url(model, name, *args):
@@ -26,7 +27,7 @@ def books(unit, customer):
     now = clock.now()
     account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=now), unit=unit)
     for number in (1, 2):
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=account.pk,
             points=50,
             key=f"order:{number}:earn",
@@ -38,7 +39,8 @@ def books(unit, customer):
     ledger.place_hold(
         account_id=account.pk, points=10, slot="basket:1", because=Because("adjusted"), expires_at=now, at=now
     )
-    put_message(topic="points-earned", key="order:1:earned", member_id=account.member_id, payload={}, at=now)
+    announce(topic="points-earned", key="order:1:earned", member_id=account.member_id, payload={"order": 1}, at=now)
+    Delivery.objects.create(event=Event.objects.get(), consumer="mail", next_at=now)
     note_run(name="sweep", started_at=now, finished_at=now, done=1)
     mark(order_ids=[1], at=now)
     return account

@@ -5,9 +5,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from loyalty_oscar.program.registries import checks
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.referrals.models import Referral, Scheme
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
@@ -77,7 +77,7 @@ class TestAScheme:
         assert not Scheme.objects.exists()
 
     def test_that_gives_away_more_than_it_brings_is_named_on_the_programs_page(self, root, unit):
-        warn = checks.get("program-warning:referrals")
+        warn = program_warnings.get("referrals")
         scheme = Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=250)
         unit.program.worths.get_or_create(currency="EUR", defaults={"points": 100, "minor": 100})
         said = list(warn(program=unit.program, at=TODAY))

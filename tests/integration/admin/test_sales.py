@@ -7,16 +7,16 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, MemberList, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Sale
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Program, Segment
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
 from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.integration.admin.test_program import formset
-from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_set
+from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_segment, a_set
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_product, a_user, day, text_of
 
@@ -45,7 +45,7 @@ def errors(response):
 
 def a_door(**fields):
     row = {"rank": "3", "seen_from_0": "2026-05-01", "seen_from_1": "00:00", "buys_from_0": "2026-05-09"}
-    return row | {"buys_from_1": "00:00", "member_list": ""} | fields
+    return row | {"buys_from_1": "00:00", "segment": ""} | fields
 
 
 def door_errors(response):
@@ -62,7 +62,7 @@ class TestASaleInTheAdmin:
         data |= formset("doors", [a_door()])
         assert root.post(ADD, data).status_code == 302
         sale = Sale.objects.get()
-        assert (Count.objects.get().quota, sale.doors.get().rank) == (40, 3)
+        assert (QuotaCounter.objects.get().quota, sale.doors.get().rank) == (40, 3)
         text = text_of(root.get(page(sale)))
         assert "Products “trail”, 20 % off, shown with a lock until then, 40 pieces in all, 1 piece a member." in text
         assert "Members of level Gold see it from" in text
@@ -75,9 +75,9 @@ class TestASaleInTheAdmin:
         operations.reserve(wanted={sale: 3}, user_id=1, slot="basket:1", at=day(5, 9))
         answer = root.post(page(sale), typed(product_set=sale.product_set_id, quota="2"))
         assert errors(answer) == {"quota": "3 pieces are taken already: choose that or more."}
-        assert (Sale.objects.get().quota, Count.objects.get().quota) == (40, 40)
+        assert (Sale.objects.get().quota, QuotaCounter.objects.get().quota) == (40, 40)
         assert root.post(page(sale), typed(product_set=sale.product_set_id, quota="3")).status_code == 302
-        assert Count.objects.get().quota == 3
+        assert QuotaCounter.objects.get().quota == 3
 
     def test_offers_doors_by_the_names_of_the_levels(self, root, unit):
         a_ladder(unit=unit)
@@ -124,13 +124,13 @@ class TestASaleInTheAdmin:
         assert not Sale.objects.get().is_on
         assert root.post(page(sale), {**nobody, "is_on": ""}).status_code == 302
 
-    def test_refuses_a_list_of_another_program(self, root, unit):
+    def test_refuses_a_segment_of_another_program(self, root, unit):
         other = Program.objects.create(code="other", name="Other")
-        elsewhere = MemberList.objects.create(program=other, name="Elsewhere")
+        elsewhere = Segment.objects.create(program=other, code="elsewhere", name="Elsewhere")
         sale = a_sale(unit, a_product(), doors=())
-        door = a_door(rank="0", member_list=str(elsewhere.pk))
+        door = a_door(rank="0", segment=str(elsewhere.pk))
         answer = root.post(page(sale), typed(product_set=sale.product_set_id) | formset("doors", [door]))
-        assert list(door_errors(answer)[0][0]) == ["member_list"]
+        assert list(door_errors(answer)[0][0]) == ["segment"]
         assert not sale.doors.exists()
 
     def test_says_what_is_wrong_when_it_is_saved_and_on_its_page(self, root, unit):
@@ -205,11 +205,11 @@ class TestTheDoctorOnSales:
 
     def test_names_doors_that_lead_nowhere(self, unit):
         a_ladder(unit=unit)
-        nobody = MemberList.objects.create(program=unit.program, name="Friends of the house")
+        nobody = a_segment(unit, name="Friends of the house")
         a_sale(unit, a_product(), doors=((7, GOLD_FROM), (nobody, GOLD_FROM)), public_from=None)
         assert "“First on the trail”: It opens to nobody." in told(Level.ERROR)
         assert "“First on the trail”: There is no level 7, so nobody gets in by it." in told(Level.WARNING)
-        assert "“First on the trail”: Nobody is on the list “Friends of the house”." in told(Level.WARNING)
+        assert "“First on the trail”: Nobody is in the segment “Friends of the house”." in told(Level.WARNING)
 
     def test_names_sales_of_one_product_that_contradict_each_other(self, unit):
         a_ladder(unit=unit)
@@ -236,7 +236,7 @@ class TestTheDoctorOnSales:
     def test_asks_for_the_class_loader_where_the_api_is(self, unit, settings):
         a_sale(unit, a_product())
         assert any("django-oscar-api" in text for text in told(Level.WARNING))
-        settings.OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.loading.class_loader"
+        settings.OSCAR_DYNAMIC_CLASS_LOADER = "loyalty_oscar.shop.pricing.loading.class_loader"
         assert not any("django-oscar-api" in text for text in told(Level.WARNING))
 
 
@@ -244,7 +244,7 @@ class TestTheListsOfTheAdmin:
     @pytest.mark.parametrize("rows", [2, 6])
     def test_of_sales_ask_as_much_for_six_as_for_two(self, root, unit, rows, django_assert_num_queries):
         a_ladder(unit=unit)
-        friends = MemberList.objects.create(program=unit.program, name="Friends")
+        friends = a_segment(unit)
         for number in range(rows):
             a_sale(unit, a_product(f"Bed {number}"), code=f"s{number}", doors=((GOLD, GOLD_FROM), (friends, GOLD_FROM)))
         root.get(LIST)
@@ -252,14 +252,15 @@ class TestTheListsOfTheAdmin:
             assert root.get(LIST).status_code == 200
 
     @pytest.mark.parametrize("rows", [2, 6])
-    def test_of_lists_ask_as_much_for_six_as_for_two(self, root, unit, rows, django_assert_num_queries):
+    def test_of_segments_ask_as_much_for_six_as_for_two(self, root, unit, rows, django_assert_num_queries):
         for number in range(rows):
-            found = MemberList.objects.create(program=unit.program, name=f"Friends {number}")
-            for name in range(number):
-                found.members.add(join(program=unit.program, user_id=a_user(f"{number}.{name}@x.de").pk, at=day(1, 2)))
+            users = [a_user(f"{number}.{name}@x.de") for name in range(number)]
+            for user in users:
+                join(program=unit.program, user_id=user.pk, at=day(1, 2))
+            a_segment(unit, *users, name=f"Friends {number}")
         with django_assert_num_queries(LISTS):
-            page = root.get(reverse("admin:loyalty_exclusives_memberlist_changelist"))
-        assert page.content.decode().count(f'<td class="field-people">{rows - 1}</td>') == 1
+            page = root.get(reverse("admin:loyalty_program_segment_changelist"))
+        assert page.content.decode().count(f'<td class="field-counted">{rows - 1}</td>') == 1
 
 
 class TestARangeThatASaleNeeds:

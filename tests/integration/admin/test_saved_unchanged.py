@@ -7,10 +7,11 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from loyalty_oscar.earning.models import Action, Rule, RuleVersion
+from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import conditions, earning_rules
-from loyalty_oscar.exclusives.models import Door, MemberList, Sale
+from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, TermsVersion
 from loyalty_oscar.program.operations import join
@@ -20,8 +21,8 @@ from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.tiers.conditions import keep_in_step
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.everything import ours
-from tests.integration.earning.deeds import an_action
-from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_set
+from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segment, a_set
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club
 from tests.storefront import a_product, a_user, day
@@ -127,8 +128,8 @@ def shop(db):
     MemberPrice.objects.create(tier=ladder.tiers.get(rank=3), percent=5, starts_at=day(1, 1), ends_at=day(2, 1))
     Scheme.objects.create(program=program, giver_points=150, newcomer_points=100, least_minor=2050)
     for kind in ("sign-up", "review", "birthday"):
-        an_action(unit, kind)
-    an_action(unit, "word", word="woof", budget=500, starts_at=day(1, 1), ends_at=day(12, 31))
+        a_campaign(unit, kind)
+    a_campaign(unit, "word", word="woof", budget=500, starts_at=day(1, 1), ends_at=day(12, 31))
     when = {"actor": "system", "at": day(1, 1)}
     narrowed = [
         {"code": "product-set", "params": {"sets": ["beds"]}},
@@ -146,10 +147,9 @@ def shop(db):
     save_rule(unit=unit, code="each", name="Each", type="per-unit", params={"points": 5}, narrowed=narrowed, **when)
     member = join(program=program, user_id=a_user().pk, at=day(1, 2))
     open_account(member=member, unit=unit)
-    invited = MemberList.objects.create(program=program, name="Friends of the house")
-    invited.members.add(member)
+    invited = a_segment(unit, member.user, name="Friends of the house")
     sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\r\nOr two.")
-    Door.objects.create(sale=sale, member_list=invited, seen_from=day(5, 1), buys_from=day(5, 8))
+    Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
     forget_cache()
     keep_in_step()
@@ -243,7 +243,7 @@ class TestARule:
         assert set(Rule.objects.values_list("type", flat=True)) == {code for code, _kind in earning_rules.items()}
         said = {row["code"] for version in RuleVersion.objects.all() for row in version.conditions}
         assert said == {code for code, _kind in conditions.items()}
-        assert set(Action.objects.values_list("kind", flat=True)) >= {"sign-up", "review", "birthday", "word"}
+        assert set(Campaign.objects.values_list("occasion", flat=True)) >= {"sign-up", "review", "birthday", "word"}
 
     def test_gets_no_version_by_being_said_again_in_other_words(self, shop):
         rule = Rule.objects.get(code="double")

@@ -9,8 +9,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import translation
 
-from loyalty_oscar.earning.models import Action
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.words import moment, zone_name
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
@@ -20,7 +20,7 @@ from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import TODAY, a_product, text_of
 
-from .test_actions import typed as an_action
+from .test_campaigns import typed as a_campaign
 from .test_program import formset
 from .test_sales import a_door
 from .test_sales import typed as a_sale_typed
@@ -28,8 +28,8 @@ from .test_sales import typed as a_sale_typed
 pytestmark = pytest.mark.django_db
 #: Midnight of 1 June in New York.
 MIDNIGHT = datetime(2026, 6, 1, 4, tzinfo=UTC)
-ADD_SALE, ADD_ACTION, ADD_PRICE = (
-    reverse(f"admin:loyalty_{name}_add") for name in ("exclusives_sale", "earning_action", "tiers_memberprice")
+ADD_SALE, ADD_CAMPAIGN, ADD_PRICE = (
+    reverse(f"admin:loyalty_{name}_add") for name in ("exclusives_sale", "journeys_campaign", "tiers_memberprice")
 )
 
 
@@ -63,9 +63,9 @@ class TestAMomentThatIsTyped:
         assert "Monday 1 June, 00:00 (EDT)" in page
         assert "31 May" not in page
 
-    def test_for_an_action_is_that_of_the_program(self, root, unit):
-        root.post(ADD_ACTION, an_action(unit, **june("ends_at")))
-        assert Action.objects.get().ends_at == MIDNIGHT
+    def test_for_a_campaign_is_that_of_the_program(self, root, unit):
+        root.post(ADD_CAMPAIGN, a_campaign(unit, **june("ends_at")))
+        assert Campaign.objects.get().ends_at == MIDNIGHT
 
     def test_for_a_member_price_is_that_of_its_level(self, root, unit):
         a_ladder(unit=unit)
@@ -75,9 +75,9 @@ class TestAMomentThatIsTyped:
 
     def test_is_that_of_the_program_chosen_where_there_are_several(self, root, unit):
         other = a_program(code="two", name="Two", is_default=False, time_zone="Asia/Tokyo")
-        root.post(ADD_ACTION, an_action(other, **june("ends_at")))
-        assert Action.objects.get().ends_at == datetime(2026, 5, 31, 15, tzinfo=UTC)
-        assert labels(root.get(ADD_ACTION))["ends_at"] == "Until (time of the program)"
+        root.post(ADD_CAMPAIGN, a_campaign(other, **june("ends_at")))
+        assert Campaign.objects.get().ends_at == datetime(2026, 5, 31, 15, tzinfo=UTC)
+        assert labels(root.get(ADD_CAMPAIGN))["ends_at"] == "Until (time of the program)"
 
 
 def labels(response):
@@ -148,7 +148,7 @@ class TestEveryPageOfOurs:
                     found.append(model.__name__)
                     assert isinstance(owner, kind), owner
                     assert isinstance(page, InProgramZone), page
-        assert {"Action", "Sale", "MemberPrice", "Program"} <= set(found)
+        assert {"Campaign", "Sale", "MemberPrice", "Program"} <= set(found)
 
 
 class TestAZone:

@@ -81,7 +81,7 @@ class TestA16WhatBelongsToOthers:
         from tests.storefront import TODAY, a_product, buy
 
         theirs = buy(a_user("eve@example.com"), (a_product(), 1), on=TODAY)
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=Account.objects.get(member__user=boris).pk, points=1, key="test:odd", source="odd",
             kind="adjust", because=Because("goodwill", order=theirs.pk), available_at=TODAY, expires_at=None,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from loyalty_oscar.ledger.operations import expiry, grants
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped
 from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.shop.doctor import Level, examine
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import manage
 
@@ -41,7 +41,7 @@ def three(unit, *, ready=None, until=None):
     for number in range(3):
         member = unit.program.members.create(user=UserFactory(email=f"m{number}@example.com"), joined_at=ago(days=100))
         accounts.append(ledger.open_account(member=member, unit=unit))
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=accounts[-1].pk, points=100, key="gift", source="gift", because=WHY, available_at=ready,
             expires_at=until,
         )  # fmt: skip

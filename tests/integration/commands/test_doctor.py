@@ -1,28 +1,36 @@
 """`loyalty_doctor`: what is missing or wrong in a shop, with what to do."""
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.contrib.sites.models import Site
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.template import engines
+from oscar.apps.basket.middleware import BasketMiddleware
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
-from loyalty_oscar.program.models import JobRun, Outbox, ProductSet, Program
+from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks
-from loyalty_oscar.shop.doctor import Level, examine, install
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.upkeep.doctor import Level, doctor_checks, examine, install, templates
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, manage
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 
 pytestmark = pytest.mark.django_db
+
+
+class OwnBaskets(BasketMiddleware):
+    """A shop's own, under a name of its own."""
 
 
 def found(about, *levels):
@@ -30,6 +38,11 @@ def found(about, *levels):
     wanted = levels or (Level.NOTE, Level.WARNING, Level.ERROR)
     findings = [f for f in examine(at=clock.now()) if f.about == about and f.level in wanted]
     return [(finding.level, f"{finding.text} | {finding.hint}") for finding in findings]
+
+
+@pytest.fixture(autouse=True)
+def one_domain(db):
+    Site.objects.update(domain="tumblepaw.example")
 
 
 @pytest.fixture(autouse=True)
@@ -93,11 +106,30 @@ class TestAnInstallMistake:
         settings.MIDDLEWARE = [settings.MIDDLEWARE[-1], *settings.MIDDLEWARE[:-1]]
         assert [level for level, _text in found("middleware")] == [Level.WARNING]
 
+    def test_is_not_a_middleware_of_the_shop_that_derives_from_oscars(self, settings):
+        settings.MIDDLEWARE = [
+            "tests.integration.commands.test_doctor.OwnBaskets" if "BasketMiddleware" in name else name
+            for name in settings.MIDDLEWARE
+        ]
+        assert found("middleware") == []
+        settings.MIDDLEWARE = [settings.MIDDLEWARE[-1], *settings.MIDDLEWARE[:-1]]
+        assert [level for level, _text in found("middleware")] == [Level.WARNING]
+
     def test_is_a_missing_address(self, settings):
         settings.ROOT_URLCONF = "tests.integration.commands.no_urls"
         [(level, text)] = found("addresses")
         assert level == Level.ERROR
         assert 'include("loyalty_oscar.urls")' in text
+
+    def test_is_a_domain_that_nobody_has_written_down(self, settings):
+        Site.objects.update(domain="example.com")
+        assert found("addresses") == []
+        unit = a_program()
+        settings.OSCAR_URL_SCHEMA = "https"
+        [(level, text)] = found("addresses")
+        assert (level, text.partition(" |")[0]) == (Level.WARNING, "mails lead to https://example.com/")
+        unit.program.sites.create(site=Site.objects.create(domain="paws.example", name="Paws"))
+        assert found("addresses") == []
 
     def test_is_a_setting_that_nobody_reads(self, settings):
         settings.LOYALTY_REDY_STATUS = "Delivered"
@@ -125,6 +157,26 @@ class TestAnInstallMistake:
         monkeypatch.setattr(install, "version", lambda name: treebeard)
         assert [level for level, _text in found("versions")] == levels
 
+    def test_is_noted_where_a_version_was_not_tested(self, monkeypatch):
+        monkeypatch.setattr(install, "DJANGO_VERSION", (7, 0, 1, "final", 0))
+        [(level, text)] = found("versions")
+        assert (level, text.partition(" |")[0]) == (
+            Level.NOTE,
+            "this version was tested with Django 5.2, 6.0, 6.1, and not with 7.0",
+        )
+
+    def test_knows_the_versions_that_the_lists_say(self):
+        """tox runs them, the classifiers and the README name them."""
+        root = Path(install.__file__).parents[4]
+        cells = (root / "tox.ini").read_text().partition("[testenv]")[0]
+        numbers = {
+            f"{number[0]}.{number[1]}" for found in re.findall(r"dj\{?([\d,]+)", cells) for number in found.split(",")
+        }
+        assert tuple(sorted(numbers)) == install.TESTED["Django"]
+        classifiers = re.findall(r"Framework :: Django :: ([\d.]+)", (root / "pyproject.toml").read_text())
+        assert tuple(classifiers) == install.TESTED["Django"]
+        assert "Django 5.2, 6.0 or 6.1" in (root / "README.md").read_text()
+
     def test_is_a_copy_of_a_template_that_hides_ours(self, settings, tmp_path):
         name = "oscar/partials/nav_accounts.html"
         (tmp_path / "oscar/partials").mkdir(parents=True)
@@ -135,12 +187,65 @@ class TestAnInstallMistake:
         assert f"{name} is shadowed by {tmp_path}" in text
         assert "{% load loyalty %} {% loyalty_" in text
 
-    def test_is_not_an_override_that_passes_on(self, settings, tmp_path):
-        name = "oscar/partials/nav_accounts.html"
-        (tmp_path / "oscar/partials").mkdir(parents=True)
-        (tmp_path / name).write_text(f'{{% extends "{name}" %}}')
+    def test_says_the_tags_as_they_can_be_pasted(self, settings, tmp_path):
+        """Each hint for a template that is hidden can be rendered where the page has what Oscar's page has."""
+        for path in templates.OURS.glob("oscar/**/*.*"):
+            copy = tmp_path / path.relative_to(templates.OURS)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text("a copy")
         settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-        assert found("templates") == []
+        hints = {text.partition(" ")[0]: text.partition(" | ")[2] for _level, text in found("templates")}
+        assert len(hints) == len(list(templates.OURS.glob("oscar/**/*.*")))
+        for hint in hints.values():
+            engines["django"].from_string(hint.partition(" Or let it begin")[0])
+        said = {
+            name: "".join(re.findall(r"{% (?!load)[^%]*%}", hint.partition(" Or")[0])) for name, hint in hints.items()
+        }
+        assert said["oscar/basket/partials/basket_totals.html"] == "{% loyalty_use_points basket %}"
+        assert said["oscar/catalogue/partials/add_to_basket_form.html"] == '{% loyalty_pieces "product:buy" product %}'
+        assert said["oscar/order/partials/basket_totals.html"] == "{% loyalty_named discounts as discounts %}"
+        assert "{% load loyalty_staff %}" in hints["oscar/dashboard/orders/order_detail.html"]
+
+    @pytest.mark.parametrize(
+        ("name", "shops", "hidden"),
+        [
+            ("oscar/partials/nav_accounts.html", "", []),
+            (
+                "oscar/basket/partials/basket_content.html",
+                "{% block formactions %}{{ block.super }}!{% endblock %}",
+                [],
+            ),
+            ("oscar/basket/partials/basket_content.html", "{% block formactions %}!{% endblock %}", ["formactions"]),
+            (
+                "oscar/basket/partials/basket_content.html",
+                "{% block formactions %}a{% endblock %}{% block baskettotals %}b{% endblock %}",
+                ["baskettotals", "formactions"],
+            ),
+            (
+                "oscar/checkout/preview.html",
+                "{% block place_order %}{% if x %}{{ block.super }}{% endif %}{% endblock %}",
+                [],
+            ),
+            ("oscar/catalogue/detail.html", "{% block content %}all new{% endblock %}", ["product_stock_record"]),
+            ("oscar/catalogue/detail.html", "{% block title %}another{% endblock %}", []),
+            (
+                "oscar/catalogue/detail.html",
+                "{% block content %}{% block product_stock_record %}{{ block.super }}{% endblock %}{% endblock %}",
+                [],
+            ),
+        ],
+    )
+    def test_is_a_block_that_an_override_fills_anew(self, settings, tmp_path, name, shops, hidden):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(f'{{% extends "{name}" %}}{shops}')
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+        said = found("templates")
+        assert [re.findall(r"hides its block “(\w+)”", text) for _level, text in said] == [[block] for block in hidden]
+        for level, text in said:
+            assert level == Level.WARNING
+            assert text.startswith(f"{name} is reached, but {tmp_path / name} hides")
+            assert "Put {{ block.super }} into its block “" in text
+            assert "Or: Put {% load loyalty %} {% loyalty_" in text
 
     @pytest.mark.parametrize(
         ("backend", "level", "says"),
@@ -162,12 +267,11 @@ class TestAnInstallMistake:
     def test_is_a_migration_that_did_not_run(self):
         assert found("tables") == []
         recorder = MigrationRecorder(connection)
-        missing = recorder.migration_qs.filter(app__in=("loyalty_earning", "loyalty_shop")).order_by("-name")
-        gone = [row.name for row in (missing.filter(app="loyalty_earning")[0], missing.filter(app="loyalty_shop")[0])]
-        recorder.migration_qs.filter(app__in=("loyalty_earning", "loyalty_shop"), name__in=gone).delete()
+        rows = [recorder.migration_qs.filter(app=f"loyalty_{app}").latest("name") for app in ("earning", "shop")]
+        recorder.migration_qs.filter(pk__in=[row.pk for row in rows]).delete()
         [(level, text)] = found("tables")
         assert level == Level.ERROR
-        assert f"loyalty_earning.{gone[0]}, loyalty_shop.{gone[1]} did not run" in text
+        assert f"loyalty_earning.{rows[0].name}, loyalty_shop.{rows[1].name} did not run" in text
         assert text.endswith("Run `manage.py migrate`.")
         assert manage("doctor").code == 1
 
@@ -176,10 +280,11 @@ class TestTheStateOfThings:
     def test_names_jobs_that_never_ran_failed_or_are_late(self):
         at = clock.now()
         a_program(live_from=at - timedelta(days=3))
-        assert [text.partition(" |")[0] for _level, text in found("jobs")][:2] == [
-            "sweep never ran",
-            "nightly never ran",
-        ]
+        assert [text.partition(" |")[0] for _level, text in found("jobs")] == ["none ever ran"]
+        manage("run --only sweep")
+        [(_level, text)] = found("jobs")
+        assert text.startswith("nightly, mature, ")
+        assert " never ran | Call `manage.py loyalty_run`" in text
         manage("run")
         assert found("jobs") == []
         JobRun.objects.filter(name="sweep").update(started_at=at - timedelta(hours=3))
@@ -187,16 +292,25 @@ class TestTheStateOfThings:
         JobRun.objects.filter(name="mature").update(error="no luck")
         texts = [text.partition(" |")[0].replace("\xa0", " ") for _level, text in found("jobs")]
         assert texts == ["sweep last ran 3 hours ago", "mature failed 0 minutes ago: no luck"]
+        JobRun.objects.filter(name="holds").update(started_at=at - timedelta(hours=5))
+        texts = [text.partition(" |")[0].replace("\xa0", " ") for _level, text in found("jobs")]
+        assert texts[0] == "sweep, holds last ran 3 hours ago or earlier"
+        JobRun.objects.filter(name="holds").update(started_at=at)
         JobRun.objects.filter(name="mature").update(good_at=at - timedelta(hours=2))
         text = next(text for _level, text in found("jobs") if "mature" in text).replace("\xa0", " ")
         assert text.startswith("mature failed 0 minutes ago: no luck (it last went well 2 hours ago)")
 
     def test_names_messages_that_wait_or_were_given_up(self):
         at = clock.now()
-        Outbox.objects.create(topic="welcome", key="a", created_at=at, next_at=at - timedelta(hours=2))
-        Outbox.objects.create(topic="welcome", key="b", created_at=at, next_at=at, is_open=False, error="refused")
+        long_ago = at - timedelta(hours=2)
+        fresh, waits, failed = (Event(topic="welcome", key=key, at=long_ago, is_new=key == "a") for key in "abc")
+        Event.objects.bulk_create([fresh, waits, failed])
+        told = {"consumer": "mail", "next_at": long_ago}
+        Delivery.objects.create(event=waits, **told)
+        Delivery.objects.create(event=failed, is_open=False, error="refused", **told)
+        Delivery.objects.create(event=failed, **told | {"consumer": "left-us"})
         (_, waiting), (_, given_up) = found("messages")
-        assert waiting.startswith("1 wait, the oldest since")
+        assert waiting.startswith(f"2 wait, the oldest since {long_ago:%Y-%m-%d %H:%M}")
         assert given_up.startswith("1 were given up; the last one said: refused")
 
     def test_names_orders_that_fail(self):
@@ -245,14 +359,14 @@ class TestTheStateOfThings:
         setattr(settings, setting, ("HTTP_X_FORWARDED_PROTO", "https"))
         unit = a_program()
         assert found("network", *Level) == []
-        an_action(unit, kind="sign-up")
+        a_campaign(unit, "sign-up")
         [(level, text)] = found("network")
         assert level == Level.NOTE
         assert text.startswith(f"{setting} says that the shop stands behind a proxy, and REMOTE_ADDR counts: if that")
         assert "20 people a day" in text
 
     def test_names_no_proxy_where_nothing_speaks_of_one(self):
-        an_action(a_program(), kind="word", word="woof24")
+        a_campaign(a_program(), "word", word="woof24")
         [(level, _text)] = found("network", *Level)
         assert level == Level.OK
 
@@ -289,14 +403,14 @@ class TestTheStateOfThings:
 
 class TestACheckThatFails:
     def test_is_a_finding_and_keeps_no_other_from_its_work(self):
-        @checks.register("doctor:00-broken")
+        @doctor_checks.register("broken", order=0)
         def broken(*, at):
             raise ZeroDivisionError("no luck")
 
         try:
             said = manage("doctor")
         finally:
-            checks.unregister("doctor:00-broken")
+            doctor_checks.unregister("broken")
         assert said.code == 1
         assert "broken: could not be looked at: ZeroDivisionError: no luck" in said.out
         assert "ok      middleware" in said.out

@@ -9,9 +9,9 @@ from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.redemption import checks
 from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
+from loyalty_oscar.shop.upkeep.doctor import Level
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.test_doctor import found
 from tests.points import points_club

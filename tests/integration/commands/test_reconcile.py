@@ -6,8 +6,8 @@ import pytest
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.shop import reconcile
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders import reconcile
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import Order, imported

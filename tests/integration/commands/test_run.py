@@ -14,10 +14,10 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
-from loyalty_oscar.program.models import JobRun, Outbox
+from loyalty_oscar.program.models import Delivery, JobRun
 from loyalty_oscar.program.operations import change_state, note_run
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.management.commands.loyalty_run import Command
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import imported, place
@@ -29,7 +29,7 @@ def an_account(unit, *, points=100, at, expires_at=None):
     member = unit.program.members.create(user=UserFactory(), joined_at=at)
     account = ledger.open_account(member=member, unit=unit)
     because = Because("opening_balance")
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key="test:1", source="test:1", because=because, available_at=at,
         expires_at=expires_at,
     )  # fmt: skip
@@ -61,13 +61,13 @@ class TestARun:
         account.refresh_from_db()
         assert (account.pending, account.available) == (0, 25)
 
-    def test_sends_what_waits_in_the_outbox(self):
+    def test_sends_what_waits(self):
         at = clock.now()
         a_program(live_from=at - timedelta(days=2))
         imported(user=UserFactory(), lines=[("12.50", 2)], placed_at=at - timedelta(days=1))
         assert manage("run").code == 0
         assert len(mail.outbox) == 1
-        assert not Outbox.objects.filter(is_open=True).exists()
+        assert Delivery.objects.get().done_at is not None
         manage("run")
         assert len(mail.outbox) == 1
 

@@ -131,7 +131,7 @@ class TestSettingUp:
     )
     def test_names_the_points_in_every_plural(self, language, words):
         manage("setup")
-        unit = Program.objects.get().units.get()
+        unit = Program.objects.get().unit
         with translation.override(language):
             assert [points(unit=unit, points=n).replace("\xa0", " ") for n in (1, 2, 5)] == words
 

@@ -14,8 +14,8 @@ from oscar.test import factories
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.shop import uninstall
 from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, our_offers, take_offer_away
+from loyalty_oscar.shop.upkeep import uninstall
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import expect_refusal, manage
 from tests.orders import imported
@@ -44,6 +44,7 @@ class TestWhatGoes:
 
     def test_is_one_feature_alone_when_asked(self):
         assert uninstall.leaving(app="earning") == ["earning"]
+        assert uninstall.leaving(app="journeys") == ["journeys"]
 
     def test_is_exported_row_by_row_so_that_it_can_be_read_again(self, shop, tmp_path):
         tables = uninstall.tables(names=uninstall.leaving())
@@ -135,7 +136,8 @@ class TestARefusal:
     def test_protects_what_others_refer_to(self, shop):
         expect_refusal("uninstall --yes --app ledger", says="tables of earning refer to it; take earning away first")
         expect_refusal("uninstall --yes --app program", says="program cannot go alone")
-        expect_refusal("uninstall --yes --app shop", says="leave --app out to take everything away")
+        for app in ("shop", "people"):
+            expect_refusal("uninstall --yes --app", app, says="leave --app out to take everything away")
 
     def test_knows_only_apps_with_tables(self, shop):
         expect_refusal("uninstall --yes --app jobs", says="there is no app 'jobs' with tables; there are: earning, ")

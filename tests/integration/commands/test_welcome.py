@@ -7,9 +7,9 @@ from django.core import mail
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Entry, Kind
-from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.program.models import Event, Member
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.integration.commands.past import old_orders
@@ -63,14 +63,14 @@ class TestAWelcome:
     def test_writes_to_each_member_once(self, past):
         manage("welcome --since 400d --yes")
         keys = {f"welcome:1:{member.pk}" for member in Member.objects.all()}
-        assert set(Outbox.objects.values_list("topic", "key")) == {("welcome", key) for key in keys}
+        assert set(Event.objects.values_list("topic", "key")) == {("welcome", key) for key in keys}
         manage("run")
         assert len(mail.outbox) == 3
 
     def test_writes_to_nobody_when_told(self, past):
         manage("welcome --since 400d --yes --no-mail")
         assert Award.objects.count() == 12
-        assert not Outbox.objects.exists()
+        assert not Event.objects.exists()
 
     def test_gives_nothing_twice(self, past):
         manage("welcome --since 400d --yes")
@@ -134,7 +134,7 @@ class TestUndoingAWelcome:
         said = manage("welcome --undo welcome:1 --yes")
         assert "welcome:1 is undone: 144 points of 12 orders." in said.out
         assert [(account.net, account.debt) for account in Account.objects.all()] == [(0, 0)] * 3
-        assert not Outbox.objects.exists()
+        assert not Event.objects.exists()
         manage("run --nightly")
         manage("reconcile --since 400d")
         assert [account.net for account in Account.objects.all()] == [0, 0, 0]

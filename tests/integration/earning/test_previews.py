@@ -14,10 +14,10 @@ from loyalty_oscar.earning.rules import RuleInForce, build, conditions, earning_
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.earning.desk import gathered, last_month, preview
-from loyalty_oscar.shop.earning.quotes import Teller, of_order
-from loyalty_oscar.shop.sync import sync_orders
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.earning.quotes import Quoter, of_order
+from loyalty_oscar.shop.earning.staff import gathered, last_month, preview
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import manage
 from tests.integration.tiers.ladders import a_ladder, hand
@@ -228,7 +228,7 @@ class TestAnOrderThatNobodyCountedYet:
         order = imported(user=(user := a_user()), lines=[("49.50", 1)], placed_at=day(3, 1))
         save(unit, *FIRST, at=day(3, 2))
         [found] = gathered([order.pk], frozenset())
-        assert Teller(unit=unit, at=TODAY).decide(found.purchase).points == 149
+        assert Quoter(unit=unit, at=TODAY).decide(found.purchase).points == 149
         assert of_order(order=order, visit=Visit(None, user), at=TODAY).points == 49
         sync_orders(order_ids=[order.pk], at=TODAY)
         assert brought(order) == 49

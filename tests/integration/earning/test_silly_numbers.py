@@ -8,22 +8,24 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from loyalty_oscar.earning.models import Action, Award, Rule, RuleVersion
-from loyalty_oscar.earning.operations import act, save_rule, switch_rule
+from loyalty_oscar.earning.models import Award, Rule, RuleVersion
+from loyalty_oscar.earning.operations import save_rule, switch_rule
 from loyalty_oscar.earning.rules import build, conditions, earning_rules
+from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.operations import act
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations import Grant
+from loyalty_oscar.ledger.operations import LotGrant
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
-from loyalty_oscar.shop.doctor import Level, examine
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep, sync_orders
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep, sync_orders
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.tiers.metrics import metrics
 from loyalty_oscar.tiers.models import Score, Tier
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 from tests.storefront import TODAY, a_club, a_user, day, text_of
@@ -140,7 +142,7 @@ class TestARuleFromBeforeTheCaps:
 
     def test_lets_an_order_be_counted_that_had_failed_for_ever(self, unit, order):
         saved_before_there_were_caps(unit, currency="EUR", points=SILLY, step_minor=100)
-        why = {"20-earning": "OverflowError: Python int too large to convert to SQLite INTEGER"}
+        why = {"earning": "OverflowError: Python int too large to convert to SQLite INTEGER"}
         OrderSync.objects.create(
             order_id=order.pk, is_dirty=True, dirty_since=day(5, 1), failures=4000, failed=why, fingerprint=LOOK_AGAIN
         )
@@ -253,7 +255,7 @@ class TestAnEffectThatOverflows:
         monkeypatch.setattr(type(spend), "values", wrong)
         look(an_order())
         assert points() == 50
-        assert list(OrderSync.objects.get().failed) == ["30-tiers"]
+        assert list(OrderSync.objects.get().failed) == ["tiers"]
         assert not Score.objects.exists()
         monkeypatch.setattr(type(spend), "values", lambda self, **what: right(**what))
         night()
@@ -262,42 +264,49 @@ class TestAnEffectThatOverflows:
         assert points() == 50
 
 
-class TestAnAction:
+class TestACampaign:
     @pytest.mark.parametrize(
         ("field", "value"), [("points", 2**63 - 1), ("points", MOST_POINTS + 1), ("budget", 2**63 - 1)]
     )
     def test_is_refused_beyond_what_anybody_can_give(self, admin_client, unit, field, value):
-        data = {"program": unit.program_id, "kind": "word", "name": "x", "points": 10, "word": "woof24", "is_on": "on"}
+        data = {
+            "program": unit.program_id,
+            "occasion": "word",
+            "name": "x",
+            "points": 10,
+            "word": "woof24",
+            "is_on": "on",
+        }
         data["told_days"] = 30
-        response = admin_client.post(reverse("admin:loyalty_earning_action_add"), {**data, field: value})
+        response = admin_client.post(reverse("admin:loyalty_journeys_campaign_add"), {**data, field: value})
         assert list(response.context["adminform"].form.errors) == [field]
-        assert not Action.objects.exists()
+        assert not Campaign.objects.exists()
 
     def test_is_refused_by_the_database_too(self, unit):
-        action = an_action(unit, kind="review")
+        campaign = a_campaign(unit)
         for wrong in ({"points": MOST_POINTS + 1}, {"budget": MOST_BUDGET + 1}):
             with pytest.raises(IntegrityError), transaction.atomic():
-                Action.objects.filter(pk=action.pk).update(**wrong)
+                Campaign.objects.filter(pk=campaign.pk).update(**wrong)
 
     def test_counts_more_points_given_than_an_ordinary_column_holds(self, unit):
-        action = an_action(unit, kind="review", points=50)
-        Action.objects.filter(pk=action.pk).update(given=3_000_000_000)
+        campaign = a_campaign(unit, points=50)
+        Campaign.objects.filter(pk=campaign.pk).update(spent=3_000_000_000)
         assert act(program=unit.program, user_id=a_user().pk, occasion="review", detail="1", at=TODAY)
-        action.refresh_from_db()
-        assert action.given == 3_000_000_050
+        campaign.refresh_from_db()
+        assert campaign.spent == 3_000_000_050
 
 
 class TestAGiftOfALevel:
     def test_is_refused_by_the_database_beyond_what_anybody_can_give(self, unit):
         a_ladder(unit=unit)
-        for wrong in ({"gift_points": MOST_POINTS + 1}, {"percent": 1001}):
+        for wrong in ({"points": MOST_POINTS + 1}, {"percent": 1001}):
             with pytest.raises(IntegrityError), transaction.atomic():
                 Tier.objects.filter(rank=1).update(**wrong)
 
     def test_is_refused_by_its_field(self, unit):
         a_ladder(unit=unit)
         tier = Tier.objects.get(rank=1)
-        tier.gift_points = MOST_POINTS + 1
+        tier.points = MOST_POINTS + 1
         with pytest.raises(ValidationError, match="less than or equal to 10000000"):
             tier.full_clean()
 
@@ -325,4 +334,4 @@ class TestAGrant:
     @pytest.mark.parametrize("points", [0, -1, 10**15 + 1, 10**30])
     def test_is_never_more_than_the_books_bear(self, points):
         with pytest.raises(LoyaltyError, match="a grant is 1 to"):
-            Grant(account_id=1, points=points, key="x", source="x", because=Because("x"))
+            LotGrant(account_id=1, points=points, key="x", source="x", because=Because("x"))

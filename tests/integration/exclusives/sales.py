@@ -8,12 +8,13 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.ledger.operations import open_account
-from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.models import Member, ProductSet, Segment
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.gate import set_gates
+from loyalty_oscar.program.segments import set_members
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.pricing.gate import set_gates
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.tiers.models import GivenTier
 from loyalty_oscar.tiers.operations import give_tier, take_given
 from loyalty_oscar.tiers.queries import ladder_of
@@ -36,14 +37,22 @@ def a_set(*products, code="trail"):
 
 
 def a_sale(unit, *products, doors=((GOLD, GOLD_FROM),), code="trail", **fields):
-    """A sale with doors (rank or list, opens at) that everybody sees, with a lock."""
+    """A sale with doors (rank or segment, opens at) that everybody sees, with a lock."""
     row = {"public_from": PUBLIC_FROM, "ends_at": ENDS_AT, "is_on": True, "name": "First on the trail", **fields}
     sale = Sale.objects.create(program=unit.program, code=code, product_set=a_set(*products, code=code), **row)
     for who, opens in doors:
-        known = {"rank": who} if isinstance(who, int) else {"member_list": who}
+        known = {"rank": who} if isinstance(who, int) else {"segment": who}
         Door.objects.create(sale=sale, seen_from=day(5, 1), buys_from=opens, **known)
     forget_cache()
     return sale
+
+
+def a_segment(unit, *users, name="Friends"):
+    """Members who are named."""
+    found = Segment.objects.create(program=unit.program, code=name.lower().replace(" ", "-"), name=name)
+    members = Member.objects.filter(program=unit.program, user__in=users)
+    set_members(segment=found, member_ids=[member.pk for member in members], at=day(1, 2))
+    return found
 
 
 def a_member_of(unit, rank, *, name=""):

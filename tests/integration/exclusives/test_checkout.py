@@ -14,11 +14,11 @@ from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Place, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
+from loyalty_oscar.shop.upkeep import jobs
 from tests.storefront import a_product, numbers, text_of
 
 from .sales import GOLD, GOLD_FROM, PUBLIC_FROM, a_member_of, a_sale, bought_before
@@ -90,25 +90,25 @@ def open_for_gold():
 class TestThePreview:
     def test_reserves_a_piece_for_fifteen_minutes(self, unit, sale):
         boris = Customer(unit, "boris")
-        assert not Place.objects.exists()
+        assert not Reservation.objects.exists()
         boris.preview()
-        found = Place.objects.get()
+        found = Reservation.objects.get()
         assert (found.slot, found.quantity) == (f"basket:{boris.basket.pk}", 1)
         assert found.until == GOLD_FROM + timedelta(minutes=15)
-        assert Count.objects.get().taken == 1
+        assert QuotaCounter.objects.get().taken == 1
 
     def test_says_that_nothing_is_left(self, unit, sale):
         Customer(unit, "boris").preview()
         olga = Customer(unit, "olga")
         assert "First on the trail: nothing is left for you." in text_of(olga.preview())
-        assert Place.objects.count() == 1
+        assert Reservation.objects.count() == 1
 
     def test_is_not_the_end_the_place_is_bought_with_the_order(self, unit, sale):
         boris = Customer(unit, "boris")
         boris.preview()
         assert boris.place()["Location"] == reverse("checkout:thank-you")
-        assert Place.objects.get().order_id == orders.get().pk
-        assert Count.objects.get().taken == 1
+        assert Reservation.objects.get().order_id == orders.get().pk
+        assert QuotaCounter.objects.get().taken == 1
 
 
 class TestTheButtonThatPlacesTheOrder:
@@ -180,20 +180,20 @@ class TestStrangersOnThePreview:
         }[who]()
         for stranger in strangers:
             assert stranger.preview().status_code == 200
-        assert (Count.objects.get().taken, Place.objects.count()) == (0, 0)
+        assert (QuotaCounter.objects.get().taken, Reservation.objects.count()) == (0, 0)
         honest = Customer(unit, "honest", rank=0, quantity=2)
         assert "nothing is left" not in text_of(honest.preview())
         assert honest.place()["Location"] == reverse("checkout:thank-you")
-        assert (orders.get().user, Count.objects.get().taken) == (honest.user, 2)
+        assert (orders.get().user, QuotaCounter.objects.get().taken) == (honest.user, 2)
 
     def test_buy_what_is_there_as_anybody_does(self, unit, sale):
         for stranger in (*self.guests(2), *self.accounts(unit, 3)):
             stranger.preview()
             assert stranger.place()["Location"] == reverse("checkout:thank-you")
-        assert (orders.count(), Count.objects.get().taken) == (5, 10)
+        assert (orders.count(), QuotaCounter.objects.get().taken) == (5, 10)
 
     def test_are_told_there_that_nothing_is_left(self, unit, sale):
-        Count.objects.update(taken=9)
+        QuotaCounter.objects.update(taken=9)
         (guest,), (fresh,) = self.guests(1), self.accounts(unit, 1)
         assert "First on the trail: only 1 piece is left for you." in text_of(guest.preview())
         assert "First on the trail: only 1 piece is left for you." in text_of(fresh.preview())
@@ -207,33 +207,33 @@ class TestStrangersOnThePreview:
 
     def test_keep_nothing_by_payments_that_are_declined(self, unit, sale, monkeypatch):
         def decline(*args, **kwargs):
-            assert Count.objects.get().taken == 2, "they have what they pay for"
+            assert QuotaCounter.objects.get().taken == 2, "they have what they pay for"
             raise UnableToTakePayment("declined")
 
         monkeypatch.setattr(PaymentView, "handle_payment", decline)
         for stranger in (*self.guests(), *self.accounts(unit)):
             stranger.preview()
             assert "declined" in text_of(stranger.place())
-            assert Count.objects.get().taken == 0
+            assert QuotaCounter.objects.get().taken == 0
 
     def test_have_their_pieces_while_they_pay_elsewhere(self, unit, sale, monkeypatch):
         PaidElsewhere(monkeypatch)
         for stranger in self.guests(2):
             stranger.preview()
             assert stranger.place()["Location"] == "https://pay.example/"
-        assert Count.objects.get().taken == 4
+        assert QuotaCounter.objects.get().taken == 4
 
     def test_are_no_strangers_with_an_order_that_stands(self, unit, sale):
         (fresh,) = self.accounts(unit, 1)
         order = bought_before(fresh.user)
         fresh.preview()
-        assert Place.objects.filter(order_id=None).get().quantity == 2
+        assert Reservation.objects.filter(order_id=None).get().quantity == 2
         order.set_status("Cancelled")
         other = Visitor.__new__(Account)
         other.client, other.email = fresh.client, ""
         operations.release(slot=f"basket:{fresh.basket.pk}")
         other.preview()
-        assert Count.objects.get().taken == 0
+        assert QuotaCounter.objects.get().taken == 0
 
 
 class TestAPieceWhoseCustomerIsAtTheGateway:
@@ -280,8 +280,8 @@ class TestAPieceWhoseCustomerIsAtTheGateway:
             assert other.place()["Location"] == reverse("basket:summary")
         assert not orders.exists()
         self.come_back(boris, at=late)
-        assert (orders.get().user, Place.objects.get().order_id) == (boris.user, orders.get().pk)
-        assert Count.objects.get().taken == 1
+        assert (orders.get().user, Reservation.objects.get().order_id) == (boris.user, orders.get().pk)
+        assert QuotaCounter.objects.get().taken == 1
 
     def test_shows_the_others_that_nothing_is_left(self, unit, sale, boris, olga):
         with clock.at(GOLD_FROM + self.HOUR):
@@ -294,7 +294,7 @@ class TestAPieceWhoseCustomerIsAtTheGateway:
     def test_is_given_back_after_the_gateways_time_out(self, unit, sale, boris, olga):
         assert self.swept(at=GOLD_FROM + self.OVER - timedelta(seconds=1)) == 0
         assert self.swept(at=GOLD_FROM + self.OVER) == 1
-        assert (Count.objects.get().taken, Place.objects.count()) == (0, 0)
+        assert (QuotaCounter.objects.get().taken, Reservation.objects.count()) == (0, 0)
 
     def test_is_the_next_ones_after_the_time_out_though_no_job_ran(self, unit, sale, boris, olga):
         with clock.at(GOLD_FROM + self.OVER):
@@ -315,7 +315,7 @@ class TestAPieceWhoseCustomerIsAtTheGateway:
         sale.save()
         asked = {"wanted": {sale: 2}, "user_id": boris.user.pk, "slot": "basket:77"}
         operations.reserve(**asked, at=GOLD_FROM + 2 * self.HOUR)
-        assert Count.objects.get().taken == 3
+        assert QuotaCounter.objects.get().taken == 3
 
     def test_counts_as_the_members_own(self, unit, boris):
         Sale.objects.update(per_member=1)
@@ -323,7 +323,7 @@ class TestAPieceWhoseCustomerIsAtTheGateway:
             operations.reserve(
                 wanted={Sale.objects.get(): 1}, user_id=boris.user.pk, slot="basket:77", at=GOLD_FROM + self.HOUR
             )
-        assert Count.objects.get().taken == 1
+        assert QuotaCounter.objects.get().taken == 1
 
 
 class TestOneCustomerWithManyBaskets:
@@ -338,15 +338,15 @@ class TestOneCustomerWithManyBaskets:
             operations.reserve(**gold, slot="basket:3", at=GOLD_FROM + hour)
         assert refused.value.again_at == GOLD_FROM + timedelta(minutes=75)
         operations.reserve(wanted={sale: 1}, user_id=2, slot="basket:9", at=GOLD_FROM + hour)
-        assert Count.objects.get().taken == 1
+        assert QuotaCounter.objects.get().taken == 1
 
     def test_does_not_begin_anew_by_changing_the_basket(self, unit, sale):
         boris = Customer(unit, "boris")
         for minutes in range(0, 60, 10):
             with clock.at(GOLD_FROM + timedelta(minutes=minutes)):
                 boris.preview()
-                assert Count.objects.get().taken == 1
+                assert QuotaCounter.objects.get().taken == 1
                 boris.basket.lines.get().save()
-                assert Count.objects.get().taken == 0
+                assert QuotaCounter.objects.get().taken == 0
         with clock.at(GOLD_FROM + timedelta(minutes=60)):
             assert "now it is others' turn" in text_of(boris.preview())

@@ -7,14 +7,14 @@ from django.db.models import F
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.exclusives import operations, reminders
-from loyalty_oscar.exclusives.models import Count, Place, Reminder, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Reminder, Reservation, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.doctor import Level
 from loyalty_oscar.shop.exclusives.doctor import sales
-from loyalty_oscar.shop.gate import set_gates
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.pricing.gate import set_gates
+from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.storefront import a_basket, day
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_member_of, a_sale
@@ -41,7 +41,7 @@ class TestASaleThatIsOver:
         reserve(sale, 1, 2, at=ENDS_AT - MINUTE)
         operations.buy(wanted={sale: {carrier.pk: 3}}, user_id=2, slot="basket:2", order_id=7, at=ENDS_AT - MINUTE)
         assert do("places", at=ENDS_AT + 20 * MINUTE) == 2
-        assert (Count.objects.get().taken, Place.objects.get().order_id) == (3, 7)
+        assert (QuotaCounter.objects.get().taken, Reservation.objects.get().order_id) == (3, 7)
         assert do("places", at=ENDS_AT + 40 * MINUTE) == 0
 
     def test_asks_the_plain_price_for_what_is_in_a_basket(self, unit, carrier):
@@ -84,21 +84,21 @@ class TestACount:
         reserve(sale, 1, 2, at=PUBLIC_FROM)
         assert operations.miscounted() == {}
         assert do("sale-counts", at=PUBLIC_FROM) == 0
-        assert Count.objects.get().taken == 2
+        assert QuotaCounter.objects.get().taken == 2
 
     @pytest.mark.parametrize("wrong", [0, 5])
     def test_that_is_wrong_is_told_and_set_right_at_night(self, unit, carrier, wrong):
         sale = a_sale(unit, carrier, quota=10)
         reserve(sale, 1, 2, at=PUBLIC_FROM)
-        Count.objects.update(taken=wrong)
+        QuotaCounter.objects.update(taken=wrong)
         assert any("not the sum" in text for text in told(Level.WARNING, PUBLIC_FROM))
         assert do("sale-counts", at=PUBLIC_FROM) == 1
-        assert Count.objects.get().taken == 2
+        assert QuotaCounter.objects.get().taken == 2
         assert not any("not the sum" in text for text in told(Level.WARNING, PUBLIC_FROM))
 
     def test_never_passes_the_quota(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=3)
         reserve(sale, 1, 2, at=PUBLIC_FROM)
-        Place.objects.update(quantity=F("quantity") + 5)
+        Reservation.objects.update(quantity=F("quantity") + 5)
         assert do("sale-counts", at=PUBLIC_FROM) == 1
-        assert Count.objects.get().taken == 3
+        assert QuotaCounter.objects.get().taken == 3

@@ -9,12 +9,12 @@ from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Place, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.words import sold_out
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.storefront import a_product, arrive, buy, send_back, text_of
 
 from .sales import GOLD, GOLD_FROM, a_member_of, a_sale
@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 def taken():
     """What the locked row says, and what the places hold."""
-    return Count.objects.get().taken, sum(Place.objects.values_list("quantity", flat=True))
+    return QuotaCounter.objects.get().taken, sum(Reservation.objects.values_list("quantity", flat=True))
 
 
 def reserve(sale, quantity, *, slot="basket:1", at=GOLD_FROM, user_id=1):
@@ -115,7 +115,7 @@ class TestAnOrderWithoutABasket:
         a_sale(unit, carrier, bowl, quota=10)
         order = self.order(a_member_of(unit, GOLD), (carrier, 1), (bowl, 4), (carrier, 2))
         assert taken() == (7, 7)
-        assert Place.objects.get().bought == {str(carrier.pk): 3, str(bowl.pk): 4}
+        assert Reservation.objects.get().bought == {str(carrier.pk): 3, str(bowl.pk): 4}
         sync_orders(order_ids=[order.pk], at=LATER)
         assert taken() == (7, 7)
 
@@ -140,7 +140,7 @@ class TestAGuestWhoSignsIn:
         own.merge(guest, add_quantities=False)
         assert taken() == (0, 0)
         reserve(sale, 1, slot=f"basket:{own.pk}", user_id=own.owner_id)
-        assert (taken(), Place.objects.get().slot) == ((1, 1), f"basket:{own.pk}")
+        assert (taken(), Reservation.objects.get().slot) == ((1, 1), f"basket:{own.pk}")
 
 
 class TestABasketThatRenewsForEver:
@@ -178,7 +178,7 @@ class TestABasketThatRenewsForEver:
         assert list(operations.sweep(at=GOLD_FROM + 60 * MINUTE)) == [10]
         assert taken() == (0, 0)
         list(operations.sweep(at=GOLD_FROM + 75 * MINUTE))
-        assert not Place.objects.exists()
+        assert not Reservation.objects.exists()
 
 
 class TestAQuotaThatComesLater:
@@ -206,15 +206,15 @@ class TestAQuotaThatComesLater:
             reserve(sale, 2, user_id=gold.pk)
         reserve(sale, 1, user_id=gold.pk)
         assert taken() == (3, 3)
-        Count.objects.update(taken=1)
+        QuotaCounter.objects.update(taken=1)
         assert operations.miscounted() == {sale.pk: 3}
 
     def test_stays_right_though_another_process_sold_more_before_it_knew(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=5)
         order = buy(a_member_of(unit, GOLD), (carrier, 4), on=GOLD_FROM)
-        Place.objects.create(sale=sale, order_id=10**6, quantity=3, bought={str(carrier.pk): 3})
+        Reservation.objects.create(sale=sale, order_id=10**6, quantity=3, bought={str(carrier.pk): 3})
         send_back(order, 1, on=LATER)
-        assert Count.objects.get().taken == 5
+        assert QuotaCounter.objects.get().taken == 5
         assert operations.miscounted() == {}
         order.set_status("Cancelled")
         sync_orders(order_ids=[order.pk], at=LATER)

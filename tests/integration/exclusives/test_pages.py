@@ -14,8 +14,8 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import past_prices
 from loyalty_oscar.shop.exclusives.jobs import published
+from loyalty_oscar.shop.pricing import history as past_prices
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_product, a_user, day, numbers, text_of
 

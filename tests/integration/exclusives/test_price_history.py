@@ -6,19 +6,19 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from loyalty_oscar.exclusives.models import MemberList, Sale
+from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.audiences import codes_of
 from loyalty_oscar.shop.models import PriceSpan
-from loyalty_oscar.shop.past_prices import record_moments, record_some
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.pricing.audiences import codes_of
+from loyalty_oscar.shop.pricing.history import record_moments, record_some
+from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_product, a_user, day, text_of
 
-from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale
+from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, a_segment
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -92,11 +92,11 @@ class TestTheHistoryOfASale:
         list(record_moments(since=day(5, 1), at=GOLD_FROM))
         assert history(carrier) == [("", 10000, day(3, 1), GOLD_FROM), ("rank:3", 10000, GOLD_FROM, None)]
 
-    def test_knows_lists_of_members(self, unit, carrier):
-        invited = MemberList.objects.create(program=unit.program, name="Friends")
+    def test_knows_segments(self, unit, carrier):
+        invited = a_segment(unit)
         a_sale(unit, carrier, percent=20, doors=((invited, GOLD_FROM),))
         list(record_moments(since=day(5, 1), at=GOLD_FROM))
-        assert history(carrier)[-1] == (f"list:{invited.pk}", 8000, GOLD_FROM, None)
+        assert history(carrier)[-1] == (f"segment:{invited.pk}", 8000, GOLD_FROM, None)
 
     def test_takes_the_lower_of_a_sale_and_a_member_price_as_the_gate_does(self, unit, carrier):
         sale = a_sale(unit, carrier, percent=20)

@@ -10,11 +10,11 @@ from oscar.core.loading import get_model
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Door, Reminder, Sale
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member, Outbox, Program
+from loyalty_oscar.program.models import Delivery, Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.exclusives.export import export
-from loyalty_oscar.shop.people.erasure import erase
+from loyalty_oscar.shop.exclusives.lifecycle import export
+from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.upkeep import jobs
 from tests.storefront import a_product, a_user, day, numbers, text_of
 
 from .sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, give, take
@@ -90,7 +90,7 @@ class TestTheButton:
         assert "Taken back: no message comes." in text_of(press(silver, forget="1"))
         run(PUBLIC_FROM)
         assert not Reminder.objects.exists()
-        assert not Outbox.objects.filter(topic=reminders.TOPIC).exists()
+        assert not Event.objects.filter(topic=reminders.TOPIC).exists()
         assert letters() == []
 
     def test_asks_strangers_to_sign_in_and_notes_nothing(self, unit, sale):
@@ -173,7 +173,7 @@ class TestTheMessage:
         press(a_member_of(unit, GOLD))
         both = [reminders.tell(at=GOLD_FROM), reminders.tell(at=GOLD_FROM)]
         assert sorted(step for job in both for step in job) in ([1], [0, 1])
-        assert Outbox.objects.filter(topic=reminders.TOPIC).count() == 1
+        assert Event.objects.filter(topic=reminders.TOPIC).count() == 1
 
     def test_comes_when_a_member_climbs_to_the_level(self, unit, sale):
         silver = a_member_of(unit, SILVER)
@@ -192,7 +192,8 @@ class TestTheMessage:
         list(jobs.run(only="messages", at=GOLD_FROM + SECOND))
         assert letters() == []
         assert inbox(gold) == []
-        assert Outbox.objects.get(topic=reminders.TOPIC).error == "nothing left to tell"
+        said = {"inbox": "nothing left to tell", "mail": "nothing left to tell"}
+        assert {row.consumer: row.error for row in Delivery.objects.filter(event__topic=reminders.TOPIC)} == said
 
     @pytest.mark.parametrize("change", [{"is_on": False}, {"ends_at": GOLD_FROM}])
     def test_does_not_come_for_a_sale_that_is_off_or_over(self, unit, sale, change):

@@ -10,19 +10,19 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, MemberList, Place, Sale
+from loyalty_oscar.exclusives.models import QuotaCounter, Reservation, Sale
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.exclusives import visitors
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
-from loyalty_oscar.shop.exclusives.export import erase, export
-from loyalty_oscar.shop.offers import NotPlaced
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.exclusives.lifecycle import erase, export
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.storefront.offer_hooks import NotPlaced
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_basket, a_product, a_user, buy, day, send_back
 
-from .sales import BRONZE, ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, offered, take
+from .sales import BRONZE, ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, SILVER, a_member_of, a_sale, a_segment, offered, take
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
@@ -66,10 +66,9 @@ class TestAClosedProduct:
             found = offered(carrier, user).price
         assert (str(found.incl_tax) if found.exists else None) == price
 
-    def test_opens_for_those_on_a_list(self, unit, carrier):
+    def test_opens_for_those_in_a_segment(self, unit, carrier):
         invited, other = a_member_of(unit, 0, name="ida"), a_member_of(unit, GOLD)
-        friends = MemberList.objects.create(program=unit.program, name="Friends")
-        friends.members.add(Member.objects.get(user=invited))
+        friends = a_segment(unit, invited)
         a_sale(unit, carrier, doors=[(friends, GOLD_FROM)])
         with clock.at(GOLD_FROM):
             assert offered(carrier, invited).availability.is_available_to_buy
@@ -129,7 +128,7 @@ class TestAnOrderWithAClosedProduct:
             place(user, (bed, 1), (carrier, 1), at=at)
         assert isinstance(refusal.value, NotPlaced)
         assert not Order.objects.exists()
-        assert not Place.objects.exists()
+        assert not Reservation.objects.exists()
         assert carrier.stockrecords.get().num_allocated in (None, 0)
 
     @pytest.mark.parametrize(("rank", "at"), [(GOLD, GOLD_FROM), (SILVER, PUBLIC_FROM), (0, ENDS_AT)])
@@ -152,7 +151,7 @@ class TestAnOrderWithAClosedProduct:
 
 
 def taken(sale):
-    return Count.objects.get(sale=sale).taken
+    return QuotaCounter.objects.get(sale=sale).taken
 
 
 class TestACountedSale:
@@ -162,7 +161,7 @@ class TestACountedSale:
         place(gold, (carrier, 2), at=GOLD_FROM)
         with pytest.raises(NotForSale, match="only 1 piece is left"):
             place(other, (carrier, 2), at=GOLD_FROM)
-        assert (taken(sale), Order.objects.count(), Place.objects.count()) == (2, 1, 1)
+        assert (taken(sale), Order.objects.count(), Reservation.objects.count()) == (2, 1, 1)
         place(other, (carrier, 1), at=GOLD_FROM)
         assert taken(sale) == 3
 
@@ -189,10 +188,10 @@ class TestACountedSale:
         order = buy(gold, (carrier, 2), on=GOLD_FROM)
         assert taken(sale) == 2
         send_back(order, 1, on=PUBLIC_FROM)
-        assert (taken(sale), Place.objects.get().quantity) == (1, 1)
+        assert (taken(sale), Reservation.objects.get().quantity) == (1, 1)
         order.set_status("Cancelled")
         sync_orders(order_ids=[order.pk], at=PUBLIC_FROM)
-        assert (taken(sale), Place.objects.get().quantity) == (0, 0)
+        assert (taken(sale), Reservation.objects.get().quantity) == (0, 0)
 
     def test_reserves_for_fifteen_minutes(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=1)
@@ -200,9 +199,9 @@ class TestACountedSale:
         late = GOLD_FROM + timedelta(minutes=15)
         with pytest.raises(operations.SoldOut):
             operations.reserve(wanted={sale: 1}, user_id=2, slot="basket:2", at=late - SECOND)
-        assert Place.objects.get().slot == "basket:1"
+        assert Reservation.objects.get().slot == "basket:1"
         operations.reserve(wanted={sale: 1}, user_id=2, slot="basket:2", at=late)
-        assert (Place.objects.get().slot, taken(sale)) == ("basket:2", 1)
+        assert (Reservation.objects.get().slot, taken(sale)) == ("basket:2", 1)
 
     def test_turns_a_reserved_place_into_a_bought_one(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=1)
@@ -211,7 +210,7 @@ class TestACountedSale:
         operations.reserve(wanted={sale: 1}, user_id=gold.pk, slot=f"basket:{basket.pk}", at=GOLD_FROM)
         with clock.at(GOLD_FROM), transaction.atomic():
             order = factories.create_order(basket=basket, user=gold, date_placed=GOLD_FROM)
-        found = Place.objects.get()
+        found = Reservation.objects.get()
         assert (found.order_id, found.slot, taken(sale)) == (order.pk, None, 1)
 
     def test_gives_back_what_a_changed_basket_reserved(self, unit, carrier):
@@ -221,16 +220,16 @@ class TestACountedSale:
         line = basket.lines.get()
         line.quantity = 1
         line.save()
-        assert (taken(sale), Place.objects.get().quantity) == (0, 0)
+        assert (taken(sale), Reservation.objects.get().quantity) == (0, 0)
         assert list(operations.sweep(at=GOLD_FROM + timedelta(minutes=15))) == [0]
-        assert not Place.objects.exists()
+        assert not Reservation.objects.exists()
 
     def test_gives_back_what_ran_out_when_the_job_comes_by(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=5)
         operations.reserve(wanted={sale: 2}, user_id=1, slot="basket:1", at=GOLD_FROM)
         assert list(operations.sweep(at=GOLD_FROM)) == []
         assert list(operations.sweep(at=GOLD_FROM + timedelta(minutes=15))) == [2]
-        assert (taken(sale), Place.objects.count()) == (0, 0)
+        assert (taken(sale), Reservation.objects.count()) == (0, 0)
 
     def test_refuses_a_quota_below_what_is_taken(self, unit, carrier):
         sale = a_sale(unit, carrier, quota=5)
@@ -240,18 +239,17 @@ class TestACountedSale:
             sale.clean()
         with pytest.raises(IntegrityError), transaction.atomic():
             sale.save()
-        assert (Sale.objects.get().quota, Count.objects.get().quota) == (5, 5)
+        assert (Sale.objects.get().quota, QuotaCounter.objects.get().quota) == (5, 5)
 
 
 class TestAMemberWhoLeaves:
-    def test_takes_along_lists_and_pieces_and_is_forgotten_in_both(self, unit, carrier):
+    def test_takes_along_pieces_and_is_forgotten_in_them(self, unit, carrier):
         gold = a_member_of(unit, GOLD)
         member = Member.objects.get(user=gold)
-        MemberList.objects.create(program=unit.program, name="Friends").members.add(member)
         sale = a_sale(unit, carrier, quota=5)
         place(gold, (carrier, 2), at=GOLD_FROM)
         pieces = [{"sale": "trail", "quantity": 2}]
-        assert export(member=member) == {"lists": ["Friends"], "pieces": pieces, "reminders": []}
+        assert export(member=member) == {"pieces": pieces, "reminders": []}
         erase(member=member, at=GOLD_FROM)
-        assert export(member=member) == {"lists": [], "pieces": [], "reminders": []}
-        assert (taken(sale), Place.objects.get().quantity, Place.objects.get().user_id) == (2, 2, "")
+        assert export(member=member) == {"pieces": [], "reminders": []}
+        assert (taken(sale), Reservation.objects.get().quantity, Reservation.objects.get().user_id) == (2, 2, "")

@@ -14,14 +14,14 @@ from oscar.test import factories
 
 from loyalty_oscar import extend
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.models import Count, Door, Place
+from loyalty_oscar.exclusives.models import Door, QuotaCounter, Reservation
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.doctor import Level
-from loyalty_oscar.shop.elsewhere import check_sold_elsewhere
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.doctor import sales
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.elsewhere import check_sold_elsewhere
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.storefront import a_basket, a_product, a_user
 
 from .sales import GOLD, GOLD_FROM, a_member_of, a_sale
@@ -61,7 +61,7 @@ def one_by_one(*things, number="X-1", at=GOLD_FROM):
 
 
 def taken():
-    return Count.objects.get().taken, sum(Place.objects.values_list("quantity", flat=True))
+    return QuotaCounter.objects.get().taken, sum(Reservation.objects.values_list("quantity", flat=True))
 
 
 @pytest.fixture(params=["block", "setting"])
@@ -88,7 +88,10 @@ class TestAnOrderThatWasSoldElsewhere:
         a_sale(unit, carrier, quota=10)
         order = admitted(write, (carrier, 3))
         assert taken() == (3, 3)
-        assert (Place.objects.get().order_id, Place.objects.get().bought) == (order.pk, {str(carrier.pk): 3})
+        assert (Reservation.objects.get().order_id, Reservation.objects.get().bought) == (
+            order.pk,
+            {str(carrier.pk): 3},
+        )
         assert operations.miscounted() == {}
 
     def test_may_take_more_than_there_are_and_is_counted_as_all(self, unit, carrier, admitted, write):
@@ -96,7 +99,7 @@ class TestAnOrderThatWasSoldElsewhere:
         admitted(write, (carrier, 5))
         assert taken() == (2, 5)
         assert operations.miscounted() == {}
-        assert operations.oversold() == {Count.objects.get().sale_id: 5}
+        assert operations.oversold() == {QuotaCounter.objects.get().sale_id: 5}
         with pytest.raises(NotForSale):
             place((carrier, 1), user=a_member_of(unit, GOLD), number="next")
         assert taken() == (2, 5)

@@ -17,8 +17,8 @@ from loyalty_oscar.jobs.doctor import queue
 from loyalty_oscar.jobs.schedule import SCHEDULE
 from loyalty_oscar.jobs.tasks import hand_over
 from loyalty_oscar.program.models import JobRun
-from loyalty_oscar.shop import jobs
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program, clock
 from tests.orders import place
 from tests.projects.shop import ROOT

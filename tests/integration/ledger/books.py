@@ -42,7 +42,7 @@ def give(account: Account, points: int, *, at: datetime = NOW, ready=NOW, until=
     """Give points under a key of their own; `ready` is when they can be used, `until` when they run out."""
     source = source or f"gift:{next(_numbers)}"
     fields.setdefault("key", f"{source}:earn")
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk,
         points=points,
         source=source,

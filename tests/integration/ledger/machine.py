@@ -127,7 +127,7 @@ class TwoLedgers(RuleBasedStateMachine):
         source = f"order:{self.number()}"
         ready = None if wait is None else self.plain.now + wait
         until = None if ready is None or life is None else ready + life
-        grant = ledger.Grant(
+        grant = ledger.LotGrant(
             account_id=self.accounts[owner].pk,
             points=points,
             key=f"{source}:earn",
@@ -201,7 +201,7 @@ class TwoLedgers(RuleBasedStateMachine):
 
     def look(self, owner, fates, keep):
         """Settle the holds of an account; `fates` are (is gone, until) by slot."""
-        real = {slot: ledger.Fate(is_gone=gone, until=moment(until)) for slot, (gone, until) in fates.items()}
+        real = {slot: ledger.HoldOutcome(is_gone=gone, until=moment(until)) for slot, (gone, until) in fates.items()}
         answers = []
 
         def settle():

@@ -18,7 +18,7 @@ LOTS = f'FROM "{Lot._meta.db_table}"'
 def many_lots(account, number):
     """So many open lots of 1 point each."""
     grants = [
-        ledger.Grant(
+        ledger.LotGrant(
             account_id=account.pk,
             points=1,
             key=f"gift:{n}:earn",
@@ -36,13 +36,13 @@ def many_lots(account, number):
 def read(monkeypatch):
     """Every lot that a spend reads."""
     seen: list[int] = []
-    known = desk.Desk.known
+    known = desk.AccountWriter.known
 
     def remember(self, lot):
         seen.append(lot.pk)
         return known(self, lot)
 
-    monkeypatch.setattr(desk.Desk, "known", remember)
+    monkeypatch.setattr(desk.AccountWriter, "known", remember)
     return seen
 
 
@@ -91,7 +91,7 @@ class TestAnEntry:
         for batch in range(10):
             orders = range(1_000_000 + batch * 1000, 1_001_000 + batch * 1000)
             grants = [
-                ledger.Grant(
+                ledger.LotGrant(
                     account_id=accounts[order * 7 % 500],
                     points=40,
                     key=f"order:{order}:earn",

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty_oscar.kernel.errors import LoyaltyError, NotEnoughPoints
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations import desk, foresight
 from loyalty_oscar.ledger.operations.grants import mature_together
+from loyalty_oscar.program import operations
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.paying import payments
-from loyalty_oscar.program.registries import grants
 from tests.amount import some
 
 from .books import NOW, WHY, a_unit, an_account, assert_clean, balance, capture, claw, dump, give, hold, later, restore
@@ -24,7 +25,6 @@ from .machine import is_write, told
 pytestmark = pytest.mark.django_db
 #: Forty lives, and a thousand with `make arithmetic`.
 few = settings(some, max_examples=some.max_examples // 5)
-gifts = grants.get("points")
 AT = later(days=3)
 
 
@@ -48,7 +48,7 @@ class World:
 
     def gift(self, why, *, at=AT, account=None):
         account = account or self.account
-        gifts.grant(member_id=account.member_id, reward={"points": 12}, key="gift:1", because=why, at=at)
+        operations.give(member_id=account.member_id, promise=Promise(points=12), key="gift:1", because=why, at=at)
 
     def do(self, step):
         """Do one thing; what the ledger refuses is a thing too."""
@@ -68,7 +68,7 @@ class World:
             "post": lambda: give(self.account, points, source="new", key=key, at=AT, ready=AT),
             "post many": lambda: ledger.post_many(
                 grants=[
-                    ledger.Grant(
+                    ledger.LotGrant(
                         account_id=pk, points=points, key=key, source="many", because=WHY,
                         available_at=AT if points % 2 else None,
                     )
@@ -78,7 +78,9 @@ class World:
             ),
             "gift": lambda: self.gift(WHY),
             "gift of another": lambda: self.gift(WHY, account=self.other),
-            "revoke": lambda: gifts.revoke(member_id=self.account.member_id, key="gift:1", because=WHY, at=AT),
+            "revoke": lambda: operations.take_back(
+                member_id=self.account.member_id, promise=Promise(points=12), key="gift:1", because=WHY, at=AT,
+            ),
             "schedule": lambda: ledger.schedule(
                 account_id=self.account.pk, source="order:3", available_at=AT - timedelta(days=1),
                 expires_at=AT + timedelta(days=points), at=AT,
@@ -105,6 +107,15 @@ steps = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 80)), min_size
 
 
 class TestWhatIsForeseen:
+    @pytest.mark.parametrize("claw", ["claw", "claws"])
+    def test_takes_older_lots_before_one_that_it_made_itself(self, claw):
+        world, life = World(), [("give_back", 2, 0), (claw, 2, 1), ("schedule", 1, 2)]
+        with ledger.foreseen() as entries:
+            assert [world.do(step) for step in life] == ["done"] * 3
+        with ledger.recorded() as posted:
+            assert [world.do(step) for step in life] == ["done"] * 3
+        assert told(entries) == told(posted)
+
     @few
     @given(chosen=steps, bears=st.booleans(), paying=st.booleans())
     def test_is_what_is_posted_whatever_is_done_and_how_much_of_it(self, chosen, bears, paying):
@@ -141,12 +152,12 @@ def forgets_between(monkeypatch):
 
 def forgets_what_ran_out(monkeypatch):
     """What ran out a moment ago has to be given back."""
-    monkeypatch.setattr(foresight.ForeseeingDesk, "run_out", desk.Desk.run_out)
+    monkeypatch.setattr(foresight.ForeseeingDesk, "run_out", desk.AccountWriter.run_out)
 
 
 def writes(monkeypatch):
     """The entry is saved after all."""
-    monkeypatch.setattr(foresight.ForeseeingDesk, "_store", desk.Desk._store)
+    monkeypatch.setattr(foresight.ForeseeingDesk, "_store", desk.AccountWriter._store)
 
 
 class TestAWrongLookAhead:
@@ -172,11 +183,11 @@ class TestALookAhead:
 
     def test_opens_no_account_for_a_gift_to_somebody_who_has_none(self):
         member = Member.objects.create(program=a_unit().program, joined_at=NOW)
-        gift = {"member_id": member.pk, "key": "gift:1", "because": WHY}
+        gift = {"member_id": member.pk, "promise": Promise(points=30), "key": "gift:1", "because": WHY}
         with ledger.foreseen() as entries:
-            gifts.grant(reward={"points": 30}, at=NOW, **gift)
-            gifts.revoke(at=NOW, **gift)
-            gifts.grant(reward={"points": 30}, at=NOW, **gift)
+            operations.give(at=NOW, **gift)
+            operations.take_back(at=NOW, **gift)
+            operations.give(at=NOW, **gift)
         assert [entry.net for entry in entries] == [30, -30, 30]
         assert [entry.key for entry in entries] == ["gift:1", "gift:1:back:1", "gift:1:again:1"]
         assert not Account.objects.exists()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 def a_grant(account, points=5, **fields):
     """A grant, unposted."""
     fields = {"key": "order:1:earn", "source": "order:1", "because": WHY, **fields}
-    return ledger.Grant(account_id=account.pk, points=points, **fields)
+    return ledger.LotGrant(account_id=account.pk, points=points, **fields)
 
 
 class TestAnAccount:

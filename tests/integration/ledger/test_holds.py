@@ -139,7 +139,7 @@ class TestSettlingHolds:
         hold(account, 20, slot="basket:2", until=later(hours=9))
         hold(account, 30, slot="basket:3", until=later(hours=1))
         hold(account, 5, slot="basket:4", until=later(hours=9))
-        told = {"_2": ledger.Fate(is_gone=True), "_3": ledger.Fate(until=later(hours=2))}
+        told = {"_2": ledger.HoldOutcome(is_gone=True), "_3": ledger.HoldOutcome(until=later(hours=2))}
         assert self.settle(account, at=later(hours=1), **told)[0] == 2
         assert sorted(Hold.objects.filter(state="open").values_list("slot", flat=True)) == ["basket:3", "basket:4"]
         assert Hold.objects.get(slot="basket:3").expires_at == later(hours=2)
@@ -153,7 +153,7 @@ class TestSettlingHolds:
         give(account, 100)
         hold(account, 10, slot="basket:1")
         before = dump()
-        assert self.settle(account, at=later(hours=1), keep="basket:1", _1=ledger.Fate(is_gone=True)) == (0, [])
+        assert self.settle(account, at=later(hours=1), keep="basket:1", _1=ledger.HoldOutcome(is_gone=True)) == (0, [])
         assert dump() == before
 
     def test_never_shortens_a_date(self):
@@ -161,16 +161,16 @@ class TestSettlingHolds:
         give(account, 100)
         hold(account, 10, slot="basket:1", until=later(hours=2))
         before = dump()
-        assert self.settle(account, at=later(hours=1), _1=ledger.Fate(until=later(minutes=1)))[0] == 0
+        assert self.settle(account, at=later(hours=1), _1=ledger.HoldOutcome(until=later(minutes=1)))[0] == 0
         assert dump() == before
 
     def test_counts_the_time_at_a_gateway_from_when_it_was_first_seen_there(self):
         account = an_account()
         give(account, 100)
         hold(account, 10, slot="basket:1", until=later(hours=1))
-        at_work = ledger.Fate(is_at_work=timedelta(hours=3))
+        at_work = ledger.HoldOutcome(is_at_work=timedelta(hours=3))
         ends = []
-        for hours, fate in ((1, at_work), (2, at_work), (3, ledger.Fate()), (3.5, at_work), (6.4, at_work)):
+        for hours, fate in ((1, at_work), (2, at_work), (3, ledger.HoldOutcome()), (3.5, at_work), (6.4, at_work)):
             assert self.settle(account, at=later(hours=hours), _1=fate)[0] == 0
             ends.append(Hold.objects.get(slot="basket:1").expires_at)
         assert ends == [later(hours=4), later(hours=4), later(hours=4), later(hours=6.5), later(hours=6.5)]

@@ -36,7 +36,7 @@ def releases_twice(monkeypatch):
 
 def forgets_debt(monkeypatch):
     """New points don't pay what is to be made up."""
-    monkeypatch.setattr(desk.Desk, "_settle_debt", lambda self: 0)
+    monkeypatch.setattr(desk.AccountWriter, "_settle_debt", lambda self: 0)
 
 
 def graces_always(monkeypatch):
@@ -63,7 +63,7 @@ def never_sweeps(monkeypatch):
 
 def forgives_nothing(monkeypatch):
     """What ran out has to be given back all the same."""
-    monkeypatch.setattr(desk.Desk, "run_out", lambda self, lots: 0)
+    monkeypatch.setattr(desk.AccountWriter, "run_out", lambda self, lots: 0)
 
 
 def spends_the_oldest_first(monkeypatch):
@@ -72,7 +72,7 @@ def spends_the_oldest_first(monkeypatch):
     def rows(self, **where):
         return Lot.objects.filter(account=self.account, **where).order_by("pk")
 
-    monkeypatch.setattr(desk.Desk, "_rows", rows)
+    monkeypatch.setattr(desk.AccountWriter, "_rows", rows)
 
 
 def overfills_a_lot(monkeypatch):
@@ -82,7 +82,7 @@ def overfills_a_lot(monkeypatch):
         self.put_back(lot, points)
         return [lot]
 
-    monkeypatch.setattr(desk.Desk, "return_to", return_to)
+    monkeypatch.setattr(desk.AccountWriter, "return_to", return_to)
 
 
 def leaves_what_is_set_aside(monkeypatch):
@@ -97,19 +97,19 @@ def takes_what_is_being_paid_with(monkeypatch):
 
 def makes_debt_always(monkeypatch):
     """Who has used points that come back owes them, though the shop bears it."""
-    monkeypatch.setattr(desk.Desk, "shop_bears", False)
+    monkeypatch.setattr(desk.AccountWriter, "shop_bears", False)
 
 
 def gives_back_what_the_shop_bore(monkeypatch):
     """Cancelling an order again gives points that were never taken for it."""
-    real = desk.Desk.hold
+    real = desk.AccountWriter.hold
 
     def hold(self, hold_id):
         found = real(self, hold_id)
         found.forgiven = 0
         return found
 
-    monkeypatch.setattr(desk.Desk, "hold", hold)
+    monkeypatch.setattr(desk.AccountWriter, "hold", hold)
 
 
 def gives_back_what_is_being_paid_with(monkeypatch):

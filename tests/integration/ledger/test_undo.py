@@ -35,7 +35,7 @@ def spend(account, points, *, at=NOW):
 
 def bear(account):
     """Have the shop bear what is missing."""
-    Program.objects.filter(units=account.unit).update(debt_policy=Program.Debt.CLAMP)
+    Program.objects.filter(unit=account.unit).update(debt_policy=Program.Debt.CLAMP)
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import pytest
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Entry, Hold
+from loyalty_oscar.program import operations
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.registries import grants
 
 from .books import (
     NOW,
@@ -24,7 +25,6 @@ from .books import (
 )
 
 pytestmark = pytest.mark.django_db
-gifts = grants.get("points")
 
 
 @pytest.fixture(params=["debt", "clamp"])
@@ -50,11 +50,11 @@ def spend(account, points, *, slot="basket:1", at=NOW):
 
 
 def gift(account, *, at=NOW, points=50):
-    gifts.grant(member_id=account.member_id, reward={"points": points}, key="gift:1", because=WHY, at=at)
+    operations.give(member_id=account.member_id, promise=Promise(points=points), key="gift:1", because=WHY, at=at)
 
 
 def revoke(account, *, at=NOW):
-    gifts.revoke(member_id=account.member_id, key="gift:1", because=WHY, at=at)
+    operations.take_back(member_id=account.member_id, promise=Promise(points=50), key="gift:1", because=WHY, at=at)
 
 
 class TestWhatIsMissing:

@@ -7,8 +7,8 @@ from django.test import override_settings
 
 from loyalty_oscar.program import checks
 from loyalty_oscar.program.conf import LoyaltySettings, conf
-from loyalty_oscar.shop import checks as shop_checks
-from loyalty_oscar.shop import statuses
+from loyalty_oscar.shop.orders import statuses
+from loyalty_oscar.shop.upkeep import checks as shop_checks
 
 
 class TestAnUnknownName:
@@ -70,6 +70,12 @@ class TestSqlite:
         there = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": options, "ATOMIC_REQUESTS": atomic}
         settings.DATABASES = {"default": there}
         assert [found.id for found in checks.check_sqlite()] == expected
+
+    def test_is_told_both_at_once_where_one_cure_would_lead_to_the_other_warning(self, settings):
+        settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "ATOMIC_REQUESTS": True}}
+        [found] = checks.check_sqlite()
+        assert "IMMEDIATE" in found.hint
+        assert "Switch ATOMIC_REQUESTS off with it" in found.hint
 
 
 class TestTheFinalStatus:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import money, words
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Program, Unit
 
 PAWS = {
     "en": {"one": "paw", "other": "paws"},
@@ -43,6 +45,80 @@ class TestPoints:
 
     def test_without_a_name_are_points(self):
         assert words.points(unit=Unit(), points=2, signed=True).replace(words.NBSP, " ") == "+2 points"
+
+
+class TestAUnitThatIsMoney:
+    unit = Unit(is_money=True, program=Program(currency="EUR"))
+
+    @pytest.mark.parametrize(
+        ("language", "points", "signed", "expected"),
+        [
+            ("en", 1250, False, "€12.50"),
+            ("de", 1250, False, "12,50 €"),
+            ("en", 0, True, "€0.00"),
+            ("en", 5, True, "+€0.05"),
+            ("en", -123_456, False, "\N{MINUS SIGN}€1,234.56"),
+        ],
+    )
+    def test_reads_as_an_amount(self, language, points, signed, expected):
+        with translation.override(language):
+            said = words.points(unit=self.unit, points=points, signed=signed)
+        assert said.replace(words.NBSP, " ") == expected
+
+    @pytest.mark.parametrize(
+        ("language", "points", "expected"),
+        [("en", 1250, "12.50"), ("de", 123_400, "1.234,00"), ("en", -7, "\N{MINUS SIGN}0.07")],
+    )
+    def test_has_its_cents_without_the_currency_too(self, language, points, expected):
+        with translation.override(language):
+            assert words.number(unit=self.unit, points=points) == expected
+
+    def test_has_the_decimals_of_its_currency(self):
+        yen = Unit(is_money=True, program=Program(currency="JPY"))
+        with translation.override("en"):
+            assert words.points(unit=yen, points=1250) == "¥1,250"
+            assert words.number(unit=yen, points=1250) == "1,250"
+        assert words.parse(unit=yen, text="12.50") is None
+
+    @pytest.mark.parametrize(
+        ("text", "points"),
+        [
+            *[("12.50", 1250), ("12,50", 1250), ("12.5", 1250), ("12", 1200), ("0", 0), ("0.05", 5)],
+            *[("12.505", None), ("1,234.50", None), ("-5", None), ("12.", None), (".5", None), ("", None)],
+            *[("9999999.99", 999_999_999), ("10000000", None), ("１２", None), ("1e3", None)],
+        ],
+    )
+    def test_is_typed_as_an_amount(self, text, points):
+        assert words.parse(unit=self.unit, text=text) == points
+
+    @given(st.integers(0, 999_999_999))
+    def test_stands_in_a_field_as_it_is_typed(self, points):
+        for unit in (self.unit, Unit()):
+            assert words.parse(unit=unit, text=words.typed(unit=unit, points=points)) == points
+
+
+class TestABareNoun:
+    @pytest.mark.parametrize(
+        ("names", "language", "expected"),
+        [
+            (PAWS, "en", "paws"),
+            (PAWS, "pl", "łapek"),
+            ({"pl": {**PAWS["pl"], "title": "łapki"}}, "pl", "łapki"),
+            ({}, "en", "points"),
+        ],
+    )
+    def test_is_the_title_of_the_language(self, names, language, expected):
+        with translation.override(language):
+            assert words.title(unit=Unit(names=names)) == expected
+
+    def test_of_money_without_a_name_is_cashback(self):
+        assert words.title(unit=Unit(is_money=True)) == "cashback"
+
+
+class TestTypedPoints:
+    @pytest.mark.parametrize(("text", "points"), [("1250", 1250), ("0", 0), ("1,250", None), ("1.5", None), ("", None)])
+    def test_are_a_whole_number(self, text, points):
+        assert words.parse(unit=Unit(), text=text) == points
 
 
 class TestMoney:

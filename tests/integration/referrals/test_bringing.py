@@ -6,7 +6,7 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind, code_of, decide
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import a_product, a_user, arrive, buy, day, ripen, send_back
 

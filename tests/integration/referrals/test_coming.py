@@ -18,10 +18,10 @@ from loyalty_oscar import extend
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Referral, Scheme
-from loyalty_oscar.shop.middleware import LoyaltyMiddleware, departures
-from loyalty_oscar.shop.referrals import carried
-from loyalty_oscar.shop.referrals.carried import COOKIE, KEY, SALT, take
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.middleware import LoyaltyMiddleware, response_hooks
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.referrals import pending_codes
+from loyalty_oscar.shop.referrals.pending_codes import COOKIE, KEY, SALT, take
 from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
 
@@ -144,11 +144,11 @@ class TestALink:
         assert KEY not in request.session
 
     def test_that_fails_to_tie_by_a_fault_of_ours_leaves_the_page_alone(self, club, client, monkeypatch, caplog):
-        monkeypatch.setattr("loyalty_oscar.shop.referrals.binding.bind", lambda **told: 1 / 0)
+        monkeypatch.setattr("loyalty_oscar.shop.referrals.attribution.bind", lambda **told: 1 / 0)
         client.force_login(a_user("unlucky@example.com"))
 
         assert client.get(landing(club.code)).status_code == 200
-        assert "without what was left to do" in caplog.text
+        assert "response_hooks: referrals failed and is left out" in caplog.text
         assert not Referral.objects.exists()
 
 
@@ -157,7 +157,7 @@ class TestManyVisits:
 
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch):
-        monkeypatch.setattr(carried, "NEW_VISITS", 3)
+        monkeypatch.setattr(pending_codes, "NEW_VISITS", 3)
 
     def look(self, club, **request):
         page = Client().get(landing(club.code), **request)
@@ -305,9 +305,9 @@ class TestEverybodyElse:
     def test_costs_a_signed_in_visitor_without_a_code_no_query(self, club, client, django_assert_num_queries):
         client.force_login(club.boris)
         response = client.get(reverse("catalogue:index"))
-        is_due, _act = departures.get("referrals")
+        codes = response_hooks.get("referrals")
         with django_assert_num_queries(0):
-            assert is_due(request=response.wsgi_request) is False
+            assert codes.is_due(request=response.wsgi_request) is False
 
 
 class TestAMember:

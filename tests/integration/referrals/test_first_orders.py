@@ -10,8 +10,8 @@ from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import decide
-from loyalty_oscar.shop.referrals.binding import look_again
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.referrals.attribution import look_again
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, ripen, send_back

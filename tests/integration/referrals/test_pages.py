@@ -10,11 +10,11 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.operations import decide
-from loyalty_oscar.shop.doctor import examine
-from loyalty_oscar.shop.people.erasure import erase
-from loyalty_oscar.shop.people.export import export_member
 from loyalty_oscar.shop.referrals import friends
 from loyalty_oscar.shop.referrals.checks import check_consent, what_is_lost
+from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.self_service.export import export_member
+from loyalty_oscar.shop.upkeep.doctor import examine
 from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, ripen, send_back, text_of
 

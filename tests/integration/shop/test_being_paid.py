@@ -9,7 +9,7 @@ from oscar.test.factories import create_order
 
 from loyalty_oscar.ledger.operations import settle_holds
 from loyalty_oscar.program.paying import being_paid, payments
-from loyalty_oscar.shop import slots
+from loyalty_oscar.shop.storefront import basket_holds as slots
 from tests.integration.ledger.books import balance
 from tests.points import give, points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user

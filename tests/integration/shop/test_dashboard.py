@@ -9,17 +9,19 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from loyalty_oscar.ledger.models import Account, Entry, Note
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import note_run
-from loyalty_oscar.program.registries import panels
 from loyalty_oscar.shop.dashboard import nav
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program
 from tests.orders import come_back, deliver, imported, place
+from tests.permissions import oscars_pages
 
 LOOK, GIVE = "view_account", "goodwill_account"
 OVERVIEW = reverse("loyalty:dashboard")
@@ -107,16 +109,16 @@ class TestTheCustomersPage:
         assert "data-loyalty" not in text(staff(LOOK)[1].get(user_page(customer)))
 
     def test_survives_a_panel_that_fails(self, staff, order, customer, caplog):
-        @panels.register("dashboard-user:0-broken")
+        @contributions.register("dashboard:user", "broken", order=0)
         def broken(*, subject, request):
             raise RuntimeError("never mind")
 
         try:
             response = staff(LOOK)[1].get(user_page(customer))
         finally:
-            panels.unregister("dashboard-user:0-broken")
+            contributions.at("dashboard:user").unregister("broken")
         assert 'data-loyalty="pending"' in text(response)
-        assert "dashboard-user:0-broken" in caplog.text
+        assert "dashboard:user: broken failed and is left out" in caplog.text
 
 
 class TestAnOrdersPage:
@@ -273,6 +275,16 @@ class TestThePageOfOurOwn:
         assert "worth €0.25" in html
         assert "sweep" in html
 
+    def test_says_of_a_job_that_failed_when_it_last_went_well(self, staff, unit):
+        good, bad = clock.now() - timedelta(hours=3), clock.now()
+        for at, error in ((good, ""), (bad, "OSError: away")):
+            note_run(name="sweep", started_at=at, finished_at=at, done=1, error=error)
+        note_run(name="expire", started_at=bad, finished_at=bad, done=1)
+        page = staff(LOOK)[1].get(OVERVIEW).content.decode()
+        moment = date_format(timezone.localtime(good), "DATETIME_FORMAT")
+        assert f"OSError: away<br>It last went well at {moment}." in page
+        assert page.count("It last went well") == 1
+
     def test_says_so_where_there_is_nothing_yet(self, staff):
         html = text(staff(LOOK)[1].get(OVERVIEW))
         assert "There is no program yet." in html
@@ -302,8 +314,9 @@ class TestThePageOfOurOwn:
 class TestTheMerchantsPermissions:
     def test_are_all_of_ours_and_nothing_else(self, db):
         labels = {permission.content_type.app_label for permission in loyalty_permissions()}
-        features = {f"loyalty_{name}" for name in ("earning", "redemption", "tiers", "referrals", "exclusives")}
-        assert labels == {"loyalty_program", "loyalty_ledger", "loyalty_shop", *features}
+        features = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys")
+        always = ("program", "ledger", "people", "shop")
+        assert labels == {f"loyalty_{name}" for name in (*always, *features)}
         codes = set(loyalty_permissions().values_list("codename", flat=True))
         assert {"adjust_account", "goodwill_account", "change_program", "add_rule"} <= codes
 

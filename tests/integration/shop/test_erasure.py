@@ -15,12 +15,11 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold, Note
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member, Outbox
-from loyalty_oscar.program.registries import checks
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.models import Notice
-from loyalty_oscar.shop.notices import announce, deliver
-from loyalty_oscar.shop.people import erasure
+from loyalty_oscar.program.hooks import erasures
+from loyalty_oscar.program.models import Delivery, Event, Member, Notice
+from loyalty_oscar.shop.notices import announce_expiry, deliver
+from loyalty_oscar.shop.self_service import erasure
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program
 from tests import orders
 
@@ -40,7 +39,7 @@ def account(db, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         orders.place(user=user, lines=[("50.00", 1)])
     account = Account.objects.get()
-    gift = ledger.Grant(
+    gift = ledger.LotGrant(
         account_id=account.pk, points=1100, key="gift:a", source="gift:a", because=Because("goodwill"),
         available_at=at, expires_at=at + timedelta(days=20),
     )  # fmt: skip
@@ -53,7 +52,7 @@ def account(db, django_capture_on_commit_callbacks):
         account_id=account.pk, slot="basket:7", points=300, expires_at=at + timedelta(hours=1), at=at,
         because=Because("set_aside"),
     )  # fmt: skip
-    list(announce(at=at))
+    list(announce_expiry(at=at))
     account.refresh_from_db()
     assert (account.available, account.reserved, account.pending, unit.pk) == (900, 300, 50, account.unit_id)
     return account
@@ -101,16 +100,16 @@ class TestThePageThatDeletesAProfile:
         assert_books_are_clean()
 
     def test_leaves_no_words_no_mail_and_no_notice(self, client, account, mailoutbox):
-        assert Outbox.objects.filter(is_open=True).count() == 2
+        assert Event.objects.filter(is_new=True).count() == 2
         client.force_login(account.member.user)
         client.post(reverse("customer:profile-delete"), {"password": PASSWORD})
         assert not Note.objects.exists()
         assert not Notice.objects.exists()
-        assert not Outbox.objects.filter(is_open=True).exists()
-        assert set(map(str, Outbox.objects.values_list("payload", flat=True))) == {"{}"}
+        assert not Event.objects.filter(is_new=True).exists()
+        assert set(map(str, Event.objects.values_list("payload", flat=True))) == {"{}"}
         list(deliver(at=clock.now() + timedelta(days=1)))
         assert mailoutbox == []
-        kept = [str(row) for model in (Entry, Outbox, Member, Hold) for row in model.objects.values()]
+        kept = [str(row) for model in (Entry, Event, Delivery, Member, Hold) for row in model.objects.values()]
         assert "oris" not in "".join(kept)
 
     def test_changes_nothing_with_a_wrong_password(self, client, account):
@@ -206,7 +205,7 @@ class TestErasing:
         other = Member.objects.create(program=stuck.program, joined_at=at)
         Member.objects.filter(pk=stuck.pk).update(user=None)
 
-        @checks.register("erase:a-fault")
+        @erasures.register("a-fault")
         def fail(*, member, at):
             if member.pk == stuck.pk:
                 raise RuntimeError("not this one")
@@ -214,7 +213,7 @@ class TestErasing:
         try:
             [last] = [step for step in jobs.run(only="farewells") if step.finished]
         finally:
-            checks.unregister("erase:a-fault")
+            erasures.unregister("a-fault")
         assert (last.done, "1 member(s)" in last.error) == (1, True)
         assert Member.objects.get(erased_at=None) == stuck
         assert Member.objects.get(pk=other.pk).erased_at is not None
@@ -231,24 +230,24 @@ class TestErasing:
             program=account.member.program, joined_at=clock.now(),
             user=get_user_model().objects.create_user(username="ann", email="ann@example.com"),
         )  # fmt: skip
-        Notice.objects.create(member=other, about="x", key="x", created_at=clock.now())
+        Notice.objects.create(member=other, topic="x", about="x", key="x", created_at=clock.now())
         account.member.user.delete()
         other.refresh_from_db()
         assert (other.user.username, other.erased_at, Notice.objects.get().member) == ("ann", None, other)
 
     def test_asks_every_feature_to_erase_its_own(self, account):
         asked = []
-        checks.register("erase:test")(lambda *, member, at: asked.append(member.pk))
+        erasures.register("test")(lambda *, member, at: asked.append(member.pk))
         try:
             account.member.user.delete()
         finally:
-            checks.unregister("erase:test")
+            erasures.unregister("test")
         assert asked == [account.member_id]
 
     def test_lets_the_pseudonym_s_points_run_out_by_themselves(self, account):
         account.member.user.delete()
         later = clock.now() + timedelta(days=15)
-        list(announce(at=later))
+        list(announce_expiry(at=later))
         assert not Notice.objects.exists()
         assert sum(points for _account, points in ledger.expire_due(at=clock.now() + timedelta(days=21))) == 1100
         assert_books_are_clean()

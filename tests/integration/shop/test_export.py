@@ -11,7 +11,8 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
-from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.notices import deliver
+from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import a_program
 from tests import orders
 
@@ -45,6 +46,16 @@ class TestTheExportOfAMember:
         (award,) = data["earning"]
         assert (award["points"], award["given"], len(award["lines"])) == (49, 49, 1)
         assert award["why"][-1] == ["Rounded down once", "49\xa0paws"]
+
+    def test_holds_what_happened_and_who_was_told_of_it(self, account):
+        order = orders.Order.objects.get()
+        event = {"topic": "points-earned", "key": f"order:{order.pk}:earned", "payload": {"order": order.pk}}
+        at = clock.now()
+        [told] = export_member(member=account.member, at=at)["events"]
+        assert told == event | {"at": told["at"], "told": {}}
+        list(deliver(at=at))
+        [told] = json.loads(json.dumps(export_member(member=account.member, at=at)))["events"]
+        assert told == event | {"at": told["at"], "told": {"mail": at.isoformat()}}
 
     def test_adds_up_to_the_balance(self, account):
         (balance,) = export_member(member=account.member, at=clock.now())["accounts"]

@@ -11,11 +11,11 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar import extend
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program.models import Member, Outbox, Program
-from loyalty_oscar.program.operations import put_message
-from loyalty_oscar.shop.notices import deliver, delivery
-from loyalty_oscar.shop.notices.letters import first_name
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.program.events import announce
+from loyalty_oscar.program.models import Delivery, Event, Member, Program
+from loyalty_oscar.shop.notices import deliver
+from loyalty_oscar.shop.notices.letters import first_name, letters
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program, clock
 from tests import orders
 
@@ -118,7 +118,7 @@ class TestTheMailAboutPointsEarned:
         sync_orders(order_ids=[order.pk], at=NOW)
         assert send() == 0
         assert mail.outbox == []
-        assert Outbox.objects.get().error == "nothing left to tell"
+        assert Delivery.objects.get().error == "nothing left to tell"
 
     def test_speaks_the_language_that_the_shop_knows(self, at):
         a_program(
@@ -210,7 +210,7 @@ class TestAMessageThatFails:
             moment = NOW
             for _minute in range(40):
                 send(moment)
-                message = Outbox.objects.get()
+                message = Delivery.objects.get()
                 if not tries or message.attempts != tries[-1]:
                     tries.append(message.attempts)
                     pauses.append((message.next_at - moment).total_seconds() / 60)
@@ -227,10 +227,10 @@ class TestAMessageThatFails:
         an_order(user=UserFactory())
         with override_settings(EMAIL_BACKEND=f"{__name__}.DeafServer"):
             assert send() == 0
-        assert Outbox.objects.get().error.startswith("NotSent")
+        assert Delivery.objects.get().error.startswith("NotSent")
         assert send() == 0, "not before its time"
         assert send(NOW + timedelta(minutes=5)) == 1
-        message = Outbox.objects.get()
+        message = Delivery.objects.get()
         assert (message.is_open, message.error, message.attempts) == (False, "", 2)
 
     def test_comes_due_again_when_the_process_died_on_the_way(self, at, monkeypatch):
@@ -246,38 +246,33 @@ class TestAMessageThatFails:
         with monkeypatch.context() as patched, pytest.raises(Died):
             patched.setattr(get_class("communication.utils", "Dispatcher"), "dispatch_user_messages", die)
             send()
-        assert Outbox.objects.get().is_open
+        assert Delivery.objects.get().is_open
         assert send(NOW + timedelta(minutes=5)) == 1
 
     def test_does_not_keep_the_next_one_back(self, at):
         a_program(live_from=NOW - timedelta(days=30))
         user = UserFactory()
         an_order(user=user)
-        put_message(topic="points-earned", key="a:broken", member_id=Member.objects.get().pk, payload={}, at=NOW)
+        announce(
+            topic="points-earned", key="a:broken", member_id=Member.objects.get().pk, payload={"order": "x"}, at=NOW
+        )
         assert send() == 1
-        assert Outbox.objects.get(key="a:broken").error.startswith("KeyError")
+        assert Delivery.objects.get(event__key="a:broken").error.startswith("ValueError")
 
     def test_may_be_gone_once_it_was_sent_and_the_next_one_leaves_all_the_same(self, at, monkeypatch):
         a_program(live_from=NOW - timedelta(days=30))
         for number in ("1", "2"):
             an_order(user=UserFactory(), number=number)
-        real = delivery._send
+        real = letters.get("points-earned")
 
-        def undone_meanwhile(message, at):
-            answer = real(message, at)
-            Outbox.objects.filter(pk=message.pk, payload__order=orders.Order.objects.get(number="1").pk).delete()
-            return answer
+        def undone_meanwhile(*, event, at):
+            Event.objects.filter(pk=event.pk, payload__order=orders.Order.objects.get(number="1").pk).delete()
+            return real(event=event, at=at)
 
-        monkeypatch.setattr(delivery, "_send", undone_meanwhile)
+        monkeypatch.setitem(letters._things, "points-earned", undone_meanwhile)
         assert send() == 2
         assert len(mail.outbox) == 2
-        assert not Outbox.objects.get().is_open
-
-    def test_of_another_topic_is_left_to_its_owner(self, at):
-        a_program(live_from=NOW - timedelta(days=30))
-        put_message(topic="webhook", key="x", member_id=None, payload={}, at=NOW)
-        assert send() == 0
-        assert Outbox.objects.get().is_open
+        assert not Delivery.objects.get().is_open
 
 
 class TestSomebodyWhomNoMailReaches:
@@ -294,7 +289,7 @@ class TestSomebodyWhomNoMailReaches:
             type(user).objects.update(email="")
         assert send() == 0
         assert mail.outbox == []
-        assert not Outbox.objects.get().is_open
+        assert not Delivery.objects.get().is_open
 
 
 class TestTheWelcome:
@@ -307,7 +302,7 @@ class TestTheWelcome:
         ]
         sync_orders(order_ids=old, at=NOW, batch="spring")
         assert Account.objects.get().net == 30
-        put_message(
+        announce(
             topic="welcome", key="spring:1", member_id=Member.objects.get().pk, payload={"batch": "spring"}, at=NOW
         )
         assert send() == 1
@@ -317,7 +312,7 @@ class TestTheWelcome:
     def test_is_silent_after_its_undoing(self, at):
         a_program(live_from=NOW - timedelta(days=1))
         member = Member.objects.create(program=Program.objects.get(), user=UserFactory(), joined_at=NOW)
-        put_message(topic="welcome", key="spring:1", member_id=member.pk, payload={"batch": "spring"}, at=NOW)
+        announce(topic="welcome", key="spring:1", member_id=member.pk, payload={"batch": "spring"}, at=NOW)
         assert send() == 0
         assert mail.outbox == []
 

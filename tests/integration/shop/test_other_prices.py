@@ -15,11 +15,11 @@ from rest_framework.authtoken.models import Token
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import settle_holds
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop import lowered
-from loyalty_oscar.shop.lowered import Cut, lower_of
+from loyalty_oscar.shop.pricing import reductions
+from loyalty_oscar.shop.pricing.reductions import Cut, lower_of
 from loyalty_oscar.shop.redemption import discount
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.slots import fates
+from loyalty_oscar.shop.storefront.basket_holds import fates
 from loyalty_oscar.testing import clock
 from tests import forks
 from tests.integration.ledger.books import assert_clean
@@ -263,7 +263,7 @@ class Fixed(FixedPrice):
 class TestAPriceThatCannotBeLowered:
     @pytest.mark.parametrize("price", [Stubborn("EUR", None, tax=D("4.00")), Fixed("EUR", D("4.00"))])
     def test_stays_what_it_is_and_is_logged_once(self, price, caplog):
-        lowered._told.cache_clear()
+        reductions._told.cache_clear()
         cut = Cut(kind="tier", percent=15, starts_at=TODAY)
         assert [lower_of(price=price, cut=cut) for _page in range(3)] == [price] * 3
         assert (price.incl_tax, hasattr(price, "loyalty_cut")) == (D("24.00"), False)

@@ -8,7 +8,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import PriceSpan
-from loyalty_oscar.shop.past_prices import BEFORE, is_told, lowest_at, record, record_all, record_some
+from loyalty_oscar.shop.pricing.history import BEFORE, is_told, lowest_at, record, record_all, record_some
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.storefront import a_club, a_product, day

@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import pytest
 from oscar.test import factories
 
-from loyalty_oscar.earning.operations import act, undo_act
+from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
-from tests.integration.earning.deeds import an_action
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean
 from tests.points import give, pay, points_club, reload, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
@@ -90,8 +90,8 @@ class TestWhatIsTakenBackMeanwhile:
         assert account() == (0, 1000, 1000)
         self.is_paid(basket)
 
-    def test_by_an_action_that_is_undone_leaves_them_alone(self, shop):
-        an_action(shop.unit, kind="review", points=1000)
+    def test_by_a_campaign_that_is_undone_leaves_them_alone(self, shop):
+        a_campaign(shop.unit, points=1000)
         forget_cache()
         told = {"user_id": shop.user.pk, "occasion": "review", "detail": "1", "at": TODAY}
         act(program=shop.unit.program, **told)
@@ -102,7 +102,7 @@ class TestWhatIsTakenBackMeanwhile:
 
     def test_is_borne_by_the_shop_where_it_says_so(self, shop):
         Program.objects.update(debt_policy=Program.Debt.CLAMP)
-        an_action(shop.unit, kind="review", points=1000)
+        a_campaign(shop.unit, points=1000)
         forget_cache()
         told = {"user_id": shop.user.pk, "occasion": "review", "detail": "1", "at": TODAY}
         act(program=shop.unit.program, **told)

@@ -11,7 +11,7 @@ from oscar.test import factories
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.people.export import export_member
+from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import clock
 from tests.points import give, points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, text_of

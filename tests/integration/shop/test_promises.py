@@ -11,11 +11,11 @@ from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.offers import LookAgain, PointsUnavailable
 from loyalty_oscar.shop.redemption import doctor
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.offer import take_offer_away
+from loyalty_oscar.shop.storefront.offer_hooks import LookAgain, PointsUnavailable
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests import promising
 from tests.integration.ledger.books import assert_clean, dump

@@ -13,10 +13,10 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop import closing
-from loyalty_oscar.shop.doctor import Level, examine
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.redemption.desk import Refused
+from loyalty_oscar.shop.orders import range_guard
+from loyalty_oscar.shop.redemption.use_points import Refused
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
@@ -140,14 +140,14 @@ def posted(cards, tie, range_id):
 
 class TestTheReceivers:
     def test_are_such_as_django_takes_while_debugging(self):
-        found = (closing.range_deleted, closing.tie_deleted, closing.tie_cleared, closing.set_deleted)
+        found = (range_guard.range_deleted, range_guard.tie_deleted, range_guard.tie_cleared, range_guard.set_deleted)
         assert all(map(func_accepts_kwargs, found))
 
 
 class TestAFaultOfOurs:
     def test_keeps_no_range(self, closed, monkeypatch, caplog):
         closed(EARNING)
-        monkeypatch.setattr(closing, "closed_by", lambda **told: 1 / 0)
+        monkeypatch.setattr(range_guard, "closed_by", lambda **told: 1 / 0)
         Range.objects.get().delete()
         assert not Range.objects.exists()
         assert "could not be seen" in caplog.text

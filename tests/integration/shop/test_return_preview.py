@@ -9,18 +9,18 @@ from oscar.test import factories
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import order_effects
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.dashboard.permissions import oscars_pages
-from loyalty_oscar.shop.returns import preview, preview_cancelled
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import come_back
+from tests.permissions import oscars_pages
 from tests.points import give, of, points_club, use
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, numbers, ripen, text_of
 
@@ -129,17 +129,20 @@ class TestAPreview:
         seen = []
 
         class Curious:
+            def apply(self, *, orders, at, batch):
+                return ()
+
             def foresee(self, *, orders, at):
                 seen.extend(orders)
 
             def set_codes(self):
                 return frozenset()
 
-        order_effects.register("90-curious")(Curious())
+        order_effects.register("curious", order=90)(Curious())
         try:
             tell(order, line0=2)
         finally:
-            order_effects.unregister("90-curious")
+            order_effects.unregister("curious")
         assert [line.gone for line in seen[-1].purchase.lines] == [2, 0]
 
 
@@ -229,11 +232,11 @@ class TestWhatElseTheOrderBrought:
             def set_codes(self):
                 return frozenset()
 
-        order_effects.register("99-neighbor")(Neighbor())
+        order_effects.register("neighbor", order=99)(Neighbor())
         try:
             found = preview(order=order, at=SENT_BACK)
         finally:
-            order_effects.unregister("99-neighbor")
+            order_effects.unregister("neighbor")
 
         assert [change.unit for change in found.changes] == [account.unit]
 

@@ -7,8 +7,8 @@ from oscar.test import factories
 
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.offer import make_offer
-from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.integration.referrals.friendly import an_inviting_club, bring

@@ -8,7 +8,8 @@ from oscar.test.factories import create_order
 
 from loyalty_oscar.ledger.models import Entry, Hold
 from loyalty_oscar.ledger.operations import renew, settle_holds
-from loyalty_oscar.shop import jobs, slots
+from loyalty_oscar.shop.storefront import basket_holds
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance, dump
 from tests.points import give, points_club, use
@@ -64,7 +65,7 @@ def ordered(basket, *, at):
 
 def settle(account, *, at):
     """Settle an account's holds and tell when what is still set aside ends; None where nothing is."""
-    settle_holds(account_id=account.pk, fates=slots.fates, at=at)
+    settle_holds(account_id=account.pk, fates=basket_holds.fates, at=at)
     return Hold.objects.filter(state="open").values_list("expires_at", flat=True).first()
 
 
@@ -231,7 +232,7 @@ class TestABasketThatIsNoMore:
 
 class TestTheSlotOfSomethingElse:
     def test_is_left_to_its_own_date(self, basket, account):
-        Hold.objects.update(slot="claim:7", origin="claim:7")
+        Hold.objects.update(slot="guest:7", origin="guest:7")
         assert settle(account, at=after(minutes=29)) == after(minutes=30)
         assert settle(account, at=after(minutes=30)) is None
 

@@ -6,11 +6,12 @@ import pytest
 from django.urls import reverse
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import operations
 from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.operations import change_state, join
-from loyalty_oscar.program.registries import grants
 from loyalty_oscar.testing import clock
 from tests.storefront import (
     TODAY,
@@ -141,12 +142,13 @@ class TestTheStatement:
         user = a_user()
         member = join(program=unit.program, user_id=user.pk, at=day(1, 2))
         gift = {"member_id": member.pk, "key": "gift:1", "because": Because("goodwill")}
-        grants.get("points").grant(reward={"points": 50}, at=day(2, 1), **gift)
+        gift["promise"] = Promise(points=50)
+        operations.give(at=day(2, 1), **gift)
         account = Account.objects.get(member=member)
         because = Because("adjusted")
         ledger.adjust(account_id=account.pk, points=-50, key="m", because=because, at=day(2, 2), **BY_HAND)
-        grants.get("points").revoke(at=day(2, 3), **gift)
-        grants.get("points").grant(reward={"points": 50}, at=day(2, 4), **gift)
+        operations.take_back(at=day(2, 3), **gift)
+        operations.give(at=day(2, 4), **gift)
         assert column(page(user)) == [("back", 0), ("back", -50), ("ready", 50)]
 
     @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.urls import reverse
 import loyalty_oscar
 from loyalty_oscar.program.models import TermsVersion
 from loyalty_oscar.program.operations import change_state
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import clock
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
@@ -96,7 +96,7 @@ class TestTheBadge:
     def test_holds_still_where_the_ledger_fails(self, visit, monkeypatch, caplog):
         a_club()
         user = boris()
-        broken = "loyalty_oscar.shop.visit.membership_of_user"
+        broken = "loyalty_oscar.shop.storefront.visit.membership_of_user"
         monkeypatch.setattr(broken, lambda **kwargs: (_ for _ in ()).throw(RuntimeError("the ledger is away")))
         response = visit("/catalogue/", user)
         assert response.status_code == 200

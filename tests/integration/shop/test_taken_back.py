@@ -6,9 +6,10 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.ledger.operations import mature_due, schedule
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.shop import checks, statuses
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders import statuses
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.upkeep import checks
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score
 from tests.integration.ledger.books import assert_clean

@@ -10,8 +10,8 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import totals
-from loyalty_oscar.shop.middleware import checkpoints
+from loyalty_oscar.shop.storefront import shown_total
+from loyalty_oscar.shop.storefront.request_hooks import checkout_guards
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice
 from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale, take
@@ -88,7 +88,7 @@ class TestATotalThatGrew:
             assert 'name="loyalty-total" value="8000"' in page.content.decode()
         with clock.at(END):
             client.get(PREVIEW)
-            assert place(client, **{totals.FIELD: "8000"})["Location"] == PREVIEW
+            assert place(client, **{shown_total.FIELD: "8000"})["Location"] == PREVIEW
         assert not Order.objects.exists()
 
     def test_is_shown_where_a_shop_goes_another_way_to_pay(self, gold, bed):
@@ -100,7 +100,7 @@ class TestATotalThatGrew:
         assert not Order.objects.exists()
 
     def test_would_be_paid_in_silence_without_the_guard(self, gold, bed, monkeypatch):
-        monkeypatch.delitem(checkpoints._things, "totals")
+        monkeypatch.delitem(checkout_guards._things, "totals")
         with clock.at(BEFORE):
             client, _page = a_client(gold, bed)
         with clock.at(END):
@@ -125,13 +125,13 @@ class TestATotalThatDidNotGrow:
     def test_is_ordered_whatever_a_stranger_types_into_the_form(self, gold, bed, typed):
         with clock.at(BEFORE):
             client, _page = a_client(gold, bed)
-            assert place(client, **{totals.FIELD: typed})["Location"] == reverse("checkout:thank-you")
+            assert place(client, **{shown_total.FIELD: typed})["Location"] == reverse("checkout:thank-you")
 
     def test_writes_no_session_of_those_whose_prices_nobody_lowered(self, unit, ladder, bed):
         with clock.at(BEFORE):
             client, page = a_client(a_member_of(unit, GOLD), bed)
-            assert totals.KEY not in client.session
-            assert totals.FIELD not in page.content.decode()
+            assert shown_total.KEY not in client.session
+            assert shown_total.FIELD not in page.content.decode()
             assert place(client)["Location"] == reverse("checkout:thank-you")
 
 

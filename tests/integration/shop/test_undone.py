@@ -7,8 +7,8 @@ from django.db import transaction
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.shop import receivers
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders import receivers
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.orders import come_back, paid_back

@@ -8,7 +8,7 @@ from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations import mature_due
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.orders import Order, come_back

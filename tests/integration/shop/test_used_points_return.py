@@ -10,8 +10,8 @@ from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance, lots
 from tests.orders import come_back

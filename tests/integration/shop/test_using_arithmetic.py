@@ -22,9 +22,9 @@ from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.rules import Worth
-from loyalty_oscar.shop.redemption.desk import Refused
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.testing import clock
 from tests.amount import some
 from tests.integration.ledger.books import assert_clean

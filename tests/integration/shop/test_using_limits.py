@@ -10,11 +10,11 @@ from oscar.test import factories
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.gate import set_gates
 from loyalty_oscar.shop.models import ProductSetRange
-from loyalty_oscar.shop.redemption.desk import Refused
+from loyalty_oscar.shop.pricing.gate import set_gates
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.redemption.use_points import Refused
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice
 from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale, a_set

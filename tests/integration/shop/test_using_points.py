@@ -17,11 +17,11 @@ from loyalty_oscar.program.models import PointWorth, State
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache, worth_of
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.offers import PointsUnavailable, discounts
-from loyalty_oscar.shop.redemption.desk import Refused
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
-from loyalty_oscar.shop.slots import fates, slot_of
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.redemption.use_points import Refused
+from loyalty_oscar.shop.storefront.basket_holds import fates, slot_of
+from loyalty_oscar.shop.storefront.offer_hooks import PointsUnavailable, discounts
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, claw, dump
 from tests.points import account, give, of, on, pay, pay_by_webhook, points_club, reload, terms, use

@@ -12,9 +12,9 @@ from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.program.models import ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.redemption.desk import may_use
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.headless import standing
+from loyalty_oscar.shop.redemption.use_points import may_use
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.ledger.books import assert_clean, balance
 from tests.points import account, give, of, points_club, reload, use

@@ -27,7 +27,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.redemption.rules import Worth
 from loyalty_oscar.shop.redemption.offer import our_offers
-from loyalty_oscar.shop.redemption.panels import suggestion
+from loyalty_oscar.shop.redemption.storefront import suggestion
 from loyalty_oscar.testing import clock
 from tests.orders import Order
 from tests.points import give, points_club
@@ -487,10 +487,10 @@ given["INSTALLED_APPS"] = [app for app in full.INSTALLED_APPS if "redemption" no
 settings.configure(**given)
 django.setup()
 from django.core.management import call_command
-from loyalty_oscar.program.registries import panels
+from loyalty_oscar.program import contributions
 call_command("check")
 assert reverse("loyalty:overview")
-assert not [name for name in panels if name.endswith(":redemption")]
+assert not [place for place in contributions.PLACES if "redemption" in contributions.at(place.name)]
 try:
     print(reverse("loyalty:use-points"))
 except NoReverseMatch:

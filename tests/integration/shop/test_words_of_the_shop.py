@@ -6,17 +6,18 @@ import pytest
 from django.urls import reverse
 from oscar.core.loading import get_model
 
-from loyalty_oscar.exclusives.models import Place
+from loyalty_oscar.exclusives.models import Reservation
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.shop import checks, statuses
-from loyalty_oscar.shop.doctor import Level, examine
-from loyalty_oscar.shop.facts import gather_orders
+from loyalty_oscar.shop.orders import statuses
+from loyalty_oscar.shop.orders.facts import gather_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.offer import make_offer
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.upkeep import checks
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Standing
 from tests.integration.commands.calling import manage
@@ -157,7 +158,7 @@ class TestAnOrderThatIsCancelledInTheShopsOwnWord:
         assert (left["gift"], left[f"order:{order.pk}"], boris.pending) == (0, 90, 150)
         assert [n for source, n in left.items() if source.startswith("tier:")] == [50]
         assert Standing.objects.get(member__user=user, is_current=True).rank == 3
-        assert Place.objects.get(sale=sale).quantity == 1
+        assert Reservation.objects.get(sale=sale).quantity == 1
 
         put(order, "Storniert", at=day(5, 7))
 
@@ -165,7 +166,7 @@ class TestAnOrderThatIsCancelledInTheShopsOwnWord:
         assert of(club.boris) == (0, 0, 0, 0)
         assert Standing.objects.get(member__user=user, is_current=True).rank == 0
         assert Referral.objects.get().state == Referral.State.INVITED
-        assert not Place.objects.filter(sale=sale, quantity__gt=0).exists()
+        assert not Reservation.objects.filter(sale=sale, quantity__gt=0).exists()
         assert_clean()
 
     @pytest.mark.parametrize(

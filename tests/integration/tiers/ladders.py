@@ -16,7 +16,7 @@ def a_ladder(*, unit=None, silver=15_000, gold=40_000, bronze=1, percents=(100, 
     for rank, (name, threshold, percent, gift) in enumerate(rows, start=1):
         Tier.objects.create(
             ladder=ladder, rank=rank, code=name.lower(), name=name, threshold=threshold, percent=percent,
-            gift_points=gift,
+            points=gift,
         )  # fmt: skip
     forget_cache()
     return ladder

@@ -12,14 +12,14 @@ from django.urls import reverse
 from PIL import Image
 
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.program.models import Member, Outbox, Program
+from loyalty_oscar.program.hooks import data_exports, erasures
+from loyalty_oscar.program.models import Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.program.words import why
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep
-from loyalty_oscar.shop.tiers import counting, nightly
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep
+from loyalty_oscar.shop.tiers import counting, jobs
 from loyalty_oscar.shop.tiers.conditions import our_conditions
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.forms import TierForm
@@ -58,7 +58,7 @@ def form(*levels, program=None, **fields):
     for number, (pk, rank, name, takes, percent) in enumerate(levels):
         row = {
             "id": pk or "", "ladder": "", "rank": rank, "name": name, "code": name.lower(), "takes": takes,
-            "percent": percent, "gift_points": 0, "color": "#55636A", "names": "{}", "text": "",
+            "percent": percent, "points": 0, "color": "#55636A", "names": "{}", "text": "",
         }  # fmt: skip
         data |= {f"tiers-{number}-{key}": value for key, value in row.items()}
     return data
@@ -150,12 +150,12 @@ class TestALadder:
         silver = ladder.tiers.get(rank=2)
         data = {**model_to_dict(silver, exclude=["picture", "names"]), "takes": "1", "names": "{}"}
         refused = TierForm(data, {"picture": SimpleUploadedFile(name, content)}, instance=silver)
-        refused.know(ladder)
+        refused.know(ladder, None)
         assert list(refused.errors) == ["picture"]
         drawn = BytesIO()
         Image.new("RGB", (1, 1)).save(drawn, "PNG")
         taken = TierForm(data, {"picture": SimpleUploadedFile("x.png", drawn.getvalue())}, instance=silver)
-        taken.know(ladder)
+        taken.know(ladder, None)
         assert not taken.errors
         assert taken.cleaned_data["picture"].read() == drawn.getvalue()
 
@@ -268,14 +268,14 @@ class TestANewLadder:
         old, new = a_user("old@example.com"), a_user("new@example.com")
         buy(old, (bed, 1), on=day(5, 1))
         data = form(*THREE, program=unit.program, **fields)
-        data["tiers-1-gift_points"] = gift
+        data["tiers-1-points"] = gift
         with clock.at(TODAY):
             assert root.post(reverse(ADD), data).status_code == 302
         list(sweep(at=TODAY))
         return old, new, bed
 
     def letters(self):
-        return list(Outbox.objects.filter(topic="tier-up").values_list("member__user__email", flat=True))
+        return list(Event.objects.filter(topic="tier-up").values_list("member__user__email", flat=True))
 
     def gifts(self):
         return list(Entry.objects.filter(key__endswith=":gift").values_list("account__member__user__email", flat=True))
@@ -310,9 +310,9 @@ class TestANewLadder:
     def test_that_takes_less_from_now_on_lifts_quietly_in_the_night(self, root):
         ladder = a_ladder(silver=30_000)
         buy(a_user(), (a_product("Bed", "200.00"), 1), on=day(5, 1))
-        Outbox.objects.all().delete()
+        Event.objects.all().delete()
         saved(root, ladder, *THREE)
-        list(nightly.run(day(5, 7)))
+        list(jobs.run(day(5, 7)))
         assert Standing.objects.get(is_current=True).tier.name == "Silver"
         assert self.letters() == []
 
@@ -423,12 +423,12 @@ class TestGivingALevel:
 class TestWhatAMemberTakesAlong:
     def test_has_levels_gifts_and_what_orders_count(self, member, root):
         give(root, member)
-        found = checks.get("export:tiers")(member=member)
+        found = data_exports.get("tiers")(member=member)
         assert [row["level"] for row in found["levels"]] == ["Silver", "Gold"]
         assert found["given"][0]["reason"] == "Ten years"
         assert found["orders"][0]["counts"] == 20_000
 
     def test_leaves_no_words_of_staff_behind(self, member, root):
         give(root, member)
-        checks.get("erase:tiers")(member=member, at=TODAY)
+        erasures.get("tiers")(member=member, at=TODAY)
         assert GivenTier.objects.get().reason == ""

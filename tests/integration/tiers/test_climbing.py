@@ -4,8 +4,8 @@ import pytest
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Lot
-from loyalty_oscar.program.models import Outbox
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.program.models import Event
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing
 from loyalty_oscar.tiers.operations import settle
@@ -92,7 +92,7 @@ class TestAMember:
         ):
             settle(ladder=ladder, member_ids=[member], at=when, announced=announced)
             assert level() == wanted, when
-        assert Outbox.objects.filter(topic="tier-down").count() == 2
+        assert Event.objects.filter(topic="tier-down").count() == 2
 
     def test_sees_what_is_missing_and_what_can_still_go_back(self):
         ladder = a_ladder()
@@ -103,7 +103,7 @@ class TestAMember:
         with clock.at(day(5, 6)):
             found = progress_of(
                 ladder=ladder_of(program_id=ladder.program_id), member_id=standing.member_id,
-                standing=standing_of(member_id=standing.member_id), at=day(5, 6),
+                standing=standing_of(member_id=standing.member_id, at=day(5, 6)), at=day(5, 6),
             )  # fmt: skip
         assert (found.tier.name, found.value, found.unsafe) == ("Silver", 20_940, 3_490)
         assert (found.next_tier.name, found.missing) == ("Gold", 19_060)

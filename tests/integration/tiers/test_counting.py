@@ -15,13 +15,14 @@ from loyalty_oscar.ledger.operations import expire_due, open_account
 from loyalty_oscar.program.models import JobRun, Member, Program, State
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks, facts
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.program.registries import facts
 from loyalty_oscar.shop.exclusives.visitors import who_visits
-from loyalty_oscar.shop.sync import sweep, sync_orders
-from loyalty_oscar.shop.tiers import nightly
-from loyalty_oscar.shop.tiers.levels import rank_of_owner, standing_of_visit
-from loyalty_oscar.shop.visit import Visit
+from loyalty_oscar.shop.orders.sync import sweep, sync_orders
+from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.shop.tiers import jobs as nightly
+from loyalty_oscar.shop.tiers.levels import OwnersLevels, standing_of_visit
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.doctor import doctor_checks
 from loyalty_oscar.testing import a_program, clock
 from loyalty_oscar.tiers import operations
 from loyalty_oscar.tiers.models import Ladder, Score, Standing, Tier
@@ -90,7 +91,7 @@ class TestALadderThatWasOff:
         Ladder.objects.filter(pk=ladder.pk).update(is_on=False)
         forget_cache()
         assert facts.get("tier")(members=[member_id], at=day(3, 2)) == {}
-        assert rank_of_owner(basket=a_basket(user, (a_product(), 1))) == 0
+        assert OwnersLevels().rank_of(basket=a_basket(user, (a_product(), 1))) == 0
 
 
 class TestPointsThatCount:
@@ -201,7 +202,7 @@ class TestTheNight:
         assert last.error == JobRun.objects.get(name="tiers").error
         assert last.error == "1 member(s) could not be settled; the log says why"
         assert f"member {broken} could not be settled" in caplog.text
-        said = [found.text for found in checks.get("doctor:33-jobs")(at=day(3, 4))]
+        said = [found.text for found in doctor_checks.get("jobs")(at=day(3, 4))]
         assert any("tiers failed" in text and "1 member(s)" in text for text in said)
 
     def test_puts_an_end_off_once_though_two_do_it(self):

@@ -24,10 +24,12 @@ EDGES = [datetime(year, month, 1, hour, tzinfo=UTC) for year in (2025, 2026, 202
 EDGES += [edge + timedelta(hours=hours) for edge in EDGES for hours in (-1, 1, 24 * 30)]
 MOMENTS = st.sampled_from(EDGES) | st.integers(0, 1_600 * 24).map(lambda hours: FIRST + timedelta(hours=hours))
 DATES = st.none() | MOMENTS | st.sampled_from([datetime(y, 12, 31, 23, tzinfo=UTC) for y in range(2024, 2029)])
+#: (is_counted, is_strict)
+STANDS = ((True, False), (False, False), (False, True))
 HISTORIES = st.fixed_dictionaries(
     {
         "orders": st.lists(st.tuples(MOMENTS, st.sampled_from([0, 1, 40, 99, 100, 250, 700])), max_size=6),
-        "stands": st.none() | st.tuples(st.integers(0, 3), DATES, st.booleans()),
+        "stands": st.none() | st.tuples(st.integers(0, 3), DATES, st.sampled_from([*STANDS])),
         "gift": st.none() | st.tuples(st.integers(1, 3), MOMENTS, DATES),
     }
 )
@@ -49,10 +51,10 @@ def settle_down(ladder, histories):
         for placed_at, value in history["orders"]:
             Score.objects.create(member=member, order_id=next(numbers), placed_at=placed_at, value=value)
         if history["stands"]:
-            rank, kept_until, is_counted = history["stands"]
+            rank, kept_until, (is_counted, is_strict) = history["stands"]
             Standing.objects.create(
                 member=member, rank=rank, tier=ladder.known_tiers[rank - 1] if rank else None, starts_at=EDGES[0],
-                kept_until=kept_until if rank else None, is_counted=is_counted,
+                kept_until=kept_until if rank else None, is_counted=is_counted, is_strict=is_strict and rank > 0,
             )  # fmt: skip
         if history["gift"]:
             rank, starts_at, until = history["gift"]
@@ -69,7 +71,8 @@ def moved_by_the_rules(ladder, at):
     for pk in ids:
         row, gift = rows.get(pk), given_by.get(pk)
         now = rules.Now(
-            rank=row.rank, since=row.starts_at, kept_until=row.kept_until, is_counted=row.is_counted
+            rank=row.rank, since=row.starts_at, kept_until=row.kept_until, is_counted=row.is_counted,
+            is_strict=row.is_strict,
         ) if row else rules.Now()  # fmt: skip
         step = rules.decide(
             now=now, counted=counted.get(pk, ()), ladder=law, at=at, announced=True,
@@ -115,5 +118,5 @@ class TestTheMovers:
         at = datetime(2025, 8, 1, tzinfo=UTC)
         if window == rules.ROLLING:
             until = datetime(2026, 7, 31, 22, tzinfo=UTC)
-        settle_down(ladder, [{"orders": [(at, 20_000)], "stands": (2, until, True), "gift": None}] * 3)
+        settle_down(ladder, [{"orders": [(at, 20_000)], "stands": (2, until, (True, False)), "gift": None}] * 3)
         assert movers(ladder=ladder, after=0, last=2**40, at=at) == []

@@ -8,12 +8,11 @@ from django.db import OperationalError
 from django.test import override_settings
 from oscar.core.loading import get_model
 
-from loyalty_oscar.program.models import JobRun, Member, Outbox, Program
+from loyalty_oscar.program.models import Event, JobRun, Member, Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import jobs
-from loyalty_oscar.shop.models import Notice
 from loyalty_oscar.shop.notices import deliver, report_bounce, seen
-from loyalty_oscar.shop.tiers import nightly
+from loyalty_oscar.shop.tiers import jobs as nightly
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers import operations
 from loyalty_oscar.tiers.models import Score, Standing, Tier
@@ -222,7 +221,7 @@ class TestTheNightlyWalk:
         Program.objects.update(state="paused")
         forget_cache()
         assert list(nightly.run(before(60))) == []
-        assert not Notice.objects.filter(kind="tier").exists()
+        assert not Event.objects.filter(topic="tier-ending").exists()
 
     def test_settles_who_got_a_level_that_begins_to_count_by_the_calendar_alone(self, silver):
         Standing.objects.all().delete()
@@ -232,7 +231,7 @@ class TestTheNightlyWalk:
 
 class TestALevelTakenBack:
     def test_leaves_the_member_where_the_orders_say_and_takes_the_gift_along(self, silver):
-        Tier.objects.filter(code="gold").update(gift_points=70)
+        Tier.objects.filter(code="gold").update(points=70)
         forget_cache()
         ladder = ladder_of(program_id=Program.objects.get().pk)
         member, gold = Member.objects.get(), Tier.objects.get(code="gold")
@@ -244,4 +243,4 @@ class TestALevelTakenBack:
         account.refresh_from_db()
         assert (now().tier.name, now().because["c"], account.available) == ("Silver", "tier_taken", 0)
         assert now().kept_until == ENDS
-        assert Outbox.objects.filter(topic="tier-down").count() == 0
+        assert Event.objects.filter(topic="tier-down").count() == 0

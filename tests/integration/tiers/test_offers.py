@@ -10,10 +10,12 @@ from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 from oscar.test.factories import create_order
 
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.registries import checks
 from loyalty_oscar.shop.tiers.conditions import PROXY, keep_in_step, our_conditions
+from loyalty_oscar.shop.upkeep.doctor import doctor_checks
+from loyalty_oscar.shop.upkeep.uninstall import uninstall_notes, uninstall_steps
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests.storefront import TODAY, a_basket, a_product, a_user, buy, day
@@ -164,10 +166,10 @@ class TestTheConditions:
                 type="Count", value=1, range=Range.objects.create(name="All", includes_all_products=True)
             ),
         )
-        assert list(checks.get("leaving:tiers")(names=["earning"])) == []
-        assert len(list(checks.get("leaving:tiers")(names=["tiers"]))) == 1
-        assert list(checks.get("uninstall:tiers")(names=["earning"])) == []
-        assert list(checks.get("uninstall:tiers")(names=["tiers"])) == [
+        assert list(uninstall_notes.get("tiers")(names=["earning"])) == []
+        assert len(list(uninstall_notes.get("tiers")(names=["tiers"]))) == 1
+        assert list(uninstall_steps.get("tiers")(names=["earning"])) == []
+        assert list(uninstall_steps.get("tiers")(names=["tiers"])) == [
             "conditions for levels: 3 gone, offers that stood on them: 1"
         ]
         assert list(Offer.objects.all()) == [other]
@@ -175,15 +177,15 @@ class TestTheConditions:
 
     def test_are_missed_by_the_doctor(self, ladder):
         our_conditions().filter(value=2).delete()
-        told = [finding.text for finding in checks.get("doctor:45-level-offers")(at=TODAY)]
+        told = [finding.text for finding in doctor_checks.get("level-offers")(at=TODAY)]
         assert told == ["Oscar's offer pages do not know level 2"]
         keep_in_step()
-        assert list(checks.get("doctor:45-level-offers")(at=TODAY)) == []
+        assert list(doctor_checks.get("level-offers")(at=TODAY)) == []
 
 
 class TestTheDoctor:
     def findings(self):
-        return [(row.level.name, row.text) for row in checks.get("doctor:44-levels")(at=TODAY)]
+        return [(row.level.name, row.text) for row in doctor_checks.get("levels")(at=TODAY)]
 
     def test_is_content_with_a_ladder_that_holds(self, ladder):
         assert [level for level, _text in self.findings()] == ["OK"]
@@ -209,5 +211,5 @@ class TestTheWarningsOfAProgram:
     def test_say_that_there_are_no_levels(self, ladder):
         Tier.objects.all().delete()
         forget_cache()
-        said = list(checks.get("program-warning:tiers")(program=Program.objects.get(), at=TODAY))
+        said = list(program_warnings.get("tiers")(program=Program.objects.get(), at=TODAY))
         assert said == ["There are no levels yet, so nobody climbs."]

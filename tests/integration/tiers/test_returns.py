@@ -186,7 +186,7 @@ class TestAGift:
     def test_comes_again_as_it_was_when_the_level_changed_after_a_return(self):
         ladder, user = a_ladder(gifts=(0, 0, 500)), a_user()
         send_back(bought(user, GOLD, day(3, 1)), 1, on=day(3, 2))
-        Tier.objects.filter(rank=3).update(gift_points=1000)
+        Tier.objects.filter(rank=3).update(points=1000)
         known(ladder)
         bought(user, GOLD, day(3, 3))
         assert (now(user).rank, gifts(user)) == (3, 500)
@@ -195,7 +195,7 @@ class TestAGift:
         ladder, user = a_ladder(gifts=(0, 50, 0), grace_days=0), a_user()
         bought(user, SILVER, day(3, 1))
         told_and_over(ladder, user, day(1, 5, 2028))
-        Tier.objects.filter(rank=2).update(gift_points=100)
+        Tier.objects.filter(rank=2).update(points=100)
         known(ladder)
         bought(user, SILVER, day(2, 1, 2028))
         assert now(user).rank == 2
@@ -205,7 +205,7 @@ class TestAGift:
         ladder, user = a_ladder(gifts=(0, 0, 500)), a_user()
         order = bought(user, GOLD, day(3, 1))
         assert gifts(user) == 500
-        Tier.objects.filter(rank=3).update(gift_points=0)
+        Tier.objects.filter(rank=3).update(points=0)
         known(ladder)
         send_back(order, 1, on=day(3, 2))
         assert gifts(user) == 0

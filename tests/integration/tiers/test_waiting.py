@@ -6,15 +6,15 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.ledger.operations import mature_due
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop import checks
-from loyalty_oscar.shop.doctor import Level, examine
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.sync import LOOK_AGAIN, sweep, sync_orders
-from loyalty_oscar.shop.tiers import nightly
-from loyalty_oscar.shop.tiers.panels import rules as sentences
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep, sync_orders
+from loyalty_oscar.shop.tiers import jobs
+from loyalty_oscar.shop.tiers.storefront import rules as sentences
+from loyalty_oscar.shop.upkeep import checks
+from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score, Standing, Tier
-from loyalty_oscar.tiers.rules import Counted, Ladder, safe_from
+from loyalty_oscar.tiers.rules import Counted, LadderTerms, safe_from
 from tests.integration.exclusives.sales import GOLD, a_sale
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import a_club, a_product, a_user, arrive, buy, day, send_back
@@ -123,11 +123,11 @@ class TestAGiftOfALevel:
 
     def test_is_dated_by_the_night_though_its_level_brings_none_by_now(self, ladder, user):
         order = bought(user)
-        Tier.objects.update(gift_points=0)
+        Tier.objects.update(points=0)
         forget_cache()
         arrive(order, on=day(3, 4))
         assert gift() == [(500, "pending", None)]
-        list(nightly.run(day(3, 5)))
+        list(jobs.run(day(3, 5)))
         assert gift() == [(500, "pending", "2026-03-18")]
 
 
@@ -208,7 +208,7 @@ class TestTheDoctor:
 
     def test_names_levels_and_sales_that_hang_on_a_status_nobody_reaches(self, ladder, user, settings):
         settings.LOYALTY_COUNTS_FROM_STATUS = "Shipped"
-        a_sale(ladder.program.units.get(), a_product("Carrier"), doors=((GOLD, day(5, 9)),))
+        a_sale(ladder.program.unit, a_product("Carrier"), doors=((GOLD, day(5, 9)),))
         bought(user)
         assert found("levels", at=day(4, 25)) == []
         [text] = found("levels", at=day(5, 4))
@@ -220,7 +220,7 @@ class TestTheDoctor:
 
 
 class TestWhenAClimbIsSafe:
-    LADDER = Ladder(thresholds=(100, 200), window="calendar-year", zone="UTC")
+    LADDER = LadderTerms(thresholds=(100, 200), window="calendar-year", zone="UTC")
 
     @pytest.mark.parametrize(
         ("orders", "wanted"),

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.shop.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.tiers.models import Ladder, Score, Standing, Tier
 from loyalty_oscar.tiers.operations import settle, settle_all
 from loyalty_oscar.tiers.queries import ladder_of

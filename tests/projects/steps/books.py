@@ -3,7 +3,7 @@
 from django.db.models import F, Sum
 
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.program.models import Member, Outbox
+from loyalty_oscar.program.models import Event, Member
 
 NET = Sum(F("available") + F("pending") + F("reserved") - F("debt"), default=0)
 
@@ -19,5 +19,5 @@ def run() -> dict:
         "net": Account.objects.aggregate(net=NET)["net"],
         "members": Member.objects.count(),
         "nameless": Member.objects.filter(user=None).count(),
-        "messages": Outbox.objects.count(),
+        "messages": Event.objects.count(),
     }

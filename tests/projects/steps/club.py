@@ -1,4 +1,4 @@
-"""The club with all of it: a level with its price, a sale that opens to it first, a friend brought in, an action."""
+"""The club with all of it: a level with its price, a sale that opens to it first, a friend brought in, a campaign."""
 
 from datetime import timedelta
 
@@ -8,9 +8,9 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from loyalty_oscar import extend
-from loyalty_oscar.earning.models import Action
 from loyalty_oscar.exclusives.levels import levels
 from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.operations import join
@@ -43,7 +43,7 @@ def open_club(program: Program) -> None:
     )  # fmt: skip
     Door.objects.create(sale=sale, rank=1, seen_from=yesterday, buys_from=yesterday)
     Scheme.objects.create(program=program, giver_points=150, newcomer_points=100, least_minor=1000)
-    Action.objects.create(program=program, code="hello", name="Registered", kind="sign-up", points=50)
+    Campaign.objects.create(program=program, code="hello", name="Registered", occasion="sign-up", points=50)
     forget_cache()
 
 
@@ -76,5 +76,5 @@ def run() -> dict:
             sum(account.lots.filter(source__startswith="referral:").values_list("granted", flat=True))
             for account in Account.objects.filter(member__in=[referral.giver, referral.newcomer]).order_by("pk")
         ],
-        "action": extend.address_confirmed(user=friend, email=friend.email),
+        "campaign": extend.address_confirmed(user=friend, email=friend.email),
     }

@@ -20,7 +20,7 @@ def gift(user, points: int) -> Account:
     """So many points, ready at once."""
     unit, at = Unit.objects.select_related("program").get(), timezone.now()
     account = ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=at), unit=unit)
-    grant = ledger.Grant(
+    grant = ledger.LotGrant(
         account_id=account.pk, points=points, key="gift", source="gift", kind="adjust", because=Because("goodwill"),
         available_at=at,
     )  # fmt: skip

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loyalty_oscar.exclusives.rules import (
-    Door,
-    Sale,
+    DoorTerms,
+    SaleTerms,
     Who,
     admission,
     best_sale,
@@ -20,12 +20,12 @@ from loyalty_oscar.exclusives.rules import (
 GOLD, PUBLIC, END = (datetime(2026, 5, day, tzinfo=UTC) for day in (9, 11, 17))
 SECOND = timedelta(seconds=1)
 STRANGER, MEMBER, SILVER, GOLDEN = Who(), Who(is_member=True), *(Who(is_member=True, rank=rank) for rank in (2, 3))
-INVITED = Who(is_member=True, lists=frozenset({7}))
-DOOR = Door(seen_from=GOLD - timedelta(days=3), buys_from=GOLD, rank=3)
+INVITED = Who(is_member=True, segments=frozenset({7}))
+DOOR = DoorTerms(seen_from=GOLD - timedelta(days=3), buys_from=GOLD, rank=3)
 
 
 def a_sale(**fields):
-    return Sale(**{"id": 1, "doors": (DOOR,), "public_from": PUBLIC, "ends_at": END, "percent": 20, **fields})
+    return SaleTerms(**{"id": 1, "doors": (DOOR,), "public_from": PUBLIC, "ends_at": END, "percent": 20, **fields})
 
 
 class TestAdmissionToASale:
@@ -50,17 +50,17 @@ class TestAdmissionToASale:
         assert admission(sale=a_sale(), who=who, at=at).buys is buys
 
     def test_of_a_list_is_for_those_on_it_whatever_their_level(self):
-        sale = a_sale(doors=(Door(seen_from=GOLD, buys_from=GOLD, list_id=7),))
+        sale = a_sale(doors=(DoorTerms(seen_from=GOLD, buys_from=GOLD, segment_id=7),))
         assert admission(sale=sale, who=INVITED, at=GOLD).buys
         assert not admission(sale=sale, who=GOLDEN, at=GOLD).buys
 
     def test_by_rank_nought_is_for_every_member_and_no_stranger(self):
-        sale = a_sale(doors=(Door(seen_from=GOLD, buys_from=GOLD),))
+        sale = a_sale(doors=(DoorTerms(seen_from=GOLD, buys_from=GOLD),))
         assert admission(sale=sale, who=MEMBER, at=GOLD).buys
         assert not admission(sale=sale, who=STRANGER, at=GOLD).buys
 
     def test_takes_the_first_of_several_doors(self):
-        sale = a_sale(doors=(DOOR, Door(seen_from=GOLD, buys_from=GOLD + SECOND, rank=2)))
+        sale = a_sale(doors=(DOOR, DoorTerms(seen_from=GOLD, buys_from=GOLD + SECOND, rank=2)))
         assert admission(sale=sale, who=GOLDEN, at=GOLD).opens_at == GOLD
         assert admission(sale=sale, who=SILVER, at=GOLD).opens_at == GOLD + SECOND
 
@@ -93,7 +93,7 @@ class TestAProductInSales:
         assert is_over(sale=a_sale(), at=END)
 
     def test_needs_one_open_door_of_many(self):
-        other = a_sale(id=2, doors=(Door(seen_from=GOLD, buys_from=GOLD, rank=2),))
+        other = a_sale(id=2, doors=(DoorTerms(seen_from=GOLD, buys_from=GOLD, rank=2),))
         assert closed_by(sales=[a_sale(), other], who=SILVER, at=GOLD) is None
 
     def test_stays_closed_though_another_sale_is_public(self):
@@ -105,7 +105,7 @@ class TestAProductInSales:
         assert closed_by(sales=[never, late], who=STRANGER, at=GOLD) == late
 
     def test_has_the_price_of_the_best_open_sale_only(self):
-        better = a_sale(id=2, percent=30, doors=(Door(seen_from=GOLD, buys_from=GOLD + SECOND, rank=3),))
+        better = a_sale(id=2, percent=30, doors=(DoorTerms(seen_from=GOLD, buys_from=GOLD + SECOND, rank=3),))
         assert best_sale(sales=[a_sale(), better], who=GOLDEN, at=GOLD) == a_sale()
         assert best_sale(sales=[a_sale(), better], who=GOLDEN, at=GOLD + SECOND) == better
         assert best_sale(sales=[a_sale(), better], who=SILVER, at=GOLD) is None
@@ -133,7 +133,7 @@ class TestAProductOfAHiddenSale:
         assert is_hidden(sales=[a_sale(is_hidden=True), a_sale(id=2)], who=STRANGER, at=GOLD)
 
     def test_is_shown_where_another_door_is_open(self):
-        other = a_sale(id=2, doors=(Door(seen_from=GOLD, buys_from=GOLD),))
+        other = a_sale(id=2, doors=(DoorTerms(seen_from=GOLD, buys_from=GOLD),))
         assert not is_hidden(sales=[a_sale(is_hidden=True), other], who=MEMBER, at=GOLD)
         assert is_hidden(sales=[a_sale(is_hidden=True), other], who=STRANGER, at=GOLD)
 
@@ -146,10 +146,10 @@ class TestTwoSalesOfOneProduct:
             ({"is_hidden": True}, ["modes"]),
             ({"public_from": PUBLIC + SECOND}, ["public"]),
             ({"public_from": None}, ["public"]),
-            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD + SECOND, rank=3),)}, ["door"]),
-            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, list_id=7),)}, ["door"]),
+            ({"doors": (DoorTerms(seen_from=GOLD, buys_from=GOLD + SECOND, rank=3),)}, ["door"]),
+            ({"doors": (DoorTerms(seen_from=GOLD, buys_from=GOLD, segment_id=7),)}, ["door"]),
             ({"doors": ()}, ["door"]),
-            ({"doors": (Door(seen_from=GOLD, buys_from=GOLD, rank=0),)}, []),
+            ({"doors": (DoorTerms(seen_from=GOLD, buys_from=GOLD, rank=0),)}, []),
             ({"is_hidden": True, "ends_at": GOLD - SECOND}, []),
             ({"ends_at": GOLD, "public_from": None, "doors": ()}, []),
         ],
@@ -163,3 +163,13 @@ class TestTwoSalesOfOneProduct:
         assert clashes(one=a_sale(), other=other, at=PUBLIC - SECOND) != []
         assert clashes(one=a_sale(), other=other, at=PUBLIC) == []
         assert clashes(one=a_sale(ends_at=PUBLIC - SECOND, public_from=None), other=other, at=PUBLIC - SECOND) == []
+
+
+class TestADoorForALevelAndASegment:
+    door = DoorTerms(seen_from=GOLD, buys_from=GOLD, rank=2, segment_id=7)
+
+    @pytest.mark.parametrize(
+        ("rank", "segments", "is_for"), [(2, {7}, True), (3, {7, 8}, True), (1, {7}, False), (2, {8}, False)]
+    )
+    def test_is_for_those_of_whom_both_hold(self, rank, segments, is_for):
+        assert self.door.is_for(Who(is_member=True, rank=rank, segments=frozenset(segments))) is is_for

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_oscar.kernel.facts import Row
-from loyalty_oscar.kernel.left import Part, mark_of, what_is_left
+from loyalty_oscar.kernel.facts import LineState
+from loyalty_oscar.kernel.left import LineSnapshot, mark_of, what_is_left
 from tests.amount import many
 
 BED, BOWL, RUG = 1, 2, 3
@@ -16,7 +16,7 @@ def row(line, product, quantity=1, paid=None, listed=None, gone=0, title=""):
     """An order line; a piece costs 100.00, of which 10.00 are discount."""
     paid = 9000 * quantity if paid is None else paid
     listed = 10_000 * quantity if listed is None else listed
-    return Row(
+    return LineState(
         line_id=line, product_id=product, quantity=quantity, paid_minor=paid, paid_excl_minor=paid, list_minor=listed,
         gone=gone, title=title,
     )  # fmt: skip
@@ -161,7 +161,7 @@ class TestWhateverStaffDo:
     @many
     @given(st.lists(orders, min_size=2, max_size=5))
     def test_every_piece_is_of_one_part(self, looks):
-        parts: list[Part] = []
+        parts: list[LineSnapshot] = []
         for rows in looks:
             facts, new = what_is_left(parts=parts, rows=rows)
             there = sum(line.quantity - line.gone for line in facts) + sum(part.quantity for part in new)
@@ -191,8 +191,8 @@ class TestWhateverStaffDo:
         assert all(line.withdrawn_minor == 0 for line, part in zip(facts, parts, strict=True) if not part.is_late)
 
     def test_a_part_is_stored_and_read(self):
-        part = Part(
+        part = LineSnapshot(
             number=-3, line_id=7, product_id=BED, quantity=2, paid_minor=5, paid_excl_minor=4, list_minor=6,
             sets=frozenset({"a", "b"}), is_late=True, mark=mark_of(title="Bed"),
         )  # fmt: skip
-        assert Part.from_json(part.to_json()) == part
+        assert LineSnapshot.from_json(part.to_json()) == part

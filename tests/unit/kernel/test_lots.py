@@ -5,26 +5,13 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_oscar.kernel.lots import OpenLot, Take, spending_order, take
+from loyalty_oscar.kernel.lots import OpenLot, Take, take
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 days = st.none() | st.integers(0, 5).map(lambda n: DAY + timedelta(days=n))
 some_lots = st.lists(st.tuples(st.integers(0, 50), days), max_size=12).map(
     lambda rows: [OpenLot(pk, free, expires_at) for pk, (free, expires_at) in enumerate(rows, start=1)]
 )
-
-
-class TestTheOrderOfSpending:
-    def test_is_soonest_expiry_then_age_then_what_never_runs_out(self):
-        late, soon, never, old_never = OpenLot(1, 5, DAY + timedelta(days=9)), OpenLot(4, 5, DAY), 3, 2
-        lots = [OpenLot(never, 5), late, soon, OpenLot(old_never, 5), OpenLot(5, 5, DAY)]
-        assert [lot.pk for lot in spending_order(lots=lots)] == [4, 5, 1, old_never, never]
-
-    @given(some_lots)
-    def test_loses_nothing_and_does_not_depend_on_how_lots_come(self, lots):
-        order = spending_order(lots=lots)
-        assert order == spending_order(lots=reversed(lots))
-        assert sorted(lot.pk for lot in order) == [lot.pk for lot in lots]
 
 
 class TestTaking:

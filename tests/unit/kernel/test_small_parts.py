@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import UnknownCode
 from loyalty_oscar.kernel.registry import AlreadyRegistered, Registry
+from loyalty_oscar.kernel.sources import number_of
 
 codes = st.from_regex(r"[a-z][a-z_]{0,20}", fullmatch=True)
 values = st.integers() | st.text() | st.lists(st.integers() | st.text(), max_size=3)
@@ -60,3 +61,15 @@ class TestARegistry:
         registry.unregister("a")
         registry.unregister("a")
         assert "a" not in registry
+
+
+class TestANameOfASource:
+    @pytest.mark.parametrize(
+        ("name", "kind", "number"),
+        [
+            *[("order:42", "order", 42), ("basket:7", "basket", 7)],
+            *[("order:42", "basket", None), ("order:x", "order", None), ("order", "order", None), ("", "order", None)],
+        ],
+    )
+    def test_gives_its_number_where_the_kind_is_asked_for(self, name, kind, number):
+        assert number_of(name=name, kind=kind) == number

@@ -89,11 +89,11 @@ class TestTheChecks:
         assert (found[0], sorted(found[1])) == (says, named)
 
     def test_may_be_joined_by_the_stores_own(self):
-        rules.checks.register("of-the-store")(lambda *, pair: (REVIEW, rules.Because("of_the_store")))
+        rules.referral_checks.register("of-the-store")(lambda *, pair: (REVIEW, rules.Because("of_the_store")))
         try:
             assert verdict({}, {}) == (REVIEW, ["of-the-store"])
         finally:
-            rules.checks.unregister("of-the-store")
+            rules.referral_checks.unregister("of-the-store")
 
     @pytest.mark.parametrize(
         "parts", [["Elm Street 1", "10115"], ["ELM  STREET 1,", "10115"], ["Elm-Street. 1", "10115"]]

@@ -13,9 +13,9 @@ from loyalty_oscar.tiers.rules import (
     NEAR,
     ROLLING,
     Counted,
-    Ladder,
+    LadderTerms,
     Now,
-    Step,
+    TierDecision,
     decide,
     deserved,
     held,
@@ -34,7 +34,7 @@ def here(text, zone="UTC"):
 
 
 def a_ladder(window=CALENDAR_YEAR, zone="UTC", grace=30):
-    return Ladder(thresholds=LEVELS, window=window, zone=zone, grace_days=grace)
+    return LadderTerms(thresholds=LEVELS, window=window, zone=zone, grace_days=grace)
 
 
 def orders(*pairs, zone="UTC"):
@@ -248,7 +248,9 @@ class TestAReturn:
         longer, at = here("2029-01-01"), here("2029-01-01") - NEAR - before
         now = Now(rank=3, since=here("2025-03-01"), kept_until=longer)
         step = decide(now=now, counted=orders(("2025-03-01", 600)), ladder=a_ladder(), at=at)
-        assert step == (None if stays else Step(rank=3, kept_until=here("2027-01-01"), why="kept", is_counted=True))
+        assert step == (
+            None if stays else TierDecision(rank=3, kept_until=here("2027-01-01"), why="kept", is_counted=True)
+        )
 
     @pytest.mark.parametrize(
         ("rank", "promised", "wanted"),
@@ -261,7 +263,7 @@ class TestAReturn:
         ],
     )
     def test_goes_no_deeper_than_an_earlier_descent_promised(self, rank, promised, wanted):
-        step = Step(rank=2, kept_until=here("2027-01-01"), why="recounted", is_counted=True)
+        step = TierDecision(rank=2, kept_until=here("2027-01-01"), why="recounted", is_counted=True)
         found = held(step=step, promise=(rank, promised and here(promised)))
         assert (found.rank, found.kept_until) == (wanted[0], wanted[1] and here(wanted[1]))
         assert found.is_counted == (found == step)
@@ -287,6 +289,50 @@ class TestALevelGivenByHand:
         assert decide(now=now, counted=[], ladder=a_ladder(), at=late, given=(3, None), announced=True) is None
         step = decide(now=now, counted=[], ladder=a_ladder(), at=late, taken=True)
         assert (step.rank, step.why) == (0, "taken")
+
+
+class TestAStrictLevel:
+    END = here("2026-06-01T00:00:00")
+    SINCE = here("2026-03-01T00:00:00")
+    NOW = Now(rank=3, since=SINCE, kept_until=END, is_counted=False, is_given=True, is_strict=True)
+    SECOND = timedelta(seconds=1)
+
+    @pytest.mark.parametrize(("bought", "rank"), [(0, 0), (100, 1), (300, 2)])
+    def test_ends_at_its_date_without_grace_or_notice_where_the_orders_say(self, bought, rank):
+        counted = orders(("2026-02-01T00:00:00", bought))
+        told = {"now": self.NOW, "counted": counted, "ladder": a_ladder(grace=365)}
+        assert decide(at=self.END - self.SECOND, given=(3, self.END), **told) is None
+        step = decide(at=self.END, **told)
+        assert (step.rank, step.why, step.is_given) == (rank, "down", False)
+
+    def test_stays_where_the_orders_carry_it_by_then(self):
+        counted = orders(("2026-05-01T00:00:00", 600))
+        step = decide(now=self.NOW, counted=counted, ladder=a_ladder(), at=self.END)
+        assert (step.rank, step.why, step.is_counted) == (3, "kept", True)
+        assert step.kept_until == here("2028-01-01T00:00:00")
+
+    def test_goes_on_where_it_is_given_again(self):
+        later = here("2027-06-01T00:00:00")
+        step = decide(now=self.NOW, counted=[], ladder=a_ladder(), at=self.END, given=(3, later))
+        assert (step.rank, step.why, step.kept_until, step.is_given) == (3, "kept", later, True)
+
+
+class TestALevelThatNoOrderLiftsTo:
+    ladder = LadderTerms(thresholds=(100, None, 300, None))
+
+    @pytest.mark.parametrize(("worth", "rank"), [(0, 0), (99, 0), (100, 1), (299, 1), (300, 3), (10**9, 3)])
+    def test_is_passed_over(self, worth, rank):
+        assert self.ladder.rank(worth) == rank
+
+    def test_is_stood_on_by_those_who_have_it(self):
+        at = here("2026-05-06T00:00:00")
+        until = here("2026-12-01T00:00:00")
+        step = decide(now=Now(rank=1), counted=orders(("2026-03-01T00:00:00", 100)), ladder=self.ladder, at=at,
+                      given=(2, until))  # fmt: skip
+        assert (step.rank, step.why, step.kept_until) == (2, "given", until)
+
+    def test_alone_lifts_nobody(self):
+        assert LadderTerms(thresholds=(None, None)).rank(10**12) == 0
 
 
 class TestWhatKeepsALevel:

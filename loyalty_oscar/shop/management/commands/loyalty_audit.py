@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from loyalty_oscar.ledger.audit import Progress, audit
+from loyalty_oscar.ledger.audit import AuditProgress, audit
 from loyalty_oscar.ledger.models import Account
 
 from ..command import LoyaltyCommand
@@ -22,7 +22,7 @@ class Command(LoyaltyCommand):
         if account is not None and not Account.objects.filter(pk=account).exists():
             raise CommandError(f"there is no account {account}")
         total = 1 if account is not None else Account.objects.count()
-        found = Progress()
+        found = AuditProgress()
         for found in audit(account_id=account):
             self.progress(f"{found.accounts:,} of {total:,} accounts, {found.entries:,} entries")
         for account_id, wrong in found.wrong:

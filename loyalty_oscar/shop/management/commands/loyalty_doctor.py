@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser, no_translations
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.shop.doctor import Finding, Level, examine
 from loyalty_oscar.shop.rehearsal import Number, rehearse
+from loyalty_oscar.shop.upkeep.doctor import Finding, Level, examine
 
 from ..command import LoyaltyCommand
 

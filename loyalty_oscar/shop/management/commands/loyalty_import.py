@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser, no_translations
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.shop import imports
 
@@ -81,7 +81,7 @@ class Command(LoyaltyCommand):
 
     def show(self, balances: imports.Balances) -> None:
         """Say what the file brings before anything is written."""
-        unit = balances.program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
+        unit = balances.program.unit
         people = {row.user_id for row in balances.rows}
         members = set(
             Member.objects.filter(program=balances.program, user__isnull=False).values_list("user_id", flat=True)

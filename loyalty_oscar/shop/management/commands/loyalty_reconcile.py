@@ -11,7 +11,7 @@ from django.utils import timezone
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.words import why
-from loyalty_oscar.shop.reconcile import decide_deleted, orders_since, reconcile
+from loyalty_oscar.shop.orders.reconcile import decide_deleted, orders_since, reconcile
 
 from ..command import LoyaltyCommand, moment
 

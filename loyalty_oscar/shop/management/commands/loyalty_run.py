@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from loyalty_oscar.shop import jobs
+from loyalty_oscar.shop.upkeep import jobs
 
 from ..command import LoyaltyCommand
 

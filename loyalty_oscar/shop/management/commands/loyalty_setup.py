@@ -11,9 +11,9 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
-from loyalty_oscar.shop import statuses
+from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
-from loyalty_oscar.shop.setup import WENT_LIVE, Ready, make_ready
+from loyalty_oscar.shop.upkeep.setup import WENT_LIVE, SetupResult, make_ready
 
 from ..command import LoyaltyCommand
 
@@ -71,7 +71,7 @@ class Command(LoyaltyCommand):
             self.say(WENT_LIVE)
         self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 
-    def tell(self, ready: Ready) -> None:
+    def tell(self, ready: SetupResult) -> None:
         """Say what was made, and what was there already."""
         for title, lines in (("Made:", ready.made), ("There already, left as it is:", ready.there)):
             if lines:
@@ -109,7 +109,7 @@ class Command(LoyaltyCommand):
                 return known[0] if known else ""
             self.say(f"There is none of that name; there are: {', '.join(statuses.pipeline())}.")
 
-    def answer(self, question: statuses.Question) -> str:
+    def answer(self, question: statuses.StatusQuestion) -> str:
         """Return y, n, or an empty text for later."""
         what = "a line" if question.is_line else "an order"
         while True:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from loyalty_oscar.shop import uninstall
+from loyalty_oscar.shop.upkeep import uninstall
 
 from ..command import LoyaltyCommand
 

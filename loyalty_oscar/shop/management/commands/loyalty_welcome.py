@@ -10,9 +10,9 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 
 from loyalty_oscar.kernel.periods import last_day
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.worth import worth
-from loyalty_oscar.shop.welcome import Tally, gather, next_batch, orders_before, portions, welcoming
+from loyalty_oscar.shop.orders.backfill import Tally, gather, next_batch, orders_before, portions, welcoming
 
 from ..command import LoyaltyCommand, moment, program_of
 
@@ -61,8 +61,7 @@ class Command(LoyaltyCommand):
 
     def show(self, tally: Tally, program: Program, began: datetime, at: datetime) -> None:
         """Say it in words before anything is written."""
-        unit = program.units.filter(kind=Unit.Kind.SPENDABLE).select_related("program").order_by("pk").first()
-        value = worth(unit=unit, points=tally.points - tally.gone)
+        value = worth(unit=program.unit, points=tally.points - tally.gone)
         self.say(f"“{program.name}”: orders from {began:%Y-%m-%d %H:%M} to {program.earns_from:%Y-%m-%d %H:%M} UTC")
         self.say(f"  orders   {tally.orders:,} bring points, of {tally.looked_at:,} looked at")
         self.say(f"  members  {len(tally.members):,}")

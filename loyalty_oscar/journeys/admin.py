@@ -1,0 +1,95 @@
+"""Campaigns in the admin: what brings how many points, and who had them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils.translation import npgettext, pgettext_lazy
+
+from loyalty_oscar.program import actors, clock, contributions, money
+from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.zones import InProgramZone
+
+from . import operations
+from .forms import CampaignForm, occasion_name, sentence
+from .models import Campaign, Occurrence
+
+
+def reads(campaign: Campaign) -> str:
+    """Return a saved campaign as a sentence, or nothing where the program has no points yet."""
+    unit = getattr(campaign.program, "unit", None)
+    return sentence(campaign=campaign, unit=unit) if unit else ""
+
+
+@admin.register(Campaign)
+class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
+    """What brings points besides orders; switched off, never deleted."""
+
+    change_form_template = "loyalty/admin/campaign.html"
+    form = CampaignForm
+    list_display = ("name", "for_what", "points", "spent", "budget", "is_on", "program")
+    list_filter = ("program", "is_on")
+    search_fields = ("name", "code", "word")
+
+    class Media:
+        css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "for what"), ordering="occasion")
+    def for_what(self, campaign: Campaign) -> str:
+        return occasion_name(campaign.occasion)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
+        return ("program", "for_what", "code") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
+        occasion = "for_what" if obj else "occasion"
+        for_whom = ("told_days", "least_orders", "confirmed_only")
+        dates = ("starts_at", "ends_at")
+        return ("program", occasion, "name", "code", "points", "word", *dates, *for_whom, "budget", "is_on")
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
+        if change:  # What was given meanwhile is counted by the operations alone.
+            stored = ["params" if name in form.declared_fields else name for name in form.changed_data]
+            obj.save(update_fields=stored)
+        else:
+            super().save_model(request, obj, form, change)
+        touch_version(program_id=obj.program_id)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        campaign = self.get_object(request, object_id) if object_id else None
+        if campaign and self.has_view_or_change_permission(request, campaign):
+            pieces = contributions.render("admin:campaign", subject=campaign, request=request)
+            extra_context = {**(extra_context or {}), "sentence": reads(campaign), "panels": pieces}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+@admin.register(Occurrence)
+class OccurrenceAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
+    """Who got points for what, newest first."""
+
+    list_display = ("member", "campaign", "source", "points", "state", "at", "who")
+    actions = ("take_back",)
+    list_filter = ("campaign", "state")
+    list_select_related = ("member__user", "campaign")
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    @admin.display(description=pgettext_lazy("loyalty", "taken back by"))
+    def who(self, occurrence: Occurrence) -> str:
+        return actors.name(occurrence.barred_by) if occurrence.barred_by else ""
+
+    def has_take_back_permission(self, request: HttpRequest) -> bool:
+        """Return whether somebody may take points back: who may change campaigns."""
+        return request.user.has_perm("loyalty_journeys.change_campaign")
+
+    @admin.action(description=pgettext_lazy("loyalty", "Take these points back, for good"), permissions=["take_back"])
+    def take_back(self, request: HttpRequest, queryset: Any) -> None:
+        who, at = actors.staff(request.user), clock.now()
+        points = sum(operations.take_back(occurrence=row, actor=who, at=at) for row in queryset.order_by("pk"))
+        text = npgettext("loyalty", "%(points)s point was taken back.", "%(points)s points were taken back.", points)
+        messages.success(request, text % {"points": money.number(points)}, fail_silently=True)

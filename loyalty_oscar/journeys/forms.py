@@ -1,0 +1,149 @@
+"""The form of a campaign, and the sentence that reads it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminIntegerFieldWidget
+from django.utils.text import capfirst, slugify
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.models import Unit
+
+from .models import Campaign
+from .occasions import BIRTHDAY, REVIEW, SIGN_UP, TOLD_DAYS, WORD, fold, occasions
+
+#: What an occasion is called.
+NAMES = {
+    SIGN_UP: pgettext_lazy("loyalty", "Registering, with an e-mail address that was confirmed"),
+    REVIEW: pgettext_lazy("loyalty", "A review that is shown, by somebody who bought the product"),
+    BIRTHDAY: pgettext_lazy("loyalty", "A birthday, once a year"),
+    WORD: pgettext_lazy("loyalty", "A code word, typed or by a QR code"),
+}
+#: A word of fewer letters is soon guessed.
+SHORTEST_WORD = 4
+
+
+def occasion_name(code: str) -> str:
+    """Return what an occasion is called; one of the store's own is called by its code."""
+    return str(NAMES[code]) if code in NAMES else capfirst(code.replace("-", " "))
+
+
+def sentence(*, campaign: Campaign, unit: Unit) -> str:
+    """Return a campaign as a sentence: how many points for what, from when until when, and how many in all."""
+    parts = [f"{words.points(unit=unit, points=campaign.points)}: {occasion_name(campaign.occasion)}"]
+    zone = campaign.program.time_zone
+    if campaign.word:
+        parts.append(pgettext("loyalty", "the word “%(word)s”") % {"word": campaign.word})
+    if campaign.starts_at:
+        parts.append(pgettext("loyalty", "from %(day)s") % {"day": words.day(campaign.starts_at, zone=zone)})
+    if campaign.ends_at:
+        parts.append(pgettext("loyalty", "until %(day)s") % {"day": words.day(campaign.ends_at, zone=zone)})
+    parts += limits(campaign=campaign)
+    if campaign.budget is not None:
+        text = npgettext(
+            "loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", campaign.budget
+        )
+        parts.append(text % {"budget": money.number(campaign.budget)})
+    text = npgettext("loyalty", "%(given)s point given so far", "%(given)s points given so far", campaign.spent)
+    return f"{', '.join(parts)}; {text % {'given': money.number(campaign.spent)}}."
+
+
+def limits(*, campaign: Campaign) -> list[str]:
+    """Return for whom a campaign is, as parts of its sentence."""
+    found, orders = [], campaign.orders_wanted
+    if campaign.told_days:
+        text = npgettext(
+            "loyalty",
+            "told at least %(days)s day before",
+            "told at least %(days)s days before",
+            campaign.told_days,
+        )
+        found.append(text % {"days": money.number(campaign.told_days)})
+    if orders:
+        text = npgettext(
+            "loyalty",
+            "for members with %(count)s paid order that arrived and was kept",
+            "for members with %(count)s paid orders that arrived and were kept",
+            orders,
+        )
+        found.append(text % {"count": money.number(orders)})
+    if campaign.confirmed_only:
+        found.append(pgettext("loyalty", "only with a confirmed e-mail address"))
+    return found
+
+
+class CampaignForm(forms.ModelForm):
+    """A campaign as a merchant sets it up. What was given stays as it was given; a change counts from now on."""
+
+    told_days = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "a birthday is told so many days before"),
+        help_text=pgettext_lazy(
+            "loyalty", "Who tells a birthday later waits for the next one. 0: also on the very day. Else unused."
+        ),
+        min_value=0,
+        max_value=365,
+        initial=TOLD_DAYS,
+        widget=AdminIntegerFieldWidget,
+    )
+
+    class Meta:
+        model = Campaign
+        fields = (
+            *("program", "occasion", "name", "code", "points", "word", "starts_at", "ends_at"),
+            *("least_orders", "confirmed_only", "budget", "is_on"),
+        )
+        help_texts = {
+            "name": pgettext_lazy("loyalty", "Members read this name in their statement."),
+            "word": pgettext_lazy("loyalty", "Only for a code word. Case, spaces and hyphens don't count."),
+            "starts_at": pgettext_lazy("loyalty", "What happened before brings nothing. Empty: everything counts."),
+            "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),
+            "least_orders": pgettext_lazy(
+                "loyalty",
+                "Paid orders that arrived and were kept, at least in part. Empty: one for a birthday, else none.",
+            ),
+            "confirmed_only": pgettext_lazy(
+                "loyalty", "Members confirm their address from their account page, by a link that is sent to it."
+            ),
+            "budget": pgettext_lazy("loyalty", "Empty: no limit."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "occasion" in self.fields:
+            choices = [(code, occasion_name(code)) for code in occasions]
+            self.fields["occasion"] = forms.ChoiceField(label=self.fields["occasion"].label, choices=choices)
+        if "code" in self.fields:
+            self.fields["code"].required = False
+            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        if self.instance.pk:
+            self.initial["told_days"] = self.instance.params.get("told_days", TOLD_DAYS)
+        else:
+            self.fields["starts_at"].initial = clock.now()
+
+    def clean_word(self) -> str | None:
+        return fold(word=self.cleaned_data.get("word") or "") or None
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        occasion, word = found.get("occasion") or self.instance.occasion, found.get("word")
+        if (occasion == WORD) != bool(word):
+            with_word = pgettext("loyalty", "Only a code word has a word.")
+            self.add_error("word", with_word if word else pgettext("loyalty", "Which word?"))
+        elif word and len(word) < SHORTEST_WORD:
+            self.add_error("word", pgettext("loyalty", "At least 4 letters or digits: a shorter word is soon guessed."))
+        if found.get("starts_at") and found.get("ends_at") and found["ends_at"] <= found["starts_at"]:
+            self.add_error("ends_at", pgettext("loyalty", "It ends before it begins."))
+        if found.get("budget") is not None and found["budget"] < self.instance.spent:
+            text = pgettext("loyalty", "%(given)s have been given already.") % {"given": self.instance.spent}
+            self.add_error("budget", text)
+        if "code" in self.fields and not found.get("code"):
+            found["code"] = slugify(found.get("name", ""))[:60]
+        return found
+
+    def save(self, commit: bool = True) -> Campaign:
+        if self.instance.occasion == BIRTHDAY:
+            self.instance.params = {**self.instance.params, "told_days": self.cleaned_data["told_days"]}
+        return super().save(commit=commit)

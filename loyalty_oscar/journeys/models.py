@@ -1,0 +1,157 @@
+"""Campaigns (on which occasion, for whom, what they give), and the times that a member came into one."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
+from loyalty_oscar.program.abstract import ForWhom, Promising, promised_points
+from loyalty_oscar.program.models import Member, Program, code_validator
+
+from .occasions import BIRTHDAY, TOLD_DAYS, occasions
+
+
+class Campaign(Promising, ForWhom):
+    """
+    Something that members get points for besides buying: a confirmed address, a review, a birthday, a code word.
+
+    Of several of one `occasion` the one that gives most counts, once. `given` is how many times it stands given, of
+    `most`, and `spent` how many points that is, of `budget` (None = no limit); all are changed by one conditional
+    update, and constraints stand behind it. `params` are those of its occasion. For whom: `least_orders` paid orders
+    have arrived and were kept (None = what the occasion asks for), and `confirmed_only` asks for a confirmed address.
+    Members know of one that `is_public`. Not used yet: it waits `delay_days`, a member rests `rest_days` from it, and
+    only those from a level on (`rank`) and in a `segment` are meant.
+    """
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    occasion = models.CharField(pgettext_lazy("loyalty", "for what"), max_length=40)
+    params = models.JSONField(default=dict)
+    points = promised_points(pgettext_lazy("loyalty", "points"), least=1)
+    word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
+    delay_days = models.PositiveSmallIntegerField(default=0)
+    rest_days = models.PositiveSmallIntegerField(default=0)
+    least_orders = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "for members with so many orders"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(50)],
+    )
+    confirmed_only = models.BooleanField(
+        pgettext_lazy("loyalty", "only with a confirmed e-mail address"), default=False
+    )
+    is_public = models.BooleanField(default=True)
+    starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"), null=True, blank=True)
+    ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    most = models.PositiveIntegerField(null=True, blank=True)
+    given = models.PositiveIntegerField(default=0, editable=False)
+    budget = models.PositiveBigIntegerField(
+        pgettext_lazy("loyalty", "at most so many points in all"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_BUDGET)],
+    )
+    spent = models.PositiveBigIntegerField(pgettext_lazy("loyalty", "points given"), default=0, editable=False)
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "campaign")
+        verbose_name_plural = pgettext_lazy("loyalty", "campaigns")
+        constraints = [
+            models.UniqueConstraint(fields=["program", "code"], name="loyalty_campaign_code"),
+            models.UniqueConstraint(fields=["program", "word"], name="loyalty_campaign_word"),
+            models.CheckConstraint(condition=models.Q(points__gte=1), name="loyalty_campaign_points"),
+            models.CheckConstraint(
+                condition=(models.Q(most=None) | models.Q(given__lte=models.F("most")))
+                & (models.Q(budget=None) | models.Q(spent__lte=models.F("budget"))),
+                name="loyalty_campaign_given",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__lte=MOST_POINTS)
+                & (models.Q(budget=None) | models.Q(budget__lte=MOST_BUDGET)),
+                name="loyalty_campaign_most",
+                violation_error_message=pgettext_lazy("loyalty", "These are more points than anybody can give."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def orders_wanted(self) -> int:
+        """How many paid orders of a member must have arrived; what left the code asks for none."""
+        if self.least_orders is not None:
+            return self.least_orders
+        return occasions.get(self.occasion).least_orders if self.occasion in occasions else 0
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it may give once more, as far as this row knows."""
+        has_times = self.most is None or self.given < self.most
+        return has_times and (self.budget is None or self.spent + self.points <= self.budget)
+
+    @property
+    @admin.display(description=pgettext_lazy("loyalty", "a birthday is told so many days before"))
+    def told_days(self) -> int:
+        """How many days before a birthday it must have been told; 0 for every other occasion."""
+        return int(self.params.get("told_days", TOLD_DAYS)) if self.occasion == BIRTHDAY else 0
+
+
+class Occurrence(models.Model):
+    """
+    A member comes into a campaign: gets what it gives, or had it until it was taken back. `source` says for what
+    (`review:42`, `birthday:2026`), and comes once per member, whatever campaigns there are.
+
+    `mark` is a keyed hash of what may bring something once in the whole program (a mailbox); it outlives the person.
+    `at` is when it came into its `state`, and `because` says why. What staff took back (`barred_by`) is not given
+    again. Not used yet: one that waits `is_open` until it is carried out when it is due (`due_at`), goes with the order
+    of `order_id`, and its member was written to at `told_at`.
+    """
+
+    class State(models.TextChoices):
+        PLANNED = "planned", pgettext_lazy("loyalty", "planned")
+        HELD = "held", pgettext_lazy("loyalty", "held back")
+        DONE = "done", pgettext_lazy("loyalty", "given")
+        SKIPPED = "skipped", pgettext_lazy("loyalty", "skipped")
+        BACK = "back", pgettext_lazy("loyalty", "taken back")
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="+")
+    campaign = models.ForeignKey(
+        Campaign, models.PROTECT, related_name="occurrences", verbose_name=pgettext_lazy("loyalty", "campaign")
+    )
+    member = models.ForeignKey(
+        Member, models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "member")
+    )
+    source = models.CharField(pgettext_lazy("loyalty", "for"), max_length=70)
+    order_id = models.BigIntegerField(null=True)
+    state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=8, choices=State, default=State.DONE)
+    is_open = models.BooleanField(default=False)
+    due_at = models.DateTimeField(null=True)
+    at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
+    told_at = models.DateTimeField(null=True)
+    because = models.JSONField(default=dict)
+    points = models.PositiveIntegerField(pgettext_lazy("loyalty", "points"))
+    mark = models.CharField(max_length=64, null=True, editable=False)
+    barred_by = models.CharField(pgettext_lazy("loyalty", "taken back by"), max_length=40, blank=True, default="")
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "occurrence of a campaign")
+        verbose_name_plural = pgettext_lazy("loyalty", "occurrences of campaigns")
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "member", "source"], name="loyalty_occurrence_once"),
+            models.UniqueConstraint(fields=["program", "mark"], name="loyalty_occurrence_mark"),
+        ]
+        indexes = [
+            models.Index(fields=["source"], name="loyalty_occurrence_source"),
+            models.Index(fields=["order_id"], name="loyalty_occurrence_order"),
+            models.Index(fields=["is_open", "due_at"], name="loyalty_occurrence_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.source

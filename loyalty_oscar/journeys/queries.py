@@ -1,0 +1,67 @@
+"""Reading campaigns and what they gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from loyalty_oscar.people.queries import address_marks
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.registries import facts
+
+from .models import Campaign, Occurrence
+from .occasions import SIGN_UP
+
+#: Facts of the shop that campaigns ask for: how many paid orders of a member arrived and were kept, and whether the
+#: address of the member's account was confirmed.
+FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
+DONE = Occurrence.State.DONE
+
+
+def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
+    """Return what another floor says of one member, or None where nobody says it."""
+    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
+
+
+def campaigns_of(*, program_id: int) -> list[Campaign]:
+    """Return the campaigns of a program that are switched on, in order of their codes (at most 60 seconds old)."""
+    rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
+    return remembered(key=("campaigns", program_id), load=lambda: list(rows))
+
+
+def has_campaign(*, occasion: str) -> bool:
+    """Return whether any program has, or had, a campaign of an occasion (at most 60 seconds old)."""
+    found = Campaign.objects.using(write_db()).filter(occasion=occasion)
+    return remembered(key=("has-campaign", occasion), load=found.exists)
+
+
+def standing_sources(*, member_id: int) -> set[str]:
+    """Return the sources (`sign-up`, `review:42`) of the campaigns for which a member has points."""
+    rows = Occurrence.objects.filter(member_id=member_id, state=DONE)
+    return set(rows.values_list("source", flat=True))
+
+
+def people_given(*, sources: Iterable[str]) -> set[Any]:
+    """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
+    rows = Occurrence.objects.filter(source__in=list(sources), state=DONE, member__user__isnull=False)
+    return set(rows.values_list("member__user_id", flat=True))
+
+
+def given_for(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
+    """Return (program, source) where a person got points for one of these sources, where they stand first."""
+    rows = Occurrence.objects.using(write_db()).filter(source__in=list(sources), member__user_id=user_id)
+    found = sorted(rows.order_by("pk").values_list("state", "program_id", "source"), key=lambda row: row[0] != DONE)
+    return [(program_id, source) for _state, program_id, source in found]
+
+
+def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
+    """Return the marks of the addresses that people confirmed, with or without points for it. Two queries."""
+    found: dict[Any, set[str]] = {}
+    ids = list(user_ids)
+    given = Occurrence.objects.using(write_db()).filter(source=SIGN_UP, member__user_id__in=ids, mark__isnull=False)
+    for user_id, mark in (*address_marks(user_ids=ids).items(), *given.values_list("member__user_id", "mark")):
+        if mark is not None:
+            found.setdefault(user_id, set()).add(mark)
+    return found

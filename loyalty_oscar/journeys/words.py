@@ -1,0 +1,42 @@
+"""What the reasons of campaigns say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from loyalty_oscar.program.words import say
+
+Params = Mapping[str, Any]
+
+
+@say("address_confirmed")
+def _address_confirmed(p: Params) -> str:
+    return pgettext("loyalty", "Welcome: your e-mail address is confirmed")
+
+
+@say("reviewed")
+def _reviewed(p: Params) -> str:
+    return pgettext("loyalty", "Your review of %(product)s") % {"product": p.get("product", "")}
+
+
+@say("birthday_gift")
+def _birthday_gift(p: Params) -> str:
+    return pgettext("loyalty", "A gift for your birthday")
+
+
+@say("code_word")
+def _code_word(p: Params) -> str:
+    return pgettext("loyalty", "Code word: %(name)s") % {"name": p.get("name", "")}
+
+
+@say("occasion")
+def _occasion(p: Params) -> str:
+    return pgettext("loyalty", "%(name)s") % {"name": p.get("name", "")}
+
+
+@say("campaign_withdrawn")
+def _campaign_withdrawn(p: Params) -> str:
+    return pgettext("loyalty", "Taken back: %(name)s") % {"name": p.get("name", "")}

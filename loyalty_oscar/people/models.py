@@ -1,0 +1,46 @@
+"""Birthdays that members told, and addresses that people confirmed."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.program.models import Member
+
+
+class Birthday(models.Model):
+    """The day and month of a member's birthday, told by the member. Nobody asks for the year."""
+
+    member = models.OneToOneField(Member, models.CASCADE, related_name="birthday")
+    day = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "day"))
+    month = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "month"))
+    set_at = models.DateTimeField(pgettext_lazy("loyalty", "told"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "birthday")
+        verbose_name_plural = pgettext_lazy("loyalty", "birthdays")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(day__gte=1, day__lte=31, month__gte=1, month__lte=12), name="loyalty_birthday_day"
+            ),
+        ]
+        indexes = [models.Index(fields=["month", "day"], name="loyalty_birthday_date")]
+
+    def __str__(self) -> str:
+        return f"{self.month:02}-{self.day:02}"
+
+
+class ConfirmedAddress(models.Model):
+    """Somebody has proved to read a mailbox: of its address stays the keyed hash (`mark`), the latest one confirmed."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    confirmed_at = models.DateTimeField(pgettext_lazy("loyalty", "confirmed"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "confirmed address")
+        verbose_name_plural = pgettext_lazy("loyalty", "confirmed addresses")
+
+    def __str__(self) -> str:
+        return self.mark

@@ -1,0 +1,117 @@
+"""
+Events leave: each to its consumers, after commit, at least once each.
+
+A delivery is claimed by moving its next try ahead, in a short transaction; the consumer works outside of any. Whoever
+dies on the way leaves a delivery that comes due again by itself. Events are handed to their consumers here and not
+where they are announced, so that a checkout waits for one row however many consumers there are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import QuerySet
+
+from loyalty_oscar.kernel.errors import in_short
+
+from .db import write_db
+from .events import Consumer, consumers
+from .models import Delivery, Event
+from .rows import write_rows
+
+logger = logging.getLogger("loyalty_oscar")
+BATCH = 20
+HANDED = 500
+#: What happened and who was told of it is forgotten after so long.
+KEPT = timedelta(days=400)
+#: Of a try that is not made again though nobody knows how it ended.
+PERHAPS = "perhaps sent"
+
+
+def deliver(*, at: datetime) -> Iterator[tuple[str, int]]:
+    """
+    Give each consumer what is due, in turn; yields after each batch whose it was and how many were told.
+
+    What fails is tried again later, and no delivery and no consumer waits for another.
+    """
+    _hand_out()
+    waiting = dict(consumers.items())
+    while waiting:
+        for name, consumer in list(waiting.items()):
+            if claimed := _claim(name, consumer, at):
+                yield name, sum(_tell(consumer, delivery, at) for delivery in claimed)
+            else:
+                del waiting[name]
+    _clear(at)
+
+
+def _hand_out() -> None:
+    """Open the deliveries of events that nobody has been handed yet; two who do this at once share the events."""
+    db = write_db()
+    while True:
+        with transaction.atomic(using=db):
+            events = list(_locked(Event.objects.using(db).filter(is_new=True).order_by("pk"))[:HANDED])
+            opened = [
+                Delivery(event=event, consumer=name, next_at=event.at)
+                for event in events
+                for name, consumer in consumers.items()
+                if event.topic in consumer.topics
+            ]
+            write_rows(rows=opened, skip=True)
+            Event.objects.using(db).filter(pk__in=[event.pk for event in events]).update(is_new=False)
+        if len(events) < HANDED:
+            return
+
+
+def _claim(name: str, consumer: Consumer, at: datetime) -> list[Delivery]:
+    db = write_db()
+    # One at a time where a claim cannot be taken back: whoever dies then leaves one in doubt.
+    most = BATCH if consumer.is_repeatable else 1
+    with transaction.atomic(using=db):
+        due = Delivery.objects.using(db).filter(consumer=name, is_open=True, next_at__lte=at)
+        rows = list(_locked(due.order_by("next_at", "pk"))[:most])
+        for row in rows:
+            row.next_at = at + consumer.pause(row.attempts)
+            row.attempts += 1
+            if not consumer.is_repeatable:
+                # Closed before it is tried, so that nobody tries again what nobody knows the end of.
+                row.is_open, row.error = False, PERHAPS
+        Delivery.objects.using(db).bulk_update(rows, ["next_at", "attempts", "is_open", "error"])
+    ids = [row.pk for row in rows]
+    loaded = Delivery.objects.using(db).select_related("event__member__user", "event__member__program")
+    return list(loaded.filter(pk__in=ids).order_by("pk"))
+
+
+def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the same rows, locked when they are read, without those that another worker is at."""
+    return rows.select_for_update(skip_locked=connections[rows.db].features.has_select_for_update_skip_locked)
+
+
+def _tell(consumer: Consumer, delivery: Delivery, at: datetime) -> bool:
+    """Have a consumer told by one claimed delivery; returns whether it was. Never raises."""
+    try:
+        # A topic leaves with its app, or a consumer asks for less than it did.
+        wanted = delivery.event.topic in consumer.topics
+        why_not = consumer.deliver(event=delivery.event, at=at) if wanted else "no longer wanted"
+    except Exception as error:
+        logger.warning("message %s could not be sent", delivery, exc_info=True)
+        _note(delivery, error=in_short(error), is_open=delivery.attempts < consumer.tries())
+        return False
+    _note(delivery, is_open=False, done_at=at, error=why_not)
+    return not why_not
+
+
+def _note(delivery: Delivery, **said: Any) -> None:
+    """Write what became of a delivery, if it is still there: a welcome that is undone takes its messages along."""
+    Delivery.objects.using(write_db()).filter(pk=delivery.pk).update(**said)
+
+
+def _clear(at: datetime) -> None:
+    """Forget the oldest events once they are old enough, some hundred a run."""
+    # By key, in which they came: no index on the moment is needed to find the oldest.
+    oldest = Event.objects.using(write_db()).order_by("pk").values_list("pk", "at")[:HANDED]
+    Event.objects.using(write_db()).filter(pk__in=[pk for pk, then in oldest if then < at - KEPT]).delete()

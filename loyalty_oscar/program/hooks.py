@@ -1,0 +1,144 @@
+"""
+The hooks that floor 1 knows the words for. A hook whose words belong to a room above stands in that room.
+
+A feature registers in `ready()` of its app and imports no neighbor; a store in its `loyalty_rules.py`. All hooks of
+all rooms are in docs/reference/extend.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.kernel.hooks import RAISE, REPORT, SKIP, Failed, Hook, OnError
+
+from .models import Member, Program
+
+__all__ = ["RAISE", "REPORT", "SKIP", "Failed", "Hook", "OnError"]
+
+
+class ProgramWarning(Protocol):
+    """Says on the program's page in the admin, and before it goes live, what is wrong with it."""
+
+    def __call__(self, *, program: Program, at: datetime) -> Iterable[str]:
+        """Return a sentence for each thing that is wrong."""
+        ...
+
+
+program_warnings: Hook[ProgramWarning] = Hook("program_warnings", ProgramWarning, on_error=RAISE)
+
+
+class StateChangeNote(Protocol):
+    """Says on the page that changes a program's state what the step means."""
+
+    def __call__(self, *, program: Program, to: str, at: datetime) -> Iterable[str]:
+        """Return a sentence for each thing that the new state `to` brings."""
+        ...
+
+
+state_change_notes: Hook[StateChangeNote] = Hook("state_change_notes", StateChangeNote, on_error=RAISE)
+
+
+class LevelList(Protocol):
+    """Says what levels a program has."""
+
+    def __call__(self, *, program_id: int) -> Iterable[tuple[int, str]]:
+        """Return rank and name of each level, lowest first."""
+        ...
+
+
+level_lists: Hook[LevelList] = Hook("level_lists", LevelList, on_error=RAISE)
+
+
+class OrderFinder(Protocol):
+    """Finds orders for searches of staff."""
+
+    def __call__(self, *, number: str) -> Iterable[int]:
+        """Return the ids of the orders with this number."""
+        ...
+
+
+order_finders: Hook[OrderFinder] = Hook("order_finders", OrderFinder, on_error=RAISE)
+
+
+class DataExport(Protocol):
+    """Adds a part, under the name it is registered by, to what a person takes along."""
+
+    def __call__(self, *, member: Member) -> Any:
+        """Return plain values for JSON."""
+        ...
+
+
+data_exports: Hook[DataExport] = Hook("data_exports", DataExport, on_error=RAISE)
+
+
+class Erasure(Protocol):
+    """Forgets a person, in the transaction that does."""
+
+    def __call__(self, *, member: Member, at: datetime) -> None:
+        """Forget what is kept of them; called again it changes nothing."""
+        ...
+
+
+#: An error undoes the whole, and the nightly job tries again: half a person forgotten is none.
+erasures: Hook[Erasure] = Hook("erasures", Erasure, on_error=RAISE)
+
+
+class MomentNote(Protocol):
+    """Says what is written down of the moment in which an order is first looked at."""
+
+    def __call__(self, *, program_id: int) -> Any:
+        """Return it as JSON; `OrderFacts.then` holds it by the name of the note. What is false is not kept."""
+        ...
+
+
+moment_notes: Hook[MomentNote] = Hook("moment_notes", MomentNote, on_error=RAISE)
+
+
+class OrderEffect(Protocol):
+    """
+    What orders bring about. `apply` is told the orders as they are now, works out what they should have
+    brought by now and posts the difference; so it may be called any number of times, and undoing is
+    the same call with less left of the order.
+    """
+
+    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str) -> Sequence[Any]:
+        """Return the entries that were posted."""
+        ...
+
+    def set_codes(self) -> Collection[str]:
+        """Return the product sets that lines are to be looked up in."""
+        ...
+
+
+class TouchesOthers(Protocol):
+    """Of an order effect that changes points of others than the customers, so that all accounts are locked in order."""
+
+    def touches(self, *, orders: Sequence[OrderFacts]) -> Iterable[int]:
+        """Return their member ids."""
+        ...
+
+
+class AsksAgain(Protocol):
+    """Of an order effect that could not do all of its part, asked each night."""
+
+    def asks_again(self) -> Iterable[int]:
+        """Return the ids of orders that it can do now."""
+        ...
+
+
+class Foresees(Protocol):
+    """Of an order effect that posts: what it would post, called where the ledger writes nothing."""
+
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> Any:
+        """Post to a ledger that only notes it (`ledger.foreseen`); write nothing else and lock nothing."""
+        ...
+
+
+#: What fails in `apply` takes no other along: it is named on the order's mark, and the sweep tries it again alone.
+#: One whose code has left raises `UnknownCode`.
+order_effects: Hook[OrderEffect] = Hook(
+    "order_effects", OrderEffect, also=(TouchesOthers, AsksAgain, Foresees), on_error=RAISE
+)

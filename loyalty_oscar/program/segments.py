@@ -1,0 +1,59 @@
+"""Who is in a segment: asked for members, and changed for those that are lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from .db import write_db
+from .models import Member, Segment, SegmentMember
+from .queries import forget_cache
+
+
+def segments_of(*, member_id: int) -> frozenset[int]:
+    """Return the segments that a member is in. One query."""
+    return segments_by_member(member_ids=[member_id]).get(member_id, frozenset())
+
+
+def segments_by_member(*, member_ids: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return the segments that each of these members is in; who is in none is not in it. One query."""
+    rows = SegmentMember.objects.using(write_db()).filter(member_id__in=list(member_ids), is_current=True)
+    found: dict[int, set[int]] = {}
+    for member_id, segment_id in rows.values_list("member_id", "segment_id"):
+        found.setdefault(member_id, set()).add(segment_id)
+    return {member_id: frozenset(ids) for member_id, ids in found.items()}
+
+
+def members_of(*, segment: Segment) -> frozenset[int]:
+    """Return the members who are in a segment. One query."""
+    rows = SegmentMember.objects.using(write_db()).filter(segment=segment, is_current=True)
+    return frozenset(rows.values_list("member_id", flat=True))
+
+
+def set_members(*, segment: Segment, member_ids: Collection[int], at: datetime) -> int:
+    """Let exactly these members be in a segment from a moment on; returns how many came or went."""
+    db = write_db()
+    with transaction.atomic(using=db):
+        Segment.objects.using(db).select_for_update().get(pk=segment.pk)
+        before, wanted = members_of(segment=segment), frozenset(member_ids)
+        if before == wanted and segment.counted_at:
+            return 0
+        gone = SegmentMember.objects.using(db).filter(segment=segment, is_current=True, member_id__in=before - wanted)
+        gone.update(is_current=None, until=at)
+        SegmentMember.objects.using(db).bulk_create(
+            [SegmentMember(segment=segment, member_id=pk, since=at) for pk in sorted(wanted - before)], batch_size=1000
+        )
+        Segment.objects.using(db).filter(pk=segment.pk).update(counted=len(wanted), counted_at=at)
+    segment.counted, segment.counted_at = len(wanted), at
+    forget_cache()
+    return len(before ^ wanted)
+
+
+def forget_member(*, member: Member, at: datetime) -> None:
+    """Take a member out of every segment, and out of its past."""
+    for segment_id in segments_of(member_id=member.pk):
+        segment = Segment(pk=segment_id)
+        set_members(segment=segment, member_ids=members_of(segment=segment) - {member.pk}, at=at)
+    SegmentMember.objects.using(write_db()).filter(member=member).delete()

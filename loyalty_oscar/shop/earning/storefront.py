@@ -1,0 +1,187 @@
+"""The pieces of the customer's pages that speak of earning: product, basket, thank-you, rules in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.earning.decision import Decision
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.queries import award_of_order, awards_of
+from loyalty_oscar.earning.words import why_rows
+from loyalty_oscar.program import clock, contributions, words
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.worth import worth
+
+from ..storefront.reasons import order_quotes, order_reasons
+from ..storefront.visit import takes_part
+from . import quotes
+
+Piece = tuple[str, Mapping[str, Any]]
+RECENT_AWARDS = 100
+
+
+def teller(request: Any) -> quotes.Quoter | None:
+    """Return who tells what would be earned in this shop now, or None while nothing is earned."""
+    visit = request.loyalty
+    return quotes.Quoter(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
+
+
+@contributions.register("product:earns", "earning")
+def product(*, subject: Any, request: Any) -> Piece | None:
+    """Return the earn line of a product."""
+    telling = teller(request)
+    quote = telling and quotes.of_product(product=subject, strategy=request.strategy, teller=telling)
+    if not quote:
+        return None
+    unit, least, most = telling.unit, quote.least.points, quote.most.points
+    if quote.is_range:
+        points = pgettext("loyalty", "%(least)s to %(most)s") % {
+            "least": words.number(unit=unit, points=least),
+            "most": words.points(unit=unit, points=most),
+        }
+        note = pgettext("loyalty", "It depends on the variant that you choose.")
+    else:
+        points, note = words.points(unit=unit, points=least), ready_note(unit)
+    rows = [] if quote.is_range else why_rows(because=quote.least.because.to_json(), unit=unit)
+    return "loyalty/widgets/earn_product.html", {
+        **asked(unit, quote.least, rows, note),
+        "text": pgettext("loyalty", "Earn %(points)s") % {"points": points},
+        "joins": needs_to_join(request),
+    }
+
+
+@contributions.register("basket:earns", "earning")
+def basket(*, subject: Any, request: Any) -> Piece | None:
+    """Return the earn line of a basket."""
+    telling = teller(request)
+    if telling is None or subject is None or subject.is_empty:
+        return None
+    quote = quotes.of_basket(basket=subject, user=request.user, teller=telling)
+    unit, decision = telling.unit, quote.least
+    points = words.points(unit=unit, points=decision.points)
+    text = pgettext("loyalty", "You get %(points)s for this basket") % {"points": points}
+    rows = why_rows(because=decision.because.to_json(), unit=unit)
+    note = ready_note(unit) if decision.points else ""
+    return "loyalty/widgets/earn_basket.html", {
+        **asked(unit, decision, rows, note),
+        "text": text,
+        "joins": needs_to_join(request),
+    }
+
+
+@contributions.register("thank-you:earned", "earning")
+def thank_you(*, subject: Any, request: Any) -> Piece | None:
+    """Return what a member's order brought: from its award, or quoted where a queue has yet to count it."""
+    unit = request.loyalty.unit
+    if subject is None or subject.user_id is None:
+        return None
+    award = award_of_order(order_id=subject.pk)
+    if award is not None:
+        account = request.loyalty.account
+        if account is None or account.pk != award.account_id:
+            return None  # Of somebody else, who placed it, or in another program.
+        because, points = award.because, award.given
+    else:
+        quote = quotes.of_order(order=subject, visit=request.loyalty, at=clock.now())
+        if not quote:
+            return None
+        because, points = quote.decision.because.to_json(), quote.points
+    return "loyalty/widgets/thank_you.html", {
+        "unit": unit,
+        "value": points,
+        "points": words.points(unit=unit, points=points),
+        "worth": worth(unit=unit, points=points),
+        "when": ready_sentence(unit, award, award.hold_days if award else quote.hold_days),
+        "rows": why_rows(because=because, unit=unit),
+        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.number(unit=unit, points=points)},
+        "joins": award is None and needs_to_join(request),
+    }
+
+
+@contributions.register("account:empty", "earning")
+def first_order(*, subject: Unit, request: Any) -> Piece | None:
+    """Return what a first order brings here, about: the average of the last hundred, to the nearest five."""
+    recent = Award.objects.filter(unit=subject, points__gt=0).order_by("-pk").values_list("points", flat=True)
+    points = list(recent[:RECENT_AWARDS])
+    about = sum(points) // len(points) if points else 0
+    about = about // 5 * 5 if about >= 20 else about
+    return "loyalty/widgets/first_order.html", {
+        "unit": subject,
+        "about": words.points(unit=subject, points=about) if about else "",
+    }
+
+
+@order_reasons.register("earning")
+def whys(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
+    """Return the rows of the why, the points and the day of each of these orders. Two queries."""
+    awards = awards_of(source_kind="order", source_ids=order_ids)
+    return {
+        order_id: {
+            "rows": why_rows(because=award.because, unit=unit),
+            "points": award.points,
+            "placed_at": award.placed_at,
+            "hold_days": award.hold_days,
+        }
+        for order_id, award in awards.items()
+        if award.unit_id == unit.pk
+    }
+
+
+@order_quotes.register("earning")
+def order_quote(*, order: Any, request: Any) -> tuple[int, int] | None:
+    """Return how many points an order will bring that has no award yet, and how many days after delivery."""
+    quote = quotes.of_order(order=order, visit=request.loyalty, at=clock.now())
+    return (quote.points, quote.hold_days) if quote else None
+
+
+def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[str, Any]:
+    """Return what every earn line carries."""
+    number = words.number(unit=unit, points=decision.points)
+    return {
+        "unit": unit,
+        "value": decision.points,
+        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": number},
+        "rows": rows,
+        "note": note,
+    }
+
+
+def needs_to_join(request: Any) -> bool:
+    """Return whether this visitor would have to join first: strangers and non-members where people join by choice."""
+    program = request.loyalty.unit.program
+    return program.enrolment == program.Enrolment.OPT_IN and not takes_part(visit=request.loyalty)
+
+
+def ready_note(unit: Unit) -> str:
+    """Return when points of an order placed now are ready."""
+    days = unit.program.hold_days
+    if not days:
+        return pgettext("loyalty", "On the way as soon as you order, ready on delivery. Delivery itself brings none.")
+    text = npgettext(
+        "loyalty",
+        "On the way as soon as you order, ready %(days)d day after delivery. Delivery itself brings none.",
+        "On the way as soon as you order, ready %(days)d days after delivery. Delivery itself brings none.",
+        days,
+    )
+    return text % {"days": days}
+
+
+def ready_sentence(unit: Unit, award: Award | None, days: int) -> str:
+    """Return when the points of an order are ready, so many days after delivery; with the day where it is known."""
+    if award and award.available_at:
+        if award.available_at <= clock.now():
+            return pgettext("loyalty", "ready now.")
+        day = words.day(award.available_at, zone=unit.program.time_zone)
+        return pgettext("loyalty", "on %(day)s, when the return period is over.") % {"day": day}
+    if not days:
+        return pgettext("loyalty", "on delivery.")
+    text = npgettext(
+        "loyalty",
+        "%(days)d day after delivery, when the return period is over.",
+        "%(days)d days after delivery, when the return period is over.",
+        days,
+    )
+    return text % {"days": days}

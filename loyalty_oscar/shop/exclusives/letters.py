@@ -1,0 +1,79 @@
+"""The one message that a member asked for: what they agree to, and the letter when the sale opens for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.html import conditional_escape, format_html
+from django.utils.translation import pgettext
+
+from loyalty_oscar.exclusives import reminders, rules
+from loyalty_oscar.exclusives.models import Reminder, Sale
+from loyalty_oscar.exclusives.queries import dates_of, with_doors
+from loyalty_oscar.program import contributions, words
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Event
+
+from ..notices.letters import Letter, absolute, first_name, inbox_texts, letters, site_of
+
+
+def consent(*, email: str) -> str:
+    """Return what stands beside the button: to what somebody agrees who presses it."""
+    if not email:
+        return pgettext("loyalty", "One message in your inbox when this sale opens for you, and no other.")
+    text = pgettext("loyalty", "One message to %(email)s and in your inbox when this sale opens for you, and no other.")
+    return text % {"email": email}
+
+
+@contributions.register("sale:locked", "reminder")
+def asked(*, subject: Sale, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the button on the page of a locked sale, or when it was pressed. One query, for members only."""
+    visit, user = request.loyalty, request.user
+    if not user.is_authenticated:
+        return None
+    found = reminders.waits(sale=subject, member=visit.member) if visit.member else None
+    since = words.day(found.asked_at, zone=subject.program.time_zone) if found else ""
+    told = {"reminder": found, "since": since, "consent": consent(email=getattr(user, "email", ""))}
+    return "loyalty/widgets/remind.html", {"sale": subject, **told}
+
+
+@letters.register(reminders.TOPIC)
+def sale_open(*, event: Event, at: datetime) -> Letter | None:
+    """Write the letter that a sale is open; None where it is closed to the member again, or over, or taken back."""
+    member = event.member
+    rows = Reminder.objects.using(write_db()).filter(sale_id=event.payload.get("sale"), member=member)
+    row = rows.select_related("sale").prefetch_related(with_doors(to="sale__doors")).first()
+    if row is None or not row.sale.is_on:
+        return None
+    dates, who = dates_of(sale=row.sale), reminders.who_are(member_ids=[member.pk], at=at)[member.pk]
+    if not rules.admission(sale=dates, who=who, at=at).buys:
+        return None
+    return Letter(code="LOYALTY_SALE_OPEN", context=_context(event, row, dates, at), has_notice=True)
+
+
+@inbox_texts.register(reminders.TOPIC)
+def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the same as a row of Oscar's inbox."""
+    subject = pgettext("loyalty", "%(sale)s is open for you") % {"sale": conditional_escape(context["sale"])}
+    text = pgettext("loyalty", "See the sale")
+    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
+
+
+def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) -> dict[str, Any]:
+    sale, zone = row.sale, event.member.program.time_zone
+    is_public = rules.is_public(sale=dates, at=at)
+    return {
+        "first_name": first_name(user=event.member.user),
+        "shop_name": settings.OSCAR_SHOP_NAME,
+        "program_name": event.member.program.name,
+        "sale": sale.name,
+        "points": sale.name,
+        "public_day": words.day(sale.public_from, zone=zone) if sale.public_from and not is_public else "",
+        "end_day": words.day(sale.ends_at, zone=zone) if sale.ends_at else "",
+        "asked_day": words.day(row.asked_at, zone=zone),
+        "link": absolute(site=site_of(member=event.member), path=reverse("loyalty:sale", kwargs={"code": sale.code})),
+    }

@@ -1,3 +1,0 @@
-"""What people may do about themselves: keep a guest's points, take their data along, and leave."""
-
-from . import erasure, pieces  # noqa: F401 - they register a receiver and pieces of pages

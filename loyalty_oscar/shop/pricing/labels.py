@@ -1,0 +1,79 @@
+"""How a lower price is told: by its tag, with the lowest price of the 30 days before and the percentage from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from django.utils.translation import get_language, pgettext
+
+from loyalty_oscar.kernel.rounding import full_steps
+from loyalty_oscar.program import money
+
+from . import history
+from .audiences import codes_of
+from .reductions import best_cut, seen_of
+
+
+def cut_of(*, product: Any, request: Any, beside: Callable[[], Iterable[Any]] = tuple) -> Mapping[str, Any] | None:
+    """
+    Return how the lower price of a product is told, or None where it is no lower.
+
+    At most one query for all products of a list: `beside()` answers those that stand beside it.
+    """
+    price = _price(product, request)
+    cut = getattr(price, "loyalty_cut", None)
+    if cut is None:
+        return None
+    lowest, seen, before = _lowest(product, request, price.currency, beside), seen_of(price=price), price.loyalty_before
+    return _in_words(get_language(), cut.kind, price.currency, seen, seen_of(price=before), lowest)
+
+
+@lru_cache(maxsize=10_000)
+def _in_words(
+    _language: str | None, kind: str, currency: str, seen: Decimal, seen_before: Decimal, minor: int | None
+) -> Mapping[str, Any]:
+    """Return what the widget is told; remembered, because a list says the same again and again."""
+    now, without = (money.to_minor(amount=amount, currency=currency) for amount in (seen, seen_before))
+    before = money.in_words(minor=without, currency=currency)
+    lowest = money.in_words(minor=minor, currency=currency) if minor else ""
+    percent = full_steps(amount=(minor - now) * 100, step=minor) if minor and minor > now else 0
+    is_sale, off = kind == "sale", f"−{percent} %" if percent else ""
+    told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s") % {"lowest": lowest} if lowest else ""
+    counted = pgettext("loyalty", "(the %(percent)s is counted from it)") % {"percent": off} if lowest and off else ""
+    instead = (
+        pgettext("loyalty", "Without this sale: %(price)s")
+        if is_sale
+        else pgettext("loyalty", "Without the club: %(price)s")
+    )
+    return {
+        "kind": kind,
+        "tag": pgettext("loyalty", "Sale") if is_sale else pgettext("loyalty", "Member price"),
+        "percent": off,
+        "lowest": lowest,
+        "told": f"{told} {counted}".strip(),
+        "before": instead % {"price": before},
+    }
+
+
+def _price(product: Any, request: Any) -> Any:
+    """Return the price that the page has just been told, or ask for it."""
+    if (found := request.loyalty.prices.get(product.pk)) is not None:
+        return found
+    ask = request.strategy.fetch_for_parent if product.is_parent else request.strategy.fetch_for_product
+    return ask(product).price
+
+
+def _lowest(product: Any, request: Any, currency: str, beside: Callable[[], Iterable[Any]]) -> int | None:
+    """Return the lowest price before this one; asked for the whole list at its first product."""
+    told = request.loyalty.once(key=("lowest", currency), load=dict)
+    if product.pk not in told:
+        ids = {other.pk for other in (*beside(), product)}
+        told |= dict.fromkeys(ids)
+        if history.is_told():
+            cuts = {pk: best_cut(product_id=pk, visit=request.loyalty) for pk in ids}
+            wanted, audiences = {pk: cut.starts_at for pk, cut in cuts.items() if cut}, codes_of(visit=request.loyalty)
+            told |= history.lowest_at(wanted=wanted, currency=currency, audiences=audiences)
+    return told[product.pk]

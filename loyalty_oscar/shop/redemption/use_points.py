@@ -1,0 +1,194 @@
+"""Setting points aside for a basket: one call for the page, the API and the rehearsal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import npgettext, pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Hold
+from loyalty_oscar.ledger.operations import HoldOutcome
+from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
+from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
+from loyalty_oscar.program import words
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Phase, Unit
+from loyalty_oscar.program.queries import spends_at
+from loyalty_oscar.redemption import operations
+from loyalty_oscar.redemption.models import Redemption, UseTerms
+from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_now
+from loyalty_oscar.redemption.rules import Worth
+
+from ..storefront.basket_holds import fates, slot_of
+from .promise import promise_of_today
+from .quotes import is_shut
+
+
+class Refused(LoyaltyError):
+    """Points cannot be set aside: `code` is for programs, `text` for the customer."""
+
+    def __init__(self, *, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+def may_use(*, account: Account, redemption: Redemption | None, at: datetime) -> int:
+    """
+    Return how many points a basket may use: what is ready, what is set aside for it already (`redemption`), and what is
+    set aside for baskets that are gone or whose time is over, because `use_points` gives that back first.
+
+    No query where nothing else is set aside.
+    """
+    own = redemption.hold.points if redemption and redemption.hold.account_id == account.pk else 0
+    ready = account.available + own
+    if account.reserved <= own or account.debt:
+        return ready
+    slot = redemption.slot if redemption else ""
+    others = Hold.objects.using(write_db()).filter(account=account, state=Hold.State.OPEN).exclude(slot=slot)
+    held = list(others.annotate(program_state=PROGRAM_STATE))
+    told = fates(held)
+    # Asked by pages too, so nothing is locked here: a payment that nobody sees yet shows when points are set aside.
+    return ready + sum(
+        hold.points for hold in held if is_over(hold=hold, fate=told.get(hold.origin, HoldOutcome()), at=at)
+    )
+
+
+def is_over(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
+    """Return whether the next who looks gives a hold back."""
+    until = max(hold.expires_at, fate.until or hold.expires_at)
+    return fate.is_gone or hold.program_state in STOPPED or (fate.is_at_work is None and until <= at)
+
+
+@outermost_retried
+def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None, at: datetime) -> Redemption | None:
+    """
+    Set points aside for a basket, in place of what was set aside for it before; 0 gives all back, None takes all there
+    are.
+
+    Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
+    `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
+    currency, or what points cannot pay for is not known).
+    """
+    slot, user_id = slot_of(basket=basket), account.member.user_id
+    try:
+        with transaction.atomic(using=write_db()):
+            _mind_basket(basket, user_id)
+            ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=slot)
+            fresh = lock(account_id=account.pk)
+            before = open_for(slot=slot)
+            if before and before.hold.account_id != account.pk:
+                # On another site the same basket used points of the program there.
+                _give_back(before, slot, at)
+                before = None
+            if points is None:
+                points = _ready(fresh, before)
+            if not points:
+                return _give_back(before, slot, at)
+            worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
+            terms = _mind_terms(unit, worth, points, at)
+            _mind_ready(fresh, before, unit, points)
+            _mind_changes(account, at)
+            return operations.set_aside(
+                account_id=account.pk,
+                slot=slot,
+                asked=points,
+                points=_within_day(account, terms, unit, points, slot, at),
+                worth=worth,
+                expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
+                at=at,
+                promise=promise_of_today(basket=basket, terms=terms),
+            )
+    except NotEnoughPoints as error:
+        # Some had run out, and no job has told the account yet.
+        ledger.expire(account_id=account.pk, at=at)
+        account.refresh_from_db()
+        raise _not_enough(unit, account.available) from error
+    except NotAllowed as error:
+        raise _not_now() from error
+
+
+def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
+    operations.leave(slot=slot)
+    if before:
+        hold = before.hold
+        ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("not_wanted"), at=at)
+
+
+def _mind_basket(basket: Any, user_id: Any) -> None:
+    """
+    See that the basket is open, and lock its row before the account as Oscar's checkout does.
+
+    Where requests are transactions, nobody sees yet that a payment froze it; but its row is locked, and that is waited
+    for.
+    """
+    baskets = get_model("basket", "Basket").objects.using(write_db()).select_for_update()
+    if not baskets.filter(pk=basket.pk, owner_id=user_id, status=basket.OPEN).values_list("pk").first():
+        text = pgettext("loyalty", "This basket is being paid for. Points cannot be changed now.")
+        raise Refused(code="basket_closed", text=text)
+
+
+def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> UseTerms:
+    terms = terms_of(program_id=unit.program_id)
+    if terms is None or worth is None or is_shut(terms=terms):
+        raise _not_now()
+    if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
+        raise _not_now()
+    if points < terms.minimum:
+        text = npgettext(
+            "loyalty", "Use %(points)s point or more.", "Use %(points)s points or more.", terms.minimum
+        ) % {"points": words.number(unit=unit, points=terms.minimum)}
+        raise Refused(code="too_few_points", text=text)
+    return terms
+
+
+def _ready(account: Account, before: Redemption | None) -> int:
+    """Return what `may_use` does, once what is over went back."""
+    return account.available + (before.hold.points if before else 0)
+
+
+def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
+    if account.debt:
+        text = pgettext("loyalty", "%(points)s are to be made up before you can use any.")
+        raise Refused(code="to_make_up", text=text % {"points": words.points(unit=unit, points=account.debt)})
+    ready = _ready(account, before)
+    if points > ready:
+        raise _not_enough(unit, ready)
+
+
+def _mind_changes(account: Account, at: datetime) -> None:
+    """See that one customer does not fill tables that nobody may ever empty."""
+    lately = Hold.objects.using(write_db()).filter(account=account, created_at__gt=at - timedelta(hours=1))
+    if lately.count() >= conf.HOLD_CHANGES:
+        text = pgettext("loyalty", "You have changed this very often. Please try again in an hour.")
+        raise Refused(code="too_often", text=text)
+
+
+def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot: str, at: datetime) -> int:
+    """Return how many of the points may be set aside today."""
+    if terms.per_day is None:
+        return points
+    today = periods.local_day(at=at, zone=unit.program.time_zone)
+    since = periods.start_of_day(day=today, zone=unit.program.time_zone)
+    left = terms.per_day - taken_since(account_id=account.pk, since=since, but=slot)
+    if left < terms.minimum:
+        text = pgettext("loyalty", "You have used %(points)s today, which is the most for one day.")
+        raise Refused(code="daily_limit", text=text % {"points": words.points(unit=unit, points=terms.per_day)})
+    return min(points, left)
+
+
+def _not_enough(unit: Unit, ready: int) -> Refused:
+    text = pgettext("loyalty", "You have %(points)s. Choose a number up to %(number)s.")
+    said = text % {"points": words.points(unit=unit, points=ready), "number": words.number(unit=unit, points=ready)}
+    return Refused(code="not_enough_points", text=said)
+
+
+def _not_now() -> Refused:
+    return Refused(code="not_now", text=pgettext("loyalty", "Points cannot be used at the moment."))

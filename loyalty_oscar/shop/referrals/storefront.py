@@ -1,0 +1,108 @@
+"""Pieces of other pages: the tab, the field at registration and at checkout, the invitation after an order, and
+whose first order it was in the statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from loyalty_oscar.program import contributions
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.referrals.models import Code, Referral, Scheme
+from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
+
+from ..orders.buyers import has_bought
+from ..storefront.reasons import brief_reason_words, reason_words
+from ..storefront.visit import takes_part
+from .attribution import FIELD, is_due
+from .friends import name_of
+from .pending_codes import carried
+from .terms_text import promise
+
+Piece = tuple[str, Mapping[str, Any]]
+
+
+def scheme_here(request: Any) -> Scheme | None:
+    """Return the scheme that serves this site, or None."""
+    unit = request.loyalty.unit
+    return scheme_of(program_id=unit.program_id) if unit else None
+
+
+@contributions.register("account:tab", "referrals", order=10)
+def tab(*, subject: Any, request: Any) -> Piece | None:
+    """Return the entry of the account navigation, for members."""
+    if scheme_here(request) is None or not takes_part(visit=request.loyalty):
+        return None
+    match = request.resolver_match
+    return "loyalty/widgets/invite_tab.html", {"is_here": bool(match and match.view_name == "loyalty:invite")}
+
+
+@contributions.register("register:form", "referrals")
+def field(*, subject: Any, request: Any) -> Piece | None:
+    """Return the field of the registration form, filled in with the code that the visit carries."""
+    scheme = scheme_here(request)
+    if scheme is None or request.user.is_authenticated:
+        return None
+    codes = carried(request=request) if is_due(request=request) else []
+    typed = request.POST.get(FIELD, "")[:20]
+    told = {"name": FIELD, "value": typed or (codes[0][0] if codes else "")}
+    return "loyalty/widgets/invite_field.html", {**told, "promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@contributions.register("checkout:payment", "referrals")
+def at_checkout(*, subject: Any, request: Any) -> Piece | None:
+    """Return the field at checkout, for somebody who has not ordered yet and was brought by nobody so far."""
+    scheme, user = scheme_here(request), request.user
+    if scheme is None or not user.is_authenticated:
+        return None
+    if has_bought(user_id=user.pk):
+        return None
+    if was_brought(program_id=scheme.program_id, user_id=user.pk):
+        return None
+    return "loyalty/widgets/invite_checkout.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@contributions.register("thank-you:more", "referrals", order=20)
+def after_order(*, subject: Any, request: Any) -> Piece | None:
+    """Return the one invitation to invite, on the page that thanks a member for an order."""
+    scheme = scheme_here(request)
+    if scheme is None or not takes_part(visit=request.loyalty):
+        return None
+    return "loyalty/widgets/invite_after.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@contributions.register("admin:member", "referrals", order=30)
+def of_member(*, subject: Member, request: Any) -> Piece | None:
+    """Return, for staff, a member's code, who brought the member, and whom the member brought."""
+    if not request.user.has_perm("loyalty_referrals.view_referral"):
+        return None
+    code = Code.objects.filter(member=subject).first()
+    brought = list(brought_by(member_id=subject.pk)[:20])
+    came = Referral.objects.filter(newcomer=subject).select_related("giver__user").first()
+    if not (code or brought or came):
+        return None
+    return "loyalty/admin/invited.html", {"code": code, "brought": brought, "came": came}
+
+
+@reason_words.register("referrals")
+def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return "First order of a friend you invited: Priya" for each reason that speaks of one. One query."""
+    text = pgettext("loyalty", "First order of a friend you invited: %(name)s")
+    return {key: text % {"name": name} for key, name in _names(reasons).items()}
+
+
+@brief_reason_words.register("referrals")
+def whose_order_briefly(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return "Priya's first order" for each reason that speaks of one. One query."""
+    text = pgettext("loyalty", "%(name)s’s first order")
+    return {key: text % {"name": name} for key, name in _names(reasons).items()}
+
+
+def _names(reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return the first name of the friend of whom each reason speaks, where one does."""
+    given = {key: because for key, because in reasons.items() if because.get("c") == "referral_giver"}
+    wanted = {key: because.get("p", {}).get("referral") for key, because in given.items()}
+    rows = Referral.objects.filter(pk__in=wanted.values()).select_related("newcomer__user").in_bulk() if wanted else {}
+    return {key: name_of(member=rows[pk].newcomer) for key, pk in wanted.items() if pk in rows}

@@ -1,0 +1,75 @@
+"""
+What a total was when it was shown: where a member price or a sale made it lower and ends before the order is sent,
+nothing is paid that was not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import pgettext
+
+from loyalty_oscar.program import contributions, money
+
+from .request_hooks import checkout_guards
+
+#: Steps before anybody has seen what is to be paid.
+EARLY = {"index", "shipping-address", "shipping-method", "payment-method", "user-address-update", "user-address-delete"}
+KEY, FIELD = "loyalty_total", "loyalty-total"
+
+
+def total_of(*, basket: Any) -> int:
+    """Return what the goods of a basket cost after all discounts, in minor units, as the customer sees prices."""
+    total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
+    return money.to_minor(amount=total, currency=basket.currency)
+
+
+def is_lowered(*, basket: Any) -> bool:
+    """Return whether a member price or a sale lowers the price of anything in a basket."""
+    return any(getattr(line.purchase_info.price, "loyalty_cut", None) for line in basket.all_lines())
+
+
+@checkout_guards.register("totals", order=30)
+def checkpoint(*, request: Any) -> HttpResponse | None:
+    """Send the customer back to the preview where the goods cost more than it said; nothing is ordered or paid."""
+    shown = _shown(request)
+    if not shown or request.resolver_match.url_name in EARLY or request.basket.is_empty:
+        return None
+    now, currency = total_of(basket=request.basket), request.basket.currency
+    if now <= shown:
+        return None
+    text = pgettext("loyalty", "Please look at your total again: your goods cost %(now)s now, no longer %(shown)s.")
+    amounts = {"now": now, "shown": shown}
+    told = {name: money.in_words(minor=minor, currency=currency) for name, minor in amounts.items()}
+    messages.warning(request, text % told, fail_silently=True)
+    request.session[KEY] = {"basket": request.basket.pk, "minor": now}
+    return HttpResponseRedirect(reverse("checkout:preview"))
+
+
+def sent(*, request: Any, field: str) -> int:
+    """Return what a hidden field of the order's form says, in minor units; 0 where it is missing or no number."""
+    value = request.POST.get(field, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+
+
+def _shown(request: Any) -> int:
+    """Return what the very form says that was sent (it may be of another tab), else what the last preview said."""
+    said = request.session.get(KEY) or {}
+    last = said.get("minor", 0) if said.get("basket") == request.basket.pk else 0
+    return sent(request=request, field=FIELD) or last
+
+
+@contributions.register("checkout:preview", "totals", order=20)
+def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Remember a lowered total that is shown, in the session and in the order's form; nobody else's is written."""
+    if subject is None or subject.is_empty or not is_lowered(basket=subject):
+        request.session.pop(KEY, None)
+        return None
+    said = {"basket": subject.pk, "minor": total_of(basket=subject)}
+    if request.session.get(KEY) != said:
+        request.session[KEY] = said
+    return "loyalty/widgets/points_shown.html", {"name": FIELD, "minor": said["minor"]}

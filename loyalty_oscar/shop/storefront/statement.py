@@ -1,0 +1,294 @@
+"""
+The statement as a member reads it: every change of what is ready, newest first, and what is on the way above it.
+
+An order stands here once: on the way until its points are ready, then on the day they became ready. So the
+numbers of a column add up to what is ready, and the ones on the way to what is on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import TruncMonth
+from django.urls import reverse
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+from oscar.core.loading import get_model
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.sources import number_of
+from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
+from loyalty_oscar.ledger.queries import statement
+from loyalty_oscar.program import words
+from loyalty_oscar.program.models import Unit
+
+from .reasons import said_of, whys_of
+
+#: What may be asked for, and what the chips say.
+STATES = {
+    "ready": pgettext_lazy("loyalty", "Ready"),
+    "way": pgettext_lazy("loyalty", "On the way"),
+    "used": pgettext_lazy("loyalty", "Used"),
+    "out": pgettext_lazy("loyalty", "Run out"),
+    "back": pgettext_lazy("loyalty", "Taken back"),
+}
+LEAST_LINES = 12
+BROUGHT = (Kind.EARN, Kind.WELCOME, Kind.IMPORT)
+USED = (Kind.CAPTURE, Kind.TRANSFER)
+FILTERS = {
+    "ready": Q(own__gt=0),
+    "way": Q(pk__in=()),
+    "used": Q(own__lt=0, kind__in=USED),
+    "out": Q(own__lt=0, kind=Kind.EXPIRE),
+    "back": Q(own__lt=0) & ~Q(kind__in=(*USED, Kind.EXPIRE)) | Q(own=0, kind=Kind.CLAW),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One line: what it is, its state, signed points, what was ready after it, and why."""
+
+    when: datetime | None
+    text: str
+    more: str
+    url: str
+    state: str
+    points: int
+    after: int | None
+    rows: Sequence[Any]
+    notes: Sequence[str]
+
+    @property
+    def state_word(self) -> str:
+        """What the chip says."""
+        return str(STATES[self.state])
+
+
+@dataclass(kw_only=True, slots=True)
+class Month:
+    """The lines of one month (`first` is its first day; None for what has no date yet) and its sums by state."""
+
+    first: date | None
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def sums(self) -> list[tuple[str, int]]:
+        """Return the points of this month by the word of their state."""
+        found = {state: sum(line.points for line in self.lines if line.state == state) for state in STATES}
+        return [(state, points) for state, points in found.items() if points]
+
+
+def entries(*, account: Account, kind: str = "") -> QuerySet[Entry]:
+    """Return the entries that stand in the statement, with `own`: what each changed of all that is not on the way."""
+    found = statement(account_id=account.pk).annotate(own=F("d_available") + F("d_reserved") - F("d_debt"))
+    found = found.exclude(own=0, kind__in=BROUGHT).exclude(own=0, d_pending=0, kind=Kind.RESTORE)
+    return found.filter(FILTERS[kind]) if kind else found
+
+
+def months(*, account: Account, kind: str, zone: Any) -> list[tuple[date, int]]:
+    """Return the months that have entries, newest first, each with how many."""
+    rows = entries(account=account, kind=kind).order_by().annotate(month=TruncMonth("effective_at", tzinfo=zone))
+    counted = rows.values("month").annotate(lines=Count("pk")).order_by("-month")
+    return [(row["month"].date(), row["lines"]) for row in counted]
+
+
+def window(*, known: Sequence[tuple[date, int]], start: date | None) -> tuple[list[date], date | None]:
+    """Return the months of one page, whole ones up to about a dozen lines, and the month the next page starts with."""
+    shown, lines = [], 0
+    for month, count in known:
+        if start and month > start:
+            continue
+        if lines >= LEAST_LINES:
+            return shown, month
+        shown.append(month)
+        lines += count
+    return shown, None
+
+
+class StatementWriter:
+    """Puts entries and lots into words, everything they refer to loaded in bulk."""
+
+    def __init__(self, *, account: Account, unit: Unit, user: Any) -> None:
+        self.account, self.unit, self.user = account, unit, user
+        self.zone = unit.program.time_zone
+        self.said: dict[int, str] = {}
+
+    def page(self, *, shown: Sequence[date], start: date | None, kind: str) -> list[Month]:
+        """Return the months of one page, newest first."""
+        found = self._entries(shown, kind)
+        lots = self._lots(found, with_pending=kind in ("", "way"))
+        sources = [*map(self._source, found), *(lot.source for lot in lots)]
+        orders = self._orders([number_of(name=source, kind="order") for source in sources])
+        by_pk = {lot.pk: lot for lot in lots}
+        whys = whys_of(order_ids=list(orders), unit=self.unit)
+        spoken_of = [*found, *(lot.entry for lot in lots)]
+        self.said = said_of(reasons={entry.pk: entry.because for entry in spoken_of})
+        pending = [lot for lot in lots if lot.state == Lot.State.PENDING and lot.remaining]
+        lines = [self._coming(lot, orders, whys) for lot in pending if self._belongs(lot, shown, start)]
+        lines.sort(key=lambda line: (line.when is None, line.when and line.when.timestamp()), reverse=True)
+        lines += [self._line(entry, by_pk.get(_lot_id(entry)), orders, whys) for entry in found]
+        return _by_month(lines, self.zone)
+
+    def _entries(self, shown: Sequence[date], kind: str) -> list[Entry]:
+        if not shown:
+            return []
+        begin = periods.start_of_day(day=shown[-1], zone=self.zone)
+        end = periods.start_of_day(day=periods.add_months(day=shown[0], months=1), zone=self.zone)
+        rows = entries(account=self.account, kind=kind).filter(effective_at__gte=begin, effective_at__lt=end)
+        return list(rows.order_by("-effective_at", "-seq"))
+
+    def _lots(self, found: Sequence[Entry], *, with_pending: bool) -> list[Lot]:
+        wanted = Q(pk__in=[pk for pk in map(_lot_id, found) if pk])
+        if with_pending:
+            wanted |= Q(state=Lot.State.PENDING, is_open=True)
+        return list(Lot.objects.filter(wanted, account=self.account).select_related("entry").order_by("-pk"))
+
+    def _belongs(self, lot: Lot, shown: Sequence[date], start: date | None) -> bool:
+        """Return whether a lot on the way stands on this page: on the first one, or in a month that is shown."""
+        month = lot.available_at and periods.local_day(at=lot.available_at, zone=self.zone).replace(day=1)
+        return start is None or bool(month and shown and shown[-1] <= month <= start)
+
+    def _orders(self, ids: Iterable[int | None]) -> dict[int, Any]:
+        rows = get_model("order", "Order").objects.filter(pk__in={pk for pk in ids if pk}, user_id=self.user.pk)
+        return {order.pk: order for order in rows.prefetch_related("lines")}
+
+    def _source(self, entry: Entry) -> str:
+        p = entry.because.get("p", {})
+        return f"order:{p['order']}" if "order" in p else str(p.get("source", ""))
+
+    def _coming(self, lot: Lot, orders: dict[int, Any], whys: dict[int, Any]) -> Line:
+        order = orders.get(number_of(name=lot.source, kind="order"))
+        gone = lot.granted - lot.remaining
+        notes = [self._dated(whys.get(order.pk) if order else None, lot)]
+        if gone:
+            text = pgettext("loyalty", "%(points)s went back with the goods.")
+            notes.append(text % {"points": self._points(gone)})
+        return Line(
+            when=lot.available_at,
+            **self._what(order, lot.entry, whys),
+            state="way",
+            points=lot.remaining,
+            after=None,
+            notes=notes,
+        )
+
+    def _line(self, entry: Entry, lot: Lot | None, orders: dict[int, Any], whys: dict[int, Any]) -> Line:
+        order = orders.get(number_of(name=self._source(entry), kind="order"))
+        brought = entry.own > 0 and entry.kind != Kind.RESTORE
+        what = self._what(order, lot.entry if lot else entry, whys, brought=brought)
+        return Line(
+            when=entry.effective_at,
+            **what,
+            state=_state(entry),
+            points=entry.own,
+            after=entry.available_after if entry.own else None,
+            notes=[note for note in self._notes(entry, lot, whys.get(order.pk) if order else None) if note],
+        )
+
+    def _what(self, order: Any, entry: Entry, whys: dict[int, Any], *, brought: bool = True) -> dict[str, Any]:
+        if order is None:
+            text = self.said.get(entry.pk) or words.why(entry.because)
+            return {"text": text, "more": "", "url": "", "rows": ()}
+        why = whys.get(order.pk)
+        told = {
+            "url": reverse("customer:order", kwargs={"order_number": order.number}),
+            "rows": why["rows"] if why else (),
+        }
+        number = pgettext("loyalty", "Order %(number)s") % {"number": order.number}
+        if brought:
+            return {**told, "text": number, "more": _contents(order)}
+        if entry.kind == Kind.EXPIRE:
+            text = pgettext("loyalty", "From order %(number)s") % {"number": order.number}
+            placed_at = why["placed_at"] if why else order.date_placed
+            return {**told, "text": text, "more": words.day(placed_at, zone=self.zone)}
+        shown = told if entry.kind == Kind.CLAW else {**told, "rows": ()}
+        return {**shown, "text": words.why(entry.because), "more": self._on_the_way(entry)}
+
+    def _on_the_way(self, entry: Entry) -> str:
+        """Return what an entry did to points on the way, which the column of points does not count."""
+        if not entry.d_pending:
+            return ""
+        gone = pgettext("loyalty", "%(points)s on the way will not come")
+        text = pgettext("loyalty", "%(points)s are on the way again") if entry.d_pending > 0 else gone
+        return text % {"points": self._points(abs(entry.d_pending))}
+
+    def _notes(self, entry: Entry, lot: Lot | None, why: Any) -> Iterable[str]:
+        p = entry.because.get("p", {})
+        if lot is not None:
+            yield self._dated(why, lot)
+        if made_up := p.get("made_up"):
+            text = pgettext("loyalty", "%(points)s of them made up what was missing.")
+            yield text % {"points": self._points(made_up)}
+        if entry.kind == Kind.CLAW and why:
+            text = pgettext("loyalty", "So the order had brought %(points)s. What goes back takes its share along.")
+            yield text % {"points": self._points(why["points"])}
+        borne = p.get("borne", 0)
+        if run_out := p.get("forgiven", 0) - borne:
+            text = pgettext("loyalty", "%(points)s had run out before; you need not give those back.")
+            yield text % {"points": self._points(run_out)}
+        if borne:
+            text = pgettext("loyalty", "%(points)s were used already; you need not make them up.")
+            yield text % {"points": self._points(borne)}
+
+    def _dated(self, why: Any, lot: Lot) -> str:
+        """Return the dates of points in one sentence or two: ordered, ready, run out."""
+        found = []
+        if why:
+            found.append(pgettext("loyalty", "Ordered on %(day)s.") % {"day": self._day(why["placed_at"])})
+        if lot.available_at is None and not why:
+            found.append(pgettext("loyalty", "Ready when the goods they depend on can no longer come back."))
+        elif lot.available_at is None:
+            days = why["hold_days"]
+            text = npgettext(
+                "loyalty", "Ready %(days)d day after delivery.", "Ready %(days)d days after delivery.", days
+            )
+            found.append(text % {"days": days} if days else pgettext("loyalty", "Ready on delivery."))
+        elif lot.state == Lot.State.PENDING:
+            found.append(pgettext("loyalty", "Ready on %(day)s.") % {"day": self._day(lot.available_at)})
+        if lot.expires_at and lot.remaining:
+            last = periods.last_day(expires_at=lot.expires_at, zone=self.zone)
+            found.append(pgettext("loyalty", "They run out on %(day)s.") % {"day": self._day(last)})
+        return " ".join(found)
+
+    def _day(self, value: date | datetime) -> str:
+        return words.day(value, zone=self.zone)
+
+    def _points(self, points: int) -> str:
+        return words.points(unit=self.unit, points=points)
+
+
+def _contents(order: Any) -> str:
+    """Return "Liver bites and 3 more"."""
+    titles = [line.title for line in order.lines.all()]
+    if len(titles) < 2:
+        return titles[0] if titles else ""
+    text = npgettext("loyalty", "%(title)s and %(count)d more", "%(title)s and %(count)d more", len(titles) - 1)
+    return text % {"title": titles[0], "count": len(titles) - 1}
+
+
+def _state(entry: Entry) -> str:
+    if entry.own > 0:
+        return "ready"
+    if entry.d_pending > 0:
+        return "way"
+    if entry.kind == Kind.EXPIRE:
+        return "out"
+    return "used" if entry.kind in USED else "back"
+
+
+def _lot_id(entry: Entry) -> int | None:
+    """Return the lot that a `lot:42:mature` entry opened."""
+    parts = entry.key.split(":")
+    return int(parts[1]) if entry.kind == Kind.MATURE and parts[0] == "lot" else None
+
+
+def _by_month(lines: Iterable[Line], zone: str) -> list[Month]:
+    found: dict[date | None, Month] = {}
+    for line in lines:
+        first = periods.local_day(at=line.when, zone=zone).replace(day=1) if line.when else None
+        found.setdefault(first, Month(first=first)).lines.append(line)
+    dated = sorted((month for month in found.values() if month.first), key=lambda m: m.first, reverse=True)
+    return [*([found[None]] if None in found else []), *dated]

@@ -1,0 +1,145 @@
+"""What a page needs to know of its visitor, asked at most once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
+from django.utils.functional import cached_property
+
+from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations import open_account
+from loyalty_oscar.ledger.queries import membership_of_user
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Member, Program, State, Unit
+from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
+from loyalty_oscar.program.registries import facts
+
+
+class VisitFact(Protocol):
+    """Answers a fact, by the name of the fact, for a visitor without asking the database twice."""
+
+    def __call__(self, *, visit: Visit) -> Any:
+        """Return it; None for who has none."""
+        ...
+
+
+visit_facts: Registry[VisitFact] = Registry("fact of a visit", VisitFact)
+
+
+class Visit:
+    """The program that serves this site and the visitor's account in it. One query for members, none for others."""
+
+    def __init__(self, request: Any, user: Any = None) -> None:
+        self.request, self._user, self._once, self._dated = request, user, {}, {}
+        #: product id -> the price that the strategy told last, for what stands beside it on the page.
+        self.prices: dict[int, Any] = {}
+        #: The slot whose pieces of a sale are given back after this request, unless it is ordered or being paid then.
+        self.given_back_unless_paid: str | None = None
+
+    @property
+    def user(self) -> Any:
+        """The visitor; read late, because a token is checked long after the middleware."""
+        return self._user or getattr(self.request, "user", None)
+
+    def once(self, *, key: Any, load: Callable[[], Any]) -> Any:
+        """Return what `load()` returned when it was first asked for in this visit."""
+        if key not in self._once:
+            self._once[key] = load()
+        return self._once[key]
+
+    def until(self, *, key: Any, at: datetime, load: Callable[[], tuple[Any, datetime | None]]) -> Any:
+        """Return what `load()` answered in this visit, up to the date (None = none) that it gave with the answer."""
+        since, ends, answer = self._dated.get(key, (None, None, None))
+        if since is None or at < since or (ends is not None and at >= ends):
+            answer, ends = load()
+            self._dated[key] = at, ends, answer
+        return answer
+
+    @cached_property
+    def unit(self) -> Unit | None:
+        """The kind of points that this site gives, with its program (at most 60 seconds old)."""
+        site_id = get_current_site(self.request).pk if self.request else getattr(settings, "SITE_ID", None)
+        return remembered(key=("unit", site_id), load=lambda: unit_for_site(site_id=site_id))
+
+    @cached_property
+    def is_earning(self) -> bool:
+        """Whether an order placed now would earn: the program is live, or closing and earning has not ended yet."""
+        return self._is(earns_at)
+
+    @cached_property
+    def is_spending(self) -> bool:
+        """Whether points can be used now: the program is live, or closing and that has not ended yet."""
+        return self._is(spends_at)
+
+    def _is(self, at_work: Callable[..., bool]) -> bool:
+        if self.unit is None or self.unit.program.state != State.CLOSING:
+            return self.unit is not None and self.unit.program.state == State.LIVE
+        program = self.unit.program
+        phases = remembered(key=("phases", program.pk), load=lambda: list(program.phases.all()))
+        return at_work(phases=phases, at=clock.now())
+
+    def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
+        """Return what features say of the visitor now (`tier`, …); nothing, and no query, for strangers."""
+        if self.member is None:
+            return {}
+        member_id = self.member.pk
+        found = {}
+        for name in names:
+            if name in visit_facts:
+                told = visit_facts.get(name)(visit=self)
+            else:
+                told = facts.get(name)(members=[member_id], at=at).get(member_id)
+            found |= {name: told} if told is not None else {}
+        return found
+
+    @cached_property
+    def account(self) -> Account | None:
+        """The visitor's account with its member, fresh; None for strangers and those who have none yet."""
+        return self._membership[1]
+
+    @cached_property
+    def member(self) -> Member | None:
+        """The visitor's membership, also without an account yet (brought by a link, given a level)."""
+        return self._membership[0]
+
+    @cached_property
+    def _membership(self) -> tuple[Member | None, Account | None]:
+        user = self.user
+        if self.unit is None or user is None or not user.is_authenticated:
+            return None, None
+        return membership_of_user(user_id=user.pk, unit=self.unit)
+
+
+def joined(*, visit: Visit, at: datetime) -> Member | None:
+    """Return the membership of a signed-in visitor, made now where people join by doing; None where they choose to."""
+    if visit.account or visit.unit is None:
+        return visit.account.member if visit.account else None
+    program = visit.unit.program
+    if program.enrolment == Program.Enrolment.OPT_IN:
+        return visit.member
+    member = join(program=program, user_id=visit.user.pk, at=at)
+    open_account(member=member, unit=visit.unit)
+    return member
+
+
+def visit_of(*, request: Any, user: Any = None) -> Visit | None:
+    """Return the visit of a request, or one of a user alone; None where nobody asks in particular."""
+    if request is None and user is None:
+        return None
+    found = getattr(request, "loyalty", None) or getattr(getattr(request, "_request", None), "loyalty", None)
+    return found or Visit(request, user)
+
+
+def takes_part(*, visit: Visit) -> bool:
+    """Return whether this visitor is in the program, or will be with the first order. At most one query more."""
+    user = getattr(visit.request, "user", None)
+    if visit.unit is None or user is None or not user.is_authenticated:
+        return False
+    program = visit.unit.program
+    return program.enrolment == Program.Enrolment.AUTOMATIC or visit.member is not None

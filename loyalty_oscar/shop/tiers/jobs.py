@@ -1,0 +1,124 @@
+"""The nightly work of levels: everybody is settled, ends are announced, and what nobody could be told is put off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
+from loyalty_oscar.program.models import JobRun
+from loyalty_oscar.program.operations import keep_place
+from loyalty_oscar.tiers.models import Ladder, Standing
+from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
+from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
+
+from ..notices.arrival import told
+from ..upkeep import jobs
+
+TOPIC = "tier-ending"
+topics.register(TOPIC)(
+    Topic(
+        text="a level ends in 60 or 15 days unless orders keep it",
+        payload={"standing": "key of the standing", "kept_until": "the moment, ISO 8601"},
+    )
+)
+#: Days before its date on which the end of a level is announced.
+STAGES = (15, 60)
+BATCH = 500
+#: A walk that was cut short goes on where it stood within this time, and later from the beginning.
+FRESH = timedelta(hours=20)
+
+
+def run(at: datetime) -> Iterator[int]:
+    """
+    Settle, put off and announce, ladder by ladder; yields how many moved or were told.
+
+    Raises `NotAllDone` in the end where somebody could not be settled; nobody else waits for that.
+    """
+    failed: list[int] = []
+    for ladder in ladders_in_force():
+        yield from settled(ladder=ladder, at=at, failed=failed.append)
+        yield from date_waiting_gifts(ladder=ladder, at=at)
+        yield from postponed(ladder=ladder, at=at)
+        yield from announced(ladder=ladder, at=at)
+    if failed:
+        raise jobs.NotAllDone(f"{len(failed)} member(s) could not be settled; the log says why")
+
+
+def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:
+    """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
+    row = JobRun.objects.using(write_db()).filter(name="tiers").only("cursor").first()
+    places, name = dict((row and row.cursor) or {}), str(ladder.program_id)
+    last, since = places.get(name, (0, ""))
+    began = datetime.fromisoformat(since) if since else at
+    if began <= at - FRESH:
+        last, began = 0, at
+    for member_id, moved in settle_all(
+        ladder=ladder, at=at, announced=_Announced(ladder, at), after=last, failed=failed
+    ):
+        places[name] = (member_id, began.isoformat())
+        keep_place(name="tiers", cursor=places, at=at)
+        yield moved
+    places.pop(name, None)
+    keep_place(name="tiers", cursor=places or None, at=at)
+
+
+def about(*, standing: Standing) -> str:
+    """Return the name of a level's end in notices."""
+    return f"standing:{standing.pk}:ends:{standing.kept_until:%Y-%m-%d}"
+
+
+class _Announced:
+    """Says of some members whose end is due and was really told; who was never reached often enough counts as told."""
+
+    def __init__(self, ladder: Ladder, at: datetime) -> None:
+        self.ladder, self.at = ladder, at
+
+    def __call__(self, ids: Sequence[int]) -> set[int]:
+        rows = list(_due(self.ladder, self.at).filter(member_id__in=ids))
+        known = told(topic=TOPIC, abouts=[about(standing=row) for row in rows], at=self.at) if rows else set()
+        most = self.ladder.program.max_extensions
+        return {row.member_id for row in rows if about(standing=row) in known or (most and row.extensions >= most)}
+
+
+def _due(ladder: Ladder, at: datetime) -> QuerySet[Standing]:
+    return standings_ending(ladder=ladder, after=None, until=at - timedelta(days=ladder.grace_days))
+
+
+def postponed(*, ladder: Ladder, at: datetime) -> Iterator[int]:
+    """Move the date of levels that would have ended had it been announced to the end of the next month."""
+    until = periods.end_of_month_after(at=at, months=1, zone=ladder.program.time_zone)
+    while due := list(_due(ladder, at).values_list("pk", flat=True)[:BATCH]):
+        yield put_off(standing_ids=due, until=until)
+
+
+def announced(*, ladder: Ladder, at: datetime) -> Iterator[int]:
+    """Announce levels that end within 60 and 15 days, once each; yields how many."""
+    ending = standings_ending(ladder=ladder, after=at, until=at + timedelta(days=STAGES[-1]))
+    rows = ending.iterator(chunk_size=BATCH)
+    while chunk := list(islice(rows, BATCH)):
+        yield _announce(chunk, at)
+
+
+def _announce(rows: Sequence[Standing], at: datetime) -> int:
+    happenings = []
+    for row in rows:
+        stage = next(days for days in STAGES if row.kept_until <= at + timedelta(days=days))
+        named = about(standing=row)
+        payload = {"standing": row.pk, "kept_until": row.kept_until.isoformat()}
+        happenings.append(
+            Happening(topic=TOPIC, key=f"{named}:{stage}", member_id=row.member_id, payload=payload, at=at, about=named)
+        )
+    news = unannounced(topic=TOPIC, happenings=happenings)
+    with transaction.atomic(using=write_db()):
+        announce_many(happenings=news)
+    return len(news)
+
+
+jobs.add(job=jobs.Job(name="tiers", what="levels moved or announced", run=run, nightly=True))

@@ -1,0 +1,224 @@
+"""The pieces of the customer's pages that speak of levels: badge, card, table, thank-you, beside reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import pgettext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.program import clock, contributions, words
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.tiers.models import Ladder, Standing, Tier
+from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, tier_name
+from loyalty_oscar.tiers.rules import span
+from loyalty_oscar.tiers.words import counted
+
+from ..storefront.visit import Visit, takes_part
+from .benefits import benefits
+from .levels import rank_of_visit, standing_of_visit
+from .shape import looks
+
+Piece = tuple[str, Mapping[str, Any]]
+
+
+@contributions.register("header:badge", "tiers")
+def badge(*, subject: Visit, request: Any) -> Piece | None:
+    """Return the visitor's level for the badge in the header; one query, none for strangers."""
+    standing = standing_of_visit(visit=subject)
+    return ("loyalty/widgets/level.html", looks(tier=standing.tier)) if standing and standing.tier else None
+
+
+@contributions.register("product:review", "tiers", order=10)
+def beside_review(*, subject: Any, request: Any) -> Piece | None:
+    """Return the level of a review's author; one query for all reviews of a product."""
+    visit = request.loyalty
+    ladder = ladder_of(program_id=visit.unit.program_id)
+    if ladder is None or subject is None or subject.user_id is None:
+        return None
+    key = ("reviewers", subject.product_id)
+    ranks = visit.once(key=key, load=lambda: ranks_of_reviewers(product_id=subject.product_id, ladder=ladder))
+    tier = next((tier for tier in ladder.known_tiers if tier.rank == ranks.get(subject.user_id)), None)
+    return ("loyalty/widgets/reviewer.html", looks(tier=tier)) if tier else None
+
+
+def ranks_of_reviewers(*, product_id: int, ladder: Ladder) -> dict[Any, int]:
+    """Return the ranks of people who reviewed a product, by user id; who has no level is not in it. One query."""
+    reviews = get_model("reviews", "ProductReview").objects.filter(product_id=product_id, user__isnull=False)
+    rows = Standing.objects.filter(
+        is_current=True, rank__gt=0, member__program_id=ladder.program_id, member__merged_into=None,
+        member__user_id__in=reviews.values("user_id"),
+    )  # fmt: skip
+    return dict(rows.values_list("member__user_id", "rank"))
+
+
+@contributions.register("account:level", "tiers")
+def card(*, subject: Unit, request: Any) -> Piece | None:
+    """Return the level card of the account page. Asks once for the standing and once for what counts."""
+    visit = request.loyalty
+    ladder = ladder_of(program_id=subject.program_id)
+    if ladder is None or visit.unit is None or visit.unit.pk != subject.pk or not takes_part(visit=visit):
+        return None
+    found = _progress(visit, ladder)
+    said = {"unit": subject, **_words(ladder, found, subject)}
+    if found.tier:
+        said |= looks(tier=found.tier)
+        said["brings"] = benefits(ladder=ladder, tier=found.tier, unit=subject, at=clock.now(), reached=True)
+        said["until"] = _until(visit, ladder, found)
+    return "loyalty/widgets/level_card.html", said
+
+
+@contributions.register("sale:door-look", "tiers")
+def emblem_of_door(*, subject: Any, request: Any) -> Piece | None:
+    """Return the look of the level that a way into a sale asks for (`subject.rank`)."""
+    tier = _tier_of_door(subject, request.loyalty)
+    return ("loyalty/widgets/level_shape.html", looks(tier=tier)) if tier else None
+
+
+@contributions.register("sale:door", "tiers")
+def away_from_door(*, subject: Any, request: Any) -> Piece | None:
+    """Return how far the visitor is from the level that a way into a sale asks for; one query for all of them."""
+    visit = request.loyalty
+    tier = _tier_of_door(subject, visit)
+    if (
+        tier is None
+        or tier.threshold is None
+        or not visit.user.is_authenticated
+        or rank_of_visit(visit=visit) >= tier.rank
+    ):
+        return None
+    ladder = ladder_of(program_id=visit.unit.program_id)
+    found = visit.once(key="progress", load=lambda: _progress(visit, ladder))
+    away = tier.threshold - found.value
+    said = {"value": away, "away": counted(ladder=ladder, value=away, unit=visit.unit), "name": tier_name(tier=tier)}
+    return ("loyalty/widgets/away.html", said) if away > 0 else None
+
+
+def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
+    ladder = ladder_of(program_id=visit.unit.program_id)
+    return next((tier for tier in ladder.known_tiers if tier.rank == door.rank), None) if ladder else None
+
+
+@contributions.register("thank-you:more", "tiers", order=10)
+def thank_you(*, subject: Any, request: Any) -> Piece | None:
+    """Return how far a member is after an order: "39.40 € to Gold"."""
+    visit = request.loyalty
+    ladder = ladder_of(program_id=visit.unit.program_id)
+    own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
+    if ladder is None or not own or visit.member is None:
+        return None
+    found = _progress(visit, ladder)
+    return "loyalty/widgets/level_after.html", {"unit": visit.unit, **_words(ladder, found, visit.unit)}
+
+
+@contributions.register("how-it-works:parts", "tiers", order=20)
+def table(*, subject: Unit, request: Any) -> Piece | None:
+    """Return all levels of a program with what each takes and brings."""
+    ladder = ladder_of(program_id=subject.program_id)
+    if ladder is None:
+        return None
+    at = clock.now()
+    rows = [
+        {
+            **looks(tier=tier),
+            "from": counted(ladder=ladder, value=tier.threshold, unit=subject) if tier.threshold else "",
+            "brings": benefits(ladder=ladder, tier=tier, unit=subject, at=at),
+        }
+        for tier in ladder.known_tiers
+    ]
+    return "loyalty/widgets/levels.html", {"rows": rows, "rules": rules(ladder=ladder)}
+
+
+def rules(*, ladder: Ladder) -> list[str]:
+    """Return how one climbs and comes down, in sentences."""
+    window = {
+        Ladder.Window.CALENDAR_YEAR: pgettext(
+            "loyalty", "What you order in a calendar year counts. You keep a level to the end of the next year."
+        ),
+        Ladder.Window.ROLLING: pgettext("loyalty", "What you ordered in the last 12 months counts."),
+        Ladder.Window.LIFETIME: pgettext("loyalty", "Everything you ever ordered counts. You keep a level for good."),
+    }[ladder.window]
+    up = pgettext("loyalty", "You climb at once. What you send back no longer counts; using points takes nothing away.")
+    down = pgettext("loyalty", "We tell you 60 and 15 days before a level ends, and you come down one level at a time.")
+    found = [window, up] if ladder.window == Ladder.Window.LIFETIME else [window, up, down]
+    if conf.COUNTS_FROM_STATUS:
+        text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
+        found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
+    if any(tier.points for tier in ladder.known_tiers):
+        text = pgettext("loyalty", "A gift is ready once nothing can be sent back of what you climbed with.")
+        found.append(text)
+    return found
+
+
+def _progress(visit: Visit, ladder: Ladder) -> TierProgress:
+    if visit.member is None:
+        first = next((tier for tier in ladder.known_tiers if tier.threshold is not None), None)
+        _start, end = span(window=ladder.window, at=clock.now(), zone=ladder.program.time_zone)
+        nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": None}
+        return TierProgress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
+    standing = standing_of_visit(visit=visit)
+    return progress_of(ladder=ladder, member_id=visit.member.pk, standing=standing, at=clock.now())
+
+
+def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:
+    """Return the bar and the sentences under it."""
+
+    def amount(value: int) -> str:
+        return counted(ladder=ladder, value=value, unit=unit)
+
+    end = _day(ladder, found.ends_at) if found.ends_at else ""
+    above = found.next_tier
+    said: dict[str, Any] = {"missing": ""}
+    if above:
+        whole, safe = above.threshold, max(0, found.value - found.unsafe)
+        said |= {
+            "value": found.value,
+            "safe": percent(safe, whole),
+            "unsafe": percent(min(found.value, whole) - min(safe, whole), whole),
+            "have": amount(found.value),
+            "whole": amount(whole),
+            "going_back": amount(found.unsafe) if found.unsafe else "",
+            "missing": amount(found.missing),
+            "next_name": tier_name(tier=above),
+            "next_tier": above,
+            "by": end,
+        }
+    if found.to_keep and _is_about_to_end(found):
+        said["to_keep"] = amount(found.to_keep)
+        said["keep_by"] = _day(ladder, found.kept_until)
+    return said
+
+
+def _is_about_to_end(found: TierProgress) -> bool:
+    """Within a year of its date it matters what keeps a level, and before that nothing counts toward it yet."""
+    return found.kept_until is not None and clock.now() < found.kept_until <= clock.now() + timedelta(days=366)
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share for the width of a bar, in a form that no language changes: "62.9%"."""
+    return f"{min(100.0, 100 * part / whole):.1f}%"
+
+
+def _day(ladder: Ladder, moment: Any) -> str:
+    zone = ladder.program.time_zone
+    return words.day(periods.last_day(expires_at=moment, zone=zone), zone=zone)
+
+
+def _until(visit: Visit, ladder: Ladder, found: TierProgress) -> str:
+    """Return until when a level is the member's, and whose gift it is."""
+    standing = standing_of_visit(visit=visit)
+    is_given = standing is not None and standing.because.get("c") == "tier_given"
+    if found.kept_until is None:
+        return pgettext("loyalty", "Given by the shop.") if is_given else pgettext("loyalty", "Yours for good.")
+    day = _day(ladder, found.kept_until)
+    if found.kept_until <= clock.now():
+        grace = _day(ladder, found.kept_until + timedelta(days=ladder.grace_days))
+        text = pgettext("loyalty", "It ended on %(day)s; it stays yours until %(grace)s, at least.")
+        return text % {"day": day, "grace": grace}
+    if is_given:
+        return pgettext("loyalty", "Given by the shop until %(day)s.") % {"day": day}
+    return pgettext("loyalty", "Yours until %(day)s.") % {"day": day}

@@ -1,0 +1,1 @@
+"""What keeps the suite in order: jobs, setup, checks, the doctor, and leaving."""

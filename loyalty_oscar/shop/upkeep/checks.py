@@ -1,0 +1,66 @@
+"""System checks that need the shop: statuses that the pipeline does not know, or a final one that is not clear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import Warning, register
+
+from loyalty_oscar.program.conf import LoyaltySettings, conf
+
+from ..orders import statuses
+
+
+@register("loyalty")
+def check_statuses(**kwargs: Any) -> list[Warning]:
+    """Warn where the shop's order statuses and our settings do not fit."""
+    pipeline, found = statuses.pipeline(), []
+    if conf.READY_STATUS and pipeline and not statuses.is_among(word=conf.READY_STATUS, words=pipeline):
+        found.append(
+            Warning(
+                f"LOYALTY_READY_STATUS is {conf.READY_STATUS!r}, which is no status of OSCAR_ORDER_STATUS_PIPELINE.",
+                hint=f"Choose one of: {', '.join(pipeline)}.",
+                id="loyalty_shop.W001",
+            )
+        )
+    if statuses.is_ready_unclear():
+        ends = ", ".join(statuses.candidates()) or "none"
+        found.append(
+            Warning(
+                f"It is not clear after which order status the return period starts (open ends: {ends}).",
+                hint="Set LOYALTY_READY_STATUS; until then points stay on the way.",
+                id="loyalty_shop.W002",
+            )
+        )
+    living = [one for one in pipeline if not statuses.is_dead(status=one)]
+    counting = conf.COUNTS_FROM_STATUS
+    if counting and pipeline and not statuses.is_among(word=counting, words=living):
+        found.append(
+            Warning(
+                f"LOYALTY_COUNTS_FROM_STATUS is {counting!r}, which no order that stands ever is: no level counts any.",
+                hint=f"Choose one of: {', '.join(living)}.",
+                id="loyalty_shop.W007",
+            )
+        )
+    for name, known in (
+        ("DEAD_STATUSES", pipeline),
+        ("DEAD_LINE_STATUSES", statuses.line_pipeline()),
+    ):
+        given = getattr(conf, name)
+        unknown = [status for status in given if known and not statuses.is_among(word=status, words=known)]
+        if unknown and tuple(given) != getattr(LoyaltySettings(), name):
+            found.append(
+                Warning(
+                    f"LOYALTY_{name} names {', '.join(unknown)}, which the shop's pipeline does not know.",
+                    hint=f"It knows: {', '.join(known)}.",
+                    id="loyalty_shop.W003",
+                )
+            )
+    return found
+
+
+@register("loyalty")
+def check_questions(**kwargs: Any) -> list[Warning]:
+    """Ask about each status that ends an order or a line, by name, where nobody said what it means."""
+    ids = {False: "loyalty_shop.W005", True: "loyalty_shop.W006"}
+    return [Warning(one.text, hint=one.hint, id=ids[one.is_line]) for one in statuses.questions()]

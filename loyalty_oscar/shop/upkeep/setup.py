@@ -1,0 +1,124 @@
+"""The ready program: made once, as a draft that nobody sees. What features add comes through `setup_steps`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from babel.numbers import is_currency
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import RAISE, Hook
+from loyalty_oscar.program.models import PointWorth, Program, State, Unit
+from loyalty_oscar.program.money import exponent, in_words
+from loyalty_oscar.program.operations import change_state
+
+ACTOR = "system"
+WENT_LIVE = "It is live: orders placed from now on earn."
+NAMES = {
+    "en": {"one": "point", "other": "points", "title": "points"},
+    "de": {"one": "Punkt", "other": "Punkte", "title": "Punkte"},
+    "pl": {"one": "punkt", "few": "punkty", "many": "punktów", "other": "punktu", "title": "punkty"},
+    "ru": {"one": "балл", "few": "балла", "many": "баллов", "other": "балла", "title": "баллы"},
+}
+
+
+@dataclass(kw_only=True, slots=True)
+class SetupResult:
+    """The program that stands now, and in plain words what was made and what was there."""
+
+    program: Program
+    unit: Unit
+    made: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+
+
+class SetupStep(Protocol):
+    """Makes what a feature needs and lacks, in the transaction of `loyalty_setup`."""
+
+    def __call__(self, *, ready: SetupResult, at: datetime) -> None:
+        """Make it, and say so in `ready`; leave what is there as it is."""
+        ...
+
+
+setup_steps: Hook[SetupStep] = Hook("setup_steps", SetupStep, on_error=RAISE)
+
+
+def coin(*, currency: str) -> int:
+    """Return an amount that buys something in minor units: 1.00 where there are cents, 100 where there are none."""
+    return 10 ** exponent(currency=currency) if exponent(currency=currency) else 100
+
+
+def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime) -> SetupResult:
+    """
+    Make what is missing of the ready program, in one transaction; what is there is left as it is.
+
+    Of Oscar's tables only the rows of our one offer are written. Raises `LoyaltyError` for a code or currency that
+    is none, before anything is written.
+    """
+    if not is_currency(currency):
+        raise LoyaltyError(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
+    with transaction.atomic(using=write_db()):
+        ready = _program(code=code, name=name, currency=currency)
+        setup_steps.tell(ready=ready, at=at)
+        if live and ready.program.state == State.DRAFT:
+            change_state(program=ready.program, to=State.LIVE, actor=ACTOR, at=at, reason="loyalty_setup --live")
+            ready.made.append(WENT_LIVE)
+        ready.program.refresh_from_db()
+    return ready
+
+
+def _program(*, code: str, name: str, currency: str) -> SetupResult:
+    program = Program.objects.filter(code=code).first()
+    if program:
+        unit = getattr(program, "unit", None)
+        ready = SetupResult(program=program, unit=unit or _unit(program))
+        ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
+    else:
+        program = Program(
+            code=code,
+            name=name,
+            currency=currency,
+            time_zone=settings.TIME_ZONE or "UTC",
+            is_default=not Program.objects.filter(is_default=True).exists(),
+        )
+        _save(program)
+        ready = SetupResult(program=program, unit=_unit(program))
+        serves = "serves every site without one of its own" if program.is_default else "serves no site yet"
+        ready.made.append(f"Program “{program.name}” ({program.code}), a draft in {currency}; it {serves}")
+        unit = None
+    (ready.there if unit else ready.made).append(f"Its points: {', '.join(sorted(ready.unit.names)) or 'no names'}")
+    _worth(ready)
+    return ready
+
+
+def _save(row: Program | Unit | PointWorth) -> None:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        field_name, messages = next(iter(error.message_dict.items()))
+        raise LoyaltyError(f"{field_name}: {messages[-1]}") from error
+    row.save()
+
+
+def _unit(program: Program) -> Unit:
+    unit = Unit(program=program, code="points", names=NAMES)
+    _save(unit)
+    return unit
+
+
+def _worth(ready: SetupResult) -> None:
+    program = ready.program
+    worth = program.worths.order_by("pk").first()
+    known = ready.there if worth else ready.made
+    if worth is None:
+        worth = PointWorth(
+            program=program, currency=program.currency, points=100, minor=coin(currency=program.currency)
+        )
+        _save(worth)
+    known.append(f"{worth.points} points are worth {in_words(minor=worth.minor, currency=worth.currency)}")
