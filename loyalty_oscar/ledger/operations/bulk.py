@@ -12,7 +12,7 @@ from django.db.models.constants import OnConflict
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State
-from loyalty_oscar.program.rows import write_rows
+from loyalty_oscar.program.rows import among, write_fields, write_rows
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter
@@ -70,7 +70,8 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
     db = write_db()
     paused = Member.objects.using(write_db()).filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):
-        locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
+        some = among(model=Account, id=list(account_ids))
+        locked = Account.objects.using(db).select_for_update().filter(some).order_by("pk")
         working: dict[int, BatchedWriter] = {}
         for account in locked.annotate(paused=Exists(paused)):
             working[account.pk] = one = BatchedWriter(account=account, at=at, actor=actor)
@@ -81,12 +82,12 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
         write_rows(rows=entries)
         note_down(*entries)
         write_rows(rows=[move for one in done for move in one.moves])
-        write_over(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
-        write_over(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)
-        write_over(rows=[hold for one in working.values() for hold in one.holds], fields=HOLD_FIELDS)
+        write_fields(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
+        write_fields(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)
+        write_fields(rows=[hold for one in working.values() for hold in one.holds], fields=HOLD_FIELDS)
 
 
-def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "id") -> None:
+def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str) -> None:
     """
     Write these columns of rows that may be there already, found by `unique`; new ones are written whole.
 

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from django.db import DataError, IntegrityError, connection
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 
-from loyalty_oscar.ledger.models import Entry, Lot
-from loyalty_oscar.program.models import Member, Outbox
-from loyalty_oscar.program.rows import write_rows
+from loyalty_oscar.ledger.models import Account, Entry, Lot
+from loyalty_oscar.program.models import Event, Member
+from loyalty_oscar.program.rows import among, find_row, write_columns, write_fields, write_rows
 from tests.integration.ledger.books import NOW, an_account, give
 
 pytestmark = pytest.mark.django_db
@@ -58,12 +58,86 @@ class TestRows:
     def test_rows_that_are_there_are_left_alone_or_written_over(self, entry):
         member = Member.objects.get()
         for _ in range(2):
-            fields = {"topic": "t", "member_id": member.pk, "payload": {"a": 1}, "created_at": NOW, "next_at": NOW}
-            write_rows(rows=(Outbox(key=f"k{n}", **fields) for n in range(3)), skip=True)
-        assert Outbox.objects.count() == 3
+            fields = {"topic": "t", "member_id": member.pk, "payload": {"a": 1}, "at": NOW}
+            write_rows(rows=(Event(key=f"k{n}", **fields) for n in range(3)), skip=True)
+        assert Event.objects.count() == 3
         lot = Lot.objects.get()
         lot.remaining, lot.source = 4, "not written"
         write_rows(rows=[lot], over=["remaining"])
         kept = Lot.objects.get()
         assert kept.remaining == 4
         assert kept.source != "not written"
+
+    def test_what_all_rows_have_in_common_is_written_in_each_and_json_keeps_its_kinds(self, entry):
+        reasons = [{"c": "adjusted", "p": {"text": value}} for value in (1, True, 1.0)]
+        rows = [like(entry, key=f"same:{n}", seq=901 + n, because=reason) for n, reason in enumerate(reasons)]
+        write_rows(rows=rows)
+        kept = list(Entry.objects.filter(key__startswith="same:").order_by("seq"))
+        assert [type(one.because["p"]["text"]) for one in kept] == [int, bool, float]
+        assert {(one.actor, one.kind, one.created_at, one.reverses_id) for one in kept} == {
+            (entry.actor, entry.kind, entry.created_at, None)
+        }
+
+    @pytest.mark.parametrize("together", [1, 2, 5, 1000])
+    def test_columns_are_written_in_their_order_whatever_one_statement_holds(self, entry, monkeypatch, together):
+        monkeypatch.setattr("loyalty_oscar.program.rows.TOGETHER", together)
+        sources = [f"gift:{n % 3}" for n in range(5)]
+        columns = {
+            "account_id": [entry.account_id] * 5,
+            "entry_id": [entry.pk] * 5,
+            "source": sources,
+            "granted": [7] * 5,
+            "remaining": list(range(5)),
+            "is_open": [True] * 5,
+            "state": ["open"] * 5,
+            "expires_at": [None, NOW, None, NOW, NOW],
+        }
+        keys = write_columns(model=Lot, columns=columns)
+        kept = [Lot.objects.get(pk=key) for key in keys]
+        assert [(lot.source, lot.remaining, lot.expires_at) for lot in kept] == list(
+            zip(sources, range(5), columns["expires_at"], strict=True)
+        )
+        assert {(lot.extensions, lot.graced, lot.available_at) for lot in kept} == {(0, False, None)}
+
+    def test_fields_of_rows_are_saved_and_no_others(self, entry):
+        rows = [*Lot.objects.all(), *(give(entry.account, 10).entry.lots.get() for _ in range(2))]
+        for n, lot in enumerate(rows):
+            lot.remaining, lot.expires_at, lot.source = n, NOW if n else None, "not written"
+        write_fields(rows=rows, fields=["remaining", "expires_at"])
+        kept = [Lot.objects.get(pk=lot.pk) for lot in rows]
+        assert [(lot.remaining, lot.expires_at) for lot in kept] == [(0, None), (1, NOW), (2, NOW)]
+        assert "not written" not in {lot.source for lot in kept}
+
+    def test_a_field_that_the_table_refuses_changes_no_row(self, entry):
+        rows = [*Lot.objects.all(), give(entry.account, 10).entry.lots.get()]
+        rows[0].remaining, rows[1].remaining = 4, -1
+        with pytest.raises(IntegrityError), transaction.atomic():
+            write_fields(rows=rows, fields=["remaining"])
+        assert {lot.remaining for lot in Lot.objects.all()} == {10}
+
+    def test_a_row_that_is_gone_is_not_saved_silently(self, entry):
+        account = Account.objects.get(pk=entry.account_id)
+        account.pk += 1000
+        with pytest.raises(DatabaseError), transaction.atomic():
+            write_fields(rows=[account], fields=["seq"])
+        assert Account.objects.count() == 1
+
+    def test_rows_are_found_by_pairs(self, entry):
+        other = an_account(entry.account.unit)
+        same_key = give(other, 5, key=entry.key, source="gift:again").entry
+        pairs = {"account_id": [entry.account_id, other.pk], "key": [entry.key, "another"]}
+        found = set(Entry.objects.filter(among(model=Entry, **pairs)))
+        assert entry in found
+        if connection.vendor == "postgresql":
+            assert found == {entry}
+        assert set(Entry.objects.filter(among(model=Entry, id=[same_key.pk]))) == {same_key}
+
+    def test_one_row_is_found_by_its_key_and_locked(self, entry, django_assert_num_queries):
+        assert find_row(model=Entry, account_id=entry.account_id, key="another") is None
+        with django_assert_num_queries(1) as asked:
+            found = find_row(model=Entry, account_id=entry.account_id, key=entry.key)
+        assert (found, found.because, found.created_at) == (entry, entry.because, entry.created_at)
+        assert bytes(found.fingerprint) == bytes(entry.fingerprint)
+        with django_assert_num_queries(1) as asked:
+            assert find_row(model=Account, is_locked=True, id=entry.account_id) == entry.account
+        assert asked[0]["sql"].endswith("FOR UPDATE") == connection.features.has_select_for_update
