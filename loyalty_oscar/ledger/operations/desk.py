@@ -220,11 +220,7 @@ class AccountWriter:
         gone = [part.pk for part in rows if not part.points]
         if gone:
             HoldLot.objects.using(self.db).filter(pk__in=gone).delete()
-        kept = [part for part in rows if part.points]
-        if len(kept) == 1:
-            kept[0].save(using=self.db, update_fields=fields)
-        elif kept:
-            HoldLot.objects.using(self.db).bulk_update(kept, fields, batch_size=200)
+        write_fields(rows=[part for part in rows if part.points], fields=fields)
 
     def touch(self, lot: Lot) -> None:
         """Remember a lot whose fields were changed, so that it is saved."""
