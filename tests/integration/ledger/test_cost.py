@@ -84,7 +84,7 @@ class TestASpend:
 
 
 class TestARow:
-    @pytest.mark.parametrize(("model", "most"), [(Entry, 400), (Lot, 330)])
+    @pytest.mark.parametrize(("model", "most"), [(Entry, 410), (Lot, 330)])
     @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="measures PostgreSQL's pages")
     def test_takes_few_bytes_with_all_its_indexes(self, model, most):
         unit = a_unit()
