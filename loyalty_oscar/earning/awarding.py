@@ -21,6 +21,7 @@ from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
+from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive
 from .bounds import decided_within
@@ -54,14 +55,13 @@ def award_new(
     ]
     decisions = _decide(made)
     awards = [award for _order, award in made]
-    Award.objects.using(write_db()).bulk_create(awards, batch_size=1000)
-    AwardLine.objects.using(write_db()).bulk_create(
-        (
+    write_rows(rows=awards)
+    write_rows(
+        rows=(
             line
             for award, said in zip(awards, decisions, strict=True)
             for line in award_lines(award=award, decision=said)
-        ),
-        batch_size=1000,
+        )
     )
     grants = [_grant(award, order, batch) for order, award in made if award.points]
     if grants:
@@ -111,7 +111,7 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
         absent = {user: day for user, day in first_orders.items() if user not in there}
         if members := _members(unit.program, absent) if absent else ():
             missing = [Account(member=member, unit=unit) for member in members]
-            Account.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True, batch_size=1000)
+            write_rows(rows=missing, skip=True)
             there.update((account.user_id, account) for account in accounts.filter(member__in=members))
         found.update(((unit.pk, user), account) for user, account in there.items())
     return found

@@ -11,12 +11,13 @@ from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import expiry_of
+from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive, let_go
 from .awarding import award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
 from .decision import Decision, LineLeft, decide_late, left_of
-from .models import Award, AwardLine
+from .models import Award
 from .queries import terms_from
 
 
@@ -55,7 +56,7 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
         return
     _raise_to(order, award, decision.points, "rule_came_back", at)
     award.lines.all().delete()
-    AwardLine.objects.using(write_db()).bulk_create(award_lines(award=award, decision=decision))
+    write_rows(rows=award_lines(award=award, decision=decision))
     award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
     award.because = decision.because.to_json()
     award.save(using=write_db(), update_fields=["bonuses", "because"])
@@ -76,7 +77,7 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     more = decision.points + sum(bonus.points for code, bonus in now.items() if code not in had)
     if more:
         _raise_to(order, award, award.points + more, "line_came_late", at)
-    AwardLine.objects.using(write_db()).bulk_create(award_lines(award=award, decision=decision))
+    write_rows(rows=award_lines(award=award, decision=decision))
     # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
     kept = [{**now[code].to_json(), "p": bonus["p"]} if code in now else bonus for code, bonus in had.items()]
     award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]

@@ -21,6 +21,7 @@ from loyalty_oscar.kernel.errors import in_short
 from .db import write_db
 from .events import Consumer, consumers
 from .models import Delivery, Event
+from .rows import write_rows
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 20
@@ -60,7 +61,7 @@ def _hand_out() -> None:
                 for name, consumer in consumers.items()
                 if event.topic in consumer.topics
             ]
-            Delivery.objects.using(db).bulk_create(opened, ignore_conflicts=True)
+            write_rows(rows=opened, skip=True)
             Event.objects.using(db).filter(pk__in=[event.pk for event in events]).update(is_new=False)
         if len(events) < HANDED:
             return

@@ -17,8 +17,8 @@ from loyalty_oscar.kernel.registry import Registry
 from .conf import conf
 from .db import write_db
 from .models import Delivery, Event, Notice
+from .rows import write_rows
 
-BATCH = 1000
 #: After the first try; each further pause is three times as long, so eight tries outlast a long weekend.
 FIRST_PAUSE = timedelta(minutes=5)
 
@@ -111,13 +111,13 @@ def announce_many(*, happenings: Sequence[Happening]) -> None:
             raise LoyaltyError(f"the payload of {one.topic} is {', '.join(topics.get(one.topic).payload)}")
     names = ("topic", "key", "member_id", "payload", "at")
     events = [Event(**{name: getattr(one, name) for name in names}) for one in happenings]
-    Event.objects.using(write_db()).bulk_create(events, ignore_conflicts=True, batch_size=BATCH)
+    write_rows(rows=events, skip=True)
     notices = [
         Notice(topic=one.topic, key=one.key, member_id=one.member_id, about=one.about, created_at=one.at)
         for one in happenings
         if one.about and one.member_id is not None
     ]
-    Notice.objects.using(write_db()).bulk_create(notices, ignore_conflicts=True, batch_size=BATCH)
+    write_rows(rows=notices, skip=True)
 
 
 def unannounced(*, topic: str, happenings: Iterable[Happening]) -> list[Happening]:

@@ -17,6 +17,7 @@ from .db import write_db
 from .models import JobRun, Member, Phase, Program, State
 from .queries import forget_cache
 from .registries import grants
+from .rows import write_rows
 from .signals import member_joined, program_state_changed
 
 #: From each state, where a program may go.
@@ -101,7 +102,7 @@ def join_many(*, program: Program, joined_at: Mapping[Any, datetime]) -> dict[An
     """Return the memberships of many people by user id, made with these dates where there are none."""
     in_order = sorted(joined_at.items(), key=lambda row: str(row[0]))  # Two workers insert in one order: no deadlock.
     rows = [Member(program=program, user_id=user_id, joined_at=day) for user_id, day in in_order]
-    Member.objects.using(write_db()).bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    write_rows(rows=rows, skip=True)
     members = {
         m.user_id: m for m in Member.objects.using(write_db()).filter(program=program, user_id__in=list(joined_at))
     }

@@ -61,9 +61,12 @@ def begun_units() -> list[Unit]:
 
     Their programs know more than a row: `known_sites` (ids) and `known_phases`.
     """
-    programs = Program.objects.using(write_db()).order_by("pk").values_list("pk", "version", "state")
-    versions = remembered(key="versions", load=lambda: tuple(programs), seconds=1)
+    versions = remembered(key="versions", load=_load_versions, seconds=1)
     return remembered(key=("begun", versions), load=_load_begun) if versions else []
+
+
+def _load_versions() -> tuple[tuple[int, int, str], ...]:
+    return tuple(Program.objects.using(write_db()).order_by("pk").values_list("pk", "version", "state"))
 
 
 def _load_begun() -> list[Unit]:

@@ -17,6 +17,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.operations import give, take_back
 from loyalty_oscar.program.queries import earns_at
+from loyalty_oscar.program.rows import write_rows
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
@@ -120,7 +121,8 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
     db = write_db()
     if left := [move.before.pk for move in moves if move.before]:
         Standing.objects.using(db).filter(pk__in=left).update(is_current=None)
-    made = Standing.objects.using(db).bulk_create([_standing(ladder, move, at) for move in moves], batch_size=TOGETHER)
+    made = [_standing(ladder, move, at) for move in moves]
+    write_rows(rows=made)
     has_gifts = any(tier.points for tier in ladder.known_tiers)
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):

@@ -22,10 +22,11 @@ from pathlib import Path
 import django
 
 from tests.benchmarks.board import Board, timed
+from tests.benchmarks.ledger import spent
 
 FILE = Path(os.environ.get("CDNOW_FILE", Path(__file__).parents[3] / "shared/data/cdnow/cdnow_master.txt"))
 MOMENTS = {"1998-07-01": datetime(1998, 7, 1, tzinfo=UTC), "today": None}
-MOST_TIMES, AIM_PER_SECOND = 4, 2000
+MOST_TIMES, AIM_PER_SECOND = 1.2, 2000
 
 
 def purchases(first: int | None) -> list[tuple[str, datetime, int, Decimal]]:
@@ -106,8 +107,11 @@ def counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in [*models(), LotMove, Event]}
 
 
-def plainly() -> float:
-    """Empty the tables and write the same rows into them by plain `bulk_create`; returns the seconds that took."""
+def plainly() -> tuple[float, float]:
+    """
+    Empty the tables and write the same rows into them by plain `bulk_create`; returns the seconds that took, and those
+    of CPU, here and in the server.
+    """
     from django.db import connection, transaction
 
     from loyalty_oscar.program.conf import conf
@@ -117,10 +121,10 @@ def plainly() -> float:
     tables = ", ".join(model._meta.db_table for model in models())
     with allow_purge(), connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {tables} CASCADE")
-    with timed() as watch, transaction.atomic():
+    with connection.cursor() as cursor, spent(cursor) as work, timed() as watch, transaction.atomic():
         for model, found in rows:
             model.objects.bulk_create(found, batch_size=conf.SWEEP_BATCH)
-    return watch.seconds
+    return watch.seconds, work.seconds
 
 
 def wrong() -> list[tuple[int, str]]:
@@ -167,6 +171,7 @@ def sweep_expired(board: Board, at: datetime) -> None:
 
 def run(name: str, first: int | None) -> None:
     """One run: load, welcome, compare, again, expire, audit, and the same rows plainly."""
+    from django.db import connection
     from django.utils import timezone
 
     from loyalty_oscar.shop.orders.sync import sweep
@@ -183,10 +188,10 @@ def run(name: str, first: int | None) -> None:
             said = command(dry_run=True)
         total = f"{sum(math.floor(row[3]) for row in rows):,}"
         board.promise("--dry-run says the points", kept=f"{total};" in said, figure=f"{counting.seconds:.1f} s")
-        spent = time.process_time()
-        with timed() as watch:
+        here = time.process_time()
+        with connection.cursor() as cursor, spent(cursor) as work, timed() as watch:
             give(at)
-        spent, peak = time.process_time() - spent, megabytes()
+        here, peak = time.process_time() - here, megabytes()
         check_points(board, rows)
         stands = counts()
         with timed() as second:
@@ -196,15 +201,16 @@ def run(name: str, first: int | None) -> None:
         figure = f"{looked_at:,} swept, {second.seconds:.1f} s"
         board.promise("a second welcome and a sweep post nothing", kept=kept, figure=figure)
         board.promise("the audit is clean", kept=not wrong(), figure=f"{stands['Entry']:,} entries")
-        plain = plainly()
+        plain, plain_work = plainly()
         board.promise("the audit is clean for the same rows, written plainly", kept=not wrong())
         sweep_expired(board, at)
         board.promise("the audit is clean after that", kept=not wrong(), figure=f"{counts()['Entry']:,} entries")
-    speed, times = len(rows) / watch.seconds, watch.seconds / plain
+    speed, times = len(rows) / watch.seconds, work.seconds / plain_work
     board.say("welcome", f"{watch.seconds:.1f} s, {speed:,.0f} orders/s (aim {AIM_PER_SECOND:,})")
-    board.say("CPU time of that in this process", f"{spent:.1f} s, {len(rows) / spent:,.0f} orders/s")
-    board.say("the same rows by plain bulk_create", f"{plain:.1f} s")
-    board.promise(f"ratio, at most {MOST_TIMES}", kept=times <= MOST_TIMES, figure=f"{times:.2f}")
+    board.say("CPU time of that in this process", f"{here:.1f} s, {len(rows) / here:,.0f} orders/s")
+    board.say("CPU time of that, here and in the server", f"{work.seconds:.1f} s")
+    board.say("the same rows by plain bulk_create", f"{plain:.1f} s, {plain_work:.1f} s of CPU")
+    board.promise(f"ratio of CPU time, at most {MOST_TIMES}", kept=times <= MOST_TIMES, figure=f"{times:.2f}")
     board.say("peak memory: when loaded, when welcomed", f"{before} MB, {peak} MB")
     board.leave()
 

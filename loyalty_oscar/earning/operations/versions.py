@@ -13,12 +13,12 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.desk import outermost_retried
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.rows import write_fields
 
 from ..models import Award, Rule, RuleVersion
 from ..queries import in_force
@@ -154,7 +154,7 @@ def _revoke(*, award_ids: Sequence[int], actor: str, at: datetime) -> list[Award
                 award.forgiven += posted[claw.account_id, claw.key].forgiven
                 award.given, award.syncs = 0, award.syncs + 1
             award.revoked = True
-        write_over(rows=awards, fields=["given", "forgiven", "syncs", "revoked"])
+        write_fields(rows=awards, fields=["given", "forgiven", "syncs", "revoked"])
     return awards
 
 

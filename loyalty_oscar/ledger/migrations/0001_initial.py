@@ -37,24 +37,25 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Entry',
             fields=[
+                # Columns of eight bytes first: PostgreSQL fills up before each of them.
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='loyalty_ledger.account')),
                 ('seq', models.PositiveBigIntegerField()),
-                ('key', models.CharField(max_length=100)),
-                ('fingerprint', models.BinaryField(max_length=16)),
-                ('kind', models.CharField(choices=[('earn', 'earned'), ('mature', 'became ready'), ('hold', 'set aside'), ('release', 'given back'), ('capture', 'used'), ('claw', 'taken back'), ('restore', 'returned'), ('expire', 'run out'), ('extend', 'extended'), ('adjust', 'adjusted'), ('welcome', 'welcome'), ('import', 'brought along'), ('transfer', 'passed on')], max_length=10, verbose_name='kind')),
-                ('counter', models.CharField(choices=[('issuance', 'points given'), ('redemption', 'points used'), ('breakage', 'points never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'between own buckets')], max_length=10, verbose_name='other side')),
                 ('d_available', models.BigIntegerField(default=0, verbose_name='ready')),
                 ('d_pending', models.BigIntegerField(default=0, verbose_name='on the way')),
                 ('d_reserved', models.BigIntegerField(default=0, verbose_name='set aside')),
                 ('d_debt', models.BigIntegerField(default=0, verbose_name='to make up')),
                 ('net_after', models.BigIntegerField()),
                 ('available_after', models.BigIntegerField(verbose_name='ready after')),
-                ('because', models.JSONField(default=dict)),
-                ('actor', models.CharField(default='system', max_length=40, verbose_name='by')),
                 ('effective_at', models.DateTimeField(verbose_name='at')),
                 ('created_at', models.DateTimeField()),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='loyalty_ledger.account')),
                 ('reverses', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_ledger.entry')),
+                ('key', models.CharField(max_length=100)),
+                ('fingerprint', models.BinaryField(max_length=16)),
+                ('kind', models.CharField(choices=[('earn', 'earned'), ('mature', 'became ready'), ('hold', 'set aside'), ('release', 'given back'), ('capture', 'used'), ('claw', 'taken back'), ('restore', 'returned'), ('expire', 'run out'), ('extend', 'extended'), ('adjust', 'adjusted'), ('welcome', 'welcome'), ('import', 'brought along'), ('transfer', 'passed on')], max_length=10, verbose_name='kind')),
+                ('counter', models.CharField(choices=[('issuance', 'points given'), ('redemption', 'points used'), ('breakage', 'points never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'between own buckets')], max_length=10, verbose_name='other side')),
+                ('actor', models.CharField(default='system', max_length=40, verbose_name='by')),
+                ('because', models.JSONField(default=dict)),
             ],
             options={
                 'verbose_name': 'entry',
@@ -88,20 +89,21 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Lot',
             fields=[
+                # Columns of eight bytes first: PostgreSQL fills up before each of them.
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=60)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='loyalty_ledger.account')),
+                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='loyalty_ledger.entry')),
                 ('granted', models.BigIntegerField()),
                 ('remaining', models.BigIntegerField()),
                 ('reserved', models.BigIntegerField(default=0)),
-                ('state', models.CharField(choices=[('pending', 'on the way'), ('open', 'ready'), ('closed', 'empty')], max_length=8)),
-                ('is_open', models.BooleanField()),
                 ('available_at', models.DateTimeField(blank=True, null=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('first_expires_at', models.DateTimeField(blank=True, null=True)),
                 ('extensions', models.PositiveSmallIntegerField(default=0)),
+                ('is_open', models.BooleanField()),
                 ('graced', models.BooleanField(default=False)),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='loyalty_ledger.account')),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='loyalty_ledger.entry')),
+                ('source', models.CharField(max_length=60)),
+                ('state', models.CharField(choices=[('pending', 'on the way'), ('open', 'ready'), ('closed', 'empty')], max_length=8)),
             ],
             options={
                 'verbose_name': 'lot',
@@ -171,7 +173,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='entry',
-            constraint=models.UniqueConstraint(fields=('account', 'key'), name='loyalty_entry_key'),
+            constraint=models.UniqueConstraint(fields=('key', 'account'), name='loyalty_entry_key'),
         ),
         migrations.AddConstraint(
             model_name='entry',
@@ -207,15 +209,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='lot',
-            index=models.Index(fields=['account', 'source'], name='loyalty_lot_source'),
+            index=models.Index(fields=['source', 'account'], name='loyalty_lot_source'),
         ),
         migrations.AddIndex(
             model_name='lot',
-            index=models.Index(fields=['is_open', 'state', 'available_at'], name='loyalty_lot_maturing'),
+            index=models.Index(condition=models.Q(('is_open', True)), fields=['state', 'available_at'], name='loyalty_lot_maturing'),
         ),
         migrations.AddIndex(
             model_name='lot',
-            index=models.Index(fields=['is_open', 'expires_at', 'account'], name='loyalty_lot_expiring'),
+            index=models.Index(condition=models.Q(('is_open', True)), fields=['expires_at', 'account'], name='loyalty_lot_expiring'),
         ),
         migrations.AddConstraint(
             model_name='lot',

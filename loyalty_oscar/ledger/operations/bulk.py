@@ -12,6 +12,7 @@ from django.db.models.constants import OnConflict
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State
+from loyalty_oscar.program.rows import among, write_fields, write_rows
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter
@@ -21,7 +22,7 @@ from .recording import mind_foresight, note_down
 HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
 
 
-class BulkDesk(AccountWriter):
+class BatchedWriter(AccountWriter):
     """
     A desk that keeps its entries and moves until all desks are done. It grants no new lots and types no notes.
 
@@ -59,7 +60,7 @@ class BulkDesk(AccountWriter):
 
 
 @contextmanager
-def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, BulkDesk]]:
+def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") -> Iterator[dict[int, BatchedWriter]]:
     """
     Open the desks of these accounts, by account id; all of it is one transaction.
 
@@ -69,22 +70,24 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
     db = write_db()
     paused = Member.objects.using(write_db()).filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):
-        locked = Account.objects.using(db).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
-        working: dict[int, BulkDesk] = {}
+        some = among(model=Account, id=list(account_ids))
+        locked = Account.objects.using(db).select_for_update().filter(some).order_by("pk")
+        working: dict[int, BatchedWriter] = {}
         for account in locked.annotate(paused=Exists(paused)):
-            working[account.pk] = one = BulkDesk(account=account, at=at, actor=actor)
+            working[account.pk] = one = BatchedWriter(account=account, at=at, actor=actor)
             one.is_paused = account.paused
         yield working
         done = [one for one in working.values() if one.entries]
-        entries = Entry.objects.using(db).bulk_create((entry for one in done for entry in one.entries), batch_size=1000)
+        entries = [entry for one in done for entry in one.entries]
+        write_rows(rows=entries)
         note_down(*entries)
-        LotMove.objects.using(db).bulk_create((move for one in done for move in one.moves), batch_size=1000)
-        write_over(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
-        write_over(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)
-        write_over(rows=[hold for one in working.values() for hold in one.holds], fields=HOLD_FIELDS)
+        write_rows(rows=[move for one in done for move in one.moves])
+        write_fields(rows=[lot for one in working.values() for lot in one._settled_lots()], fields=LOT_FIELDS)
+        write_fields(rows=[one.account for one in done], fields=ACCOUNT_FIELDS)
+        write_fields(rows=[hold for one in working.values() for hold in one.holds], fields=HOLD_FIELDS)
 
 
-def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "id") -> None:
+def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str) -> None:
     """
     Write these columns of rows that may be there already, found by `unique`; new ones are written whole.
 
@@ -97,9 +100,7 @@ def write_over(*, rows: Sequence[Model], fields: Sequence[str], unique: str = "i
     has_target = connections[db].features.supports_update_conflicts_with_target
     target = [unique] if has_target else []
     if len(rows) > 1:
-        model._base_manager.using(db).bulk_create(
-            rows, update_conflicts=True, update_fields=fields, unique_fields=target or None, batch_size=1000
-        )
+        write_rows(rows=rows, over=fields, unique=unique)
         return
     meta = model._meta
     model._base_manager._insert(  # type: ignore[attr-defined]  # What Django saves one row by.

@@ -25,6 +25,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, State, Unit
+from loyalty_oscar.program.rows import among, find_row, write_fields, write_rows
 
 from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove, Note
 from .recording import forget_since, looking_ahead, marks, mind_foresight, note_down
@@ -40,6 +41,8 @@ LOT_FIELDS = (
     *("remaining", "reserved", "state", "is_open", "available_at", "expires_at", "first_expires_at"),
     *("extensions", "graced"),
 )
+#: Kinds of entries that count as earned, where the points were issued.
+EARNED = (Kind.EARN, Kind.WELCOME)
 #: What a lot that takes another's place has from it.
 LIKE = ("source", "available_at", "expires_at", "first_expires_at", "extensions", "graced")
 F_ = TypeVar("F_", bound=Callable[..., Any])
@@ -153,7 +156,7 @@ class AccountWriter:
 
     def entry(self, key: str) -> Entry | None:
         """Return the entry of a key, or None."""
-        return Entry.objects.using(self.db).filter(account=self.account, key=key).first()
+        return find_row(model=Entry, account_id=self.account.pk, key=key)
 
     def lots(self, **where: Any) -> list[Lot]:
         """Return lots of this account in spending order, as this desk has changed them; `where` asks the rows."""
@@ -217,11 +220,7 @@ class AccountWriter:
         gone = [part.pk for part in rows if not part.points]
         if gone:
             HoldLot.objects.using(self.db).filter(pk__in=gone).delete()
-        kept = [part for part in rows if part.points]
-        if len(kept) == 1:
-            kept[0].save(using=self.db, update_fields=fields)
-        elif kept:
-            HoldLot.objects.using(self.db).bulk_update(kept, fields, batch_size=200)
+        write_fields(rows=[part for part in rows if part.points], fields=fields)
 
     def touch(self, lot: Lot) -> None:
         """Remember a lot whose fields were changed, so that it is saved."""
@@ -374,7 +373,7 @@ class AccountWriter:
             created_at=self.at,
             reverses=reverses,
         )
-        if counter == Counter.ISSUANCE and kind in ("earn", "welcome"):
+        if counter == Counter.ISSUANCE and kind in EARNED:
             account.lifetime_earned += sum(lot.granted for lot in self._new)
         self._store(entry, note)
         self._dirty = True
@@ -382,7 +381,7 @@ class AccountWriter:
         return entry
 
     def _store(self, entry: Entry, note: str) -> None:
-        entry.save(using=self.db, force_insert=True)
+        write_rows(rows=[entry])
         note_down(entry)
         self._write_lots(entry)
         if note:
@@ -392,13 +391,9 @@ class AccountWriter:
         moves = [(pk, points) for pk, points in self._moves.items() if points]
         for lot in self._new:
             self._settle_new(lot, entry)
-            lot.save(using=self.db, force_insert=True)
-            if lot.remaining < lot.granted:
-                moves.append((lot.pk, lot.granted - lot.remaining))
-        if moves:
-            LotMove.objects.using(self.db).bulk_create(
-                LotMove(account=self.account, lot_id=pk, entry=entry, points=points) for pk, points in moves
-            )
+        write_rows(rows=self._new)
+        moves += ((lot.pk, lot.granted - lot.remaining) for lot in self._new if lot.remaining < lot.granted)
+        write_rows(rows=(LotMove(account=self.account, lot_id=pk, entry=entry, points=points) for pk, points in moves))
 
     def _settle_new(self, lot: Lot, entry: Entry) -> None:
         lot.entry, lot.account = entry, self.account
@@ -414,30 +409,29 @@ class AccountWriter:
         return changed
 
     def _save_lots(self) -> None:
-        changed = self._settled_lots()
-        if len(changed) == 1:
-            changed[0].save(using=self.db, update_fields=LOT_FIELDS)
-        elif changed:
-            Lot.objects.using(self.db).bulk_update(changed, LOT_FIELDS, batch_size=200)
+        write_fields(rows=self._settled_lots(), fields=LOT_FIELDS)
 
     def close(self) -> None:
         """Save the lots and the account; the constraints have the last word."""
         self._save_lots()
         if self._dirty:
-            self.account.save(using=self.db, update_fields=ACCOUNT_FIELDS)
+            write_fields(rows=[self.account], fields=ACCOUNT_FIELDS)
 
 
 def lock(*, account_id: int) -> Account:
     """Lock one account row for the rest of the transaction and return it as it is now."""
     if ahead := looking_ahead.get():
         return ahead.account(account_id)
-    return Account.objects.using(write_db()).select_for_update().get(pk=account_id)
+    if account := find_row(model=Account, is_locked=True, id=account_id):
+        return account
+    raise Account.DoesNotExist(f"there is no account {account_id}")
 
 
 def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
     """Lock account rows in the order of their primary keys and return them by it."""
     mind_foresight()
-    rows = Account.objects.using(write_db()).select_for_update().filter(pk__in=list(account_ids)).order_by("pk")
+    some = among(model=Account, id=list(account_ids))
+    rows = Account.objects.using(write_db()).select_for_update().filter(some).order_by("pk")
     return {row.pk: row for row in rows}
 
 

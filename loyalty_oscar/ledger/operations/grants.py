@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -14,12 +15,13 @@ from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError, NotEnoughPoin
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.kernel.lots import OpenLot, take
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.rows import among, rows_of, write_columns, write_fields
 
 from ..models import Account, Counter, Entry, Kind, Lot
-from .bulk import desks, write_over
-from .desk import KEY, AccountWriter, Posted, desk, fingerprint, lock_many, outermost_retried
+from .bulk import desks
+from .desk import EARNED, KEY, AccountWriter, Posted, desk, fingerprint, lock_many, outermost_retried
 from .expiry import sweep
-from .recording import looking_ahead, note_down
+from .recording import is_heard, looking_ahead, note_down
 from .skipping import Skips
 
 
@@ -55,19 +57,9 @@ class LotGrant:
         """Return what makes two grants with one key the same grant (dates may be set later)."""
         return fingerprint(self.kind, self.points, self.source)
 
-    def lot(self, *, at: datetime) -> Lot:
-        """Return the lot that this grant makes at a moment, unsaved."""
-        ready = self.available_at is not None and self.available_at <= at
-        return Lot(
-            source=self.source,
-            granted=self.points,
-            remaining=self.points,
-            is_open=True,
-            state=Lot.State.OPEN if ready else Lot.State.PENDING,
-            available_at=self.available_at,
-            expires_at=self.expires_at,
-            first_expires_at=self.expires_at,
-        )
+    def is_ready(self, *, at: datetime) -> bool:
+        """Return whether its points can be used at a moment."""
+        return self.available_at is not None and self.available_at <= at
 
 
 @outermost_retried
@@ -76,7 +68,8 @@ def post(*, grant: LotGrant, at: datetime, actor: str = "system", note: str = ""
     with desk(account_id=grant.account_id, at=at, actor=actor) as working:
         if done := working.replay(key=grant.key, print_=grant.print_()):
             return done
-        working.add_lot(grant.lot(at=at))
+        [lot] = rows_of(model=Lot, columns=_lots([grant], at))
+        working.add_lot(lot)
         entry = working.write(
             key=grant.key,
             kind=grant.kind,
@@ -113,26 +106,30 @@ def post_many(
     with transaction.atomic(using=db, savepoint=savepoint):
         ids = sorted({grant.account_id for grant in grants})
         accounts = locked or lock_many(account_ids=ids)
-        there = Entry.objects.using(db).filter(account_id__in=ids, key__in=[grant.key for grant in grants])
-        rows = () if locked else there.values_list("account_id", "key", "fingerprint")
-        fresh = _fresh(grants, {(account_id, key): bytes(print_) for account_id, key, print_ in rows})
+        fresh = _fresh(grants, {} if locked else _there(grants))
         owing = [grant for grant in fresh if accounts[grant.account_id].debt]
         plain = [grant for grant in fresh if not accounts[grant.account_id].debt]
-        entries, lots = [], []
-        for grant in plain:
-            entry, lot = _carry_on(account=accounts[grant.account_id], grant=grant, at=at, actor=actor)
-            entries.append(entry)
-            lots.append(lot)
-        Entry.objects.using(db).bulk_create(entries, batch_size=1000)
-        note_down(*entries)
-        for entry, lot in zip(entries, lots, strict=True):
-            lot.entry_id, lot.account_id = entry.pk, entry.account_id
-        Lot.objects.using(db).bulk_create(lots, batch_size=1000)
-        changed = [accounts[pk] for pk in sorted({grant.account_id for grant in plain})]
-        write_over(rows=changed, fields=["available", "pending", "lifetime_earned", "seq"])
+        if plain:
+            entries = _carry_on(accounts, plain, at, actor)
+            keys = write_columns(model=Entry, columns=entries)
+            write_columns(
+                model=Lot, columns={**_lots(plain, at), "account_id": entries["account_id"], "entry_id": keys}
+            )
+            if is_heard():
+                note_down(*_told(accounts, {"id": keys, **entries}))
+            changed = [accounts[pk] for pk in sorted({grant.account_id for grant in plain})]
+            write_fields(rows=changed, fields=["available", "pending", "lifetime_earned", "seq"])
         for grant in owing:
             post(grant=grant, at=at, actor=actor)
     return len(fresh)
+
+
+def _there(grants: Sequence[LotGrant]) -> dict[tuple[int, str], bytes]:
+    """Return the fingerprints of the entries that have these keys already, by account and key."""
+    ids, keys = [grant.account_id for grant in grants], [grant.key for grant in grants]
+    there = Entry.objects.using(write_db()).filter(among(model=Entry, account_id=ids, key=keys))
+    rows = there.values_list("account_id", "key", "fingerprint")
+    return {(account_id, key): bytes(print_) for account_id, key, print_ in rows}
 
 
 def _fresh(grants: Sequence[LotGrant], there: dict[tuple[int, str], bytes]) -> list[LotGrant]:
@@ -147,31 +144,59 @@ def _fresh(grants: Sequence[LotGrant], there: dict[tuple[int, str], bytes]) -> l
     return fresh
 
 
-def _carry_on(*, account: Account, grant: LotGrant, at: datetime, actor: str) -> tuple[Entry, Lot]:
-    lot = grant.lot(at=at)
-    pending = lot.state == Lot.State.PENDING
-    account.seq += 1
-    account.pending += grant.points if pending else 0
-    account.available += 0 if pending else grant.points
-    if grant.counter == Counter.ISSUANCE and grant.kind in (Kind.EARN, Kind.WELCOME):
-        account.lifetime_earned += grant.points
-    entry = Entry(
-        account=account,
-        seq=account.seq,
-        key=grant.key,
-        fingerprint=grant.print_(),
-        kind=grant.kind,
-        counter=grant.counter,
-        d_available=0 if pending else grant.points,
-        d_pending=grant.points if pending else 0,
-        net_after=account.net,
-        available_after=account.available,
-        because=grant.because.to_json(),
-        actor=actor,
-        effective_at=grant.effective_at or at,
-        created_at=at,
-    )
-    return entry, lot
+def _carry_on(
+    accounts: Mapping[int, Account], grants: Sequence[LotGrant], at: datetime, actor: str
+) -> dict[str, list[Any]]:
+    """Carry the accounts on by these grants, and return the entries that say so, as columns."""
+    rows = []
+    for grant in grants:
+        account, points = accounts[grant.account_id], grant.points
+        ready = points if grant.is_ready(at=at) else 0
+        account.seq += 1
+        account.available += ready
+        account.pending += points - ready
+        if grant.counter == Counter.ISSUANCE and grant.kind in EARNED:
+            account.lifetime_earned += points
+        rows.append((account.seq, ready, points - ready, account.net, account.available))
+    seq, ready_now, on_the_way, net, available = map(list, zip(*rows, strict=True))
+    return {
+        "account_id": [grant.account_id for grant in grants],
+        "seq": seq,
+        "key": [grant.key for grant in grants],
+        "fingerprint": [grant.print_() for grant in grants],
+        "kind": [grant.kind for grant in grants],
+        "counter": [grant.counter for grant in grants],
+        "d_available": ready_now,
+        "d_pending": on_the_way,
+        "net_after": net,
+        "available_after": available,
+        "because": [grant.because.to_json() for grant in grants],
+        "actor": [actor] * len(grants),
+        "effective_at": [grant.effective_at or at for grant in grants],
+        "created_at": [at] * len(grants),
+    }
+
+
+def _lots(grants: Sequence[LotGrant], at: datetime) -> dict[str, list[Any]]:
+    """Return the lots that grants make at a moment, as columns, but for what they belong to."""
+    points, runs_out = [grant.points for grant in grants], [grant.expires_at for grant in grants]
+    return {
+        "source": [grant.source for grant in grants],
+        "granted": points,
+        "remaining": points,
+        "state": [Lot.State.OPEN if grant.is_ready(at=at) else Lot.State.PENDING for grant in grants],
+        "is_open": [True] * len(grants),
+        "available_at": [grant.available_at for grant in grants],
+        "expires_at": runs_out,
+        "first_expires_at": runs_out,
+    }
+
+
+def _told(accounts: Mapping[int, Account], columns: dict[str, list[Any]]) -> Iterator[Entry]:
+    """Yield the entries that were written as columns, for who listens."""
+    for entry in rows_of(model=Entry, columns=columns):
+        entry.account, entry._state.adding, entry._state.db = accounts[entry.account_id], False, write_db()
+        yield entry
 
 
 @outermost_retried

@@ -15,6 +15,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.paying import being_paid
+from loyalty_oscar.program.rows import write_rows
 
 from ..models import Counter, Hold, HoldLot, Kind, Lot
 from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
@@ -71,9 +72,7 @@ def place_hold(
         for lot, part in reserved:
             working.reserve(lot, part)
         hold.save(using=working.db, force_insert=True)
-        HoldLot.objects.using(working.db).bulk_create(
-            HoldLot(hold=hold, lot=lot, points=part) for lot, part in reserved
-        )
+        write_rows(rows=(HoldLot(hold=hold, lot=lot, points=part) for lot, part in reserved))
         working.write(key=_key(hold, "hold"), kind=Kind.HOLD, counter=Counter.SELF, because=because)
     return hold
 

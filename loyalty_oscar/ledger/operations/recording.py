@@ -61,6 +61,11 @@ def mind_foresight() -> None:
         raise LoyaltyError("this cannot be foreseen: only what gives points and takes them back can")
 
 
+def is_heard() -> bool:
+    """Return whether anybody listens."""
+    return bool(_listening.get())
+
+
 def note_down(*entries: Entry) -> None:
     """Tell whoever listens that these entries were posted."""
     for heard in _listening.get():

@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.db import write_db
 
 from ..models import Counter, Entry, Kind, Lot, LotMove
-from .bulk import BulkDesk, desks
+from .bulk import BatchedWriter, desks
 from .desk import Posted, age, fingerprint, outermost_retried
 from .expiry import expire_lot, times_run_out
 from .recording import looking_ahead
@@ -74,7 +74,7 @@ def _take_together(claws: Sequence[Claw], posted: dict[tuple[int, str], Posted],
 class _Known:
     """What three queries say of all claws: their lots, what of those ran out, and which keys are there already."""
 
-    def __init__(self, claws: Sequence[Claw], working: dict[int, BulkDesk], at: datetime) -> None:
+    def __init__(self, claws: Sequence[Claw], working: dict[int, BatchedWriter], at: datetime) -> None:
         db, accounts, sources = write_db(), list(working), {claw.source for claw in claws}
         entries = Entry.objects.using(db).filter(account_id__in=accounts, key__in={claw.key for claw in claws})
         self.keys = set(entries.values_list("account_id", "key"))
@@ -93,13 +93,13 @@ class _Known:
             self._unswept[lot.account_id].append(lot)
         self._times = times_run_out(lot for lots in self._unswept.values() for lot in lots) if self._unswept else {}
 
-    def sweep(self, desk: BulkDesk) -> None:
+    def sweep(self, desk: BatchedWriter) -> None:
         """Let what has run out on this account run out first, as every claw does."""
         desk.ran_out = self._times
         for lot in self._unswept.pop(desk.account.pk, ()):
             self.run_out[lot.pk] += expire_lot(desk, lot)
 
-    def take(self, desk: BulkDesk, claw: Claw) -> Posted | None:
+    def take(self, desk: BatchedWriter, claw: Claw) -> Posted | None:
         """Take a claw from its own lots; None where they do not cover it, and then nothing is touched."""
         lots = [desk.known(lot) for lot in self.lots[claw.account_id, claw.source]]
         free = sum(lot.remaining for lot in lots)

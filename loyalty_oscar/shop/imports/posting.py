@@ -14,6 +14,7 @@ from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join_many
+from loyalty_oscar.program.rows import write_rows
 
 from .before import CHUNK, ImportRow
 from .checking import Balances
@@ -57,7 +58,7 @@ def _accounts(program: Program, user_ids: Sequence[Any], at: datetime) -> dict[A
     """Return the account of each of these people, made in their order where there is none."""
     members = join_many(program=program, joined_at=dict.fromkeys(user_ids, at))
     rows = [Account(member=members[user_id], unit=program.unit) for user_id in user_ids]
-    Account.objects.using(write_db()).bulk_create(rows, ignore_conflicts=True)
+    write_rows(rows=rows, skip=True)
     accounts = Account.objects.using(write_db()).filter(unit=program.unit, member__in=members.values())
     return dict(accounts.values_list("member__user_id", "pk"))
 
@@ -83,4 +84,4 @@ def _note(rows: Iterable[ImportRow], grants: dict[int, ledger.LotGrant]) -> None
     entries = Entry.objects.using(write_db()).filter(
         account_id__in={grant.account_id for grant in grants.values()}, key__in=list(texts), note__isnull=True
     )
-    Note.objects.using(write_db()).bulk_create(Note(entry=entry, text=texts[entry.key]) for entry in entries)
+    write_rows(rows=(Note(entry=entry, text=texts[entry.key]) for entry in entries))

@@ -68,7 +68,9 @@ def placed_by(*, orders: QuerySet[Any], user_id: Any) -> QuerySet[Any]:
 def moved_from(*, orders: QuerySet[Any], user_id: Any) -> QuerySet[Any]:
     """Return those of the orders that somebody (a key, or a reference to one) placed and that are not theirs now."""
     name = Cast(user_id, CharField(max_length=40)) if isinstance(user_id, OuterRef) else name_of(user_id=user_id)
-    return orders.filter(pk__in=OrderSync.objects.filter(moved_from=name).values("order_id"))
+    # Nobody is named by nothing. Said here, because the index holds only marks that name somebody.
+    marks = OrderSync.objects.filter(moved_from=name).exclude(moved_from="")
+    return orders.filter(pk__in=marks.values("order_id"))
 
 
 def bought_by(*, orders: QuerySet[Any], user_id: Any) -> QuerySet[Any]:

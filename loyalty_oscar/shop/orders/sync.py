@@ -28,6 +28,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units, remembered
+from loyalty_oscar.program.rows import write_rows
 from loyalty_oscar.program.tasks import enqueue, task
 
 from ..models import OrderSync
@@ -148,7 +149,7 @@ class _Work:
         marks = _locked_marks(self.ids)
         missing = [OrderSync(order_id=pk) for pk in self.ids if pk not in marks]
         if missing:
-            OrderSync.objects.using(write_db()).bulk_create(missing, ignore_conflicts=True)
+            write_rows(rows=missing, skip=True)
             marks = _locked_marks(self.ids)
         return marks
 
