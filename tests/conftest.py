@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
-from loyalty_oscar.testing import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
+from loyalty_oscar.testing.plugin import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
 from tests import services, template
 from tests.databases import needs_postgres_alone
 from tests.emptying import instead_of_flushing
