@@ -11,10 +11,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
-from loyalty_oscar.testing import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
+from loyalty_oscar.testing.plugin import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
 from tests import services, template
 from tests.databases import needs_postgres_alone
 from tests.emptying import instead_of_flushing
+from tests.fixtures import account, boris, earned_unit, today, user  # noqa: F401 - what many tests share
 
 FOLDER_MARKS = {"crowd", "browser", "projects"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -6,38 +6,38 @@ from django.db import transaction
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import membership_of_user
-from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption.discount import applied_to, look_again
-from loyalty_oscar.shop.redemption.offer import make_offer
 from loyalty_oscar.shop.redemption.use_points import use_points
+from loyalty_oscar.testing.factories import LotFactory, MemberFactory, UseTermsFactory
 from tests.integration.ledger.books import balance
-from tests.storefront import TODAY, a_club, day
+from tests.storefront import TODAY, a_club, a_user, day
 
 
 def points_club(*, club=None, **terms):
     """The Paw Club with its points usable: 100 paws buy 1.00, within these limits."""
     unit = a_club(**(club or {}))
-    UseTerms.objects.create(program=unit.program, **terms)
-    make_offer()
+    UseTermsFactory(program=unit.program, **terms)
     return unit
 
 
 def give(user, points, unit, *, source="gift", until=None, at=None) -> Account:
     """So many points, ready at once, for a person who joins now if need be."""
-    account = ledger.open_account(member=join(program=unit.program, user_id=user.pk, at=day(1, 2)), unit=unit)
-    grant = ledger.LotGrant(
-        account_id=account.pk, points=points, key=f"test:{source}", source=source, kind="adjust",
-        because=Because("goodwill"), available_at=day(1, 2), expires_at=until or day(12, 31, 2027),
-    )  # fmt: skip
-    ledger.post(grant=grant, at=at or day(1, 2))
-    account.refresh_from_db()
-    return account
+    member = MemberFactory(program=unit.program, user=user, joined_at=day(1, 2))
+    return LotFactory(
+        account__member=member, points=points, key=f"test:{source}", source=source, kind="adjust",
+        at=at or day(1, 2), available_at=day(1, 2), expires_at=until or day(12, 31, 2027),
+    ).account  # fmt: skip
+
+
+def a_member_with(points, unit):
+    """Boris, with so many points that are ready."""
+    user = a_user()
+    give(user, points, unit)
+    return user
 
 
 def use(user, basket, points, *, unit, at=TODAY):

@@ -13,11 +13,11 @@ from oscar.test import factories
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program import operations
-from loyalty_oscar.program.models import Phase, PointWorth, ProductSet, Program, State
+from loyalty_oscar.program.models import Phase, PointWorth, Program, State
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import LeastOrder, UseTerms
-from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.testing.factories import ProductSetFactory
 from tests.integration.ledger.books import claw
 from tests.points import account, give, points_club, terms
 from tests.storefront import TODAY, a_basket, a_product, a_user
@@ -89,9 +89,7 @@ def reduced_goods_shut_out(shop):
 
 
 def product_shut_out(shop):
-    cards = ProductSet.objects.create(code="all", name="All")
-    everything = get_model("offer", "Range").objects.create(name="All of it", includes_all_products=True)
-    ProductSetRange.objects.create(product_set=cards, range=everything)
+    cards = ProductSetFactory(code="all", tie__range__includes_all_products=True)
     UseTerms.objects.get().excluded_sets.add(cards)
     forget_cache()
 

@@ -10,12 +10,10 @@ from django.db import transaction
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
-from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger.operations import mature_due
-from loyalty_oscar.program.models import ProductSet
-from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory, ProgramFactory, RuleFactory
 from tests.orders import come_back, deliver
 
 TODAY = datetime(2026, 5, 6, 10, tzinfo=UTC)
@@ -28,7 +26,8 @@ def day(month, number, year=2026):
 
 def a_club(**fields):
     """The Paw Club, live since January 2025: 1 paw for each euro, ready 14 days after delivery."""
-    return a_program(live_from=day(1, 1, 2025), **{"time_zone": "Europe/Berlin", "hold_days": 14, **fields})
+    told = {"code": "club", "time_zone": "Europe/Berlin", "hold_days": 14, "live__at": day(1, 1, 2025), **fields}
+    return ProgramFactory(**told).unit
 
 
 def a_user(email="boris@example.com"):
@@ -105,22 +104,14 @@ def boris():
 
 def dog_beds(unit, product):
     """Double paws on dog beds, and which product is one."""
-    beds = get_model("offer", "Range").objects.create(name="Dog beds")
-    beds.add_product(product)
-    found = ProductSet.objects.create(code="dog-beds", name="Dog beds")
-    ProductSetRange.objects.create(product_set=found, range=beds)
+    ProductSetFactory(code="dog-beds", products=[product])
     narrowed = [{"code": "product-set", "params": {"sets": ["dog-beds"]}}]
-    save_rule(
-        unit=unit, code="double", name="Double on dog beds", type="multiplier", params={"percent": 200},
-        narrowed=narrowed, actor="system", at=day(1, 1),
-    )  # fmt: skip
+    told = {"program": unit.program, "code": "double", "name": "Double on dog beds", "at": day(1, 1)}
+    RuleFactory(double=True, narrowed=narrowed, **told)
 
 
 def first_order_bonus(unit):
-    save_rule(
-        unit=unit, code="first", name="First order", type="first-order", params={"points": 20}, actor="system",
-        at=day(1, 1),
-    )  # fmt: skip
+    RuleFactory(program=unit.program, first_order=True, code="first", name="First order", at=day(1, 1))
 
 
 def text_of(response):

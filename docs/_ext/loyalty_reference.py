@@ -366,6 +366,30 @@ def fields_of(shapes: Mapping[str, Any], name: str, before: str = "") -> Iterabl
             yield from fields_of(shapes, shape, f"{before}{field}.")
 
 
+@part("factories")
+def factories() -> str:
+    """Return every factory with what it takes."""
+    from loyalty_oscar.testing import factories as there
+
+    return "\n\n".join(
+        f"### {name}\n\n{inspect.getdoc(getattr(there, name))}\n\n" + table(["", ""], parts_of(getattr(there, name)))
+        for name in sorted(there.__all__)
+    )
+
+
+def parts_of(made: Any) -> Iterable[tuple[str, str]]:
+    """Return what a factory takes: its fields, its parts and its switches."""
+    meta = made._meta
+    traits = {name for name, value in meta.parameters.items() if type(value).__name__ == "Trait"}
+    kinds = {
+        "makes": [made._meta.model.__name__],
+        "fields": [name for name in meta.pre_declarations if name not in traits],
+        "parts": [name for name in meta.post_declarations if name in meta.base_declarations],
+        "switches": sorted(traits),
+    }
+    return [(kind, ", ".join(map(code, names))) for kind, names in kinds.items() if names]
+
+
 @part("example-order")
 def example_order() -> str:
     """Return the order of the worked example."""

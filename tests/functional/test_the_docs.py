@@ -22,6 +22,7 @@ from loyalty_oscar.program.events import consumers, topics
 from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.words import reasons, why
 from loyalty_oscar.shop.notices.letters import inbox_texts, letters
+from loyalty_oscar.testing import factories
 from loyalty_oscar.tiers.models import Ladder
 from loyalty_oscar.tiers.sentences import metric_choices
 from loyalty_oscar.tiers.words import counted
@@ -31,6 +32,7 @@ from tests.functional.every_key import every_key
 from tests.house.source import PACKAGE, python_files
 from tests.house.test_manners import public
 
+FACTORIES = load(EXAMPLES / "test_factories.py")
 #: Effects of orders and their numbers.
 EFFECTS = {"redemption": 10, "earning": 20, "tiers": 30, "referrals": 40, "exclusives": 50}
 SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
@@ -88,6 +90,18 @@ class TestARuleOfYourOwn:
 
 class TestTheExampleOfAStoresTest:
     test_holds = staticmethod(load(EXAMPLES / "test_points.py").test_an_order_earns_and_its_points_become_ready)
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("name", [name for name in vars(FACTORIES) if name.startswith("test_")])
+    def test_of_factories_holds(self, name):
+        assert getattr(FACTORIES, name)() is None
+
+    def test_shows_every_factory_that_has_no_other_to_make_it(self):
+        page = (EXAMPLES / "test_factories.py").read_text("utf-8")
+        parts = {"CodeFactory", "DoorFactory", "PhaseFactory", "PointWorthFactory", "ProductSetRangeFactory"}
+        parts |= {"MemberPriceFactory", "TierFactory", "UnitFactory"}
+
+        assert {name for name in factories.__all__ if f"    {name},\n" not in page} == parts
 
 
 class TestTheReference:
@@ -201,6 +215,14 @@ class TestTheReference:
 
         assert [name for name in names if not re.search(rf"`([\w.]+\.)?{name}`", reference)] == []
         assert [name for name in EFFECTS if f"{name} {EFFECTS[name]}" not in reference] == []
+
+    def test_lists_every_factory_with_what_it_takes(self, extension):
+        page = extension.PARTS["factories"]()
+
+        assert [name for name in factories.__all__ if f"### {name}\n" not in page] == []
+        assert "| switches | `for_ever`, `on_the_way` |" in page
+        assert "| parts | `unit`, `worth`, `live`, `rule`, `sites` |" in page
+        assert "<!-- generated: factories -->" in (DOCS / "reference/testing.md").read_text("utf-8")
 
     def test_names_every_protocol_by_what_it_is_for(self):
         undocumented = [spec for hook in Hook.every.values() for spec in (hook.spec, *hook.also) if not spec.__doc__]

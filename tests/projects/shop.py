@@ -13,6 +13,13 @@ from django.conf import settings
 ROOT = Path(__file__).parents[2]
 
 
+def in_memory(**more: str) -> dict[str, str]:
+    """The environment of a process that runs in the full shop, with an empty database in its memory."""
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    told = {"DJANGO_SETTINGS_MODULE": "tests.projects.full.settings", "PROJECT_DATABASE": json.dumps(database)}
+    return os.environ | told | {"PROJECT_MEDIA": "media", **more}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sqlite:
     """Databases that are files in one folder."""

@@ -11,24 +11,17 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join
+from loyalty_oscar.testing.factories import AccountFactory, LotFactory
 
 VIEW, ADJUST = "loyalty_program.view_member", "loyalty_ledger.adjust_account"
 
 
 @pytest.fixture
 def account(unit, customer):
-    account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=clock.now()), unit=unit)
+    account = AccountFactory(member__program=unit.program, member__user=customer)
     for points, ready in ((100, clock.now() - timedelta(days=1)), (40, None)):
-        grant = ledger.LotGrant(
-            account_id=account.pk,
-            points=points,
-            key=f"g:{points}",
-            source="g",
-            because=Because("adjusted"),
-            available_at=ready,
-        )
-        ledger.post(grant=grant, at=clock.now())
-    account.refresh_from_db()
+        told = {"key": f"g:{points}", "source": "g", "because": Because("adjusted")}
+        LotFactory(account=account, points=points, available_at=ready, expires_at=None, **told)
     return account
 
 

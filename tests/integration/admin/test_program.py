@@ -7,16 +7,17 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.operations import save_rule, switch_rule
+from loyalty_oscar.earning.operations import switch_rule
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.forms import plural_samples
-from loyalty_oscar.program.models import PointWorth, Program, State, Unit
+from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.earning import staff as desk
+from loyalty_oscar.testing.factories import LotFactory, ProgramFactory
 from tests.orders import imported, place
 
 Basket = get_model("basket", "Basket")
@@ -54,22 +55,12 @@ def typed(units=None, worths=(), initial_units=0, **fields):
 
 @pytest.fixture
 def draft(db):
-    program = Program.objects.create(code="club", name="Paw Club", is_default=True)
-    unit = Unit.objects.create(program=program, names={"en": {"one": "paw", "other": "paws"}})
-    PointWorth.objects.create(program=program, currency="EUR", points=100, minor=100)
-    params = {"currency": "EUR", "points": 1, "step_minor": 100}
-    save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=clock.now())
-    return program
+    return ProgramFactory(code="club", live=None, rule__at=clock.now())
 
 
 def give(account, points=300, days=60):
     """Ready points that run out in so many days."""
-    now = clock.now()
-    dates = {"available_at": now, "expires_at": now + timedelta(days=days)}
-    grant = ledger.LotGrant(
-        account_id=account.pk, points=points, key="g", source="g", because=Because("adjusted"), **dates
-    )
-    ledger.post(grant=grant, at=now)
+    LotFactory(account=account, points=points, key="g", source="g", expires_at=clock.now() + timedelta(days=days))
 
 
 class TestTheProgramsPage:

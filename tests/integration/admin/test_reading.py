@@ -10,9 +10,10 @@ from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet
-from loyalty_oscar.program.operations import join, note_run
+from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import mark
+from loyalty_oscar.testing.factories import AccountFactory, LotFactory
 
 READ = [Account, Entry, Hold, Event, Delivery, JobRun, OrderSync]
 
@@ -25,17 +26,11 @@ def url(model, name, *args):
 def books(unit, customer):
     """One row of everything."""
     now = clock.now()
-    account = ledger.open_account(member=join(program=unit.program, user_id=customer.pk, at=now), unit=unit)
+    account = AccountFactory(member__program=unit.program, member__user=customer, member__joined_at=now)
     for number in (1, 2):
-        grant = ledger.LotGrant(
-            account_id=account.pk,
-            points=50,
-            key=f"order:{number}:earn",
-            source=f"order:{number}",
-            because=Because("order_earned", order=number, number=f"10000{number}"),
-            available_at=now,
-        )
-        ledger.post(grant=grant, at=now)
+        because = Because("order_earned", order=number, number=f"10000{number}")
+        told = {"key": f"order:{number}:earn", "source": f"order:{number}", "because": because, "at": now}
+        LotFactory(account=account, points=50, for_ever=True, **told)
     ledger.place_hold(
         account_id=account.pk, points=10, slot="basket:1", because=Because("adjusted"), expires_at=now, at=now
     )

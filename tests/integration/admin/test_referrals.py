@@ -8,12 +8,11 @@ from django.urls import reverse
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.referrals.models import Referral, Scheme
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 ADD = reverse("admin:loyalty_referrals_scheme_add")
 QUEUE = reverse("admin:loyalty_referrals_referral_changelist")
 TYPED = {"is_on": "on", "giver_points": "150", "newcomer_points": "100", "least": "25.50", "per_month": "10"}
@@ -35,12 +34,6 @@ def state():
 def history():
     """What the admin's history says of decisions, oldest first."""
     return [row.change_message for row in LogEntry.objects.order_by("pk")]
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
 
 
 @pytest.fixture

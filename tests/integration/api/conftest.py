@@ -8,7 +8,8 @@ from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from loyalty_oscar.testing import clock
-from tests.points import give, points_club
+from tests.fixtures import usable_unit  # noqa: F401 - the program
+from tests.points import a_member_with, give
 from tests.storefront import TODAY, a_basket, a_product, a_user
 
 
@@ -50,15 +51,9 @@ def today():
 
 
 @pytest.fixture
-def unit(db):
-    return points_club()
-
-
-@pytest.fixture
 def boris(unit):
     """A member with 700 paws and a basket of 49.80."""
-    user = a_user()
-    give(user, 700, unit)
+    user = a_member_with(700, unit)
     user.basket = a_basket(user, (a_product(), 2))
     return user
 

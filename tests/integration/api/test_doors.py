@@ -13,6 +13,7 @@ from django.test import Client, override_settings
 from rest_framework.authtoken.models import Token
 
 from loyalty_oscar.ledger.models import Account, Entry, Hold
+from loyalty_oscar.testing.factories import LotFactory
 from tests.integration.api.conftest import Api, api_of
 from tests.integration.api.test_basket_points import HERE, books
 from tests.points import use
@@ -77,15 +78,11 @@ class TestA16WhatBelongsToOthers:
 
     def test_names_no_order_of_others_in_an_entry(self, api, boris, unit):
         from loyalty_oscar.kernel.because import Because
-        from loyalty_oscar.ledger import operations as ledger
         from tests.storefront import TODAY, a_product, buy
 
         theirs = buy(a_user("eve@example.com"), (a_product(), 1), on=TODAY)
-        grant = ledger.LotGrant(
-            account_id=Account.objects.get(member__user=boris).pk, points=1, key="test:odd", source="odd",
-            kind="adjust", because=Because("goodwill", order=theirs.pk), available_at=TODAY, expires_at=None,
-        )  # fmt: skip
-        ledger.post(grant=grant, at=TODAY)
+        told = {"points": 1, "source": "odd", "kind": "adjust", "because": Because("goodwill", order=theirs.pk)}
+        LotFactory(account=Account.objects.get(member__user=boris), at=TODAY, for_ever=True, **told)
         assert api.get("entries").json()["entries"][0]["order"] is None
 
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.db.models import F
-from oscar.test.factories import UserFactory
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
@@ -16,6 +15,7 @@ from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing.factories import AccountFactory, LotFactory, MemberFactory
 from tests.integration.commands.calling import manage
 
 pytestmark = pytest.mark.django_db
@@ -39,13 +39,10 @@ def three(unit, *, ready=None, until=None):
     """Three members with 100 points each."""
     accounts = []
     for number in range(3):
-        member = unit.program.members.create(user=UserFactory(email=f"m{number}@example.com"), joined_at=ago(days=100))
-        accounts.append(ledger.open_account(member=member, unit=unit))
-        grant = ledger.LotGrant(
-            account_id=accounts[-1].pk, points=100, key="gift", source="gift", because=WHY, available_at=ready,
-            expires_at=until,
-        )  # fmt: skip
-        ledger.post(grant=grant, at=ago(days=90))
+        told = {"program": unit.program, "user__email": f"m{number}@example.com", "joined_at": ago(days=100)}
+        accounts.append(AccountFactory(member=MemberFactory(**told)))
+        told = {"source": "gift", "because": WHY, "at": ago(days=90), "available_at": ready, "expires_at": until}
+        LotFactory(account=accounts[-1], **told)
     return accounts
 
 

@@ -14,15 +14,9 @@ from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
 from loyalty_oscar.shop.upkeep.doctor import Level
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.test_doctor import found
-from tests.points import points_club
 
 pytestmark = pytest.mark.django_db
 ABOUT = "using points"
-
-
-@pytest.fixture
-def club():
-    return points_club()
 
 
 class TestAnOfferThatIsWell:

@@ -64,11 +64,6 @@ def numbers(told):
 
 
 @pytest.fixture
-def club():
-    return points_club()
-
-
-@pytest.fixture
 def bites():
     return a_product("Liver bites", "24.90")
 

@@ -19,6 +19,7 @@ from loyalty_oscar.program.operations import change_state, note_run
 from loyalty_oscar.shop.management.commands.loyalty_run import Command
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing.factories import LotFactory, MemberFactory
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.orders import imported, place
 
@@ -26,15 +27,9 @@ pytestmark = pytest.mark.django_db
 
 
 def an_account(unit, *, points=100, at, expires_at=None):
-    member = unit.program.members.create(user=UserFactory(), joined_at=at)
-    account = ledger.open_account(member=member, unit=unit)
-    because = Because("opening_balance")
-    grant = ledger.LotGrant(
-        account_id=account.pk, points=points, key="test:1", source="test:1", because=because, available_at=at,
-        expires_at=expires_at,
-    )  # fmt: skip
-    ledger.post(grant=grant, at=at)
-    return account
+    told = {"because": Because("opening_balance"), "source": "test:1", "at": at, "expires_at": expires_at}
+    member = MemberFactory(program=unit.program, joined_at=at)
+    return LotFactory(account__member=member, points=points, **told).account
 
 
 class TestARun:

@@ -22,7 +22,7 @@ from loyalty_oscar.testing import a_program, clock
 from tests.integration.commands.calling import manage
 from tests.integration.tiers.ladders import a_ladder, hand
 from tests.orders import imported
-from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, dog_beds
+from tests.storefront import TODAY, a_product, a_user, buy, day, dog_beds
 
 pytestmark = pytest.mark.django_db
 
@@ -31,11 +31,6 @@ SILVER = ("multiplier", {"percent": 200}, [("tier", {"rank": 2})])
 FIRST = ("first-order", {"points": 100}, [])
 MINIMUM = ("per-unit", {"points": 7}, [("minimum-spend", {"currency": "EUR", "minimum_minor": 5000})])
 BEDS = ("multiplier", {"percent": 300, "group": "beds"}, [("product-set", {"sets": ["dog-beds"]})])
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 @pytest.fixture

@@ -28,16 +28,11 @@ from loyalty_oscar.tiers.models import Score, Tier
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
-from tests.storefront import TODAY, a_club, a_user, day, text_of
+from tests.storefront import TODAY, a_user, day, text_of
 
 pytestmark = pytest.mark.django_db
 
 SILLY = 999_999_999_999_999_999_999
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 def an_order():

@@ -4,19 +4,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from haystack import connections
-from oscar.core.loading import get_class, get_model
+from oscar.core.loading import get_class
 
-from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.ledger.operations import open_account
-from loyalty_oscar.program.models import Member, ProductSet, Segment
-from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.program.segments import set_members
-from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.shop.pricing.gate import set_gates
 from loyalty_oscar.shop.storefront.visit import Visit
+from loyalty_oscar.testing.factories import (
+    AccountFactory,
+    DoorFactory,
+    GivenTierFactory,
+    MemberFactory,
+    ProductSetFactory,
+    SaleFactory,
+    SegmentFactory,
+)
 from loyalty_oscar.tiers.models import GivenTier
-from loyalty_oscar.tiers.operations import give_tier, take_given
+from loyalty_oscar.tiers.operations import take_given
 from loyalty_oscar.tiers.queries import ladder_of
 from tests.storefront import a_product, a_user, buy, day
 
@@ -28,38 +31,31 @@ BRONZE, SILVER, GOLD = 1, 2, 3
 
 def a_set(*products, code="trail"):
     """A product set whose range holds these products."""
-    found = get_model("offer", "Range").objects.create(name=code)
-    for product in products:
-        found.add_product(product)
-    product_set = ProductSet.objects.create(code=code, name=code)
-    ProductSetRange.objects.create(product_set=product_set, range=found)
-    return product_set
+    return ProductSetFactory(code=code, name=code, products=products)
 
 
 def a_sale(unit, *products, doors=((GOLD, GOLD_FROM),), code="trail", **fields):
     """A sale with doors (rank or segment, opens at) that everybody sees, with a lock."""
-    row = {"public_from": PUBLIC_FROM, "ends_at": ENDS_AT, "is_on": True, "name": "First on the trail", **fields}
-    sale = Sale.objects.create(program=unit.program, code=code, product_set=a_set(*products, code=code), **row)
+    row = {"program": unit.program, "public_from": PUBLIC_FROM, "ends_at": ENDS_AT, **fields}
+    sale = SaleFactory(code=code, product_set=a_set(*products, code=code), door=None, **row)
     for who, opens in doors:
         known = {"rank": who} if isinstance(who, int) else {"segment": who}
-        Door.objects.create(sale=sale, seen_from=day(5, 1), buys_from=opens, **known)
-    forget_cache()
+        DoorFactory(sale=sale, seen_from=day(5, 1), buys_from=opens, **known)
     return sale
 
 
 def a_segment(unit, *users, name="Friends"):
     """Members who are named."""
-    found = Segment.objects.create(program=unit.program, code=name.lower().replace(" ", "-"), name=name)
+    told = {"code": name.lower().replace(" ", "-"), "name": name, "members__at": day(1, 2)}
     members = Member.objects.filter(program=unit.program, user__in=users)
-    set_members(segment=found, member_ids=[member.pk for member in members], at=day(1, 2))
-    return found
+    return SegmentFactory(program=unit.program, members=members, **told)
 
 
 def a_member_of(unit, rank, *, name=""):
     """Somebody on a level that staff gave; 0 is a member without one."""
     user = a_user(f"{name or f'rank{rank}'}@example.com")
-    member = join(program=unit.program, user_id=user.pk, at=day(1, 2))
-    open_account(member=member, unit=unit)
+    member = MemberFactory(program=unit.program, user=user, joined_at=day(1, 2))
+    AccountFactory(member=member)
     if rank:
         give(member, rank, at=day(5, 1))
     return user
@@ -72,11 +68,8 @@ def bought_before(user):
 
 def give(member, rank, *, at):
     """Give a level until the end of the year."""
-    ladder = ladder_of(program_id=member.program_id)
-    give_tier(
-        ladder=ladder, member_id=member.pk, tier=ladder.known_tiers[rank - 1], until=day(12, 31), reason="a friend",
-        actor="staff:1", at=at,
-    )  # fmt: skip
+    tier = ladder_of(program_id=member.program_id).known_tiers[rank - 1]
+    GivenTierFactory(member=member, tier=tier, until=day(12, 31), reason="a friend", actor="staff:1", at=at)
 
 
 def take(user, *, at):

@@ -2,20 +2,19 @@
 
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program.operations import join
+from loyalty_oscar.testing.factories import CampaignFactory, MemberFactory
 from tests.storefront import TODAY, a_user
 
 
 def a_campaign(unit, occasion="review", **fields):
     """A campaign in force, for everybody and at once."""
     code = f"{occasion}-{Campaign.objects.count()}"
-    found = {"code": code, "name": occasion.title(), "points": 50, "params": {"told_days": 0}, "least_orders": 0}
-    return Campaign.objects.create(program=unit.program, occasion=occasion, **{**found, **fields})
+    return CampaignFactory(**{"program": unit.program, "occasion": occasion, "code": code, **fields})
 
 
 def a_member(unit, email="boris@example.com", at=TODAY):
     """Somebody who takes part."""
-    return join(program=unit.program, user_id=a_user(email).pk, at=at)
+    return MemberFactory(program=unit.program, user=a_user(email), joined_at=at)
 
 
 def has(member):

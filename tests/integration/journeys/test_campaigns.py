@@ -15,7 +15,7 @@ from loyalty_oscar.people.operations import forget_birthday, save_birthday
 from loyalty_oscar.program.models import Event
 from loyalty_oscar.program.operations import change_state
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, a_club, a_user, day
+from tests.storefront import TODAY, a_user, day
 
 from .deeds import a_campaign, a_member, has
 
@@ -23,11 +23,6 @@ pytestmark = pytest.mark.django_db
 KINDS = pytest.mark.parametrize(
     ("kind", "detail"), [("sign-up", ""), ("review", "42"), ("birthday", "2026"), ("word", "7")]
 )
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 def given(unit, member, kind, detail="", at=TODAY, **more):

@@ -16,16 +16,15 @@ from loyalty_oscar.people.models import ConfirmedAddress
 from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import ProgramSite
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.journeys.listeners import mark_of
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.redemption.offer import make_offer
 from loyalty_oscar.shop.self_service import guests
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing.factories import UseTermsFactory
 from tests.points import give, pay, use
-from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, arrive, buy, day, send_back, text_of
+from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back, text_of
 
 from .deeds import a_member, has
 from .test_in_the_shop import signed_in
@@ -42,11 +41,6 @@ def fresh():
     cache.clear()
     with clock.at(TODAY):
         yield
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 def plain(unit, occasion, **fields):
@@ -123,8 +117,7 @@ class TestABirthday:
     def test_counts_no_order_that_was_paid_with_points_alone(self, unit, member):
         plain(unit, "birthday")
         told(member, 40)
-        UseTerms.objects.create(program=unit.program)
-        make_offer()
+        UseTermsFactory(program=unit.program)
         give(member.user, 2000, unit)
         basket = use(member.user, a_basket(member.user, (a_product(price="20.00"), 1)), 2000, unit=unit, at=day(4, 1))
         with clock.at(day(4, 1)):

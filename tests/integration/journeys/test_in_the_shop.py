@@ -30,7 +30,7 @@ from loyalty_oscar.shop.storefront import throttle
 from loyalty_oscar.shop.upkeep.jobs import run
 from loyalty_oscar.testing import a_program, clock
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
+from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
 
 from .deeds import a_campaign, a_member, has
 
@@ -50,11 +50,6 @@ def fresh():
     with clock.at(TODAY):
         yield
     cache.clear()
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 def signed_in(user, **options):

@@ -10,8 +10,8 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold, HoldLot, Lot, LotMove, Note
-from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.testing.factories import ProgramFactory
 
 NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)
 WHY = Because("adjusted")
@@ -26,9 +26,8 @@ def later(**units) -> datetime:
 
 def a_unit(*, code: str = "club") -> Unit:
     """The spendable unit of a program that is live since an hour before NOW."""
-    program = Program.objects.create(code=code, name="Paw Club")
-    change_state(program=program, to="live", actor="system", at=later(hours=-1))
-    return Unit.objects.create(program=program)
+    bare = {"is_default": False, "rule": None, "worth": None, "unit__names": {}}
+    return ProgramFactory(code=code, live__at=later(hours=-1), **bare).unit
 
 
 def an_account(unit: Unit | None = None) -> Account:

@@ -5,14 +5,9 @@ import pytest
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program.operations import join
-from tests.storefront import a_club, a_user, day
+from tests.storefront import a_user, day
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 class TestAMembership:

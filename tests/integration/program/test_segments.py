@@ -12,14 +12,9 @@ from loyalty_oscar.program.segments import members_of, segments_by_member, segme
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
 from tests.integration.exclusives.sales import a_sale, a_segment
-from tests.storefront import a_club, a_product, a_user, day
+from tests.storefront import a_product, a_user, day
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def unit(db):
-    return a_club()
 
 
 @pytest.fixture

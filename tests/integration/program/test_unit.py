@@ -10,14 +10,9 @@ from loyalty_oscar.program.forms import PointsAsMoney
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import forget_cache
 from tests.points import give, on, points_club, reload
-from tests.storefront import a_basket, a_club, a_product, a_user, text_of
+from tests.storefront import a_basket, a_product, a_user, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def unit(db):
-    return a_club()
 
 
 @pytest.fixture

@@ -5,24 +5,23 @@ from types import SimpleNamespace
 from django.urls import reverse
 
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program.operations import join
-from loyalty_oscar.referrals.models import Scheme
-from loyalty_oscar.referrals.operations import bind, code_of
+from loyalty_oscar.referrals.operations import bind
+from loyalty_oscar.testing.factories import CodeFactory, MemberFactory, SchemeFactory
 from tests.storefront import a_club, a_user, day
 
 
 def an_inviting_club(**fields):
     """The Paw Club with a scheme, and Boris, who has a code."""
     unit = a_club(**fields.pop("club", {}))
-    terms = {"giver_points": 150, "newcomer_points": 100, "least_minor": 2000, **fields}
-    scheme = Scheme.objects.create(program=unit.program, **terms)
+    scheme = SchemeFactory(program=unit.program, **fields)
     boris = a_user()
     return SimpleNamespace(unit=unit, scheme=scheme, boris=boris, code=code_for(boris, unit))
 
 
 def code_for(user, unit, *, joined=None):
     """The code of a member, who joins if need be."""
-    return code_of(member=join(program=unit.program, user_id=user.pk, at=joined or day(1, 2))).code
+    member = MemberFactory(program=unit.program, user=user, joined_at=joined or day(1, 2))
+    return CodeFactory(member=member).code
 
 
 def bring(club, user, *, code=None, at=None):

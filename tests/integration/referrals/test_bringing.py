@@ -10,18 +10,9 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import a_product, a_user, arrive, buy, day, ripen, send_back
 
-from .friendly import an_inviting_club, bring, points
+from .friendly import points
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def friends():
-    """Boris, his code, and Priya, who came by it."""
-    club = an_inviting_club()
-    club.priya = a_user("priya@example.com")
-    bring(club, club.priya)
-    return club
 
 
 class TestACode:

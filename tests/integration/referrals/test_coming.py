@@ -27,24 +27,13 @@ from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
 
 from .friendly import an_inviting_club, bring, code_for, landing, points, register
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 HOOK = "tests.integration.referrals.test_coming.consents"
 
 
 def consents(request):
     """What a store's consent banner would know."""
     return request.GET.get("no") is None
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def club():
-    return an_inviting_club()
 
 
 def giver():

@@ -17,18 +17,14 @@ from tests.integration.ledger.books import assert_clean
 from tests.orders import imported
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
 
-from .friendly import an_inviting_club, bring, points
+from .friendly import bring, points
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def club():
-    """Boris, his code, and Priya, who came by it."""
-    club = an_inviting_club()
-    club.priya = a_user("priya@example.com")
-    bring(club, club.priya)
-    return club
+def club(friends):
+    return friends
 
 
 @pytest.fixture

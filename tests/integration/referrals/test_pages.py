@@ -15,24 +15,12 @@ from loyalty_oscar.shop.referrals.checks import check_consent, what_is_lost
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.shop.upkeep.doctor import examine
-from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, numbers, ripen, send_back, text_of
 
 from .friendly import an_inviting_club, bring, landing, points
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 INVITE = reverse("loyalty:invite")
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def club():
-    return an_inviting_club()
 
 
 @pytest.fixture

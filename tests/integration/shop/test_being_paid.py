@@ -11,8 +11,8 @@ from loyalty_oscar.ledger.operations import settle_holds
 from loyalty_oscar.program.paying import being_paid, payments
 from loyalty_oscar.shop.storefront import basket_holds as slots
 from tests.integration.ledger.books import balance
-from tests.points import give, points_club, use
-from tests.storefront import TODAY, a_basket, a_product, a_user
+from tests.points import use
+from tests.storefront import TODAY, a_basket, a_product
 
 pytestmark = pytest.mark.django_db
 Basket = get_model("basket", "Basket")
@@ -28,21 +28,6 @@ def paid(*baskets, at=TODAY):
     asked = [slots.slot_of(basket=basket) for basket in baskets]
     found = being_paid(slots=asked, at=at)
     return [basket for basket, slot in zip(baskets, asked, strict=True) if slot in found]
-
-
-@pytest.fixture
-def unit():
-    return points_club()
-
-
-@pytest.fixture
-def user():
-    return a_user()
-
-
-@pytest.fixture
-def account(user, unit):
-    return give(user, 1000, unit)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from loyalty_oscar.shop.notices import announce_expiry, deliver
 from loyalty_oscar.shop.self_service import erasure
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program
+from loyalty_oscar.testing.factories import LotFactory
 from tests import orders
 
 PASSWORD = "a good one"
@@ -39,11 +40,7 @@ def account(db, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         orders.place(user=user, lines=[("50.00", 1)])
     account = Account.objects.get()
-    gift = ledger.LotGrant(
-        account_id=account.pk, points=1100, key="gift:a", source="gift:a", because=Because("goodwill"),
-        available_at=at, expires_at=at + timedelta(days=20),
-    )  # fmt: skip
-    ledger.post(grant=gift, at=at)
+    LotFactory(account=account, points=1100, source="gift:a", at=at, expires_at=at + timedelta(days=20))
     ledger.adjust(
         account_id=account.pk, points=100, key="manual:a", because=Because("adjusted"), note="Boris of Berlin called",
         at=at, actor="staff:1",

@@ -16,10 +16,11 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Lot
-from loyalty_oscar.program.models import Event, Member, Notice, Program
+from loyalty_oscar.program.models import Event, Notice, Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.notices import announce_expiry, deliver, seen
 from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing.factories import AccountFactory, LotFactory
 
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
 #: The end of May in the program's zone (UTC): 31 May is the last day.
@@ -38,18 +39,13 @@ def unit(db):
 
 def a_member(unit, *, points=120, expires_at=ENDS, **user):
     user = UserFactory(**{"first_name": "Boris", **user})
-    member = Member.objects.create(program=unit.program, user=user, joined_at=START)
-    account = ledger.open_account(member=member, unit=unit)
+    account = AccountFactory(member__program=unit.program, member__user=user, member__joined_at=START)
     give(account, points=points, expires_at=expires_at)
     return account
 
 
 def give(account, *, points, expires_at, key="a"):
-    grant = ledger.LotGrant(
-        account_id=account.pk, points=points, key=f"gift:{key}", source=f"gift:{key}", because=Because("goodwill"),
-        available_at=START, expires_at=expires_at,
-    )  # fmt: skip
-    ledger.post(grant=grant, at=START)
+    LotFactory(account=account, points=points, source=f"gift:{key}", at=START, expires_at=expires_at)
 
 
 def a_day(at, *, server_works=True):

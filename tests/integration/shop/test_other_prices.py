@@ -20,13 +20,12 @@ from loyalty_oscar.shop.pricing.reductions import Cut, lower_of
 from loyalty_oscar.shop.redemption import discount
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.storefront.basket_holds import fates
-from loyalty_oscar.testing import clock
 from tests import forks
 from tests.integration.ledger.books import assert_clean
-from tests.points import account, give, of, pay, points_club, reload, use
-from tests.storefront import TODAY, a_basket, a_product, a_user, text_of
+from tests.points import a_member_with, account, of, pay, reload, use
+from tests.storefront import TODAY, a_basket, a_product, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Selector, Order = get_class("partner.strategy", "Selector"), get_model("order", "Order")
 BASKET = reverse("basket:summary")
 #: Ways of working out a price from which nobody can tell what a discount brings.
@@ -34,23 +33,14 @@ STRANGE = [forks.costs_whole_coins, forks.rises_with_discounts, forks.breaks_at_
 
 
 @pytest.fixture(autouse=True)
-def today():
+def nothing_is_told():
     discount._told.cache_clear()
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def unit():
-    return points_club()
 
 
 @pytest.fixture
 def boris(unit):
     """A member with 1,250 paws."""
-    user = a_user()
-    give(user, 1250, unit)
-    return user
+    return a_member_with(1250, unit)
 
 
 @pytest.fixture(params=["UK", "US", "Default"])

@@ -24,7 +24,7 @@ from tests.points import of, on, pay, terms, use
 from tests.promising import BEYOND_REPAIR, SETTINGS, TAKING, WAYS_BACK
 from tests.storefront import TODAY, a_basket, a_product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Basket, Order, Offer = (
     get_model(*name) for name in (("basket", "Basket"), ("order", "Order"), ("offer", "ConditionalOffer"))
 )
@@ -33,12 +33,6 @@ named = {"ids": lambda function: function.__name__}
 
 def later(**units):
     return TODAY + timedelta(**units)
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
 
 
 @pytest.fixture

@@ -17,13 +17,12 @@ from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.orders import range_guard
 from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
-from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import give, on, points_club, reload, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, buy, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Range = get_model("offer", "Range")
 EARNING, USING, SALE = "earning", "using", "sale"
 TEXTS = {
@@ -31,12 +30,6 @@ TEXTS = {
     USING: "“cards” holds products that points cannot pay for in “100 % Paw”: take their set out on the program's page",
     SALE: "“cards” holds the products of “First on the trail”: switch that sale off first",
 }
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ BOUGHT, SENT_BACK = day(4, 1), day(5, 2)
 
 
 @pytest.fixture
-def user():
-    return a_user()
-
-
-@pytest.fixture
 def order(user):
     """3 × 10.00 and 1 × 20.00, 5.00 of it paid with 500 paws; it brought 45, ready by now."""
     unit = points_club()

@@ -6,10 +6,9 @@ from django.test.utils import CaptureQueriesContext
 from oscar.test import factories
 
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.shop.redemption.offer import make_offer
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import UseTermsFactory
 from tests.integration.exclusives.sales import a_sale
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
@@ -30,8 +29,7 @@ def order():
     three products.
     """
     club = an_inviting_club()
-    UseTerms.objects.create(program=club.unit.program)
-    make_offer()
+    UseTermsFactory(program=club.unit.program)
     a_ladder(unit=club.unit, gifts=(100, 200, 500))
     carrier = a_product("Carrier", "200.00")
     a_sale(club.unit, carrier, doors=(), quota=5, per_member=2, public_from=day(3, 1), ends_at=None)

@@ -12,8 +12,8 @@ from loyalty_oscar.shop.storefront import basket_holds
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance, dump
-from tests.points import give, points_club, use
-from tests.storefront import TODAY, a_basket, a_product, a_user
+from tests.points import give, use
+from tests.storefront import TODAY, a_basket, a_product
 
 pytestmark = pytest.mark.django_db
 
@@ -21,21 +21,6 @@ pytestmark = pytest.mark.django_db
 def after(**units):
     """A moment after the points were set aside."""
     return TODAY + timedelta(**units)
-
-
-@pytest.fixture
-def unit():
-    return points_club()
-
-
-@pytest.fixture
-def user():
-    return a_user()
-
-
-@pytest.fixture
-def account(user, unit):
-    return give(user, 1000, unit)
 
 
 @pytest.fixture

@@ -88,7 +88,8 @@ class TestTheBadge:
         assert "loyalty-badge" not in visit("/catalogue/", a_user()).content.decode()
 
     def test_speaks_the_language_of_the_visitor(self, client):
-        a_club(names={"en": {"one": "paw", "other": "paws"}, "pl": {"one": "łapka", "few": "łapki", "many": "łapek"}})
+        polish = {"one": "łapka", "few": "łapki", "many": "łapek"}
+        a_club(unit__names={"en": {"one": "paw", "other": "paws"}, "pl": polish})
         client.force_login(boris())
         response = client.get("/catalogue/", headers={"accept-language": "pl"})
         assert "222 łapki" in text_of(response)

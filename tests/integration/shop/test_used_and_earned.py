@@ -12,22 +12,11 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.orders import Order, come_back
-from tests.points import account, give, of, pay, points_club, use
+from tests.points import account, give, of, pay, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, day
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 RIPE = day(6, 1)
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def unit():
-    return points_club()
 
 
 def look(order, *, at=TODAY):

@@ -15,31 +15,12 @@ from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance, lots
 from tests.orders import come_back
-from tests.points import give, points_club, reload, use
+from tests.points import give, reload, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, day
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Order, Line = get_model("order", "Order"), get_model("order", "Line")
 MONTH = timedelta(days=30)
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def unit():
-    return points_club()
-
-
-@pytest.fixture
-def boris(unit):
-    """A member with 1,000 paws that run out at the end of next year."""
-    user = a_user()
-    give(user, 1000, unit)
-    return user
 
 
 def account(user):

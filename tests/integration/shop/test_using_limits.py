@@ -7,42 +7,22 @@ import pytest
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
-from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.pricing.gate import set_gates
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory
 from loyalty_oscar.tiers.models import MemberPrice
 from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale, a_set
 from tests.integration.ledger.books import dump
 from tests.integration.tiers.ladders import a_ladder
-from tests.points import give, on, pay, points_club, reload, terms, use
+from tests.points import give, on, pay, reload, terms, use
 from tests.storefront import TODAY, a_basket, a_product, a_user
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def unit():
-    return points_club()
-
-
-@pytest.fixture
-def boris(unit):
-    """A member with 1,000 paws ready."""
-    user = a_user()
-    give(user, 1000, unit)
-    return user
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
 
 @pytest.fixture
@@ -135,8 +115,7 @@ class TestALimit:
     def test_leaves_out_the_products_of_a_set(self, unit, boris):
         gift, bone = a_product("Gift card", "30.00"), a_product("Bone", "6.00")
         range_ = factories.RangeFactory(products=[gift])
-        cards = ProductSet.objects.create(code="cards", name="Cards")
-        ProductSetRange.objects.create(product_set=cards, range=range_)
+        cards = ProductSetFactory(code="cards", tie__range=range_)
         UseTerms.objects.get().excluded_sets.add(cards)
         forget_cache()
         basket = use(boris, a_basket(boris, (gift, 1), (bone, 1)), 900, unit=unit)

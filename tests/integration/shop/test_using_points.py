@@ -24,35 +24,16 @@ from loyalty_oscar.shop.storefront.basket_holds import fates, slot_of
 from loyalty_oscar.shop.storefront.offer_hooks import PointsUnavailable, discounts
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, claw, dump
-from tests.points import account, give, of, on, pay, pay_by_webhook, points_club, reload, terms, use
+from tests.points import account, give, of, on, pay, pay_by_webhook, reload, terms, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, day, send_back
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Basket, Offer, Order = (
     get_model(*name) for name in (("basket", "Basket"), ("offer", "ConditionalOffer"), ("order", "Order"))
 )
 LATER = TODAY + timedelta(hours=4)
 #: Statements of ours within an order's transaction.
 CAPTURE = 11
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def unit():
-    return points_club()
-
-
-@pytest.fixture
-def boris(unit):
-    """A member with 1,000 paws ready."""
-    user = a_user()
-    give(user, 1000, unit)
-    return user
 
 
 @pytest.fixture

@@ -30,25 +30,18 @@ from loyalty_oscar.shop.redemption.offer import our_offers
 from loyalty_oscar.shop.redemption.storefront import suggestion
 from loyalty_oscar.testing import clock
 from tests.orders import Order
-from tests.points import give, points_club
+from tests.points import a_member_with, give, points_club
 from tests.storefront import TODAY, a_basket, a_product, a_user, numbers, send_back, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 ROOT = Path(__file__).resolve().parents[3]
 BASKET = reverse("basket:summary")
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
 
 
 @pytest.fixture
 def boris(client):
     """A signed-in member with 1,250 paws ready and goods for 84.20 in the basket."""
-    user = a_user()
-    give(user, 1250, points_club())
+    user = a_member_with(1250, points_club())
     a_basket(user, (a_product(price="42.10"), 2))
     client.force_login(user)
     return user

@@ -10,15 +10,14 @@ from loyalty_oscar.exclusives.models import Reservation
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.orders.facts import gather_orders
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.shop.redemption.offer import make_offer
 from loyalty_oscar.shop.upkeep import checks
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import UseTermsFactory
 from loyalty_oscar.tiers.models import Standing
 from tests.integration.commands.calling import manage
 from tests.integration.exclusives.sales import a_sale
@@ -139,8 +138,7 @@ class TestAnOrderThatIsCancelledInTheShopsOwnWord:
         settings.LOYALTY_DEAD_STATUSES = ("storniert",)
         club = an_inviting_club(club={"hold_days": 14})
         unit = club.unit
-        UseTerms.objects.create(program=unit.program)
-        make_offer()
+        UseTermsFactory(program=unit.program)
         a_ladder(unit=unit, silver=5_000, gold=9_000, gifts=(0, 0, 50))
         bed = a_product("Bed", "100.00")
         sale = a_sale(unit, bed, doors=(), quota=5, public_from=day(5, 1), ends_at=day(6, 1))

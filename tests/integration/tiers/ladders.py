@@ -2,8 +2,9 @@
 
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.tiers.models import Ladder, Standing, Tier
-from loyalty_oscar.tiers.operations import give_tier, settle, settle_all
+from loyalty_oscar.testing.factories import GivenTierFactory, LadderFactory
+from loyalty_oscar.tiers.models import Standing
+from loyalty_oscar.tiers.operations import settle, settle_all
 from loyalty_oscar.tiers.queries import ladder_of
 from tests.storefront import a_club
 
@@ -11,15 +12,10 @@ from tests.storefront import a_club
 def a_ladder(*, unit=None, silver=15_000, gold=40_000, bronze=1, percents=(100, 110, 120), gifts=(0, 0, 0), **fields):
     """The Paw Club with levels; thresholds in cents."""
     unit = unit or a_club()
-    ladder = Ladder.objects.create(program=unit.program, **fields)
-    rows = zip(("Bronze", "Silver", "Gold"), (bronze, silver, gold), percents, gifts, strict=True)
-    for rank, (name, threshold, percent, gift) in enumerate(rows, start=1):
-        Tier.objects.create(
-            ladder=ladder, rank=rank, code=name.lower(), name=name, threshold=threshold, percent=percent,
-            points=gift,
-        )  # fmt: skip
-    forget_cache()
-    return ladder
+    rows = zip(("bronze", "silver", "gold"), (bronze, silver, gold), percents, gifts, strict=True)
+    for name, threshold, percent, gift in rows:
+        fields |= {f"{name}__threshold": threshold, f"{name}__percent": percent, f"{name}__points": gift}
+    return LadderFactory(program=unit.program, **fields)
 
 
 def known(ladder):
@@ -35,9 +31,8 @@ def now(user):
 
 def hand(ladder, user, rank, *, until, at):
     """A level given by hand."""
-    ladder, member = known(ladder), Member.objects.get(user=user)
-    told = {"until": until, "reason": "a prize", "actor": "staff:1", "at": at}
-    return give_tier(ladder=ladder, member_id=member.pk, tier=ladder.known_tiers[rank - 1], **told)
+    member, tier = Member.objects.get(user=user), known(ladder).known_tiers[rank - 1]
+    return GivenTierFactory(member=member, tier=tier, until=until, actor="staff:1", at=at)
 
 
 def told_and_over(ladder, user, at):

@@ -17,17 +17,12 @@ from loyalty_oscar.tiers.models import Score, Standing, Tier
 from loyalty_oscar.tiers.rules import Counted, LadderTerms, safe_from
 from tests.integration.exclusives.sales import GOLD, a_sale
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import a_club, a_product, a_user, arrive, buy, day, send_back
+from tests.storefront import a_club, a_product, arrive, buy, day, send_back
 
 from .ladders import a_ladder, hand, known, now
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
-
-
-@pytest.fixture
-def user():
-    return a_user()
 
 
 @pytest.fixture

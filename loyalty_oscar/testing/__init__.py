@@ -1,8 +1,9 @@
 """
 What a store's own tests may use: a program in one line, the clock, and a way to empty the ledger.
 
-As a pytest plugin (`pytest_plugins = ["loyalty_oscar.testing"]`) it empties the append-only tables before each flush
-of the database after a test, whichever kind of test case it is, so that Django finds nothing to refuse.
+`loyalty_oscar.testing.factories` has a factory for everything that a program is made of. As a pytest plugin
+(`pytest_plugins = ["loyalty_oscar.testing"]`) it empties the append-only tables before each flush of the database after
+a test, whichever kind of test case it is, so that Django finds nothing to refuse.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
+from django.apps import apps
 from django.db import connections, transaction
-from django.test import TransactionTestCase
 
-from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.models import Entry, HoldLot, Lot, LotMove, Note
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import PointWorth, Program, Unit
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 
+if apps.is_installed("loyalty_oscar.earning"):
+    from loyalty_oscar.earning.operations import save_rule
+
 __all__ = ["a_program", "allow_purge", "clock", "purge"]
+
+#: Read by pytest where a store names this module as a plugin; nothing else here needs pytest.
+pytest_plugins = ["loyalty_oscar.testing.plugin"]
 
 
 def a_program(
@@ -48,15 +52,9 @@ def a_program(
     program = Program.objects.create(code=code, name=name, currency=currency, **{"is_default": True, **fields})
     unit = Unit.objects.create(program=program, names=names or {"en": {"one": "paw", "other": "paws"}})
     PointWorth.objects.create(program=program, currency=currency, points=100, minor=100)
-    save_rule(
-        unit=unit,
-        code="base",
-        name="Base",
-        type="per-amount",
-        params={"currency": currency, "points": points, "step_minor": step_minor},
-        actor="system",
-        at=since,
-    )
+    if apps.is_installed("loyalty_oscar.earning"):
+        params = {"currency": currency, "points": points, "step_minor": step_minor}
+        save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=since)
     change_state(program=program, to="live", actor="system", at=since)
     return unit.__class__.objects.select_related("program").get(pk=unit.pk)
 
@@ -82,33 +80,4 @@ def purge(*, using: str = "default") -> None:
         Lot.objects.using(using).all().delete()
         Entry.objects.using(using).filter(reverses__isnull=False).delete()
         Entry.objects.using(using).all().delete()
-    forget_cache()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _loyalty_flush() -> Iterator[None]:
-    """
-    Empty the ledger before Django flushes, and forget what the process remembered.
-
-    Every flush after a test goes through this one method: of `TransactionTestCase`, of the live servers derived from
-    it, and of pytest-django's transactional fixtures.
-    """
-    flush = TransactionTestCase._fixture_teardown
-
-    def emptied_first(case: TransactionTestCase) -> None:
-        if write_db() in case._databases_names(include_mirrors=False) and Entry.objects.using(write_db()).exists():
-            purge(using=write_db())
-        flush(case)
-        forget_cache()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", emptied_first)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _loyalty_forget() -> Iterator[None]:
-    """Forget what the process remembered before and after each test."""
-    forget_cache()
-    yield
     forget_cache()
