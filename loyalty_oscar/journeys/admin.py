@@ -10,7 +10,6 @@ from django.utils.translation import npgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
-from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
@@ -56,7 +55,6 @@ class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             obj.save(update_fields=stored)
         else:
             super().save_model(request, obj, form, change)
-        touch_version(program_id=obj.program_id)
 
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         campaign = self.get_object(request, object_id) if object_id else None

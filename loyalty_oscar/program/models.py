@@ -186,6 +186,13 @@ class Program(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write all but the version: that only counts up, whatever it was when this row was read."""
+        if not self._state.adding and not args and kwargs.get("update_fields") is None:
+            left = {"id", "version"} | self.get_deferred_fields()
+            kwargs["update_fields"] = [f.attname for f in self._meta.concrete_fields if f.attname not in left]
+        super().save(*args, **kwargs)
+
     def clean(self) -> None:
         """Say which settings clash, field by field."""
         wrong: dict[str, str] = {}

@@ -11,10 +11,10 @@ from .queries import forget_cache
 
 
 def forget(instance: Any, **kwargs: Any) -> None:
-    """Other processes see the version and read again."""
+    """Other processes see the version and read again. What belongs to no one program in particular is of all."""
     program_id = instance.pk if isinstance(instance, models.Program) else getattr(instance, "program_id", None)
-    if program_id is not None:
-        models.Program.objects.using(write_db()).filter(pk=program_id).update(version=F("version") + 1)
+    programs = models.Program.objects.using(write_db())
+    (programs if program_id is None else programs.filter(pk=program_id)).update(version=F("version") + 1)
     forget_cache()
 
 

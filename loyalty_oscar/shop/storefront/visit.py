@@ -17,7 +17,7 @@ from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
+from loyalty_oscar.program.queries import earns_at, shown_unit, spends_at
 from loyalty_oscar.program.registries import facts
 
 
@@ -65,7 +65,7 @@ class Visit:
     def unit(self) -> Unit | None:
         """The kind of points that this site gives, with its program (at most 60 seconds old)."""
         site_id = get_current_site(self.request).pk if self.request else getattr(settings, "SITE_ID", None)
-        return remembered(key=("unit", site_id), load=lambda: unit_for_site(site_id=site_id))
+        return shown_unit(site_id=site_id)
 
     @cached_property
     def is_earning(self) -> bool:
@@ -80,9 +80,7 @@ class Visit:
     def _is(self, at_work: Callable[..., bool]) -> bool:
         if self.unit is None or self.unit.program.state != State.CLOSING:
             return self.unit is not None and self.unit.program.state == State.LIVE
-        program = self.unit.program
-        phases = remembered(key=("phases", program.pk), load=lambda: list(program.phases.all()))
-        return at_work(phases=phases, at=clock.now())
+        return at_work(phases=self.unit.program.known_phases, at=clock.now())
 
     def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
         """Return what features say of the visitor now (`tier`, …); nothing, and no query, for strangers."""
