@@ -6,12 +6,13 @@ minute for pages, a second after `read_versions`, `begun_units` or `unit_for_sit
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .source import PACKAGE, dotted, python_files
+from .source import PACKAGE, ROOT, dotted, python_files
 from .test_write_paths import NAMES
 
 QUERIES = "loyalty_oscar.program.queries"
@@ -91,6 +92,21 @@ def offenders(path: Path, tree: ast.Module, old: set[str]) -> list[str]:
     return [f"{path} {name}: {what} before read_versions()" for name, what in found if what]
 
 
+def keys_remembered() -> set[str]:
+    """The first word of each key under which something is remembered."""
+    calls = (node for _path, tree in python_files(PACKAGE) for node in ast.walk(tree) if isinstance(node, ast.Call))
+    keys = (
+        word.value for call in calls if dotted(call.func) == "remembered" for word in call.keywords if word.arg == "key"
+    )
+    return {ast.literal_eval(key.elts[0] if isinstance(key, ast.Tuple) else key) for key in keys}
+
+
+def hung_on() -> set[str]:
+    """The attributes that we hang on objects of Oscar's."""
+    files = (path for path in PACKAGE.rglob("*.py") if path.name != "testing.py")
+    return {name for path in files for name in re.findall(r"\b_loyalty_[a-z_]+", path.read_text(encoding="utf-8"))}
+
+
 def is_writing(path: Path) -> bool:
     """Whether a file writes, by its name or its folder's; jobs do, or decide what is written."""
     return bool((NAMES | {"jobs"}) & set(path.with_suffix("").parts))
@@ -106,6 +122,20 @@ class TestWhoWrites:
         written = [(path, tree) for path, tree in python_files(PACKAGE) if is_writing(path)]
         assert len(written) > 20
         assert [line for path, tree in written for line in offenders(path, tree, old)] == []
+
+
+class TestTheListInTheDocs:
+    """`docs/explanation/cost.md` says of each what it holds, how old it may be and why it is there."""
+
+    text = (ROOT / "docs/explanation/cost.md").read_text(encoding="utf-8").split("## What is remembered")[1]
+
+    def test_has_every_key(self):
+        told = self.text.split("| key |")[1].split("\n\n")[0]
+        cells = [row.split("|")[1] for row in told.splitlines()[2:]]
+        assert set(re.findall(r"`([^`]+)`", " ".join(cells))) == keys_remembered()
+
+    def test_has_every_attribute_on_objects_of_oscar(self):
+        assert set(re.findall(r"`(_loyalty_[a-z_]+)`", self.text)) == hung_on()
 
 
 class TestTheRule:
