@@ -1,7 +1,7 @@
 """What a process remembers is remembered for a version: a change elsewhere is seen, by who writes at once."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
@@ -90,6 +90,15 @@ class TestAChangeInAnotherProcess:
         assert [unit.program.state for unit in begun_units()] == ["closed"]
         assert unit_for_site(site_id=1) is None
         assert shown_unit(site_id=1) is None
+
+
+class TestAChangeHere:
+    @pytest.mark.django_db(transaction=True)
+    def test_forgets_what_another_thread_kept_before_it_was_committed(self, program):
+        with transaction.atomic():
+            PointWorth.objects.get(program=program).delete()
+            assert remembered(key="kept", version=1, load=lambda: "old") == "old"
+        assert remembered(key="kept", version=1, load=lambda: "new") == "new"
 
 
 class TestTheVersions:
