@@ -171,7 +171,7 @@ def touch_version(*, program_id: int | None) -> None:
     (programs if program_id is None else programs.filter(pk=program_id)).update(version=F("version") + 1)
     forget_cache()
     # Until this is committed another thread of this process may read, and keep, what was before.
-    transaction.on_commit(forget_cache, using=write_db(), robust=True)
+    transaction.on_commit(lambda: forget_cache(), using=write_db(), robust=True)
 
 
 def note_run(

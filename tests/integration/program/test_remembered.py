@@ -4,9 +4,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from oscar.test.factories import UserFactory
 
-from loyalty_oscar.program import queries
+from loyalty_oscar.program import clock, queries
 from loyalty_oscar.program.models import PointWorth, ProductSet, Program
+from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import (
     begun_units,
     read_versions,
@@ -16,6 +18,7 @@ from loyalty_oscar.program.queries import (
     versions,
     worth_of,
 )
+from loyalty_oscar.shop.storefront.visit import Visit
 from tests.points import points_club
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +84,26 @@ class TestAChangeInAnotherProcess:
         assert worth(program) == before
         later(3)
         assert worth(program) == before + 1
+
+    def test_is_shown_to_members_at_once(self, program, later):
+        before, user = worth(program), UserFactory()
+        join(program=program, user_id=user.pk, at=clock.now())
+        visit = Visit(None, user)
+        assert visit.once(key="worth", load=lambda: worth(visit.unit.program)) == before
+        changed_elsewhere(program, minor=before + 1)
+        later(1.5)
+        assert worth(program) == before
+        assert visit.member is not None
+        assert visit.once(key="worth", load=lambda: worth(visit.unit.program)) == before + 1
+
+    def test_that_closes_it_leaves_nobody_a_membership(self, program, later):
+        user = UserFactory()
+        join(program=program, user_id=user.pk, at=clock.now())
+        visit = Visit(None, user)
+        assert visit.unit is not None
+        Program.objects.filter(pk=program.pk).update(state="closed", version=F("version") + 1)
+        later(1.5)
+        assert (visit.member, visit.unit) == (None, None)
 
     def test_of_its_state_is_seen_too(self, program, later):
         assert [unit.program.state for unit in begun_units()] == ["live"]
