@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, Prefetch
@@ -97,14 +98,9 @@ def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:
 
 
 def book_of(*, unit: Unit) -> RuleBook:
-    """Return the rules of a unit that was just read: remembered for the version that its program has."""
-    key = ("rules", unit.pk, unit.program.version)
-    return remembered(key=key, load=lambda: rule_book(unit_ids=[unit.pk]))
-
-
-def remembered_book(*, unit_id: int) -> RuleBook:
-    """Return the rules of a unit for showing what something would bring (at most 60 seconds old)."""
-    return remembered(key=("rules", unit_id), load=lambda: rule_book(unit_ids=[unit_id]))
+    """Return the rules of a unit, remembered for the version of the program that comes with it."""
+    load = partial(rule_book, unit_ids=[unit.pk])
+    return remembered(key=("rules", unit.pk), version=unit.program.version, load=load)
 
 
 def facts_wanted(*, rules: Iterable[RuleInForce]) -> list[str]:

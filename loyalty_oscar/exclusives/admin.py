@@ -12,7 +12,6 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.admin import STYLES, NoDelete
-from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .faults import sale_warnings
@@ -73,7 +72,6 @@ class SaleAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Say at once what is wrong with the sale that was saved."""
         super().save_related(request, form, formsets, change)
-        touch_version(program_id=form.instance.program_id)
         for warning in warnings_of(Sale.objects.get(pk=form.instance.pk)):
             messages.warning(request, warning, fail_silently=True)
 

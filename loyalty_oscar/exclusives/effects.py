@@ -9,15 +9,11 @@ from datetime import datetime
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import read_versions
 
-from .models import Reservation, Sale
+from .models import Reservation
 from .operations import keep
-
-
-def any_sale() -> bool:
-    """Return whether there is any sale at all (remembered for a minute); without one nothing is asked."""
-    return remembered(key="any-sale", load=lambda: Sale.objects.using(write_db()).exists())
+from .queries import any_sale
 
 
 class SaleEffect:
@@ -27,7 +23,10 @@ class SaleEffect:
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Bring the places of these orders in line with what is left of them. New orders cost nothing."""
         wanted = {order.order_id: order for order in orders if not order.is_new or order.has_gone}
-        if not wanted or not any_sale():
+        if not wanted:
+            return
+        read_versions()
+        if not any_sale():
             return
         places = Reservation.objects.using(write_db()).filter(order_id__in=wanted)
         for place in places.order_by("sale_id", "pk"):

@@ -12,15 +12,22 @@ from django.db.models import Prefetch
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, version_of, versions
 
 from . import rules
 from .models import Door, QuotaCounter, Reservation, Sale
 
 
+def any_sale() -> bool:
+    """Return whether there is any sale at all (remembered); without one nothing is asked."""
+    return remembered(key="any-sale", version=versions(), load=lambda: Sale.objects.using(write_db()).exists())
+
+
 def sales_in_force(*, program_id: int) -> list[Sale]:
-    """Return the sales of a program that are switched on, each with `dates` for the rules (remembered a minute)."""
-    return remembered(key=("sales", program_id), load=lambda: _load(program_id))
+    """Return the sales of a program that are switched on, each with `dates` for the rules (remembered)."""
+    return remembered(
+        key=("sales", program_id), version=version_of(program_id=program_id), load=lambda: _load(program_id)
+    )
 
 
 def _load(program_id: int) -> list[Sale]:

@@ -1,17 +1,10 @@
-"""Every change of a sale makes this process forget what it remembered; other processes read again within a minute."""
-
-from typing import Any
+"""Every change of a sale counts the version up and makes this process forget what it remembered."""
 
 from django.db.models.signals import post_delete, post_save
 
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.receivers import forget
 
 from .models import Door, Sale
-
-
-def forget(**kwargs: Any) -> None:
-    forget_cache()
-
 
 for _model in (Sale, Door):
     for _signal in (post_save, post_delete):

@@ -11,7 +11,6 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
@@ -76,7 +75,6 @@ class CampaignAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             obj.save(update_fields=stored)
         else:
             super().save_model(request, obj, form, change)
-        touch_version(program_id=obj.program_id)
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, version_of, versions
 from loyalty_oscar.program.registries import facts
 
 from .models import Campaign, Occurrence
@@ -26,15 +26,15 @@ def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
 
 
 def campaigns_of(*, program_id: int) -> list[Campaign]:
-    """Return the campaigns of a program that are switched on, in order of their codes (at most 60 seconds old)."""
+    """Return the campaigns of a program that are switched on, in order of their codes (remembered)."""
     rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
-    return remembered(key=("campaigns", program_id), load=lambda: list(rows))
+    return remembered(key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
 
 
 def has_campaign(*, occasion: str) -> bool:
-    """Return whether any program has, or had, a campaign of an occasion (at most 60 seconds old)."""
+    """Return whether any program has, or had, a campaign of an occasion (remembered)."""
     found = Campaign.objects.using(write_db()).filter(occasion=occasion)
-    return remembered(key=("has-campaign", occasion), load=found.exists)
+    return remembered(key=("has-campaign", occasion), version=versions(), load=found.exists)
 
 
 def standing_sources(*, member_id: int) -> set[str]:

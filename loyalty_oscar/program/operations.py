@@ -166,10 +166,13 @@ def take_back(
     )
 
 
-def touch_version(*, program_id: int) -> None:
-    """Count a program's version up, so that caches anywhere notice a change of rules."""
-    Program.objects.using(write_db()).filter(pk=program_id).update(version=F("version") + 1)
+def touch_version(*, program_id: int | None) -> None:
+    """Count a program's version up, or that of all (None), so that caches anywhere notice a change of rules."""
+    programs = Program.objects.using(write_db())
+    (programs if program_id is None else programs.filter(pk=program_id)).update(version=F("version") + 1)
     forget_cache()
+    # Until this is committed another thread of this process may read, and keep, what was before.
+    transaction.on_commit(lambda: forget_cache(), using=write_db(), robust=True)
 
 
 def note_run(

@@ -7,73 +7,103 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, F, Q, When
+from django.db.models import F
 
 from loyalty_oscar.kernel import periods
 
 from .db import write_db
 from .models import Member, Phase, PointWorth, Program, State, Unit
 
-CACHE_SECONDS = 60
+#: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
+WORK_SECONDS = 1
+#: How old they may be for who shows, or only asks whether there is anything to do; and the most that anything is kept.
+PAGE_SECONDS = 60
 CACHE_ROWS = 10_000
 _cache: dict[Any, tuple[float, Any]] = {}
+#: Under "units": when the versions were read, all units with their programs, and the versions of these.
+_units: dict[str, tuple[float, list[Unit], tuple[tuple[int, int, str], ...]]] = {}
 
 
 def forget_cache() -> None:
     """Drop what this process remembers of programs; every save of ours does it."""
     _cache.clear()
+    _units.clear()
 
 
-def remembered(*, key: Any, load: Any, seconds: float = CACHE_SECONDS) -> Any:
-    """Return what `load()` returned at most so many seconds ago in this process. Never for points or prices."""
-    found = _cache.get(key)
+def remembered(*, key: Any, version: Any, load: Any) -> Any:
+    """
+    Return what `load()` returned for this version, at most a minute ago in this process; without a version it loads.
+
+    Never for points, and never written from. What Oscar keeps has no version: that is at most a minute old.
+    """
+    if version is None:
+        return load()
+    found = _cache.get((key, version))
     if found and found[0] > time.monotonic():
         return found[1]
     value = load()
     if len(_cache) >= CACHE_ROWS:
         _cache.clear()
-    _cache[key] = (time.monotonic() + seconds, value)
+    _cache[key, version] = (time.monotonic() + PAGE_SECONDS, value)
     return value
 
 
-def unit_for_site(*, site_id: int | None) -> Unit | None:
-    """
-    Return the unit (with its program) that serves a site, or None.
+def version_of(*, program_id: int) -> int | None:
+    """Return the version of a program as this process knows it, at most a minute old; None where it knows none."""
+    return next((version for pk, version, _state in versions() if pk == program_id), None)
 
-    The program of the site, else the default one. Draft and closed programs serve nobody. One query.
+
+def versions() -> tuple[tuple[int, int, str], ...]:
+    """Return key, version and state of all programs as this process knows them: the version of what all share."""
+    return _known(seconds=PAGE_SECONDS)[1]
+
+
+def read_versions() -> None:
     """
-    own = Q(program__sites__site_id=site_id) if site_id else Q(pk__in=())
-    return (
-        Unit.objects.using(write_db())
-        .filter(own | Q(program__is_default=True))
-        .exclude(program__state__in=(State.DRAFT, State.CLOSED))
-        .select_related("program")
-        # The default program may have sites too: only the one asked for comes before it.
-        .order_by(Case(When(program__sites__site_id=site_id, then=0), default=1), "pk")
-        .first()
-    )
+    Read the versions of programs, for who writes: what is asked for right after it is at most a second old.
+
+    At most one query, two where something changed; none in the second after, so that the steps of one piece of work
+    share it.
+    """
+    _known(seconds=WORK_SECONDS)
 
 
 def begun_units() -> list[Unit]:
     """
-    Return the units of the programs that ever went live, oldest first; remembered for the versions that
-    these programs have. One query, at most a second old, so that the steps of one piece of work share it.
+    Return the units of the programs that ever went live, oldest first, as new as `read_versions` makes them.
 
     Their programs know more than a row: `known_sites` (ids) and `known_phases`.
     """
-    versions = remembered(key="versions", load=_load_versions, seconds=1)
-    return remembered(key=("begun", versions), load=_load_begun) if versions else []
+    return _begun(_known(seconds=WORK_SECONDS)[0])
 
 
-def _load_versions() -> tuple[tuple[int, int, str], ...]:
-    return tuple(Program.objects.using(write_db()).order_by("pk").values_list("pk", "version", "state"))
+def shown_units() -> list[Unit]:
+    """Return the same for who shows, or only asks whether there is anything to do: versions at most a minute old."""
+    return _begun(_known(seconds=PAGE_SECONDS)[0])
 
 
-def _load_begun() -> list[Unit]:
+def _begun(units: Iterable[Unit]) -> list[Unit]:
+    return [unit for unit in units if unit.program.state != State.DRAFT]
+
+
+def _known(*, seconds: float) -> tuple[list[Unit], tuple[tuple[int, int, str], ...]]:
+    """Return all units and the versions of their programs; once they are so old the versions are read again."""
+    read_at, units, known = _units.get("units", (None, [], ()))
+    now = time.monotonic()
+    if read_at is None or read_at + seconds <= now:
+        rows = Unit.objects.using(write_db()).order_by("pk")
+        named = rows.values_list("program_id", "program__version", "program__state")
+        if read_at is None or tuple(named) != known:
+            units = _load_units()
+            known = tuple((unit.program_id, unit.program.version, unit.program.state) for unit in units)
+        _units["units"] = now, units, known
+    return units, known
+
+
+def _load_units() -> list[Unit]:
     names = ("id", "state", "starts_at", "earning_ends_at", "spending_ends_at")
     rows = (
         Unit.objects.using(write_db())
-        .exclude(program__state=State.DRAFT)
         .select_related("program__excluded_set")
         .annotate(
             site_id=F("program__sites__site_id"), **{f"phase_{name}": F(f"program__phases__{name}") for name in names}
@@ -94,11 +124,24 @@ def _load_begun() -> list[Unit]:
     return list(units.values())
 
 
-def programs_by_site() -> tuple[dict[int, Unit], Unit | None]:
-    """Return the unit of each site that has a program, and that of the default program (bulk work)."""
-    units = [unit for unit in begun_units() if unit.program.state != State.CLOSED]
-    sites = {site_id: unit for unit in reversed(units) for site_id in unit.program.known_sites}
-    return sites, next((unit for unit in units if unit.program.is_default), None)
+def unit_for_site(*, site_id: int | None) -> Unit | None:
+    """
+    Return the unit (with its program) that serves a site, or None; as new as `begun_units`.
+
+    The program of the site, else the default one. Draft and closed programs serve nobody.
+    """
+    return _serving(begun_units(), site_id)
+
+
+def shown_unit(*, site_id: int | None) -> Unit | None:
+    """Return the same for who shows, or only asks whether there is anything to do: as new as `shown_units`."""
+    return _serving(shown_units(), site_id)
+
+
+def _serving(units: Iterable[Unit], site_id: int | None) -> Unit | None:
+    there = [unit for unit in units if unit.program.state != State.CLOSED]
+    own = (unit for unit in there if site_id in unit.program.known_sites)
+    return next(own, None) or next((unit for unit in there if unit.program.is_default), None)
 
 
 def phase_at(*, phases: Iterable[Phase], at: datetime) -> Phase | None:
@@ -128,9 +171,10 @@ def spends_at(*, phases: Iterable[Phase], at: datetime) -> bool:
 
 
 def worth_of(*, program_id: int) -> dict[str, PointWorth]:
-    """Return what points buy, by currency (remembered for a minute)."""
+    """Return what points buy, by currency (remembered)."""
     return remembered(
         key=("worth", program_id),
+        version=version_of(program_id=program_id),
         load=lambda: {row.currency: row for row in PointWorth.objects.using(write_db()).filter(program_id=program_id)},
     )
 

@@ -2,20 +2,16 @@
 
 from typing import Any
 
-from django.db.models import F
 from django.db.models.signals import post_delete, post_save
 
 from . import models
-from .db import write_db
-from .queries import forget_cache
+from .operations import touch_version
 
 
 def forget(instance: Any, **kwargs: Any) -> None:
-    """Other processes see the version and read again."""
+    """Other processes see the version and read again. What belongs to no one program in particular is of all."""
     program_id = instance.pk if isinstance(instance, models.Program) else getattr(instance, "program_id", None)
-    if program_id is not None:
-        models.Program.objects.using(write_db()).filter(pk=program_id).update(version=F("version") + 1)
-    forget_cache()
+    touch_version(program_id=program_id)
 
 
 for _model in (

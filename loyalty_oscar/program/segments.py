@@ -9,7 +9,6 @@ from django.db import transaction
 
 from .db import write_db
 from .models import Member, Segment, SegmentMember
-from .queries import forget_cache
 
 
 def segments_of(*, member_id: int) -> frozenset[int]:
@@ -47,7 +46,6 @@ def set_members(*, segment: Segment, member_ids: Collection[int], at: datetime) 
         )
         Segment.objects.using(db).filter(pk=segment.pk).update(counted=len(wanted), counted_at=at)
     segment.counted, segment.counted_at = len(wanted), at
-    forget_cache()
     return len(before ^ wanted)
 
 

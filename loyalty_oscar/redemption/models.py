@@ -58,6 +58,10 @@ class UseTerms(models.Model):
     )
     not_with_vouchers = models.BooleanField(pgettext_lazy("loyalty", "not together with a voucher"), default=False)
 
+    #: Where `queries` read it: codes of the sets that points do not pay for, and least orders by currency (minor units).
+    known_sets: frozenset[str]
+    known_least: dict[str, int]
+
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "limits of using points")
         verbose_name_plural = pgettext_lazy("loyalty", "limits of using points")
@@ -120,6 +124,9 @@ class Redemption(models.Model):
     returned = models.BigIntegerField(pgettext_lazy("loyalty", "points returned"), default=0)
     is_replaced = models.BooleanField(default=False)
     syncs = models.PositiveIntegerField(default=0)
+
+    #: The number of its order, or the basket it waits for, on a page of staff.
+    known_number: str
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "use of points")

@@ -10,14 +10,14 @@ from django.db.models import Q, Sum
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import PointWorth
-from loyalty_oscar.program.queries import remembered, worth_of
+from loyalty_oscar.program.queries import remembered, version_of, versions, worth_of
 
 from .models import Redemption, UseTerms
 from .rules import Limits, Worth
 
 
 def terms_of(*, program_id: int) -> UseTerms | None:
-    """Return what a program lets points pay for, or None where nobody can use any (remembered for a minute)."""
+    """Return what a program lets points pay for, or None where nobody can use any (remembered)."""
     terms = _remembered(program_id)
     return terms if terms and terms.is_on else None
 
@@ -28,7 +28,9 @@ def has_terms(*, program_id: int) -> bool:
 
 
 def _remembered(program_id: int) -> UseTerms | None:
-    return remembered(key=("use-terms", program_id), load=lambda: _load(program_id))
+    return remembered(
+        key=("use-terms", program_id), version=version_of(program_id=program_id), load=lambda: _load(program_id)
+    )
 
 
 def _load(program_id: int) -> UseTerms | None:
@@ -91,11 +93,9 @@ def is_open(*, redemption: Redemption) -> bool:
     return redemption.hold.state == Hold.State.OPEN
 
 
-def anything_is_set_aside() -> bool:
-    """Return whether points are set aside for anything at all (remembered for a minute; this process knows its own)."""
-    is_kept = Q(hold__state=Hold.State.OPEN) | Q(payment_at__isnull=False)
-    rows = Redemption.objects.using(write_db()).filter(is_kept, slot__isnull=False)
-    return remembered(key="set-aside", load=rows.exists)
+def can_be_set_aside() -> bool:
+    """Return whether points could ever be set aside in any program (remembered); without that nothing is asked."""
+    return remembered(key="any-use-terms", version=versions(), load=UseTerms.objects.using(write_db()).exists)
 
 
 def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:

@@ -19,7 +19,6 @@ from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
 from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
@@ -60,10 +59,6 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         least = "least" if may else "least_in_words"
         return ("program", "is_on", "giver_points", "newcomer_points", least, "per_month")
-
-    def save_model(self, request: HttpRequest, obj: Scheme, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        touch_version(program_id=obj.program_id)
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

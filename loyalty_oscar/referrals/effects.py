@@ -67,9 +67,9 @@ class ReferralEffect:
 
     def by_program(self, orders: Sequence[OrderFacts]) -> list[tuple[Program, list[OrderFacts]]]:
         """Return the orders by program, of those where members ever could invite."""
-        inviting = schemes()
         wanted = [order for order in orders if order.purchase.lines]
-        units = {unit.pk: unit for unit in begun_units()} if wanted and inviting else {}
+        units = {unit.pk: unit for unit in begun_units()} if wanted else {}
+        inviting = schemes() if units else {}
         found: dict[int, tuple[Program, list[OrderFacts]]] = {}
         for order in wanted:
             unit = units.get(order.unit_id or 0)

@@ -17,7 +17,7 @@ from loyalty_oscar.program.abstract import promise_of
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import member_of
+from loyalty_oscar.program.queries import member_of, read_versions
 from loyalty_oscar.program.registries import facts
 
 from . import rules
@@ -50,6 +50,7 @@ def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: dat
     already, who is a member for longer than the one who invites, and who has not joined a program that people join by
     choice. Who bought here before is blocked when the checks look; the shop ties no such person.
     """
+    read_versions()
     giver, scheme = giver_of(code=code, program_id=program_id), scheme_of(program_id=program_id)
     if giver is None or scheme is None or giver.member.user_id == user_id:
         return None
@@ -124,6 +125,7 @@ def _is_full(referral: Referral, at: datetime) -> bool:
     zone = referral.program.time_zone
     start = periods.start_of_day(day=periods.local_day(at=at, zone=zone).replace(day=1), zone=zone)
     known = rewarded_since(member_id=referral.giver_id, since=start, but=referral.pk)
+    read_versions()
     return known >= schemes()[referral.program_id].per_month
 
 

@@ -11,16 +11,16 @@ from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, versions
 
 from .models import Code, Referral, Scheme
 from .rules import read_code
 
 
 def schemes() -> dict[int, Scheme]:
-    """Return every scheme with its program, also one switched off, by program (remembered for a minute)."""
+    """Return every scheme with its program, also one switched off, by program (remembered)."""
     rows = Scheme.objects.using(write_db()).select_related("program")
-    return remembered(key="referral-schemes", load=lambda: {row.program_id: row for row in rows})
+    return remembered(key="referral-schemes", version=versions(), load=lambda: {row.program_id: row for row in rows})
 
 
 def scheme_of(*, program_id: int) -> Scheme | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -18,7 +17,6 @@ from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, NoDelete
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, TierForm, TierFormSet
@@ -108,7 +106,6 @@ class LadderAdmin(NoDelete, admin.ModelAdmin):
         if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")
             messages.info(request, text, fail_silently=True)
-        touch_version(program_id=ladder.program_id)
         ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
 
     # By hand -----------------------------------------------------------------------------------------------------
@@ -200,18 +197,6 @@ class MemberPriceAdmin(InProgramZone, admin.ModelAdmin):
     def chosen(self, request: HttpRequest) -> Program | None:
         tier = picked(Tier.objects.select_related("ladder__program"), "tier", request)
         return tier.ladder.program if tier else None
-
-    def save_model(self, request: HttpRequest, obj: MemberPrice, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        touch_version(program_id=obj.tier.ladder.program_id)
-
-    def delete_model(self, request: HttpRequest, obj: MemberPrice) -> None:
-        super().delete_model(request, obj)
-        touch_version(program_id=obj.tier.ladder.program_id)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MemberPrice]) -> None:
-        for price in queryset:
-            self.delete_model(request, price)
 
 
 @contributions.register("admin:program", "tiers", order=10)

@@ -58,6 +58,9 @@ class Ladder(models.Model):
     )
     set_at = models.DateTimeField(null=True, editable=False)
 
+    #: Its levels, lowest first, where `queries.ladder_of` read it.
+    known_tiers: list[Tier]
+
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "levels")
         verbose_name_plural = pgettext_lazy("loyalty", "levels")

@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.operations import touch_version
 
 from . import rules
 from .models import GivenTier, Ladder, Score, Standing, Tier
@@ -292,7 +292,7 @@ def set_out(*, ladder: Ladder, at: datetime) -> None:
     """
     Ladder.objects.using(write_db()).filter(pk=ladder.pk).update(set_at=at)
     ladder.set_at = at
-    forget_cache()
+    touch_version(program_id=ladder.program_id)
 
 
 def keep_all(*, ladder: Ladder, ranks: Collection[int] | None = None) -> int:

@@ -14,15 +14,17 @@ from django.utils.translation import get_language
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import read_versions, remembered, version_of, versions
 
 from . import rules
 from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 
 
 def ladder_of(*, program_id: int) -> Ladder | None:
-    """Return the ladder in force with its levels (`known_tiers`, lowest first), or None (remembered for a minute)."""
-    return remembered(key=("ladder", program_id), load=lambda: _load(program_id))
+    """Return the ladder in force with its levels (`known_tiers`, lowest first), or None (remembered)."""
+    return remembered(
+        key=("ladder", program_id), version=version_of(program_id=program_id), load=lambda: _load(program_id)
+    )
 
 
 def _load(program_id: int) -> Ladder | None:
@@ -74,8 +76,12 @@ def is_in_force(*, price: MemberPrice, at: datetime) -> bool:
 
 
 def member_prices(*, program_id: int) -> list[MemberPrice]:
-    """Return the member prices of a program, past and to come too (remembered for a minute)."""
-    return remembered(key=("member-prices", program_id), load=lambda: _load_prices(program_id))
+    """Return the member prices of a program, past and to come too (remembered)."""
+    return remembered(
+        key=("member-prices", program_id),
+        version=version_of(program_id=program_id),
+        load=lambda: _load_prices(program_id),
+    )
 
 
 def _load_prices(program_id: int) -> list[MemberPrice]:
@@ -152,9 +158,9 @@ def percents_now(*, program_id: int) -> dict[str, int]:
 
 
 def ladders_on() -> frozenset[int]:
-    """Return the keys of the ladders that are switched on (remembered for a minute)."""
+    """Return the keys of the ladders that are switched on (remembered)."""
     load = Ladder.objects.using(write_db()).filter(is_on=True).values_list("pk", flat=True)
-    return remembered(key="ladders", load=lambda: frozenset(load.all()))
+    return remembered(key="ladders", version=versions(), load=lambda: frozenset(load.all()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,7 +218,8 @@ def placed(*, span: tuple[datetime | None, datetime | None]) -> Q:
 
 
 def ladders_in_force() -> list[Ladder]:
-    """Return the ladders of programs that live or are about to close, with their levels."""
+    """Return the ladders of programs that live or are about to close, with their levels, for who writes."""
+    read_versions()
     states = (State.LIVE, State.CLOSING)
     rows = Ladder.objects.using(write_db()).filter(is_on=True, program__state__in=states).order_by("pk")
     return [found for row in rows if (found := ladder_of(program_id=row.program_id))]

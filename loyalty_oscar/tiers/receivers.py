@@ -1,4 +1,4 @@
-"""Every change of a ladder makes this process forget what it remembered; others read again within a minute."""
+"""Every change of a ladder counts the version up and makes this process forget what it remembered."""
 
 from django.db.models.signals import post_delete, post_save
 

@@ -75,7 +75,7 @@ class TestAFaultOfOurs:
         def no_tables():
             raise DatabaseError("no such table")
 
-        monkeypatch.setattr(sync, "begun_units", no_tables)
+        monkeypatch.setattr(sync, "shown_units", no_tables)
         forget_cache()
         order = orders.place(user=UserFactory(), lines=[("10.00", 2)])
         assert orders.Order.objects.filter(pk=order.pk).exists()

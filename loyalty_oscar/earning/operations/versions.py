@@ -18,6 +18,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.rows import write_fields
 
 from ..models import Award, Rule, RuleVersion
@@ -76,6 +77,7 @@ def save_rule(
 def _mind_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
     """Refuse a condition that nobody can ever meet, because it asks for a level that is not there."""
     ranks = {row["params"]["rank"] for row in new if row["code"] == "tier"}
+    read_versions()
     there = levels(program_id=unit.program_id) if ranks else {}
     if missing := sorted(ranks - set(there)):
         named = ", ".join(f"{rank} {name}" for rank, name in there.items()) or "none"

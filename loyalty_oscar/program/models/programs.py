@@ -168,6 +168,10 @@ class Program(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    #: Of programs that `queries` read: the sites that they serve, and their phases, oldest first.
+    known_sites: set[int | None]
+    known_phases: list[Phase]
+
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "program")
         verbose_name_plural = pgettext_lazy("loyalty", "programs")
@@ -179,6 +183,13 @@ class Program(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write all but the version: that only counts up, whatever it was when this row was read."""
+        if not self._state.adding and not args and kwargs.get("update_fields") is None:
+            left = {"id", "version"} | self.get_deferred_fields()
+            kwargs["update_fields"] = [f.attname for f in self._meta.concrete_fields if f.attname not in left]
+        super().save(*args, **kwargs)
 
     @property
     def unit_or_none(self) -> Unit | None:

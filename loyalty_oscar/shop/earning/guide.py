@@ -10,7 +10,7 @@ from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProductSet, Unit
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, versions
 
 from ..orders.product_sets import ties
 from .quotes import Quoter
@@ -49,5 +49,7 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
 
 
 def set_names() -> dict[str, str]:
-    """Return the names of all product sets by code (remembered for a minute)."""
-    return remembered(key="set-names", load=lambda: dict(ProductSet.objects.values_list("code", "name")))
+    """Return the names of all product sets by code (remembered)."""
+    return remembered(
+        key="set-names", version=versions(), load=lambda: dict(ProductSet.objects.values_list("code", "name"))
+    )

@@ -14,7 +14,7 @@ from loyalty_oscar.earning.awarding import decided_of, earned_at, on_base
 from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
 from loyalty_oscar.earning.known import with_levels_of
-from loyalty_oscar.earning.queries import facts_wanted, remembered_book, terms_of
+from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program.models import Unit
@@ -43,13 +43,13 @@ class EarningQuote:
 
 class Quoter:
     """
-    Tells what purchases would bring in one program at a moment, by rules at most 60 seconds old.
+    Tells what purchases would bring in one program at a moment, by the rules of the version that the unit comes with.
 
     Told the visit, it counts what the rest of the house says of the visitor, such as the level.
     """
 
     def __init__(self, *, unit: Unit, at: datetime, visit: Visit | None = None) -> None:
-        book = remembered_book(unit_id=unit.pk)
+        book = book_of(unit=unit)
         self.unit, self.at = unit, at
         self.rules = book.at(unit_id=unit.pk, moment=at)
         self.terms = terms_of(program=unit.program)
@@ -145,7 +145,7 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
     unit = _begun(visit.unit)
     if unit is None:
         return None
-    book, excluded = remembered_book(unit_id=unit.pk), unit.program.excluded_set
+    book, excluded = book_of(unit=unit), unit.program.excluded_set
     codes = book.sets() | ({excluded.code} if excluded else set())
     facts = next(iter(gather_orders(order_ids=[order.pk], set_codes=codes, at=at)), None)
     if facts is None or facts.dead or facts.unit_id != unit.pk:

@@ -22,13 +22,12 @@ from loyalty_oscar.program import contributions, money, words
 from loyalty_oscar.program.clock import now
 from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
-from loyalty_oscar.program.queries import begun_units, earns_at, member_of
+from loyalty_oscar.program.queries import begun_units, earns_at, member_of, unit_for_site
 from loyalty_oscar.program.worth import worth
 
 from ..dashboard.links import order_url
 from ..orders import statuses
 from ..orders.facts import gather_orders, placed_of
-from ..orders.placed import unit_of_site
 from ..orders.serving import orders_of
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -152,7 +151,7 @@ def about(award: Award) -> dict[str, Any]:
 def reason_for_none(*, order: Any) -> str:
     """Return why an order has no award, or an empty text where no program concerns it."""
     placed = placed_of(order=order)
-    now_there = unit_of_site(site_id=order.site_id)
+    now_there = unit_for_site(site_id=order.site_id)
     unit_id = placed.unit_id or (now_there and now_there.pk)
     unit = next((unit for unit in begun_units() if unit.pk == unit_id), None)
     if unit is None:

@@ -20,7 +20,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import sales_in_force
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.guards import harmless
-from loyalty_oscar.program.queries import remembered, unit_for_site
+from loyalty_oscar.program.queries import shown_unit
 
 from ..orders.elsewhere import is_sold_elsewhere
 from ..orders.facts import placed_products
@@ -45,7 +45,7 @@ def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     if not instance._state.adding or instance.product_id is None:
         return
     order = instance.order
-    unit = remembered(key=("unit", order.site_id), load=lambda: unit_for_site(site_id=order.site_id))
+    unit = shown_unit(site_id=order.site_id)
     sales = sales_in_force(program_id=unit.program_id) if unit else []
     at = clock.now()
     if not sales or (order.date_placed and order.date_placed < at - HISTORY):

@@ -16,7 +16,7 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import operations
-from loyalty_oscar.exclusives.effects import any_sale
+from loyalty_oscar.exclusives.queries import any_sale
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless

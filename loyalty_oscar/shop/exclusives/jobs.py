@@ -12,6 +12,7 @@ from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import recount, sweep
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.queries import read_versions
 
 from ..upkeep.jobs import Job, add
 from .visitors import products_of
@@ -24,6 +25,7 @@ def published(*, at: datetime) -> Iterator[int]:
     Saved one by one, so that a search index hears of each. What staff hide later stays hidden, and a sale that has
     ended publishes nothing any more.
     """
+    read_versions()
     hiding = (
         Sale.objects.using(write_db())
         .filter(is_on=True, mode=Sale.Mode.HIDE, published_at=None)

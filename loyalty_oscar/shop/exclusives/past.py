@@ -8,9 +8,8 @@ from datetime import datetime
 from django.db.models.signals import post_delete, post_save
 
 from loyalty_oscar.exclusives import rules
-from loyalty_oscar.exclusives.effects import any_sale
 from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.exclusives.queries import sales_in_force, with_doors
+from loyalty_oscar.exclusives.queries import any_sale, sales_in_force, with_doors
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import begun_units
 

@@ -14,7 +14,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.queries import asks_segments, counts_of, sales_in_force
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.queries import member_of, remembered
+from loyalty_oscar.program.queries import member_of, remembered, versions
 from loyalty_oscar.program.registries import facts
 from loyalty_oscar.program.segments import segments_of
 
@@ -33,7 +33,7 @@ def sales_of_visit(*, visit: Visit) -> list[Sale]:
 def products_of(*, sale: Sale) -> frozenset[int]:
     """Return the ids of a sale's products, with the parents of single variants, whose page tells of them too."""
     ids = all_of(code=sale.product_set.code)
-    return remembered(key=("parents", ids), load=lambda: ids | _parents(ids))
+    return remembered(key=("parents", ids), version=versions(), load=lambda: ids | _parents(ids))
 
 
 def _parents(ids: frozenset[int]) -> frozenset[int]:

@@ -14,7 +14,7 @@ from loyalty_oscar.journeys.queries import CONFIRMED, FINAL_ORDERS, confirmed_ma
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import programs_by_site
+from loyalty_oscar.program.queries import unit_for_site
 from loyalty_oscar.program.registries import facts
 
 from ..orders.facts import gather_orders
@@ -30,10 +30,9 @@ def final_orders(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
     rows = Member.objects.using(write_db()).filter(pk__in=members, user__isnull=False)
     known = {(user_id, program_id): pk for pk, user_id, program_id in rows.values_list("pk", "user_id", "program_id")}
     ids = _newest({user_id for user_id, _program_id in known})
-    by_site, default = programs_by_site() if ids else ({}, None)
     found: dict[int, int] = defaultdict(int)
     for order in gather_orders(order_ids=ids, set_codes=(), at=at) if ids else ():
-        unit = by_site.get(order.site_id, default)
+        unit = unit_for_site(site_id=order.site_id)
         member_id = known.get((order.user_id, unit.program_id)) if unit else None
         if member_id is not None and has_arrived(order=order, at=at):
             found[member_id] += 1

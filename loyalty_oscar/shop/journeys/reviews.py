@@ -28,7 +28,7 @@ from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import begun_units
+from loyalty_oscar.program.queries import begun_units, read_versions
 
 from ..orders.facts import gather_orders
 
@@ -128,6 +128,7 @@ def _is_on(line: LineFacts, rows: Container[int]) -> bool:
 
 def look_again(*, at: datetime) -> Iterator[int]:
     """Look at the reviews of the last days again; yields how many were looked at. One fault keeps no other waiting."""
+    read_versions()
     if not has_campaign(occasion=REVIEW):
         return
     found = Review.objects.using(write_db()).filter(date_created__gte=at - LOOK_BACK, user__isnull=False)

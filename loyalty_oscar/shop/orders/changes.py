@@ -18,7 +18,7 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program, ProgramSite
 
 from ..models import ProductSetRange
-from .product_sets import ties
+from .product_sets import ties_now
 from .sync import look_at_waiting
 
 Range = get_model("offer", "Range")
@@ -37,7 +37,7 @@ def before_change(sender: Any, **signal: Any) -> None:
 @harmless
 def before_products_change(sender: Any, **signal: Any) -> None:
     """What is in a range is about to change; without product sets that are tied to one, nobody minds."""
-    if ties():
+    if ties_now():
         before_change(sender, **signal)
 
 

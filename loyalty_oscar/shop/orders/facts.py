@@ -32,7 +32,7 @@ from .placed import (
     see_deleted,
     write_down,
 )
-from .product_sets import sets_of, ties
+from .product_sets import sets_of, ties, ties_now
 
 #: The columns that count, so that a row is light to read and to carry.
 ORDER = ("pk", "number", "site_id", "user_id", "status", "currency", "date_placed")
@@ -115,8 +115,8 @@ def _write_parts_down(looks: Sequence[_Look], codes: frozenset[str]) -> None:
             wanted |= codes_of(placed=placed, codes=codes)
     if not products:
         return
-    sets = sets_of(product_ids=products, codes=wanted) if wanted else {}
-    known = frozenset(ties()) if wanted else frozenset()
+    ranges = ties_now() if wanted else {}
+    sets, known = sets_of(product_ids=products, codes=wanted, ranges=ranges), frozenset(ranges)
     for order_id, _order, placed, _rows, _final in looks:
         write_down(placed=placed, late=late[order_id], codes=codes, sets=sets, known_sets=known)
 
@@ -308,12 +308,13 @@ def gather_basket(*, basket: Any, set_codes: Iterable[str], at: datetime, is_fir
     """Return a basket as a purchase that would be made now, after the discounts that Oscar applied to it."""
     codes = frozenset(set_codes)
     lines = [line for line in basket.all_lines() if line.purchase_info.price.exists]
-    sets = sets_of(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
+    ranges = ties() if codes else {}
+    sets = sets_of(product_ids=[line.product_id for line in lines], codes=codes, ranges=ranges)
     return Purchase(
         currency=basket.currency or "",
         placed_at=at,
         is_first=is_first,
-        known_sets=frozenset(ties()) if codes else frozenset(),
+        known_sets=frozenset(ranges),
         lines=tuple(_basket_line(line, basket.currency, sets) for line in lines),
     )
 

@@ -16,8 +16,7 @@ from typing import Any
 from loyalty_oscar.kernel.facts import LineFacts, LineState
 from loyalty_oscar.kernel.left import LineSnapshot, what_is_left
 from loyalty_oscar.program.hooks import moment_notes
-from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.queries import programs_by_site, terms_now
+from loyalty_oscar.program.queries import terms_now, unit_for_site
 
 
 @dataclass(kw_only=True, slots=True)
@@ -111,15 +110,9 @@ def see_deleted(*, placed: Placed, final_at: datetime | None, at: datetime) -> N
         placed.gone_at, placed.came_to = at, KEPT if is_kept else NOTHING
 
 
-def unit_of_site(*, site_id: int | None) -> Unit | None:
-    """Return the unit of the program that serves a site now."""
-    by_site, default = programs_by_site()
-    return by_site.get(site_id, default)
-
-
 def first_look(*, order: Any) -> Placed:
     """Return what is to be written down of an order that nobody looked at yet, without its lines."""
-    unit = unit_of_site(site_id=order.site_id)
+    unit = unit_for_site(site_id=order.site_id)
     return Placed(
         number=str(order.number),
         site_id=order.site_id,

@@ -16,7 +16,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.receivers import forget
 
 from ..models import ProductSetRange
 from ..pricing import history
@@ -134,10 +134,6 @@ def _write_prices_down(product_ids: dict[int, bool]) -> None:
         history.record_some(product_ids=sorted(product_ids), at=clock.now())
 
 
-def product_sets_changed(**kwargs: Any) -> None:
-    forget_cache()
-
-
 def _connect(signal: Any, receiver: Any, sender: Any = None) -> None:
     name = f"loyalty_oscar.shop.{receiver.__name__}.{getattr(sender, '__name__', '')}"
     signal.connect(receiver, sender=sender, weak=False, dispatch_uid=name)
@@ -155,7 +151,7 @@ for _signal in (post_save, post_delete):
     _connect(_signal, of_order_saved, get_model("order", "OrderStatusChange"))
     _connect(_signal, quantity_saved, get_model("order", "ShippingEventQuantity"))
     _connect(_signal, quantity_saved, get_model("order", "PaymentEventQuantity"))
-    _connect(_signal, product_sets_changed, ProductSetRange)
+    _connect(_signal, forget, ProductSetRange)
 # An event says nothing until it has quantities, but what it said is undone when it goes.
 _connect(post_delete, of_order_saved, get_model("order", "ShippingEvent"))
 _connect(post_delete, of_order_saved, get_model("order", "PaymentEvent"))

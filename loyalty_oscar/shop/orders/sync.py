@@ -27,7 +27,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import begun_units, remembered
+from loyalty_oscar.program.queries import shown_units
 from loyalty_oscar.program.rows import write_rows
 from loyalty_oscar.program.tasks import enqueue, task
 
@@ -71,7 +71,7 @@ def after_commit(*, order_ids: Iterable[int], new: Collection[int] = ()) -> None
 
 def somebody_cares() -> bool:
     """Return whether any program has gone live: before that an installed suite costs nothing and writes nothing."""
-    return remembered(key="live", load=lambda: bool(begun_units()))
+    return bool(shown_units())
 
 
 @task("sync_order")

@@ -20,7 +20,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import to_minor
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, versions
 
 from ..models import PriceSpan
 from .audiences import moments, visits_of
@@ -48,7 +48,7 @@ def is_told() -> bool:
     """
     if conf.LOWEST_PRICE is not None:
         return conf.LOWEST_PRICE
-    return remembered(key="sends to the EEA", load=_sends_there)
+    return remembered(key="sends to the EEA", version=versions(), load=_sends_there)
 
 
 def _sends_there() -> bool:

@@ -16,7 +16,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.promises import BasketPromise
-from loyalty_oscar.redemption.queries import anything_is_set_aside
+from loyalty_oscar.redemption.queries import can_be_set_aside
 
 from ..storefront.offer_hooks import PointsUnavailable
 from ..storefront.shown_total import total_of
@@ -119,7 +119,7 @@ def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     basket = order._state.fields_cache.get("basket")
     if basket is None or basket.owner_id is None or hasattr(order, "_loyalty_used"):
         return
-    if comes_back(basket=basket) and (hasattr(basket, "_loyalty_redemption") or anything_is_set_aside()):
+    if comes_back(basket=basket) and (hasattr(basket, "_loyalty_redemption") or can_be_set_aside()):
         mind_order(basket=basket, off=0)
 
 

@@ -24,7 +24,7 @@ from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.promises import BasketPromise, PromisedLine
 from loyalty_oscar.redemption.queries import (
-    anything_is_set_aside,
+    can_be_set_aside,
     is_open,
     latest_for,
     limits_of,
@@ -160,7 +160,7 @@ def is_seen_again(*, basket: Any) -> None:
 
 def _begin(basket: Any, *, is_back: bool) -> None:
     """A payment begins: what its customer saw is promised from now on. Or one `is_back`, and nothing new is seen."""
-    if not hasattr(basket, "_loyalty_redemption") and not anything_is_set_aside():
+    if not hasattr(basket, "_loyalty_redemption") and not can_be_set_aside():
         return
     redemption = set_aside_for(basket=basket)
     if redemption is not None:

@@ -17,7 +17,7 @@ from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import earns_at, remembered, spends_at, unit_for_site
+from loyalty_oscar.program.queries import earns_at, read_versions, shown_unit, spends_at
 from loyalty_oscar.program.registries import facts, order_facts
 
 
@@ -63,16 +63,22 @@ class Visit:
 
     @cached_property
     def unit(self) -> Unit | None:
-        """The kind of points that this site gives, with its program (at most 60 seconds old)."""
-        site_id = get_current_site(self.request).pk if self.request else getattr(settings, "SITE_ID", None)
-        return remembered(key=("unit", site_id), load=lambda: unit_for_site(site_id=site_id))
+        """
+        The kind of points that this site gives, with its program: at most a minute old, and a second for members, whose
+        membership tells the version.
+        """
+        return self._shown_unit()
 
-    @cached_property
+    def _shown_unit(self) -> Unit | None:
+        site_id = get_current_site(self.request).pk if self.request else getattr(settings, "SITE_ID", None)
+        return shown_unit(site_id=site_id)
+
+    @property
     def is_earning(self) -> bool:
         """Whether an order placed now would earn: the program is live, or closing and earning has not ended yet."""
         return self._is(earns_at)
 
-    @cached_property
+    @property
     def is_spending(self) -> bool:
         """Whether points can be used now: the program is live, or closing and that has not ended yet."""
         return self._is(spends_at)
@@ -80,9 +86,7 @@ class Visit:
     def _is(self, at_work: Callable[..., bool]) -> bool:
         if self.unit is None or self.unit.program.state != State.CLOSING:
             return self.unit is not None and self.unit.program.state == State.LIVE
-        program = self.unit.program
-        phases = remembered(key=("phases", program.pk), load=lambda: list(program.phases.all()))
-        return at_work(phases=phases, at=clock.now())
+        return at_work(phases=self.unit.program.known_phases, at=clock.now())
 
     def facts(self, *, names: Iterable[str], at: datetime) -> dict[str, Any]:
         """Return what is said of the visitor (`tier`, …) and of an order placed now. Of strangers no query."""
@@ -113,7 +117,16 @@ class Visit:
         user = self.user
         if self.unit is None or user is None or not user.is_authenticated:
             return None, None
-        return membership_of_user(user_id=user.pk, unit=self.unit)
+        member, account = membership_of_user(user_id=user.pk, unit=self.unit)
+        if member is not None and member.program_version > self.unit.program.version:
+            # Staff changed something in another process: this visit goes on with that.
+            read_versions()
+            self.unit = self._shown_unit()
+            self._once.clear()
+            self._dated.clear()
+            if self.unit is None or self.unit.program_id != member.program_id:
+                return None, None
+        return member, account
 
 
 def joined(*, visit: Visit, at: datetime) -> Member | None:

@@ -11,7 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.queries import remembered
+from loyalty_oscar.program.queries import remembered, versions
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.queries import prices_in_force
 
@@ -65,7 +65,7 @@ def _offers(at: datetime) -> list[Any]:
     model = get_model("offer", "ConditionalOffer")
     rows = model.objects.filter(condition__proxy_class=PROXY, offer_type=model.SITE, status=model.OPEN)
     rows = rows.filter(Q(end_datetime=None) | Q(end_datetime__gt=at)).select_related("condition")
-    found = remembered(key="tier-offers", load=lambda: list(rows.order_by("-priority", "pk")))
+    found = remembered(key="tier-offers", version=versions(), load=lambda: list(rows.order_by("-priority", "pk")))
     return [
         offer
         for offer in found

@@ -14,7 +14,8 @@ from loyalty_oscar.testing import a_program
 from tests.orders import Order, filled
 
 pytestmark = pytest.mark.django_db(transaction=True)
-FIRST, NEXT, COLD = 19, 15, 5  # Cold: what is asked once a minute, of rules, levels and invitations.
+FIRST, NEXT, COLD = 19, 15, 4  # Cold: what is asked once a minute and version, of rules, levels and invitations.
+# One less where the versions were read within the second before.
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ class TestAnOrder:
         user, other = UserFactory(), UserFactory()
         before, after = statements(lines=lines, user=user, cold=True)
         assert len(before) <= 2  # Which program serves the site, and whether it has sales.
-        assert len(after) == FIRST + COLD, "\n".join(after)
+        assert FIRST + COLD - 1 <= len(after) <= FIRST + COLD, "\n".join(after)
         before, after = statements(lines=lines, user=other)
         assert before == []
         assert FIRST - 1 <= len(after) <= FIRST, "\n".join(after)

@@ -95,6 +95,7 @@ class TestTheThankYouPageOfAGuest:
             orders.Order.objects.update(user=User.objects.create_user(username="x", email="x@example.com"))
         if why == "no program":
             Program.objects.all().update(state="draft")
+            forget_cache()
         page = thank_you(client, order)
         if why == "not this session's":
             client.cookies.clear()
