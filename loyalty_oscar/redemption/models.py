@@ -58,7 +58,7 @@ class UseTerms(models.Model):
     )
     not_with_vouchers = models.BooleanField(pgettext_lazy("loyalty", "not together with a voucher"), default=False)
 
-    #: Where `queries` read it: codes of the sets that points do not pay for, and least orders by currency (minor units).
+    #: Where `queries` read it: codes of the sets that points do not pay for, and least orders by currency.
     known_sets: frozenset[str]
     known_least: dict[str, int]
 

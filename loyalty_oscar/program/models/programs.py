@@ -169,7 +169,7 @@ class Program(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     #: Of programs that `queries` read: the sites that they serve, and their phases, oldest first.
-    known_sites: set[int | None]
+    known_sites: set[int]
     known_phases: list[Phase]
 
     class Meta:
