@@ -305,7 +305,7 @@ def functions() -> str:
             home = f"{app.name}.{name}"
             if app.name.startswith("loyalty_oscar.") and find_spec(home):
                 rows = [(code(f"{each.__name__}{written(each)}"), first_line(each)) for each in offered(home)]
-                found.append(f"### `{home}`\n\n{table(['function', 'what it does'], rows)}")
+                found.append(f"## `{home}`\n\n{table(['function', 'what it does'], rows)}")
     return "\n\n".join(found)
 
 
