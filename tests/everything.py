@@ -19,19 +19,18 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.referrals.models import Referral, Scheme
+from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop.dashboard.goodwill import give as goodwill
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.host_events import act
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import LotFactory, SchemeFactory
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
@@ -72,7 +71,7 @@ def everything(*, between=lambda: None):
     mail.outbox, letters = [], []
     unit = points_club(club={"name": "Paw Club"})
     ladder = a_ladder(unit=unit, gifts=(0, 50, 0))
-    Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
+    SchemeFactory(program=unit.program)
     for kind, fields in {"sign-up": {}, "review": {}, "birthday": {}, "word": {"word": "woof"}}.items():
         a_campaign(unit, kind, **fields)
     forget_cache()
@@ -195,11 +194,7 @@ def _is_written_about(seen):
 def _looks_forward(seen):
     """A sale opens, points are about to run out, the level ends."""
     account = Account.objects.get(member__user=seen.zoe)
-    soon = ledger.LotGrant(
-        account_id=account.pk, points=7, key="gift:soon", source="gift:soon", because=Because("goodwill"),
-        available_at=TODAY, expires_at=TODAY + timedelta(days=20),
-    )  # fmt: skip
-    ledger.post(grant=soon, at=TODAY)
+    LotFactory(account=account, points=7, source="gift:soon", at=TODAY, expires_at=TODAY + timedelta(days=20))
     moments = [TODAY, TODAY + timedelta(days=1), PUBLIC_FROM, day(5, 20), day(6, 25), day(6, 26)]
     for at in moments:
         with clock.at(at):

@@ -15,10 +15,11 @@ from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import PointWorth, ProductSet, Program, State, Unit
+from loyalty_oscar.program.models import ProductSet, State
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.testing import a_program
+from loyalty_oscar.testing.factories import ProgramFactory
 from tests.browser.stage import DESK, at_widths
 from tests.orders import come_back, deliver, imported, place
 from tests.permissions import oscars_pages
@@ -72,9 +73,7 @@ def looked_at(page, name, within="html"):
 
 class TestTheMerchant:
     def test_opens_a_program(self, desk, customer):
-        program = Program.objects.create(code="club", name="Paw Club", is_default=True)
-        Unit.objects.create(program=program, names={"en": {"one": "paw", "other": "paws"}})
-        PointWorth.objects.create(program=program, currency="EUR", points=100, minor=100)
+        program = ProgramFactory(code="club", live=None, rule=None)
         imported(user=customer, lines=[("36.80", 2)], placed_at=clock.now() - timedelta(days=2))
         desk.visit("admin:loyalty_program_program_change", program.pk)
         assert desk.get_by_text("No rule is in force").is_visible()

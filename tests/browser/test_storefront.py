@@ -141,7 +141,7 @@ class TestThePages:
                 assert violations(page) == [], (address, width)
 
     def test_part_a_large_number_from_its_word_before_either_breaks(self, open_page):
-        unit = a_club(name="Points", names={"en": {"one": "point", "other": "points"}})
+        unit = a_club(name="Points", unit__names={"en": {"one": "point", "other": "points"}})
         for points in (15, 118_400, 1_234_567):
             page = open_page(reverse("loyalty:overview"), rich(unit, points, f"{points}@example.com"))
             shown = page.locator(".loyalty-hero, .loyalty-big").all_inner_texts()

@@ -12,15 +12,12 @@ import pytest
 from oscar.core.loading import get_model
 from oscar.test.factories import create_product
 
-from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.upkeep import jobs
-from loyalty_oscar.tiers.models import Ladder, Tier
+from loyalty_oscar.testing.factories import DoorFactory, LadderFactory, SaleFactory, SchemeFactory
 from tests.browser.stage import arrive_at, calendar, looked_at, words  # noqa: F401 - fixtures
 from tests.browser.test_journey import buy as put
 from tests.browser.test_journey import check_out, number, numbers
@@ -52,24 +49,19 @@ def shop(transactional_db, live_server, calendar):  # noqa: F811
     )  # fmt: skip
     get_model("order", "ShippingEventType").objects.create(code="returned", name="Returned")
     unit = points_club()
-    ladder = Ladder.objects.create(program=unit.program)
-    for rank, code, threshold, percent in ((SILVER, "silver", 15_000, 110), (GOLD, "gold", 40_000, 120)):
-        Tier.objects.create(
-            ladder=ladder, rank=rank, code=code, name=code.capitalize(), threshold=threshold, percent=percent
-        )
-    Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
+    LadderFactory(program=unit.program, bronze=None, silver__rank=SILVER, gold__rank=GOLD)
+    SchemeFactory(program=unit.program)
     prices = {"Captain Knot rope toy": "40.00", "Orthopaedic bed": "100.00", "Explorer carrier": "50.00"}
     toy, bed, carrier = (
         create_product(title=title, price=Decimal(price), num_in_stock=50, upc=title[:3])
         for title, price in prices.items()
     )
-    sale = Sale.objects.create(
-        program=unit.program, code="trail", name="First on the trail", product_set=a_set(carrier), is_on=True,
-        percent=20, quota=40, per_member=1, public_from=on(5, 13, 0), ends_at=on(5, 17, 0),
+    sale = SaleFactory(
+        program=unit.program, code="trail", product_set=a_set(carrier), door=None, percent=20, quota=40, per_member=1,
+        public_from=on(5, 13, 0), ends_at=on(5, 17, 0),
     )  # fmt: skip
     for rank, opens in ((GOLD, on(5, 9, 0)), (SILVER, on(5, 11, 0))):
-        Door.objects.create(sale=sale, rank=rank, seen_from=on(5, 1), buys_from=opens)
-    forget_cache()
+        DoorFactory(sale=sale, rank=rank, seen_from=on(5, 1), buys_from=opens)
     boris, maxim, kate = (a_user(f"{name}@example.com") for name in ("boris", "maxim", "kate"))
     arrive(buy(boris, (bed, 4), (toy, 1), on=day(2, 2)), on=day(2, 4))
     ripen(on=day(2, 19))

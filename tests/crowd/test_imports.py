@@ -19,7 +19,6 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.shop.imports import post, posting, read
-from tests.storefront import a_club
 
 from .crowds import PATIENCE, Crowd, broken_after, runs_of
 
@@ -36,11 +35,6 @@ numbers = count(1)
 def small_portions(monkeypatch):
     """Many portions, so that what one has locked matters for the next."""
     monkeypatch.setattr(posting, "CHUNK", PORTION)
-
-
-@pytest.fixture
-def unit():
-    return a_club()
 
 
 def people():

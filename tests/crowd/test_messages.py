@@ -8,14 +8,12 @@ from django.core import mail
 from django.db import connections
 from django.db.models import QuerySet
 from oscar.core.loading import get_model
-from oscar.test.factories import UserFactory
 
-from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Delivery, Event, Member, Notice
+from loyalty_oscar.program.models import Delivery, Event, Notice
 from loyalty_oscar.shop.notices import announce_expiry, deliver
 from loyalty_oscar.testing import a_program
+from loyalty_oscar.testing.factories import MemberFactory
 
 MEMBERS, WORKERS = 60, 4
 
@@ -26,12 +24,8 @@ def at(transactional_db):
     now = clock.now()
     unit = a_program(live_from=now - timedelta(days=1))
     for number in range(MEMBERS):
-        member = Member.objects.create(program=unit.program, user=UserFactory(), joined_at=now)
-        grant = ledger.LotGrant(
-            account_id=ledger.open_account(member=member, unit=unit).pk, points=10 + number, key="gift:a",
-            source="gift:a", because=Because("goodwill"), available_at=now, expires_at=now + timedelta(days=28),
-        )  # fmt: skip
-        ledger.post(grant=grant, at=now)
+        expiry = {"points__expires_at": now + timedelta(days=28)}
+        MemberFactory(program=unit.program, joined_at=now, points=10 + number, points__at=now, **expiry)
     return now
 
 

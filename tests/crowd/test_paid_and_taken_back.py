@@ -21,11 +21,11 @@ from loyalty_oscar.program import clock, operations
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront import basket_holds
 from loyalty_oscar.shop.storefront.offer_hooks import LookAgain
+from loyalty_oscar.testing.factories import SchemeFactory
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.ledger.books import assert_clean
 from tests.orders import imported
@@ -97,9 +97,7 @@ class AReferral(Way):
 
     def shop(self):
         shop = a_shop()
-        Scheme.objects.create(
-            program=shop.unit.program, giver_points=POINTS, newcomer_points=1, least_minor=2000, per_month=1000
-        )
+        SchemeFactory(program=shop.unit.program, giver_points=POINTS, newcomer_points=1, per_month=1000)
         return shop
 
     def bring(self, shop, user, run):

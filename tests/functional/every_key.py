@@ -16,11 +16,11 @@ from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.shop.dashboard.goodwill import give as give_goodwill
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import LotFactory, SchemeFactory
 from tests.integration.commands.calling import manage
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.referrals.friendly import code_for
@@ -34,7 +34,7 @@ def every_key(folder: Path) -> list[str]:
     unit = points_club()
     boris, priya, staff = (a_user(f"{name}@example.com") for name in ("boris", "priya", "staff"))
     a_ladder(unit=unit, gifts=(5, 0, 0))
-    Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=2000)
+    SchemeFactory(program=unit.program)
     code = code_for(boris, unit)
     forget_cache()
     bind(code=code, program_id=unit.program_id, user_id=priya.pk, at=day(3, 1))
@@ -102,20 +102,13 @@ def _dated(order, *, at: datetime) -> None:
     lot = Lot.objects.get(source=f"order:{order.pk}")
     where = {"account_id": lot.account_id, "because": Because("extended"), "at": at}
     ledger.extend(lot_id=lot.pk, expires_at=day(12, 31, 2028), **where)
-    gift = ledger.LotGrant(
-        account_id=lot.account_id, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
-        available_at=at, expires_at=at + timedelta(hours=1),
-    )  # fmt: skip
-    ledger.post(grant=gift, at=at)
+    told = {"points": 3, "key": f"manual:{uuid4()}", "source": "manual", "at": at}
+    LotFactory(account=lot.account, expires_at=at + timedelta(hours=1), **told)
     list(ledger.expire_due(at=at + timedelta(hours=2)))
 
 
 def _came_back(unit, *, at: datetime) -> None:
     """After the books were closed, points came back, and were written off in the next night."""
     account = Account.objects.get(member__user__email="boris@example.com")
-    gift = ledger.LotGrant(
-        account_id=account.pk, points=3, key=f"manual:{uuid4()}", source="manual", because=Because("goodwill"),
-        available_at=at,
-    )  # fmt: skip
-    ledger.post(grant=gift, at=at)
+    LotFactory(account=account, points=3, key=f"manual:{uuid4()}", source="manual", at=at, for_ever=True)
     list(catch_up(at=at))

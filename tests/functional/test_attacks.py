@@ -25,31 +25,12 @@ from loyalty_oscar.shop.storefront.offer_hooks import PointsUnavailable
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import WHY, assert_clean, balance, dump
 from tests.orders import come_back, deliver, paid_back
-from tests.points import give, points_club, reload, use
+from tests.points import give, reload, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, buy, day
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Order, Source = get_model("order", "Order"), get_model("payment", "Source")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def unit():
-    return points_club()
-
-
-@pytest.fixture
-def boris(unit):
-    """A member with 1,000 paws."""
-    user = a_user()
-    give(user, 1000, unit)
-    return user
 
 
 @pytest.fixture

@@ -20,12 +20,11 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.referrals.models import Code, Referral
 from loyalty_oscar.shop.referrals.pending_codes import COOKIE
-from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, code_for, landing, points, register
-from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, ripen, send_back, text_of
+from tests.storefront import a_product, a_user, arrive, buy, day, ripen, send_back, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 INVITE, USE = reverse("loyalty:invite"), reverse("loyalty:use-invite")
 WRONG = "zuzu-zuzu"
 
@@ -33,17 +32,6 @@ WRONG = "zuzu-zuzu"
 def always(request):
     """A visitor who accepts every cookie."""
     return True
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
-
-
-@pytest.fixture
-def club():
-    return an_inviting_club()
 
 
 @pytest.fixture

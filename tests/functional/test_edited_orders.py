@@ -8,13 +8,14 @@ from django.db import transaction
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory
 from tests.orders import imported
-from tests.points import give, of, pay, points_club, use
+from tests.points import give, of, pay, use
 from tests.storefront import (
     TODAY,
     a_basket,
@@ -66,11 +67,6 @@ def add(order, product, price, quantity=1):
 def points_of(order):
     """What an order brings by now."""
     return Award.objects.get(source_id=order.pk).given
-
-
-@pytest.fixture
-def unit():
-    return points_club()
 
 
 class TestPointsThatWereUsed:
@@ -170,8 +166,7 @@ class TestALineThatCameLate:
         order = buy(a_user(), (product, 1), on=day(4, 1))
         gifts = get_model("offer", "Range").objects.create(name="Gifts")
         gifts.add_product(product)
-        found = ProductSet.objects.create(code="gifts", name="Gifts")
-        ProductSetRange.objects.create(product_set=found, range=gifts)
+        found = ProductSetFactory(code="gifts", tie__range=gifts)
         Program.objects.update(excluded_set=found)
         Program.objects.get().save()
         forget_cache()

@@ -19,8 +19,8 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.storefront.basket_holds import fates
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale
-from tests.points import give, points_club
-from tests.storefront import TODAY, a_product, a_user, send_back
+from tests.points import a_member_with, points_club
+from tests.storefront import TODAY, a_product, send_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Basket, Order = get_model("basket", "Basket"), get_model("order", "Order")
@@ -70,9 +70,7 @@ def headless(settings):
 @pytest.fixture
 def boris():
     """A member with 700 paws."""
-    user = a_user()
-    give(user, 700, points_club())
-    return user
+    return a_member_with(700, points_club())
 
 
 @pytest.fixture(params=["session", "token"])

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from django.urls import get_resolver, reverse
 
-from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import SchemeFactory
 from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club
@@ -28,7 +28,7 @@ def doors():
 def shop():
     unit = points_club()
     a_ladder(unit=unit)
-    Scheme.objects.create(program=unit.program, giver_points=1, newcomer_points=1, least_minor=0)
+    SchemeFactory(program=unit.program, giver_points=1, newcomer_points=1, least_minor=0)
     a_sale(unit, a_product())
     return unit
 

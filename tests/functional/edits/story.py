@@ -17,10 +17,10 @@ from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.ledger.models import Account, Lot
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import SchemeFactory
 from loyalty_oscar.tiers.models import Score, Standing
 from tests.integration.exclusives.sales import a_sale
 from tests.integration.journeys.deeds import a_campaign
@@ -43,7 +43,7 @@ def tell():
     a_ladder(unit=unit, gifts=(0, 50, 0), percents=(100, 100, 100))
     first_order_bonus(unit)
     a_campaign(unit, "review")
-    Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=20_000)
+    SchemeFactory(program=unit.program, giver_points=150, newcomer_points=100, least_minor=20_000)
     bed, bowl, _basket = a_product(BED, "100.00"), a_product(BOWL, "25.00"), a_product(BASKET, "30.00")
     a_sale(unit, bed, bowl, doors=(), quota=10, public_from=day(3, 1), ends_at=day(12, 1))
     forget_cache()

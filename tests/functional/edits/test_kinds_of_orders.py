@@ -32,11 +32,6 @@ Line, Order = get_model("order", "Line"), get_model("order", "Order")
 PLACED, LATER = day(4, 1), day(4, 3)
 
 
-@pytest.fixture
-def unit():
-    return points_club()
-
-
 def used(unit, *things, points=1000, user=None):
     """Somebody who used points on an order, and the order, looked at."""
     user = user or a_user()
@@ -180,7 +175,7 @@ class TestAnotherCurrency:
         return self.club("JPY", step_minor=100, minor=1)
 
     def club(self, currency, *, step_minor, minor):
-        unit = points_club(club={"currency": currency, "step_minor": step_minor})
+        unit = points_club(club={"currency": currency, "rule__step_minor": step_minor})
         PointWorth.objects.update(points=1, minor=minor)
         forget_cache()
         return unit

@@ -8,15 +8,15 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import save_rule
-from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.tiers.counting import draw
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory
 from loyalty_oscar.tiers.models import Tier
 from tests.functional.edits.ways import costs, staff
 from tests.integration.api.test_account import api_of
@@ -44,8 +44,7 @@ def everything_changes(unit):
     """The merchant changes whatever a merchant can change."""
     with clock.at(CHANGED):
         found = get_model("offer", "Range").objects.create(name="Gifts", includes_all_products=True)
-        gifts = ProductSet.objects.create(code="gifts", name="Gifts")
-        ProductSetRange.objects.create(product_set=gifts, range=found)
+        gifts = ProductSetFactory(code="gifts", tie__range=found)
         program = Program.objects.get()
         program.hold_days, program.rounding, program.rounding_stage = 30, "ceil", "line"
         program.earning_base, program.excluded_set, program.expiry = "excl", gifts, "never"
