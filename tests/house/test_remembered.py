@@ -103,7 +103,7 @@ def keys_remembered() -> set[str]:
 
 def hung_on() -> set[str]:
     """The attributes that we hang on objects of Oscar's."""
-    files = (path for path in PACKAGE.rglob("*.py") if path.name != "testing.py")
+    files = (path for path in PACKAGE.rglob("*.py") if "testing" not in path.parts)
     return {name for path in files for name in re.findall(r"\b_loyalty_[a-z_]+", path.read_text(encoding="utf-8"))}
 
 
