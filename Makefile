@@ -54,7 +54,7 @@ sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
 	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop
 
 # Longest first: so that with two at a time none is left to run alone in the end.
-PARTS := test-integration test-functional test-projects test-crowds test-browser test-sqlite
+PARTS := test-integration test-crowds test-sqlite test-functional test-projects test-browser
 
 test: $(VENV)/.all ## Everything but the long runs, on SQLite and a real PostgreSQL; JOBS parts at a time
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) $(PARTS)
