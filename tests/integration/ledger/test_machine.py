@@ -140,6 +140,8 @@ class TestAWrongLedger:
     @pytest.mark.parametrize("bug", BUGS)
     def test_is_found_out(self, bug, monkeypatch):
         bug(monkeypatch)
+        # Versions of Python draw other steps by the same seed, so one seed alone would find each bug by luck.
         with pytest.raises((AssertionError, IntegrityError)):
-            soak(steps=4000, seed=3, shrink=False)
+            for seed in (3, 7, 1):
+                soak(steps=4000, seed=seed, shrink=False)
         print(f"found after {TwoLedgers.counted} operations")
