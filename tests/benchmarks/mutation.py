@@ -41,9 +41,15 @@ LEFT_OUT = {
 }
 #: The tests nearest to each app; whatever of it is not there is left out.
 NEAREST = {
-    "kernel": ["unit", "integration/ledger", "integration/earning"],
+    "kernel": ["unit", "integration/ledger", "integration/earning", "functional/test_edited_orders.py"],
     "ledger": ["unit/ledger", "integration/ledger", "integration/commands/test_audit.py"],
-    "earning": ["unit/earning", "integration/earning", "integration/commands/test_welcome.py"],
+    "earning": [
+        "unit/earning",
+        "integration/earning",
+        "integration/commands/test_welcome.py",
+        "integration/admin/test_rules.py",
+        "functional/test_edited_orders.py",
+    ],
     "tiers": ["unit/tiers", "integration/tiers"],
     "redemption": [
         "unit/redemption",
