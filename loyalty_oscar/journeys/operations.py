@@ -197,8 +197,8 @@ def _key(occurrence: Occurrence) -> str:
 
 
 def _post(occurrence: Occurrence, because: Because, at: datetime) -> None:
-    told: dict[str, Any] = {"promise": Promise(points=occurrence.points), "key": _key(occurrence), "because": because}
-    program_operations.give(member_id=occurrence.member_id, at=at, **told)
+    promise, member_id = Promise(points=occurrence.points), occurrence.member_id
+    program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
     if occasions.get(occurrence.campaign.occasion).by_mail:
         key = f"{_key(occurrence)}:{occurrence.member_id}"
         payload = {"occurrence": occurrence.pk, "because": because.to_json()}
@@ -228,12 +228,8 @@ def _undo(*, occurrence_id: int, at: datetime) -> int:
         back = {"state": Occurrence.State.BACK, "at": at, "because": because.to_json()}
         if not Occurrence.objects.using(db).filter(pk=occurrence_id, state=DONE).update(**back):
             return 0
-        told: dict[str, Any] = {
-            "promise": Promise(points=occurrence.points),
-            "key": _key(occurrence),
-            "because": because,
-        }
-        program_operations.take_back(member_id=occurrence.member_id, at=at, **told)
+        promise, key = Promise(points=occurrence.points), _key(occurrence)
+        program_operations.take_back(member_id=occurrence.member_id, promise=promise, key=key, because=because, at=at)
         counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
         counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
     return occurrence.points

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Outcome, Promise
@@ -71,13 +70,15 @@ class PointGifts:
                 spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
                 if not (anew and self.has_been_ready(gift, at)) or spared >= gift.points:
-                    told: dict[str, Any] = {
-                        "account_id": account.pk,
-                        "source": gift.source,
-                        "key": gift.key,
-                        "because": because,
-                    }
-                    give_back(**told, points=gift.points, forgiven=spared, at=at)
+                    give_back(
+                        account_id=account.pk,
+                        source=gift.source,
+                        points=gift.points,
+                        forgiven=spared,
+                        key=gift.key,
+                        because=because,
+                        at=at,
+                    )
                     move_dates(gift, at)
                     return Outcome.AGAIN
                 gift = replace(gift, points=gift.points - spared)

@@ -103,10 +103,13 @@ def _put_off(program: Program, at: datetime, skips: Skips, *, only: list[int] | 
     if not pauses:
         return 0
     paused, ended = pauses[-1]
-    told: dict[str, Any] = {
-        "key": f"program:{program.pk}:pause:{paused.pk}",
-        "since": paused.starts_at,
-        "until": ended.starts_at,
-    }
-    because = Because("program_was_paused", days=(ended.starts_at - paused.starts_at).days)
-    return put_off_all(program_id=program.pk, because=because, at=at, skips=skips, only=only, **told)
+    return put_off_all(
+        program_id=program.pk,
+        key=f"program:{program.pk}:pause:{paused.pk}",
+        since=paused.starts_at,
+        until=ended.starts_at,
+        because=Because("program_was_paused", days=(ended.starts_at - paused.starts_at).days),
+        at=at,
+        skips=skips,
+        only=only,
+    )
