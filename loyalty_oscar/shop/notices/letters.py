@@ -97,7 +97,7 @@ def site_of(*, member: Member, site_id: int | None = None) -> Site:
 
 
 class SiteRequest(HttpRequest):
-    """Stands for a visit of a site where nobody visits: without SITE_ID, Oscar and Django ask a request for its host."""
+    """Stands for a visit of a site where nobody visits: without SITE_ID, Oscar and Django ask it for the host."""
 
     def __init__(self, *, site: Site) -> None:
         super().__init__()
