@@ -205,16 +205,16 @@ class AccountWriter:
 
     def parts(self, hold: Hold) -> list[HoldLot]:
         """Return which lots a hold reserves, in the order in which they were chosen."""
-        return self._parts_among(HoldLot.objects.filter(hold=hold).select_related("lot"))
+        return self._parts_among(HoldLot.objects.using(self.db).filter(hold=hold).select_related("lot"))
 
     def hold_with_parts(self, hold_id: int) -> tuple[Hold, list[HoldLot]]:
         """Return a hold of this account, whatever became of it, and what `parts` says of it. One query."""
-        rows = HoldLot.objects.filter(hold=hold_id, hold__account=self.account).select_related("lot", "hold")
-        parts = self._parts_among(rows)
+        rows = HoldLot.objects.using(self.db).filter(hold=hold_id, hold__account=self.account)
+        parts = self._parts_among(rows.select_related("lot", "hold"))
         return (parts[0].hold if parts else self.hold(hold_id)), parts
 
     def _parts_among(self, rows: QuerySet[HoldLot]) -> list[HoldLot]:
-        found = list(rows.using(self.db).order_by("pk"))
+        found = list(rows.order_by("pk"))
         for part in found:
             part.lot = self.known(part.lot)
         return found
