@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connections
@@ -21,7 +22,7 @@ from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
-from loyalty_oscar.program.rows import write_rows
+from loyalty_oscar.program.rows import find_rows, write_rows
 
 from .activity import keep_alive
 from .bounds import decided_within
@@ -100,14 +101,9 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
         wanted = by_unit.setdefault(unit.pk, (unit, {}))[1]
         wanted[order.user_id] = min(order.placed_at, wanted.get(order.user_id, order.placed_at))
     for unit, first_orders in by_unit.values():
-        accounts: QuerySet[Any] = (
-            Account.objects.using(write_db())
-            .filter(unit=unit)
-            .annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
-        )
-        if len(by_unit) == len(first_orders) == 1:
-            accounts = _locking(accounts)
-        there = {account.user_id: account for account in accounts.filter(member__user_id__in=list(first_orders))}
+        accounts = _accounts(unit.pk, write_db(), len(by_unit) == len(first_orders) == 1)
+        known = find_rows(rows=accounts, column="member__user_id", keys=list(first_orders))
+        there = {account.user_id: account for account in known}
         absent = {user: day for user, day in first_orders.items() if user not in there}
         if members := _members(unit.program, absent) if absent else ():
             missing = [Account(member=member, unit=unit) for member in members]
@@ -117,10 +113,13 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
     return found
 
 
-def _locking(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Return the same accounts, locked when they are read; where the database can, not the members beside them."""
-    exact = connections[write_db()].features.has_select_for_update_of
-    return accounts.select_for_update(of=("self",) if exact else ())
+@lru_cache(maxsize=100)
+def _accounts(unit_id: int, db: str, is_locked: bool) -> QuerySet[Any]:
+    """Return the accounts of a unit, locked if they are to be; where the database can, not the members beside them."""
+    accounts = Account.objects.using(db).filter(unit_id=unit_id)
+    accounts = accounts.annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
+    exact = connections[db].features.has_select_for_update_of
+    return accounts.select_for_update(of=("self",) if exact else ()) if is_locked else accounts
 
 
 def _members(program: Program, first_orders: dict[Any, datetime]) -> Iterable[Member]:

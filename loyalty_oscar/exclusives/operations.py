@@ -11,6 +11,7 @@ from django.db.models import F, Q, Sum
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.rows import write_rows
 
 from .models import QuotaCounter, Reservation, Sale, pieces_of
 from .queries import left_behind, ran_out
@@ -111,9 +112,10 @@ def buy(
     was not reserved, or no longer is, is taken if there is any. Raises `SoldOut`; the order must not be placed then.
 
     A product that the order has already is not taken again, but with `is_more`: a further line of it. Sales that do
-    not count their pieces are written down without a lock, for the day on which they do. What another shop has sold
-    already (`is_sold`) is refused by no limit; more than all pieces are counted as all.
+    not count their pieces are written down without a lock, for the day on which they do: one statement, however many.
+    What another shop has sold already (`is_sold`) is refused by no limit; more than all pieces are counted as all.
     """
+    fresh: list[Reservation] = []
     for sale, count, places in _locked(wanted, at, slot=slot, user_id=user_id, order_id=order_id):
         before = next((place for place in places if place.order_id == order_id), None)
         own = next((place for place in places if place.slot == slot), None)
@@ -130,9 +132,13 @@ def buy(
         place.bought = {**known, **{pk: number + known.get(pk, 0) for pk, number in new.items()}}
         place.user_id, place.quantity, place.order_id = str(user_id or ""), quantity, order_id
         place.slot = place.until = place.longest = None
-        place.save(using=write_db())
+        if place.pk is None and not (count and is_sold):
+            fresh.append(place)
+        else:
+            place.save(using=write_db())
         if count and is_sold:
             _change(count, _at_most_all(count, pieces_of(sale_id=sale.pk, db=write_db())) - count.taken)
+    write_rows(rows=fresh)
 
 
 def keep(*, place: Reservation, quantity: int, at: datetime) -> None:

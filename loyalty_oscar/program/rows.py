@@ -8,20 +8,23 @@ refuse what they always do.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, connections, transaction
-from django.db.models import AutoField, BooleanField, Field, Model, Q
+from django.db.models import AutoField, BooleanField, Field, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from .db import write_db
 
 #: Rows of one statement.
 TOGETHER = 1000
+#: Stands where a statement that is kept has a place for a key.
+NO_KEY = -7_316_845_201
 Row = TypeVar("Row", bound=Model)
 #: Columns of one table, each by its attribute (`account_id`), with a value for each row.
 Columns = Mapping[str, Sequence[Any]]
@@ -127,6 +130,40 @@ def _question(model: type[Model], db: str, names: tuple[str, ...], is_locked: bo
     rows = model._base_manager.using(db).filter(**dict.fromkeys(names, 0))
     compiler = (rows.select_for_update() if is_locked else rows).query.get_compiler(db)
     return str(compiler.as_sql()[0])
+
+
+def find_rows(*, rows: QuerySet[Any], column: str, keys: Sequence[Any]) -> list[Any]:
+    """
+    Return those of `rows`, a queryset that its caller keeps, whose column has one of these keys.
+
+    For a single key, as where one order was placed, the statement is put together once and kept with the queryset: that
+    took three times as long as asking.
+    """
+    kept = _kept(rows, column) if len(keys) == 1 else None
+    if kept is None:
+        return list(rows.filter(**{f"{column}__in": list(keys)}))
+    found = rows.all()
+    # The queryset makes of the answer what it always does.
+    found.query.get_compiler = partial(_filled, kept, keys[0], rows.db)  # type: ignore[method-assign]
+    return list(found)
+
+
+@lru_cache(maxsize=100)
+def _kept(rows: QuerySet[Any], column: str) -> tuple[Any, str, tuple[Any, ...], int] | None:
+    """Return a statement with a place for one key: compiler, SQL, parameters and which of them it is; None without."""
+    compiler = rows.filter(**{f"{column}__in": [NO_KEY]}).query.get_compiler(rows.db)
+    sql, parameters = compiler.as_sql()
+    places = [place for place, value in enumerate(parameters) if value == NO_KEY]
+    return (compiler, str(sql), tuple(parameters), places[0]) if len(places) == 1 else None
+
+
+def _filled(kept: tuple[Any, str, tuple[Any, ...], int], key: Any, db: str, *_args: Any, **_kwargs: Any) -> Any:
+    """Return the compiler of a statement that is kept, with a key in its place and this thread's connection."""
+    compiler, sql, parameters, place = kept
+    found = copy.copy(compiler)
+    found.connection = connections[db]
+    found.as_sql = lambda *_args, **_kwargs: (sql, (*parameters[:place], key, *parameters[place + 1 :]))
+    return found
 
 
 def among(*, model: type[Model], **columns: Sequence[Any]) -> Any:

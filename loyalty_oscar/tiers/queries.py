@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Prefetch, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
 from loyalty_oscar.program.conf import conf
@@ -22,19 +22,18 @@ from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 
 def ladder_of(*, program_id: int) -> Ladder | None:
     """Return the ladder in force with its levels (`known_tiers`, lowest first), or None (remembered)."""
-    return remembered(
-        key=("ladder", program_id), version=version_of(program_id=program_id), load=lambda: _load(program_id)
-    )
+    return next((one for one in _ladders() if one.program_id == program_id and one.known_tiers), None)
 
 
-def _load(program_id: int) -> Ladder | None:
-    ladder = (
-        Ladder.objects.using(write_db()).filter(program_id=program_id, is_on=True).select_related("program").first()
-    )
-    if ladder is None:
-        return None
-    ladder.known_tiers = list(ladder.tiers.using(write_db()).order_by("rank"))
-    return ladder if ladder.known_tiers else None
+def _ladders() -> list[Ladder]:
+    """Return all ladders that are switched on, with their levels: shops have one, most have none (remembered)."""
+    return remembered(key="ladders", version=versions(), load=_load)
+
+
+def _load() -> list[Ladder]:
+    levels_of = Prefetch("tiers", Tier.objects.using(write_db()).order_by("rank"), to_attr="known_tiers")
+    rows = Ladder.objects.using(write_db()).filter(is_on=True).select_related("program")
+    return list(rows.prefetch_related(levels_of).order_by("pk"))
 
 
 def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.LadderTerms:
@@ -80,7 +79,8 @@ def member_prices(*, program_id: int) -> list[MemberPrice]:
     return remembered(
         key=("member-prices", program_id),
         version=version_of(program_id=program_id),
-        load=lambda: _load_prices(program_id),
+        # Without a ladder nothing is asked.
+        load=lambda: _load_prices(program_id) if ladder_of(program_id=program_id) else [],
     )
 
 
@@ -159,8 +159,7 @@ def percents_now(*, program_id: int) -> dict[str, int]:
 
 def ladders_on() -> frozenset[int]:
     """Return the keys of the ladders that are switched on (remembered)."""
-    load = Ladder.objects.using(write_db()).filter(is_on=True).values_list("pk", flat=True)
-    return remembered(key="ladders", version=versions(), load=lambda: frozenset(load.all()))
+    return frozenset(ladder.pk for ladder in _ladders())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

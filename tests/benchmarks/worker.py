@@ -152,10 +152,19 @@ class Shop:
             place()
             return time.process_time() - begun
 
-    def everything(self, *, how: str, queue: bool = False) -> dict[str, int]:
-        """Let a new customer use points: with them alone (`points`) or with `everything`; queries of each step."""
+    def everything(self, *, how: str, queue: bool = False, known: bool = False) -> dict[str, int]:
+        """
+        Let a new customer, or one `known` by an order, use points: with them alone (`points`) or with `everything`;
+        queries of each step.
+        """
         self.all.switch(how)
-        prepare = self.all.bring if how == "everything" else lambda user: None
+
+        def prepare(user: Any) -> None:
+            if how == "everything":
+                self.all.bring(user)
+            if known:
+                self.shopping.place(user, {self.titles[0]: 1})
+
         return self.visit(discount="points", lines=3, queue=queue, prepare=prepare, look=("product", "account"))
 
     def visit(

@@ -205,10 +205,19 @@ class AccountWriter:
 
     def parts(self, hold: Hold) -> list[HoldLot]:
         """Return which lots a hold reserves, in the order in which they were chosen."""
-        rows = list(HoldLot.objects.using(self.db).filter(hold=hold).select_related("lot").order_by("pk"))
-        for part in rows:
+        return self._parts_among(HoldLot.objects.using(self.db).filter(hold=hold).select_related("lot"))
+
+    def hold_with_parts(self, hold_id: int) -> tuple[Hold, list[HoldLot]]:
+        """Return a hold of this account, whatever became of it, and what `parts` says of it. One query."""
+        rows = HoldLot.objects.using(self.db).filter(hold=hold_id, hold__account=self.account)
+        parts = self._parts_among(rows.select_related("lot", "hold"))
+        return (parts[0].hold if parts else self.hold(hold_id)), parts
+
+    def _parts_among(self, rows: QuerySet[HoldLot]) -> list[HoldLot]:
+        found = list(rows.order_by("pk"))
+        for part in found:
             part.lot = self.known(part.lot)
-        return rows
+        return found
 
     def save_hold(self, hold: Hold, *fields: str) -> None:
         """Save these fields of a hold."""

@@ -242,6 +242,10 @@ class ForeseeingDesk(AccountWriter):
             part.lot = self.known(part.lot)
         return found
 
+    def hold_with_parts(self, hold_id: int) -> tuple[Hold, list[HoldLot]]:
+        hold = self.hold(hold_id)
+        return hold, self.parts(hold)
+
     # Keeping ---------------------------------------------------------------------------------------------------------
 
     def save_hold(self, hold: Hold, *fields: str) -> None:

@@ -150,7 +150,7 @@ def capture(
     """
     mind_foresight()
     with desk(account_id=account_id, at=at, actor=actor, savepoint=savepoint) as working:
-        hold = working.hold(hold_id)
+        hold, parts = working.hold_with_parts(hold_id)
         print_ = fingerprint("capture", points)
         # Under the lock an open hold says that it was not captured yet.
         done = hold.state != Hold.State.OPEN and working.replay(key=_key(hold, "capture"), print_=print_)
@@ -161,7 +161,7 @@ def capture(
         if not 0 < points <= hold.points:
             raise NotEnoughPoints(f"{hold.points} points are set aside, {points} were asked for")
         run_out: list[Lot] = []
-        parts, left = working.parts(hold), points
+        left = points
         for part in parts:
             lot = part.lot
             part.used = min(left, part.points)
@@ -205,12 +205,12 @@ def restore(
     with desk(account_id=account_id, at=at, actor=actor) as working:
         if done := working.replay(key=key, print_=print_):
             return done
-        hold = working.hold(hold_id)
+        hold, parts = working.hold_with_parts(hold_id)
         if not 0 < points <= hold.captured - hold.returned:
             raise NotEnoughPoints(f"{hold.captured - hold.returned} points can be returned, {points} were asked for")
         # What the shop bore when the points were used again was never taken, so it comes last and does not move.
         moved = moving = min(points, hold.captured - hold.returned - hold.forgiven)
-        parts, touched, left = working.parts(hold), [], points
+        touched, left = [], points
         for part in parts:
             back = min(left, part.used - part.returned)
             part.returned, left = part.returned + back, left - back

@@ -51,16 +51,15 @@ def reserve(*, basket: Any, visit: Any, is_paying: bool) -> str:
     if counted:
         user_id = user.pk if user is not None and user.is_authenticated else None
         asked = {"wanted": counted, "user_id": user_id, "slot": slot_of(basket=basket), "at": at}
-        is_stranger = not is_known(visit=visit)
         try:
-            if is_stranger and not is_paying:
+            if not is_paying and not is_known(visit=visit):
                 operations.look(**asked)
             elif not operations.is_reserved(**asked):
                 operations.reserve(**asked)
         except operations.SoldOut as error:
             return words.sold_out(error)
-        if is_stranger and is_paying:
-            visit.given_back_unless_paid = slot_of(basket=basket)
+        if is_paying:
+            visit.reserved_to_pay = slot_of(basket=basket)
     return ""
 
 
@@ -79,12 +78,14 @@ class StrangersPieces:
     """Gives a stranger's pieces back at once, unless there is an order now or their payment is under way."""
 
     def is_due(self, *, request: Any) -> bool:
-        """Return whether this request has reserved pieces for somebody whom the shop does not know."""
-        return request.loyalty.given_back_unless_paid is not None
+        """Return whether this request has reserved pieces to be paid for."""
+        return request.loyalty.reserved_to_pay is not None
 
     def act(self, *, request: Any, response: Any) -> None:
-        """Give them back."""
-        slot = request.loyalty.given_back_unless_paid
+        """Give them back, unless the shop knows their buyer: whoever has just ordered, too."""
+        if is_known(visit=request.loyalty):
+            return
+        slot = request.loyalty.reserved_to_pay
         with transaction.atomic(using=write_db()):
             if not being_paid(slots=[slot]):
                 operations.release(slot=slot)

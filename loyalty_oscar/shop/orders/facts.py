@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchas
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import to_minor
+from loyalty_oscar.program.rows import find_rows
 
 from ..models import OrderSync
 from . import buyers, statuses
@@ -57,7 +58,7 @@ def gather_orders(
     ids, codes = list(order_ids), frozenset(set_codes)
     marks = marks_of(order_ids=ids) if marks is None else marks
     said = statuses.final_statuses(), statuses.earlier_statuses(), tuple(conf.DEAD_STATUSES)
-    orders = {row.pk: row for row in _orders(write_db(), *said).filter(pk__in=ids)}
+    orders = {row.pk: row for row in find_rows(rows=_orders(write_db(), *said), column="pk", keys=ids)}
     known = {pk: placed for pk, mark in marks.items() if (placed := from_json(mark.placed))}
     # Rolled back, or deleted before anybody saw it, where it is neither there nor known.
     seen = [(pk, orders.get(pk), known.get(pk)) for pk in sorted(ids) if pk in orders or pk in known]
@@ -285,7 +286,7 @@ def _rows(currencies: Mapping[int, str]) -> dict[int, list[LineState]]:
     """Return the lines of these orders. Gone is the most that returns or refunds say: one unit may be both."""
     lines = _line_rows(write_db(), tuple(conf.RETURN_EVENT_CODES), tuple(conf.REFUND_EVENT_CODES))
     found: dict[int, list[LineState]] = {order_id: [] for order_id in currencies}
-    for row in lines.filter(order_id__in=list(currencies)):
+    for row in find_rows(rows=lines, column="order_id", keys=list(currencies)):
         dead = statuses.is_dead_line(status=row.status)
         gone = max(row.loyalty_returned or 0, row.loyalty_refunded or 0)
         currency = currencies[row.order_id]

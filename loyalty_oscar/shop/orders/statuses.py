@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from string import ascii_uppercase
 from typing import Any
 
 from django.conf import settings
@@ -55,10 +56,22 @@ def _spellings(words: tuple[str, ...]) -> frozenset[str]:
     )
 
 
+class _Among(In):
+    """`In`, whose words travel to PostgreSQL as one array: a statement of hundreds of parameters is taken apart anew
+    each time, and that takes longer than its answer.
+    """
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", [*parameters, list(self.rhs)]
+
+
 def said(*, column: str, words: Words) -> Q:
     """Return the condition that a column holds one of these words, whatever its case."""
     spelled = sorted(_spellings(tuple(words)))
-    return Q(**{f"{column}__in": spelled}) | Q(In(Lower(F(column)), spelled))
+    # No database leaves a capital of ASCII in what it lowers.
+    lowered = [one for one in spelled if not any(letter in ascii_uppercase for letter in one)]
+    return Q(_Among(F(column), spelled)) | Q(_Among(Lower(F(column)), lowered))
 
 
 def standing(*, orders: QuerySet[Any]) -> QuerySet[Any]:

@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, F, Max, Min, OuterRef, Q
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Least
 from oscar.core.loading import get_model
 
@@ -28,7 +29,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import shown_units
-from loyalty_oscar.program.rows import write_rows
+from loyalty_oscar.program.rows import find_rows, write_fields, write_rows
 from loyalty_oscar.program.tasks import enqueue, task
 
 from ..models import OrderSync
@@ -247,8 +248,12 @@ def _is_settled(order: OrderFacts, at: datetime) -> bool:
 
 
 def _locked_marks(ids: list[int]) -> dict[int, OrderSync]:
-    rows = OrderSync.objects.using(write_db()).select_for_update().filter(order_id__in=ids).order_by("order_id")
-    return {row.order_id: row for row in rows}
+    return {row.order_id: row for row in find_rows(rows=_marks(write_db()), column="order_id", keys=ids)}
+
+
+@lru_cache(maxsize=8)
+def _marks(db: str) -> QuerySet[OrderSync]:
+    return OrderSync.objects.using(db).select_for_update().order_by("order_id")
 
 
 def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
@@ -256,10 +261,7 @@ def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
     fields = ["is_dirty", *seen, "is_settled", "failed", "failures", "error"]
     kept = [row for row in rows if row.order_id in present]
     gone = [row.pk for row in rows if row.order_id not in present]
-    if len(kept) == 1:
-        kept[0].save(using=write_db(), update_fields=fields)
-    elif kept:
-        write_over(rows=kept, fields=fields, unique="order_id")
+    write_fields(rows=kept, fields=fields)
     if gone:
         # The order was rolled back, or deleted before anybody saw it: nothing to look at until it is marked again.
         OrderSync.objects.using(write_db()).filter(pk__in=gone).update(is_dirty=False, is_settled=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Q
 from oscar.core.loading import get_class, get_model
 
@@ -144,13 +145,24 @@ def lowest_at(*, wanted: Mapping[int, datetime], currency: str, audiences: Colle
     """
     if not wanted:
         return {}
-    spans = PriceSpan.objects.using(write_db()).filter(
-        Q(ends_at=None) | Q(ends_at__gt=min(wanted.values()) - BEFORE),
-        product_id__in=wanted, currency=currency, audience__in=audiences, starts_at__lt=max(wanted.values()),
-    )  # fmt: skip
+    db = write_db()
+    written = connections[db].ops.adapt_datetimefield_value
+    after, until = written(min(wanted.values()) - BEFORE), written(max(wanted.values()))
+    spans = PriceSpan.objects.using(db).raw(
+        _question(db, len(audiences), len(wanted)), [after, *audiences, currency, *wanted, until]
+    )
     found: dict[int, int] = {}
-    for pk, minor, starts_at, ends_at in spans.values_list("product_id", "minor", "starts_at", "ends_at"):
-        before = wanted[pk]
-        if starts_at < before and (ends_at is None or ends_at > before - BEFORE):
-            found[pk] = min(minor, found.get(pk, minor))
+    for span in spans:
+        pk, before = span.product_id, wanted[span.product_id]
+        if span.starts_at < before and (span.ends_at is None or span.ends_at > before - BEFORE):
+            found[pk] = min(span.minor, found.get(pk, span.minor))
     return found
+
+
+@lru_cache(maxsize=200)
+def _question(db: str, audiences: int, products: int) -> str:
+    """Put the statement together once for so many of each: for a list of products that takes longer than its answer."""
+    day, some = datetime.min, [str(n) for n in range(audiences)]
+    spans = PriceSpan.objects.using(db).filter(Q(ends_at=None) | Q(ends_at__gt=day), audience__in=some, currency="")
+    spans = spans.filter(product_id__in=range(products), starts_at__lt=day)
+    return str(spans.query.get_compiler(db).as_sql()[0])

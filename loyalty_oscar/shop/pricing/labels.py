@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from django.utils.html import conditional_escape
 from django.utils.translation import get_language, pgettext
 
 from loyalty_oscar.kernel.rounding import full_steps
@@ -48,7 +49,7 @@ def _in_words(
         if is_sale
         else pgettext("loyalty", "Without the club: %(price)s")
     )
-    return {
+    said = {
         "kind": kind,
         "tag": pgettext("loyalty", "Sale") if is_sale else pgettext("loyalty", "Member price"),
         "percent": off,
@@ -56,6 +57,8 @@ def _in_words(
         "told": f"{told} {counted}".strip(),
         "before": instead % {"price": before},
     }
+    # Escaped here, once: the widget is rendered for each product of a list, on every page.
+    return {name: conditional_escape(text) for name, text in said.items()}
 
 
 def _price(product: Any, request: Any) -> Any:

@@ -15,6 +15,8 @@ from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import has_terms, terms_of, use_in_force
 
+from ..orders.receivers import is_just_written
+
 Piece = tuple[str, Mapping[str, Any]]
 
 
@@ -72,7 +74,12 @@ def account(*, subject: Any, request: Any) -> Piece | None:
 
 
 def _use_of(order: Any) -> Redemption | None:
-    return use_in_force(order_id=order.pk) if order is not None and order.user_id else None
+    """Return the use that an order's discount stands for, or None. No query where this instance was just written."""
+    if order is None or not order.user_id:
+        return None
+    if is_just_written(order=order):
+        return getattr(order, "_loyalty_use", None)
+    return use_in_force(order_id=order.pk)
 
 
 def _saved(use: Redemption) -> str:

@@ -39,8 +39,9 @@ class Visit:
         self.request, self._user, self._once, self._dated = request, user, {}, {}
         #: product id -> the price that the strategy told last, for what stands beside it on the page.
         self.prices: dict[int, Any] = {}
-        #: The slot whose pieces of a sale are given back after this request, unless it is ordered or being paid then.
-        self.given_back_unless_paid: str | None = None
+        #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,
+        #: unless they are ordered or being paid then.
+        self.reserved_to_pay: str | None = None
 
     @property
     def user(self) -> Any:

@@ -6,8 +6,9 @@ others, and nobody pays for what is not there.
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 from oscar.core.loading import get_class, get_model
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.django_db
 Basket, Order = get_model("basket", "Basket"), get_model("order", "Order")
 PaymentView = get_class("checkout.views", "PaymentDetailsView")
 PREVIEW = reverse("checkout:preview")
+#: Lock, places, count and the place of who reserves; and what asks whether somebody has bought before.
+RESERVING, BOUGHT = 4, '"order_order"."user_id" = '
 #: Orders of what the sale is about.
 orders = Order.objects.filter(lines__title="Explorer carrier")
 
@@ -129,6 +132,24 @@ class TestTheButtonThatPlacesTheOrder:
             assert olga.place()["Location"] == reverse("checkout:thank-you")
             assert boris.place()["Location"] == reverse("basket:summary")
         assert orders.get().user == olga.user
+
+    @pytest.mark.parametrize("is_known", [True, False])
+    def test_asks_and_writes_so_much_however_many_sales_count_no_pieces(self, unit, sale, is_known):
+        for number in range(6):
+            a_sale(unit, get_product(), code=f"free-{number}")
+        boris = (Customer if is_known else Account)(unit, "boris")
+        boris.preview()
+        with CaptureQueriesContext(connection) as queries:
+            assert boris.place()["Location"] == reverse("checkout:thank-you")
+        said = [query["sql"] for query in queries]
+        placed = next(n for n, sql in enumerate(said) if sql.startswith('INSERT INTO "order_order"'))
+        lines = next(n for n, sql in enumerate(said) if n > placed and sql.startswith('INSERT INTO "order_line"'))
+        assert Reservation.objects.filter(order_id=orders.get().pk).count() == 7
+        # Whether the shop knows the buyer is asked after the order.
+        assert not any(BOUGHT in sql for sql in said[:lines])
+        asked = [sql for sql in said[:lines] if "loyalty_exclusives" in sql]
+        # Whether the pieces are held; the lock, the places, the one that is bought, and all others.
+        assert len(asked) == 5 + (0 if is_known else RESERVING), "\n".join(asked)
 
     def test_costs_a_shop_without_sales_nothing(self, unit, carrier, monkeypatch):
         monkeypatch.setattr(operations, "reserve", pytest.fail)

@@ -33,7 +33,7 @@ Basket, Offer, Order = (
 )
 LATER = TODAY + timedelta(hours=4)
 #: Statements of ours within an order's transaction.
-CAPTURE = 11
+CAPTURE = 10
 
 
 @pytest.fixture

@@ -491,3 +491,14 @@ except NoReverseMatch:
 """
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
         assert said.stdout.endswith("no address\n"), said.stderr
+
+    @pytest.mark.parametrize("points", [0, 500])
+    def test_of_an_order_is_one_look_and_none_for_its_mail(self, client, boris, points):
+        if points:
+            choose(client, use=str(points))
+        preview(client)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.post(reverse("checkout:preview"), {"action": "place_order"}).status_code == 302
+        said = [query["sql"] for query in queries if 'FROM "loyalty_redemption_redemption"' in query["sql"]]
+        assert len(said) == 1, "\n".join(said)
+        assert ("paws used" in mail.outbox[-1].body) is bool(points)
