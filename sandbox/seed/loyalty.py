@@ -83,7 +83,6 @@ class Days:
     def __init__(self, *, today: datetime) -> None:
         self.today = today
         self.last: datetime | None = None
-        self.worked = 0
 
     def after_event(self, *, at: datetime) -> None:
         """Called after each event of the past is committed, in order of time, with the clock standing at `at`."""
@@ -111,7 +110,6 @@ class Days:
                 for _step in steps:
                     pass
         self._date_letters(at)
-        self.worked += 1
 
     def _date_letters(self, at: datetime) -> None:
         """Oscar dates what it sends by the wall clock."""

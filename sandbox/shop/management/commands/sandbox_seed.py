@@ -78,20 +78,21 @@ class Command(BaseCommand):
         self._say(f"Done. Log in at http://{address}/accounts/login/ with the password {people.password()}")
 
     def _live_through(self, run: SeedRun, events: list[Event | Happening], days: loyalty.Days) -> None:
-        player = history.History(people={person.email: person for person in people.everybody()})
+        player = history.History(people={person.email: person for person in people.everybody()}, events=events)
         for number, event in enumerate(events[run.events :], start=run.events + 1):
             with loyalty.clock(event.at):
-                with transaction.atomic():
-                    player.play(event)
-                    SeedRun.objects.filter(pk=run.pk).update(events=number)
+                if not player.comes_later(event):
+                    with transaction.atomic():
+                        player.play(event)
+                        SeedRun.objects.filter(pk=run.pk).update(events=number)
                 days.after_event(at=event.at)
             if number % TOLD_EACH == 0 or number == len(events):
                 self._done(f"of {len(events):,} events, up to {event.at:%B %Y}", number)
         days.end()
         with loyalty.clock(run.today):
             loyalty.bring_paper_cards(people=people.demo(), at=run.today)
-            player.leave_baskets(at=run.today)
-        self._done("days of upkeep", days.worked)
+            left = player.leave_baskets(at=run.today)
+        self._done("baskets left, and what is due today", left)
 
     def _done(self, words: str, count: int) -> None:
         """Tell what a step has made, and how long it took; nothing where it found everything there."""
