@@ -47,7 +47,8 @@ class History:
                 self.ways[event.purchase.placed_at].append(event)
         self.users = {user.email: user for user in get_user_model().objects.filter(email__in=people)}
         products = get_model("catalogue", "Product").objects.filter(stockrecords__partner__code="tumblepaw")
-        self.products = {p.upc: p for p in products.select_related("product_class", "parent__product_class")}
+        products = products.select_related("product_class", "parent__product_class").prefetch_related("stockrecords")
+        self.products = {product.upc: product for product in products}
         self.vouchers = {voucher.code: voucher for voucher in get_model("voucher", "Voucher").objects.all()}
         shipping, payment = get_model("order", "ShippingEventType"), get_model("order", "PaymentEventType")
         self.shipped, self.returned = (shipping.objects.get_or_create(name=n)[0] for n in ("Shipped", "Returned"))

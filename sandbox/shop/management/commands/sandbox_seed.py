@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from sandbox.seed import catalogue, friends, history, levels, loyalty, people, story, tables
+from sandbox.seed import catalogue, friends, history, levels, loyalty, people, pictures, story, tables
 from sandbox.seed.timeline import DAYS, ZONE, Event, Happening, joined
 from sandbox.shop.models import SeedRun
 
@@ -42,12 +43,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         gc.set_threshold(*SELDOM)
         with override_settings(**MEANWHILE):
-            self._fill(address=options["address"])
+            self._open(address=options["address"])
+
+    def _open(self, *, address: str) -> None:
+        self.last = time.monotonic()
+        with ProcessPoolExecutor(max_workers=1) as beside:
+            drawn = [beside.submit(pictures.draw, **one) for one in catalogue.missing_pictures()]
+            self._done("tables", tables.make())
+            self._fill(address=address)
+            for one in drawn:
+                one.result()  # It raises what went wrong.
+            self._done("pictures drawn beside it", len(drawn))
+        self._say(f"Log in at http://{address}/accounts/login/ with the password {people.password()}")
 
     def _fill(self, *, address: str) -> None:
-        self.last = time.monotonic()
-        self._done("tables", tables.make())
-        self._done("pictures drawn", catalogue.draw_pictures())
         # At each start, because a shop that was filled for one port may be served at another.
         Site.objects.update_or_create(pk=1, defaults={"domain": address, "name": "Tumblepaw"})
         run = SeedRun.objects.first() or SeedRun.objects.create(today=timezone.now().astimezone(ZONE))
@@ -75,7 +84,6 @@ class Command(BaseCommand):
             raise CommandError("Stopped half-way. Run the same command again and it goes on from here.") from None
         history.count_the_stock(articles=catalogue.articles())
         SeedRun.objects.filter(pk=run.pk).update(finished_at=timezone.now())
-        self._say(f"Done. Log in at http://{address}/accounts/login/ with the password {people.password()}")
 
     def _live_through(self, run: SeedRun, events: list[Event | Happening], days: loyalty.Days) -> None:
         player = history.History(people={person.email: person for person in people.everybody()}, events=events)
