@@ -45,10 +45,9 @@ $(VENV)/.all: pyproject.toml | $(PY)
 
 venv: $(VENV)/.all ## Make .venv with everything that developing needs
 
-# Migrating and seeding leave alone what is there. The jobs run beside the shop and end with it.
+# Seeding leaves alone what is there, but for the address in links. The jobs run beside the shop and end with it.
 sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
-	@$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py sandbox_seed
+	@$(PY) manage.py sandbox_seed --address $(HOST):$(PORT)
 	@trap 'trap - EXIT; kill $$jobs $$shop 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
 	$(PY) manage.py loyalty_run --every 30 & jobs=$$!; \
 	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop

@@ -147,7 +147,8 @@ HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 
 # British, because Oscar's American shop says "cart" where its templates and our pictures say "basket".
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en-gb", "English"), ("pl", "Polski"), ("ru", "Русский"), ("de", "Deutsch")]
+# Others follow once all that people read is translated: half a page in each language is worse than English.
+LANGUAGES = [("en-gb", "English")]
 TIME_ZONE = "Europe/Berlin"
 USE_TZ = True
 

@@ -20,6 +20,7 @@ from django.apps import apps
 from django.core.management import get_commands, load_command_class
 
 import loyalty_oscar
+from sandbox.seed import people
 
 ROOT = Path(loyalty_oscar.__file__).parent
 PLACE = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
@@ -420,6 +421,12 @@ def refund_steps() -> str:
     from loyalty_refund import returns
 
     return table(["what goes back", "money back", "used paws return", "earned paws go"], returns())
+
+
+@part("demo-people")
+def demo_people() -> str:
+    """Return who can be looked at in the demo shop, and what each shows."""
+    return table(["who", "shows"], [(code(person.email), person.sees) for person in people.demo()])
 
 
 def fill(text: str) -> str:

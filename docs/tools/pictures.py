@@ -1,7 +1,7 @@
 """
 Take the pictures of the README and the docs from the demo shop: `python docs/tools/pictures.py`.
 
-Seeds a shop in a folder of its own (a minute or two), serves it, walks through it in Chromium and writes
+Seeds a shop in a folder of its own (half a minute), serves it, walks through it in Chromium and writes
 `docs/pictures/*.png`, small enough for a page. `--database shop.sqlite3` takes a copy of a seeded one instead.
 """
 
@@ -45,7 +45,6 @@ def shop(*, database: Path | None) -> Iterator[str]:
         if database:
             copy_of(database, copy)
         else:
-            subprocess.run(manage("migrate", "--verbosity", "0"), check=True)
             subprocess.run(manage("sandbox_seed"), check=True)
         port = free_port()
         server = subprocess.Popen(manage("runserver", "--noreload", f"127.0.0.1:{port}"), stderr=subprocess.DEVNULL)

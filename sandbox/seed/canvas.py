@@ -36,7 +36,7 @@ class Canvas:
     def save(self, path: Path, *, side: int = SIDE) -> None:
         """Write the picture as a square PNG of `side` pixels, of which 640 is a multiple."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._image.reduce(OVERSIZE * SIDE // side).save(path, optimize=True)
+        self._image.reduce(OVERSIZE * SIDE // side).save(path)
 
     # -- Where shapes go
 

@@ -16,8 +16,6 @@ from django.utils.text import slugify
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 
-from . import pictures
-
 DATA = Path(__file__).parent / "data" / "catalogue.toml"
 ATTRIBUTES = {"pet": "Pet", "material": "Material", "size": "Size", "weight": "Weight"}
 VOUCHER = "LATE-4T9R"
@@ -92,14 +90,12 @@ def load(*, at: datetime) -> None:
     _late_parcel(at)
 
 
-def draw_pictures() -> int:
-    """Draw the pictures that are missing on disk, return how many."""
+def missing_pictures() -> list[dict[str, Any]]:
+    """Return what `pictures.draw` is to draw: the pictures that are missing on disk."""
     wanted = {"missing": "tag deep none", **{row["upc"]: row["picture"] for row in data()["product"]}}
     missing = {name: path for name in wanted if not (path := Path(settings.MEDIA_ROOT, picture(name))).exists()}
-    for name, path in missing.items():
-        motif, coat, emblem = wanted[name].split()
-        pictures.draw(motif=motif, coat=coat, emblem=emblem, path=path)
-    return len(missing)
+    parts = ("motif", "coat", "emblem")
+    return [dict(zip(parts, wanted[name].split(), strict=True)) | {"path": path} for name, path in missing.items()]
 
 
 def picture(name: str) -> str:

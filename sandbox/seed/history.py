@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,22 +17,38 @@ from loyalty_oscar.shop.redemption.use_points import use_points
 from .catalogue import Article
 from .loyalty import account_of
 from .people import Person, address_fields
-from .timeline import Event, Happening, Purchase
+from .timeline import Event, Happening, Kind, Purchase
 
 Order = get_model("order", "Order")
 StockRecord = get_model("partner", "StockRecord")
 PLENTY = 10_000
 CENT = Decimal("0.01")
+ON_THE_WAY: tuple[Kind, ...] = ("picked", "shipped")
+#: What each kind of event leaves on an order with the date of the wall clock.
+LEAVES: dict[Kind, tuple[str, ...]] = {
+    "picked": ("payment_events", "status_changes"),
+    "shipped": ("shipping_events", "status_changes"),
+    "delivered": ("status_changes",),
+    "cancelled": ("status_changes", "notes"),
+    "returned": ("shipping_events", "payment_events"),
+}
 
 
 class History:
     """Plays events; holds what they need again and again."""
 
-    def __init__(self, *, people: Mapping[str, Person]) -> None:
+    def __init__(self, *, people: Mapping[str, Person], events: Sequence[Event | Happening]) -> None:
         self.people = people
+        orders = [event for event in events if isinstance(event, Event)]
+        #: The way of each order that arrived by now, by the moment when it was placed.
+        self.ways: dict[datetime, list[Event]] = {e.purchase.placed_at: [] for e in orders if e.kind == "delivered"}
+        for event in orders:
+            if event.purchase.placed_at in self.ways and event.kind in (*ON_THE_WAY, "delivered"):
+                self.ways[event.purchase.placed_at].append(event)
         self.users = {user.email: user for user in get_user_model().objects.filter(email__in=people)}
         products = get_model("catalogue", "Product").objects.filter(stockrecords__partner__code="tumblepaw")
-        self.products = {p.upc: p for p in products.select_related("product_class", "parent__product_class")}
+        products = products.select_related("product_class", "parent__product_class").prefetch_related("stockrecords")
+        self.products = {product.upc: product for product in products}
         self.vouchers = {voucher.code: voucher for voucher in get_model("voucher", "Voucher").objects.all()}
         shipping, payment = get_model("order", "ShippingEventType"), get_model("order", "PaymentEventType")
         self.shipped, self.returned = (shipping.objects.get_or_create(name=n)[0] for n in ("Shipped", "Returned"))
@@ -40,8 +56,15 @@ class History:
         self.handler = get_class("order.processing", "EventHandler")()
         self.began = timezone.now()
 
+    def comes_later(self, event: Event | Happening) -> bool:
+        """
+        Return whether an event is done with a later one: the way of an order that has arrived, in one transaction with
+        its arrival. Nothing looks at it in between, and it costs half as much.
+        """
+        return isinstance(event, Event) and event.kind in ON_THE_WAY and event.purchase.placed_at in self.ways
+
     def play(self, event: Event | Happening) -> None:
-        """Do one event (within the caller's transaction) and date what it left."""
+        """Do one event (within the caller's transaction), and what waited for it, and date what each left."""
         if isinstance(event, Happening):
             event.do(self, event.at)
             return
@@ -49,8 +72,9 @@ class History:
             self.place(event.purchase, at=event.at)
             return
         order = Order.objects.get(date_placed=event.purchase.placed_at)
-        getattr(self, f"_{event.kind}")(order, event)
-        self._date(order, event.at)
+        for step in self.ways[event.purchase.placed_at] if event.kind == "delivered" else (event,):
+            getattr(self, f"_{step.kind}")(order, step)
+            self._date(order, step)
 
     def place(self, purchase: Purchase, *, at: datetime) -> None:
         """Place an order, as the checkout would."""
@@ -75,15 +99,15 @@ class History:
         basket.submit()
         type(basket).objects.filter(pk=basket.pk).update(date_created=at, date_submitted=at)
 
-    def leave_baskets(self, *, at: datetime) -> None:
-        """Put into the baskets of the demo people what lies there today, once."""
-        for person in self.people.values():
-            if not person.basket:
-                continue
+    def leave_baskets(self, *, at: datetime) -> int:
+        """Put into the baskets of the demo people what lies there today, once; returns how many they are."""
+        owners = [person for person in self.people.values() if person.basket]
+        for person in owners:
             basket, _made = get_model("basket", "Basket").open.get_or_create(owner=self.users[person.email])
             if basket.is_empty:
                 self._fill(basket, person.basket.items(), person.code)
                 self._set_aside(basket, person.aside, at)
+        return len(owners)
 
     def _fill(self, basket: Any, lines: Iterable[tuple[str, int]], code: str) -> None:
         basket.strategy = get_class("partner.strategy", "Selector")().strategy(user=basket.owner)
@@ -132,10 +156,10 @@ class History:
             if quantity == line.quantity:
                 line.set_status("Returned")
 
-    def _date(self, order: Any, at: datetime) -> None:
+    def _date(self, order: Any, event: Event) -> None:
         """Oscar dates rows by the wall clock; what this event left is moved to its moment."""
-        for rows in (order.status_changes, order.shipping_events, order.payment_events, order.notes):
-            rows.filter(date_created__gte=self.began).update(date_created=at)
+        for name in LEAVES[event.kind]:
+            getattr(order, name).filter(date_created__gte=self.began).update(date_created=event.at)
 
 
 def open_the_store_room() -> None:

@@ -74,7 +74,6 @@ class Recorder:
         from oscar.core.loading import get_model
 
         secrets.choice = random.Random(1).choice  # The codes of friends' links are drawn with it.
-        call_command("migrate", verbosity=0)
         call_command("sandbox_seed", stdout=StringIO())
         for mail in get_model("communication", "Email").objects.order_by("pk"):
             self.write(f"mails/{mail.pk:04}", f"{mail.email} {mail.subject}\n{mail.body_text}\n{mail.body_html}")

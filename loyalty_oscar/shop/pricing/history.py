@@ -108,8 +108,10 @@ def record_all(*, at: datetime, product_ids: Collection[int] | None = None) -> I
     """Write down the prices of all products (or of these) as they are at a moment, some hundred at a time."""
     products = get_model("catalogue", "Product").objects.using(write_db()).exclude(structure="parent").order_by("pk")
     products = products if product_ids is None else products.filter(pk__in=product_ids)
+    # Oscar asks the class of each product, a variant's of its parent, whether its stock is counted.
+    products = products.select_related("product_class", "parent__product_class").prefetch_related("stockrecords")
     last = 0
-    while found := list(products.filter(pk__gt=last).prefetch_related("stockrecords")[:CHUNK]):
+    while found := list(products.filter(pk__gt=last)[:CHUNK]):
         last = found[-1].pk
         later = _written_later({product.pk for product in found}, at)
         found = [product for product in found if product.pk not in later]

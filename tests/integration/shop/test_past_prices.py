@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.queries import forget_cache
@@ -57,6 +59,18 @@ class TestAPrice:
         assert sum(record_all(at=day(3, 2))) == 1
         assert sum(record_all(at=day(3, 3))) == 0
         assert list(PriceSpan.objects.order_by("pk").values_list("minor", flat=True)) == [1000, 800]
+
+    def test_is_looked_at_with_as_many_queries_however_many_products(self):
+        a_club()
+        counts = []
+        for more in (1, 4):
+            for _ in range(more):
+                a_product()
+            sum(record_all(at=day(3, 1)))
+            with CaptureQueriesContext(connection) as asked:
+                assert sum(record_all(at=day(3, 2))) == 0
+            counts.append(len(asked))
+        assert counts[0] == counts[1]
 
     def test_is_written_down_in_a_store_without_a_site_id(self, settings):
         a_sale(a_club(), a_product(price="10.00"))

@@ -1,0 +1,78 @@
+"""The demo shop fills itself from an empty database: everybody stands where the login page says."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STEPS = [
+    ":sandbox_seed --address 127.0.0.1:8123",
+    "demo",
+    ":migrate --check",
+    ":makemigrations --check --dry-run",
+    ":loyalty_audit",
+    ":sandbox_seed --address 127.0.0.1:8456",
+    "demo",
+]
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory):
+    """What each step found, in one process and a database of its own."""
+    database = tmp_path_factory.mktemp("demo") / "shop.sqlite3"
+    told = {"DJANGO_SETTINGS_MODULE": "sandbox.settings", "DATABASE_URL": f"sqlite:///{database}", "DEBUG": "1"}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.projects.run", *STEPS]
+    run = subprocess.run(command, cwd=ROOT, env={**os.environ, **told}, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+class TestTheDemoShop:
+    def test_tells_each_step_with_its_seconds(self, steps):
+        *done, last = steps[0]["said"].splitlines()
+        assert steps[0]["exit"] == 0
+        assert last == "Log in at http://127.0.0.1:8123/accounts/login/ with the password loyalty-demo"
+        assert all(re.fullmatch(r"[\d,]+ .+ \d+\.\d s", line) for line in done)
+        assert {"tables", "products", "people"} <= {line.split()[1] for line in done}
+
+    def test_stands_on_tables_that_owe_no_migration(self, steps):
+        assert [found["exit"] for found in steps[2:4]] == [0, 0]
+
+    def test_adds_up(self, steps):
+        assert steps[4]["exit"] == 0
+
+    def test_has_points_in_each_state(self, steps):
+        points = steps[1]["points"]
+        assert points["member@example.com"]["available"] == 1250
+        assert points["member@example.com"]["pending"] > 0
+        assert points["gold@example.com"]["available"] == 12_480
+        assert points["owing@example.com"]["debt"] > 0
+        assert points["using@example.com"]["reserved"] == 100
+        assert points["expiring@example.com"]["available"] >= 60
+
+    def test_has_levels_in_each_state(self, steps):
+        ranks = steps[1]["ranks"]
+        assert (ranks["gold@example.com"], ranks["silver@example.com"], ranks["slipping@example.com"]) == (3, 2, 2)
+
+    def test_has_a_friend_who_came_by_a_link(self, steps):
+        assert steps[1]["brought"]["invited@example.com"] == "member@example.com"
+
+    def test_has_an_order_of_a_guest_that_waits_to_be_kept(self, steps):
+        assert (steps[1]["waiting"], steps[1]["owned"]) == (1, 0)
+        assert "guest@example.com" not in steps[1]["ranks"]
+
+    def test_leads_its_links_to_where_it_is_served_now(self, steps):
+        assert steps[1]["link"] == "http://127.0.0.1:8123/"
+        assert steps[5]["said"].startswith("The shop is ready")
+        assert "8456/accounts/login/" in steps[5]["said"]
+        assert steps[6]["link"] == "http://127.0.0.1:8456/"
+        assert steps[6]["points"] == steps[1]["points"]
+
+    def test_names_everybody_where_one_logs_in_and_offers_english_alone(self, steps):
+        assert steps[1]["login"] == steps[1]["emails"]
+        assert (steps[1]["invitation"], steps[1]["languages"]) == (True, False)
