@@ -20,7 +20,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.errors import UnknownCode, in_short
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
@@ -34,6 +34,7 @@ from loyalty_oscar.program.tasks import enqueue, task
 from ..models import OrderSync
 from . import buyers
 from .facts import gather_orders
+from .went_back import announce_entries
 
 logger = logging.getLogger("loyalty_oscar")
 #: In place of a fingerprint: no order looks like this, so it is looked at again.
@@ -122,6 +123,7 @@ class _Work:
 
     def __init__(self, *, ids: list[int], at: datetime, batch: str, are_new: bool) -> None:
         self.ids, self.at, self.batch, self.are_new = ids, at, batch, are_new
+        self.posted: list[Entry] = []
 
     def do(self, *, stands_alone: bool = False) -> int:
         """
@@ -129,12 +131,15 @@ class _Work:
 
         Most orders fail nowhere, so savepoints, which cost two statements each, come with the second try alone.
         """
+        self.posted.clear()
         with transaction.atomic(using=write_db()):
             marks = self.marks()
             found = gather_orders(order_ids=self.ids, set_codes=set_codes(), at=self.at, marks=marks)
             orders = [self.prepared(order, marks[order.order_id]) for order in found]
             wanted = self.wanted(orders, marks)
             failed = self.apply(wanted, stands_alone) if wanted else {}
+            if self.posted and not self.batch:
+                announce_entries(entries=self.posted, at=self.at)
             done = {order.order_id for order, _names in wanted}
             for order in orders:
                 mark = marks[order.order_id]
@@ -186,7 +191,7 @@ class _Work:
             if not orders:
                 continue
             if not stands_alone:
-                effect.apply(orders=orders, at=self.at, batch=self.batch)
+                self.posted += effect.apply(orders=orders, at=self.at, batch=self.batch)
                 continue
             for order_id, why in self.apply_alone(name, effect, orders):
                 failed[order_id][name] = why
@@ -196,7 +201,8 @@ class _Work:
         """Let one effect look at orders in a savepoint, one by one where it fails; yields those it fails for."""
         try:
             with transaction.atomic(using=write_db()):
-                effect.apply(orders=orders, at=self.at, batch=self.batch)
+                posted = effect.apply(orders=orders, at=self.at, batch=self.batch)
+            self.posted += posted
             return
         except Exception as error:
             if len(orders) == 1:

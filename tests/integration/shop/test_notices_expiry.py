@@ -88,7 +88,7 @@ class TestANoticeOfExpiry:
         a_day(before(30))
         (row,) = inbox()
         assert row.subject == "120\xa0paws can be used until 31 May 2026"
-        assert '<a href="http://example.com/loyalty/">' in row.body
+        assert '<a href="http://example.com/loyalty/go/?to=' in row.body
         assert Notice.objects.get().inbox_id == str(row.pk)
 
     def test_reaches_the_inbox_once_though_the_mail_is_tried_again(self, unit):
@@ -115,8 +115,8 @@ class TestANoticeOfExpiry:
             plain = text.replace("\xa0", " ")
             assert "120 paws" in plain
             assert "31 May 2026" in plain
-            assert "They are worth €1.20." in plain
-            assert "http://example.com/loyalty/" in plain
+            assert "They take €1.20 off your next order." in plain
+            assert "http://example.com/loyalty/go/?to=%2Floyalty%2F" in plain
 
     def test_tells_only_the_nearest_stage_after_a_job_was_late(self, unit):
         a_member(unit)
