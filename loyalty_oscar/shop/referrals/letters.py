@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Event
+from loyalty_oscar.program.models import Event, Unit
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import JOINED, ORDERED
 
@@ -24,14 +24,11 @@ State = Referral.State
 def friend_joined(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter that a friend came; None where the first order was quicker, or a check stands between."""
     referral = _referral(event)
-    if referral is None or referral.state != State.INVITED or not referral.newcomer.user_id:
-        return None
-    context = _context(event, referral)
-    if context is None:
+    if referral is None or referral.state != State.INVITED or not (referral.giver_points and referral.newcomer.user_id):
         return None
     currency = referral.program.currency
     least = money.in_words(minor=referral.least_minor, currency=currency) if referral.least_minor else ""
-    return Letter(code="LOYALTY_FRIEND_JOINED", context=context | {"least": least})
+    return Letter(code="LOYALTY_FRIEND_JOINED", context=_context(event, referral) | {"least": least})
 
 
 @letters.register(ORDERED)
@@ -41,8 +38,6 @@ def friend_ordered(*, event: Event, at: datetime) -> Letter | None:
     if referral is None or referral.state != State.REWARDED or not referral.points_of_giver:
         return None
     context = _context(event, referral)
-    if context is None:
-        return None
     ready, zone = referral.ready_at, referral.program.time_zone
     context["is_ready"] = ready is not None and ready <= at
     context["ready_day"] = words.day(ready, zone=zone) if ready else ""
@@ -54,12 +49,11 @@ def _referral(event: Event) -> Referral | None:
     return rows.filter(pk=event.payload.get("referral"), giver_id=event.member_id).first()
 
 
-def _context(event: Event, referral: Referral) -> dict[str, Any] | None:
-    """Return what both letters say; None for somebody without an account of points."""
+def _context(event: Event, referral: Referral) -> dict[str, Any]:
+    """Return what both letters say."""
+    unit = Unit.objects.using(write_db()).select_related("program").get(program=referral.program_id)
     account = account_of(member=event.member)
-    if account is None or not referral.giver_points:
-        return None
-    about = {"member": event.member, "account": account, "unit": account.unit, "path": reverse("loyalty:invite")}
+    about = {"member": event.member, "account": account, "unit": unit, "path": reverse("loyalty:invite")}
     return shared(**about, points=referral.giver_points) | {"friend": name_of(member=referral.newcomer)}
 
 
