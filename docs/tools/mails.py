@@ -8,7 +8,9 @@ of each kind becomes `docs/pictures/mails/<kind>.txt` and `<kind>.png`. `--keep 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -43,6 +45,7 @@ def lived() -> Iterator[tuple[str, str, str, str]]:
             found[self.code] = said
         return said
 
+    logging.disable()
     setup_test_environment()
     from django.conf import settings
 
@@ -75,13 +78,16 @@ def main() -> None:
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    mails = list(lived())
     PICTURES.mkdir(exist_ok=True)
+    pages = {}
+    for code, subject, text, html in lived():
+        name = code.removeprefix("LOYALTY_").lower().replace("_", "-")
+        (PICTURES / f"{name}.txt").write_text(f"Subject: {subject}\n\n{text.rstrip()}\n", encoding="utf-8")
+        pages[name] = html
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch()
-        for code, subject, text, html in mails:
-            name = code.removeprefix("LOYALTY_").lower().replace("_", "-")
-            (PICTURES / f"{name}.txt").write_text(f"Subject: {subject}\n\n{text.rstrip()}\n", encoding="utf-8")
+        browser = playwright.chromium.launch(executable_path=chromium)
+        for name, html in pages.items():
             page = browser.new_page(viewport={"width": DESK, "height": 400}, locale="en-GB")
             page.set_content(html)
             save(page.screenshot(full_page=True), PICTURES / f"{name}.png")

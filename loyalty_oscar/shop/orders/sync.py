@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q
@@ -20,7 +21,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.errors import UnknownCode, in_short
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
@@ -123,7 +124,7 @@ class _Work:
 
     def __init__(self, *, ids: list[int], at: datetime, batch: str, are_new: bool) -> None:
         self.ids, self.at, self.batch, self.are_new = ids, at, batch, are_new
-        self.posted: list[Entry] = []
+        self.posted: list[Any] = []
 
     def do(self, *, stands_alone: bool = False) -> int:
         """
@@ -191,7 +192,7 @@ class _Work:
             if not orders:
                 continue
             if not stands_alone:
-                self.posted += effect.apply(orders=orders, at=self.at, batch=self.batch)
+                self.posted.extend(effect.apply(orders=orders, at=self.at, batch=self.batch) or ())
                 continue
             for order_id, why in self.apply_alone(name, effect, orders):
                 failed[order_id][name] = why
@@ -202,7 +203,7 @@ class _Work:
         try:
             with transaction.atomic(using=write_db()):
                 posted = effect.apply(orders=orders, at=self.at, batch=self.batch)
-            self.posted += posted
+            self.posted.extend(posted or ())
             return
         except Exception as error:
             if len(orders) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
@@ -20,12 +21,13 @@ topics.register(TOPIC)(
 SILENT = frozenset({"use_replaced"})
 
 
-def announce_entries(*, entries: Iterable[Entry], at: datetime) -> None:
+def announce_entries(*, entries: Iterable[Any], at: datetime) -> None:
     """
     Announce those entries, posted for orders a moment ago, that took points or gave some back. One query where there
     are any. What an order lost before it had brought anything is no news.
     """
-    posted = list(entries)
+    # An effect of a store's own may have posted something else.
+    posted = [entry for entry in entries if isinstance(entry, Entry)]
     new = {entry.because.get("p", {}).get("order") for entry in posted if entry.kind == Kind.EARN}
     told: dict[int, list[Entry]] = defaultdict(list)
     for entry in posted:
