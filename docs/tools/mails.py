@@ -41,7 +41,7 @@ def lived() -> Iterator[tuple[str, str, str, str]]:
 
     def noted(self: Any, ctx: Any = None) -> Any:
         said = render(self, ctx)
-        if ctx and ctx.get("first_name"):
+        if ctx and (ctx.get("first_name") or self.code not in found):
             found[self.code] = said
         return said
 
@@ -67,7 +67,7 @@ def save(shot: bytes, path: Path) -> None:
     from PIL import Image
 
     packed = BytesIO()
-    Image.open(BytesIO(shot)).convert("RGB").quantize(32, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    Image.open(BytesIO(shot)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
     path.write_bytes(packed.getvalue())
     print(f"{path.name}: {packed.tell():,} bytes")
 

@@ -5,9 +5,8 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.browser.stage import at_widths
 from tests.everything import everything
-
-from .stage import at_widths
 
 pytestmark = pytest.mark.django_db
 PHONE, MAIL = 375, 600

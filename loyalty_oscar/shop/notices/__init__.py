@@ -1,6 +1,5 @@
 """Contract mails and notices: what a member is told, when, and what becomes of a date that could not be announced."""
 
-from . import went_back  # noqa: F401 - registers its letter
 from .arrival import clear_inbox, report_bounce, seen
 from .delivery import deliver
 from .expiry import announce_expiry

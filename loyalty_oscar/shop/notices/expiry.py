@@ -19,7 +19,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel import periods
@@ -33,7 +33,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import BINDING_DAYS, conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
-from loyalty_oscar.program.models import Event, Notice, Program, State
+from loyalty_oscar.program.models import Event, Notice, PointWorth, Program, State
 from loyalty_oscar.program.worth import worth
 
 from .arrival import told
@@ -71,13 +71,15 @@ def announce_expiry(*, at: datetime) -> Iterator[int]:
     """
     skips = Skips()
     yield from put_off(at=at, skips=skips)
-    programs = {one.pk: one for one in Program.objects.using(write_db()).prefetch_related("worths")}
+    zones = dict(Program.objects.using(write_db()).values_list("pk", "time_zone"))
+    worths = PointWorth.objects.using(write_db()).filter(currency=F("program__currency"))
+    rates = {row.program_id: row for row in worths}
     lots = _due(at, max(conf.EXPIRY_NOTICE_DAYS) + LONGEST_MONTH).order_by("account_id", "expires_at")
     rows = lots.values_list("account_id", "account__member", "account__member__program", "expires_at")
     coming = starmap(Coming, rows.annotate(points=Sum("remaining")).iterator(chunk_size=BATCH))
     accounts = (list(own) for _account, own in groupby(coming, key=attrgetter("account_id")))
     while chunk := list(islice(accounts, BATCH)):
-        yield _announce(chunk, programs, at)
+        yield _announce(chunk, zones, rates, at)
     skips.tell()
 
 
@@ -137,26 +139,28 @@ def _put_off_one(lot: Lot, at: datetime) -> bool:
     return bool(ledger.extend(account_id=lot.account_id, lot_id=lot.pk, expires_at=later, because=because, at=at))
 
 
-def _announce(accounts: Iterable[list[Coming]], programs: Mapping[int, Program], at: datetime) -> int:
+def _announce(
+    accounts: Iterable[list[Coming]], zones: Mapping[int, str], rates: Mapping[int, PointWorth], at: datetime
+) -> int:
     """Announce what is due of these accounts and was not yet, in one transaction; returns how many notices."""
-    by_day = [_by_day(own, programs[own[0].program_id]) for own in accounts]
+    by_day = [_by_day(own, zones[own[0].program_id]) for own in accounts]
     names = [about(account_id=rows[0].account_id, day=day) for days in by_day for day, rows in days.items()]
     known: dict[str, set[int]] = defaultdict(set)
     notices = Notice.objects.using(write_db()).filter(topic=TOPIC, about__in=names)
     for named, stage in notices.values_list("about", "stage"):
         known[named].add(stage)
     put_off_to = _put_off_to(by_day) if conf.EXPIRY_NOTICE_LEAST > 1 else set()
-    found = [_notice(days, programs, known, put_off_to, at) for days in by_day]
+    found = [_notice(days, rates, known, put_off_to, at) for days in by_day]
     news = [happening for happening in found if happening]
     with transaction.atomic(using=write_db()):
         announce_many(happenings=news)
     return len(news)
 
 
-def _by_day(own: Iterable[Coming], program: Program) -> dict[date, list[Coming]]:
+def _by_day(own: Iterable[Coming], zone: str) -> dict[date, list[Coming]]:
     days: dict[date, list[Coming]] = defaultdict(list)
     for row in own:
-        days[_day(row.expires_at, program.time_zone)].append(row)
+        days[_day(row.expires_at, zone)].append(row)
     return days
 
 
@@ -169,7 +173,7 @@ def _put_off_to(by_day: Iterable[Mapping[date, Sequence[Coming]]]) -> set[tuple[
 
 def _notice(
     days: Mapping[date, Sequence[Coming]],
-    programs: Mapping[int, Program],
+    rates: Mapping[int, PointWorth],
     known: Mapping[str, set[int]],
     put_off_to: set[tuple[int, str]],
     at: datetime,
@@ -183,7 +187,7 @@ def _notice(
         along = [other for other in days if day <= other <= periods.add_months(day=day, months=1)]
         is_late = any((row.account_id, row.expires_at.isoformat()) in put_off_to for row in rows)
         points = sum(row.points for other in along for row in days[other])
-        if (known[named] or not is_late) and not _is_enough(points, programs[rows[0].program_id]):
+        if (known[named] or not is_late) and not _is_enough(points, rates.get(rows[0].program_id)):
             continue
         abouts = {}
         for other in along:
@@ -203,9 +207,8 @@ def _stage(row: Coming, at: datetime) -> int | None:
     return min(begun, default=None)
 
 
-def _is_enough(points: int, program: Program) -> bool:
+def _is_enough(points: int, rate: PointWorth | None) -> bool:
     """Return whether points are worth a mail of their own; those without a worth are."""
-    rate = next((row for row in program.worths.all() if row.currency == program.currency), None)
     if rate is None:
         return True
     return worth_minor(points=points, per_points=rate.points, minor=rate.minor) >= conf.EXPIRY_NOTICE_LEAST

@@ -23,9 +23,9 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
 
-from ..orders.statuses import is_dead
-from ..orders.went_back import TOPIC
-from .letters import Letter, LetterRow, inbox_links, letters, once_settled, shared, timings
+from ..notices.letters import Letter, LetterRow, inbox_links, letters, once_settled, shared, timings
+from .statuses import is_dead
+from .went_back import TOPIC
 
 #: Codes of what one order does to its own points; the others hang on it: a gift of a level, a friend's reward.
 OWN = ("goods_returned", "order_came_to_nothing", "order_stands_again")
@@ -56,6 +56,7 @@ def points_back(*, event: Event, at: datetime) -> Letter | None:
         "order_number": only.number if only is not None else "",
         "is_cancelled": only is not None and is_dead(status=only.status),
         "is_gain": moved > 0,
+        "is_even": moved == 0,
         "moved": words.points(unit=unit, points=moved, signed=True),
         "why": [LetterRow(text, words.number(unit=unit, points=points, signed=True)) for text, points in rows],
         "to_make_up": words.points(unit=unit, points=account.debt) if account.debt else "",
