@@ -24,7 +24,7 @@ from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.models import Event, Notice
 from loyalty_oscar.program.rows import write_rows
 
-from .letters import Letter, inbox_links, language_of, letters, site_of, timings, write
+from .letters import Letter, SiteRequest, inbox_links, language_of, letters, site_of, timings, write
 
 INBOX = "inbox"
 
@@ -87,13 +87,14 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
     if not getattr(user, "email", ""):
         return "no address"
     dispatcher_class = get_class("communication.utils", "Dispatcher")
-    domain = site_of(member=event.member).domain.partition(":")[0]
-    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{domain}>"
+    site = site_of(member=event.member)
+    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
     stamping = Stamping(connection=get_connection(), message_id=message_id)
     dispatcher = dispatcher_class(mail_connection=stamping)
     notices = _notices(event).exclude(about="")
     notices.filter(sent_at=None).update(sent_at=at)
-    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, {"user": user, **letter.context}))
+    context = {"user": user, "request": SiteRequest(site=site), **letter.context}
+    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, context))
     if stamping.taken < stamping.asked:
         raise NotSent("the mail server did not take the message")
     # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.
@@ -106,7 +107,9 @@ def _put_in_inbox(event: Event, letter: Letter, at: datetime) -> str:
     """Put the letter into Oscar's inbox, once however often it is tried."""
     user = event.member.user
     dispatcher = get_class("communication.utils", "Dispatcher")()
-    said = dispatcher.get_messages(letter.code, {"user": user, **letter.context, "first_name": ""})
+    request = SiteRequest(site=site_of(member=event.member))
+    nameless = {"user": user, "request": request, **letter.context, "first_name": ""}
+    said = dispatcher.get_messages(letter.code, nameless)
     subject = conditional_escape(said["subject"])[:255]
     body = format_html('<a href="{}">{}</a>', letter.context["link"], inbox_links.get(event.topic)())
     with transaction.atomic(using=write_db()):

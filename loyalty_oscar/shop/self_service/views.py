@@ -23,7 +23,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 
-from ..notices.letters import absolute, frame
+from ..notices.letters import SiteRequest, absolute, frame
 from ..storefront import host_events
 from . import guests
 from .export import export_member
@@ -133,7 +133,7 @@ class ConfirmAddressView(OwnPage, View):
         site, unit = get_current_site(request), request.loyalty.unit
         dispatcher = get_class("communication.utils", "Dispatcher")()
         looks = frame(user=user, site=site, program=unit.program if unit else None)
-        context = {**looks, "link": absolute(site=site, path=path)}
+        context = {"request": SiteRequest(site=site), **looks, "link": absolute(site=site, path=path)}
         letter = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
         # Oscar keeps messages to users, for them to read in the account: to an address it keeps none.
         dispatcher.dispatch_direct_messages(user.email, letter)
