@@ -22,6 +22,7 @@ MAILS = Path(loyalty_oscar.__file__).parent / "shop" / "templates" / "oscar" / "
 LINK = re.compile(r"""https?://[^\s"'<>]+""")
 #: A voucher, or another code to type: capitals with digits among them.
 CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9-]{6,}\b")
+COLOR = re.compile(r"#[0-9A-Fa-f]{6}\b")
 
 
 def text_of(letter):
@@ -31,7 +32,7 @@ def text_of(letter):
 def secrets_in(letter, *, public=()):
     """What a letter holds that nobody could know without it: parts of addresses that are not public, and codes."""
     # What leads on is signed and no secret: where it leads is looked at.
-    found = set(CODE.findall(LINK.sub("", text_of(letter))))
+    found = set(CODE.findall(COLOR.sub("", LINK.sub("", text_of(letter)))))
     for link in LINK.findall(text_of(letter)):
         address = urlsplit(link.replace("&amp;", "&"))
         if resolve(address.path).url_name == "go":
