@@ -62,7 +62,8 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
 
 
 def _check_mails() -> list[Error]:
-    hours = list(conf.DAYTIME) if isinstance(conf.DAYTIME, (list, tuple)) else []
+    # What is no list at all has been said.
+    hours = list(conf.DAYTIME) if isinstance(conf.DAYTIME, (list, tuple)) else [0, 24]
     found = []
     if len(hours) != 2 or not all(type(hour) is int for hour in hours) or not 0 <= hours[0] < hours[1] <= 24:
         text = f"LOYALTY_DAYTIME must be two hours of a day, the earlier first, not {conf.DAYTIME!r}."

@@ -208,8 +208,8 @@ def _stage(row: Coming, at: datetime) -> int | None:
 
 
 def _is_enough(points: int, rate: PointWorth | None) -> bool:
-    """Return whether points are worth a mail of their own; those without a worth are."""
-    if rate is None:
+    """Return whether points are worth a mail of their own; those without a worth are, and all where the shop wants."""
+    if rate is None or conf.EXPIRY_NOTICE_LEAST <= 1:
         return True
     return worth_minor(points=points, per_points=rate.points, minor=rate.minor) >= conf.EXPIRY_NOTICE_LEAST
 
