@@ -19,7 +19,7 @@ from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.kernel.signatures import WrongSignature
 from loyalty_oscar.program import contributions
 from loyalty_oscar.program.contributions import Contribution
-from loyalty_oscar.program.events import Consumer, consumers
+from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.hooks import (
     DataExport,
     Erasure,
@@ -116,6 +116,7 @@ __all__ = [
     "LevelList",
     "LineFacts",
     "MomentNote",
+    "NotYet",
     "Occasion",
     "OrderEffect",
     "OrderFact",

@@ -115,6 +115,7 @@ def _comes(seen):
         sync_orders(order_ids=[order.pk], at=day(3, 1))
         get_model("address", "UserAddress").objects.create(user=seen.zoe, **_an_address())
         bind(code=seen.code, program_id=seen.unit.program_id, user_id=seen.zoe.pk, at=day(3, 1))
+        list(jobs.run(only="messages", at=day(3, 1)))
 
 
 def _confirms(seen):
@@ -130,6 +131,8 @@ def _buys(seen):
     zoe, bed = seen.zoe, a_product("Bed", "200.00")
     seen.first = arrive(buy(zoe, (a_product("Rug", "30.00"), 1), on=day(3, 3)), on=day(3, 5))
     seen.second = arrive(buy(zoe, (bed, 1), on=day(3, 6)), on=day(3, 8))
+    ripen(on=day(3, 24))
+    list(jobs.run(only="ready", at=day(3, 24)))
     ripen(on=day(4, 1))
     send_back(seen.first, 1, on=day(4, 2))
     toy = a_product("Rope toy", "6.50")

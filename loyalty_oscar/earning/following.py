@@ -9,6 +9,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
@@ -19,6 +20,9 @@ from .bounds import decided_within
 from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award
 from .queries import terms_from
+
+#: Codes of entries that say how many units came back (1), or stand again (-1).
+SIGNS = {"goods_returned": 1, "order_came_to_nothing": 1, "order_stands_again": -1}
 
 
 def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") -> None:
@@ -123,6 +127,7 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
     target = 0 if order.dead or award.revoked else min(award.points, _target(order, award))
     if target == award.given:
         return False
+    units, told = units_gone(order), _units_told(award) if award.syncs else 0
     award.syncs += 1
     key = f"{award.source}:sync:{award.syncs}"
     params = {"order": order.order_id, "number": order.number}
@@ -133,7 +138,7 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
             source=award.source,
             points=award.given - target,
             key=key,
-            because=Because(why, **params, units=units_gone(order)),
+            because=Because(why, **params, units=units - told),
             at=at,
             forgiven_before=award.forgiven,
         )
@@ -147,10 +152,17 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
                 points=back,
                 key=key,
                 at=at,
-                because=Because("order_stands_again", **params),
+                because=Because("order_stands_again", **params, units=told - units),
             )
     award.given = target
     return True
+
+
+def _units_told(award: Award) -> int:
+    """Return how many units have come back by what was posted before, so that the entries of an order add up."""
+    rows = Entry.objects.using(write_db()).filter(account_id=award.account_id, key__startswith=f"{award.source}:sync:")
+    found = [Because.from_json(because) for because in rows.values_list("because", flat=True)]
+    return sum(SIGNS[one.code] * one.params.get("units", 0) for one in found if one.code in SIGNS)
 
 
 def _unforgiven(award: Award, rise: int) -> int:

@@ -80,9 +80,9 @@ def _tell(sale: Sale, ids: Sequence[int], at: datetime) -> int:
 
 
 def _opened(row: Reminder, at: datetime) -> Happening:
-    key, about = key_of(row=row), f"sale:{row.sale_id}"
+    key = key_of(row=row)
     payload = {"sale": row.sale_id}
-    return Happening(topic=TOPIC, key=key, member_id=row.member_id, payload=payload, at=at, about=about)
+    return Happening(topic=TOPIC, key=key, member_id=row.member_id, payload=payload, at=at)
 
 
 def who_are(*, member_ids: Sequence[int], at: datetime) -> dict[int, rules.Who]:

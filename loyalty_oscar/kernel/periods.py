@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,15 @@ def fixed_date_after(*, at: datetime, month: int, day: int, zone: str) -> dateti
 def after_days(*, at: datetime, days: int) -> datetime:
     """Return the instant so many times 24 hours later."""
     return at + timedelta(days=days)
+
+
+def daytime(*, at: datetime, zone: str, hours: Sequence[int]) -> datetime:
+    """Return the first moment from `at` on (UTC) that lies between two hours of a day in the zone."""
+    local, (first, last) = at.astimezone(ZoneInfo(zone)), hours
+    if first <= local.hour < last:
+        return at
+    day = local.date() + timedelta(days=local.hour >= last)
+    return datetime.combine(day, time(first), ZoneInfo(zone)).astimezone(UTC)
 
 
 def last_day(*, expires_at: datetime, zone: str) -> date:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Warning, register
 
-from .conf import BINDING_DAYS, PREFIX, LoyaltySettings, conf
+from .conf import BINDING_DAYS, BINDING_TOPICS, COLORS, PREFIX, LoyaltySettings, conf
 from .tasks import backends
 
+HEX = re.compile(r"#[0-9a-fA-F]{6}")
 NAMES = {PREFIX + f.name: f for f in dataclasses.fields(LoyaltySettings)}
 
 
@@ -49,12 +51,30 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
         if isinstance(days, (list, tuple, set)) and not _are_days(days, least):
             text = f"{PREFIX}{name} must be whole days, each once, the earliest at least {least} before: not {days!r}."
             found.append(Error(text, id="loyalty_program.E005"))
+    found += _check_mails()
     if conf.TASKS not in backends:
         hint = "Install the extra “celery” and list loyalty_oscar.jobs." if conf.TASKS == "celery" else None
         there = ", ".join(backends)
         found.append(
             Error(f"LOYALTY_TASKS is {conf.TASKS!r}; there are: {there}.", hint=hint, id="loyalty_program.E002")
         )
+    return found
+
+
+def _check_mails() -> list[Error]:
+    # What is no list at all has been said.
+    hours = list(conf.DAYTIME) if isinstance(conf.DAYTIME, (list, tuple)) else [0, 24]
+    found = []
+    if len(hours) != 2 or not all(type(hour) is int for hour in hours) or not 0 <= hours[0] < hours[1] <= 24:
+        text = f"LOYALTY_DAYTIME must be two hours of a day, the earlier first, not {conf.DAYTIME!r}."
+        found.append(Error(text, id="loyalty_program.E006"))
+    if isinstance(conf.UNTOLD_TOPICS, (list, tuple, set)) and (bound := BINDING_TOPICS & set(conf.UNTOLD_TOPICS)):
+        text = f"LOYALTY_UNTOLD_TOPICS must not name {', '.join(sorted(bound))}: a date binds only if it was told."
+        found.append(Error(text, id="loyalty_program.E007"))
+    colors = conf.MAIL_COLORS if isinstance(conf.MAIL_COLORS, dict) else {}
+    if wrong := [name for name, color in colors.items() if name not in COLORS or not HEX.fullmatch(str(color))]:
+        text = f"LOYALTY_MAIL_COLORS: {', '.join(map(str, wrong))} must be one of {', '.join(COLORS)}, as #rrggbb."
+        found.append(Error(text, id="loyalty_program.E008"))
     return found
 
 

@@ -7,6 +7,7 @@ The settings of the suite: one typed object, one documented field each, prefix `
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,25 @@ from django.core.signals import setting_changed
 PREFIX = "LOYALTY_"
 #: Points run out at a date that their owner knew of for so many days, and no other.
 BINDING_DAYS = 7
+#: Topics that announce such dates.
+BINDING_TOPICS = frozenset({"points-expiring", "tier-ending"})
+#: Colors of mails by name: what our style sheet falls back to, and what the frame around it has.
+COLORS = {
+    "action": "#0b6b62",
+    "on_action": "#ffffff",
+    "paw": "#94470a",
+    "ornament": "#e38b2c",
+    "soft": "#fff5e8",
+    "soft_line": "#efd9b9",
+    "line": "#dbe2df",
+    "quiet": "#55636a",
+    "warning": "#b5761a",
+    "text": "#1f2a2e",
+    "ground": "#edf0ed",
+    "head": "#12403c",
+    "on_head": "#ffffff",
+    "foot": "#f3f5f1",
+}
 
 
 def doc(text: str, default: Any) -> Any:
@@ -75,6 +95,11 @@ class LoyaltySettings:
         " bind, so the first must be 7 or more.",
         (30, 7, 1),
     )
+    EXPIRY_NOTICE_LEAST: int = doc(
+        "Least worth of points about to run out, in cents of the program's currency, that is told by a mail of its own."
+        " Less is told along with more, or put off to the end of the next month once and told then.",
+        1,
+    )
     LEVEL_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before a level ends on which its member is told, with what keeps it.", (60, 15)
     )
@@ -117,6 +142,23 @@ class LoyaltySettings:
         "",
     )
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
+    DAYTIME: tuple[int, ...] = doc(
+        "From which hour to which, by the program's clock, mails leave that answer nothing a member has just done.",
+        (8, 20),
+    )
+    UNTOLD_TOPICS: tuple[str, ...] = doc(
+        "Topics of events that members are not told of, neither by mail nor in the inbox. Those that announce a date"
+        " (`points-expiring`, `tier-ending`) are always told, because the date would not bind.",
+        (),
+    )
+    MAIL_COLORS: Mapping[str, str] = doc(
+        "Colors of mails, which know no CSS variables: `{'action': '#1d4ed8'}`. The names are in"
+        " [Mails](mails.md#colors-and-the-emblem).",
+        {},
+    )
+    MAIL_EMBLEM: str = doc(
+        "Static file at the top of mails, beside the program's name, for example `shop/paw.png`. Empty: a star.", ""
+    )
     MAIL_ATTEMPTS: int = doc("How often a message is tried before it is given up.", 8)
     API_RATE: str = doc("How often one customer may call the REST API, as Django REST framework spells it.", "120/min")
 

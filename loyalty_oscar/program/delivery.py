@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from loyalty_oscar.kernel.errors import in_short
 
 from .db import write_db
-from .events import Consumer, consumers
+from .events import Consumer, NotYet, consumers
 from .models import Delivery, Event
 from .rows import write_rows
 
@@ -97,6 +97,9 @@ def _tell(consumer: Consumer, delivery: Delivery, at: datetime) -> bool:
         # A topic leaves with its app, or a consumer asks for less than it did.
         wanted = delivery.event.topic in consumer.topics
         why_not = consumer.deliver(event=delivery.event, at=at) if wanted else "no longer wanted"
+    except NotYet as later:
+        _note(delivery, is_open=True, next_at=later.until, attempts=delivery.attempts - 1, error="")
+        return False
     except Exception as error:
         logger.warning("message %s could not be sent", delivery, exc_info=True)
         _note(delivery, error=in_short(error), is_open=delivery.attempts < consumer.tries())

@@ -40,11 +40,19 @@ class Deliver(Protocol):
     """
     Does what a consumer does about an event, outside of any transaction.
 
-    Returns "" when it is done, or in a few words why there was nothing to do. What it raises is written down, and it
-    is tried again after a pause. `event.member` and its `user` and `program` are loaded.
+    Returns "" when it is done, or in a few words why there was nothing to do. It may raise `NotYet`. What else it
+    raises is written down, and it is tried again after a pause. `event.member` and its `user` and `program` are loaded.
     """
 
     def __call__(self, *, event: Event, at: datetime) -> str: ...
+
+
+class NotYet(LoyaltyError):
+    """A consumer says that somebody is to be told later; it is called again then, and this was no try."""
+
+    def __init__(self, *, until: datetime) -> None:
+        super().__init__(f"not before {until.isoformat()}")
+        self.until = until
 
 
 def growing(tries: int) -> timedelta:
@@ -82,7 +90,7 @@ class Happening:
     member_id: int | None
     payload: Mapping[str, Any]
     at: datetime
-    about: str = ""
+    abouts: Mapping[str, int] = field(default_factory=dict)
 
 
 #: topic -> what it says; docs/reference/events.md is made of these.
@@ -92,20 +100,27 @@ consumers: Registry[Consumer] = Registry("consumer")
 
 
 def announce(
-    *, topic: str, key: str, member_id: int | None, payload: Mapping[str, Any], at: datetime, about: str = ""
+    *,
+    topic: str,
+    key: str,
+    member_id: int | None,
+    payload: Mapping[str, Any],
+    at: datetime,
+    abouts: Mapping[str, int] | None = None,
 ) -> None:
     """
     Write down that something happened, in the caller's transaction. The same topic and key come once only.
 
-    `about` names a date that binds only if it was announced (`Notice.about`): whether this arrives is written down.
+    `abouts` are dates that bind only if they were announced (`Notice.about`), each with how many days before this is:
+    whether it arrives is written down.
     Raises `UnknownCode` or `LoyaltyError` where the topic is not registered with these fields of the payload.
     """
-    happening = Happening(topic=topic, key=key, member_id=member_id, payload=payload, at=at, about=about)
+    happening = Happening(topic=topic, key=key, member_id=member_id, payload=payload, at=at, abouts=abouts or {})
     announce_many(happenings=[happening])
 
 
 def announce_many(*, happenings: Sequence[Happening]) -> None:
-    """Announce many; those that were announced already are left alone. One query, and one for those with an `about`."""
+    """Announce many; those that were announced already are left alone. One query, and one for those with `abouts`."""
     for one in happenings:
         if one.payload.keys() != topics.get(one.topic).payload.keys():
             raise LoyaltyError(f"the payload of {one.topic} is {', '.join(topics.get(one.topic).payload)}")
@@ -113,9 +128,10 @@ def announce_many(*, happenings: Sequence[Happening]) -> None:
     events = [Event(**{name: getattr(one, name) for name in names}) for one in happenings]
     write_rows(rows=events, skip=True)
     notices = [
-        Notice(topic=one.topic, key=one.key, member_id=one.member_id, about=one.about, created_at=one.at)
+        Notice(topic=one.topic, key=one.key, member_id=one.member_id, about=about, stage=stage, created_at=one.at)
         for one in happenings
-        if one.about and one.member_id is not None
+        if one.member_id is not None
+        for about, stage in one.abouts.items()
     ]
     write_rows(rows=notices, skip=True)
 

@@ -15,6 +15,7 @@ from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program import actors, operations
 from loyalty_oscar.program.abstract import promise_of
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import member_of, read_versions
@@ -26,6 +27,16 @@ from .queries import came_before, giver_of, referrals_of, rewarded_since, scheme
 from .signals import decided
 
 TRIES = 20
+JOINED, ORDERED = "friend-joined", "friend-ordered"
+topics.register(JOINED)(
+    Topic(text="a friend came by an invitation; told to who invited", payload={"referral": "key of the referral"})
+)
+topics.register(ORDERED)(
+    Topic(
+        text="a friend's first order rewards both sides; told to who invited, once for each friend",
+        payload={"referral": "key of the referral"},
+    )
+)
 
 
 def code_of(*, member: Member) -> Code:
@@ -66,6 +77,8 @@ def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: dat
             newcomer=newcomer,
             defaults={"program_id": program_id, "giver": giver.member, "bound_at": came_at or at, **promised},
         )
+        if made:
+            _tell_giver(JOINED, row, at)
     return row if made else None
 
 
@@ -103,6 +116,7 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
     """
     if referral.rewarded_at is None:
         referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
+        _tell_giver(ORDERED, referral, at)
     has_come = referral.ready_at is not None and referral.ready_at <= at
     referral.state, referral.ready_at = Referral.State.REWARDED, referral.ready_at if has_come else ready_at
     for side, member, promise in _sides(referral):
@@ -117,6 +131,11 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
             ready_at=ready_at,
             waits=True,
         )
+
+
+def _tell_giver(topic: str, referral: Referral, at: datetime) -> None:
+    payload = {"referral": referral.pk}
+    announce(topic=topic, key=f"referral:{referral.pk}", member_id=referral.giver_id, payload=payload, at=at)
 
 
 def _is_full(referral: Referral, at: datetime) -> bool:

@@ -20,6 +20,7 @@ class ShopConfig(AppConfig):
         from .orders import (  # noqa: F401 - each registers its pieces
             changes,
             elsewhere,
+            letters,
             range_guard,
             receivers,
         )

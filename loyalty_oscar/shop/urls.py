@@ -4,6 +4,7 @@ from django.apps import apps
 from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
+from .notices.views import GoView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
 from .storefront.views.pages import BadgeView, HowItWorksView, JoinView
@@ -16,6 +17,7 @@ urlpatterns = [
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
     path("badge/", BadgeView.as_view(), name="badge"),
+    path("go/", GoView.as_view(), name="go"),
     *(
         path("", include(f"loyalty_oscar.shop.{feature}.urls"))
         for feature in WITH_PAGES

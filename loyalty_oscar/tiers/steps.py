@@ -188,7 +188,7 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
 
     Whose accounts the caller holds locked. One query where nothing changed.
     """
-    known, dated = {_key(tier): tier for tier in ladder.known_tiers}, 0
+    known, dated = {gift_source(tier=tier): tier for tier in ladder.known_tiers}, 0
     rows = Lot.objects.using(write_db()).filter(account__member_id__in=standings, source__in=known)
     for lot in rows.filter(state=Lot.State.PENDING).select_related("account").order_by("account_id", "pk"):
         tier, member_id = known[lot.source], lot.account.member_id
@@ -202,7 +202,7 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
 
 def waiting_gifts(*, ladder: Ladder) -> list[int]:
     """Return the members with a gift of the ladder that waits. One query, over what is on the way."""
-    keys = [_key(tier) for tier in ladder.known_tiers]
+    keys = [gift_source(tier=tier) for tier in ladder.known_tiers]
     rows = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.PENDING, source__in=keys)
     return sorted(set(rows.values_list("account__member_id", flat=True)))
 
@@ -224,8 +224,9 @@ def _reaches(tier: Tier, row: Standing) -> bool:
 
 
 def _gift_of(tier: Tier) -> dict[str, Any]:
-    return {"promise": tier.promise, "key": _key(tier), "because": Because("tier_gift", tier=tier.name)}
+    return {"promise": tier.promise, "key": gift_source(tier=tier), "because": Because("tier_gift", tier=tier.name)}
 
 
-def _key(tier: Tier) -> str:
+def gift_source(*, tier: Tier) -> str:
+    """Return the source of the points that a level gave."""
     return f"tier:{tier.pk}:gift"

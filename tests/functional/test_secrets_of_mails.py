@@ -12,6 +12,7 @@ from django.urls import resolve, reverse
 from oscar.core.loading import get_class, get_model
 
 import loyalty_oscar
+from loyalty_oscar.shop.notices.letters import page_of
 from loyalty_oscar.testing import clock
 from tests.everything import cells, everything
 from tests.storefront import day
@@ -21,6 +22,7 @@ MAILS = Path(loyalty_oscar.__file__).parent / "shop" / "templates" / "oscar" / "
 LINK = re.compile(r"""https?://[^\s"'<>]+""")
 #: A voucher, or another code to type: capitals with digits among them.
 CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9-]{6,}\b")
+COLOR = re.compile(r"#[0-9A-Fa-f]{6}\b")
 
 
 def text_of(letter):
@@ -29,9 +31,12 @@ def text_of(letter):
 
 def secrets_in(letter, *, public=()):
     """What a letter holds that nobody could know without it: parts of addresses that are not public, and codes."""
-    found = set(CODE.findall(text_of(letter)))
+    # What leads on is signed and no secret: where it leads is looked at.
+    found = set(CODE.findall(COLOR.sub("", LINK.sub("", text_of(letter)))))
     for link in LINK.findall(text_of(letter)):
         address = urlsplit(link.replace("&amp;", "&"))
+        if resolve(address.path).url_name == "go":
+            address = urlsplit(page_of(signed=dict(parse_qsl(address.query))["to"]))
         found |= {str(value) for value in resolve(address.path).kwargs.values()}
         found |= {value for _name, value in parse_qsl(address.query)}
     return found - set(public)

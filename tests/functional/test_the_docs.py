@@ -21,7 +21,7 @@ from loyalty_oscar.program.contributions import PLACES
 from loyalty_oscar.program.events import consumers, topics
 from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.words import reasons, why
-from loyalty_oscar.shop.notices.letters import inbox_texts, letters
+from loyalty_oscar.shop.notices.letters import inbox_links, letters
 from loyalty_oscar.testing import factories
 from loyalty_oscar.tiers.models import Ladder
 from loyalty_oscar.tiers.sentences import metric_choices
@@ -140,7 +140,7 @@ class TestTheReference:
 
         assert set(letters) == set(topics)
         assert "| `mail` | all |" in page
-        assert f"| `inbox` | {', '.join(f'`{name}`' for name in inbox_texts)} |" in page
+        assert f"| `inbox` | {', '.join(f'`{name}`' for name in inbox_links)} |" in page
         assert {name for name in consumers if f"| `{name}` |" not in page} == set()
 
     @pytest.mark.parametrize(

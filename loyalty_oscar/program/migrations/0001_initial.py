@@ -89,12 +89,14 @@ class Migration(migrations.Migration):
                 ('topic', models.CharField(max_length=40)),
                 ('about', models.CharField(max_length=100)),
                 ('key', models.CharField(max_length=120)),
+                ('stage', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('accepted_at', models.DateTimeField(blank=True, null=True)),
                 ('seen_at', models.DateTimeField(blank=True, null=True)),
                 ('bounced_at', models.DateTimeField(blank=True, null=True)),
                 ('inbox_id', models.CharField(blank=True, default='', max_length=40)),
+                ('until', models.DateTimeField(blank=True, null=True)),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.member')),
             ],
             options={
@@ -277,7 +279,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='notice',
-            constraint=models.UniqueConstraint(fields=('topic', 'key'), name='loyalty_notice_key'),
+            constraint=models.UniqueConstraint(fields=('topic', 'key', 'about'), name='loyalty_notice_key'),
+        ),
+        migrations.AddIndex(
+            model_name='notice',
+            index=models.Index(condition=models.Q(('until__isnull', False)), fields=['until'], name='loyalty_notice_until'),
         ),
         migrations.AddConstraint(
             model_name='program',

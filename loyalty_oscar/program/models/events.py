@@ -71,27 +71,33 @@ class Notice(models.Model):
     """
     What a member was told by an event, and whether it arrived: a date binds only if it was announced.
 
-    `topic` and `key` are the event's, `about` names what is announced (`account:5:expires:2027-06-01`; the key adds the
-    stage, `…:30`). `accepted_at` is when the mail server took it, `bounced_at` when the shop heard that it came back,
-    `seen_at` when the member saw it signed-in; `inbox_id` is its row in Oscar's inbox.
+    `topic` and `key` are the event's, `about` names a date that it announces (`account:5:expires:2027-06-01`) and
+    `stage` on which of the shop's days before it; empty where it announces none. `accepted_at` is when the mail server
+    took it, `bounced_at` when the shop heard that it came back, `seen_at` when the member saw it signed-in; `inbox_id`
+    is its row in Oscar's inbox, where it is old from `until` on.
     """
 
     member = models.ForeignKey(Member, models.CASCADE, related_name="+")
     topic = models.CharField(max_length=40)
     about = models.CharField(max_length=100)
     key = models.CharField(max_length=120)
+    stage = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(null=True, blank=True)
     inbox_id = models.CharField(max_length=40, blank=True, default="")
+    until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "notice")
         verbose_name_plural = pgettext_lazy("loyalty", "notices")
-        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="loyalty_notice_key")]
-        indexes = [models.Index(fields=["topic", "about"], name="loyalty_notice_about")]
+        constraints = [models.UniqueConstraint(fields=["topic", "key", "about"], name="loyalty_notice_key")]
+        indexes = [
+            models.Index(fields=["topic", "about"], name="loyalty_notice_about"),
+            models.Index(fields=["until"], condition=models.Q(until__isnull=False), name="loyalty_notice_until"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Sum
+from django.urls import reverse
+from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.awarding import EARNED
@@ -17,7 +19,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Unit
 
-from ..notices.letters import Letter, balances, letters, shared, site_of
+from ..notices.letters import Letter, balances, in_daytime, inbox_links, letters, shared, site_of, timings
 from .welcome import TOPIC as WELCOME
 
 
@@ -30,7 +32,9 @@ def points_earned(*, event: Event, at: datetime) -> Letter | None:
         return None
     unit = Unit.objects.using(write_db()).select_related("program").get(pk=award.unit_id)
     site = site_of(member=event.member, site_id=order.site_id)
-    context = shared(member=event.member, account=award.account, unit=unit, site=site, points=award.given)
+    path = reverse("customer:order", kwargs={"order_number": order.number})
+    about = {"member": event.member, "account": award.account, "unit": unit, "site": site, "path": path}
+    context = shared(**about, points=award.given)
     return Letter(code="LOYALTY_POINTS_EARNED", context=context | _of_order(award, order, unit, at))
 
 
@@ -60,6 +64,9 @@ def welcome(*, event: Event, at: datetime) -> Letter | None:
     if found is None:
         return None
     account = Account.objects.using(write_db()).select_related("unit__program").get(pk=found["account_id"])
-    site = site_of(member=event.member)
-    context = shared(member=event.member, account=account, unit=account.unit, site=site, points=found["points"])
+    context = shared(member=event.member, account=account, unit=account.unit, points=found["points"])
     return Letter(code="LOYALTY_WELCOME", context=context | {"orders": found["orders"]})
+
+
+timings.register(WELCOME)(in_daytime)
+inbox_links.register(WELCOME)(lambda: pgettext("loyalty", "See your points"))

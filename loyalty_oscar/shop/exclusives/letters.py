@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
-from django.utils.html import conditional_escape, format_html
 from django.utils.translation import pgettext
 
 from loyalty_oscar.exclusives import reminders, rules
@@ -18,7 +16,7 @@ from loyalty_oscar.program import contributions, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
 
-from ..notices.letters import Letter, absolute, first_name, inbox_texts, letters, site_of
+from ..notices.letters import Letter, frame, inbox_links, letters, site_of, through_login
 
 
 def consent(*, email: str) -> str:
@@ -52,28 +50,22 @@ def sale_open(*, event: Event, at: datetime) -> Letter | None:
     dates, who = dates_of(sale=row.sale), reminders.who_are(member_ids=[member.pk], at=at)[member.pk]
     if not rules.admission(sale=dates, who=who, at=at).buys:
         return None
-    return Letter(code="LOYALTY_SALE_OPEN", context=_context(event, row, dates, at), has_notice=True)
+    return Letter(code="LOYALTY_SALE_OPEN", context=_context(event, row, dates, at), until=row.sale.ends_at)
 
 
-@inbox_texts.register(reminders.TOPIC)
-def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the same as a row of Oscar's inbox."""
-    subject = pgettext("loyalty", "%(sale)s is open for you") % {"sale": conditional_escape(context["sale"])}
-    text = pgettext("loyalty", "See the sale")
-    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
+inbox_links.register(reminders.TOPIC)(lambda: pgettext("loyalty", "See the sale"))
 
 
 def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) -> dict[str, Any]:
     sale, zone = row.sale, event.member.program.time_zone
     is_public = rules.is_public(sale=dates, at=at)
+    site = site_of(member=event.member)
     return {
-        "first_name": first_name(user=event.member.user),
-        "shop_name": settings.OSCAR_SHOP_NAME,
-        "program_name": event.member.program.name,
+        **frame(user=event.member.user, site=site, program=event.member.program),
         "sale": sale.name,
         "points": sale.name,
         "public_day": words.day(sale.public_from, zone=zone) if sale.public_from and not is_public else "",
         "end_day": words.day(sale.ends_at, zone=zone) if sale.ends_at else "",
         "asked_day": words.day(row.asked_at, zone=zone),
-        "link": absolute(site=site_of(member=event.member), path=reverse("loyalty:sale", kwargs={"code": sale.code})),
+        "link": through_login(site=site, path=reverse("loyalty:sale", kwargs={"code": sale.code})),
     }

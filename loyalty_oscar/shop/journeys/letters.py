@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import pgettext
+
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.operations import TOPIC
-from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Event, Unit
+from loyalty_oscar.program.models import Event
 
-from ..notices.letters import Letter, letters, shared, site_of
+from ..notices.letters import Letter, account_of, in_daytime, inbox_links, letters, shared, timings
 
 
 @letters.register(TOPIC)
 def points_gift(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter about a campaign's points; None where they were taken back before it left."""
     standing = Occurrence.objects.using(write_db()).filter(state=Occurrence.State.DONE)
-    occurrence = standing.filter(pk=event.payload.get("occurrence")).first()
-    account = Account.objects.using(write_db()).filter(member=event.member).order_by("unit_id").first()
+    rows = standing.select_related("campaign").filter(pk=event.payload.get("occurrence"))
+    occurrence, account = rows.first(), account_of(member=event.member)
     if occurrence is None or account is None:
         return None
-    unit = Unit.objects.using(write_db()).select_related("program").get(pk=account.unit_id)
-    site = site_of(member=event.member)
-    context = shared(member=event.member, account=account, unit=unit, site=site, points=occurrence.points)
-    return Letter(code="LOYALTY_POINTS_GIFT", context=context | {"why": words.why(event.payload["because"])})
+    context = shared(member=event.member, account=account, unit=account.unit, points=occurrence.points)
+    because = event.payload["because"]
+    context |= {
+        "why": words.why(because),
+        "occasion": occurrence.campaign.occasion,
+        "product": because.get("p", {}).get("product", ""),
+    }
+    return Letter(code="LOYALTY_POINTS_GIFT", context=context)
+
+
+timings.register(TOPIC)(in_daytime)
+inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See your points"))

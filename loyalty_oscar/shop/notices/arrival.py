@@ -16,11 +16,13 @@ from loyalty_oscar.program.models import Member, Notice
 QUIET_TIME = timedelta(hours=48)
 #: A bounce is laid to the mails of so many days before it.
 BOUNCE_DAYS = timedelta(days=7)
+#: So many old rows of the inbox are looked at in one step.
+OLD_AT_ONCE = 500
 
 
 def seen(*, member: Member, at: datetime) -> None:
     """Write down that a member, signed in, saw the page with all coming expiries. Writes where there is news only."""
-    news = Notice.objects.using(write_db()).filter(member=member, seen_at=None)
+    news = Notice.objects.using(write_db()).filter(member=member, seen_at=None).exclude(about="")
     if news.exists():
         news.update(seen_at=at)
 
@@ -34,6 +36,7 @@ def report_bounce(*, email: str, at: datetime) -> int:
     """
     field = get_user_model().get_email_field_name()
     sent = Notice.objects.using(write_db()).filter(sent_at__gt=at - BOUNCE_DAYS, sent_at__lte=at, bounced_at=None)
+    sent = sent.exclude(about="")
     ids = list(sent.filter(**{f"member__user__{field}__iexact": email.strip()}).values_list("pk", flat=True))
     return Notice.objects.using(write_db()).filter(pk__in=ids).update(bounced_at=at)
 
@@ -43,6 +46,21 @@ def told(*, topic: str, abouts: Iterable[str], at: datetime) -> set[str]:
     rows = list(Notice.objects.using(write_db()).filter(topic=topic, about__in=list(abouts)))
     read = _read([row.inbox_id for row in rows if row.inbox_id not in ("", "-")])
     return {row.about for row in rows if row.seen_at or row.inbox_id in read or _delivered(row, at)}
+
+
+def clear_inbox(*, at: datetime) -> int:
+    """
+    Take what is old out of Oscar's inbox: unread rows go, read ones into the archive. Returns how many.
+
+    That a date was read of there counts as told, so nothing is marked as read.
+    """
+    old = Notice.objects.using(write_db()).filter(until__lte=at).exclude(inbox_id="")
+    ids = {row.pk: row.inbox_id for row in old.order_by("pk")[:OLD_AT_ONCE]}
+    model = get_model("communication", "Notification")
+    rows = model.objects.using(write_db()).filter(pk__in=[pk for pk in ids.values() if pk != "-"])
+    rows.filter(date_read=None).delete()
+    rows.update(location=model.ARCHIVE)
+    return Notice.objects.using(write_db()).filter(pk__in=list(ids)).update(until=None)
 
 
 def stage_of(*, days: Collection[int], date: datetime, at: datetime) -> int:

@@ -13,15 +13,18 @@ from typing import Any
 from django.core.mail import get_connection
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.html import conditional_escape, format_html
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import delivery
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.events import Consumer, consumers
+from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.models import Event, Notice
+from loyalty_oscar.program.rows import write_rows
 
-from .letters import Letter, SiteRequest, inbox_texts, language_of, letters, site_of, write
+from .letters import Letter, SiteRequest, inbox_links, language_of, letters, site_of, timings, write
 
 INBOX = "inbox"
 
@@ -57,19 +60,23 @@ def deliver(*, at: datetime) -> Iterator[int]:
 
 
 def by_mail(*, event: Event, at: datetime) -> str:
-    """Mail the letter about an event, or return why it needs none."""
+    """Mail the letter about an event, or return why it needs none. Raises `NotYet` for one that leaves later."""
     return _told(event, at, _mail)
 
 
 def into_inbox(*, event: Event, at: datetime) -> str:
-    """Put an event into Oscar's inbox, or return why it needs not be there."""
+    """Put an event into Oscar's inbox, or return why it needs not be there. Raises `NotYet`."""
     return _told(event, at, _put_in_inbox)
 
 
 def _told(event: Event, at: datetime, tell: Callable[[Event, Letter, datetime], str]) -> str:
+    if event.topic in conf.UNTOLD_TOPICS:
+        return "switched off"
     member = event.member
     if member is None or member.user is None or member.erased_at:
         return "nobody to tell"
+    if event.topic in timings and (due := timings.get(event.topic)(event=event, at=at)) > at:
+        raise NotYet(until=due)
     with language_of(user=member.user):
         letter = write(event=event, at=at)
         return tell(event, letter, at) if letter else "nothing left to tell"
@@ -84,36 +91,44 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
     message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
     stamping = Stamping(connection=get_connection(), message_id=message_id)
     dispatcher = dispatcher_class(mail_connection=stamping)
-    if letter.has_notice:
-        _notice(event).filter(sent_at=None).update(sent_at=at)
+    notices = _notices(event).exclude(about="")
+    notices.filter(sent_at=None).update(sent_at=at)
     context = {"user": user, "request": SiteRequest(site=site), **letter.context}
     dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, context))
     if stamping.taken < stamping.asked:
         raise NotSent("the mail server did not take the message")
     # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.
-    if letter.has_notice and stamping.taken:
-        _notice(event).update(accepted_at=at)
+    if stamping.taken:
+        notices.update(accepted_at=at)
     return ""
 
 
 def _put_in_inbox(event: Event, letter: Letter, at: datetime) -> str:
-    """Put the notice into Oscar's inbox, once however often it is tried."""
+    """Put the letter into Oscar's inbox, once however often it is tried."""
     user = event.member.user
-    subject, body = inbox_texts.get(event.topic)(context=letter.context)
+    dispatcher = get_class("communication.utils", "Dispatcher")()
+    request = SiteRequest(site=site_of(member=event.member))
+    nameless = {"user": user, "request": request, **letter.context, "first_name": ""}
+    said = dispatcher.get_messages(letter.code, nameless)
+    subject = conditional_escape(said["subject"])[:255]
+    body = format_html('<a href="{}">{}</a>', letter.context["link"], inbox_links.get(event.topic)())
     with transaction.atomic(using=write_db()):
-        if not _notice(event).filter(inbox_id="").update(inbox_id="-"):
+        if not _notices(event).exists():
+            made = Notice(topic=event.topic, key=event.key, member=event.member, about="", created_at=event.at)
+            write_rows(rows=[made], skip=True)
+        if not _notices(event).filter(inbox_id="").update(inbox_id="-", until=letter.until):
             return "it is there"
-        get_class("communication.utils", "Dispatcher")().notify_user(user, subject, body=body)
+        dispatcher.notify_user(user, subject, body=body)
         rows = get_model("communication", "Notification").objects.using(write_db())
         if row := rows.filter(recipient=user, subject=subject).first():
-            _notice(event).update(inbox_id=str(row.pk))
+            _notices(event).update(inbox_id=str(row.pk))
     return ""
 
 
-def _notice(event: Event) -> QuerySet[Notice]:
-    """Return the row that says whether the event arrived; who announced it with an `about` made one."""
+def _notices(event: Event) -> QuerySet[Notice]:
+    """Return the rows that say whether the event arrived, one for each date that it announces."""
     return Notice.objects.using(write_db()).filter(topic=event.topic, key=event.key)
 
 
 consumers.register("mail")(Consumer(topics=letters, deliver=by_mail))
-consumers.register(INBOX)(Consumer(topics=inbox_texts, deliver=into_inbox))
+consumers.register(INBOX)(Consumer(topics=inbox_links, deliver=into_inbox))

@@ -3,22 +3,28 @@ Points about to run out: announced some days before (`LOYALTY_EXPIRY_NOTICE_DAYS
 
 A date binds only if it was announced. Within 7 days of a date that nobody was told of, the job moves it to the end of
 the next month. So putting off comes first, and what is left is announced.
+
+A notice tells of every date within a month of the one that is due, each at the stage that it has reached by itself.
+What is worth less in all than the shop's least (`LOYALTY_EXPIRY_NOTICE_LEAST`) waits for more that is told along with
+it, and so is put off once; from then on it is told, however little it is, once. So nothing runs out untold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice, starmap
+from operator import attrgetter
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
-from django.utils.html import conditional_escape, format_html
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.rounding import worth_minor
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.ledger.operations.skipping import Skips
@@ -26,20 +32,35 @@ from loyalty_oscar.ledger.queries import expiring
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import BINDING_DAYS, conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
-from loyalty_oscar.program.models import Event, Program, State
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.models import Event, Notice, PointWorth, Program, State
+from loyalty_oscar.program.worth import worth
 
-from .arrival import stage_of, told
-from .letters import Letter, inbox_texts, letters, shared, site_of
+from .arrival import told
+from .letters import Letter, LetterRow, in_daytime, inbox_links, letters, shared, timings
 
 TOPIC = "points-expiring"
 topics.register(TOPIC)(
     Topic(
         text="points run out soon (`LOYALTY_EXPIRY_NOTICE_DAYS`)",
-        payload={"account": "key of the account", "day": "first day on which they are gone, `2027-06-01`"},
+        payload={
+            "account": "key of the account",
+            "days": "first days on which some are gone, `2027-06-01`, soonest first: all within a month",
+        },
     )
 )
 BATCH = 500
+LONGEST_MONTH = 31
+
+
+class Coming(NamedTuple):
+    """Points of an account that run out at one instant (exclusive)."""
+
+    account_id: int
+    member_id: int
+    program_id: int
+    expires_at: datetime
+    points: int
 
 
 def announce_expiry(*, at: datetime) -> Iterator[int]:
@@ -50,13 +71,15 @@ def announce_expiry(*, at: datetime) -> Iterator[int]:
     """
     skips = Skips()
     yield from put_off(at=at, skips=skips)
-    lots = _due(at, max(conf.EXPIRY_NOTICE_DAYS)).values(
-        "account_id", "expires_at", "account__member", "account__member__program"
-    )
-    rows = lots.order_by("account_id", "expires_at").distinct().iterator(chunk_size=BATCH)
     zones = dict(Program.objects.using(write_db()).values_list("pk", "time_zone"))
-    while chunk := list(islice(rows, BATCH)):
-        yield _announce(chunk, zones, at)
+    worths = PointWorth.objects.using(write_db()).filter(currency=F("program__currency"))
+    rates = {row.program_id: row for row in worths}
+    lots = _due(at, max(conf.EXPIRY_NOTICE_DAYS) + LONGEST_MONTH).order_by("account_id", "expires_at")
+    rows = lots.values_list("account_id", "account__member", "account__member__program", "expires_at")
+    coming = starmap(Coming, rows.annotate(points=Sum("remaining")).iterator(chunk_size=BATCH))
+    accounts = (list(own) for _account, own in groupby(coming, key=attrgetter("account_id")))
+    while chunk := list(islice(accounts, BATCH)):
+        yield _announce(chunk, zones, rates, at)
     skips.tell()
 
 
@@ -116,51 +139,106 @@ def _put_off_one(lot: Lot, at: datetime) -> bool:
     return bool(ledger.extend(account_id=lot.account_id, lot_id=lot.pk, expires_at=later, because=because, at=at))
 
 
-def _announce(rows: Iterable[dict[str, Any]], zones: dict[int, str], at: datetime) -> int:
-    """Announce those of these dates that were not announced yet, in one transaction."""
-    happenings = []
-    for row in rows:
-        day = _day(row["expires_at"], zones[row["account__member__program"]])
-        named = about(account_id=row["account_id"], day=day)
-        stage = stage_of(days=conf.EXPIRY_NOTICE_DAYS, date=row["expires_at"], at=at)
-        payload = {"account": row["account_id"], "day": day.isoformat()}
-        happenings.append(
-            Happening(
-                topic=TOPIC,
-                key=f"{named}:{stage}",
-                member_id=row["account__member"],
-                payload=payload,
-                at=at,
-                about=named,
-            )
-        )
-    news = unannounced(topic=TOPIC, happenings=happenings)
+def _announce(
+    accounts: Iterable[list[Coming]], zones: Mapping[int, str], rates: Mapping[int, PointWorth], at: datetime
+) -> int:
+    """Announce what is due of these accounts and was not yet, in one transaction; returns how many notices."""
+    by_day = [_by_day(own, zones[own[0].program_id]) for own in accounts]
+    names = [about(account_id=rows[0].account_id, day=day) for days in by_day for day, rows in days.items()]
+    known: dict[str, set[int]] = defaultdict(set)
+    notices = Notice.objects.using(write_db()).filter(topic=TOPIC, about__in=names)
+    for named, stage in notices.values_list("about", "stage"):
+        known[named].add(stage)
+    put_off_to = _put_off_to(by_day) if conf.EXPIRY_NOTICE_LEAST > 1 else set()
+    found = [_notice(days, rates, known, put_off_to, at) for days in by_day]
+    news = [happening for happening in found if happening]
     with transaction.atomic(using=write_db()):
         announce_many(happenings=news)
     return len(news)
 
 
+def _by_day(own: Iterable[Coming], zone: str) -> dict[date, list[Coming]]:
+    days: dict[date, list[Coming]] = defaultdict(list)
+    for row in own:
+        days[_day(row.expires_at, zone)].append(row)
+    return days
+
+
+def _put_off_to(by_day: Iterable[Mapping[date, Sequence[Coming]]]) -> set[tuple[int, str]]:
+    """Return to which instants points of these accounts were put off, because nobody had been told."""
+    ids = {rows[0].account_id for days in by_day for rows in days.values()}
+    moves = Entry.objects.using(write_db()).filter(account_id__in=ids, kind=Kind.EXTEND, because__c="not_announced")
+    return {(account_id, because["p"]["until"]) for account_id, because in moves.values_list("account_id", "because")}
+
+
+def _notice(
+    days: Mapping[date, Sequence[Coming]],
+    rates: Mapping[int, PointWorth],
+    known: Mapping[str, set[int]],
+    put_off_to: set[tuple[int, str]],
+    at: datetime,
+) -> Happening | None:
+    """Return the notice of an account: of the soonest date whose stage has come, and of all within a month of it."""
+    first = max(conf.EXPIRY_NOTICE_DAYS)
+    for day, rows in days.items():
+        stage, named = _stage(rows[0], at), about(account_id=rows[0].account_id, day=day)
+        if stage is None or stage in known[named]:
+            continue
+        along = [other for other in days if day <= other <= periods.add_months(day=day, months=1)]
+        is_late = any((row.account_id, row.expires_at.isoformat()) in put_off_to for row in rows)
+        points = sum(row.points for other in along for row in days[other])
+        if (known[named] or not is_late) and not _is_enough(points, rates.get(rows[0].program_id)):
+            continue
+        abouts = {}
+        for other in along:
+            # One that is told of before its time has had its first notice.
+            reached, its_name = _stage(days[other][0], at) or first, about(account_id=rows[0].account_id, day=other)
+            if reached not in known[its_name]:
+                abouts[its_name] = reached
+        payload = {"account": rows[0].account_id, "days": [other.isoformat() for other in along]}
+        told_of = {"member_id": rows[0].member_id, "payload": payload, "at": at, "abouts": abouts}
+        return Happening(topic=TOPIC, key=f"{named}:{stage}", **told_of)
+    return None
+
+
+def _stage(row: Coming, at: datetime) -> int | None:
+    """Return which notice is due of points: of the shop's days before their date, the fewest that have begun."""
+    begun = [before for before in conf.EXPIRY_NOTICE_DAYS if row.expires_at <= at + timedelta(days=before)]
+    return min(begun, default=None)
+
+
+def _is_enough(points: int, rate: PointWorth | None) -> bool:
+    """Return whether points are worth a mail of their own; those without a worth are, and all where the shop wants."""
+    if rate is None or conf.EXPIRY_NOTICE_LEAST <= 1:
+        return True
+    return worth_minor(points=points, per_points=rate.points, minor=rate.minor) >= conf.EXPIRY_NOTICE_LEAST
+
+
 @letters.register(TOPIC)
 def points_expiring(*, event: Event, at: datetime) -> Letter | None:
-    """Write the letter about points that run out on one day; None where they were used or put off meanwhile."""
+    """Write the letter about points that run out; None where those of its first day were used or put off meanwhile."""
     account = Account.objects.using(write_db()).select_related("unit__program").get(pk=event.payload["account"])
-    unit, member = account.unit, event.member
-    zone = unit.program.time_zone
-    day = date.fromisoformat(event.payload["day"])
-    rows = [row for row in expiring(account_id=account.pk, at=at) if _day(row.expires_at, zone) == day]
-    points = sum(row.points for row in rows)
-    if not points:
+    unit, zone = account.unit, account.unit.program.time_zone
+    days = [date.fromisoformat(day) for day in event.payload["days"]]
+    points = dict.fromkeys(days, 0)
+    for row in expiring(account_id=account.pk, at=at):
+        if (day := _day(row.expires_at, zone)) in points:
+            points[day] += row.points
+    left = [(day - timedelta(days=1), points[day]) for day in days if points[day]]
+    if not points[days[0]]:
         return None
-    context = shared(member=member, account=account, unit=unit, site=site_of(member=member), points=points)
-    last = day - timedelta(days=1)
-    context["day"] = words.day(last, zone=zone)
-    return Letter(code="LOYALTY_POINTS_EXPIRING", context=context, has_notice=True)
+    last, soonest = left[0]
+    context = shared(member=event.member, account=account, unit=unit, points=soonest)
+    context |= {
+        "day": words.day(last, zone=zone),
+        "days_left": max(0, (last - periods.local_day(at=at, zone=zone)).days),
+        "later": [LetterRow(words.day(day, zone=zone), words.points(unit=unit, points=some)) for day, some in left[1:]],
+        "all_points": words.points(unit=unit, points=sum(some for _day, some in left)),
+        "all_worth": worth(unit=unit, points=sum(some for _day, some in left)),
+    }
+    gone_at = periods.start_of_day(day=days[0], zone=zone)
+    return Letter(code="LOYALTY_POINTS_EXPIRING", context=context, until=gone_at)
 
 
-@inbox_texts.register(TOPIC)
-def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the same as a row of Oscar's inbox."""
-    params = {"points": conditional_escape(context["points"]), "day": context["day"]}
-    subject = pgettext("loyalty", "%(points)s can be used until %(day)s") % params
-    text = pgettext("loyalty", "See what you have and what you can do with it.")
-    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
+timings.register(TOPIC)(in_daytime)
+inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what you have and what you can do with it."))

@@ -12,27 +12,37 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.sites.models import Site
+from django.core import signing
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import pgettext
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import words
+from loyalty_oscar.program.conf import COLORS, conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
-from loyalty_oscar.program.models import Event, Member, ProgramSite, Unit
+from loyalty_oscar.program.models import Event, Member, Program, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
 
 #: Anything that a mail program would turn into a link: schemes, addresses, bare domains, paths, markup.
 LINK = re.compile(r"\S*(?:[/\\@<>]|www\.|\w\.\w\w)\S*", re.IGNORECASE)
 LONGEST_NAME = 40
+#: What leads from a mail to a page of ours is signed under this name.
+SALT = "loyalty_oscar.shop.notices"
+#: So long after an order changed its mail leaves: what is sent back is often written down piece by piece.
+SETTLED = timedelta(minutes=30)
 
 
 class LetterRow(NamedTuple):
@@ -45,18 +55,20 @@ class LetterRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """One mail: an Oscar communication event and its context; with `has_notice` it is noted whether it arrived."""
+    """One mail: an Oscar communication event and its context; in Oscar's inbox it is old from the moment `until` on."""
 
     code: str
     context: Mapping[str, Any] = field(default_factory=dict)
-    has_notice: bool = False
+    until: datetime | None = None
 
 
 #: topic of an event -> function(event, at) that writes the letter; called in the member's language.
 letters: Registry[Callable[..., Letter | None]] = Registry("letter")
-#: topic of an event -> function(context) that says what a letter with this context is in Oscar's inbox, which shows
-#: both as HTML: subject and body. Topics without one are not put there.
-inbox_texts: Registry[Callable[..., tuple[str, str]]] = Registry("inbox text")
+#: topic of an event -> function() that says what the link of its row in Oscar's inbox reads; the row itself reads as
+#: the mail's subject without a name. Topics without one are not put there.
+inbox_links: Registry[Callable[[], str]] = Registry("inbox link")
+#: topic of an event -> function(event, at) that says from when on members may be told; without one at once.
+timings: Registry[Callable[..., datetime]] = Registry("timing")
 
 
 class LanguageSource(Protocol):
@@ -140,18 +152,70 @@ def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[LetterRow
     return rows
 
 
-def shared(*, member: Member, account: Account, unit: Unit, site: Site, points: int) -> dict[str, Any]:
-    """Return the context that every letter about `points` has."""
+def in_daytime(*, event: Event, at: datetime) -> datetime:
+    """Let a mail leave by day: what nobody waits for wakes nobody up."""
+    zone = event.member.program.time_zone if event.member else "UTC"
+    return periods.daytime(at=at, zone=zone, hours=conf.DAYTIME)
+
+
+def once_settled(*, event: Event, at: datetime) -> datetime:
+    """Let a mail leave once what it is about has had time to be written down whole."""
+    return event.at + SETTLED
+
+
+def through_login(*, site: Site, path: str) -> str:
+    """Return the full address that leads a member to a page of this shop: through login, where that is needed."""
+    signed = signing.Signer(salt=SALT).sign(path)
+    return absolute(site=site, path=f"{reverse('loyalty:go')}?{urlencode({'to': signed})}")
+
+
+def page_of(*, signed: str) -> str:
+    """Return the page that `through_login` signed; empty for everything else, and for other hosts."""
+    try:
+        path = signing.Signer(salt=SALT).unsign(signed)
+    except signing.BadSignature:
+        return ""
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None) else ""
+
+
+def frame(*, user: Any, site: Site, program: Program | None) -> dict[str, Any]:
+    """Return the context that every mail has: whom it greets, and how its head and foot look."""
+    emblem = static(conf.MAIL_EMBLEM) if conf.MAIL_EMBLEM else ""
     return {
-        "first_name": first_name(user=member.user),
+        "first_name": first_name(user=user),
         "shop_name": settings.OSCAR_SHOP_NAME,
-        "program_name": unit.program.name,
+        "program_name": program.name if program else settings.OSCAR_SHOP_NAME,
+        "colors": {**COLORS, **conf.MAIL_COLORS},
+        "emblem": full(site=site, address=emblem),
+        "terms_link": absolute(site=site, path=reverse("loyalty:how-it-works")) if program else "",
+        "account_link": absolute(site=site, path=reverse("loyalty:overview")) if program else "",
+    }
+
+
+def full(*, site: Site, address: str) -> str:
+    """Return the full address of a file, which may stand on a server of its own."""
+    return absolute(site=site, path=address) if address.startswith("/") and not address.startswith("//") else address
+
+
+def shared(
+    *, member: Member, account: Account | None, unit: Unit, points: int, site: Site | None = None, path: str = ""
+) -> dict[str, Any]:
+    """Return the context that every letter about `points` has; its button leads to `path` (default: the account)."""
+    site = site or site_of(member=member)
+    return {
+        **frame(user=member.user, site=site, program=unit.program),
         "number": words.number(unit=unit, points=points),
         "points": words.points(unit=unit, points=points),
         "worth": worth(unit=unit, points=points),
-        "balances": balances(account=account, unit=unit),
-        "link": absolute(site=site, path=reverse("loyalty:overview")),
+        "balances": balances(account=account, unit=unit) if account else [],
+        "link": through_login(site=site, path=path or reverse("loyalty:overview")),
     }
+
+
+def account_of(*, member: Member) -> Account | None:
+    """Return the account of a member with its unit and program; None while there is none."""
+    rows = Account.objects.using(write_db()).filter(member=member).select_related("unit__program")
+    return rows.order_by("unit_id").first()
 
 
 def write(*, event: Event, at: datetime) -> Letter | None:

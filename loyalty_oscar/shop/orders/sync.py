@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
@@ -35,6 +36,7 @@ from loyalty_oscar.program.tasks import enqueue, task
 from ..models import OrderSync
 from . import buyers
 from .facts import gather_orders
+from .went_back import announce_entries
 
 logger = logging.getLogger("loyalty_oscar")
 #: In place of a fingerprint: no order looks like this, so it is looked at again.
@@ -123,6 +125,7 @@ class _Work:
 
     def __init__(self, *, ids: list[int], at: datetime, batch: str, are_new: bool) -> None:
         self.ids, self.at, self.batch, self.are_new = ids, at, batch, are_new
+        self.posted: list[Any] = []
 
     def do(self, *, stands_alone: bool = False) -> int:
         """
@@ -130,12 +133,15 @@ class _Work:
 
         Most orders fail nowhere, so savepoints, which cost two statements each, come with the second try alone.
         """
+        self.posted.clear()
         with transaction.atomic(using=write_db()):
             marks = self.marks()
             found = gather_orders(order_ids=self.ids, set_codes=set_codes(), at=self.at, marks=marks)
             orders = [self.prepared(order, marks[order.order_id]) for order in found]
             wanted = self.wanted(orders, marks)
             failed = self.apply(wanted, stands_alone) if wanted else {}
+            if self.posted and not self.batch:
+                announce_entries(entries=self.posted, at=self.at)
             done = {order.order_id for order, _names in wanted}
             for order in orders:
                 mark = marks[order.order_id]
@@ -187,7 +193,7 @@ class _Work:
             if not orders:
                 continue
             if not stands_alone:
-                effect.apply(orders=orders, at=self.at, batch=self.batch)
+                self.posted.extend(effect.apply(orders=orders, at=self.at, batch=self.batch) or ())
                 continue
             for order_id, why in self.apply_alone(name, effect, orders):
                 failed[order_id][name] = why
@@ -197,7 +203,8 @@ class _Work:
         """Let one effect look at orders in a savepoint, one by one where it fails; yields those it fails for."""
         try:
             with transaction.atomic(using=write_db()):
-                effect.apply(orders=orders, at=self.at, batch=self.batch)
+                posted = effect.apply(orders=orders, at=self.at, batch=self.batch)
+            self.posted.extend(posted or ())
             return
         except Exception as error:
             if len(orders) == 1:

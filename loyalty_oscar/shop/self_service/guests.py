@@ -83,9 +83,33 @@ def _give(order_ids: Iterable[Any], *, user: Any, at: datetime, joins: bool) -> 
             order.user = user
             order.save(update_fields=["user"])
             _join(order, user, at, joins)
+        if found:
+            _introduce(user, found[-1])
     ids = [order.pk for order in found]
     _sync(ids, at)
     return ids
+
+
+def _introduce(user: Any, order: Any) -> None:
+    """Tell an account what it does not know yet from an order that is now its own: names, and its first address."""
+    payer, there = order.billing_address or order.shipping_address, order.shipping_address
+    try:
+        with transaction.atomic(using=write_db()):
+            known = {field.name for field in user._meta.fields}
+            names = {name: getattr(payer, name, "") for name in ("first_name", "last_name") if name in known}
+            news = {name: said for name, said in names.items() if said and not getattr(user, name)}
+            for name, said in news.items():
+                setattr(user, name, said[: user._meta.get_field(name).max_length])
+            if news:
+                user.save(update_fields=list(news))
+            model = get_model("address", "UserAddress")
+            if there is not None and not model.objects.using(write_db()).filter(user=user).exists():
+                own = model(user=user)
+                there.populate_alternative_model(own)
+                own.save()
+    except Exception:
+        # Nobody loses points for a name that a shop's own model refuses.
+        logger.exception("the account of user %s was not filled in from order %s", user.pk, order.pk)
 
 
 def _join(order: Any, user: Any, at: datetime, agreed: bool) -> None:

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from django import forms, http
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.sites.shortcuts import get_current_site
@@ -24,7 +23,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 
-from ..notices.letters import SiteRequest, absolute, first_name
+from ..notices.letters import SiteRequest, absolute, frame
 from ..storefront import host_events
 from . import guests
 from .export import export_member
@@ -131,14 +130,10 @@ class ConfirmAddressView(OwnPage, View):
     def mail(self, request: Any) -> None:
         user = request.user
         path = reverse("loyalty:address", args=[guests.make_token(user=user)])
-        site = get_current_site(request)
+        site, unit = get_current_site(request), request.loyalty.unit
         dispatcher = get_class("communication.utils", "Dispatcher")()
-        context = {
-            "request": SiteRequest(site=site),
-            "first_name": first_name(user=user),
-            "link": absolute(site=site, path=path),
-            "shop_name": settings.OSCAR_SHOP_NAME,
-        }
+        looks = frame(user=user, site=site, program=unit.program if unit else None)
+        context = {"request": SiteRequest(site=site), **looks, "link": absolute(site=site, path=path)}
         letter = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
         # Oscar keeps messages to users, for them to read in the account: to an address it keeps none.
         dispatcher.dispatch_direct_messages(user.email, letter)

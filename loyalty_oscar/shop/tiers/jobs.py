@@ -112,7 +112,14 @@ def _announce(rows: Sequence[Standing], at: datetime) -> int:
         named = about(standing=row)
         payload = {"standing": row.pk, "kept_until": row.kept_until.isoformat()}
         happenings.append(
-            Happening(topic=TOPIC, key=f"{named}:{stage}", member_id=row.member_id, payload=payload, at=at, about=named)
+            Happening(
+                topic=TOPIC,
+                key=f"{named}:{stage}",
+                member_id=row.member_id,
+                payload=payload,
+                at=at,
+                abouts={named: stage},
+            )
         )
     news = unannounced(topic=TOPIC, happenings=happenings)
     with transaction.atomic(using=write_db()):

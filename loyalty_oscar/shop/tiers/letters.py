@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
-from django.utils.html import conditional_escape, format_html
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Member, Unit
-from loyalty_oscar.tiers.models import Ladder, Standing
+from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import ladder_of, progress_of, tier_name
-from loyalty_oscar.tiers.steps import DOWN, UP
+from loyalty_oscar.tiers.steps import DOWN, UP, gift_source
 from loyalty_oscar.tiers.words import counted
 
-from ..notices.letters import Letter, absolute, balances, first_name, inbox_texts, letters, site_of
-from .benefits import own
+from ..notices.letters import (
+    Letter,
+    account_of,
+    balances,
+    frame,
+    full,
+    in_daytime,
+    inbox_links,
+    letters,
+    site_of,
+    through_login,
+    timings,
+)
+from .benefits import benefits
 from .jobs import TOPIC
 
 
 def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
     """Return the context that every letter about a level has."""
-    account = Account.objects.using(write_db()).filter(member=member).select_related("unit__program")
-    account, zone = account.order_by("unit_id").first(), member.program.time_zone
-    name = tier_name(tier=standing.tier) if standing.tier else ""
+    account, zone = account_of(member=member), member.program.time_zone
+    site, tier = site_of(member=member), standing.tier
+    name = tier_name(tier=tier) if tier else ""
     return {
-        "first_name": first_name(user=member.user),
-        "shop_name": settings.OSCAR_SHOP_NAME,
-        "program_name": member.program.name,
+        **frame(user=member.user, site=site, program=member.program),
         "unit": account.unit if account else None,
         "balances": balances(account=account, unit=account.unit) if account else [],
-        "link": absolute(site=site_of(member=member), path=reverse("loyalty:overview")),
+        "link": through_login(site=site, path=reverse("loyalty:overview")),
         "tier": name,
         "points": name or pgettext("loyalty", "No level"),
+        "tier_picture": full(site=site, address=tier.picture.url) if tier and tier.picture else "",
+        "tier_color": tier.color if tier else "",
         "day": last_day(standing.kept_until, zone) if standing.kept_until else "",
         "is_given": standing.because.get("c") == "tier_given",
     }
@@ -63,9 +72,31 @@ def tier_up(*, event: Event, at: datetime) -> Letter | None:
     if standing is None or standing.tier is None:
         return None
     context = shared(member=event.member, standing=standing)
-    unit = context["unit"]
-    brings = own(tier=standing.tier, unit=unit) if unit else []
-    return Letter(code="LOYALTY_TIER_UP", context=context | {"brings": brings})
+    unit, ladder = context["unit"], ladder_of(program_id=event.member.program_id)
+    if unit and ladder:
+        context["brings"] = benefits(ladder=ladder, tier=standing.tier, unit=unit, at=at, reached=True)
+        context |= _gift(standing, unit, at)
+    return Letter(code="LOYALTY_TIER_UP", context=context)
+
+
+def _gift(standing: Standing, unit: Unit, at: datetime) -> dict[str, Any]:
+    """Return what this climb brought as gifts, and when they are ready; those of levels passed on the way included."""
+    zone = unit.program.time_zone
+    tiers = Tier.objects.using(write_db()).filter(ladder_id=standing.tier.ladder_id, rank__lte=standing.rank)
+    sources = [gift_source(tier=tier) for tier in tiers]
+    lots = Lot.objects.using(write_db()).filter(
+        account__member_id=standing.member_id, source__in=sources, entry__created_at__gte=standing.starts_at
+    )
+    rows = list(lots.filter(remaining__gt=0).order_by("pk"))
+    if not rows:
+        return {"gift": "", "gift_day": "", "gift_is_ready": False}
+    ready = [lot.available_at for lot in rows]
+    last = max(ready) if all(ready) else None
+    return {
+        "gift": words.points(unit=unit, points=sum(lot.remaining for lot in rows)),
+        "gift_day": words.day(last, zone=zone) if last and last > at else "",
+        "gift_is_ready": last is not None and last <= at,
+    }
 
 
 @letters.register(DOWN)
@@ -94,18 +125,18 @@ def tier_ending(*, event: Event, at: datetime) -> Letter | None:
         return None
     context = shared(member=event.member, standing=standing)
     context |= _keeping(ladder, standing, context["unit"], at)
-    return Letter(code="LOYALTY_TIER_ENDING", context=context, has_notice=True)
+    over = standing.kept_until + timedelta(days=ladder.grace_days)
+    return Letter(code="LOYALTY_TIER_ENDING", context=context, until=over)
 
 
-@inbox_texts.register(TOPIC)
-def in_inbox(*, context: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the same as a row of Oscar's inbox."""
-    subject = pgettext("loyalty", "%(tier)s is yours until %(day)s") % {
-        "tier": conditional_escape(context["tier"]),
-        "day": context["day"],
-    }
-    text = pgettext("loyalty", "See what keeps it.")
-    return subject[:255], format_html('<a href="{}">{}</a>', context["link"], text)
+for topic, said in (
+    (UP, lambda: pgettext("loyalty", "See what it brings")),
+    (TOPIC, lambda: pgettext("loyalty", "See what keeps it.")),
+    (DOWN, lambda: pgettext("loyalty", "See your level")),
+):
+    inbox_links.register(topic)(said)
+timings.register(TOPIC)(in_daytime)
+timings.register(DOWN)(in_daytime)
 
 
 def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime) -> dict[str, str]:

@@ -122,6 +122,15 @@ def _notices(at: datetime) -> Iterator[int]:
     yield from notices.announce_expiry(at=at)
 
 
+def _ready(at: datetime) -> Iterator[int]:
+    yield from notices.announce_ready(at=at)
+
+
+def _inbox(at: datetime) -> Iterator[int]:
+    while cleared := notices.clear_inbox(at=at):
+        yield cleared
+
+
 def _messages(at: datetime) -> Iterator[int]:
     yield from notices.deliver(at=at)
 
@@ -150,6 +159,7 @@ JOBS = [
     Job(name="sweep", what="orders looked at", run=_sweep),
     Job(name="nightly", what="orders looked at", run=_nightly, nightly=True),
     Job(name="mature", what="points made ready", run=_mature),
+    Job(name="ready", what="accounts told what became ready", run=_ready, nightly=True),
     Job(name="notices", what="dates announced or put off", run=_notices),
     Job(name="expire", what="points run out", run=_expire),
     Job(name="holds", what="given back", run=_holds),
@@ -157,6 +167,7 @@ JOBS = [
     Job(name="prices", what="prices written down", run=_prices, nightly=True),
     Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
     Job(name="farewells", what="people who left forgotten", run=_farewells),
+    Job(name="inbox", what="old messages taken out of the inbox", run=_inbox, nightly=True),
     Job(name="messages", what="messages sent", run=_messages),
 ]
 

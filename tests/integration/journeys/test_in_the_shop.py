@@ -433,9 +433,9 @@ class TestAReview:
         mail.outbox.clear()
         list(run(only="messages"))
 
-        letters = [letter for letter in mail.outbox if letter.subject == "50\xa0paws more"]
+        letters = [letter for letter in mail.outbox if letter.subject == "50\xa0paws for your review"]
         assert len(letters) == 1
-        assert "Your review of Liver bites" in letters[0].body
+        assert "Thank you for your review of Liver bites." in letters[0].body
 
     def test_is_not_written_about_where_it_was_taken_back_before(self, unit, bought, write, save):
         a_campaign(unit)
@@ -443,7 +443,7 @@ class TestAReview:
         mail.outbox.clear()
         list(run(only="messages"))
 
-        assert [letter for letter in mail.outbox if "more" in letter.subject] == []
+        assert [letter for letter in mail.outbox if "for your review" in letter.subject] == []
 
 
 class TestABirthday:

@@ -118,11 +118,17 @@ class TestAnEvent:
 
     def test_about_a_date_leaves_a_notice_of_it(self):
         member = Member.objects.create(program=a_program().program, joined_at=NOW)
-        it_happened(member_id=member.pk, about="lot:1")
-        it_happened(member_id=member.pk, about="lot:1")
+        it_happened(member_id=member.pk, abouts={"lot:1": 7})
+        it_happened(member_id=member.pk, abouts={"lot:1": 7})
         it_happened("b", member_id=member.pk)
         row = Notice.objects.get()
-        assert (row.topic, row.key, row.about, row.member, row.created_at) == ("test-done", "a", "lot:1", member, NOW)
+        assert (row.topic, row.key, row.about, row.stage) == ("test-done", "a", "lot:1", 7)
+        assert (row.member, row.created_at) == (member, NOW)
+
+    def test_may_be_about_two_dates(self):
+        member = Member.objects.create(program=a_program().program, joined_at=NOW)
+        it_happened(member_id=member.pk, abouts={"lot:1": 7, "lot:2": 30})
+        assert set(Notice.objects.values_list("key", "about", "stage")) == {("a", "lot:1", 7), ("a", "lot:2", 30)}
 
     def test_is_news_once(self):
         it_happened("a")

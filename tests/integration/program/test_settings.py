@@ -37,6 +37,13 @@ class TestAValue:
             ("LOYALTY_LEVEL_NOTICE_DAYS", (30, 0)),
             ("LOYALTY_LEVEL_NOTICE_DAYS", (30, 30)),
             ("LOYALTY_LEVEL_NOTICE_DAYS", ("30",)),
+            ("LOYALTY_DAYTIME", "8-20"),
+            ("LOYALTY_DAYTIME", (20, 8)),
+            ("LOYALTY_DAYTIME", (8, 25)),
+            ("LOYALTY_DAYTIME", (8,)),
+            ("LOYALTY_UNTOLD_TOPICS", ("points-ready", "points-expiring")),
+            ("LOYALTY_MAIL_COLORS", {"button": "#ffffff"}),
+            ("LOYALTY_MAIL_COLORS", {"action": "teal"}),
         ],
     )
     def test_that_makes_no_sense_is_an_error_that_names_the_setting(self, name, value):

@@ -406,3 +406,32 @@ class TestThePageOfAMember:
         page = client.get(reverse("loyalty:overview")).content.decode()
         assert "Ordered as a guest" not in page
         assert reverse("loyalty:export") in page
+
+
+class TestAnAccountMadeOfAGuestsOrder:
+    def kept(self, user):
+        order = a_guest_order()
+        country = get_model("address", "Country").objects.create(iso_3166_1_a2="DE", printable_name="Germany")
+        fields = {"first_name": "Mei", "last_name": "Tanaka", "line1": "Lane 7", "line4": "Bremen", "postcode": "28195"}
+        order.shipping_address = get_model("order", "ShippingAddress").objects.create(**fields, country=country)
+        order.save()
+        assert guests.keep_order(order=order, user=user, at=clock.now())
+        user.refresh_from_db()
+        return get_model("address", "UserAddress").objects.filter(user=user)
+
+    def test_has_the_names_and_the_address_of_the_order(self, unit):
+        mei = User.objects.create_user(username="mei", email=EMAIL)
+        (address,) = self.kept(mei)
+        assert (mei.first_name, mei.last_name) == ("Mei", "Tanaka")
+        assert (address.line1, address.postcode, address.country.pk) == ("Lane 7", "28195", "DE")
+
+    def test_keeps_the_name_that_it_has(self, unit):
+        mei = User.objects.create_user(username="mei", email=EMAIL, first_name="M.", last_name="T.")
+        self.kept(mei)
+        assert (mei.first_name, mei.last_name) == ("M.", "T.")
+
+    def test_keeps_its_points_where_a_name_is_refused(self, unit, monkeypatch):
+        mei = User.objects.create_user(username="mei", email=EMAIL)
+        monkeypatch.setattr(User, "save", Mock(side_effect=ValueError("no names here")))
+        assert list(self.kept(mei)) == []
+        assert Account.objects.get().pending == 24

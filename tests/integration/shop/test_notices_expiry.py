@@ -16,7 +16,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Lot
-from loyalty_oscar.program.models import Event, Notice, Program
+from loyalty_oscar.program.models import Delivery, Event, Notice, Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.notices import announce_expiry, deliver, seen
 from loyalty_oscar.testing import a_program, clock
@@ -88,7 +88,7 @@ class TestANoticeOfExpiry:
         a_day(before(30))
         (row,) = inbox()
         assert row.subject == "120\xa0paws can be used until 31 May 2026"
-        assert '<a href="http://example.com/loyalty/">' in row.body
+        assert '<a href="http://example.com/loyalty/go/?to=' in row.body
         assert Notice.objects.get().inbox_id == str(row.pk)
 
     def test_reaches_the_inbox_once_though_the_mail_is_tried_again(self, unit):
@@ -115,8 +115,8 @@ class TestANoticeOfExpiry:
             plain = text.replace("\xa0", " ")
             assert "120 paws" in plain
             assert "31 May 2026" in plain
-            assert "They are worth €1.20." in plain
-            assert "http://example.com/loyalty/" in plain
+            assert "They take €1.20 off your next order." in plain
+            assert "http://example.com/loyalty/go/?to=%2Floyalty%2F" in plain
 
     def test_tells_only_the_nearest_stage_after_a_job_was_late(self, unit):
         a_member(unit)
@@ -294,3 +294,94 @@ class TestTheAccountPage:
         assert Notice.objects.get().seen_at == before(10)
         a_day(before(7))
         assert date_of(account) == ENDS
+
+
+def dates(account):
+    return list(Lot.objects.filter(account=account).order_by("pk").values_list("expires_at", flat=True))
+
+
+class TestADigest:
+    def test_tells_of_all_dates_within_a_month_and_of_each_at_its_own_stages(self, unit):
+        account = a_member(unit, points=200)
+        give(account, points=30, expires_at=datetime(2026, 7, 1, tzinfo=UTC), key="b")
+        give(account, points=70, expires_at=datetime(2026, 8, 1, tzinfo=UTC), key="c")
+        told = {day: a_day(before(day)) for day in range(40, -32, -1)}
+        may, june = "Boris, 200 paws can be used until 31 May 2026", "Boris, 30 paws can be used until 30 June 2026"
+        found = {day: subjects for day, subjects in told.items() if subjects}
+        assert found == {30: [may], 7: [may], 1: [may], -23: [june], -29: [june]}
+
+    def test_lists_what_runs_out_a_little_later(self, unit):
+        account = a_member(unit, points=200)
+        give(account, points=30, expires_at=datetime(2026, 7, 1, tzinfo=UTC), key="b")
+        a_day(before(30))
+        for text in (mail.outbox[0].body, mail.outbox[0].alternatives[0][0]):
+            assert "And a little later" in text
+            assert "30 June 2026" in text
+            assert "30\xa0paws" in text
+
+    @pytest.mark.parametrize(
+        ("first", "second", "joined"),
+        [((2, 1), (3, 1), True), ((2, 1), (3, 2), False), ((12, 31), (1, 31), True), ((3, 31), (5, 1), False)],
+    )
+    def test_ends_a_month_later_to_the_day(self, unit, first, second, joined):
+        ends = datetime(2027, *first, tzinfo=UTC)
+        later = datetime(2027 + (second < first), *second, tzinfo=UTC)
+        account = a_member(unit, points=200, expires_at=ends)
+        give(account, points=30, expires_at=later, key="b")
+        a_day(before(30, ends=ends))
+        assert Notice.objects.count() == 1 + joined
+        assert ("And a little later" in mail.outbox[0].body) is joined
+
+
+class TestPennies:
+    @pytest.fixture(autouse=True)
+    def least(self, settings):
+        settings.LOYALTY_EXPIRY_NOTICE_LEAST = 100
+
+    def test_are_told_of_along_with_more(self, unit):
+        account = a_member(unit, points=20)
+        give(account, points=300, expires_at=datetime(2026, 6, 20, tzinfo=UTC), key="b")
+        assert a_day(before(30)) == ["Boris, 20 paws can be used until 31 May 2026"]
+        a_day(before(7))
+        assert dates(account)[0] == ENDS
+
+    def test_wait_once_and_are_told_of_once_before_they_run_out(self, unit):
+        account = a_member(unit, points=20)
+        told = {day: a_day(before(day)) for day in range(40, -31, -1)}
+        said = ["Boris, 20 paws can be used until 30 June 2026"]
+        assert [subjects for subjects in told.values() if subjects] == [said]
+        assert dates(account) == [datetime(2026, 7, 1, tzinfo=UTC)]
+        assert sum(points for _account, points in ledger.expire_due(at=datetime(2026, 7, 1, tzinfo=UTC))) == 20
+
+    def test_join_what_runs_out_a_month_later(self, unit):
+        account = a_member(unit, points=20)
+        give(account, points=90, expires_at=datetime(2026, 7, 1, tzinfo=UTC), key="b")
+        assert a_day(before(30)) == ["Boris, 20 paws can be used until 31 May 2026"]
+
+
+class TestAMailThatNobodyWaitsFor:
+    @pytest.fixture(autouse=True)
+    def hours(self, settings):
+        settings.LOYALTY_DAYTIME = (8, 20)
+
+    @pytest.mark.parametrize(
+        ("zone", "hour", "leaves"),
+        [
+            ("UTC", 7, None), ("UTC", 8, 8), ("UTC", 19, 19), ("UTC", 20, None),
+            ("America/New_York", 11, None), ("America/New_York", 12, 12), ("America/New_York", 23, 23),
+        ],
+    )  # fmt: skip
+    def test_leaves_by_day_in_the_programs_zone(self, unit, zone, hour, leaves):
+        Program.objects.update(time_zone=zone)
+        a_member(unit)
+        at = before(29) + timedelta(hours=hour)
+        assert len(a_day(at)) == (leaves is not None)
+
+    def test_leaves_in_the_morning_and_its_waiting_is_no_try(self, unit):
+        a_member(unit)
+        night = before(29) + timedelta(hours=22)
+        assert a_day(night) == []
+        rows = Delivery.objects.filter(is_open=True)
+        assert set(rows.values_list("attempts", "next_at")) == {(0, before(28) + timedelta(hours=8))}
+        assert len(a_day(before(28) + timedelta(hours=8))) == 1
+        assert Delivery.objects.get(consumer="mail").attempts == 1

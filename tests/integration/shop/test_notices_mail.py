@@ -66,14 +66,14 @@ class TestTheMailAboutPointsEarned:
         assert letter.to == ["boris@mail.example"]
         for text in (letter.body, html):
             plain = text.replace("\xa0", " ")
-            assert "thank you for your order 100482 of 6 May." in plain
-            assert "You will get" in plain
+            assert "Thank you for your order 100482 of 6 May." in plain
+            assert "are yours 14 days after delivery, when the return period is over." in plain
             assert "Rounded down once" in plain
             assert "for each €1.00" in plain
             assert "On the way" in plain
             assert "74 paws = €0.74" in plain
-            assert "http://example.com/loyalty/" in plain
-        assert html.count("<a ") == 1
+            assert "http://example.com/loyalty/go/?to=%2Faccounts%2Forders%2F100482%2F" in plain
+        assert html.count("<a ") == 3, "the button, the terms and the account"
         assert "<style" not in html
         assert "<script" not in html
 
@@ -118,7 +118,7 @@ class TestTheMailAboutPointsEarned:
         sync_orders(order_ids=[order.pk], at=NOW)
         assert send() == 0
         assert mail.outbox == []
-        assert Delivery.objects.get().error == "nothing left to tell"
+        assert Delivery.objects.get(event__topic="points-earned").error == "nothing left to tell"
 
     def test_speaks_the_language_that_the_shop_knows(self, at):
         a_program(
@@ -142,7 +142,7 @@ class TestTheMailAboutPointsEarned:
         an_order(user=UserFactory())
         with override_settings(OSCAR_URL_SCHEMA="https"):
             send()
-        assert "https://tumblepaw.example/loyalty/" in mail.outbox[0].body
+        assert "https://tumblepaw.example/loyalty/go/" in mail.outbox[0].body
         site.domain = "example.com"
         site.save()
 
@@ -307,7 +307,7 @@ class TestTheWelcome:
         )
         assert send() == 1
         assert mail.outbox[0].subject.replace("\xa0", " ") == "Boris, 30 paws to begin with"
-        assert "Your 3 orders so far count: 30 paws." in mail.outbox[0].body.replace("\xa0", " ")
+        assert "Your 3 orders so far count: 30 paws for you." in mail.outbox[0].body.replace("\xa0", " ")
 
     def test_is_silent_after_its_undoing(self, at):
         a_program(live_from=NOW - timedelta(days=1))

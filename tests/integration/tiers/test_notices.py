@@ -66,13 +66,14 @@ class TestALevelReached:
         user = a_user()
         buy(user, (a_product("Bed", "200.00"), 1), on=day(3, 1))
         list(deliver(at=day(3, 2)))
-        letter = next(letter for letter in mail.outbox if "reached" in letter.subject)
-        assert letter.subject == "Silver reached"
+        letter = next(letter for letter in mail.outbox if "elcome to" in letter.subject)
+        assert letter.subject == "Welcome to Silver"
         body = letter.body.replace("\xa0", " ")
         assert "It is yours until the end of 31 December 2027." in body
-        assert "- 10 % more paws\n- 50 paws as a gift when you reach it for the first time" in body
-        assert "It holds no offer" in body
-        assert "<li>10 % more paws</li>" in letter.alternatives[0][0]
+        assert "Your gift for reaching it: 50 paws, ready once the return period is over." in body
+        assert "What it brings you\n- 10 % more paws\n" in body
+        assert "You get this because you are a member of the" in body
+        assert "<li>10\xa0% more paws</li>" in letter.alternatives[0][0]
 
     def test_is_not_told_once_a_return_has_taken_it(self):
         a_ladder(bronze=20_000, silver=30_000)
@@ -80,7 +81,7 @@ class TestALevelReached:
         order = buy(user, (a_product("Bed", "200.00"), 1), on=day(3, 1))
         send_back(order, 1, on=day(3, 2))
         list(deliver(at=day(3, 3)))
-        assert not any("reached" in letter.subject for letter in mail.outbox)
+        assert not any("elcome to" in letter.subject for letter in mail.outbox)
 
     def test_by_hand_says_so(self, silver):
         ladder = ladder_of(program_id=Program.objects.get().pk)
@@ -89,7 +90,7 @@ class TestALevelReached:
             ladder=ladder, member_id=member.pk, tier=gold, until=ENDS, reason="Ten years", actor="system", at=day(5, 1)
         )
         list(deliver(at=day(5, 1)))
-        assert "the shop gave you a level" in mail.outbox[0].body
+        assert "We give you this level" in mail.outbox[0].body
         assert "Ten years" not in mail.outbox[0].body
 
 
@@ -115,20 +116,23 @@ class TestTheEndOfALevel:
         assert rules_of(ladder=ladder_of(program_id=Program.objects.get().pk)).told_days == 90
 
     def test_is_announced_twice_and_says_what_keeps_it(self, silver):
-        assert a_night(before(60)) == ["Silver is yours until 31 December 2027"]
+        assert a_night(before(60)) == ["Keep Silver: €150.00 more by 31 December 2027"]
         body = mail.outbox[0].body
-        assert "Keep it: €150.00 more by then." in body
-        assert "If not, you come down one level after 30 January 2028." in body
+        assert "€150.00 more by 31 December 2027 keeps it." in body
+        assert "If not, it stays yours until 30 January 2028, and then you come down one level." in body
         assert a_night(before(40)) == []
         buy(silver, (a_product("Box", "110.00"), 1), on=before(30))
-        assert a_night(before(15)) == ["Silver is yours until 31 December 2027"]
-        assert "Keep it: €40.00 more by then." in mail.outbox[0].body
+        assert a_night(before(15)) == ["Keep Silver: €40.00 more by 31 December 2027"]
+        assert "€40.00 more by 31 December 2027 keeps it." in mail.outbox[0].body
         assert a_night(before(14)) == []
 
     def test_stands_in_oscars_inbox_too(self, silver):
         a_night(before(60))
-        row = get_model("communication", "Notification").objects.get(recipient=silver)
-        assert row.subject == "Silver is yours until 31 December 2027"
+        rows = get_model("communication", "Notification").objects.filter(recipient=silver).order_by("pk")
+        assert [row.subject for row in rows] == [
+            "Welcome to Silver",
+            "Keep Silver: €150.00 more by 31 December 2027",
+        ]
 
     def test_is_not_announced_to_somebody_who_has_kept_it(self, silver):
         buy(silver, (a_product("Box", "150.00"), 1), on=day(6, 1, 2027))
@@ -148,7 +152,7 @@ class TestAnEndThatNobodyWasToldOf:
     def test_is_put_off_and_then_announced(self, silver):
         for days in (60, 15):
             a_night(before(days), server_works=False)
-        assert a_night(before(-30)) == ["Silver is yours until 29 February 2028"]
+        assert a_night(before(-30)) == ["Keep Silver: €150.00 more by 29 February 2028"]
         assert (now().tier.name, now().extensions) == ("Silver", 1)
         assert a_night(datetime(2028, 3, 31, 12, tzinfo=UTC)) == ["Your level is Bronze now"]
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from loyalty_oscar.kernel.periods import (
     add_months,
     after_days,
+    daytime,
     end_of_month_after,
     fixed_date_after,
     last_day,
@@ -168,3 +169,26 @@ class TestTheLastDay:
         day = last_day(expires_at=ends, zone=zone)
         assert (day + timedelta(days=1)).day == 1
         assert day.month == (6 + months - 1) % 12 + 1
+
+
+class TestTheDaytime:
+    @pytest.mark.parametrize(
+        ("zone", "at", "first"),
+        [
+            ("UTC", datetime(2026, 5, 6, 8, tzinfo=UTC), datetime(2026, 5, 6, 8, tzinfo=UTC)),
+            ("UTC", datetime(2026, 5, 6, 7, 59, tzinfo=UTC), datetime(2026, 5, 6, 8, tzinfo=UTC)),
+            ("UTC", datetime(2026, 5, 6, 20, tzinfo=UTC), datetime(2026, 5, 7, 8, tzinfo=UTC)),
+            ("America/New_York", datetime(2026, 5, 6, 2, tzinfo=UTC), datetime(2026, 5, 6, 12, tzinfo=UTC)),
+            ("Europe/Berlin", datetime(2026, 3, 28, 22, tzinfo=UTC), datetime(2026, 3, 29, 6, tzinfo=UTC)),
+        ],
+    )
+    def test_begins_in_the_morning_of_the_zone(self, zone, at, first):
+        assert daytime(at=at, zone=zone, hours=(8, 20)) == first
+
+    @given(minutes=st.integers(0, 5_000_000), zone=st.sampled_from(ZONES))
+    def test_is_never_over_and_never_more_than_a_night_away(self, minutes, zone):
+        at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+        found = daytime(at=at, zone=zone, hours=(8, 20))
+        assert timedelta(0) <= found - at <= timedelta(hours=13)
+        assert daytime(at=found, zone=zone, hours=(8, 20)) == found
+        assert daytime(at=at, zone=zone, hours=(0, 24)) == at
