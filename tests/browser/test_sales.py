@@ -148,7 +148,8 @@ class TestASaleThatIsCounted:
 
         late.goto("/loyalty/sales/trail/")
         assert number(late, "left") == 0
-        assert "0 of 1 1 per member. All are taken. What others leave behind comes back here." in words(late)
+        said = "0 of 1 At most 1 for each member. All are taken. What others leave behind comes back here."
+        assert said in words(late)
         assert late.locator("form[action*=basket]").count() == 0
         looked_at(late, "sale-taken")
         assert violations(late) == []
