@@ -105,7 +105,7 @@ class TestALockedSale:
     def test_offers_strangers_to_sign_in_and_come_back(self, shop, arrive_at):  # noqa: F811
         page = arrive_at(width=375)
         page.goto("/loyalty/sales/trail/")
-        page.get_by_role("link", name="Sign in").click()
+        page.get_by_role("link", name="I have an account").click()
         page.fill("#id_login-username", shop.gold.email)
         page.fill("#id_login-password", "a good one")
         page.press("#id_login-password", "Enter")

@@ -6,12 +6,11 @@ from django.urls import reverse
 from loyalty_oscar.program.models import TermsVersion
 from loyalty_oscar.referrals.models import Code, Referral
 from loyalty_oscar.shop.referrals.links import path_of
-from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import UseTermsFactory
 from loyalty_oscar.tiers.models import MemberPrice, Tier
-from tests.browser.stage import at_widths
+from tests.browser.stage import arrive_at, at_widths, calendar  # noqa: F401 - fixtures
 from tests.browser.test_inviting import sideways
-from tests.browser.test_storefront import open_page, violations  # noqa: F401 - a fixture
+from tests.browser.test_storefront import violations
 from tests.integration.exclusives.sales import a_sale
 from tests.integration.referrals.friendly import an_inviting_club
 from tests.integration.tiers.ladders import a_ladder
@@ -22,7 +21,7 @@ WIDTHS = [320, 375, 1280]
 
 
 @pytest.fixture
-def club():
+def club(calendar):  # noqa: F811
     """A club with levels, terms, a member price, a sale, and Boris who invites."""
     club = an_inviting_club()
     a_ladder(unit=club.unit)
@@ -31,8 +30,8 @@ def club():
     MemberPrice.objects.create(tier=Tier.objects.get(code="silver"), percent=10, starts_at=day(1, 1))
     a_sale(club.unit, a_product("Trail bed"), per_member=2)
     type(club.boris).objects.filter(pk=club.boris.pk).update(first_name="Boris")
-    with clock.at(TODAY):
-        yield club
+    calendar.turn_to(TODAY)
+    return club
 
 
 def holds(page):
@@ -42,8 +41,9 @@ def holds(page):
 
 
 class TestAStranger:
-    def test_walks_from_a_product_to_registration(self, club, open_page):  # noqa: F811
-        page = open_page(a_product().get_absolute_url(), width=375)
+    def test_walks_from_a_product_to_registration(self, club, arrive_at):  # noqa: F811
+        page = arrive_at(width=375)
+        page.goto(a_product().get_absolute_url())
         assert page.get_by_text("in the Paw Club, from Silver").is_visible()
         holds(page)
         page.click('.loyalty-badge[data-value="header"]')
@@ -56,16 +56,18 @@ class TestAStranger:
         page.click("#register_form >> text=Terms of the Paw Club")
         assert page.locator("#terms").is_visible()
 
-    def test_finds_the_way_in_on_a_sale(self, club, open_page):  # noqa: F811
-        page = open_page("/loyalty/sales/trail/", width=375)
+    def test_finds_the_way_in_on_a_sale(self, club, arrive_at):  # noqa: F811
+        page = arrive_at(width=375)
+        page.goto("/loyalty/sales/trail/")
         assert page.get_by_role("link", name="Join the Paw Club").is_visible()
         holds(page)
 
 
 class TestAFriend:
-    def test_sees_the_gift_until_the_account_and_is_told_a_typo(self, club, open_page):  # noqa: F811
+    def test_sees_the_gift_until_the_account_and_is_told_a_typo(self, club, arrive_at):  # noqa: F811
         link = path_of(code=Code.objects.select_related("member__user").get(code=club.code))
-        page = open_page(link, width=375)
+        page = arrive_at(width=375)
+        page.goto(link)
         assert "Boris invites you to the Paw Club" in page.inner_text("h1")
         holds(page)
         page.click("text=Register >> visible=true")
@@ -88,10 +90,10 @@ class TestAFriend:
         page.goto(reverse("loyalty:overview"))
         assert said.is_visible()
 
-    def test_is_told_a_typo_without_scripts(self, club, open_page):  # noqa: F811
-        page = open_page(reverse("customer:register"), width=375)
+    def test_is_told_a_typo_without_scripts(self, club, arrive_at):  # noqa: F811
+        page = arrive_at(width=375)
         page.route("**/code.js", lambda route: route.abort())
-        page.reload()
+        page.goto(reverse("customer:register"))
         for name, value in {"email": "newcomer@example.com", "password1": "a good 1", "password2": "a good 1"}.items():
             page.fill(f"#register_form [name$={name}]", value)
         page.fill("#loyalty-code", "bafi-muzop")

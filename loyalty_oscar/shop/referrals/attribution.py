@@ -107,7 +107,8 @@ def registered(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
         codes += carried(request=request)
         if bound := bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
             forget(request=request)
-            messages.success(request, welcome(referral=bound, visit=visit), fail_silently=True)
+            page = getattr(request, "_request", request)  # An API's request holds the one that has messages.
+            messages.success(page, welcome(referral=bound, visit=visit), fail_silently=True)
 
 
 user_registered.connect(registered, dispatch_uid="loyalty_oscar.shop.referrals.registered")

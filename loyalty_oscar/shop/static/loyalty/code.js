@@ -22,5 +22,5 @@
     if (said.textContent !== (isWrong ? field.dataset.typo : "")) said.textContent = isWrong ? field.dataset.typo : "";
   }
   field.addEventListener("input", function () { look(false); });
-  field.addEventListener("change", function () { look(true); });
+  field.addEventListener("blur", function () { look(true); });
 })();
