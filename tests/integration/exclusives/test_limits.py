@@ -73,6 +73,7 @@ class TestTheBasket:
         carrier.product_class.track_stock = False
         carrier.product_class.save()
         self.test_tells_it_at_the_line_whose_quantity_is_changed(client, sale, member, carrier)
+        assert "First on the trail gives 2 to each." in text_of(add(client, carrier, 2))
 
     def test_never_takes_more_than_there_is(self, client, sale, member, carrier):
         carrier.stockrecords.update(num_in_stock=1)
