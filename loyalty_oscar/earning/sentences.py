@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.words import points as in_words
-from loyalty_oscar.program.words import reasons
+from loyalty_oscar.program.words import reasons, title
 
 from .rules import (
     WHOLE_ORDER,
@@ -57,7 +57,8 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
         times = _strong(f"{money.number(Decimal(rule.percent) / 100)} ×")
         if unit.is_money:
             return format_html(pgettext("loyalty", "{times} the cashback for money paid"), times=times)
-        return format_html(pgettext("loyalty", "{times} the points for money paid"), times=times)
+        text = pgettext("loyalty", "{times} the {points} for money paid")
+        return format_html(text, times=times, points=title(unit=unit))
     if isinstance(rule, PerAmount):
         if share := money_back(unit=unit, points=rule.points, step_minor=rule.step_minor, currency=rule.currency):
             return format_html(pgettext("loyalty", "{share} back"), share=_strong(share))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -63,6 +63,13 @@ def dates_of(*, sale: Sale) -> rules.SaleTerms:
 def asks_segments(*, program_id: int) -> bool:
     """Return whether any door of a sale in force asks who is in a segment."""
     return any(door.segment_id for sale in sales_in_force(program_id=program_id) for door in sale.dates.doors)
+
+
+def held_by_member(*, user_id: Any, at: datetime) -> list[Reservation]:
+    """Return what a member bought of sales that count for each, and what their baskets hold now. One query."""
+    rows = Reservation.objects.using(write_db()).filter(user_id=str(user_id), quantity__gt=0)
+    rows = rows.filter(sale__per_member__isnull=False).filter(Q(until=None) | Q(until__gt=at))
+    return list(rows.only("sale_id", "slot", "quantity"))
 
 
 def ran_out(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:

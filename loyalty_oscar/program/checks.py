@@ -46,6 +46,10 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
             found.append(Error(f"{name} must be at least 1.", id="loyalty_program.E001"))
     if isinstance(conf.BADGE, str) and conf.BADGE not in ("render", "fetch"):
         found.append(Error("LOYALTY_BADGE must be “render” or “fetch”.", id="loyalty_program.E003"))
+    known = LoyaltySettings().TEASERS
+    if isinstance(conf.TEASERS, (list, tuple, set)) and not set(conf.TEASERS) <= set(known):
+        text = f"LOYALTY_TEASERS holds what nobody knows: {conf.TEASERS!r}; there are: {', '.join(known)}."
+        found.append(Error(text, id="loyalty_program.E009"))
     for name in ("EXPIRY_NOTICE_DAYS", "LEVEL_NOTICE_DAYS"):
         days, least = getattr(conf, name), BINDING_DAYS if name.startswith("EXPIRY") else 1
         if isinstance(days, (list, tuple, set)) and not _are_days(days, least):

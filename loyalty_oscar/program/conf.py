@@ -89,6 +89,12 @@ class LoyaltySettings:
     )
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
+    TEASERS: tuple[str, ...] = doc(
+        "What those who are not in the club see of it: `header` a link beside the shop's navigation, `footer` one at"
+        " the foot of every page, `join` how to join (at registration, at the checkout's gateway, on the pages that"
+        " explain the club and its sales), `price` what a product costs with the club.",
+        ("header", "footer", "join", "price"),
+    )
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
     EXPIRY_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before points run out on which their owner is told. A date that nobody was told of 7 days before does not"

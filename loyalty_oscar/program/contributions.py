@@ -45,6 +45,7 @@ class Place:
 PLACES = (
     Place("product:earns", "product", "on the product's page: what it brings"),
     Place("product:price", "product", "in the price's place, on pages and lists: why there is none"),
+    Place("product:club-price", "product", "after a price: what it would be for those who are not in the club"),
     Place("product:buy", "product", "in the place of the button that puts it into the basket"),
     Place("product:hidden", "product", "on no page: whatever is shown here, a list leaves out the product's card"),
     Place("product:review", "review", "beside a review"),
@@ -59,8 +60,10 @@ PLACES = (
     Place("thank-you:more", "order", "there: what comes after"),
     Place("mail:order", "order", "in the mail that confirms an order; there is no request"),
     Place("register:form", "request", "in the form that registers"),
+    Place("footer:links", "program", "in the line about the club at the foot of every page"),
     Place("header:badge", "visit", "in the badge of the header"),
     Place("account:tab", "program", "beside the tab of the account pages"),
+    Place("account:top", "unit", "on the account page, before anything else"),
     Place("account:level", "unit", "on the account page: the level"),
     Place("account:empty", "unit", "there: before any order"),
     Place("account:ready", "unit", "there: beside the points that are ready"),

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 
 from loyalty_oscar.kernel import periods
 
 from .db import write_db
-from .models import Member, Phase, PointWorth, Program, State, Unit
+from .models import Member, Phase, PointWorth, Program, State, TermsVersion, Unit
 
 #: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
 WORK_SECONDS = 1
@@ -72,7 +72,7 @@ def begun_units() -> list[Unit]:
     """
     Return the units of the programs that ever went live, oldest first, as new as `read_versions` makes them.
 
-    Their programs know more than a row: `known_sites` (ids) and `known_phases`.
+    Their programs know more than a row: `known_sites` (ids), `known_terms_from` and `known_phases`.
     """
     return _begun(_known(seconds=WORK_SECONDS)[0])
 
@@ -102,11 +102,14 @@ def _known(*, seconds: float) -> tuple[list[Unit], tuple[tuple[int, int, str], .
 
 def _load_units() -> list[Unit]:
     names = ("id", "state", "starts_at", "earning_ends_at", "spending_ends_at")
+    first_terms = TermsVersion.objects.filter(program=OuterRef("program")).order_by("starts_at")
     rows = (
         Unit.objects.using(write_db())
         .select_related("program__excluded_set")
         .annotate(
-            site_id=F("program__sites__site_id"), **{f"phase_{name}": F(f"program__phases__{name}") for name in names}
+            site_id=F("program__sites__site_id"),
+            terms_from=Subquery(first_terms.values("starts_at")[:1]),
+            **{f"phase_{name}": F(f"program__phases__{name}") for name in names},
         )
         .order_by("pk")
     )
@@ -120,6 +123,7 @@ def _load_units() -> list[Unit]:
         sites.setdefault(row.pk, set()).add(row.site_id)
     for pk, unit in units.items():
         unit.program.known_sites = sites[pk] - {None}
+        unit.program.known_terms_from = unit.terms_from
         unit.program.known_phases = [phase for key, phase in phases[pk].items() if key is not None]
     return list(units.values())
 
@@ -177,6 +181,11 @@ def worth_of(*, program_id: int) -> dict[str, PointWorth]:
         version=version_of(program_id=program_id),
         load=lambda: {row.currency: row for row in PointWorth.objects.using(write_db()).filter(program_id=program_id)},
     )
+
+
+def has_terms(*, program: Program, at: datetime) -> bool:
+    """Return whether a program that was read with its unit has terms in force; no query."""
+    return program.known_terms_from is not None and program.known_terms_from <= at
 
 
 def member_of(*, program_id: int, user_id: Any) -> Member | None:

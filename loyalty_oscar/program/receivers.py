@@ -16,7 +16,7 @@ def forget(instance: Any, **kwargs: Any) -> None:
 
 for _model in (
     *(models.Program, models.ProgramSite, models.Phase, models.Unit),
-    *(models.PointWorth, models.ProductSet, models.Segment),
+    *(models.PointWorth, models.ProductSet, models.Segment, models.TermsVersion),
 ):
     for _signal in (post_save, post_delete):
         _signal.connect(forget, sender=_model, dispatch_uid=f"loyalty_oscar.program.forget.{_model.__name__}")

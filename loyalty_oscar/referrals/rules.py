@@ -20,7 +20,9 @@ from loyalty_oscar.kernel.mailbox import plain_email
 ALLOW, REVIEW, BLOCK = "allow", "review", "block"
 ORDER = (ALLOW, REVIEW, BLOCK)
 CONSONANTS, VOWELS = "bdfghkmnprstvz", "aeiou"
-CODE = re.compile(rf"(?:[{CONSONANTS}][{VOWELS}]){{4}}")
+CODE = re.compile(rf"(?:[{CONSONANTS}][{VOWELS}]){{4}}[{CONSONANTS}]")
+#: None shares a factor with the number of consonants, so that one wrong letter always changes the check letter.
+WEIGHTS = (1, 3, 5, 9, 11, 13, 1, 3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,18 +90,39 @@ def plain_address(*, parts: Iterable[str]) -> str:
     return "".join(c for c in text if c.isalnum())
 
 
+def check_letter(*, letters: str) -> str:
+    """Return the ninth letter of a code, which tells a typo in the eight before it without asking who has the code."""
+    numbers = [(CONSONANTS if place % 2 == 0 else VOWELS).index(letter) for place, letter in enumerate(letters)]
+    total = sum(weight * number for weight, number in zip(WEIGHTS, numbers, strict=True))
+    return CONSONANTS[total % len(CONSONANTS)]
+
+
 def new_code() -> str:
-    """Return a fresh code of four syllables that can be said on the phone ("bafi-muzo"); about 24 million of them."""
-    syllables = [secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(4)]
-    return f"{''.join(syllables[:2])}-{''.join(syllables[2:])}"
+    """
+    Return a fresh code of four syllables and a check letter that can be said on the phone ("bafi-muzob"); about 24
+    million of them.
+    """
+    letters = "".join(secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(4))
+    return f"{letters[:4]}-{letters[4:]}{check_letter(letters=letters)}"
 
 
 def read_code(*, text: str) -> str:
-    """Return a code as it is kept, however it was typed ("BAFI muzo"); nothing for what can be none."""
+    """
+    Return a code as it is kept, however it was typed ("BAFI muzob"); nothing for what can be none.
+
+    One wrong letter, and two neighbors that changed places, never pass: the first changes the check letter, the second
+    the order of consonants and vowels.
+    """
     plain = "".join(
         c for c in unicodedata.normalize("NFKC", text[:40]).casefold() if c not in " -\N{HYPHEN}\N{EN DASH}"
     )
-    return f"{plain[:4]}-{plain[4:]}" if CODE.fullmatch(plain) else ""
+    is_one = CODE.fullmatch(plain) and check_letter(letters=plain[:8]) == plain[8]
+    return f"{plain[:4]}-{plain[4:]}" if is_one else ""
+
+
+def has_typo(*, text: str) -> bool:
+    """Return whether something was typed that is no code of anybody, whoever has which."""
+    return bool(text.strip()) and not read_code(text=text)
 
 
 def can_bring(*, giver: tuple[datetime, int], newcomer: tuple[datetime, int]) -> bool:

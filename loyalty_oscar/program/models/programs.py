@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import zoneinfo
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -168,8 +169,10 @@ class Program(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    #: Of programs that `queries` read: the sites that they serve, and their phases, oldest first.
+    #: Of programs that `queries` read: the sites that they serve, since when they have terms, and their phases, oldest
+    #: first.
     known_sites: set[int]
+    known_terms_from: datetime | None
     known_phases: list[Phase]
 
     class Meta:

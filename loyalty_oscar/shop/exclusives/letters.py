@@ -12,11 +12,13 @@ from django.utils.translation import pgettext
 from loyalty_oscar.exclusives import reminders, rules
 from loyalty_oscar.exclusives.models import Reminder, Sale
 from loyalty_oscar.exclusives.queries import dates_of, with_doors
-from loyalty_oscar.program import contributions, words
+from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
 
 from ..notices.letters import Letter, frame, inbox_links, letters, site_of, through_login
+from .visitors import who_visits
+from .words import on_day
 
 
 def consent(*, email: str) -> str:
@@ -35,7 +37,9 @@ def asked(*, subject: Sale, request: Any) -> tuple[str, Mapping[str, Any]] | Non
         return None
     found = reminders.waits(sale=subject, member=visit.member) if visit.member else None
     since = words.day(found.asked_at, zone=subject.program.time_zone) if found else ""
-    told = {"reminder": found, "since": since, "consent": consent(email=getattr(user, "email", ""))}
+    opens_at = rules.admission(sale=subject.dates, who=who_visits(visit=visit), at=clock.now()).opens_at
+    day = on_day(at=opens_at, sale=subject) if opens_at else ""
+    told = {"reminder": found, "since": since, "day": day, "consent": consent(email=getattr(user, "email", ""))}
     return "loyalty/widgets/remind.html", {"sale": subject, **told}
 
 

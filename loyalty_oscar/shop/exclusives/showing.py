@@ -167,10 +167,8 @@ class Stock:
 
     @property
     def each(self) -> str:
-        """How many each member may have: "1 per member."; nothing where that is not counted."""
+        """How many each member may have: "At most 1 for each member."; nothing where that is not counted."""
         number = self.sale.per_member
         if number is None:
             return ""
-        return npgettext("loyalty", "%(number)s per member.", "%(number)s per member.", number) % {
-            "number": money.number(number)
-        }
+        return pgettext("loyalty", "At most %(number)s for each member.") % {"number": money.number(number)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.operations import SoldOut
-from loyalty_oscar.program import contributions
+from loyalty_oscar.program import clock, contributions
 
 from . import words
 from .gate import deal_of
-from .visitors import sales_of_visit, sold_out
+from .visitors import sales_of_visit, sold_out, who_visits
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -22,6 +23,10 @@ def lock(*, subject: Any, request: Any) -> Piece | None:
     if deal.closing is None:
         return None
     opening = words.opening(sale=deal.closing, is_hidden=deal.is_hidden)
+    who = who_visits(visit=request.loyalty)
+    opens_at = rules.admission(sale=deal.closing.dates, who=who, at=clock.now()).opens_at
+    if who.is_member and opens_at and not deal.is_hidden:
+        opening = words.for_you(sale=deal.closing, at=opens_at)
     return "loyalty/widgets/lock.html", {"code": "" if deal.is_hidden else deal.closing.code, "opening": opening}
 
 
@@ -41,6 +46,15 @@ def nothing_left(*, subject: Any, request: Any) -> Piece | None:
     if sale is None:
         return None
     return "loyalty/widgets/nothing_left.html", {"text": words.sold_out(SoldOut(sale=sale, left=0))}
+
+
+@contributions.register("footer:links", "sales")
+def footer(*, subject: Any, request: Any) -> Piece | None:
+    """Return the way to the sales, where there is one that everybody may know of. No query for strangers."""
+    at = clock.now()
+    known = (sale.dates for sale in sales_of_visit(visit=request.loyalty))
+    is_there = any(not dates.is_hidden and not rules.is_over(sale=dates, at=at) for dates in known)
+    return ("loyalty/widgets/footer_sales.html", {}) if is_there else None
 
 
 @contributions.register("account:tab", "sales", order=20)

@@ -58,6 +58,11 @@ def opening(*, sale: Sale, is_hidden: bool = False) -> str:
     return text[:1].upper() + text[1:]
 
 
+def for_you(*, sale: Sale, at: datetime) -> str:
+    """Return the one date that matters to a member: "Opens for you on 9 May"."""
+    return pgettext("loyalty", "Opens for you on %(day)s") % {"day": on_day(at=at, sale=sale)}
+
+
 def sold_out(error: SoldOut) -> str:
     """Return why a piece of a sale can't be had, for the customer."""
     if isinstance(error, KeptTooLong):

@@ -24,7 +24,7 @@ def cut_of(*, product: Any, request: Any, beside: Callable[[], Iterable[Any]] = 
 
     At most one query for all products of a list: `beside()` answers those that stand beside it.
     """
-    price = _price(product, request)
+    price = price_of(product=product, request=request)
     cut = getattr(price, "loyalty_cut", None)
     if cut is None:
         return None
@@ -55,13 +55,14 @@ def _in_words(
         "percent": off,
         "lowest": lowest,
         "told": f"{told} {counted}".strip(),
-        "before": instead % {"price": before},
+        # The same amount is not said twice.
+        "before": "" if minor == without else instead % {"price": before},
     }
     # Escaped here, once: the widget is rendered for each product of a list, on every page.
     return {name: conditional_escape(text) for name, text in said.items()}
 
 
-def _price(product: Any, request: Any) -> Any:
+def price_of(*, product: Any, request: Any) -> Any:
     """Return the price that the page has just been told, or ask for it."""
     if (found := request.loyalty.prices.get(product.pk)) is not None:
         return found

@@ -6,6 +6,7 @@ from . import (  # noqa: F401 - each registers its pieces
     discount,
     doctor,
     freezing,
+    guide,
     keeping,
     lifecycle,
     lines,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
+from django.contrib import messages
 from oscar.apps.customer.signals import user_registered
 from oscar.core.loading import get_model
 
@@ -29,19 +29,10 @@ from ..orders.sync import LOOK_AGAIN, after_commit
 from ..storefront.host_events import host_listeners
 from ..storefront.request_hooks import response_hooks
 from ..storefront.visit import visit_of
+from .gift import welcome
 from .identity_facts import is_known
-from .pending_codes import COOKIE, KEY, Carried, carried, forget, keep_in_cookie, take
-
-#: The field of a registration form.
-FIELD = "loyalty_code"
-
-
-def is_due(*, request: Any) -> bool:
-    """Return whether a request carries a code. Asks nothing, and looks only into a session that was opened anyway."""
-    session = getattr(request, "session", None)
-    if session is None or not session.accessed:
-        return False
-    return KEY in session or (COOKIE in request.COOKIES and SESSION_KEY in session)
+from .pending_codes import Carried, carried, forget, is_due, keep_in_cookie, take
+from .typed_codes import FIELD
 
 
 def leave(*, request: Any, response: Any) -> None:
@@ -114,8 +105,10 @@ def registered(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     if (typed or is_due(request=request)) and visit.unit:
         codes = [(str(typed), clock.now())] if typed else []
         codes += carried(request=request)
-        if bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
+        if bound := bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
             forget(request=request)
+            page = getattr(request, "_request", request)  # An API's request holds the one that has messages.
+            messages.success(page, welcome(referral=bound, visit=visit), fail_silently=True)
 
 
 user_registered.connect(registered, dispatch_uid="loyalty_oscar.shop.referrals.registered")

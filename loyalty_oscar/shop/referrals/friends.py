@@ -91,11 +91,12 @@ def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> st
     """
     first = words.day(placed_at, zone=zone, year=False) if placed_at else ""
     if row.state == State.REWARDED and row.is_over_cap:
-        return pgettext("loyalty", "You had brought as many friends that month as bring a reward")
+        return pgettext("loyalty", "No reward: you had brought as many friends that month as bring one")
     if row.state == State.REVIEW:
-        return pgettext("loyalty", "First order on %(day)s, we look at it first") % {"day": first}
+        return pgettext("loyalty", "First order on %(day)s, being checked") % {"day": first}
     if row.state == State.BLOCKED:
-        return pgettext("loyalty", "This one brings no reward")
+        # The rule, and never what the checks found.
+        return pgettext("loyalty", "No reward: only people who are new here bring one")
     if row.state == State.REVERSED:
         return pgettext("loyalty", "First order on %(day)s, it brings no reward any more") % {"day": first}
     if chip == "ready":
@@ -105,4 +106,4 @@ def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> st
         return text % {"day": first, "end": words.day(row.ready_at, zone=zone, year=False)}
     if chip == "way":
         return pgettext("loyalty", "First order on %(day)s, return period not over yet") % {"day": first}
-    return pgettext("loyalty", "No order yet that counts")
+    return pgettext("loyalty", "Hasn't ordered yet")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.core.signing import BadSignature, Signer
 from django.utils.module_loading import import_string
 
@@ -32,16 +33,20 @@ NEW_VISITS = 100
 Carried = tuple[str, datetime]
 
 
-def take(*, request: Any, code: str, typed: bool = False) -> None:
-    """Keep a code for this visit: the first one seen comes first, one typed by hand before all. Nonsense is left."""
+def take(*, request: Any, code: str, typed: bool = False, name: str = "") -> None:
+    """
+    Keep a code for this visit, and the first name that its link brought: the first one seen comes first, one typed by
+    hand before all. Nonsense is left.
+    """
     found, known = read_code(text=code), _of_session(request)
     if not found or (not typed and (len(known) >= MOST or found in dict(known))):
         return
     if not typed and not _may_begin(request):
         return
+    names = {**_names(request), **({found: name} if name else {})}
     fresh = (found, clock.now())
     kept = [fresh, *(row for row in known if row[0] != found)] if typed else [*known, fresh]
-    request.session[KEY] = [[code, int(at.timestamp())] for code, at in kept[:MOST]]
+    request.session[KEY] = [[code, int(at.timestamp()), names.get(code, "")] for code, at in kept[:MOST]]
 
 
 def _may_begin(request: Any) -> bool:
@@ -56,10 +61,24 @@ def _may_begin(request: Any) -> bool:
     return request.method != "HEAD" and not throttle.is_one_too_many(**visits, unknown=False)
 
 
+def is_due(*, request: Any) -> bool:
+    """Return whether a request carries a code. Asks nothing, and looks only into a session that was opened anyway."""
+    session = getattr(request, "session", None)
+    if session is None or not session.accessed:
+        return False
+    return KEY in session or (COOKIE in request.COOKIES and SESSION_KEY in session)
+
+
 def carried(*, request: Any) -> list[Carried]:
     """Return the codes that a visit carries with the moments they were first seen, the one that counts first."""
     cookie = _of_cookie(request)
     return [*([cookie] if cookie else []), *_of_session(request)]
+
+
+def inviter(*, request: Any) -> str:
+    """Return the first name that the link of the code that counts first brought along, or nothing."""
+    codes = carried(request=request)
+    return _names(request).get(codes[0][0], "") if codes else ""
 
 
 def is_allowed(*, request: Any) -> bool:
@@ -93,10 +112,16 @@ def forget(*, request: Any, response: Any = None) -> None:
 
 
 def _of_session(request: Any) -> list[Carried]:
+    return [(code, datetime.fromtimestamp(at, UTC)) for code, at, _name in _rows(request)]
+
+
+def _names(request: Any) -> dict[str, str]:
+    return {code: name for code, _at, name in _rows(request)}
+
+
+def _rows(request: Any) -> list[tuple[str, int, str]]:
     session = getattr(request, "session", None)
-    return [
-        (code, datetime.fromtimestamp(at, UTC)) for code, at in (session.get(KEY, ()) if session is not None else ())
-    ]
+    return session.get(KEY, []) if session is not None else []
 
 
 def _of_cookie(request: Any) -> Carried | None:

@@ -12,14 +12,17 @@ from loyalty_oscar.program import contributions
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
+from loyalty_oscar.referrals.rules import has_typo
 
 from ..orders.buyers import has_bought
 from ..storefront.reasons import brief_reason_words, reason_words
 from ..storefront.visit import takes_part
-from .attribution import FIELD, is_due
 from .friends import name_of
-from .pending_codes import carried
+from .gift import gift_of, missing
+from .pending_codes import carried, is_due
 from .terms_text import promise
+from .typed_codes import FIELD, LONGEST
+from .typed_codes import field as typed_field
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -46,9 +49,10 @@ def field(*, subject: Any, request: Any) -> Piece | None:
     if scheme is None or request.user.is_authenticated:
         return None
     codes = carried(request=request) if is_due(request=request) else []
-    typed = request.POST.get(FIELD, "")[:20]
-    told = {"name": FIELD, "value": typed or (codes[0][0] if codes else "")}
-    return "loyalty/widgets/invite_field.html", {**told, "promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+    typed = request.POST.get(FIELD, "")[:LONGEST]
+    told = typed_field(name=FIELD, value=typed or (codes[0][0] if codes else ""))
+    told |= {"promise": promise(scheme=scheme, unit=request.loyalty.unit), "gift": gift_of(request=request)}
+    return "loyalty/widgets/invite_field.html", told
 
 
 @contributions.register("checkout:payment", "referrals")
@@ -61,7 +65,24 @@ def at_checkout(*, subject: Any, request: Any) -> Piece | None:
         return None
     if was_brought(program_id=scheme.program_id, user_id=user.pk):
         return None
-    return "loyalty/widgets/invite_checkout.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+    typed = request.GET.get(FIELD, "")[:LONGEST]
+    return "loyalty/widgets/invite_checkout.html", typed_field(name="code", value=typed if has_typo(text=typed) else "")
+
+
+@contributions.register("basket:earns", "referrals", order=10)
+def in_basket(*, subject: Any, request: Any) -> Piece | None:
+    """Return what an invitation brings with this basket, and what is missing to that."""
+    gift = None if subject is None or subject.is_empty else gift_of(request=request)
+    if gift is None:
+        return None
+    return "loyalty/widgets/gift.html", {"gift": gift, "missing": missing(gift=gift, basket=subject)}
+
+
+@contributions.register("account:top", "referrals")
+def on_account(*, subject: Any, request: Any) -> Piece | None:
+    """Return what an invitation brings, until it is earned."""
+    gift = gift_of(request=request)
+    return ("loyalty/widgets/gift.html", {"gift": gift}) if gift else None
 
 
 @contributions.register("thank-you:more", "referrals", order=20)

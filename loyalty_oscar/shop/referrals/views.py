@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import http
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import pgettext
 from django.views.decorators.cache import cache_control
 from django.views.generic import TemplateView, View
 from oscar.core.loading import get_class
 
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.referrals.queries import scheme_of
+from loyalty_oscar.referrals.rules import has_typo
 
 from ..self_service.views import OwnPage
 from ..storefront.views.account import WithProgram
@@ -26,6 +29,7 @@ from ..storefront.visit import joined, takes_part
 from . import friends, links
 from .pending_codes import take
 from .terms_text import promise
+from .typed_codes import FIELD, LONGEST, typo
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 private = method_decorator(cache_control(private=True, no_store=True), name="dispatch")
@@ -50,14 +54,18 @@ class WithScheme(WithProgram):
 @private
 class InvitationView(WithScheme, TemplateView):
     """
-    Where the link of an invitation leads: what each side gets, and when. The same page for every code, right or
-    wrong, and it asks nothing of the code, so that it takes as long; no search engine and no other site hears of it.
+    Where the link of an invitation leads: who invites, what each side gets, and when.
+
+    It asks nothing of the code: the name comes with the link, and a typo shows by itself. So it is the same page, and
+    takes as long, whether somebody has that code or not; no search engine and no other site hears of it.
     """
 
     template_name = "loyalty/invitation.html"
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> http.HttpResponse:
-        take(request=request, code=kwargs["code"])
+        name = links.name_of_link(code=kwargs["code"], text=request.GET.get(links.BY, ""))
+        take(request=request, code=kwargs["code"], name=name)
+        kwargs |= {"name": name, "has_typo": has_typo(text=kwargs["code"])}
         response = super().get(request, *args, **kwargs)
         response["X-Robots-Tag"] = "noindex, nofollow"
         response["Referrer-Policy"] = "same-origin"
@@ -77,7 +85,7 @@ class InviteView(OwnPage, WithScheme, PageTitleMixin, TemplateView):
         return super().dispatch(request, *args, **kwargs)
 
     def get_page_title(self) -> str:
-        return pgettext("loyalty", "Bring a friend")
+        return pgettext("loyalty", "Invite a friend")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = super().get_context_data(css=conf.CSS, **kwargs)
@@ -98,14 +106,25 @@ class InviteView(OwnPage, WithScheme, PageTitleMixin, TemplateView):
 
 @private
 class UseCodeView(WithScheme, View):
-    """Take a typed code. Whatever is wrong with it, the answer is the same, and so is what it takes to get it."""
+    """
+    Take a typed code. A typo is told, with what was typed; whoever has the code or has not, the answer is the same, and
+    so is what it takes to get it.
+    """
 
     http_method_names = ("post", "options")
 
     def post(self, request: Any) -> http.HttpResponse:
-        take(request=request, code=request.POST.get("code", ""), typed=True)
-        text = pgettext(
-            "loyalty", "Thank you. If this is a friend's code and your first order, it brings points to both of you."
-        )
-        messages.success(request, text)
-        return redirect(DOORS.get(request.POST.get("from", ""), "loyalty:overview"))
+        typed, door = request.POST.get("code", "")[:LONGEST], DOORS.get(request.POST.get("from", ""))
+        if has_typo(text=typed):
+            if door:
+                return redirect(f"{reverse(door)}?{urlencode({FIELD: typed})}#loyalty-code")
+            messages.error(request, typo())
+        else:
+            take(request=request, code=typed, typed=True)
+            text = pgettext(
+                "loyalty",
+                "We noted the code. If it is a friend's and this is your first order, it brings %(points)s to both of"
+                " you.",
+            )
+            messages.success(request, text % {"points": words.title(unit=self.unit)})
+        return redirect(door or "loyalty:overview")

@@ -15,6 +15,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.ledger.queries import membership_of_user
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import earns_at, read_versions, shown_unit, spends_at
@@ -148,6 +149,11 @@ def visit_of(*, request: Any, user: Any = None) -> Visit | None:
         return None
     found = getattr(request, "loyalty", None) or getattr(getattr(request, "_request", None), "loyalty", None)
     return found or Visit(request, user)
+
+
+def teases(*, visit: Visit, teaser: str) -> bool:
+    """Return whether the store tells this of the club to those who are not in it (`LOYALTY_TEASERS`); no query."""
+    return teaser in conf.TEASERS and visit.unit is not None and visit.unit.program.state == State.LIVE
 
 
 def takes_part(*, visit: Visit) -> bool:

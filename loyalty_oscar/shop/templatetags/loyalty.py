@@ -23,9 +23,10 @@ from django.utils.translation import get_language
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import has_terms
 
 from ..pricing import labels
-from ..storefront.visit import takes_part, visit_facts
+from ..storefront.visit import takes_part, teases, visit_facts
 
 register = template.Library()
 # In some languages the groups of digits stand apart in the same way.
@@ -80,6 +81,44 @@ def badge(*, unit: Unit, points: int) -> dict[str, Any]:
     """Return what stands on a badge: the value, the number, and both with the word."""
     number = words.number(unit=unit, points=points)
     return {"value": points, "number": number, "points": words.points(unit=unit, points=points)}
+
+
+@widget
+def loyalty_header(context: Context, short: bool = False) -> str:
+    """Link the page that explains the club, for those who are not in it (`LOYALTY_TEASERS`); `short=True` on phones."""
+    visit = context["request"].loyalty
+    # A page that is equal for everybody does not ask who looks at it.
+    if not teases(visit=visit, teaser="header") or (conf.BADGE != "fetch" and takes_part(visit=visit)):
+        return ""
+    return rendered(context, "loyalty/widgets/header.html", {"program": visit.unit.program, "short": short})
+
+
+@widget
+def loyalty_footer(context: Context) -> str:
+    """Link the page that explains the club, its terms, and what features add, at the foot (`LOYALTY_TEASERS`)."""
+    visit = context["request"].loyalty
+    if not teases(visit=visit, teaser="footer"):
+        return ""
+    program = visit.unit.program
+    data = {"program": program, "has_terms": has_terms(program=program, at=clock.now())}
+    return rendered(context, "loyalty/widgets/footer.html", {**data, "more": shown(context, "footer:links", program)})
+
+
+@widget
+def loyalty_join(context: Context, where: str = "page") -> str:
+    """
+    Say how to join, with the terms, to those who are not in the club (`LOYALTY_TEASERS`): with a button, or beside a
+    form that registers (`"register"`) or orders (`"checkout"`).
+    """
+    visit = context["request"].loyalty
+    if not teases(visit=visit, teaser="join") or takes_part(visit=visit):
+        return ""
+    program = visit.unit.program
+    by_choice = program.enrolment == program.Enrolment.OPT_IN
+    data = {"program": program, "by_choice": by_choice, "where": where, "here": context["request"].get_full_path()}
+    data["has_terms"] = has_terms(program=program, at=clock.now())
+    data["is_signed_in"] = context["request"].user.is_authenticated
+    return rendered(context, "loyalty/widgets/join_call.html", data)
 
 
 @widget
@@ -139,6 +178,55 @@ def loyalty_order_mail(context: Context, order: Any) -> str:
 def parted(text: str) -> SafeString:
     """Let a line end between a number and its word ("118,500 paws") where it has no room for both."""
     return mark_safe(BEFORE_THE_WORD.sub(r"\g<0><wbr>", conditional_escape(text)))
+
+
+#: The end of a form's fields: the button that sends it.
+ABOVE_BUTTON = r'id="{form}".*?(?=<button\b|<input\b[^>]*\btype="submit")'
+AFTER_PRICE = r"<p\b[^>]*\bprice_color\b.*?</p>"
+
+
+class Inserted(template.Node):
+    """Oscar's markup with a piece of ours at a spot where it has no block; behind it all where that spot is missing."""
+
+    def __init__(self, inside: template.NodeList, spot: str, piece: Callable[[Context], str]) -> None:
+        self.inside, self.spot, self.piece = inside, re.compile(spot, re.DOTALL), piece
+
+    def render(self, context: Context) -> str:
+        html, piece = self.inside.render(context), self.piece(context)  # The piece asks for the price just written.
+        found = self.spot.search(html) if piece else None
+        end = found.end() if found else len(html)
+        return SafeString(f"{html[:end]}{piece}{html[end:]}")
+
+
+@register.tag
+def loyalty_in_register_form(parser: Any, token: Any) -> Inserted:
+    """
+    Show what belongs into Oscar's form that registers, around that form: how to join, and the pieces of features.
+
+    They stand above its button: the form is found by its id `register_form`.
+    """
+    inside = parser.parse(["end_loyalty_in_register_form"])
+    parser.delete_first_token()
+    return Inserted(inside, ABOVE_BUTTON.format(form="register_form"), _when_registering)
+
+
+def _when_registering(context: Context) -> str:
+    said = loyalty_join(context, "register"), loyalty_pieces(context, "register:form", context.get("request"))
+    return SafeString("".join(said))
+
+
+@register.tag
+def loyalty_at_price(parser: Any, token: Any) -> Inserted:
+    """Say right after the price of a product, around Oscar's markup, that it is lower, or would be with the club."""
+    _name, product = token.split_contents()
+    product = parser.compile_filter(product)
+    inside = parser.parse(["end_loyalty_at_price"])
+    parser.delete_first_token()
+    return Inserted(inside, AFTER_PRICE, lambda context: _beside_price(context, product.resolve(context)))
+
+
+def _beside_price(context: Context, product: Any) -> str:
+    return SafeString(loyalty_cut(context, product) + loyalty_pieces(context, "product:club-price", product))
 
 
 class Behind(template.Node):

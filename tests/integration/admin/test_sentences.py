@@ -42,7 +42,7 @@ class TestASentence:
             (
                 Multiplier(percent=250),
                 [Dates(first="2026-05-09")],
-                "2.5 × the points for money paid, on everything, from 9 May 2026.",
+                "2.5 × the paws for money paid, on everything, from 9 May 2026.",
             ),
             (
                 PerUnit(points=5),

@@ -90,14 +90,15 @@ class TestThePageOfASale:
         assert "Your head start 1 day and 14 hours" in text
         assert "46.32" in text
         assert "40 of 40" in text
-        assert "1 per member. Yours is held for 15 minutes" in text
+        assert "At most 1 for each member. Yours is held for 15 minutes" in text
         assert f"/basket/add/{carrier.pk}/" in page.content.decode()
 
     def test_promises_no_piece_before_the_order_to_whom_nobody_knows(self, unit, carrier):
         a_sale(unit, carrier, quota=40, per_member=1)
         for user in (None, a_member_of(unit, GOLD)):
             text = text_of(look(PAGE, user, at=PUBLIC_FROM))
-            assert "1 per member. Yours is held once you press the button that places the order, not before." in text
+            assert "At most 1 for each member." in text
+            assert "Yours is held once you press the button that places the order, not before." in text
 
     def test_is_not_there_for_those_who_may_not_see_a_hidden_one(self, unit, carrier):
         a_sale(unit, carrier, mode=Sale.Mode.HIDE)

@@ -46,13 +46,14 @@ class TestALink:
         text = text_of(page)
 
         assert page.status_code == 200
-        assert "Your first order from €20.00 brings you 100 paws" in text
+        assert "With your first order from €20.00." in text
+        assert "100 paws = €1.00" in text
         assert "150 paws" in text
         assert "ready 14 days after it has arrived" in text
 
     def test_is_not_there_where_nobody_invites(self, client):
         a_club()
-        assert client.get(landing("bafi-muzo")).status_code == 404
+        assert client.get(landing("bafi-muzob")).status_code == 404
 
     def test_ties_who_registers_after_it(self, club, client):
         client.get(landing(club.code))
@@ -92,7 +93,7 @@ class TestALink:
         assert giver() == "boris@example.com"
 
     def test_that_was_mistyped_does_not_stand_in_the_way_of_the_right_one(self, club, client):
-        client.get(landing("zuzu-zuzu"))
+        client.get(landing("zuzu-zuzus"))
         client.get(landing(club.code))
         register(client)
 
@@ -191,11 +192,6 @@ class TestATypedCode:
 
         assert giver() == "anna@example.com"
 
-    def test_that_is_nonsense_lets_the_registration_pass(self, club, client):
-        assert register(client, loyalty_code="x" * 5000).status_code == 302
-        assert "_auth_user_id" in client.session
-        assert not Referral.objects.exists()
-
     def test_is_taken_from_an_app_that_registers_without_a_session(self, club, rf):
         request = rf.post("/", {"loyalty_code": club.code})
         user = a_user("app@example.com")
@@ -206,7 +202,7 @@ class TestATypedCode:
     def test_is_taken_by_the_stores_own_word_once(self, club):
         user = a_user("app@example.com")
 
-        assert extend.brought(user=user, code="zuzu-zuzu") is False
+        assert extend.brought(user=user, code="zuzu-zuzus") is False
         assert extend.brought(user=user, code=club.code) is True
         assert extend.brought(user=user, code=club.code) is False
 

@@ -310,7 +310,7 @@ class TestJoining:
         user = a_user()
         client.force_login(user)
         with clock.at(TODAY):
-            assert "Terms of the Paw Club, version 3, 1 January 2026 Be nice." in text_of(
+            assert "Terms of the Paw Club, version 3, in force since 1 January 2026 Be nice." in text_of(
                 client.get(reverse("loyalty:join"))
             )
             response = client.post(reverse("loyalty:join"), {"accept": "on"}, follow=True)

@@ -33,6 +33,7 @@ from tests.storefront import (
 )
 
 pytestmark = pytest.mark.django_db
+BADGE = f'class="loyalty-badge" href="{reverse("loyalty:overview")}"'
 OURS = re.compile(r"loyalty|\bpaws?\b", re.IGNORECASE)
 
 
@@ -81,11 +82,11 @@ class TestTheBadge:
 
     def test_shows_strangers_nothing(self, visit):
         a_club()
-        assert "loyalty-badge" not in visit("/catalogue/").content.decode()
+        assert BADGE not in visit("/catalogue/").content.decode()
 
     def test_shows_nothing_to_who_has_not_joined(self, visit):
         a_club(enrolment="opt-in")
-        assert "loyalty-badge" not in visit("/catalogue/", a_user()).content.decode()
+        assert BADGE not in visit("/catalogue/", a_user()).content.decode()
 
     def test_speaks_the_language_of_the_visitor(self, client):
         polish = {"one": "łapka", "few": "łapki", "many": "łapek"}
@@ -160,13 +161,13 @@ class TestTheProductPage:
     def test_says_nothing_where_nothing_is_earned(self, visit):
         a_club()
         for product in (a_product(price="0.40"), a_product(price="0.00")):
-            assert "data-loyalty" not in visit(product.get_absolute_url()).content.decode()
+            assert 'data-loyalty="earn"' not in visit(product.get_absolute_url()).content.decode()
 
     def test_says_nothing_of_what_is_sold_out(self, visit):
         a_club()
         product = a_product()
         product.stockrecords.update(num_in_stock=0)
-        assert "data-loyalty" not in visit(product.get_absolute_url()).content.decode()
+        assert 'data-loyalty="earn"' not in visit(product.get_absolute_url()).content.decode()
 
     def test_says_nothing_while_the_program_pauses(self, visit):
         unit = a_club()
@@ -255,13 +256,13 @@ class TestHowItWorks:
         said = text_of(visit(reverse("loyalty:how-it-works")))
         said = said.replace(" ,", ",").replace(" .", ".")
         assert "1 paw for each €1.00, on everything." in said
-        assert "2 × the points for money paid, on Dog beds." in said
+        assert "2 × the paws for money paid, on Dog beds." in said
         assert "20 paws for the first order" in said
         assert "one thing for €42.50 and one for €19.90 brings 62 paws" in said
         assert "ready 14 days after delivery" in said
         assert "100 paws are worth €1.00." in said
         assert "They run out at the end of the month, 12 months after they were ready." in said
-        assert "Terms of the Paw Club, version 2, 1 January 2026 Be nice." in said
+        assert "Terms of the Paw Club, version 2, in force since 1 January 2026 Be nice." in said
 
     def test_says_so_while_nothing_is_earned(self, visit):
         unit = a_club()

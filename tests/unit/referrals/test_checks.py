@@ -25,30 +25,60 @@ def verdict(giver, newcomer):
     return rules.strictest(verdicts=[one.verdict for one in found]), [one.check for one in found]
 
 
+LETTERS = "".join(chr(ord("a") + number) for number in range(26))
+codes = st.lists(st.sampled_from([c + v for c in rules.CONSONANTS for v in rules.VOWELS]), min_size=4, max_size=4).map(
+    lambda syllables: "".join(syllables) + rules.check_letter(letters="".join(syllables))
+)
+
+
 class TestACode:
-    def test_is_four_syllables_and_read_back_as_it_is(self):
+    def test_is_four_syllables_and_a_check_letter_and_read_back_as_it_is(self):
         codes = [rules.new_code() for _n in range(500)]
 
-        assert all(re.fullmatch(r"[bdfghkmnprstvz][aeiou]{1}[a-z]{2}-[a-z]{4}", code) for code in codes)
+        assert all(re.fullmatch(r"[bdfghkmnprstvz][aeiou]{1}[a-z]{2}-[a-z]{5}", code) for code in codes)
         assert [rules.read_code(text=code) for code in codes] == codes
         assert len(set(codes)) > 495
 
     @pytest.mark.parametrize(
-        "typed", ["bafi-muzo", "BAFI-MUZO", " bafi muzo ", "bafimuzo", "Bafi\u2010muzo", "ＢＡＦＩ－ＭＵＺＯ"]
+        "typed", ["bafi-muzob", "BAFI-MUZOB", " bafi muzob ", "bafimuzob", "Bafi\u2010muzob", "ＢＡＦＩ－ＭＵＺＯＢ"]
     )
     def test_is_read_however_it_is_typed(self, typed):
-        assert rules.read_code(text=typed) == "bafi-muzo"
+        assert rules.read_code(text=typed) == "bafi-muzob"
+        assert not rules.has_typo(text=typed)
 
     @pytest.mark.parametrize(
         "typed",
-        ["", "bafi", "bafi-muzo-bafi", "afib-muzo", "bafi;muzo", "bafi-muzo\r\n", "b" * 9000, "../../x", "0" * 8],
+        [
+            *("", "bafi", "bafi-muzo", "bafi-muzob-bafi", "afib-muzob", "bafi;muzob", "bafi-muzob\r\n", "b" * 9000),
+            *("../../x", "0" * 9),
+        ],
     )
     def test_is_nothing_where_it_can_be_none(self, typed):
         assert rules.read_code(text=typed) == ""
+        assert rules.has_typo(text=typed) == bool(typed)
 
     @given(st.text(max_size=60))
     def test_never_lets_anything_else_through(self, text):
-        assert re.fullmatch(r"|[a-z]{4}-[a-z]{4}", rules.read_code(text=text))
+        assert re.fullmatch(r"|[a-z]{4}-[a-z]{5}", rules.read_code(text=text))
+
+    @given(codes)
+    def test_finds_every_single_wrong_letter(self, code):
+        assert not rules.has_typo(text=code)
+        for place in range(len(code)):
+            for letter in set(LETTERS) - {code[place]}:
+                assert rules.has_typo(text=code[:place] + letter + code[place + 1 :])
+
+    @given(codes)
+    def test_finds_every_swap_of_neighbors_and_every_letter_too_few_or_too_many(self, code):
+        for place in range(len(code) - 1):
+            assert rules.has_typo(text=code[:place] + code[place + 1] + code[place] + code[place + 2 :])
+        for place in range(len(code)):
+            assert rules.has_typo(text=code[:place] + code[place + 1 :])
+            assert rules.has_typo(text=code[: place + 1] + code[place:])
+
+    @pytest.mark.parametrize("text", ["", "  "])
+    def test_that_was_not_typed_has_no_typo(self, text):
+        assert not rules.has_typo(text=text)
 
 
 class TestWhoMayBringWhom:

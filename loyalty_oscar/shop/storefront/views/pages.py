@@ -49,7 +49,6 @@ class HowItWorksView(WithProgram, PageTitleMixin, TemplateView):
         return super().get_context_data(
             facts=facts(unit=self.unit),
             is_earning=self.request.loyalty.is_earning,
-            joins=self.program.enrolment == Program.Enrolment.OPT_IN and not takes_part(visit=self.request.loyalty),
             terms=terms,
             terms_from=terms and words.day(terms.starts_at, zone=self.program.time_zone),
             **kwargs,
@@ -70,10 +69,11 @@ def facts(*, unit: Any) -> list[str]:
     if value := worth(unit=unit, points=100):
         found.append(pgettext("loyalty", "%(points)s are worth %(amount)s.") % {"points": hundred, "amount": value})
     found.append(_expiry(program))
-    found.append(pgettext("loyalty", "What you send back takes its share along, exactly and no more."))
+    text = pgettext("loyalty", "If you return something, we take back only the %(points)s that item earned.")
+    found.append(text % {"points": words.title(unit=unit)})
     if program.debt_policy == Program.Debt.DEBT:
         text = pgettext(
-            "loyalty", "If you have used that share already, your next ones make it up. No money is charged."
+            "loyalty", "If you have used them already, your next ones make up for them. No money is charged."
         )
         found.append(text)
     return found
