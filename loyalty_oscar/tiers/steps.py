@@ -216,7 +216,8 @@ def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) 
     for tier in ladder.known_tiers[standing.rank : move.rank]:
         climb = takewhile(partial(_reaches, tier), stood)
         since = min((row.starts_at for row in climb), default=move.before.starts_at)
-        take_back(member_id=standing.member_id, at=at, since=since, **_gift_of(tier))
+        told = {**_gift_of(tier), "because": Because("tier_gift_back", tier=tier.name)}
+        take_back(member_id=standing.member_id, at=at, since=since, **told)
 
 
 def _reaches(tier: Tier, row: Standing) -> bool:

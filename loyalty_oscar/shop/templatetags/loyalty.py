@@ -211,6 +211,13 @@ def loyalty_cache_key(context: Context) -> str:
     return f"loyalty:{program.pk}:{program.version}:{program.state}:{get_language()}:{rank}"
 
 
+@register.simple_tag(takes_context=True)
+def loyalty_shops_word(context: Context, text: str) -> str:
+    """Write a word of Oscar's as the shop says it ("Home"): from its catalogue, not from ours."""
+    # As `_("Home")` in a template would; a string of ours would need a translation of its own.
+    return str(template.Variable(f'_("{text}")').resolve(context))
+
+
 @widget
 def loyalty_tab(context: Context) -> str:
     """Show the program's entry of the account navigation."""

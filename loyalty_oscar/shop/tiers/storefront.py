@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
@@ -64,12 +64,38 @@ def card(*, subject: Unit, request: Any) -> Piece | None:
     if ladder is None or visit.unit is None or visit.unit.pk != subject.pk or not takes_part(visit=visit):
         return None
     found = _progress(visit, ladder)
-    said = {"unit": subject, **_words(ladder, found, subject)}
+    said = {"unit": subject, **_words(ladder, found, subject), **_ending(ladder, found)}
     if found.tier:
         said |= looks(tier=found.tier)
         said["brings"] = benefits(ladder=ladder, tier=found.tier, unit=subject, at=clock.now(), reached=True)
         said["until"] = _until(visit, ladder, found)
     return "loyalty/widgets/level_card.html", said
+
+
+def cards(*, ladder: Ladder, visit: Visit, at: datetime) -> dict[str, Any]:
+    """
+    Return what the page of all levels shows: a card each, and where the visitor is (nowhere, and no query, for
+    strangers).
+    """
+    unit, is_in = visit.unit, takes_part(visit=visit)
+    found = _progress(visit, ladder) if is_in else None
+    rank = found.tier.rank if found and found.tier else 0
+    rows = [
+        {
+            **looks(tier=tier),
+            "from": counted(ladder=ladder, value=tier.threshold, unit=unit) if tier.threshold else "",
+            "brings": benefits(ladder=ladder, tier=tier, unit=unit, at=at),
+            "is_here": tier.rank == rank,
+            "is_below": tier.rank < rank,
+            "is_next": bool(found and found.next_tier and found.next_tier.pk == tier.pk),
+        }
+        for tier in ladder.known_tiers
+    ]
+    said = {"rows": rows, "is_in": is_in}
+    if found is None:
+        return said
+    said |= _words(ladder, found, unit) | _ending(ladder, found)
+    return said | ({"name": tier_name(tier=found.tier), "until": _until(visit, ladder, found)} if found.tier else {})
 
 
 @contributions.register("sale:door-look", "tiers")
@@ -197,6 +223,15 @@ def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:
         said["to_keep"] = amount(found.to_keep)
         said["keep_by"] = _day(ladder, found.kept_until)
     return said
+
+
+def _ending(ladder: Ladder, found: TierProgress) -> dict[str, Any]:
+    """Return that a level ends soon, as its letter says it: with the days of grace after its date."""
+    kept, at = found.kept_until, clock.now()
+    if not found.to_keep or kept is None or not at < kept <= at + timedelta(days=max(conf.LEVEL_NOTICE_DAYS)):
+        return {}
+    grace = _day(ladder, kept + timedelta(days=ladder.grace_days)) if ladder.grace_days else ""
+    return {"ends_soon": True, "grace": grace}
 
 
 def _is_about_to_end(found: TierProgress) -> bool:

@@ -149,10 +149,10 @@ class TestTheLevelCard:
         a_ladder()
         page = account(silver(), visit)
         for said in (
-            "Silver level",
+            "Your level: Silver",
             "Yours until 31 December 2027.",
-            "10 % more paws.",
-            "What Gold adds",
+            "10 % more paws",
+            "See what the next level brings",
             "€286.40 of €400.00",
             "Gold at €400.00",
             "€113.60 more by 31 December 2026 and you are Gold.",
@@ -179,7 +179,7 @@ class TestTheLevelCard:
         user = a_user()
         buy(user, (a_product("Bed", "1500.00"), 1), on=day(3, 1))
         page = account(user, visit)
-        assert "Gold level" in page and "This is the highest level." in page
+        assert "Your level: Gold" in page and "This is the highest level." in page
         assert "more by" not in page
 
     @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ class TestTheLevelCard:
             reason="Anniversary", actor="system", at=day(5, 5),
         )  # fmt: skip
         page = account(user, visit)
-        assert "Gold level Given by the shop until 1 October 2026." in page
+        assert "Your level: Gold Given by the shop until 1 October 2026." in page
         assert "Keep Gold: €113.60 more by 1 October 2026." in page
 
     def test_asks_twice_more_at_most(self):
