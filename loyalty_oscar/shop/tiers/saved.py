@@ -49,8 +49,10 @@ def _by_prices(dates: dict[int, datetime], program: Program, at: datetime) -> in
     kept: dict[int, int] = defaultdict(int)
     for facts in gather_orders(order_ids=dates, set_codes=(), at=at):
         for line in facts.purchase.lines:
+            left = line.quantity - line.gone
             for line_id, pieces in line.rows:
-                kept[line_id] += pieces
+                kept[line_id] += min(left, pieces)
+                left -= min(left, pieces)
     lines = [
         (line.product_id, dates[line.order_id], _paid(line, program.currency), kept[line.pk])
         for line in get_model("order", "Line").objects.filter(pk__in=kept, product_id__isnull=False)

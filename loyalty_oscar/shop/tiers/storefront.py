@@ -10,12 +10,14 @@ from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
+from loyalty_oscar.tiers.steps import CODES, gifts_since
 from loyalty_oscar.tiers.words import counted
 
 from ..storefront.visit import Visit, takes_part
@@ -131,14 +133,40 @@ def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
 
 @contributions.register("thank-you:more", "tiers", order=10)
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
-    """Return how far a member is after an order: "39.40 € to Gold"."""
+    """Return the level that a member reached with an order, and how far the next one is: "39.40 € to Gold"."""
     visit = request.loyalty
     ladder = ladder_of(program_id=visit.unit.program_id)
     own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
     if ladder is None or not own or visit.member is None:
         return None
     found = _progress(visit, ladder)
-    return "loyalty/widgets/level_after.html", {"unit": visit.unit, **_words(ladder, found, visit.unit)}
+    said = {"unit": visit.unit, **_words(ladder, found, visit.unit)}
+    standing = standing_of_visit(visit=visit)
+    if standing is not None and standing.tier and _is_new(standing, subject):
+        said |= {"reached": standing.rank, **looks(tier=standing.tier), "until": _until(visit, ladder, found)}
+        said["brings"] = benefits(ladder=ladder, tier=standing.tier, unit=visit.unit, at=clock.now(), reached=True)
+        gifts = gifts_since(ladder=ladder, member_id=visit.member.pk, since=standing.starts_at)
+        said["gifts"] = [_gift(ladder, tier, lot, visit.unit) for tier, lot in gifts]
+    return "loyalty/widgets/level_after.html", said
+
+
+def _is_new(standing: Standing, order: Any) -> bool:
+    """Return whether a level was reached by what was ordered, and not before this order."""
+    return standing.because.get("c") == CODES["up"] and standing.starts_at >= order.date_placed
+
+
+def _gift(ladder: Ladder, tier: Tier, lot: Lot, unit: Unit) -> str:
+    """Return what reaching a level brought, and when that is ready."""
+    at = lot.available_at
+    said = {"points": words.points(unit=unit, points=lot.remaining), "tier": tier_name(tier=tier)}
+    if at is None:
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready once this order can’t be sent back.")
+    elif at <= clock.now():
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s are yours already, among those that are ready.")
+    else:
+        said["day"] = words.day(at, zone=ladder.program.time_zone)
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready on %(day)s.")
+    return text % said
 
 
 @contributions.register("how-it-works:parts", "tiers", order=20)
