@@ -69,6 +69,9 @@ class LoyaltySettings:
     )
     BADGE: str = doc("`render` puts the points into the page, `fetch` loads them (pages stay equal for all).", "render")
     CSS: bool = doc("Whether the storefront templates link the small style sheet of the suite.", True)
+    WELCOME: bool = doc(
+        "Whether a newcomer sees first steps on the account page for 30 days, and lands there after registering.", True
+    )
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
     EXPIRY_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before points run out on which their owner is told. A date that nobody was told of 7 days before does not"

@@ -6,7 +6,7 @@ from django.urls import include, path
 from .dashboard.urls import urlpatterns as dashboard
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
-from .storefront.views.pages import BadgeView, HowItWorksView, JoinView
+from .storefront.views.pages import BadgeView, CloseWelcomeView, HowItWorksView, JoinView
 from .storefront.views.statement import StatementView
 
 app_name = "loyalty"
@@ -17,6 +17,7 @@ urlpatterns = [
     path("statement/", StatementView.as_view(), name="statement"),
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
+    path("welcome/", CloseWelcomeView.as_view(), name="close-welcome"),
     path("badge/", BadgeView.as_view(), name="badge"),
     *(
         path("", include(f"loyalty_oscar.shop.{feature}.urls"))

@@ -24,6 +24,7 @@ from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProgramSite, Unit
 
 from ..notices.letters import absolute
+from ..storefront.newcomers import Step, first_steps
 from ..storefront.visit import takes_part
 from .for_whom import is_confirmed
 from .listeners import joined_at
@@ -65,13 +66,13 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
     if not campaigns or not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
         return None
     at, member = clock.now(), request.loyalty.member
-    done = standing_sources(member_id=member.pk) if member else set()
+    done = sources_of_visit(request=request)
     best = {name: most(campaigns, name, at, request.user) for name in (SIGN_UP, REVIEW, BIRTHDAY, WORD)}
     if SIGN_UP in done or not getattr(request.user, "email", ""):
         best[SIGN_UP] = None
     if not any(best.values()):
         return None
-    told = birthday_of(member_id=member.pk) if member and best[BIRTHDAY] else None
+    told = birthday_of_visit(request=request) if member and best[BIRTHDAY] else None
     slip = request.session.pop(SLIP, None) if SLIP in request.session else None
     of_birthday = slip if slip and slip["of"] == "birthday" else None
     words_ask = [campaign for campaign in campaigns if campaign.occasion == WORD and campaign.confirmed_only]
@@ -89,6 +90,51 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
         "form": BirthdayForm(told=told, slip=of_birthday) if best[BIRTHDAY] else None,
         "slip": slip,
     }
+
+
+def sources_of_visit(*, request: Any) -> set[str]:
+    """Return what the visitor has points for already; asked once a visit."""
+    member = request.loyalty.member
+    if member is None:
+        return set()
+    return request.loyalty.once(key="standing-sources", load=lambda: standing_sources(member_id=member.pk))
+
+
+def birthday_of_visit(*, request: Any) -> Birthday | None:
+    """Return the visitor's birthday; asked once a visit."""
+    member = request.loyalty.member
+    if member is None:
+        return None
+    return request.loyalty.once(key="birthday", load=lambda: birthday_of(member_id=member.pk))
+
+
+@first_steps.register("sign-up", order=10)
+def confirm_step(*, request: Any, unit: Unit) -> Step | None:
+    """Return what confirming one's address brings, where that brings points."""
+    campaign = most(campaigns_of(program_id=unit.program_id), SIGN_UP, clock.now(), request.user)
+    is_done = SIGN_UP in sources_of_visit(request=request)
+    if not is_done and (campaign is None or not getattr(request.user, "email", "")):
+        return None
+    text = pgettext("loyalty", "Your e-mail address is confirmed")
+    if campaign and not is_done:
+        points = words.points(unit=unit, points=campaign.points)
+        text = pgettext("loyalty", "Confirm your e-mail address: %(points)s") % {"points": points}
+    return Step(text=text, button=pgettext("loyalty", "Confirm"), url="#confirm", is_done=is_done)
+
+
+@first_steps.register("birthday", order=20)
+def birthday_step(*, request: Any, unit: Unit) -> Step | None:
+    """Return what telling one's birthday brings, where that brings points."""
+    campaign = most(campaigns_of(program_id=unit.program_id), BIRTHDAY, clock.now(), request.user)
+    if campaign is None:
+        return None
+    points = words.points(unit=unit, points=campaign.points)
+    return Step(
+        text=pgettext("loyalty", "Tell us your birthday: %(points)s each year") % {"points": points},
+        button=pgettext("loyalty", "Choose the day"),
+        url="#birthday",
+        is_done=birthday_of_visit(request=request) is not None,
+    )
 
 
 def shows_word(*, unit: Unit, request: Any) -> bool:

@@ -27,6 +27,7 @@ from loyalty_oscar.program.worth import worth
 
 from ...notices import seen
 from .. import statement
+from ..newcomers import welcome_of
 from ..reasons import said_of
 from ..visit import takes_part
 
@@ -138,6 +139,8 @@ class AccountView(MembersPage):
             self.card(account and account.pending),
         )
         found["phase"] = self.phase(at)
+        if is_in and not found["phase"]:
+            found["welcome"] = welcome_of(request=self.request, unit=self.unit, at=at)
         if not self.has_lines:
             return found
         seen(member=account.member, at=at)

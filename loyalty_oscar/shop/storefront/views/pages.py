@@ -21,6 +21,7 @@ from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.worth import worth
 
+from ..newcomers import COOKIE, NEW_FOR
 from ..visit import takes_part
 from .account import WithProgram
 
@@ -147,6 +148,19 @@ class JoinView(LoginRequiredMixin, WithProgram, PageTitleMixin, FormView):
             )
             open_account(member=member, unit=self.unit)
         return super().form_valid(form)
+
+
+class CloseWelcomeView(LoginRequiredMixin, View):
+    """Close the first steps on this machine, for as long as they would be shown."""
+
+    http_method_names = ("post", "options")
+    login_url = reverse_lazy("customer:login")
+
+    def post(self, request: Any) -> HttpResponse:
+        answer = HttpResponseRedirect(reverse("loyalty:overview"))
+        age = int(NEW_FOR.total_seconds())
+        answer.set_cookie(COOKIE, "closed", max_age=age, path=answer.url, httponly=True, samesite="Lax")
+        return answer
 
 
 class BadgeView(View):
