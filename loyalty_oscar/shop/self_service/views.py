@@ -83,7 +83,9 @@ class KeepView(RegisterUserMixin, TemplateView):
                 self.offered["has_account"] = has_account(email=self.order.guest_email)
                 return self.render_to_response(self.get_context_data(form=form))
             self.register_user(account)
-        guests.keep_order(order=self.order, user=request.user, at=clock.now())
+        if guests.keep_order(order=self.order, user=request.user, at=clock.now()):
+            text = pgettext("loyalty", "Done: %(points)s are yours.") % {"points": self.offered["points"]}
+            messages.success(request, text, fail_silently=True)
         return redirect("checkout:thank-you")
 
     def account_form(self, form: PasswordForm) -> Any | None:

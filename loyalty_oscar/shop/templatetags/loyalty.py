@@ -30,6 +30,8 @@ from ..storefront.visit import takes_part, visit_facts
 register = template.Library()
 # In some languages the groups of digits stand apart in the same way.
 BEFORE_THE_WORD = re.compile(rf"{words.NBSP}(?=\D)")
+#: So many letters or digits of a number stand on one line of the narrowest card at twice the size of text.
+SHORT = 7
 logger = logging.getLogger("loyalty_oscar")
 
 
@@ -139,6 +141,12 @@ def loyalty_order_mail(context: Context, order: Any) -> str:
 def parted(text: str) -> SafeString:
     """Let a line end between a number and its word ("118,500 paws") where it has no room for both."""
     return mark_safe(BEFORE_THE_WORD.sub(r"\g<0><wbr>", conditional_escape(text)))
+
+
+@register.filter
+def roomy(text: str) -> str:
+    """Return the class that lets a number be larger whose parts are short ("118,400", "paws"), with a space before."""
+    return " loyalty-roomy" if max(map(len, BEFORE_THE_WORD.split(text))) <= SHORT else ""
 
 
 class Behind(template.Node):

@@ -65,7 +65,7 @@ def card(*, subject: Unit, request: Any) -> Piece | None:
     ladder = ladder_of(program_id=subject.program_id)
     if ladder is None or visit.unit is None or visit.unit.pk != subject.pk or not takes_part(visit=visit):
         return None
-    found = _progress(visit, ladder)
+    found = progress_of_visit(visit=visit, ladder=ladder)
     said = {"unit": subject, **_words(ladder, found, subject), **_ending(ladder, found)}
     if found.tier:
         said |= looks(tier=found.tier)
@@ -80,7 +80,7 @@ def cards(*, ladder: Ladder, visit: Visit, at: datetime) -> dict[str, Any]:
     strangers).
     """
     unit, is_in = visit.unit, takes_part(visit=visit)
-    found = _progress(visit, ladder) if is_in else None
+    found = progress_of_visit(visit=visit, ladder=ladder) if is_in else None
     rank = found.tier.rank if found and found.tier else 0
     rows = [
         {
@@ -120,10 +120,15 @@ def away_from_door(*, subject: Any, request: Any) -> Piece | None:
     ):
         return None
     ladder = ladder_of(program_id=visit.unit.program_id)
-    found = visit.once(key="progress", load=lambda: _progress(visit, ladder))
+    found = progress_of_visit(visit=visit, ladder=ladder)
     away = tier.threshold - found.value
     said = {"value": away, "away": counted(ladder=ladder, value=away, unit=visit.unit), "name": tier_name(tier=tier)}
     return ("loyalty/widgets/away.html", said) if away > 0 else None
+
+
+def progress_of_visit(*, visit: Visit, ladder: Ladder) -> TierProgress:
+    """Return how far the visitor is; asked once a visit."""
+    return visit.once(key="progress", load=lambda: _progress(visit, ladder))
 
 
 def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
@@ -139,7 +144,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
     if ladder is None or not own or visit.member is None:
         return None
-    found = _progress(visit, ladder)
+    found = progress_of_visit(visit=visit, ladder=ladder)
     said = {"unit": visit.unit, **_words(ladder, found, visit.unit)}
     standing = standing_of_visit(visit=visit)
     if standing is not None and standing.tier and _is_new(standing, subject):

@@ -71,7 +71,7 @@ def facts(*, unit: Any) -> list[str]:
     if value := worth(unit=unit, points=100):
         found.append(pgettext("loyalty", "%(points)s are worth %(amount)s.") % {"points": hundred, "amount": value})
     found.append(_expiry(program))
-    found.append(pgettext("loyalty", "What you send back takes its share along, exactly and no more."))
+    found.append(pgettext("loyalty", "If you return something, we take back only what that item earned."))
     if program.debt_policy == Program.Debt.DEBT:
         text = pgettext(
             "loyalty", "If you have used that share already, your next ones make it up. No money is charged."
