@@ -83,7 +83,8 @@ class Landing:
 
     def is_due(self, *, request: Any) -> bool:
         """Return whether somebody registered with this request."""
-        return getattr(request, "_loyalty_registered", False)
+        visit = getattr(request, "loyalty", None)
+        return visit is not None and visit.has_registered
 
     def act(self, *, request: Any, response: HttpResponse) -> None:
         """Lead there instead of Oscar's profile; who was on the way to something else gets a message instead."""
@@ -104,7 +105,7 @@ def registered(sender: Any, request: Any = None, user: Any = None, **kwargs: Any
     """Remember for the answer to this request that somebody registered, where a program serves the site."""
     visit = getattr(request, "loyalty", None)
     if conf.WELCOME and visit is not None and visit.unit is not None and visit.is_earning:
-        request._loyalty_registered = True
+        visit.has_registered = True
 
 
 response_hooks.register("newcomers")(Landing())

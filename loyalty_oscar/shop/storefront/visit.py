@@ -41,6 +41,8 @@ class Visit:
         self.prices: dict[int, Any] = {}
         #: The slot whose pieces of a sale are given back after this request, unless it is ordered or being paid then.
         self.given_back_unless_paid: str | None = None
+        #: Whether the visitor registered with this request.
+        self.has_registered = False
 
     @property
     def user(self) -> Any:
