@@ -69,6 +69,7 @@ from loyalty_oscar.shop.storefront.host_events import (
     host_listeners,
     undo_act,
 )
+from loyalty_oscar.shop.storefront.newcomers import FirstStep, Step, first_steps
 from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
 from loyalty_oscar.shop.storefront.reasons import (
     OrderQuote,
@@ -108,6 +109,7 @@ __all__ = [
     "Erasure",
     "FactProvider",
     "Finding",
+    "FirstStep",
     "Gate",
     "Grant",
     "HostListener",
@@ -138,6 +140,7 @@ __all__ = [
     "ResponseHook",
     "SetupStep",
     "StateChangeNote",
+    "Step",
     "UninstallNote",
     "UninstallStep",
     "ViewFrame",
@@ -160,6 +163,7 @@ __all__ = [
     "earning_rules",
     "erasures",
     "facts",
+    "first_steps",
     "gates",
     "grants",
     "host_listeners",

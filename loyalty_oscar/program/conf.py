@@ -95,6 +95,9 @@ class LoyaltySettings:
         " explain the club and its sales), `price` what a product costs with the club.",
         ("header", "footer", "join", "price"),
     )
+    WELCOME: bool = doc(
+        "Whether a newcomer sees first steps on the account page for 30 days, and lands there after registering.", True
+    )
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
     EXPIRY_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before points run out on which their owner is told. A date that nobody was told of 7 days before does not"

@@ -24,7 +24,7 @@ class ShopConfig(AppConfig):
             range_guard,
             receivers,
         )
-        from .storefront import basket_holds, shown_total  # noqa: F401 - each registers its pieces
+        from .storefront import basket_holds, delivery, newcomers, shown_total  # noqa: F401 - each registers its pieces
         from .upkeep import checks  # noqa: F401 - each registers its pieces
 
         nav.add()

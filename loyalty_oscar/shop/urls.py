@@ -7,15 +7,18 @@ from .dashboard.urls import urlpatterns as dashboard
 from .notices.views import GoView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
-from .storefront.views.pages import BadgeView, HowItWorksView, JoinView
+from .storefront.views.pages import BadgeView, CloseWelcomeView, HowItWorksView, JoinView
+from .storefront.views.statement import StatementView
 
 app_name = "loyalty"
 #: Features that have pages of their own.
-WITH_PAGES = ("redemption", "referrals", "exclusives", "journeys")
+WITH_PAGES = ("redemption", "tiers", "referrals", "exclusives", "journeys")
 urlpatterns = [
     path("", AccountView.as_view(), name="overview"),
+    path("statement/", StatementView.as_view(), name="statement"),
     path("how-it-works/", HowItWorksView.as_view(), name="how-it-works"),
     path("join/", JoinView.as_view(), name="join"),
+    path("welcome/", CloseWelcomeView.as_view(), name="close-welcome"),
     path("badge/", BadgeView.as_view(), name="badge"),
     path("go/", GoView.as_view(), name="go"),
     *(

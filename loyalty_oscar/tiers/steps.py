@@ -207,6 +207,14 @@ def waiting_gifts(*, ladder: Ladder) -> list[int]:
     return sorted(set(rows.values_list("account__member_id", flat=True)))
 
 
+def gifts_since(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, Lot]]:
+    """Return the gifts of levels that a member has had since a moment, lowest level first. One query."""
+    known = {_key(tier): tier for tier in ladder.known_tiers if tier.points}
+    rows = Lot.objects.using(write_db()).filter(account__member_id=member_id, source__in=known)
+    lots = {lot.source: lot for lot in rows.filter(entry__effective_at__gte=since, remaining__gt=0)}
+    return [(tier, lots[key]) for key, tier in known.items() if key in lots]
+
+
 def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
     """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
     if move.before is None or move.step.why not in ("recounted", "taken"):
@@ -216,7 +224,8 @@ def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) 
     for tier in ladder.known_tiers[standing.rank : move.rank]:
         climb = takewhile(partial(_reaches, tier), stood)
         since = min((row.starts_at for row in climb), default=move.before.starts_at)
-        take_back(member_id=standing.member_id, at=at, since=since, **_gift_of(tier))
+        told = {**_gift_of(tier), "because": Because("tier_gift_back", tier=tier.name)}
+        take_back(member_id=standing.member_id, at=at, since=since, **told)
 
 
 def _reaches(tier: Tier, row: Standing) -> bool:

@@ -57,6 +57,11 @@ def _tier_gift(p: Params) -> str:
     return pgettext("loyalty", "A gift for reaching %(tier)s") % {"tier": p.get("tier", "")}
 
 
+@say("tier_gift_back")
+def _tier_gift_back(p: Params) -> str:
+    return pgettext("loyalty", "The gift for reaching %(tier)s went back") % {"tier": p.get("tier", "")}
+
+
 def counted(*, ladder: Ladder, value: int, unit: Unit | None) -> str:
     """Return what counts on a ladder as people read it: "113.60 €", "3 orders", "200 paws"."""
     metric = metrics.get(ladder.metric) if ladder.metric in metrics else None

@@ -15,6 +15,10 @@ class Parcel(methods.Base):
     name = "Delivery"
     description = "With you in two to three working days. Free from 39.00\u00a0€."
 
+    def missing_to_free(self, basket):
+        """What the basket nudge says."""
+        return FREE_FROM - basket.total_incl_tax
+
     def calculate(self, basket):
         if basket.total_incl_tax >= FREE_FROM:
             return Price(currency=basket.currency, excl_tax=Decimal("0.00"), tax=Decimal("0.00"))

@@ -64,14 +64,15 @@ class TestTheWaysToPoints:
         a_campaign(unit, "word", name=long, word="capitano", points=30)
         member = a_member(unit)
         page = open_page(reverse("loyalty:overview"), member.user, PHONE)
-        for word, said in (("lepzig26", "This word brings you nothing now."), ("capitano", "30\xa0paws are yours:")):
+        for word, said in (("lepzig26", "That code doesn’t work now."), ("capitano", "30\xa0paws are yours:")):
             page.get_by_label("Have you got a code word?").focus()
+            page.keyboard.press("Control+A")
             page.keyboard.type(word)
             with page.expect_navigation():
                 page.keyboard.press("Enter")
             assert page.get_by_text(said).is_visible()
             fits(page, f"word-{word}", WIDTHS)
-        assert long in page.inner_text("#statement")
+        assert long in page.inner_text("[aria-labelledby=loyalty-newest]")
         assert violations(page) == []
         assert Account.objects.get(member=member).available == 30
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.earning.decision import Decision
@@ -15,6 +16,8 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
+from ..orders.buyers import has_bought
+from ..storefront.newcomers import Step, first_steps
 from ..storefront.reasons import order_quotes, order_reasons
 from ..storefront.visit import takes_part
 from . import quotes
@@ -103,15 +106,32 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
 
 @contributions.register("account:empty", "earning")
 def first_order(*, subject: Unit, request: Any) -> Piece | None:
-    """Return what a first order brings here, about: the average of the last hundred, to the nearest five."""
-    recent = Award.objects.filter(unit=subject, points__gt=0).order_by("-pk").values_list("points", flat=True)
+    """Return what a first order brings here, about."""
+    return "loyalty/widgets/first_order.html", {"unit": subject, "about": about(unit=subject)}
+
+
+def about(*, unit: Unit) -> str:
+    """Return what an order brings, about: the average of the last hundred, to the nearest five; "" for none yet."""
+    recent = Award.objects.filter(unit=unit, points__gt=0).order_by("-pk").values_list("points", flat=True)
     points = list(recent[:RECENT_AWARDS])
-    about = sum(points) // len(points) if points else 0
-    about = about // 5 * 5 if about >= 20 else about
-    return "loyalty/widgets/first_order.html", {
-        "unit": subject,
-        "about": words.points(unit=subject, points=about) if about else "",
-    }
+    mean = sum(points) // len(points) if points else 0
+    mean = mean // 5 * 5 if mean >= 20 else mean
+    return words.points(unit=unit, points=mean) if mean else ""
+
+
+@first_steps.register("earning", order=30)
+def first_order_step(*, request: Any, unit: Unit) -> Step:
+    """Return that a first order is what starts it all."""
+    brings = about(unit=unit)
+    text = pgettext("loyalty", "Place your first order.")
+    if brings:
+        text = pgettext("loyalty", "Your first order brings about %(points)s") % {"points": brings}
+    return Step(
+        text=text,
+        button=pgettext("loyalty", "Find something nice"),
+        url=reverse("catalogue:index"),
+        is_done=has_bought(user_id=request.user.pk),
+    )
 
 
 @order_reasons.register("earning")

@@ -24,9 +24,13 @@ from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import ProgramSite, Unit
 
 from ..notices.letters import absolute
+from ..storefront.newcomers import Step, first_steps
 from ..storefront.visit import takes_part
 from .for_whom import is_confirmed
 from .listeners import joined_at
+
+#: Where the session keeps what was wrong with a form of the account page, up to the next page.
+SLIP = "loyalty_slip"
 
 
 class BirthdayForm(forms.Form):
@@ -35,18 +39,23 @@ class BirthdayForm(forms.Form):
     day = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Day"), coerce=int)
     month = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Month"), coerce=int)
 
-    def __init__(self, data: Any = None, *, told: Birthday | None = None) -> None:
-        super().__init__(data, initial={"day": told.day, "month": told.month} if told else None)
+    def __init__(
+        self, data: Any = None, *, told: Birthday | None = None, slip: Mapping[str, Any] | None = None
+    ) -> None:
+        known = {"day": told.day, "month": told.month} if told else None
+        super().__init__(data, initial=slip["typed"] if slip else known)
         months = get_month_names("wide", context="stand-alone", locale=money.locale())
         self.fields["day"].choices = [("", ""), *((n, str(n)) for n in range(1, 32))]
         self.fields["month"].choices = [("", ""), *((n, months[n]) for n in range(1, 13))]
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-control"
+            if slip:
+                field.widget.attrs |= {"aria-invalid": "true", "aria-describedby": "loyalty-birthday-error"}
 
     def clean(self) -> dict[str, Any]:
         found = super().clean()
         if {"day", "month"} <= found.keys() and not is_day(day=found["day"], month=found["month"]):
-            raise forms.ValidationError(pgettext("loyalty", "There is no such day."))
+            raise forms.ValidationError(pgettext("loyalty", "That day doesn’t exist."))
         return found
 
 
@@ -57,13 +66,15 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
     if not campaigns or not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
         return None
     at, member = clock.now(), request.loyalty.member
-    done = standing_sources(member_id=member.pk) if member else set()
+    done = sources_of_visit(request=request)
     best = {name: most(campaigns, name, at, request.user) for name in (SIGN_UP, REVIEW, BIRTHDAY, WORD)}
     if SIGN_UP in done or not getattr(request.user, "email", ""):
         best[SIGN_UP] = None
     if not any(best.values()):
         return None
-    told = birthday_of(member_id=member.pk) if member and best[BIRTHDAY] else None
+    told = birthday_of_visit(request=request) if member and best[BIRTHDAY] else None
+    slip = request.session.pop(SLIP, None) if SLIP in request.session else None
+    of_birthday = slip if slip and slip["of"] == "birthday" else None
     words_ask = [campaign for campaign in campaigns if campaign.occasion == WORD and campaign.confirmed_only]
     return "loyalty/widgets/campaigns.html", {
         "points": {
@@ -72,13 +83,65 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
             if campaign
         },
         "values": {name.replace("-", "_"): campaign.points for name, campaign in best.items() if campaign},
-        "unit_name": words.title(unit=subject),
         "email": request.user.email,
         "limits": {name.replace("-", "_"): asked(campaign) for name, campaign in best.items() if campaign},
         "confirm_for_words": bool(best[WORD] and words_ask and not is_confirmed(user=request.user)),
         "birthday": told,
-        "form": BirthdayForm(told=told) if best[BIRTHDAY] else None,
+        "form": BirthdayForm(told=told, slip=of_birthday) if best[BIRTHDAY] else None,
+        "slip": slip,
     }
+
+
+def sources_of_visit(*, request: Any) -> set[str]:
+    """Return what the visitor has points for already; asked once a visit."""
+    member = request.loyalty.member
+    if member is None:
+        return set()
+    return request.loyalty.once(key="standing-sources", load=lambda: standing_sources(member_id=member.pk))
+
+
+def birthday_of_visit(*, request: Any) -> Birthday | None:
+    """Return the visitor's birthday; asked once a visit."""
+    member = request.loyalty.member
+    if member is None:
+        return None
+    return request.loyalty.once(key="birthday", load=lambda: birthday_of(member_id=member.pk))
+
+
+@first_steps.register("sign-up", order=10)
+def confirm_step(*, request: Any, unit: Unit) -> Step | None:
+    """Return what confirming one's address brings, where that brings points."""
+    campaign = most(campaigns_of(program_id=unit.program_id), SIGN_UP, clock.now(), request.user)
+    is_done = SIGN_UP in sources_of_visit(request=request)
+    if not is_done and (campaign is None or not getattr(request.user, "email", "")):
+        return None
+    text = pgettext("loyalty", "Your e-mail address is confirmed")
+    if campaign and not is_done:
+        points = words.points(unit=unit, points=campaign.points)
+        text = pgettext("loyalty", "Confirm your e-mail address: %(points)s") % {"points": points}
+    return Step(text=text, button=pgettext("loyalty", "Confirm"), url="#confirm", is_done=is_done)
+
+
+@first_steps.register("birthday", order=20)
+def birthday_step(*, request: Any, unit: Unit) -> Step | None:
+    """Return what telling one's birthday brings, where that brings points."""
+    campaign = most(campaigns_of(program_id=unit.program_id), BIRTHDAY, clock.now(), request.user)
+    if campaign is None:
+        return None
+    points = words.points(unit=unit, points=campaign.points)
+    return Step(
+        text=pgettext("loyalty", "Tell us your birthday: %(points)s each year") % {"points": points},
+        button=pgettext("loyalty", "Choose the day"),
+        url="#birthday",
+        is_done=birthday_of_visit(request=request) is not None,
+    )
+
+
+def shows_word(*, unit: Unit, request: Any) -> bool:
+    """Return whether the account page has the field for a code word now; asks nothing that is not remembered."""
+    if not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
+        return False
+    return most(campaigns_of(program_id=unit.program_id), WORD, clock.now(), request.user) is not None
 
 
 def asked(campaign: Campaign) -> list[str]:

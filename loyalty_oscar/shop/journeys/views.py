@@ -8,6 +8,7 @@ from typing import Any
 from django import http
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import pgettext
 from django.views.decorators.cache import cache_control
@@ -26,7 +27,7 @@ from ..storefront import throttle
 from ..storefront.views.account import WithProgram
 from ..storefront.visit import takes_part
 from .listeners import say
-from .storefront import BirthdayForm
+from .storefront import SLIP, BirthdayForm, shows_word
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 logger = logging.getLogger("loyalty_oscar")
@@ -63,8 +64,7 @@ class UseWordView(OwnPage, WithProgram, View):
         tried = [throttle.is_one_too_many(name=name, most=most, seconds=throttle.HOUR) for name, most in names.items()]
         if any(tried):
             logger.warning("person %s tries more code words than LOYALTY_WORD_TRIES allows", request.user.pk)
-            messages.error(request, pgettext("loyalty", "That were many tries. Please come back in an hour."))
-            return redirect("loyalty:overview")
+            return self.slip(request, pgettext("loyalty", "Too many tries. Please come back in an hour."))
         occurrence = operations.use_word(
             program=self.program, user_id=request.user.pk, word=request.POST.get("word", ""), at=clock.now()
         )
@@ -72,14 +72,21 @@ class UseWordView(OwnPage, WithProgram, View):
             for name in names:
                 throttle.forgive(name=name, seconds=throttle.HOUR)
             say(request=request, occurrence=occurrence, unit=self.unit)
-        else:
-            text = pgettext(
-                "loyalty",
-                "This word brings you nothing now. It may be mistyped, used by you before, not begun, or over, or ask "
-                "for a confirmed address or an order that arrived.",
-            )
+            return redirect("loyalty:overview")
+        text = pgettext(
+            "loyalty",
+            "That code doesn’t work now. Check the spelling; each code counts once. Some ask for a confirmed address or"
+            " an order that arrived.",
+        )
+        return self.slip(request, text)
+
+    def slip(self, request: Any, text: str) -> http.HttpResponse:
+        """Say what is wrong at the field, which keeps what was typed; above the page where the field is not on it."""
+        if not shows_word(unit=self.unit, request=request):
             messages.error(request, text)
-        return redirect("loyalty:overview")
+            return redirect("loyalty:overview")
+        request.session[SLIP] = {"of": "word", "text": text, "typed": request.POST.get("word", "")[:60]}
+        return redirect(f"{reverse('loyalty:overview')}#word")
 
     def names(self, request: Any) -> dict[str, int]:
         """Return who tries, with how many tries an hour there are."""
@@ -106,8 +113,10 @@ class BirthdayView(OwnPage, WithProgram, View):
             return redirect("loyalty:overview")
         form = BirthdayForm(request.POST)
         if not form.is_valid():
-            messages.error(request, pgettext("loyalty", "Choose a day and a month that there are."))
-            return redirect("loyalty:overview")
+            text = pgettext("loyalty", "That day doesn’t exist. Please check your birthday.")
+            typed = {name: request.POST.get(name, "")[:2] for name in form.fields}
+            request.session[SLIP] = {"of": "birthday", "text": text, "typed": typed}
+            return redirect(f"{reverse('loyalty:overview')}#birthday")
         if member is None and self.program.enrolment == Program.Enrolment.AUTOMATIC:
             member = join(program=self.program, user_id=request.user.pk, at=at)
         save_birthday(member=member, **form.cleaned_data, at=at)

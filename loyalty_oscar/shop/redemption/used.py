@@ -70,6 +70,7 @@ def account(*, subject: Any, request: Any) -> Piece | None:
         "reserved": found.reserved,
         "text": text % {"points": reserved} if reserved else "",
         "can_use": can_use and basket is not None and not basket.is_empty,
+        "goes_on": bool(found.seq),
     }
 
 

@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import pgettext
 
 from loyalty_oscar.program import contributions
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.referrals.queries import brought_by, scheme_of, was_brought
 from loyalty_oscar.referrals.rules import has_typo
 
 from ..orders.buyers import has_bought
+from ..storefront.newcomers import Step, first_steps
 from ..storefront.reasons import brief_reason_words, reason_words
 from ..storefront.visit import takes_part
 from .friends import name_of
@@ -92,6 +94,22 @@ def after_order(*, subject: Any, request: Any) -> Piece | None:
     if scheme is None or not takes_part(visit=request.loyalty):
         return None
     return "loyalty/widgets/invite_after.html", {"promise": promise(scheme=scheme, unit=request.loyalty.unit)}
+
+
+@first_steps.register("referrals", order=40)
+def invite_step(*, request: Any, unit: Unit) -> Step | None:
+    """Return what inviting a friend brings both sides; done once the member has a link to pass on."""
+    scheme = scheme_of(program_id=unit.program_id)
+    if scheme is None:
+        return None
+    told, member = promise(scheme=scheme, unit=unit), request.loyalty.member
+    text = pgettext("loyalty", "Invite a friend: %(giver)s for you, %(newcomer)s for your friend")
+    return Step(
+        text=text % {"giver": told["giver"], "newcomer": told["newcomer"]},
+        button=pgettext("loyalty", "Invite a friend"),
+        url=reverse("loyalty:invite"),
+        is_done=member is not None and Code.objects.filter(member=member).exists(),
+    )
 
 
 @contributions.register("admin:member", "referrals", order=30)

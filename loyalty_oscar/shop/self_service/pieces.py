@@ -72,7 +72,7 @@ def goes(*, subject: Any, request: Any) -> Piece | None:
     return ("loyalty/people/goes.html", {"rows": rows}) if rows else None
 
 
-@contributions.register("account:more", "people", order=20)
+@contributions.register("account:foot", "people")
 def own_data(*, subject: Any, request: Any) -> Piece | None:
     """
     Return the quiet foot of the account page: confirm an address, take one's data along.

@@ -30,6 +30,7 @@ from .export import export_member
 from .pieces import has_account, offer
 
 logger = logging.getLogger("loyalty_oscar")
+PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 RegisterUserMixin = get_class("customer.mixins", "RegisterUserMixin")
 EmailUserCreationForm = get_class("customer.forms", "EmailUserCreationForm")
 #: Seconds between two mails that ask the same person to confirm an address.
@@ -81,7 +82,9 @@ class KeepView(RegisterUserMixin, TemplateView):
                 self.offered["has_account"] = has_account(email=self.order.guest_email)
                 return self.render_to_response(self.get_context_data(form=form))
             self.register_user(account)
-        guests.keep_order(order=self.order, user=request.user, at=clock.now())
+        if guests.keep_order(order=self.order, user=request.user, at=clock.now()):
+            text = pgettext("loyalty", "Done: %(points)s are yours.") % {"points": self.offered["points"]}
+            messages.success(request, text, fail_silently=True)
         return redirect("checkout:thank-you")
 
     def account_form(self, form: PasswordForm) -> Any | None:
@@ -139,15 +142,24 @@ class ConfirmAddressView(OwnPage, View):
         dispatcher.dispatch_direct_messages(user.email, letter)
 
 
+class AddressPage(OwnPage, PageTitleMixin, TemplateView):
+    """A page about the visitor's address."""
+
+    active_tab = "loyalty"
+
+    def get_page_title(self) -> str:
+        return pgettext("loyalty", "Confirm your address")
+
+
 @private
-class AddressSentView(OwnPage, TemplateView):
+class AddressSentView(AddressPage):
     """Say that the link is on its way."""
 
     template_name = "loyalty/people/address_sent.html"
 
 
 @private
-class AddressView(OwnPage, TemplateView):
+class AddressView(AddressPage):
     """Where the link leads: a button, because mail programs open links by themselves, then what was found."""
 
     template_name = "loyalty/people/address.html"

@@ -49,9 +49,16 @@ FILTERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One line: what it is, its state, signed points, what was ready after it, and why."""
+    """
+    One line: what it is, its state, signed points, what was ready after it, and why.
+
+    `when` is the moment that its month goes by (None has no date yet), `day` the one that is shown, and `since` when it
+    was written; `aside` is a sentence that nobody should have to open the why for.
+    """
 
     when: datetime | None
+    day: datetime
+    since: datetime
     text: str
     more: str
     url: str
@@ -60,6 +67,7 @@ class Line:
     after: int | None
     rows: Sequence[Any]
     notes: Sequence[str]
+    aside: str = ""
 
     @property
     def state_word(self) -> str:
@@ -119,18 +127,35 @@ class StatementWriter:
     def page(self, *, shown: Sequence[date], start: date | None, kind: str) -> list[Month]:
         """Return the months of one page, newest first."""
         found = self._entries(shown, kind)
-        lots = self._lots(found, with_pending=kind in ("", "way"))
+        coming, lines = self._lines(found, with_pending=kind in ("", "way"))
+        belong = [line for line in coming if self._belongs(line, shown, start)]
+        return _by_month([*belong, *lines], self.zone)
+
+    def newest(self, *, most: int) -> tuple[list[Line], int]:
+        """Return the newest lines, by when they were written, and how many lines there are of all."""
+        rows = entries(account=self.account)
+        coming, lines = self._lines(list(rows.order_by("-effective_at", "-seq")[:most]), with_pending=True)
+        newest = sorted([*coming, *lines], key=lambda line: line.since, reverse=True)
+        return newest[:most], len(coming) + (len(lines) if len(lines) < most else rows.order_by().count())
+
+    def _lines(self, found: Sequence[Entry], *, with_pending: bool) -> tuple[list[Line], list[Line]]:
+        """Return the lines of what is on the way, latest first, and those of entries; all they refer to in bulk."""
+        lots = self._lots(found, with_pending=with_pending)
         sources = [*map(self._source, found), *(lot.source for lot in lots)]
         orders = self._orders([number_of(name=source, kind="order") for source in sources])
-        by_pk = {lot.pk: lot for lot in lots}
+        by_pk, by_entry = {lot.pk: lot for lot in lots}, {lot.entry_id: lot for lot in lots}
         whys = whys_of(order_ids=list(orders), unit=self.unit)
         spoken_of = [*found, *(lot.entry for lot in lots)]
         self.said = said_of(reasons={entry.pk: entry.because for entry in spoken_of})
         pending = [lot for lot in lots if lot.state == Lot.State.PENDING and lot.remaining]
-        lines = [self._coming(lot, orders, whys) for lot in pending if self._belongs(lot, shown, start)]
-        lines.sort(key=lambda line: (line.when is None, line.when and line.when.timestamp()), reverse=True)
-        lines += [self._line(entry, by_pk.get(_lot_id(entry)), orders, whys) for entry in found]
-        return _by_month(lines, self.zone)
+        coming = [self._coming(lot, orders, whys) for lot in pending]
+        coming.sort(key=lambda line: (line.when is None, line.when and line.when.timestamp()), reverse=True)
+        by_source = {lot.source: lot for lot in lots}
+        told = [
+            (entry, by_pk.get(_lot_id(entry)) or by_entry.get(entry.pk) or by_source.get(_ran_out(entry)))
+            for entry in found
+        ]
+        return coming, [self._line(entry, lot, orders, whys) for entry, lot in told]
 
     def _entries(self, shown: Sequence[date], kind: str) -> list[Entry]:
         if not shown:
@@ -141,14 +166,15 @@ class StatementWriter:
         return list(rows.order_by("-effective_at", "-seq"))
 
     def _lots(self, found: Sequence[Entry], *, with_pending: bool) -> list[Lot]:
-        wanted = Q(pk__in=[pk for pk in map(_lot_id, found) if pk])
+        wanted = Q(pk__in=[pk for pk in map(_lot_id, found) if pk]) | Q(entry__in=[entry.pk for entry in found])
+        wanted |= Q(source__in={_ran_out(entry) for entry in found} - {""})
         if with_pending:
             wanted |= Q(state=Lot.State.PENDING, is_open=True)
         return list(Lot.objects.filter(wanted, account=self.account).select_related("entry").order_by("-pk"))
 
-    def _belongs(self, lot: Lot, shown: Sequence[date], start: date | None) -> bool:
-        """Return whether a lot on the way stands on this page: on the first one, or in a month that is shown."""
-        month = lot.available_at and periods.local_day(at=lot.available_at, zone=self.zone).replace(day=1)
+    def _belongs(self, line: Line, shown: Sequence[date], start: date | None) -> bool:
+        """Return whether a line on the way stands on this page: on the first one, or in a month that is shown."""
+        month = line.when and periods.local_day(at=line.when, zone=self.zone).replace(day=1)
         return start is None or bool(month and shown and shown[-1] <= month <= start)
 
     def _orders(self, ids: Iterable[int | None]) -> dict[int, Any]:
@@ -168,6 +194,8 @@ class StatementWriter:
             notes.append(text % {"points": self._points(gone)})
         return Line(
             when=lot.available_at,
+            day=lot.available_at or lot.entry.effective_at,
+            since=lot.entry.effective_at,
             **self._what(order, lot.entry, whys),
             state="way",
             points=lot.remaining,
@@ -178,34 +206,53 @@ class StatementWriter:
     def _line(self, entry: Entry, lot: Lot | None, orders: dict[int, Any], whys: dict[int, Any]) -> Line:
         order = orders.get(number_of(name=self._source(entry), kind="order"))
         brought = entry.own > 0 and entry.kind != Kind.RESTORE
-        what = self._what(order, lot.entry if lot else entry, whys, brought=brought)
+        if entry.kind == Kind.EXPIRE:
+            what = self._gone(order, lot, entry, whys)
+            lot = None
+        else:
+            what = self._what(order, lot.entry if lot else entry, whys, brought=brought)
         return Line(
             when=entry.effective_at,
+            day=entry.effective_at,
+            since=entry.effective_at,
             **what,
             state=_state(entry),
             points=entry.own,
             after=entry.available_after if entry.own else None,
             notes=[note for note in self._notes(entry, lot, whys.get(order.pk) if order else None) if note],
+            aside=self._made_up(entry),
         )
+
+    def _gone(self, order: Any, lot: Lot | None, entry: Entry, whys: dict[int, Any]) -> dict[str, Any]:
+        """Return what ran out and where it came from."""
+        if order is not None:
+            text = pgettext("loyalty", "From order %(number)s") % {"number": order.number}
+            why = whys.get(order.pk)
+            placed_at = why["placed_at"] if why else order.date_placed
+            return {**self._of(order, why), "text": text, "more": words.day(placed_at, zone=self.zone)}
+        known = (self.said.get(lot.entry.pk) or words.why(lot.entry.because)) if lot else ""
+        return {"text": words.why(entry.because), "more": known, "url": "", "rows": ()}
+
+    def _made_up(self, entry: Entry) -> str:
+        """Return how much of what came made up what was missing."""
+        if not (made_up := entry.because.get("p", {}).get("made_up")):
+            return ""
+        return pgettext("loyalty", "%(points)s of them made up what was missing.") % {"points": self._points(made_up)}
 
     def _what(self, order: Any, entry: Entry, whys: dict[int, Any], *, brought: bool = True) -> dict[str, Any]:
         if order is None:
             text = self.said.get(entry.pk) or words.why(entry.because)
             return {"text": text, "more": "", "url": "", "rows": ()}
-        why = whys.get(order.pk)
-        told = {
-            "url": reverse("customer:order", kwargs={"order_number": order.number}),
-            "rows": why["rows"] if why else (),
-        }
+        told = self._of(order, whys.get(order.pk))
         number = pgettext("loyalty", "Order %(number)s") % {"number": order.number}
         if brought:
             return {**told, "text": number, "more": _contents(order)}
-        if entry.kind == Kind.EXPIRE:
-            text = pgettext("loyalty", "From order %(number)s") % {"number": order.number}
-            placed_at = why["placed_at"] if why else order.date_placed
-            return {**told, "text": text, "more": words.day(placed_at, zone=self.zone)}
         shown = told if entry.kind == Kind.CLAW else {**told, "rows": ()}
         return {**shown, "text": words.why(entry.because), "more": self._on_the_way(entry)}
+
+    def _of(self, order: Any, why: Any) -> dict[str, Any]:
+        url = reverse("customer:order", kwargs={"order_number": order.number})
+        return {"url": url, "rows": why["rows"] if why else ()}
 
     def _on_the_way(self, entry: Entry) -> str:
         """Return what an entry did to points on the way, which the column of points does not count."""
@@ -219,11 +266,10 @@ class StatementWriter:
         p = entry.because.get("p", {})
         if lot is not None:
             yield self._dated(why, lot)
-        if made_up := p.get("made_up"):
-            text = pgettext("loyalty", "%(points)s of them made up what was missing.")
-            yield text % {"points": self._points(made_up)}
         if entry.kind == Kind.CLAW and why:
-            text = pgettext("loyalty", "So the order had brought %(points)s. What goes back takes its share along.")
+            text = pgettext(
+                "loyalty", "The order had brought %(points)s. We take back only what this part of it earned."
+            )
             yield text % {"points": self._points(why["points"])}
         borne = p.get("borne", 0)
         if run_out := p.get("forgiven", 0) - borne:
@@ -277,6 +323,11 @@ def _state(entry: Entry) -> str:
     if entry.kind == Kind.EXPIRE:
         return "out"
     return "used" if entry.kind in USED else "back"
+
+
+def _ran_out(entry: Entry) -> str:
+    """Return where points came from that ran out; of other entries nothing."""
+    return str(entry.because.get("p", {}).get("source", "")) if entry.kind == Kind.EXPIRE else ""
 
 
 def _lot_id(entry: Entry) -> int | None:

@@ -43,6 +43,8 @@ class Visit:
         #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,
         #: unless they are ordered or being paid then.
         self.reserved_to_pay: str | None = None
+        #: Whether the visitor registered with this request.
+        self.has_registered = False
 
     @property
     def user(self) -> Any:

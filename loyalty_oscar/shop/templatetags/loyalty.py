@@ -31,6 +31,8 @@ from ..storefront.visit import takes_part, teases, visit_facts
 register = template.Library()
 # In some languages the groups of digits stand apart in the same way.
 BEFORE_THE_WORD = re.compile(rf"{words.NBSP}(?=\D)")
+#: So many letters or digits of a number stand on one line of the narrowest card at twice the size of text.
+SHORT = 7
 logger = logging.getLogger("loyalty_oscar")
 
 
@@ -229,6 +231,12 @@ def _beside_price(context: Context, product: Any) -> str:
     return SafeString(loyalty_cut(context, product) + loyalty_pieces(context, "product:club-price", product))
 
 
+@register.filter
+def roomy(text: str) -> str:
+    """Return the class that lets a number be larger whose parts are short ("118,400", "paws"), with a space before."""
+    return " loyalty-roomy" if max(map(len, BEFORE_THE_WORD.split(text))) <= SHORT else ""
+
+
 class Behind(template.Node):
     """The template of the same name behind the one in which this stands."""
 
@@ -297,6 +305,13 @@ def loyalty_cache_key(context: Context) -> str:
     program, names = visit.unit.program, [name for name in ("tier_rank",) if name in visit_facts]
     rank = visit.facts(names=names, at=clock.now()).get("tier_rank", 0)
     return f"loyalty:{program.pk}:{program.version}:{program.state}:{get_language()}:{rank}"
+
+
+@register.simple_tag(takes_context=True)
+def loyalty_shops_word(context: Context, text: str) -> str:
+    """Write a word of Oscar's as the shop says it ("Home"): from its catalogue, not from ours."""
+    # As `_("Home")` in a template would; a string of ours would need a translation of its own.
+    return str(template.Variable(f'_("{text}")').resolve(context))
 
 
 @widget

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
+from loyalty_oscar.tiers.steps import CODES, gifts_since
 from loyalty_oscar.tiers.words import counted
 
 from ..storefront.visit import Visit, takes_part
@@ -63,13 +65,39 @@ def card(*, subject: Unit, request: Any) -> Piece | None:
     ladder = ladder_of(program_id=subject.program_id)
     if ladder is None or visit.unit is None or visit.unit.pk != subject.pk or not takes_part(visit=visit):
         return None
-    found = _progress(visit, ladder)
-    said = {"unit": subject, **_words(ladder, found, subject)}
+    found = progress_of_visit(visit=visit, ladder=ladder)
+    said = {"unit": subject, **_words(ladder, found, subject), **_ending(ladder, found)}
     if found.tier:
         said |= looks(tier=found.tier)
         said["brings"] = benefits(ladder=ladder, tier=found.tier, unit=subject, at=clock.now(), reached=True)
         said["until"] = _until(visit, ladder, found)
     return "loyalty/widgets/level_card.html", said
+
+
+def cards(*, ladder: Ladder, visit: Visit, at: datetime) -> dict[str, Any]:
+    """
+    Return what the page of all levels shows: a card each, and where the visitor is (nowhere, and no query, for
+    strangers).
+    """
+    unit, is_in = visit.unit, takes_part(visit=visit)
+    found = progress_of_visit(visit=visit, ladder=ladder) if is_in else None
+    rank = found.tier.rank if found and found.tier else 0
+    rows = [
+        {
+            **looks(tier=tier),
+            "from": counted(ladder=ladder, value=tier.threshold, unit=unit) if tier.threshold else "",
+            "brings": benefits(ladder=ladder, tier=tier, unit=unit, at=at),
+            "is_here": tier.rank == rank,
+            "is_below": tier.rank < rank,
+            "is_next": bool(found and found.next_tier and found.next_tier.pk == tier.pk),
+        }
+        for tier in ladder.known_tiers
+    ]
+    said = {"rows": rows, "is_in": is_in}
+    if found is None:
+        return said
+    said |= _words(ladder, found, unit) | _ending(ladder, found)
+    return said | ({"name": tier_name(tier=found.tier), "until": _until(visit, ladder, found)} if found.tier else {})
 
 
 @contributions.register("sale:door-look", "tiers")
@@ -92,10 +120,15 @@ def away_from_door(*, subject: Any, request: Any) -> Piece | None:
     ):
         return None
     ladder = ladder_of(program_id=visit.unit.program_id)
-    found = visit.once(key="progress", load=lambda: _progress(visit, ladder))
+    found = progress_of_visit(visit=visit, ladder=ladder)
     away = tier.threshold - found.value
     said = {"value": away, "away": counted(ladder=ladder, value=away, unit=visit.unit), "name": tier_name(tier=tier)}
     return ("loyalty/widgets/away.html", said) if away > 0 else None
+
+
+def progress_of_visit(*, visit: Visit, ladder: Ladder) -> TierProgress:
+    """Return how far the visitor is; asked once a visit."""
+    return visit.once(key="progress", load=lambda: _progress(visit, ladder))
 
 
 def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
@@ -105,14 +138,40 @@ def _tier_of_door(door: Any, visit: Visit) -> Tier | None:
 
 @contributions.register("thank-you:more", "tiers", order=10)
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
-    """Return how far a member is after an order: "39.40 € to Gold"."""
+    """Return the level that a member reached with an order, and how far the next one is: "39.40 € to Gold"."""
     visit = request.loyalty
     ladder = ladder_of(program_id=visit.unit.program_id)
     own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
     if ladder is None or not own or visit.member is None:
         return None
-    found = _progress(visit, ladder)
-    return "loyalty/widgets/level_after.html", {"unit": visit.unit, **_words(ladder, found, visit.unit)}
+    found = progress_of_visit(visit=visit, ladder=ladder)
+    said = {"unit": visit.unit, **_words(ladder, found, visit.unit)}
+    standing = standing_of_visit(visit=visit)
+    if standing is not None and standing.tier and _is_new(standing, subject):
+        said |= {"reached": standing.rank, **looks(tier=standing.tier), "until": _until(visit, ladder, found)}
+        said["brings"] = benefits(ladder=ladder, tier=standing.tier, unit=visit.unit, at=clock.now(), reached=True)
+        gifts = gifts_since(ladder=ladder, member_id=visit.member.pk, since=standing.starts_at)
+        said["gifts"] = [_gift(ladder, tier, lot, visit.unit) for tier, lot in gifts]
+    return "loyalty/widgets/level_after.html", said
+
+
+def _is_new(standing: Standing, order: Any) -> bool:
+    """Return whether a level was reached by what was ordered, and not before this order."""
+    return standing.because.get("c") == CODES["up"] and standing.starts_at >= order.date_placed
+
+
+def _gift(ladder: Ladder, tier: Tier, lot: Lot, unit: Unit) -> str:
+    """Return what reaching a level brought, and when that is ready."""
+    at = lot.available_at
+    said = {"points": words.points(unit=unit, points=lot.remaining), "tier": tier_name(tier=tier)}
+    if at is None:
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready once this order can’t be sent back.")
+    elif at <= clock.now():
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s are yours already, among those that are ready.")
+    else:
+        said["day"] = words.day(at, zone=ladder.program.time_zone)
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready on %(day)s.")
+    return text % said
 
 
 @contributions.register("how-it-works:parts", "tiers", order=20)
@@ -197,6 +256,15 @@ def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:
         said["to_keep"] = amount(found.to_keep)
         said["keep_by"] = _day(ladder, found.kept_until)
     return said
+
+
+def _ending(ladder: Ladder, found: TierProgress) -> dict[str, Any]:
+    """Return that a level ends soon, as its letter says it: with the days of grace after its date."""
+    kept, at = found.kept_until, clock.now()
+    if not found.to_keep or kept is None or not at < kept <= at + timedelta(days=max(conf.LEVEL_NOTICE_DAYS)):
+        return {}
+    grace = _day(ladder, kept + timedelta(days=ladder.grace_days)) if ladder.grace_days else ""
+    return {"ends_soon": True, "grace": grace}
 
 
 def _is_about_to_end(found: TierProgress) -> bool:

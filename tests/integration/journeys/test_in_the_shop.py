@@ -39,8 +39,8 @@ OVERVIEW = reverse("loyalty:overview")
 Review = get_model("reviews", "ProductReview")
 #: What is said of every word that brings nothing.
 NOTHING = (
-    "This word brings you nothing now. It may be mistyped, used by you before, not begun, or over, or ask for a "
-    "confirmed address or an order that arrived."
+    "That code doesn’t work now. Check the spelling; each code counts once. Some ask for a confirmed address or an "
+    "order that arrived."
 )
 
 
@@ -467,8 +467,14 @@ class TestABirthday:
         a_campaign(unit, "birthday")
         _member, client = joined(unit)
 
-        assert "Choose a day and a month that there are." in text_of(self.tell(client, **data))
+        response = self.tell(client, **data)
+        assert "That day doesn’t exist. Please check your birthday." in text_of(response)
+        assert response.redirect_chain[-1][0].endswith("#birthday")
+        assert 'aria-describedby="loyalty-birthday-error"' in response.content.decode()
+        if data.get("month") == "2":
+            assert '<option value="30" selected>' in response.content.decode()
         assert not Birthday.objects.exists()
+        assert "That day" not in text_of(client.get(OVERVIEW))
 
     def test_is_forgotten_on_demand_and_with_the_person(self, unit):
         a_campaign(unit, "birthday")
@@ -556,7 +562,7 @@ class TestA20GuessingWords:
         assert all(NOTHING in text for text in said)
 
         with caplog.at_level(logging.WARNING):
-            assert "That were many tries." in text_of(use(client, "summer26"))
+            assert "Too many tries." in text_of(use(client, "summer26"))
         assert "tries more code words" in caplog.text
         assert "summer26" not in caplog.text
         assert not Entry.objects.exists()
@@ -573,7 +579,7 @@ class TestA20GuessingWords:
                 client.post(reverse("loyalty:use-word"), {"word": f"guess{number}"})
         _member, client = joined(unit, "last@example.com")
 
-        assert "That were many tries." in text_of(use(client, "summer26"))
+        assert "Too many tries." in text_of(use(client, "summer26"))
         assert NOTHING not in text_of(use(client, "summer26", REMOTE_ADDR="192.0.2.7"))
         assert Entry.objects.count() == 1
 
@@ -585,6 +591,24 @@ class TestA20GuessingWords:
             use(client, f"word{number}")
 
         assert has(member) == (30, 0)
+
+
+class TestAWordThatBringsNothing:
+    def test_is_kept_in_its_field_with_what_is_wrong_once(self, unit):
+        a_campaign(unit, "word", word="summer26")
+        _member, client = joined(unit)
+        response = use(client, "sumer26")
+        assert response.redirect_chain[-1][0] == f"{OVERVIEW}#word"
+        page = response.content.decode()
+        assert 'value="sumer26" aria-invalid="true" aria-describedby="loyalty-word-error"' in page
+        assert text_of(response).count(NOTHING) == 1
+        again = client.get(OVERVIEW).content.decode()
+        assert "sumer26" not in again and "loyalty-word-error" not in again
+
+    def test_is_told_above_the_page_where_there_is_no_field(self, unit):
+        a_campaign(unit, "review")
+        _member, client = joined(unit)
+        assert NOTHING in text_of(use(client, "sumer26"))
 
 
 class TestTriesThatCannotBeCounted:
@@ -604,7 +628,7 @@ class TestTriesThatCannotBeCounted:
         client = Client()
         client.force_login(a_member(unit).user)
         answer = client.post(reverse("loyalty:use-word"), {"word": "woof"}, follow=True)
-        assert "That were many tries." in text_of(answer)
+        assert "Too many tries." in text_of(answer)
         assert not Occurrence.objects.exists()
 
     def test_brings_no_points_for_registering(self, unit, broken):
@@ -644,7 +668,7 @@ class TestA22TellingWordsApart:
             page = client.get(OVERVIEW)
             answers.append((first.status_code, first.url, NOTHING in text_of(page), page.status_code))
 
-        assert set(answers) == {(302, OVERVIEW, True, 200)}
+        assert set(answers) == {(302, f"{OVERVIEW}#word", True, 200)}
         assert has(member) == (50, 0)
 
     def test_is_not_possible_by_the_page_of_a_qr_code(self, unit):
@@ -726,9 +750,9 @@ class TestAnOccasionOfTheStores:
 class TestTheAccountPage:
     def test_shows_nothing_where_no_action_is_set_up(self, unit):
         _member, client = joined(unit)
-        assert "More ways to" not in text_of(client.get(OVERVIEW))
+        assert "Earn more" not in text_of(client.get(OVERVIEW))
 
     def test_shows_nothing_of_what_is_over_or_used_up(self, unit):
         a_campaign(unit, "review", ends_at=TODAY), a_campaign(unit, "birthday", budget=60, spent=20)
         _member, client = joined(unit)
-        assert "More ways to" not in text_of(client.get(OVERVIEW))
+        assert "Earn more" not in text_of(client.get(OVERVIEW))

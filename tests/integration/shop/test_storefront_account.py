@@ -37,10 +37,20 @@ SIGNED = re.compile(r'class="loyalty-sum loyalty-(\w+)-ink">([+−\d,]*)<')
 def page(client):
     """The account page of a user; today is 6 May 2026."""
 
+    return opener(client, "loyalty:overview")
+
+
+@pytest.fixture
+def statement(client):
+    """The statement of a user; today is 6 May 2026."""
+    return opener(client, "loyalty:statement")
+
+
+def opener(client, name):
     def open_page(user, query=""):
         client.force_login(user)
         with clock.at(TODAY):
-            return client.get(reverse("loyalty:overview") + query)
+            return client.get(reverse(name) + query)
 
     return open_page
 
@@ -67,7 +77,7 @@ class TestTheNumbers:
         a_club()
         said = text_of(page(boris()))
         assert "Next to run out 38 paws = €0.38 on 31 March 2027" in said
-        assert "31 March 2027: 38 paws 31 May 2027: 184 paws" in said
+        assert "All dates 31 March 2027 38 paws 31 May 2027 184 paws Ready 222 paws" in said
 
     def test_hold_very_large_and_very_small_numbers(self, page):
         unit = a_club()
@@ -81,48 +91,108 @@ class TestTheNumbers:
         assert "Ready to use 1 paw = €0.01" in text_of(page(one))
 
 
-class TestTheStatement:
-    def test_shows_an_order_once_whatever_became_of_its_points(self, page):
+class TestTheNewestLines:
+    def test_are_five_by_the_day_they_came_with_the_way_to_all(self, page):
+        a_club()
+        user, thing = a_user(), a_product(price="1.00")
+        for number in range(1, 8):
+            arrive(buy(user, (thing, 1), on=day(4, number)), on=day(4, number))
+        ripen(on=day(5, 1))
+        buy(user, (thing, 3), on=day(5, 5))
+        response = page(user)
+        assert column(response) == [("way", 3), *[("ready", 1)] * 4]
+        assert "5 May" in text_of(response)
+        assert f'href="{reverse("loyalty:statement")}">All 8 lines' in response.content.decode()
+
+    def test_lead_nowhere_where_they_are_all(self, page):
         a_club()
         user = boris()
         said = text_of(page(user))
+        assert "What happened last" in said
+        assert "All 5 lines" not in said
+
+    def test_stand_below_what_a_member_can_do(self, page):
+        a_club()
+        said = text_of(page(boris()))
+        assert said.index("Ready to use") < said.index("What happened last") < said.index("How the Paw Club works")
+
+
+class TestTheFirstCard:
+    def test_has_one_button_whatever_is_ready(self, page):
+        a_club()
+        response = page(boris())
+        assert response.content.decode().count("btn btn-primary") == 1
+        assert "Find something nice" in text_of(response)
+
+
+class TestWhatRunsOutSoon:
+    @pytest.mark.parametrize(
+        ("ends", "said"),
+        [(6, "today , on 6 May"), (7, "tomorrow , on 7 May"), (20, "in 14 days , on 20 May")],
+    )
+    def test_says_in_how_many_days_with_a_warm_edge(self, page, ends, said):
+        a_club()
+        user = boris()
+        Account.objects.get(member__user=user).lots.filter(remaining=38).update(
+            expires_at=day(5, ends).replace(hour=22)
+        )
+        response = page(user)
+        assert said in text_of(response)
+        assert response.content.decode().count("loyalty-edge") == 1
+
+    def test_is_a_date_like_any_other_before(self, page):
+        a_club()
+        assert "loyalty-edge" not in page(boris()).content.decode()
+
+    def test_says_what_never_runs_out_so_that_the_dates_add_up(self, page):
+        a_club()
+        user = boris()
+        Account.objects.get(member__user=user).lots.filter(remaining=184).update(expires_at=None)
+        assert "31 March 2027 38 paws Never runs out 184 paws Ready 222 paws" in text_of(page(user))
+
+
+class TestTheStatement:
+    def test_shows_an_order_once_whatever_became_of_its_points(self, statement):
+        a_club()
+        user = boris()
+        said = text_of(statement(user))
         for order in user.orders.all():
             assert said.count(f"Order {order.number} ,") == 1
 
-    def test_adds_up_to_what_is_ready_and_what_is_on_the_way(self, page):
+    def test_adds_up_to_what_is_ready_and_what_is_on_the_way(self, statement):
         a_club()
         user = boris()
-        found = column(page(user))
+        found = column(statement(user))
         account = Account.objects.get(member__user=user)
         assert found == [("way", 13), ("way", 24), ("ready", 184), ("back", -6), ("ready", 44)]
         assert sum(n for state, n in found if state != "way") == account.available - account.debt
         assert sum(n for state, n in found if state == "way") == account.pending
 
-    def test_explains_each_line_and_says_when_its_points_run_out(self, page):
+    def test_explains_each_line_and_says_when_its_points_run_out(self, statement):
         a_club()
-        said = text_of(page(boris()))
+        said = text_of(statement(boris()))
         assert (
             "Why 184? Goods you paid for, after discounts €184.50 1 paw for each €1.00 184.50 "
             "Rounded down once 184 paws Ordered on 14 April 2026. They run out on 31 May 2027." in said
         )
         assert "Orthopaedic bed for extra-large dogs, moss green, 110 × 80 cm and 2 more" in said
-        assert "So the order had brought 44 paws." in said
+        assert "The order had brought 44 paws." in said
 
-    def test_sums_each_month_by_state(self, page):
+    def test_sums_each_month_by_state(self, statement):
         a_club()
-        assert "March 2026 +44 ready, −6 taken back" in text_of(page(boris()))
+        assert "March 2026 +44 ready, −6 taken back" in text_of(statement(boris()))
 
-    def test_shows_points_that_came_back_before_they_were_ready_without_counting_them(self, page):
+    def test_shows_points_that_came_back_before_they_were_ready_without_counting_them(self, page, statement):
         a_club()
         user = a_user()
         order = arrive(buy(user, (a_product(price="10.00"), 3), on=day(4, 28)), on=day(4, 29))
         send_back(order, 1, on=day(5, 2))
-        response = page(user)
+        response = statement(user)
         assert "went back , 10 paws on the way will not come" in text_of(response)
         assert column(response) == [("way", 20), ("back", 0)]
-        assert numbers(response, "pending") == [20]
+        assert numbers(page(user), "pending") == [20]
 
-    def test_says_what_need_not_be_given_back_and_why(self, page):
+    def test_says_what_need_not_be_given_back_and_why(self, statement):
         unit = a_club(debt_policy=Program.Debt.CLAMP)
         user = a_user()
         order = arrive(buy(user, (a_product(price="30.00"), 1), on=day(3, 1)), on=day(3, 1))
@@ -133,11 +203,11 @@ class TestTheStatement:
         account.lots.update(expires_at=day(4, 1))
         ledger.expire(account_id=account.pk, at=day(4, 2))
         send_back(order, 1, on=day(4, 3))
-        said = text_of(page(user))
+        said = text_of(statement(user))
         assert "18 paws had run out before; you need not give those back." in said
         assert "12 paws were used already; you need not make them up." in said
 
-    def test_shows_no_line_for_a_gift_that_stands_again_though_nothing_came_back(self, page):
+    def test_shows_no_line_for_a_gift_that_stands_again_though_nothing_came_back(self, statement):
         unit = a_club(debt_policy=Program.Debt.CLAMP)
         user = a_user()
         member = join(program=unit.program, user_id=user.pk, at=day(1, 2))
@@ -149,7 +219,7 @@ class TestTheStatement:
         ledger.adjust(account_id=account.pk, points=-50, key="m", because=because, at=day(2, 2), **BY_HAND)
         operations.take_back(at=day(2, 3), **gift)
         operations.give(at=day(2, 4), **gift)
-        assert column(page(user)) == [("back", 0), ("back", -50), ("ready", 50)]
+        assert column(statement(user)) == [("back", 0), ("back", -50), ("ready", 50)]
 
     @pytest.mark.parametrize(
         ("kind", "shown"),
@@ -161,41 +231,41 @@ class TestTheStatement:
             ("out", []),
         ],
     )
-    def test_can_be_filtered_in_the_address(self, page, kind, shown):
+    def test_can_be_filtered_in_the_address(self, statement, kind, shown):
         a_club()
-        assert column(page(boris(), f"?kind={kind}")) == shown
+        assert column(statement(boris(), f"?kind={kind}")) == shown
 
-    def test_starts_with_the_month_of_the_address(self, page):
+    def test_starts_with_the_month_of_the_address(self, statement):
         a_club()
-        assert column(page(boris(), "?from=2026-03")) == [("back", -6), ("ready", 44)]
+        assert column(statement(boris(), "?from=2026-03")) == [("back", -6), ("ready", 44)]
 
-    def test_goes_on_with_the_next_month_after_a_dozen_lines(self, page):
+    def test_goes_on_with_the_next_month_after_a_dozen_lines(self, statement):
         unit = a_club()
         user, thing = a_user(), a_product(price="1.00")
         for month in (2, 3, 4):
             for number in range(1, 9):
                 arrive(buy(user, (thing, 1), on=day(month, number)), on=day(month, number))
         ripen(on=day(4, 30))
-        response = page(user)
+        response = statement(user)
         assert len(column(response)) == 16
         assert "Show February 2026" in text_of(response)
-        assert "?kind=&amp;from=2026-02#statement" in response.content.decode()
-        assert len(column(page(user, "?kind=&from=2026-02"))) == 8
+        assert "?kind=&amp;from=2026-02" in response.content.decode()
+        assert len(column(statement(user, "?kind=&from=2026-02"))) == 8
         assert unit.program.name in text_of(response)
 
     @pytest.mark.parametrize("query", ["?kind=nonsense", "?from=1999-13", "?from=%00", "?kind=ready&from=2020-01"])
-    def test_says_that_a_choice_does_not_exist_and_shows_everything(self, page, query):
+    def test_says_that_a_choice_does_not_exist_and_shows_everything(self, statement, query):
         a_club()
-        response = page(boris(), query)
+        response = statement(boris(), query)
         assert response.status_code == 200
         assert "There is no such choice." in text_of(response)
         assert len(column(response)) == 5
 
-    def test_shows_no_order_of_somebody_else(self, page):
+    def test_shows_no_order_of_somebody_else(self, statement):
         a_club()
         boris()
-        said = text_of(page(a_user("else@example.com")))
-        assert "Statement" not in said
+        said = text_of(statement(a_user("else@example.com")))
+        assert "Nothing has happened yet." in said
         assert not re.search(r"Order \d{6}", said)
 
 
@@ -231,13 +301,13 @@ class TestPointsToMakeUp:
         assert numbers(response, "pending") == [66]
         assert "40 of them make up the rest, 26 paws stay yours ." in text_of(response)
 
-    def test_are_explained_where_later_points_made_them_up(self, page, owing):
+    def test_are_explained_where_later_points_made_them_up(self, page, statement, owing):
         arrive(owing.orders.order_by("-pk").first(), on=day(5, 2))
         ripen(on=day(5, 30))
         response = page(owing)
         assert "40 paws of them made up what was missing." in text_of(response)
         assert set(numbers(response, "available")) == {26}
-        assert sum(n for _state, n in column(response)) == 26
+        assert sum(n for _state, n in column(statement(owing))) == 26
 
 
 class TestTheEmptyAccount:
@@ -271,16 +341,16 @@ class TestAPausedOrEndingProgram:
         said = text_of(page(user))
         assert "The Paw Club is coming to an end. Orders earned until 1 May 2026. What you have is yours until" in said
 
-    def test_leaves_its_statement_to_its_members_when_it_is_closed(self, page):
+    def test_leaves_its_statement_to_its_members_when_it_is_closed(self, page, statement):
         unit = a_club()
         user = boris()
         for state, month in (("closing", 1), ("closed", 5)):
             change_state(program=unit.program, to=state, actor="system", at=day(month, 6, 2027))
-        response = page(user, "?kind=ready")
-        said = text_of(response)
+        said = text_of(page(user))
         assert "The Paw Club has ended. Your statement stays here." in said
         assert "Ready to use 0 paws" in said
-        assert [points for _state, points in column(response)], "the lines are there"
+        for response in (page(user), statement(user, "?kind=ready")):
+            assert [points for _state, points in column(response)], "the lines are there"
         assert page(a_user("stranger@example.com")).status_code == 404
 
     def test_says_that_orders_still_earn_until_they_do_not(self, page, client):

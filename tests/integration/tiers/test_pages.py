@@ -45,6 +45,11 @@ def silver():
     return user
 
 
+def silver_of():
+    """The one that is Silver already."""
+    return Member.objects.get().user
+
+
 def asked(user, address):
     client = Client()
     if user:
@@ -127,14 +132,15 @@ class TestTheEarnLine:
         assert Award.objects.get(source_id=order.pk).points == 22
 
     @pytest.mark.parametrize("where", ["product", "basket"])
-    def test_asks_nothing_that_the_badge_has_not_asked(self, where):
+    def test_asks_nothing_that_badge_and_nudge_have_not_asked(self, where):
         ladder, user, bone = a_ladder(), silver(), a_product("Bone", "20.00")
         a_basket(user, (bone, 1))
         address = bone.get_absolute_url() if where == "product" else reverse("basket:summary")
         costly = asked(user, address)
         Ladder.objects.filter(pk=ladder.pk).update(is_on=False)
         forget_cache()
-        assert asked(user, address) == costly - 1
+        # The basket asks how far the next level is, too.
+        assert asked(user, address) == costly - (1 if where == "product" else 2)
 
 
 def a_twin():
@@ -149,10 +155,10 @@ class TestTheLevelCard:
         a_ladder()
         page = account(silver(), visit)
         for said in (
-            "Silver level",
+            "Your level: Silver",
             "Yours until 31 December 2027.",
-            "10 % more paws.",
-            "What Gold adds",
+            "10 % more paws",
+            "See what the next level brings",
             "€286.40 of €400.00",
             "Gold at €400.00",
             "€113.60 more by 31 December 2026 and you are Gold.",
@@ -179,7 +185,7 @@ class TestTheLevelCard:
         user = a_user()
         buy(user, (a_product("Bed", "1500.00"), 1), on=day(3, 1))
         page = account(user, visit)
-        assert "Gold level" in page and "This is the highest level." in page
+        assert "Your level: Gold" in page and "This is the highest level." in page
         assert "more by" not in page
 
     @pytest.mark.parametrize(
@@ -230,7 +236,7 @@ class TestTheLevelCard:
             reason="Anniversary", actor="system", at=day(5, 5),
         )  # fmt: skip
         page = account(user, visit)
-        assert "Gold level Given by the shop until 1 October 2026." in page
+        assert "Your level: Gold Given by the shop until 1 October 2026." in page
         assert "Keep Gold: €113.60 more by 1 October 2026." in page
 
     def test_asks_twice_more_at_most(self):
@@ -271,18 +277,121 @@ class TestTheTableOfLevels:
 
 
 class TestTheThankYouPage:
-    def test_says_how_far_the_next_level_is(self):
-        a_ladder()
-        user = silver()
-        order = buy(user, (a_product("Bowl", "74.20"), 1), on=TODAY)
+    def thanks(self, user, price):
+        """What the page says after an order of this price."""
+        order = buy(user, (a_product("Bowl", price), 1), on=TODAY)
         client = Client()
         client.force_login(user)
         session = client.session
         session["checkout_order_id"] = order.pk
         session.save()
         with clock.at(TODAY):
-            page = text_of(client.get(reverse("checkout:thank-you")))
-        assert "€39.40 to Gold" in page
+            return client.get(reverse("checkout:thank-you"))
+
+    def test_says_how_far_the_next_level_is(self):
+        a_ladder()
+        page = self.thanks(silver(), "74.20")
+        assert "€39.40 to Gold" in text_of(page)
+        assert "level-reached" not in page.content.decode()
+
+    def test_welcomes_to_the_highest_level_with_all_it_brings_and_its_gift(self):
+        a_ladder(gifts=(0, 50, 100))
+        MemberPrice.objects.create(tier=Tier.objects.get(code="silver"), percent=12, starts_at=day(1, 1))
+        forget_cache()
+        page = self.thanks(silver(), "113.60")
+        said = text_of(page)
+        assert 'data-loyalty="level-reached" data-value="3"' in page.content.decode()
+        for part in (
+            "Welcome to Gold Yours until 31 December 2027.",
+            "100 paws for reaching Gold, ready once this order can’t be sent back.",
+            "From now on you have: 20 % more paws Member price: 12 % off everything",
+        ):
+            assert part in said, part
+        assert "to Gold" not in said.replace("Welcome to Gold", "")
+        assert "50 paws for reaching Silver" not in said
+
+    def test_welcomes_to_a_level_below_and_says_what_the_next_takes(self):
+        a_ladder(gifts=(20, 50, 0))
+        said = text_of(self.thanks(a_user(), "160.00"))
+        assert "Welcome to Silver" in said
+        assert "20 paws for reaching Bronze" in said and "50 paws for reaching Silver" in said
+        assert "€240.00 to Gold" in said
+
+    def test_says_that_a_gift_is_among_what_is_ready(self):
+        ladder = a_ladder(gifts=(0, 50, 100))
+        ladder.program.hold_days = 0
+        ladder.program.save()
+        forget_cache()
+        user = silver()
+        order = arrive(buy(user, (a_product("Bowl", "113.60"), 1), on=TODAY), on=TODAY)
+        client = Client()
+        client.force_login(user)
+        session = client.session
+        session["checkout_order_id"] = order.pk
+        session.save()
+        with clock.at(TODAY):
+            said = text_of(client.get(reverse("checkout:thank-you")))
+        assert "Welcome to Gold" in said
+        assert "100 paws for reaching Gold" in said
+
+    def test_welcomes_nobody_to_a_level_that_the_shop_gave(self):
+        ladder, user = a_ladder(), silver()
+        gold = Tier.objects.get(code="gold")
+        give_tier(
+            ladder=ladder_of(program_id=ladder.program_id), member_id=Member.objects.get(user=user).pk, tier=gold,
+            until=None, reason="Anniversary", actor="system", at=TODAY,
+        )  # fmt: skip
+        assert "level-reached" not in self.thanks(user, "5.00").content.decode()
+
+
+class TestThePageOfLevels:
+    def page(self, visit, user=None):
+        return visit(reverse("loyalty:levels"), user)
+
+    def test_stands_them_side_by_side_and_says_where_one_is(self, visit):
+        a_ladder(gifts=(0, 50, 0))
+        page = self.page(visit, silver())
+        said = text_of(page)
+        assert "Your level: Silver . Yours until 31 December 2027." in said
+        assert "Bronze from €0.01 Reached The start." in said
+        assert "Silver from €150.00 You are here 10 % more paws 50 paws as a gift" in said
+        assert "€286.40 of €400.00" in said and "€113.60 more by 31 December 2026 and you are Gold." in said
+        assert page.content.decode().count('aria-current="true"') == 1
+        assert [part in page.content.decode() for part in ('id="level-bronze"', 'id="level-gold"')] == [True, True]
+
+    def test_are_open_to_strangers_with_the_way_in(self, visit):
+        a_ladder()
+        said = text_of(self.page(visit))
+        assert "Members of the Paw Club climb" in said and "Join the Paw Club" in said
+        assert "You are here" not in said and "Reached" not in said
+
+    def test_encourages_who_has_none(self, visit):
+        a_ladder(bronze=5_000)
+        said = text_of(self.page(visit, a_user()))
+        assert "You have no level yet. Every order takes you nearer." in said
+        assert "€50.00 more by 31 December 2026 and you are Bronze." in said
+
+    def test_are_not_there_without_levels(self):
+        a_ladder(is_on=False)
+        with clock.at(TODAY):
+            assert Client().get(reverse("loyalty:levels")).status_code == 404
+
+
+class TestALevelThatEnds:
+    def test_comes_first_with_a_warm_edge_and_its_days_of_grace(self, visit):
+        a_ladder()
+        page = visit(reverse("loyalty:overview"), silver(), on=day(11, 20, 2027))
+        said = text_of(page)
+        assert "Keep Silver: €150.00 more by 31 December 2027." in said
+        assert "Silver stays yours until 30 January 2028, at least." in said
+        assert said.index("Keep Silver") < said.index("Your level: Silver")
+        assert "loyalty-level-card loyalty-edge" in page.content.decode()
+        assert "Keep Silver" in text_of(visit(reverse("loyalty:levels"), silver_of(), on=day(11, 20, 2027)))
+
+    def test_is_no_warning_while_its_end_is_far(self, visit):
+        a_ladder()
+        page = visit(reverse("loyalty:overview"), silver(), on=day(3, 1, 2027))
+        assert "loyalty-level-card loyalty-edge" not in page.content.decode()
 
 
 class TestReviews:

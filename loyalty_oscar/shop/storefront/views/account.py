@@ -1,38 +1,41 @@
-"""The account page: what is ready, what is coming, what runs out, and the statement."""
+"""The account page: what is ready, what is coming, what runs out, and the newest lines of the statement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_skeleton
-from django import forms
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404
 from django.urls import reverse_lazy
 from django.utils.cache import patch_cache_control
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import closed_account_of_user, coming, expiring, latest_claws
 from loyalty_oscar.program import clock, money, words
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.queries import phase_at
 from loyalty_oscar.program.worth import worth
 
 from ...notices import seen
 from .. import statement
+from ..newcomers import welcome_of
 from ..reasons import said_of
 from ..visit import takes_part
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
+#: So many lines of the statement stand on the account page.
+NEWEST = 5
+#: What runs out within so many days is said with warmth.
+SOON_DAYS = 14
 
 
 class WithProgram:
@@ -57,36 +60,6 @@ class WithProgram:
         return super().get_context_data(unit=self.unit, program=self.program, **kwargs)
 
 
-class StatementForm(forms.Form):
-    """What of the statement is shown. The choices stand in the address; a wrong one is said, and everything shown."""
-
-    kind = forms.ChoiceField(label=pgettext_lazy("loyalty", "Show"), required=False)
-
-    def __init__(self, data: Any, *, months: Sequence[date]) -> None:
-        super().__init__(data)
-        everything = [("", pgettext("loyalty", "Everything"))]
-        self.fields["kind"].choices = [*everything, *statement.STATES.items()]
-        newest = [("", pgettext("loyalty", "the newest month"))]
-        choices = [(f"{month:%Y-%m}", in_words(month)) for month in months]
-        self.fields["from"] = forms.ChoiceField(
-            label=pgettext("loyalty", "from"), required=False, choices=[*newest, *choices]
-        )
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "form-control"
-            field.error_messages["invalid_choice"] = pgettext("loyalty", "There is no such choice. Pick one below.")
-
-    @property
-    def start(self) -> date | None:
-        """The month to start with, or None for the newest."""
-        chosen = self.cleaned_data.get("from")
-        return date.fromisoformat(f"{chosen}-01") if chosen else None
-
-
-def in_words(month: date) -> str:
-    """Return "May 2026"."""
-    return format_skeleton("yMMMM", month, locale=money.locale())
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """A number of the page with its worth."""
@@ -96,10 +69,9 @@ class Card:
     worth: str
 
 
-class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView):
-    """What do I have, what is coming, what goes?"""
+class MembersPage(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView):
+    """A page about the visitor's own points."""
 
-    template_name = "loyalty/overview.html"
     login_url = reverse_lazy("customer:login")
     active_tab = "loyalty"
 
@@ -111,19 +83,65 @@ class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
             unit = self.account and self.account.unit
         return unit
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        told = {"account": self.account, "css": conf.CSS, "word": words.title(unit=self.unit)}
+        return super().get_context_data(**told, **kwargs)
+
+    def day(self, value: Any, *, year: bool = True) -> str:
+        return words.day(value, zone=self.program.time_zone, year=year)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether anything was ever counted for this member."""
+        return self.account is not None and bool(self.account.seq)
+
+    @property
+    def writer(self) -> statement.StatementWriter:
+        """Who puts the lines of this member into words."""
+        return statement.StatementWriter(account=self.account, unit=self.unit, user=self.request.user)
+
+    def row(self, line: statement.Line) -> dict[str, Any]:
+        """Return a line of the statement as its template shows it."""
+        return {
+            "line": line,
+            "day": self.day(line.day, year=False),
+            "number": self.signed(line.points) if line.points else "",
+            "after": "" if line.after is None else words.number(unit=self.unit, points=line.after),
+            "ask": self.ask(line.points),
+        }
+
+    def signed(self, points: int) -> str:
+        """Return "+230" or "−7" in the visitor's format."""
+        return words.number(unit=self.unit, points=points, signed=True)
+
+    def ask(self, points: int) -> str:
+        """Return the question that opens the why of a line."""
+        if not points:
+            return pgettext("loyalty", "Why?")
+        number = words.number(unit=self.unit, points=abs(points))
+        return pgettext("loyalty", "Why %(number)s?") % {"number": number}
+
+
+class AccountView(MembersPage):
+    """What do I have, what is coming, what goes?"""
+
+    template_name = "loyalty/overview.html"
+
     def get_page_title(self) -> str:
         return self.program.name
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         account, at = self.account, clock.now()
         is_in = account is not None or takes_part(visit=self.request.loyalty)
-        found = super().get_context_data(takes_part=is_in, account=account, **kwargs)
+        found = super().get_context_data(takes_part=is_in, **kwargs)
         found["ready"], found["pending"] = (
             self.card(account and account.available),
             self.card(account and account.pending),
         )
         found["phase"] = self.phase(at)
-        if account is None or not account.seq:
+        if is_in and not found["phase"]:
+            found["welcome"] = welcome_of(request=self.request, unit=self.unit, at=at)
+        if not self.has_lines:
             return found
         seen(member=account.member, at=at)
         return {
@@ -131,8 +149,21 @@ class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
             "coming": self.coming(account),
             "expiring": self.expiring(account, at),
             "debt": self.debt(account),
-            **self.statement(account),
+            **self.newest(at),
         }
+
+    def newest(self, at: Any) -> dict[str, Any]:
+        """Return the newest lines, and how many there are."""
+        lines, count = self.writer.newest(most=NEWEST)
+        rows = [{**self.row(line), "day": self.short_day(line.since, at)} for line in lines]
+        all_of = npgettext("loyalty", "All %(count)s line", "All %(count)s lines", count)
+        return {"rows": rows, "all_lines": all_of % {"count": money.number(count)} if count > len(rows) else ""}
+
+    def short_day(self, moment: datetime, at: datetime) -> str:
+        """Return a day in words, with its year where that is not the present one."""
+        zone = self.program.time_zone
+        is_now = local_day(at=moment, zone=zone).year == local_day(at=at, zone=zone).year
+        return self.day(moment, year=not is_now)
 
     def card(self, points: int | None) -> Card:
         points = points or 0
@@ -141,9 +172,6 @@ class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
             points=words.points(unit=self.unit, points=points),
             worth=worth(unit=self.unit, points=points),
         )
-
-    def day(self, value: Any, *, year: bool = True) -> str:
-        return words.day(value, zone=self.program.time_zone, year=year)
 
     def phase(self, at: Any) -> dict[str, Any] | None:
         """Say it where the program pauses or ends."""
@@ -174,10 +202,25 @@ class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
             for place, row in enumerate(rows)
         ]
 
-    def expiring(self, account: Account, at: Any) -> list[dict[str, Any]]:
+    def expiring(self, account: Account, at: Any) -> dict[str, Any] | None:
+        """Return what runs out next, and all dates with what never runs out, which add up to what is ready."""
         rows = expiring(account_id=account.pk, at=at)
-        days = [periods.last_day(expires_at=row.expires_at, zone=self.program.time_zone) for row in rows]
-        return [{"card": self.card(row.points), "day": self.day(day)} for row, day in zip(rows, days, strict=True)]
+        if not rows:
+            return None
+        zone = self.program.time_zone
+        days = [periods.last_day(expires_at=row.expires_at, zone=zone) for row in rows]
+        left = (days[0] - local_day(at=at, zone=zone)).days
+        for_good = account.available - sum(row.points for row in rows)
+        dates = [(self.day(day), row.points) for row, day in zip(rows, days, strict=True)]
+        if for_good > 0:
+            dates.append((pgettext("loyalty", "Never runs out"), for_good))
+        return {
+            "card": self.card(rows[0].points),
+            "day": self.day(days[0]),
+            "soon": in_days(left) if left <= SOON_DAYS else "",
+            "dates": [(day, self.card(points).points) for day, points in dates] if len(dates) > 1 else [],
+            "all": self.card(account.available).points,
+        }
 
     def debt(self, account: Account) -> dict[str, Any] | None:
         """Tell the story of points to make up: what went back, how much of it is covered, how much is left."""
@@ -203,53 +246,10 @@ class AccountView(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
             "covers": account.pending >= account.debt,
         }
 
-    def statement(self, account: Account) -> dict[str, Any]:
-        zone = ZoneInfo(self.program.time_zone)
-        known = statement.months(account=account, kind="", zone=zone)
-        form = StatementForm(self.request.GET, months=[month for month, _lines in known])
-        right = form.is_valid()
-        kind, start = (form.cleaned_data["kind"], form.start) if right else ("", None)
-        if kind:
-            known = statement.months(account=account, kind=kind, zone=zone)
-        shown, following = statement.window(known=known, start=start)
-        teller = statement.StatementWriter(account=account, unit=self.unit, user=self.request.user)
-        months = teller.page(shown=shown, start=start, kind=kind)
-        return {
-            "form": form,
-            "kind": kind,
-            "months": [self.month(month) for month in months],
-            "next_month": following and {"value": f"{following:%Y-%m}", "words": in_words(following)},
-            "word": words.title(unit=self.unit),
-        }
 
-    def month(self, month: statement.Month) -> dict[str, Any]:
-        one = pgettext("loyalty", "%(number)s %(state)s")
-        sums = [
-            one % {"number": self.signed(points), "state": str(statement.STATES[state]).lower()}
-            for state, points in month.sums
-        ]
-        return {
-            "title": in_words(month.first) if month.first else pgettext("loyalty", "After delivery"),
-            "sums": ", ".join(sums),
-            "lines": [
-                {
-                    "line": line,
-                    "day": self.day(line.when, year=False) if line.when else "",
-                    "number": self.signed(line.points) if line.points else "",
-                    "after": "" if line.after is None else words.number(unit=self.unit, points=line.after),
-                    "ask": self.ask(line.points),
-                }
-                for line in month.lines
-            ],
-        }
-
-    def signed(self, points: int) -> str:
-        """Return "+230" or "−7" in the visitor's format."""
-        return words.number(unit=self.unit, points=points, signed=True)
-
-    def ask(self, points: int) -> str:
-        """Return the question that opens the why of a line."""
-        if not points:
-            return pgettext("loyalty", "Why?")
-        number = words.number(unit=self.unit, points=abs(points))
-        return pgettext("loyalty", "Why %(number)s?") % {"number": number}
+def in_days(days: int) -> str:
+    """Return "in 2 days" in words; 0 is today."""
+    if days < 1:
+        return pgettext("loyalty", "today")
+    text = npgettext("loyalty", "in %(days)s day", "in %(days)s days", days)
+    return pgettext("loyalty", "tomorrow") if days == 1 else text % {"days": money.number(days)}

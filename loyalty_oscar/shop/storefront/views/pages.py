@@ -21,6 +21,7 @@ from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.worth import worth
 
+from ..newcomers import COOKIE, NEW_FOR
 from ..visit import takes_part
 from .account import WithProgram
 
@@ -69,8 +70,7 @@ def facts(*, unit: Any) -> list[str]:
     if value := worth(unit=unit, points=100):
         found.append(pgettext("loyalty", "%(points)s are worth %(amount)s.") % {"points": hundred, "amount": value})
     found.append(_expiry(program))
-    text = pgettext("loyalty", "If you return something, we take back only the %(points)s that item earned.")
-    found.append(text % {"points": words.title(unit=unit)})
+    found.append(pgettext("loyalty", "If you return something, we take back only what that item earned."))
     if program.debt_policy == Program.Debt.DEBT:
         text = pgettext(
             "loyalty", "If you have used them already, your next ones make up for them. No money is charged."
@@ -147,6 +147,19 @@ class JoinView(LoginRequiredMixin, WithProgram, PageTitleMixin, FormView):
             )
             open_account(member=member, unit=self.unit)
         return super().form_valid(form)
+
+
+class CloseWelcomeView(LoginRequiredMixin, View):
+    """Close the first steps on this machine, for as long as they would be shown."""
+
+    http_method_names = ("post", "options")
+    login_url = reverse_lazy("customer:login")
+
+    def post(self, request: Any) -> HttpResponse:
+        answer = HttpResponseRedirect(reverse("loyalty:overview"))
+        age = int(NEW_FOR.total_seconds())
+        answer.set_cookie(COOKIE, "closed", max_age=age, path=answer.url, httponly=True, samesite="Lax")
+        return answer
 
 
 class BadgeView(View):
