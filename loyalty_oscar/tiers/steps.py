@@ -209,7 +209,7 @@ def waiting_gifts(*, ladder: Ladder) -> list[int]:
 
 def gifts_since(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, Lot]]:
     """Return the gifts of levels that a member has had since a moment, lowest level first. One query."""
-    known = {_key(tier): tier for tier in ladder.known_tiers if tier.points}
+    known = {gift_source(tier=tier): tier for tier in ladder.known_tiers if tier.points}
     rows = Lot.objects.using(write_db()).filter(account__member_id=member_id, source__in=known)
     lots = {lot.source: lot for lot in rows.filter(entry__effective_at__gte=since, remaining__gt=0)}
     return [(tier, lots[key]) for key, tier in known.items() if key in lots]
