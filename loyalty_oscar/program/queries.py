@@ -117,13 +117,12 @@ def _load_units() -> list[Unit]:
     sites: dict[int, set[int]] = {}
     phases: dict[int, dict[int, Phase]] = {}
     for row in rows:
-        units.setdefault(row.pk, row)
+        units.setdefault(row.pk, row).program.known_terms_from = row.terms_from
         phase = Phase(program=row.program, **{name: getattr(row, f"phase_{name}") for name in names})
         phases.setdefault(row.pk, {})[phase.pk] = phase
         sites.setdefault(row.pk, set()).add(row.site_id)
     for pk, unit in units.items():
         unit.program.known_sites = sites[pk] - {None}
-        unit.program.known_terms_from = unit.terms_from
         unit.program.known_phases = [phase for key, phase in phases[pk].items() if key is not None]
     return list(units.values())
 
