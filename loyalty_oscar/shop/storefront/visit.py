@@ -52,8 +52,8 @@ class Visit:
     @property
     def user_key(self) -> Any:
         """
-        The key of the visitor's user, None for strangers. Every price asks for it, and Django's lazy user takes longer to
-        answer than all the rest of a price that is known, so each user of this visit is asked once.
+        The key of the visitor's user, None for strangers. Every price asks for it, and Django's lazy user takes longer
+        to answer than all the rest of a price that is known, so each user of this visit is asked once.
         """
         user = self.user
         if user is not self._asked_user[0]:
