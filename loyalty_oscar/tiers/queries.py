@@ -31,9 +31,12 @@ def _ladders() -> list[Ladder]:
 
 
 def _load() -> list[Ladder]:
-    levels_of = Prefetch("tiers", Tier.objects.using(write_db()).order_by("rank"), to_attr="known_tiers")
+    every = Prefetch("tiers", Tier.objects.using(write_db()).order_by("rank"))
     rows = Ladder.objects.using(write_db()).filter(is_on=True).select_related("program")
-    return list(rows.prefetch_related(levels_of).order_by("pk"))
+    ladders = list(rows.prefetch_related(every).order_by("pk"))
+    for ladder in ladders:
+        ladder.known_tiers = list(ladder.tiers.all())
+    return ladders
 
 
 def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.LadderTerms:
