@@ -31,9 +31,9 @@ def _ladders() -> list[Ladder]:
 
 
 def _load() -> list[Ladder]:
-    levels_of = Prefetch("tiers", Tier.objects.using(write_db()).order_by("rank"))
+    every = Prefetch("tiers", Tier.objects.using(write_db()).order_by("rank"))
     rows = Ladder.objects.using(write_db()).filter(is_on=True).select_related("program")
-    ladders = list(rows.prefetch_related(levels_of).order_by("pk"))
+    ladders = list(rows.prefetch_related(every).order_by("pk"))
     for ladder in ladders:
         ladder.known_tiers = list(ladder.tiers.all())
     return ladders

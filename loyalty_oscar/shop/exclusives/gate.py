@@ -91,7 +91,7 @@ def deal_of(*, product_id: int, visit: Visit) -> Deal:
     """Return what sales make of a product for a visitor now: worked out once a visit, and when a date passes anew."""
     if not sets_of_visit(visit=visit):
         return NONE
-    key, at = ("deal", product_id, getattr(visit.user, "pk", None)), clock.now()
+    key, at = ("deal", product_id, visit.user_key), clock.now()
     return visit.until(key=key, at=at, load=partial(_deal, visit, product_id, at))
 
 

@@ -164,7 +164,7 @@ def lowest_at(*, wanted: Mapping[int, datetime], currency: str, audiences: Colle
 @lru_cache(maxsize=200)
 def _question(db: str, audiences: int, products: int) -> str:
     """Put the statement together once for so many of each: for a list of products that takes longer than its answer."""
-    day, some = datetime.min, [str(n) for n in range(audiences)]
+    day, some = clock.now(), [str(n) for n in range(audiences)]
     spans = PriceSpan.objects.using(db).filter(Q(ends_at=None) | Q(ends_at__gt=day), audience__in=some, currency="")
     spans = spans.filter(product_id__in=range(products), starts_at__lt=day)
     return str(spans.query.get_compiler(db).as_sql()[0])

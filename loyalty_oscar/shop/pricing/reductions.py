@@ -50,7 +50,7 @@ def best_cut(*, product_id: int, visit: Visit | None) -> Cut | None:
     at = clock.now()
     if visit is None:
         return _best(product_id, None, at)[0]
-    key = ("cut", product_id, getattr(visit.user, "pk", None))
+    key = ("cut", product_id, visit.user_key)
     return visit.until(key=key, at=at, load=partial(_best, product_id, visit, at))
 
 

@@ -38,6 +38,7 @@ class Visit:
 
     def __init__(self, request: Any, user: Any = None) -> None:
         self.request, self._user, self._once, self._dated = request, user, {}, {}
+        self._asked_user: tuple[Any, Any] = (None, None)
         #: product id -> the price that the strategy told last, for what stands beside it on the page.
         self.prices: dict[int, Any] = {}
         #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,
@@ -50,6 +51,17 @@ class Visit:
     def user(self) -> Any:
         """The visitor; read late, because a token is checked long after the middleware."""
         return self._user or getattr(self.request, "user", None)
+
+    @property
+    def user_key(self) -> Any:
+        """
+        The key of the visitor's user, None for strangers. Every price asks for it, and Django's lazy user takes longer
+        to answer than all the rest of a price that is known, so each user of this visit is asked once.
+        """
+        user = self.user
+        if user is not self._asked_user[0]:
+            self._asked_user = user, getattr(user, "pk", None)
+        return self._asked_user[1]
 
     def once(self, *, key: Any, load: Callable[[], Any]) -> Any:
         """Return what `load()` returned when it was first asked for in this visit."""
