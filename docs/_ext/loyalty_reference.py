@@ -98,7 +98,8 @@ def in_words(value: Any) -> str:
 
 def kind(value: Any) -> str:
     """Return what sort of value a setting takes."""
-    kinds = {bool: "`True` or `False`", int: "a whole number of at least 1", tuple: "a list of texts", str: "a text"}
+    kinds = {bool: "`True` or `False`", int: "a whole number of at least 1", str: "a text"}
+    kinds |= {tuple: "a list of texts", dict: "a dictionary of texts"}
     return "`True`, `False` or `None`" if value is None else kinds[type(value)]
 
 

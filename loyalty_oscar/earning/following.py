@@ -10,6 +10,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.operations.recording import looking_ahead
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
@@ -127,7 +128,9 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
     target = 0 if order.dead or award.revoked else min(award.points, _target(order, award))
     if target == award.given:
         return False
-    units, told = units_gone(order), _units_told(award) if award.syncs else 0
+    # A look ahead shows no entry by itself, and asks for as little as it can.
+    told = _units_told(award) if award.syncs and looking_ahead.get() is None else 0
+    units = units_gone(order)
     award.syncs += 1
     key = f"{award.source}:sync:{award.syncs}"
     params = {"order": order.order_id, "number": order.number}
