@@ -281,4 +281,6 @@ class TestTemplatesOfAStore:
         with clock.at(TODAY):
             found = Template(tags).render(RequestContext(request))
         before, after = expected.split("|")
-        assert re.search(f'{re.escape(before)}\\s*<div class="loyalty text-break .*</div>\\s*{re.escape(after)}', found, re.DOTALL)
+        assert re.search(
+            f'{re.escape(before)}\\s*<div class="loyalty text-break .*</div>\\s*{re.escape(after)}', found, re.DOTALL
+        )
