@@ -70,6 +70,7 @@ from loyalty_oscar.shop.storefront.host_events import (
     undo_act,
 )
 from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
+from loyalty_oscar.shop.storefront.promised import PromisedPart, PurchaseGifts, purchase_gifts
 from loyalty_oscar.shop.storefront.reasons import (
     OrderQuote,
     OrderReasons,
@@ -130,7 +131,9 @@ __all__ = [
     "PriceReduction",
     "Pricing",
     "ProgramWarning",
+    "PromisedPart",
     "Purchase",
+    "PurchaseGifts",
     "ReasonWords",
     "ReferralCheck",
     "RehearsalPart",
@@ -177,6 +180,7 @@ __all__ = [
     "price_reductions",
     "pricings",
     "program_warnings",
+    "purchase_gifts",
     "reason_words",
     "reasons",
     "referral_checks",

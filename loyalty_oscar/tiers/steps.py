@@ -97,6 +97,20 @@ class Move:
         return quiet or (self.step.why == "up" and self.step.rank <= self.step.past)
 
 
+def now_of(*, standing: Standing | None) -> rules.Now:
+    """Return a row of history as the rules see where somebody stands."""
+    if standing is None:
+        return rules.Now()
+    return rules.Now(
+        rank=standing.rank,
+        since=standing.starts_at,
+        kept_until=standing.kept_until,
+        is_counted=standing.is_counted,
+        is_given=not standing.is_counted and standing.because.get("c") == CODES["given"],
+        is_strict=standing.is_strict,
+    )
+
+
 def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
     """Move the dates of levels, and write down what they stand on from now on; what was put off begins anew."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
@@ -171,11 +185,16 @@ def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at
 
     What orders of before reach by themselves brings one only where the ladder says so.
     """
-    first = move.rank if ladder.gifts_past else max(move.rank, move.step.past)
-    for tier in ladder.known_tiers[first : standing.rank]:
+    for tier in reached(ladder=ladder, rank=move.rank, step=move.step):
         if tier.promise:
             ready = stood.ready_at(ladder=ladder, tier=tier, member_id=move.member_id, reached_at=at)
             _give(tier, move.member_id, ready, at)
+
+
+def reached(*, ladder: Ladder, rank: int, step: rules.TierDecision) -> list[Tier]:
+    """Return the levels whose gift a step up from a rank brings."""
+    first = rank if ladder.gifts_past else max(rank, step.past)
+    return ladder.known_tiers[first : step.rank]
 
 
 def _give(tier: Tier, member_id: int, ready_at: datetime | None, at: datetime) -> None:
@@ -188,7 +207,7 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
 
     Whose accounts the caller holds locked. One query where nothing changed.
     """
-    known, dated = {_key(tier): tier for tier in ladder.known_tiers}, 0
+    known, dated = {gift_key(tier=tier): tier for tier in ladder.known_tiers}, 0
     rows = Lot.objects.using(write_db()).filter(account__member_id__in=standings, source__in=known)
     for lot in rows.filter(state=Lot.State.PENDING).select_related("account").order_by("account_id", "pk"):
         tier, member_id = known[lot.source], lot.account.member_id
@@ -202,7 +221,7 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
 
 def waiting_gifts(*, ladder: Ladder) -> list[int]:
     """Return the members with a gift of the ladder that waits. One query, over what is on the way."""
-    keys = [_key(tier) for tier in ladder.known_tiers]
+    keys = [gift_key(tier=tier) for tier in ladder.known_tiers]
     rows = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.PENDING, source__in=keys)
     return sorted(set(rows.values_list("account__member_id", flat=True)))
 
@@ -224,8 +243,9 @@ def _reaches(tier: Tier, row: Standing) -> bool:
 
 
 def _gift_of(tier: Tier) -> dict[str, Any]:
-    return {"promise": tier.promise, "key": _key(tier), "because": Because("tier_gift", tier=tier.name)}
+    return {"promise": tier.promise, "key": gift_key(tier=tier), "because": Because("tier_gift", tier=tier.name)}
 
 
-def _key(tier: Tier) -> str:
+def gift_key(*, tier: Tier) -> str:
+    """Return the key under which the gift of a level is given, once in a lifetime."""
     return f"tier:{tier.pk}:gift"

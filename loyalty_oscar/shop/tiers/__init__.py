@@ -1,3 +1,3 @@
 """Levels in the shop; the one place on this floor that knows the feature."""
 
-from . import conditions, counting, doctor, jobs, letters, levels, lifecycle, past, prices, storefront  # noqa: F401 - each registers its pieces
+from . import conditions, counting, doctor, jobs, letters, levels, lifecycle, past, prices, promised, storefront  # noqa: F401 - each registers its pieces
