@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - each registers its pieces
     checks,
     discount,
     doctor,
+    following,
     freezing,
     keeping,
     lifecycle,

@@ -39,6 +39,8 @@ class Visit:
         self.request, self._user, self._once, self._dated = request, user, {}, {}
         #: product id -> the price that the strategy told last, for what stands beside it on the page.
         self.prices: dict[int, Any] = {}
+        #: The delivery that the page shows, where it shows any.
+        self.shipping_method: Any = None
         #: The slot whose pieces of a sale are given back after this request, unless it is ordered or being paid then.
         self.given_back_unless_paid: str | None = None
 

@@ -97,6 +97,7 @@ def loyalty_earn_basket(context: Context, basket: Any) -> str:
 @widget
 def loyalty_use_points(context: Context, basket: Any) -> str:
     """Let a member use points on this basket: buttons, a number, and what they do. Put it above the totals."""
+    context["request"].loyalty.shipping_method = context.get("shipping_method") or None
     return shown(context, "basket:totals", basket)
 
 
