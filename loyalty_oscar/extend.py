@@ -82,10 +82,12 @@ from loyalty_oscar.shop.storefront.reasons import (
 )
 from loyalty_oscar.shop.storefront.request_hooks import (
     CheckoutGuard,
+    PageContext,
     PageGuard,
     ResponseHook,
     ViewFrame,
     checkout_guards,
+    page_contexts,
     page_guards,
     response_hooks,
     view_frames,
@@ -125,6 +127,7 @@ __all__ = [
     "OrderMetric",
     "OrderQuote",
     "OrderReasons",
+    "PageContext",
     "PageGuard",
     "Payments",
     "Person",
@@ -175,6 +178,7 @@ __all__ = [
     "order_finders",
     "order_quotes",
     "order_reasons",
+    "page_contexts",
     "page_guards",
     "payments",
     "price_reductions",

@@ -50,6 +50,7 @@ PLACES = (
     Place("product:review", "review", "beside a review"),
     Place("basket:earns", "basket", "on the basket's page: what it brings"),
     Place("basket:totals", "basket", "above the totals, on the basket's page and at the checkout"),
+    Place("basket:used", "basket", "in the totals of a basket, after all discounts: what points took off"),
     Place("checkout:payment", "basket", "on the payment's page"),
     Place("checkout:preview", "basket", "in the forms of the preview"),
     Place("checkout:place-order", "basket", "above the button that places the order"),

@@ -144,11 +144,6 @@ def _has_more_room(p: Params) -> str:
     return pgettext("loyalty", "There is room for more in this basket now.")
 
 
-@say("some_went_back")
-def _some_went_back(p: Params) -> str:
-    return pgettext("loyalty", "Some of the points that were set aside went back with goods that you returned.")
-
-
 @say("not_now")
 def _not_now(p: Params) -> str:
     return pgettext("loyalty", "Points cannot be used at the moment.")

@@ -35,6 +35,7 @@ from loyalty_oscar.redemption.rules import RedemptionQuote
 from ..pricing.amounts import decimals, finer, grain, shown_minor
 from ..rehearsal import forks
 from ..storefront.offer_hooks import PointsUnavailable, discounts
+from .apart import keep_quiet
 from .keeping import gone, is_to_be_kept, mind_order
 from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting
@@ -118,8 +119,9 @@ class PointsDiscount:
             applied.quote = RedemptionQuote(parts=(0,) * len(lines), because=Because("not_in_this_basket"))
             return zero
         applied.parts, applied.before = parts, before
+        keep_quiet(basket=basket)
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
-        offer.name = self.name(applied)
+        offer.name, offer.loyalty_takes_points = self.name(applied), True
         offer.record_usage = partial(_count_after_commit, offer.pk)
         amount = to_major(minor=applied.minor, exponent=exponent(currency=found.currency))
         return get_class("offer.results", "BasketDiscount")(amount)

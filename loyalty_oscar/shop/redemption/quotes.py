@@ -55,6 +55,7 @@ def quote_of(
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
         grain=grain(currency=currency),
         finer=finer(currency=currency),
+        asked=redemption.hold.asked if redemption else 0,
     )
 
 

@@ -149,7 +149,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
         else "",
         "warning": warning,
         "most": found.usable,
-        "per_point": _per_point(found),
+        "slider": _slider(found),
         "step": found.terms.step,
         "asked": found.asked,
         "used": found.used,
@@ -198,10 +198,22 @@ def _warning(found: BasketPoints, savings: Savings, free: int, most: int) -> str
     return (text if free else none) % told
 
 
-def _per_point(found: BasketPoints) -> str:
-    """Return what one point buys, for whoever moves the slider: "0.01", empty where that is no number of its own."""
+def _slider(found: BasketPoints) -> dict[str, str]:
+    """Return what the slider says where it stands and, with `{number}` and `{amount}`, while it is moved."""
+    text = pgettext("loyalty", "%(number)s %(word)s, %(amount)s")
+    word = words.title(unit=found.unit)
+    said = {
+        "number": words.number(unit=found.unit, points=found.asked),
+        "amount": found.money(found.brings(found.asked)),
+    }
     worth = found.worth
-    return str(Decimal(worth.minor) / worth.points / 10 ** money.exponent(currency=worth.currency)) if worth else ""
+    point = Decimal(worth.minor) / worth.points / 10 ** money.exponent(currency=worth.currency) if worth else Decimal(0)
+    return {
+        "text": text % {**said, "word": word},
+        "says": text % {"number": "{number}", "word": word, "amount": "{amount}"},
+        "point": f"{point:f}",
+        "currency": worth.currency if worth else "",
+    }
 
 
 def suggestion(*, ready: int, most: int, terms: UseTerms, brings: Callable[[int], int]) -> int:
@@ -274,10 +286,7 @@ def _saved(found: BasketPoints) -> str:
 def _why(found: BasketPoints) -> str:
     """Return why no more is used."""
     because = found.quote.because
-    if found.used and found.used < min(found.asked, found.usable, found.quote.most):
-        # Only what was used is set aside: the basket has more room by now.
-        because = Because("has_more_room")
-    if because.code == "as_asked" and found.terms.per_day and found.used < found.asked:
+    if because.code == "has_more_room" and found.terms.per_day:
         because = Because("daily_limit", points=found.terms.per_day)
     return sentence(because=because, unit=found.unit)
 

@@ -101,6 +101,12 @@ def loyalty_use_points(context: Context, basket: Any) -> str:
     return shown(context, "basket:totals", basket)
 
 
+@register.simple_tag
+def loyalty_others(discounts: Iterable[Any]) -> list[Any]:
+    """Return the discounts of a basket without what points took off, which has a row of its own."""
+    return [discount for discount in discounts if not hasattr(discount["offer"], "loyalty_takes_points")]
+
+
 @widget
 def loyalty_thank_you(context: Context, order: Any) -> str:
     """Show what this order brought or will bring its member, with the why."""

@@ -108,7 +108,7 @@ class TestTheControl:
         page = choose(client, use="500")
         said = text_of(page)
         assert "You use 500 paws. Saves €5.00, leaves 750 paws (€7.50)." in said
-        assert "You have 1,250 paws ready" in said
+        assert "You have 750 paws ready = €7.50 500 paws are in this basket" in said
         assert "500 paws used" in said
         assert pressed(page) == ["Use 500 paws: −€5.00"]
         assert numbers(page, "points") == [500]
@@ -122,7 +122,7 @@ class TestTheControl:
     def test_uses_all(self, client, boris):
         page = choose(client, use="all")
         assert "You use 1,250 paws. Saves €12.50, leaves 0 paws (€0.00)." in text_of(page)
-        assert pressed(page) == ["Use all"]
+        assert pressed(page) == ["Use all (1,250): −€12.50"]
 
     def test_takes_a_number_of_one_s_own(self, client, boris):
         page = choose(client, points="730")
