@@ -69,18 +69,21 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
             return answer or (framed(frame, request, *view) if frame else None)
 
     middleware.process_view = process_view
-    middleware.process_template_response = changed
+    middleware.process_template_response = Changing().response
     middleware.process_exception = kept
     return middleware
 
 
-def changed(request: Any, response: Any) -> Any:
-    """Let features change what a page is rendered with: nobody, on almost every page."""
-    page = request.resolver_match.view_name if request.resolver_match else ""
-    if response.context_data:
-        wanted = page_contexts.only(lambda one: page in one.pages)
-        wanted.tell(request=request, context=response.context_data)
-    return response
+class Changing:
+    """Lets features change what a page is rendered with. Django names the class of who answers, so it is a method."""
+
+    def response(self, request: Any, response: Any) -> Any:
+        """Return the response, changed on pages that somebody changes: almost none."""
+        page = request.resolver_match.view_name if request.resolver_match else ""
+        if response.context_data:
+            wanted = page_contexts.only(lambda one: page in one.pages)
+            wanted.tell(request=request, context=response.context_data)
+        return response
 
 
 def kept(request: Any, exception: Exception) -> Any:

@@ -5,18 +5,24 @@ Each story walks from the basket over the preview to the page that thanks, and o
 of staff.
 """
 
+import re
 from dataclasses import dataclass, field
+from decimal import Decimal as D
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
-from oscar.core.loading import get_model
+from oscar.apps.shipping import methods
+from oscar.core.loading import get_class, get_model
+from oscar.core.prices import Price
 from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.redemption import trying
+from loyalty_oscar.shop.redemption.offer import our_offers
 from loyalty_oscar.testing import clock
 from tests.integration.api.conftest import api_of
 from tests.integration.referrals.friendly import an_inviting_club, bring
@@ -235,6 +241,156 @@ class TestADebtor:
         pages = [shopper.basket(), shopper.preview(), shopper.order(django_capture_on_commit_callbacks)]
         assert [Promise.on(page) for page in pages] == [Promise(24, [], 24)] * 3
         assert all(said in text_of(page) for page in pages)
+
+
+class Parcel(methods.Base):
+    """4.90, free from 39.00 of goods after all discounts."""
+
+    code, name = "parcel", "Parcel"
+
+    def calculate(self, basket):
+        charge = D("0.00") if basket.total_incl_tax >= D("39.00") else D("4.90")
+        return Price(currency=basket.currency, excl_tax=charge, tax=D("0.00"))
+
+
+class TestAMemberNearFreeDelivery:
+    """Goods for 42.30, delivery free from 39.00, and 386 paws: the walk in which points made the order dearer."""
+
+    @pytest.fixture
+    def shopper(self, monkeypatch):
+        monkeypatch.setattr(get_class("shipping.repository", "Repository"), "methods", (Parcel(),))
+        user = a_user()
+        give(user, 386, points_club())
+        return Shopper(user).take(a_product("Mat", "29.90")).take(a_product("Brush", "12.40"))
+
+    def total(self, page):
+        return D(re.search(r"Order total €([0-9.]+)", text_of(page))[1])
+
+    def test_reads_first_up_to_which_number_delivery_stays_free(self, shopper):
+        for page in (shopper.basket(), shopper.preview()):
+            said = text_of(page)
+            assert "Up to 330 paws, delivery stays free. With more it costs €4.90." in said
+            assert "Use 330 paws: −€3.30" in said
+            assert "Use all (386): +€1.04" in said
+            assert self.total(page) == D("42.30")
+
+    @pytest.mark.parametrize(
+        ("points", "said", "total"),
+        [
+            ("330", "You use 330 paws. Saves €3.30, leaves 56 paws (€0.56).", "39.00"),
+            ("331", "You use 331 paws. Your order costs €1.59 more, and 55 paws are left (€0.55).", "43.89"),
+            ("all", "You use 386 paws. Your order costs €1.04 more, and 0 paws are left (€0.00).", "43.34"),
+        ],
+    )
+    def test_reads_by_how_much_the_total_really_falls(self, shopper, points, said, total):
+        shopper.use(points)
+        for page in (shopper.basket(), shopper.preview()):
+            assert said in text_of(page)
+            assert self.total(page) == D(total)
+
+    def test_reads_nothing_of_delivery_where_points_do_not_touch_it(self, shopper):
+        shopper.take(a_product("Bed", "120.00")).use("all")
+        said = text_of(shopper.basket())
+        assert "You use 386 paws. Saves €3.86, leaves 0 paws (€0.00)." in said
+        assert "delivery stays free" not in said
+
+    def test_reads_what_comes_off_the_goods_where_the_shop_cannot_say_more(self, shopper, monkeypatch):
+        monkeypatch.setattr(trying, "order_cost", lambda **told: 1 / 0)
+        assert "Use all (386): −€3.86" in text_of(shopper.basket())
+
+
+class TestWhatIsSetAside:
+    """Is what the basket takes; the rest is ready, and every place says the same."""
+
+    @pytest.fixture
+    def shopper(self):
+        user = a_user()
+        give(user, 1011, points_club())
+        return Shopper(user).take(a_product("Bites", "3.78")).use("all")
+
+    def ready_everywhere(self, shopper, ready, held):
+        account, overview, api = shopper.account(), shopper.overview(), api_of(shopper.user)
+        me, basket = api.get("me").json(), shopper.basket()
+        assert (account.available, account.reserved) == (ready, held)
+        assert set(numbers(overview, "available")) == {ready}
+        assert (me["ready"], me["set_aside"]) == (ready, held)
+        return basket, overview
+
+    def test_is_what_is_applied(self, shopper):
+        basket, overview = self.ready_everywhere(shopper, 633, 378)
+        assert "378 of 1,011 paws used. Saves €3.78, leaves 633 paws (€6.33)." in text_of(basket)
+        assert numbers(overview, "reserved") == [378]
+        told = api_of(shopper.user).get("basket/points").json()
+        assert (told["ready"], told["set_aside"], told["asked"], told["applied"]) == (633, 378, 1011, 378)
+
+    def test_does_not_grow_unasked_with_the_basket(self, shopper):
+        shopper.take(a_product("Bed", "30.00"))
+        basket, _overview = self.ready_everywhere(shopper, 633, 378)
+        said = text_of(basket)
+        assert "378 of 1,011 paws used." in said
+        assert "There is room for more in this basket now." in said
+        assert "Use 1,011 paws: −€10.11" in said
+        shopper.use("1011")
+        self.ready_everywhere(shopper, 0, 1011)
+
+    @pytest.mark.parametrize("how", ["the last line is removed", "the last line is saved for later", "flushed"])
+    def test_comes_back_where_the_basket_is_empty(self, shopper, how, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True):
+            self.empty(shopper, how)
+        basket, overview = self.ready_everywhere(shopper, 1011, 0)
+        assert numbers(overview, "reserved") == []
+        shopper.take(a_product("Bed", "30.00"))
+        basket, _overview = self.ready_everywhere(shopper, 1011, 0)
+        assert "They were set aside for" not in text_of(basket)
+        assert numbers(basket, "points") == [0]
+
+    def empty(self, shopper, how):
+        basket = get_model("basket", "Basket").objects.get(owner=shopper.user, status="Open")
+        if how == "flushed":
+            return basket.flush()
+        field = "form-0-DELETE" if how == "the last line is removed" else "form-0-save_for_later"
+        form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": basket.lines.get().pk}
+        return shopper.client.post(BASKET, {**form, "form-0-quantity": 1, field: "on"})
+
+    def test_shrinks_with_the_basket(self, shopper):
+        shopper.take(a_product("Bed", "30.00")).use("all")
+        basket = get_model("basket", "Basket").objects.get(owner=shopper.user, status="Open")
+        lines = list(basket.lines.order_by("pk"))
+        form = {"form-TOTAL_FORMS": 2, "form-INITIAL_FORMS": 2, "form-1-DELETE": "on"}
+        for place, line in enumerate(lines):
+            form |= {f"form-{place}-id": line.pk, f"form-{place}-quantity": 1}
+        shopper.client.post(BASKET, form)
+        page, _overview = self.ready_everywhere(shopper, 633, 378)
+        assert "378 of 1,011 paws used." in text_of(page)
+
+    @pytest.mark.parametrize("status", ["Merged", "Submitted"])
+    def test_comes_back_where_the_basket_is_no_longer_open(self, shopper, status, django_capture_on_commit_callbacks):
+        basket = get_model("basket", "Basket").objects.get(owner=shopper.user, status="Open")
+        basket.status = status
+        with django_capture_on_commit_callbacks(execute=True):
+            basket.save()
+        account = shopper.account()
+        assert (account.available, account.reserved) == (1011, 0)
+
+
+class TestOscarsOwnWordsAboutOffers:
+    def test_never_name_ours(self):
+        user = a_user()
+        give(user, 1011, points_club())
+        offer = our_offers().get()
+        shopper = Shopper(user).take(a_product("Bites", "3.78")).use("all")
+        assert "qualifies" not in text_of(shopper.take(a_product("Bone", "1.00")).basket())
+        shopper.use("none")
+        assert "qualifies" not in text_of(shopper.take(a_product("Bed", "2.00")).basket())
+        everybody = factories.ConditionalOfferFactory(
+            name="Ten off",
+            condition=factories.ConditionFactory(range=factories.RangeFactory(includes_all_products=True), value=4),
+        )
+        page = text_of(shopper.client.get(reverse("offer:list")))
+        assert ("Ten off" in page, "Loyalty points" in page) == (True, False)
+        assert shopper.client.get(offer.get_absolute_url()).status_code == 404
+        assert shopper.client.get(everybody.get_absolute_url()).status_code == 200
+        assert "Your basket now qualifies for the Ten off offer" in text_of(shopper.take(a_product("Mat")).basket())
 
 
 class TestABasketPaidWithPoints:
