@@ -382,9 +382,11 @@ class TestOscarsOwnWordsAboutOffers:
         assert "qualifies" not in text_of(shopper.take(a_product("Bone", "1.00")).basket())
         shopper.use("none")
         assert "qualifies" not in text_of(shopper.take(a_product("Bed", "2.00")).basket())
+        everything = factories.RangeFactory(includes_all_products=True)
         everybody = factories.ConditionalOfferFactory(
             name="Ten off",
-            condition=factories.ConditionFactory(range=factories.RangeFactory(includes_all_products=True), value=4),
+            condition=factories.ConditionFactory(range=everything, type="Count", value=4),
+            benefit=factories.BenefitFactory(range=everything, type="Percentage", value=10),
         )
         page = text_of(shopper.client.get(reverse("offer:list")))
         assert ("Ten off" in page, "Loyalty points" in page) == (True, False)

@@ -6,7 +6,6 @@ It never grows by itself: only its customer sets more aside.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -99,7 +98,7 @@ def basket_left(sender: Any, instance: Any, created: bool = False, **kwargs: Any
 
 def _look_after(basket_id: int | None) -> None:
     if basket_id is not None and can_be_set_aside():
-        transaction.on_commit(partial(give_back_of, basket_id=basket_id), using=write_db(), robust=True)
+        transaction.on_commit(lambda: give_back_of(basket_id=basket_id), using=write_db(), robust=True)
 
 
 def give_back_of(*, basket_id: int) -> None:

@@ -206,13 +206,14 @@ def _slider(found: BasketPoints) -> dict[str, str]:
         "number": words.number(unit=found.unit, points=found.asked),
         "amount": found.money(found.brings(found.asked)),
     }
-    worth = found.worth
-    point = Decimal(worth.minor) / worth.points / 10 ** money.exponent(currency=worth.currency) if worth else Decimal(0)
+    worth, places = found.worth, money.exponent(currency=found.basket.currency)
+    zero = money.number(Decimal(0), places=places) if places else "0"
+    point = Decimal(worth.minor) / worth.points / 10**places if worth else Decimal(0)
     return {
         "text": text % {**said, "word": word},
-        "says": text % {"number": "{number}", "word": word, "amount": "{amount}"},
+        "says": text % {"number": "{number}", "word": word, "amount": found.money(0).replace(zero, "{amount}")},
         "point": f"{point:f}",
-        "currency": worth.currency if worth else "",
+        "places": str(places),
     }
 
 

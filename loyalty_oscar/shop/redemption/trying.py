@@ -114,6 +114,8 @@ class Savings:
     def _stand_in(self, lines: list[Any]) -> Any:
         """Return an offer like ours that stands in no table: Oscar's lines want one, and nobody saves it."""
         if self._offer is None:
-            self._offer = get_model("offer", "ConditionalOffer")(pk=0, exclusive=False, priority=PRIORITY)
-            know_combinations(lines=lines, offer=self._offer)
+            offers = get_model("offer", "ConditionalOffer")
+            stand_in = offers(pk=0, exclusive=False, priority=PRIORITY)
+            know_combinations(lines=lines, offer=stand_in)
+            self._offer = stand_in
         return self._offer

@@ -25,7 +25,10 @@
       if (node === said) before = false;
       else control.insertBefore(document.importNode(node, true), before ? live : null);
     });
-    Array.from(said.attributes).forEach(function (one) { live.setAttribute(one.name, one.value); });
+    [[control, fresh], [live, said]].forEach(function (pair) {
+      Array.from(pair[0].attributes).forEach(function (one) { pair[0].removeAttribute(one.name); });
+      Array.from(pair[1].attributes).forEach(function (one) { pair[0].setAttribute(one.name, one.value); });
+    });
     live.innerHTML = said.innerHTML;
   }
 
@@ -68,16 +71,15 @@
   document.addEventListener("input", function (event) {
     var slider = slid(event);
     if (!slider) return;
-    var lang = root.lang || undefined, told = slider.dataset, amount = slider.value * told.loyaltyPoint, says = "";
+    var lang = root.lang || undefined, told = slider.dataset, places = Number(told.loyaltyPlaces);
+    var amount = Math.floor(slider.value * told.loyaltyPoint * Math.pow(10, places) + 1e-6) / Math.pow(10, places);
+    amount = amount.toLocaleString(lang, { minimumFractionDigits: places, maximumFractionDigits: places });
+    var says = told.loyaltySays.replace("{number}", Number(slider.value).toLocaleString(lang)).replace("{amount}", amount);
     slider.form.elements.points.value = slider.value;
-    if (told.loyaltyCurrency) {
-      amount = amount.toLocaleString(lang, { style: "currency", currency: told.loyaltyCurrency });
-      says = told.loyaltySays.replace("{number}", Number(slider.value).toLocaleString(lang)).replace("{amount}", amount);
-    }
-    slider.setAttribute("aria-valuetext", says || slider.value);
+    slider.setAttribute("aria-valuetext", says);
     var beside = slider.parentNode.querySelector(".loyalty-slid");
     beside.textContent = says;
-    beside.hidden = !says;
+    beside.hidden = false;
   });
   /* Let go with the pointer, it applies; with the keyboard the button beside the number does. */
   document.addEventListener("pointerup", function (event) {
