@@ -216,6 +216,7 @@ def restore(
             part.returned, left = part.returned + back, left - back
             if back := min(back, moving):
                 _grace(part.lot, at=at, allowed=goods_returned)
+                working.touch(part.lot)  # It may have no room for what comes back; its date moves all the same.
                 touched += working.return_to(part.lot, back)
                 moving -= back
         working.save_parts(parts, "returned")

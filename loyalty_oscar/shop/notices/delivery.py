@@ -21,7 +21,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Consumer, consumers
 from loyalty_oscar.program.models import Event, Notice
 
-from .letters import Letter, inbox_texts, language_of, letters, site_of, write
+from .letters import Letter, SiteRequest, inbox_texts, language_of, letters, site_of, write
 
 INBOX = "inbox"
 
@@ -80,13 +80,14 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
     if not getattr(user, "email", ""):
         return "no address"
     dispatcher_class = get_class("communication.utils", "Dispatcher")
-    domain = site_of(member=event.member).domain.partition(":")[0]
-    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{domain}>"
+    site = site_of(member=event.member)
+    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
     stamping = Stamping(connection=get_connection(), message_id=message_id)
     dispatcher = dispatcher_class(mail_connection=stamping)
     if letter.has_notice:
         _notice(event).filter(sent_at=None).update(sent_at=at)
-    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, {"user": user, **letter.context}))
+    context = {"user": user, "request": SiteRequest(site=site), **letter.context}
+    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, context))
     if stamping.taken < stamping.asked:
         raise NotSent("the mail server did not take the message")
     # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.

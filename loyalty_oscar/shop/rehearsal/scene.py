@@ -21,6 +21,7 @@ from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
 
+from ..notices.letters import SiteRequest
 from ..storefront.visit import Visit
 from . import forks
 
@@ -139,9 +140,8 @@ def visit_of_nobody() -> Visit:
 
 
 def _request(*, is_known: bool = True) -> HttpRequest:
-    request, site = HttpRequest(), Site.objects.order_by("pk").first()
+    request = SiteRequest(site=Site.objects.order_by("pk").first() or Site(domain="localhost"))
     request.method, request.session = "GET", {}
-    request.META |= {"SERVER_NAME": site.domain if site else "localhost", "SERVER_PORT": "80"}
     request.loyalty = Visit(request)
     if is_known:
         request.user = _customer()

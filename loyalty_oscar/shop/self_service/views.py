@@ -24,7 +24,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 
-from ..notices.letters import absolute, first_name
+from ..notices.letters import SiteRequest, absolute, first_name
 from ..storefront import host_events
 from . import guests
 from .export import export_member
@@ -131,9 +131,14 @@ class ConfirmAddressView(OwnPage, View):
     def mail(self, request: Any) -> None:
         user = request.user
         path = reverse("loyalty:address", args=[guests.make_token(user=user)])
-        link = absolute(site=get_current_site(request), path=path)
+        site = get_current_site(request)
         dispatcher = get_class("communication.utils", "Dispatcher")()
-        context = {"first_name": first_name(user=user), "link": link, "shop_name": settings.OSCAR_SHOP_NAME}
+        context = {
+            "request": SiteRequest(site=site),
+            "first_name": first_name(user=user),
+            "link": absolute(site=site, path=path),
+            "shop_name": settings.OSCAR_SHOP_NAME,
+        }
         letter = dispatcher.get_messages("LOYALTY_CONFIRM_ADDRESS", context)
         # Oscar keeps messages to users, for them to read in the account: to an address it keeps none.
         dispatcher.dispatch_direct_messages(user.email, letter)

@@ -1,6 +1,7 @@
 """What would be posted is what is posted, and to know it nothing is written and nothing locked."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.db import connection, transaction
@@ -116,12 +117,23 @@ class TestWhatIsForeseen:
             assert [world.do(step) for step in life] == ["done"] * 3
         assert told(entries) == told(posted)
 
+    @pytest.mark.parametrize(("ordinary", "grows"), [(foresight.ORDINARY, False), (4, True)])
+    def test_asks_for_the_rows_of_an_ordinary_account_once(self, ordinary, grows, monkeypatch):
+        monkeypatch.setattr(foresight, "ORDINARY", ordinary)
+        world, asked = World(), []
+        for often in (2, 8):
+            with CaptureQueriesContext(connection) as queries, ledger.foreseen():
+                assert {world.do(("claw", 1, number)) for number in range(often)} == {"done"}
+            asked.append(sum("SAVEPOINT" not in row["sql"] for row in queries))
+        assert (asked[1] > asked[0]) is grows
+
     @few
-    @given(chosen=steps, bears=st.booleans(), paying=st.booleans())
-    def test_is_what_is_posted_whatever_is_done_and_how_much_of_it(self, chosen, bears, paying):
+    @given(chosen=steps, bears=st.booleans(), paying=st.booleans(), ordinary=st.sampled_from([0, foresight.ORDINARY]))
+    def test_is_what_is_posted_whatever_is_done_and_how_much_of_it(self, chosen, bears, paying, ordinary):
         payments.register("test")(lambda *, slots, at, peek: {"basket:2"} & set(slots) if paying else set())
         try:
-            with transaction.atomic():
+            # An account with more rows than is ordinary is asked for those that are wanted, each time.
+            with patch.object(foresight, "ORDINARY", ordinary), transaction.atomic():
                 world = World()
                 Program.objects.update(debt_policy="clamp" if bears else "debt")
                 life = [(name, points, number) for number, (name, points) in enumerate(chosen)]
@@ -167,7 +179,7 @@ class TestAWrongLookAhead:
         foreseen = TestWhatIsForeseen.test_is_what_is_posted_whatever_is_done_and_how_much_of_it.hypothesis.inner_test
         life = [("restore", 9), ("expire", 1), ("claw", 40), ("post", 7), ("revoke", 1), ("gift", 1), ("claw", 80)]
         with pytest.raises(AssertionError):
-            foreseen(TestWhatIsForeseen(), chosen=life, bears=False, paying=False)
+            foreseen(TestWhatIsForeseen(), chosen=life, bears=False, paying=False, ordinary=500)
 
 
 class TestALookAhead:

@@ -8,7 +8,22 @@ from loyalty_oscar.kernel.errors import NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Entry, Hold, Lot
 
-from .books import NOW, WHY, an_account, assert_clean, balance, capture, dump, give, hold, kinds, later, lots, restore
+from .books import (
+    NOW,
+    WHY,
+    an_account,
+    assert_clean,
+    balance,
+    capture,
+    claw,
+    dump,
+    give,
+    hold,
+    kinds,
+    later,
+    lots,
+    restore,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -270,6 +285,24 @@ class TestRestoring:
         assert (lot.graced, lot.expires_at) == (graced, at + timedelta(days=30) if graced else until)
         assert lot.first_expires_at == until
         assert balance(account) == (50, 0, 0, 0)
+
+    def test_gives_them_to_a_lot_that_has_no_room_for_what_comes_back(self):
+        account, at = an_account(), later(days=1)
+        give(account, 50, source="order:1", until=later(days=5))
+        give(account, 50, source="order:2")
+        held = hold(account, 50)
+        capture(held, 50)
+        claw(account, 50, source="order:1", key="c")
+        ledger.give_back(account_id=account.pk, source="order:1", points=50, key="again", because=WHY, at=at)
+        again = hold(account, 50, at=at)
+        full = [("order:1", 0, 50, "open"), ("order:2", 0, 0, "closed")]
+        assert lots(account) == full
+        restore(held, 50, key="r:1", goods_returned=True, at=at)
+        assert lots(account) == [*full, ("order:1", 50, 0, "open")]
+        dated = Lot.objects.filter(source="order:1").values_list("graced", "expires_at").distinct()
+        assert [*dated] == [(True, at + timedelta(days=30))]
+        release(again, at=at)
+        assert_clean()
 
     def test_gives_those_days_once_in_a_lots_life(self):
         account = an_account()
