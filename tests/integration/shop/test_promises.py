@@ -20,7 +20,7 @@ from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests import promising
 from tests.integration.ledger.books import assert_clean, dump
-from tests.points import of, on, pay, terms, use
+from tests.points import of, on, pay, reload, terms, use
 from tests.promising import BEYOND_REPAIR, SETTINGS, TAKING, WAYS_BACK
 from tests.storefront import TODAY, a_basket, a_product
 
