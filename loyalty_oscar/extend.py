@@ -71,6 +71,7 @@ from loyalty_oscar.shop.storefront.host_events import (
 )
 from loyalty_oscar.shop.storefront.newcomers import FirstStep, Step, first_steps
 from loyalty_oscar.shop.storefront.offer_hooks import BasketLevels, basket_levels
+from loyalty_oscar.shop.storefront.promised import PromisedPart, PurchaseGifts, purchase_gifts
 from loyalty_oscar.shop.storefront.reasons import (
     OrderQuote,
     OrderReasons,
@@ -82,10 +83,12 @@ from loyalty_oscar.shop.storefront.reasons import (
 )
 from loyalty_oscar.shop.storefront.request_hooks import (
     CheckoutGuard,
+    PageContext,
     PageGuard,
     ResponseHook,
     ViewFrame,
     checkout_guards,
+    page_contexts,
     page_guards,
     response_hooks,
     view_frames,
@@ -127,13 +130,16 @@ __all__ = [
     "OrderMetric",
     "OrderQuote",
     "OrderReasons",
+    "PageContext",
     "PageGuard",
     "Payments",
     "Person",
     "PriceReduction",
     "Pricing",
     "ProgramWarning",
+    "PromisedPart",
     "Purchase",
+    "PurchaseGifts",
     "ReasonWords",
     "ReferralCheck",
     "RehearsalPart",
@@ -177,11 +183,13 @@ __all__ = [
     "order_finders",
     "order_quotes",
     "order_reasons",
+    "page_contexts",
     "page_guards",
     "payments",
     "price_reductions",
     "pricings",
     "program_warnings",
+    "purchase_gifts",
     "reason_words",
     "reasons",
     "referral_checks",

@@ -25,6 +25,7 @@ from .views import BecauseSerializer, MemberView, described
 PAGE = 50
 ME = {
     "ready": 1250,
+    "set_aside": 317,
     "on_the_way": 128,
     "to_make_up": 0,
     "worth": "12.50",
@@ -61,7 +62,8 @@ class ExpiringSerializer(serializers.Serializer):
 
 
 class MeSerializer(serializers.Serializer):
-    ready = serializers.IntegerField(help_text="Points that can be used, without those set aside for a basket.")
+    ready = serializers.IntegerField(help_text="Points that can be used, without those set aside.")
+    set_aside = serializers.IntegerField(help_text="Points that baskets use; no longer ready, and not used yet.")
     on_the_way = serializers.IntegerField()
     to_make_up = serializers.IntegerField(help_text="Points that the next ones make up for.")
     worth = serializers.CharField(allow_null=True, help_text="What the ready ones buy (`12.50`).")
@@ -115,6 +117,7 @@ class MeView(MemberView):
         soon = expiring(account_id=account.pk, at=clock.now()) if account else []
         found = {
             "ready": ready,
+            "set_aside": account.reserved if account else 0,
             "on_the_way": account.pending if account else 0,
             "to_make_up": account.debt if account else 0,
             "worth": rate and _worth(ready, rate),

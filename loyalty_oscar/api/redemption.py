@@ -25,7 +25,8 @@ from .views import BecauseSerializer, MemberView, described
 #: Nobody has more, and nothing overflows.
 MOST_POINTS = 999_999_999
 USED = {
-    "ready": 1250,
+    "ready": 933,
+    "set_aside": 317,
     "asked": 500,
     "applied": 317,
     "worth": "3.17",
@@ -38,7 +39,8 @@ USED = {
     },
 }
 NONE_USED = {
-    "ready": 1250,
+    "ready": 933,
+    "set_aside": 317,
     "asked": 0,
     "applied": 0,
     "worth": "0.00",
@@ -72,7 +74,8 @@ class AskedExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-cal
 
 
 class StandingSerializer(serializers.Serializer):
-    ready = serializers.IntegerField(help_text="Points that this basket may use, with those set aside for it.")
+    ready = serializers.IntegerField(help_text="Points that can be used, without those set aside.")
+    set_aside = serializers.IntegerField(help_text="Points set aside for this basket: what it takes of them.")
     asked = serializers.IntegerField(help_text="Points that the customer wants to use; 0 for none.")
     applied = serializers.IntegerField(help_text="Points that this basket takes now.")
     worth = serializers.CharField(help_text="What comes off for them (`5.00`).")
@@ -104,7 +107,7 @@ class BasketPointsView(MemberView):
         request=AskedSerializer,
     )
     def put(self, request: Any) -> Response:
-        """Set so many points aside for your open basket, in place of what was set aside for it before."""
+        """Set aside what your open basket takes of so many points, in place of what was set aside for it before."""
         return self.use(whole_number(data=request.data, name="points", most=MOST_POINTS))
 
     @described(
@@ -146,6 +149,7 @@ class BasketPointsView(MemberView):
         found = standing(basket=basket, unit=self.unit, account=self.visit.account)
         told = {
             "ready": found.ready,
+            "set_aside": found.set_aside,
             "asked": found.asked,
             "applied": found.applied,
             "worth": str(found.worth),

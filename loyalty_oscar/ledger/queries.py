@@ -12,7 +12,7 @@ from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State, Unit
 
-from .models import Account, Entry, Kind, Lot
+from .models import Account, Entry, Hold, Kind, Lot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +77,13 @@ def expiring(*, account_id: int, at: datetime, until: datetime | None = None) ->
         lots = lots.filter(expires_at__lte=until)
     rows = lots.values("expires_at").annotate(points=Sum("remaining")).order_by("expires_at")
     return [Expiring(points=row["points"], expires_at=row["expires_at"]) for row in rows if row["expires_at"]]
+
+
+def has_run_out(*, hold: Hold) -> bool:
+    """Return whether a hold went back because its time was over. One query."""
+    rows = Entry.objects.using(write_db()).filter(account_id=hold.account_id, key=f"hold:{hold.public_id}:release")
+    because = rows.values_list("because", flat=True).first()
+    return because is not None and because.get("c") == "hold_ran_out"
 
 
 #: Kinds that change nothing a member would miss: they stand in the history of the desk, not in the statement.

@@ -53,6 +53,7 @@ PLACES = (
     Place("basket:earns", "basket", "on the basket's page: what it brings"),
     Place("basket:delivery", "shipping method", "there, below: what is missing to free delivery"),
     Place("basket:totals", "basket", "above the totals, on the basket's page and at the checkout"),
+    Place("basket:used", "basket", "in the totals of a basket, after all discounts: what points took off"),
     Place("checkout:payment", "basket", "on the payment's page"),
     Place("checkout:preview", "basket", "in the forms of the preview"),
     Place("checkout:place-order", "basket", "above the button that places the order"),

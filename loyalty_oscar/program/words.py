@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, get_timezone_location
+from babel.numbers import get_group_symbol
 from django.utils.translation import get_language, npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
@@ -28,6 +29,8 @@ say = reasons.register
 NBSP = "\N{NO-BREAK SPACE}"
 #: Digits of the greatest number of points that somebody may type.
 LONGEST = 9
+#: What may stand between thousands in any language: plain, no-break, narrow and thin spaces, an apostrophe.
+SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}'\N{RIGHT SINGLE QUOTATION MARK}"
 DIGITS = re.compile(r"[0-9]{1,9}")
 
 
@@ -88,9 +91,11 @@ def parse(*, unit: Unit, text: str) -> int | None:
     """
     Return the points that somebody typed: a whole number, of money an amount with a dot or a comma before its cents.
 
-    None for everything else: signs, separators of thousands, a fraction that the currency does not have.
+    Thousands may stand apart as the reader's language writes them ("1,250", "1.250", "1 250"). None for everything
+    else: signs, groups of other lengths, a fraction that the currency does not have.
     """
     places = money.exponent(currency=unit.program.currency) if unit.is_money else 0
+    text = _in_one_piece(text)
     whole, _dot, part = text.replace(",", ".").partition(".") if places else (text, "", "")
     if not DIGITS.fullmatch(whole) or (part and not DIGITS.fullmatch(part)) or len(part) > places:
         return None
@@ -98,6 +103,13 @@ def parse(*, unit: Unit, text: str) -> int | None:
         return None
     found = int(whole) * 10**places + int(part.ljust(places, "0") or 0)
     return found if found < 10**LONGEST else None
+
+
+def _in_one_piece(text: str) -> str:
+    """Return a number without what parts its thousands, where it is written as the reader's language writes it."""
+    parting = get_group_symbol(money.locale())
+    groups = re.fullmatch(rf"([0-9]{{1,3}}(?:[{re.escape(parting)}{SPACES}][0-9]{{3}})+)((?:[.,][0-9]*)?)", text)
+    return re.sub(r"[^0-9]", "", groups[1]) + groups[2] if groups else text
 
 
 def day(value: date | datetime, *, zone: str, year: bool = True, weekday: bool = False) -> str:

@@ -102,9 +102,10 @@ def quote(
     has_voucher: bool,
     grain: int = 1,
     finer: int = 1,
+    asked: int = 0,
 ) -> RedemptionQuote:
     """
-    Return what `points` that are set aside bring on these lines.
+    Return what `points` that are set aside bring on these lines; `asked` is what was wanted, where that is more.
 
     `grain` is the smallest amount that the shop can write, in minor units: all money here is whole grains until it
     is answered. `finer` is how many parts of it the shop's sums are rounded to first (`kernel.rounding.as_shown`).
@@ -121,7 +122,10 @@ def quote(
     wanted = min(_in_steps(points, limits.step), most)
     minor = min(worth.of(wanted), cap) if wanted >= fewest else 0
     charged = worth.price(minor)
-    because = _reason(points, charged, goods, sum(rooms), cap, limits, worth, grain)
+    possible = worth.price(min(worth.of(min(_in_steps(asked, limits.step), most)), cap))
+    because = _reason(max(points, asked), charged, goods, sum(rooms), cap, limits, worth, grain)
+    if possible > charged and charged:
+        because = Because("has_more_room")
     if 0 < points < limits.minimum:
         because = Because("at_least_points", points=fewest)
     parts = tuple(part * grain for part in spread(total=minor, weights=rooms))

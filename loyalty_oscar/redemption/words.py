@@ -139,9 +139,9 @@ def _other_currency(p: Params) -> str:
     return capfirst(text % {"points": _word(p), "currency": p.get("currency", "")})
 
 
-@say("some_went_back")
-def _some_went_back(p: Params) -> str:
-    return pgettext("loyalty", "Some of the points that were set aside went back with goods that you returned.")
+@say("has_more_room")
+def _has_more_room(p: Params) -> str:
+    return pgettext("loyalty", "There is room for more in this basket now.")
 
 
 @say("not_now")

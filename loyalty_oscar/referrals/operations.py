@@ -93,6 +93,22 @@ def _since(member: Member) -> tuple[datetime, int]:
 
 def look(*, referral: Referral, at: datetime) -> None:
     """Let every check look at a referral, and note what they found."""
+    referral.mark, found = _checked(referral, at)
+    referral.findings = [
+        {"check": one.check, "verdict": one.verdict, "because": one.because.to_json()} for one in found
+    ]
+
+
+def verdict_now(*, referral: Referral, at: datetime) -> str:
+    """Return what would hold if a first order came now: the decision of staff, else the checks' word. Notes nothing."""
+    if referral.decision:
+        return referral.decision
+    _mark, found = _checked(referral, at)
+    return rules.strictest(verdicts=[one.verdict for one in found])
+
+
+def _checked(referral: Referral, at: datetime) -> tuple[str | None, list[rules.CheckResult]]:
+    """Return the newcomer's mark and what every check finds."""
     people = facts.get("person")(members=[referral.giver_id, referral.newcomer_id], at=at) if "person" in facts else {}
     giver, newcomer = (
         rules.Person(**people.get(member.pk, {"user_id": member.user_id}))
@@ -100,10 +116,7 @@ def look(*, referral: Referral, at: datetime) -> None:
     )
     before = came_before(program_id=referral.program_id, mark=newcomer.mark, but=referral.pk)
     pair = rules.Pair(giver=giver, newcomer=newcomer, bound_at=referral.bound_at, came_before=before)
-    referral.mark, found = newcomer.mark or None, rules.findings(pair=pair)
-    referral.findings = [
-        {"check": one.check, "verdict": one.verdict, "because": one.because.to_json()} for one in found
-    ]
+    return newcomer.mark or None, rules.findings(pair=pair)
 
 
 def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> None:

@@ -94,6 +94,12 @@ def waits_for_order(*, member_id: int) -> Referral | None:
     return rows.select_related("giver__user").first()
 
 
+def about_newcomer(*, member_id: int) -> Referral | None:
+    """Return by whom a member was brought, with both members, who invited and the program, or None. One query."""
+    rows = Referral.objects.using(write_db()).filter(newcomer_id=member_id)
+    return rows.select_related("giver__user", "newcomer", "program").first()
+
+
 def came_before(*, program_id: int, mark: str, but: int) -> bool:
     """Return whether a newcomer with this mailbox had a first order before, one referral left out."""
     rows = Referral.objects.using(write_db()).filter(program_id=program_id, mark=mark)

@@ -21,7 +21,14 @@ from loyalty_oscar.program.hooks import Hook
 from .orders.product_sets import InUse
 from .pricing.gate import set_gates
 from .storefront.offer_hooks import LookAgain, NotPlaced
-from .storefront.request_hooks import ResponseHook, checkout_guards, page_guards, response_hooks, view_frames
+from .storefront.request_hooks import (
+    ResponseHook,
+    checkout_guards,
+    page_contexts,
+    page_guards,
+    response_hooks,
+    view_frames,
+)
 from .storefront.visit import Visit
 
 BACK_OFFICE = {"admin", "dashboard"}
@@ -62,8 +69,21 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
             return answer or (framed(frame, request, *view) if frame else None)
 
     middleware.process_view = process_view
+    middleware.process_template_response = Changing().response
     middleware.process_exception = kept
     return middleware
+
+
+class Changing:
+    """Lets features change what a page is rendered with. Django names the class of who answers, so it is a method."""
+
+    def response(self, request: Any, response: Any) -> Any:
+        """Return the response, changed on pages that somebody changes: almost none."""
+        page = request.resolver_match.view_name if request.resolver_match else ""
+        if response.context_data:
+            wanted = page_contexts.only(lambda one: page in one.pages)
+            wanted.tell(request=request, context=response.context_data)
+        return response
 
 
 def kept(request: Any, exception: Exception) -> Any:

@@ -20,7 +20,7 @@ from . import rules
 from .models import GivenTier, Ladder, Score, Standing, Tier
 from .movers import movers
 from .queries import counted_of, given_to, promised_to, rules_of
-from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, take, take_gifts, waiting_gifts
+from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement.
@@ -136,7 +136,7 @@ def _decided(
     for member_id in ids:
         gift, before = stood.given.get(member_id), current.get(member_id)
         step = rules.decide(
-            now=_now(before),
+            now=now_of(standing=before),
             counted=stood.counted.get(member_id, ()),
             ladder=law,
             at=at,
@@ -159,19 +159,6 @@ def _held(moves: list[Move], at: datetime) -> list[Move]:
         else move
         for move in moves
     ]
-
-
-def _now(row: Standing | None) -> rules.Now:
-    if row is None:
-        return rules.Now()
-    return rules.Now(
-        rank=row.rank,
-        since=row.starts_at,
-        kept_until=row.kept_until,
-        is_counted=row.is_counted,
-        is_given=not row.is_counted and row.because.get("c") == CODES["given"],
-        is_strict=row.is_strict,
-    )
 
 
 def settle_all(

@@ -97,6 +97,20 @@ class Move:
         return quiet or (self.step.why == "up" and self.step.rank <= self.step.past)
 
 
+def now_of(*, standing: Standing | None) -> rules.Now:
+    """Return a row of history as the rules see where somebody stands."""
+    if standing is None:
+        return rules.Now()
+    return rules.Now(
+        rank=standing.rank,
+        since=standing.starts_at,
+        kept_until=standing.kept_until,
+        is_counted=standing.is_counted,
+        is_given=not standing.is_counted and standing.because.get("c") == CODES["given"],
+        is_strict=standing.is_strict,
+    )
+
+
 def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
     """Move the dates of levels, and write down what they stand on from now on; what was put off begins anew."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
@@ -171,11 +185,16 @@ def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at
 
     What orders of before reach by themselves brings one only where the ladder says so.
     """
-    first = move.rank if ladder.gifts_past else max(move.rank, move.step.past)
-    for tier in ladder.known_tiers[first : standing.rank]:
+    for tier in reached(ladder=ladder, rank=move.rank, step=move.step):
         if tier.promise:
             ready = stood.ready_at(ladder=ladder, tier=tier, member_id=move.member_id, reached_at=at)
             _give(tier, move.member_id, ready, at)
+
+
+def reached(*, ladder: Ladder, rank: int, step: rules.TierDecision) -> list[Tier]:
+    """Return the levels whose gift a step up from a rank brings."""
+    first = rank if ladder.gifts_past else max(rank, step.past)
+    return ladder.known_tiers[first : step.rank]
 
 
 def _give(tier: Tier, member_id: int, ready_at: datetime | None, at: datetime) -> None:

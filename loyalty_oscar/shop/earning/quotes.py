@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, prefetch_related_objects
+from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.awarding import decided_of, earned_at, on_base
@@ -17,6 +18,7 @@ from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
@@ -25,6 +27,7 @@ from loyalty_oscar.program.registries import order_facts
 from ..orders.buyers import has_bought
 from ..orders.facts import gather_basket, gather_orders
 from ..orders.product_sets import sets_shown, ties
+from ..storefront.promised import PromisedPart, parts_coming, parts_that_came
 from ..storefront.visit import Visit
 
 
@@ -118,18 +121,53 @@ def _piece(product: Any, price: Any) -> LineFacts:
     )
 
 
-def of_basket(*, basket: Any, user: Any, teller: Quoter) -> EarningQuote:
-    """Return what a basket would bring if it were ordered now. One query where a rule asks for the first order."""
-    is_first = teller.asks_for_the_first_order() and user.is_authenticated and not has_bought(user_id=user.pk)
-    purchase = gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first)
-    decision = teller.decide(teller.in_sets(purchase))
-    return EarningQuote(least=decision, most=decision)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PurchaseQuote:
+    """What a purchase would bring: what it earns, and the parts that come beside that."""
+
+    decision: Decision
+    parts: Sequence[PromisedPart]
+
+
+def of_basket(*, basket: Any, request: Any, teller: Quoter) -> PurchaseQuote:
+    """
+    Return what a basket would bring this visitor if it were ordered now: what an order earns, and what features add.
+
+    Whether it is a guest's first order nobody knows yet, so what that brings is a part of its own. One query where a
+    rule asks for the first order, and those that features need.
+    """
+    asks, user = teller.asks_for_the_first_order(), request.user
+    is_first = asks and user.is_authenticated and not has_bought(user_id=user.pk)
+    purchase = teller.in_sets(gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first))
+    decision = teller.decide(purchase)
+    parts = parts_coming(purchase=purchase, request=request, at=teller.at)
+    if asks and not user.is_authenticated:
+        more = teller.decide(replace(purchase, is_first=True)).points - decision.points
+        parts = [*_for_a_first_order(teller.unit, more), *parts]
+    return PurchaseQuote(decision=decision, parts=parts)
+
+
+def _for_a_first_order(unit: Unit, points: int) -> list[PromisedPart]:
+    text = pgettext("loyalty", "and %(points)s more for a first order")
+    told = {"points": words.points(unit=unit, points=points)}
+    return [PromisedPart(points=points, text=text % told, is_sure=False)] if points else []
+
+
+def parts_of_order(*, order: Any, quote: ExpectedAward | None, request: Any, at: datetime) -> list[PromisedPart]:
+    """Return what an order brings beside what it earns: as it came; where nobody counted it (`quote`), as it will."""
+    if quote is not None:
+        return parts_coming(purchase=quote.purchase, request=request, at=at)
+    return parts_that_came(order=order, request=request, at=at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpectedAward:
-    """What an order is about to bring: the decision, the points that are left of it, and days after delivery."""
+    """
+    What an order is about to bring: the decision about its `purchase`, the points that are left of it, and days after
+    delivery.
+    """
 
+    purchase: Purchase
     decision: Decision
     points: int
     hold_days: int
@@ -155,7 +193,8 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
     rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
     terms = {**facts.terms, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
     decision = decided_of(purchase=facts.purchase, terms=terms, rules=rules)[0]
-    return ExpectedAward(decision=decision, points=_left(decision, facts), hold_days=facts.terms["hold_days"])
+    points, days = _left(decision, facts), facts.terms["hold_days"]
+    return ExpectedAward(purchase=facts.purchase, decision=decision, points=points, hold_days=days)
 
 
 def _told(order: OrderFacts, rules: Sequence[RuleInForce], visit: Visit) -> dict[str, Any]:

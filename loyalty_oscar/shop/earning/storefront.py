@@ -18,8 +18,9 @@ from loyalty_oscar.program.worth import worth
 
 from ..orders.buyers import has_bought
 from ..storefront.newcomers import Step, first_steps
+from ..storefront.promised import in_all, parts_coming
 from ..storefront.reasons import order_quotes, order_reasons
-from ..storefront.visit import takes_part
+from ..storefront.visit import Visit, takes_part
 from . import quotes
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -52,6 +53,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/earn_product.html", {
         **asked(unit, quote.least, rows, note),
         "text": pgettext("loyalty", "Earn %(points)s") % {"points": points},
+        "worth": "" if quote.is_range else worth(unit=unit, points=least),
         "joins": needs_to_join(request),
     }
 
@@ -62,17 +64,40 @@ def basket(*, subject: Any, request: Any) -> Piece | None:
     telling = teller(request)
     if telling is None or subject is None or subject.is_empty:
         return None
-    quote = quotes.of_basket(basket=subject, user=request.user, teller=telling)
-    unit, decision = telling.unit, quote.least
+    quote = quotes.of_basket(basket=subject, request=request, teller=telling)
+    unit, decision = telling.unit, quote.decision
     points = words.points(unit=unit, points=decision.points)
     text = pgettext("loyalty", "You get %(points)s for this basket") % {"points": points}
-    rows = why_rows(because=decision.because.to_json(), unit=unit)
+    if not request.user.is_authenticated:
+        text = pgettext("loyalty", "With an account you get %(points)s for this basket") % {"points": points}
+    if not decision.points:
+        text = none_because(unit, decision.because.to_json())
+    rows = why_rows(because=decision.because.to_json(), unit=unit) if decision.points else []
     note = ready_note(unit) if decision.points else ""
     return "loyalty/widgets/earn_basket.html", {
         **asked(unit, decision, rows, note),
+        **in_all(unit=unit, points=decision.points, parts=quote.parts),
         "text": text,
+        "make_up": to_make_up(request.loyalty),
         "joins": needs_to_join(request),
     }
+
+
+def none_because(unit: Unit, because: Mapping[str, Any]) -> str:
+    """Return in one sentence why a basket or an order brings nothing."""
+    word = words.title(unit=unit)
+    if because.get("c") == "nothing_paid":
+        return pgettext("loyalty", "You pay no money for goods, so this brings no %(points)s.") % {"points": word}
+    text = pgettext("loyalty", "This brings no %(points)s: %(why)s.")
+    return text % {"points": word, "why": words.why(because).rstrip(".")}
+
+
+def to_make_up(visit: Visit) -> str:
+    """Return what comes first where points are to be made up, or nothing."""
+    if visit.account is None or not visit.account.debt:
+        return ""
+    text = pgettext("loyalty", "%(points)s make up first what is missing in your account.")
+    return text % {"points": words.points(unit=visit.account.unit, points=visit.account.debt)}
 
 
 @contributions.register("thank-you:earned", "earning")
@@ -86,28 +111,34 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
         account = request.loyalty.account
         if account is None or account.pk != award.account_id:
             return None  # Of somebody else, who placed it, or in another program.
-        because, points = award.because, award.given
+        because, points, quote = award.because, award.given, None
     else:
         quote = quotes.of_order(order=subject, visit=request.loyalty, at=clock.now())
         if not quote:
             return None
         because, points = quote.decision.because.to_json(), quote.points
+    joins = award is None and needs_to_join(request)
+    parts = quotes.parts_of_order(order=subject, quote=quote, request=request, at=clock.now())
     return "loyalty/widgets/thank_you.html", {
+        **in_all(unit=unit, points=points, parts=[] if joins else parts),
+        "none": "" if points else none_because(unit, because),
+        "make_up": to_make_up(request.loyalty),
         "unit": unit,
         "value": points,
         "points": words.points(unit=unit, points=points),
         "worth": worth(unit=unit, points=points),
         "when": ready_sentence(unit, award, award.hold_days if award else quote.hold_days),
-        "rows": why_rows(because=because, unit=unit),
+        "rows": why_rows(because=because, unit=unit) if points else [],
         "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.number(unit=unit, points=points)},
-        "joins": award is None and needs_to_join(request),
+        "joins": joins,
     }
 
 
 @contributions.register("account:empty", "earning")
 def first_order(*, subject: Unit, request: Any) -> Piece | None:
     """Return what a first order brings here, about."""
-    return "loyalty/widgets/first_order.html", {"unit": subject, "about": about(unit=subject)}
+    parts = parts_coming(purchase=None, request=request, at=clock.now())
+    return "loyalty/widgets/first_order.html", {"unit": subject, "about": about(unit=subject), "parts": parts}
 
 
 def about(*, unit: Unit) -> str:
@@ -163,6 +194,7 @@ def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[st
     return {
         "unit": unit,
         "value": decision.points,
+        "worth": worth(unit=unit, points=decision.points) if decision.points else "",
         "ask": pgettext("loyalty", "Why %(number)s?") % {"number": number},
         "rows": rows,
         "note": note,

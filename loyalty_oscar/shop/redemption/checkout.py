@@ -51,7 +51,7 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
     if now >= shown or name in EARLY:
         return None
     session_state.remember(request=request, basket=basket, asked=said.get("asked", 0), minor=now, was=shown)
-    if standing_of(basket=basket, visit=request.loyalty) is None:
+    if standing_of(basket=basket, request=request) is None:
         # Nobody can use points any more, so no control says it there.
         messages.warning(request, pgettext("loyalty", "Please look at your total again."), fail_silently=True)
     back = request.get_full_path() if name in SHOWING else reverse("checkout:preview")

@@ -35,6 +35,7 @@ from loyalty_oscar.redemption.rules import RedemptionQuote
 from ..pricing.amounts import decimals, finer, grain, shown_minor
 from ..rehearsal import forks
 from ..storefront.offer_hooks import PointsUnavailable, discounts
+from .apart import keep_quiet
 from .keeping import gone, is_to_be_kept, mind_order
 from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting
@@ -50,7 +51,7 @@ class Applied:
     What points do to a basket in this request: the decision, and what each line really got (minor units).
 
     `promise` is what was promised, where that decided; `wanted` what should have come off; `is_lasting` whether nothing
-    will close the offer that took it off.
+    will close the offer that took it off. `before` puts the lines back to where they were without points.
     """
 
     redemption: Redemption
@@ -59,6 +60,7 @@ class Applied:
     promise: BasketPromise | None = None
     is_lasting: bool = True
     wanted: int = 0
+    before: Sequence[KeptLine] = ()
 
     @property
     def minor(self) -> int:
@@ -108,16 +110,18 @@ class PointsDiscount:
         basket._loyalty_applied = applied = Applied(
             redemption=found, quote=quote, promise=promise, is_lasting=is_lasting(offer), wanted=quote.minor
         )
-        _know_combinations(lines, offer)
+        know_combinations(lines=lines, offer=offer)
         if not quote.minor:
             return zero
-        parts = _take_off(lines, quote.parts, offer, found.currency)
+        before = [KeptLine(line) for line in lines]
+        parts = take_off(lines=lines, parts=quote.parts, offer=offer, currency=found.currency)
         if parts is None:
             applied.quote = RedemptionQuote(parts=(0,) * len(lines), because=Because("not_in_this_basket"))
             return zero
-        applied.parts = parts
+        applied.parts, applied.before = parts, before
+        keep_quiet(basket=basket)
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
-        offer.name = self.name(applied)
+        offer.name, offer.loyalty_takes_points = self.name(applied), True
         offer.record_usage = partial(_count_after_commit, offer.pk)
         amount = to_major(minor=applied.minor, exponent=exponent(currency=found.currency))
         return get_class("offer.results", "BasketDiscount")(amount)
@@ -155,7 +159,7 @@ class PointsDiscount:
 discounts.register("points")(PointsDiscount())
 
 
-def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...] | None:
+def take_off(*, lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: str) -> tuple[int, ...] | None:
     """
     Take parts off lines; returns what each really gave, which adds up to what the total that is shown fell by.
 
@@ -172,7 +176,7 @@ def _take_off(lines: Sequence[Any], parts: Sequence[int], offer: Any, currency: 
     ]
     total = shown_minor(amount=sum(before), currency=currency)
     for off in (_as_oscar_counts, _as_it_is_seen):
-        kept = [_Kept(line) for line, _price, _left in touched]
+        kept = [KeptLine(line) for line, _price, _left in touched]
         try:
             for line, price, rest in touched:
                 line.discount(max(Decimal(0), off(line, price, rest)), line.quantity, _with_tax(line), offer)
@@ -205,7 +209,7 @@ def _as_it_is_seen(line: Any, price: Decimal, left: Decimal) -> Decimal:
     return price - left
 
 
-class _Kept:
+class KeptLine:
     """A line and what it says of its discounts, to be put back. Its shop may note more than Oscar does."""
 
     def __init__(self, line: Any) -> None:
@@ -214,7 +218,7 @@ class _Kept:
     def put_back(self) -> None:
         for thing, said in self.said:
             vars(thing).clear()
-            vars(thing).update(said)
+            vars(thing).update({name: _copied(value) for name, value in said.items()})
 
 
 def _noting(line: Any) -> tuple[Any, Any]:
@@ -240,7 +244,7 @@ def _with_tax(line: Any) -> bool:
     return bool(line.discounts.incl_tax) or settings.OSCAR_OFFERS_INCL_TAX
 
 
-def _know_combinations(lines: Sequence[Any], offer: Any) -> None:
+def know_combinations(*, lines: Sequence[Any], offer: Any) -> None:
     """Oscar asks each offer of a line for its combinations; ask them all at once. No query without other offers."""
     offer._prefetched_objects_cache = {"combinations": type(offer)._default_manager.none()}
     others = {discount.offer for line in lines for discount in line.discounts if discount.offer}

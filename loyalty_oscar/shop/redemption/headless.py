@@ -28,14 +28,15 @@ from .use_points import may_use
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BasketUse:
     """
-    What points do to a basket: how many it may use (`ready`), `asked` by the customer, `applied` now, and what those
-    are `worth`.
+    What points do to a basket: how many are `ready` beside those that are `set_aside` for it, `asked` by the customer,
+    `applied` now, and what those are `worth`.
 
     `total` is what the goods come to after all discounts, as the customer sees prices; both are money of
     `currency`, with its decimals. `because` says why it is not what was asked.
     """
 
     ready: int
+    set_aside: int
     asked: int
     applied: int
     worth: Decimal
@@ -66,8 +67,10 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Bask
     currency = basket.currency or settings.OSCAR_DEFAULT_CURRENCY
     total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
     decimals = exponent(currency=currency)
+    held = found.hold.points if found and account and found.hold.account_id == account.pk else 0
     return BasketUse(
-        ready=may_use(account=account, redemption=found, at=clock.now()) if account else 0,
+        ready=may_use(account=account, redemption=found, at=clock.now()) - held if account else 0,
+        set_aside=held,
         asked=found.hold.asked if found else 0,
         applied=applied.points if applied else 0,
         worth=to_major(minor=applied.minor if applied else 0, exponent=decimals),
@@ -81,12 +84,8 @@ def _why(basket: Any, unit: Unit, found: Redemption | None, quote: RedemptionQuo
     if basket.is_empty:
         return Because("no_goods_for_points")
     said = (quote or quote_of(basket=basket, unit=unit, redemption=found)).because
-    if found is None or said.code != "as_asked":
-        return said
-    if quote is None:
+    if found is not None and quote is None and said.code in ("as_asked", "has_more_room"):
         # Points are set aside and would pay, but our offer is switched off.
         return Because("not_now")
-    if found.hold.points == found.hold.asked:
-        return said
-    terms = terms_of(program_id=unit.program_id)
-    return Because("daily_limit", points=terms.per_day) if terms and terms.per_day else Because("some_went_back")
+    terms = terms_of(program_id=unit.program_id) if said.code == "has_more_room" else None
+    return Because("daily_limit", points=terms.per_day) if terms and terms.per_day else said

@@ -20,7 +20,7 @@ from loyalty_oscar.redemption.queries import can_be_set_aside
 
 from ..storefront.offer_hooks import PointsUnavailable
 from ..storefront.shown_total import total_of
-from .offer import BENEFIT, CONDITION, KEEPER, is_lasting, keep_offering
+from .offer import KEEPER, is_lasting, is_ours, keep_offering
 from .promise import comes_back, in_force, lines_of, lost_by, set_aside_for
 from .quotes import quote_of
 
@@ -37,20 +37,20 @@ def offer_changes(sender: Any, instance: Any, **kwargs: Any) -> None:
 
     Before it is written: afterwards a payment that comes back in between would find neither of the two offers.
     """
-    if instance.priority != KEEPER and _is_ours(instance) and not is_lasting(instance) and _is_anything_set_aside():
+    if (
+        instance.priority != KEEPER
+        and is_ours(offer=instance)
+        and not is_lasting(instance)
+        and _is_anything_set_aside()
+    ):
         keep_offering()
 
 
 @harmless
 def offer_gone(sender: Any, instance: Any, **kwargs: Any) -> None:
     """The same where it is gone (in the transaction that took it, so nobody finds neither)."""
-    if instance.priority != KEEPER and _is_ours(instance) and _is_anything_set_aside():
+    if instance.priority != KEEPER and is_ours(offer=instance) and _is_anything_set_aside():
         keep_offering()
-
-
-def _is_ours(offer: Any) -> bool:
-    # Oscar's applicator loads both with the offer, so nothing is asked when an order counts one of its offers.
-    return offer.condition.proxy_class == CONDITION or offer.benefit.proxy_class == BENEFIT
 
 
 def _is_anything_set_aside() -> bool:
@@ -62,7 +62,7 @@ def is_to_be_kept(*, basket: Any, redemption: Redemption) -> bool:
     promise = in_force(basket=basket, redemption=redemption)
     if promise is None or promise.minor == 0:
         return False
-    return not any(d.offer and _is_ours(d.offer) for line in basket.all_lines() for d in line.discounts)
+    return not any(d.offer and is_ours(offer=d.offer) for line in basket.all_lines() for d in line.discounts)
 
 
 def mind_order(*, basket: Any, off: int) -> None:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models.signals import post_init, post_save
 from oscar.core.loading import get_model
 
+from loyalty_oscar.ledger import queries as ledger
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -62,6 +63,12 @@ def set_aside_for(*, basket: Any) -> Redemption | None:
     return basket._loyalty_redemption
 
 
+def has_run_out(*, basket: Any) -> bool:
+    """Return whether what was last set aside for a basket went back because its time was over. Two queries."""
+    found = latest_for(slot=slot_of(basket=basket))
+    return found is not None and ledger.has_run_out(hold=found.hold)
+
+
 def lost_by(*, basket: Any) -> Redemption | None:
     """Return what a payment of this basket had begun with, where its points went back since; else None."""
     set_aside_for(basket=basket)
@@ -70,7 +77,7 @@ def lost_by(*, basket: Any) -> Redemption | None:
 
 def _is_here(basket: Any, found: Redemption) -> bool:
     """Return whether the site of this request is served by the program whose points these are."""
-    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None) if _has_prices(basket) else None
+    visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None) if has_prices(basket=basket) else None
     return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
 
 
@@ -192,7 +199,7 @@ def _promised_now(basket: Any, redemption: Redemption, is_back: bool) -> dict[st
     """
     applied = getattr(basket, "_loyalty_applied", None)
     known = BasketPromise.from_json(redemption.promise) if redemption.promise else None
-    lines, is_seen = lines_of(basket=basket), applied is not None or (_has_prices(basket) and not is_back)
+    lines, is_seen = lines_of(basket=basket), applied is not None or (has_prices(basket=basket) and not is_back)
     is_kept = applied.promise if applied else _is_in_time(redemption) and not is_seen
     if known and is_kept and known.is_of(lines):
         return redemption.promise
@@ -214,7 +221,8 @@ def _promised_now(basket: Any, redemption: Redemption, is_back: bool) -> dict[st
     return replace(promise, because=applied.quote.because if applied else None).to_json()
 
 
-def _has_prices(basket: Any) -> bool:
+def has_prices(*, basket: Any) -> bool:
+    """Return whether somebody gave a basket a strategy, so that its lines have prices."""
     try:
         return basket.strategy is not None
     except RuntimeError:  # Oscar's, of a basket that nobody gave a strategy.

@@ -19,20 +19,24 @@ from ..pricing.amounts import finer, grain
 from .promise import in_force, is_there
 
 
-def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -> rules.RedemptionQuote:
+def quote_of(
+    *, basket: Any, unit: Unit, redemption: Redemption | None = None, asked: int = 0, worth: rules.Worth | None = None
+) -> rules.RedemptionQuote:
     """
-    Return what the points set aside bring on a basket, or without any what it could take at most (`most`).
+    Return what the points set aside bring on a basket, or without any what so many (`asked`) would, at today's worth;
+    `most` is what it could take at all.
 
     Called before points are applied. While the basket is being paid for, what was promised decides, and nothing of
     today. No query, but for what product sets ask once a minute and, where the merchant forbids them, vouchers.
     """
     terms, currency = terms_of(program_id=unit.program_id), basket.currency or ""
-    worth = promised(redemption=redemption) if redemption else worth_in(program_id=unit.program_id, currency=currency)
+    today = worth or worth_in(program_id=unit.program_id, currency=currency)
+    worth = promised(redemption=redemption) if redemption else today
     lines = list(basket.all_lines())
     promise = in_force(basket=basket, redemption=redemption)
     if worth is None or worth.currency != currency or (terms is None and promise is None):
         return rules.RedemptionQuote(parts=(0,) * len(lines), because=Because("other_currency", currency=currency))
-    points = redemption.hold.points if redemption else 0
+    points = redemption.hold.points if redemption else asked
     if promise and promise.minor is not None:
         if is_there(promise=promise, redemption=redemption) and _still_costs(lines, promise, currency):
             return _as_promised(promise, worth)
@@ -51,6 +55,7 @@ def quote_of(*, basket: Any, unit: Unit, redemption: Redemption | None = None) -
         has_voucher=limits.not_with_vouchers and basket.contains_a_voucher,
         grain=grain(currency=currency),
         finer=finer(currency=currency),
+        asked=redemption.hold.asked if redemption else 0,
     )
 
 

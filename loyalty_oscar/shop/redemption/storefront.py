@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils.functional import cached_property
@@ -23,8 +24,9 @@ from loyalty_oscar.redemption.words import sentence
 from ..pricing.amounts import grain
 from . import session_state
 from .discount import applied_to
-from .promise import is_seen_again, set_aside_for
+from .promise import has_run_out, is_seen_again, set_aside_for
 from .quotes import quote_of, to_pay
+from .trying import Savings
 from .use_points import may_use
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -42,6 +44,7 @@ class BasketPoints:
     quote: RedemptionQuote
     worth: Worth | None
     minor: int
+    request: Any
 
     @property
     def asked(self) -> int:
@@ -54,14 +57,38 @@ class BasketPoints:
         return self.worth.price(self.minor) if self.worth else 0
 
     @cached_property
-    def ready(self) -> int:
-        """Return the points that this basket may use."""
+    def usable(self) -> int:
+        """Return the points that this basket may use: what is ready, and what it uses."""
         return may_use(account=self.account, redemption=self.redemption, at=clock.now())
 
+    @property
+    def ready(self) -> int:
+        """Return the points that are ready: all but what is set aside, which is what this basket uses."""
+        return self.usable - self.used
+
+    @cached_property
+    def savings(self) -> Savings | None:
+        """Return what the order's total falls by; None where points buy nothing or a payment is under way."""
+        applied = applied_to(basket=self.basket)
+        if self.worth is None or (applied and applied.promise):
+            return None
+        most = min(self.usable, self.most)
+        told = {"basket": self.basket, "unit": self.unit, "worth": self.worth, "request": self.request}
+        return Savings(goods=self.brings, most=most, **told)
+
+    def saves(self, points: int) -> int:
+        """Return what the order's total falls by for so many points, in minor units; below zero it gets dearer."""
+        return self.savings.of(points) if self.savings else self.brings(points)
+
     def brings(self, points: int) -> int:
-        """Return what so many points would take off, in minor units: whole amounts that the shop can write."""
+        """Return what so many points would take off the goods, in minor units: an amount that the shop can write."""
         each = grain(currency=self.basket.currency)
-        return self.worth.in_grains(each).of(points) * each if self.worth else 0
+        return self.worth.in_grains(each).of(min(points, self.most)) * each if self.worth else 0
+
+    @property
+    def most(self) -> int:
+        """Return how many points this basket takes at all."""
+        return max(self.quote.most, self.used)
 
     def points(self, points: int) -> str:
         return words.points(unit=self.unit, points=points)
@@ -70,8 +97,9 @@ class BasketPoints:
         return money.in_words(minor=minor, currency=self.basket.currency) if self.worth else ""
 
 
-def standing_of(*, basket: Any, visit: Any) -> BasketPoints | None:
+def standing_of(*, basket: Any, request: Any) -> BasketPoints | None:
     """Return where a visitor stands with points in a basket; None, and no query, for who has none or can't use any."""
+    visit = request.loyalty
     if basket is None or basket.pk is None or basket.is_empty or visit.unit is None:
         return None
     terms, applied = terms_of(program_id=visit.unit.program_id), applied_to(basket=basket)
@@ -89,6 +117,7 @@ def standing_of(*, basket: Any, visit: Any) -> BasketPoints | None:
         quote=applied.quote if applied else quote_of(basket=basket, unit=visit.unit, redemption=redemption),
         worth=promised(redemption=redemption) if redemption else today,
         minor=applied.minor if applied else 0,
+        request=request,
     )
 
 
@@ -97,24 +126,30 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     """Return the control for a member's basket."""
     if subject is not None:
         is_seen_again(basket=subject)
-    found = standing_of(basket=subject, visit=request.loyalty)
+    found = standing_of(basket=subject, request=request)
     if found is None:
         return None
     said = session_state.recall(request=request, basket=subject)
     note = _note(found, said)
     _say_once(request, found, said)
-    if not (found.ready or found.account.debt or found.redemption or note):
+    if not (found.usable or found.account.debt or found.redemption or note):
         return None
     can_change = found.terms.is_on and request.loyalty.is_spending and not found.account.debt
-    can_change = can_change and bool(found.ready and found.quote.most)
-    suggested = suggestion(ready=found.ready, most=found.quote.most, terms=found.terms, brings=found.brings)
+    can_change = can_change and bool(found.usable and found.quote.most)
+    suggested, warning = _advice(found) if can_change else (0, "")
+    uses_all = found.asked >= found.usable > 0 and found.asked != suggested
     word = words.title(unit=found.unit)
     return "loyalty/widgets/points_control.html", {
         "word": word,
         "title": pgettext("loyalty", "Use your %(points)s") % {"points": word},
         "ready": found.points(found.ready),
         "ready_worth": found.money(found.worth.of(found.ready)) if found.worth else "",
-        "most": found.ready,
+        "set_aside": pgettext("loyalty", "%(points)s are in this basket") % {"points": found.points(found.used)}
+        if found.used
+        else "",
+        "warning": warning,
+        "most": found.usable,
+        "slider": _slider(found),
         "step": found.terms.step,
         "asked": found.asked,
         "used": found.used,
@@ -123,10 +158,62 @@ def control(*, subject: Any, request: Any) -> Piece | None:
         "can_change": can_change,
         "can_stop": can_change or found.redemption is not None,
         "suggested": {"points": suggested, "text": _button(found, suggested)} if suggested and can_change else None,
-        "uses_all": found.asked >= found.ready > 0 and found.asked != suggested,
+        "use_all": _use_all(found) if can_change else "",
+        "uses_all": uses_all,
         "typed": said.get("typed", words.typed(unit=found.unit, points=found.asked)),
         "error": said.get("error", ""),
         "next": request.get_full_path(),
+    }
+
+
+def _advice(found: BasketPoints) -> tuple[int, str]:
+    """Return the number that the first button offers, and what has to be said first where points add other costs."""
+    most = min(found.usable, found.most)
+    roundest = suggestion(ready=found.usable, most=found.quote.most, terms=found.terms, brings=found.brings)
+    wanted = min(found.asked, most)
+    if found.redemption and wanted > found.used and found.brings(wanted) > found.minor:
+        roundest = wanted  # What was asked for before the basket had room for it.
+    if found.savings is None or not found.savings.added(most):
+        return roundest, ""
+    step = found.terms.step
+    free = found.savings.untouched(most) // step * step
+    free = free if free >= found.terms.minimum and found.brings(free) else 0
+    best = free if free and found.saves(free) >= found.saves(roundest) else roundest
+    return best, _warning(found, found.savings, free, most)
+
+
+def _warning(found: BasketPoints, savings: Savings, free: int, most: int) -> str:
+    """Return what more than so many points bring with them."""
+    amount, word = found.money(savings.added(most)), words.title(unit=found.unit)
+    told = {"points": found.points(free), "amount": amount, "word": word}
+    if not savings.is_delivery(most):
+        text = pgettext("loyalty", "With more than %(points)s, %(amount)s of other costs are added to your order.")
+        none = pgettext("loyalty", "With %(word)s, %(amount)s of other costs are added to your order.")
+    elif savings.is_free():
+        text = pgettext("loyalty", "Up to %(points)s, delivery stays free. With more it costs %(amount)s.")
+        none = pgettext("loyalty", "With %(word)s, delivery is no longer free: it costs %(amount)s.")
+    else:
+        text = pgettext("loyalty", "Up to %(points)s, delivery stays as it is. With more it costs %(amount)s more.")
+        none = pgettext("loyalty", "With %(word)s, delivery costs %(amount)s more.")
+    return (text if free else none) % told
+
+
+def _slider(found: BasketPoints) -> dict[str, str]:
+    """Return what the slider says where it stands and, with `{number}` and `{amount}`, while it is moved."""
+    text = pgettext("loyalty", "%(number)s %(word)s, %(amount)s")
+    word = words.title(unit=found.unit)
+    said = {
+        "number": words.number(unit=found.unit, points=found.asked),
+        "amount": found.money(found.brings(found.asked)),
+    }
+    worth, places = found.worth, money.exponent(currency=found.basket.currency)
+    zero = money.number(Decimal(0), places=places) if places else "0"
+    point = Decimal(worth.minor) / worth.points / 10**places if worth else Decimal(0)
+    return {
+        "text": text % {**said, "word": word},
+        "says": text % {"number": "{number}", "word": word, "amount": found.money(0).replace(zero, "{amount}")},
+        "point": f"{point:f}",
+        "places": str(places),
     }
 
 
@@ -139,8 +226,20 @@ def suggestion(*, ready: int, most: int, terms: UseTerms, brings: Callable[[int]
 
 
 def _button(found: BasketPoints, points: int) -> str:
-    minus = f"\N{MINUS SIGN}{found.money(found.brings(points))}"
-    return pgettext("loyalty", "Use %(points)s: %(amount)s") % {"points": found.points(points), "amount": minus}
+    told = {"points": found.points(points), "amount": _change(found, points)}
+    return pgettext("loyalty", "Use %(points)s: %(amount)s") % told
+
+
+def _use_all(found: BasketPoints) -> str:
+    told = {"number": words.number(unit=found.unit, points=found.usable), "amount": _change(found, found.usable)}
+    return pgettext("loyalty", "Use all (%(number)s): %(amount)s") % told
+
+
+def _change(found: BasketPoints, points: int) -> str:
+    """Return what so many points do to the order's total: "−5.00 €", or "+1.04 €" where they make it dearer."""
+    saved = found.saves(points)
+    sign = "+" if saved < 0 else "\N{MINUS SIGN}"
+    return f"{sign}{found.money(abs(saved))}"
 
 
 def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:
@@ -159,15 +258,10 @@ def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:
         stay = pgettext("loyalty", "%(number)s stay ready.")
         stay %= {"number": words.number(unit=found.unit, points=found.ready)}
         return {"text": text, "more": why if not found.quote.most else stay}
-    left = found.ready - found.used
-    parts = {
-        "amount": found.money(found.minor),
-        "points": found.points(left),
-        "worth": found.money(found.worth.of(left)),
-    }
-    more = pgettext("loyalty", "Saves %(amount)s, leaves %(points)s (%(worth)s).") % parts
+    more = _saved(found)
     if found.used >= found.asked:
-        return {"text": pgettext("loyalty", "You use %(points)s.") % {"points": found.points(found.used)}, "more": more}
+        text = pgettext("loyalty", "You use %(points)s.") % {"points": found.points(found.used)}
+        return {"text": text, "more": more, "is_less": bool(found.used) and found.saves(found.used) < found.minor}
     text = pgettext("loyalty", "%(number)s of %(points)s used.") % {
         "number": words.number(unit=found.unit, points=found.used),
         "points": found.points(found.asked),
@@ -175,10 +269,25 @@ def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:
     return {"text": text, "more": f"{more} {why}" if found.used else why, "is_less": True}
 
 
+def _saved(found: BasketPoints) -> str:
+    """Return what the order's total fell by and what stays, or that it got dearer; then what was added to it."""
+    saved = found.saves(found.used)
+    parts = {
+        "amount": found.money(abs(saved)),
+        "points": found.points(found.ready),
+        "worth": found.money(found.worth.of(found.ready)) if found.worth else "",
+    }
+    if saved < 0:
+        return pgettext("loyalty", "Your order costs %(amount)s more, and %(points)s are left (%(worth)s).") % parts
+    if not saved:
+        return pgettext("loyalty", "Your order costs as much as without, and %(points)s are left (%(worth)s).") % parts
+    return pgettext("loyalty", "Saves %(amount)s, leaves %(points)s (%(worth)s).") % parts
+
+
 def _why(found: BasketPoints) -> str:
     """Return why no more is used."""
     because = found.quote.because
-    if because.code == "as_asked" and found.terms.per_day and found.used < found.asked:
+    if because.code == "has_more_room" and found.terms.per_day:
         because = Because("daily_limit", points=found.terms.per_day)
     return sentence(because=because, unit=found.unit)
 
@@ -188,6 +297,8 @@ def _note(found: BasketPoints, said: dict[str, Any]) -> dict[str, Any] | None:
     if said.get("asked") and found.redemption is None:
         again = min(said["asked"], found.ready)
         text = pgettext("loyalty", "They were set aside for %(time)s. Your basket costs %(amount)s again.")
+        if not has_run_out(basket=found.basket):
+            text = pgettext("loyalty", "Your basket costs %(amount)s again.")
         lead = pgettext("loyalty", "Your %(points)s are back with you.")
         if found.ready < said["asked"]:
             # Some went otherwise: with goods that were returned, or past their date.
@@ -198,6 +309,7 @@ def _note(found: BasketPoints, said: dict[str, Any]) -> dict[str, Any] | None:
             "text": lead % {"points": found.points(said["asked"])},
             "more": text % parts,
             "points": again,
+            "why": "" if found.quote.most else _why(found),
             "again": _button(found, again) if again and found.worth and found.quote.most else "",
         }
     if "was" in said and said["was"] > found.minor:

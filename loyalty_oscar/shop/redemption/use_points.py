@@ -26,10 +26,12 @@ from loyalty_oscar.redemption import operations
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.redemption.queries import open_for, taken_since, terms_of, worth_now
 from loyalty_oscar.redemption.rules import Worth
+from loyalty_oscar.redemption.words import sentence
 
 from ..storefront.basket_holds import fates, slot_of
-from .promise import promise_of_today
+from .promise import has_prices, promise_of_today
 from .quotes import is_shut
+from .trying import quote_for
 
 
 class Refused(LoyaltyError):
@@ -71,11 +73,11 @@ def is_over(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
 def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None, at: datetime) -> Redemption | None:
     """
     Set points aside for a basket, in place of what was set aside for it before; 0 gives all back, None takes all there
-    are.
+    are. What was asked for is remembered; only what the basket takes of it is set aside, and the rest stays ready.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
     `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
-    currency, or what points cannot pay for is not known).
+    currency, or what points cannot pay for is not known). Where the basket takes none at all the reason is the code.
     """
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
@@ -100,7 +102,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
                 account_id=account.pk,
                 slot=slot,
                 asked=points,
-                points=_within_day(account, terms, unit, points, slot, at),
+                points=_taken(basket, unit, _within_day(account, terms, unit, points, slot, at), worth),
                 worth=worth,
                 expires_at=at + timedelta(minutes=conf.HOLD_MINUTES),
                 at=at,
@@ -182,6 +184,16 @@ def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot
         text = pgettext("loyalty", "You have used %(points)s today, which is the most for one day.")
         raise Refused(code="daily_limit", text=text % {"points": words.points(unit=unit, points=terms.per_day)})
     return min(points, left)
+
+
+def _taken(basket: Any, unit: Unit, points: int, worth: Worth) -> int:
+    """Return how many of the points the basket takes; all of them where nobody looked at its prices."""
+    if not has_prices(basket=basket):
+        return points
+    quote = quote_for(basket=basket, unit=unit, points=points, worth=worth)
+    if not quote.points:
+        raise Refused(code=quote.because.code, text=sentence(because=quote.because, unit=unit))
+    return quote.points
 
 
 def _not_enough(unit: Unit, ready: int) -> Refused:

@@ -16,6 +16,7 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import has_terms, terms_of, use_in_force
 
 from ..orders.receivers import is_just_written
+from .discount import applied_to
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -29,6 +30,34 @@ def call_by_its_name(sender: Any, instance: Any, **_signal: Any) -> None:
         instance.offer_name, instance.message = instance.message[:128], ""
 
 
+@contributions.register("basket:used", "redemption")
+def in_totals(*, subject: Any, request: Any) -> Piece | None:
+    """Return what points take off a basket, and what its goods cost before where nothing else lowers them."""
+    applied = applied_to(basket=subject) if subject is not None else None
+    if not applied or not applied.minor:
+        return None
+    currency, others = applied.redemption.currency, _other_discounts(subject)
+    before = subject.total_incl_tax_excl_discounts if subject.is_tax_known else subject.total_excl_tax_excl_discounts
+    told = {"amount": applied.minor, "before": money.to_minor(amount=before, currency=currency)}
+    told = {name: money.in_words(minor=minor, currency=currency) for name, minor in told.items()}
+    unit = applied.redemption.hold.account.unit
+    text = pgettext("loyalty", "%(points)s used") % {"points": words.points(unit=unit, points=applied.points)}
+    amount = f"\N{MINUS SIGN}{told['amount']}"
+    return "loyalty/widgets/points_row.html", {
+        "value": applied.points,
+        "text": text,
+        "amount": amount,
+        "before": "" if others else told["before"],
+    }
+
+
+def _other_discounts(basket: Any) -> bool:
+    """Return whether Oscar's totals list a discount beside ours, and with it what the goods cost before."""
+    return any(
+        one["discount"] > 0 and not hasattr(one["offer"], "loyalty_takes_points") for one in basket.offer_applications
+    )
+
+
 @contributions.register("thank-you:used", "redemption")
 def thank_you(*, subject: Any, request: Any) -> Piece | None:
     """Return what a member's order used."""
@@ -37,7 +66,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     if use is None or request.loyalty.account is None:
         return None
     ready = request.loyalty.account.available
-    text = pgettext("loyalty", "and saved %(amount)s. %(points)s are still ready.")
+    text = pgettext("loyalty", "They took %(amount)s off your goods. %(points)s are still ready.")
     return "loyalty/widgets/thank_you_used.html", {
         "value": use.points,
         "points": words.points(unit=use.hold.account.unit, points=use.points),

@@ -61,7 +61,7 @@ class UsePointsView(View):
         unit = self.request.loyalty.unit
         points = words.parse(unit=unit, text=typed)
         if points is None:
-            text = pgettext("loyalty", "Enter a whole number without dots or commas, 0 for none.")
+            text = pgettext("loyalty", "Enter a whole number, 0 for none.")
             if unit.is_money:
                 text = pgettext("loyalty", "Enter an amount such as %(amount)s, 0 for none.")
                 text %= {"amount": words.typed(unit=unit, points=1250)}

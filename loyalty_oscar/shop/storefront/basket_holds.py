@@ -81,7 +81,7 @@ def fates(holds: Collection[Hold]) -> Mapping[str, HoldOutcome]:
     """
     Say what becomes of these holds, by slot. One query.
 
-    A basket that is merged, saved, submitted, ordered or deleted gives its points back. One that was changed
+    A basket that is empty, merged, saved, submitted, ordered or deleted gives its points back. One that was changed
     lately keeps them so many minutes longer, a frozen one until the gateway's own time-out.
     """
     ids = {hold.origin: number_of(name=hold.origin, kind="basket") for hold in holds}
@@ -94,8 +94,10 @@ def fates(holds: Collection[Hold]) -> Mapping[str, HoldOutcome]:
 def _fate(hold: Hold, basket: Any) -> HoldOutcome:
     if basket is None or basket.status not in (basket.OPEN, basket.FROZEN):
         return HoldOutcome(is_gone=True)
+    if basket.status == basket.OPEN and basket.changed is None:
+        return HoldOutcome(is_gone=True)  # No line is left in it.
     if basket.status == basket.OPEN:
-        return HoldOutcome(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES) if basket.changed else None)
+        return HoldOutcome(until=basket.changed + timedelta(minutes=conf.HOLD_MINUTES))
     if _is_ordered(basket, hold):
         return HoldOutcome(is_gone=True)
     return HoldOutcome(is_at_work=timedelta(minutes=conf.GATEWAY_MINUTES))

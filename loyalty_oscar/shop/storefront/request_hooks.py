@@ -51,9 +51,20 @@ class ResponseHook(Protocol):
         ...
 
 
+class PageContext(Protocol):
+    """Changes what one of its pages (`offer:list`) is about to be rendered with."""
+
+    pages: Collection[str]
+
+    def __call__(self, *, request: Any, context: dict[str, Any]) -> None:
+        """Change it in place, before the page asks the database for what stands in it."""
+        ...
+
+
 #: A fault of ours never stops a checkout.
 checkout_guards: Hook[CheckoutGuard] = Hook("checkout_guards", CheckoutGuard, on_error=SKIP, but=(Http404,))
 page_guards: Hook[PageGuard] = Hook("page_guards", PageGuard, on_error=SKIP, but=(Http404,))
+page_contexts: Hook[PageContext] = Hook("page_contexts", PageContext, on_error=SKIP)
 #: What the view raises is the shop's own.
 view_frames: Hook[ViewFrame] = Hook("view_frames", ViewFrame, on_error=RAISE)
 #: A fault of ours never takes the page away.

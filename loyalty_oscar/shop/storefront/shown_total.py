@@ -6,12 +6,14 @@ nothing is paid that was not shown.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import pgettext
+from oscar.core.loading import get_class
 
 from loyalty_oscar.program import contributions, money
 
@@ -26,6 +28,38 @@ def total_of(*, basket: Any) -> int:
     """Return what the goods of a basket cost after all discounts, in minor units, as the customer sees prices."""
     total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
     return money.to_minor(amount=total, currency=basket.currency)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderCost:
+    """What an order would cost in all and what of that is its delivery, in minor units, as the customer sees prices."""
+
+    total: int
+    delivery: int
+
+
+def order_cost(*, basket: Any, request: Any) -> OrderCost:
+    """
+    Return what a basket would cost as an order, by the shop's own delivery, surcharges and total.
+
+    Delivery is the method that the page shows (`visit.shipping_method`), else the shop's first for this basket.
+    """
+    method = request.loyalty.shipping_method
+    if method is None:
+        repository = get_class("shipping.repository", "Repository")()
+        method = repository.get_default_shipping_method(basket=basket, user=request.user, request=request)
+        request.loyalty.shipping_method = method
+    charge = method.calculate(basket)
+    applicator = get_class("checkout.applicator", "SurchargeApplicator")(request)
+    surcharges = applicator.get_applicable_surcharges(basket=basket, shipping_charge=charge)
+    calculator = get_class("checkout.calculators", "OrderTotalCalculator")(request)
+    total = calculator.calculate(basket, charge, surcharges=surcharges)
+    return OrderCost(total=_shown_price(total), delivery=_shown_price(charge))
+
+
+def _shown_price(price: Any) -> int:
+    amount = price.incl_tax if price.is_tax_known else price.excl_tax
+    return money.to_minor(amount=amount, currency=price.currency)
 
 
 def is_lowered(*, basket: Any) -> bool:

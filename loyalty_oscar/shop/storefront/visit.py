@@ -41,6 +41,8 @@ class Visit:
         self._asked_user: tuple[Any, Any] = (None, None)
         #: product id -> the price that the strategy told last, for what stands beside it on the page.
         self.prices: dict[int, Any] = {}
+        #: The delivery that the page shows, where it shows any.
+        self.shipping_method: Any = None
         #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,
         #: unless they are ordered or being paid then.
         self.reserved_to_pay: str | None = None

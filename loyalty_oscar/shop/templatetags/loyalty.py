@@ -138,7 +138,14 @@ def loyalty_earn_basket(context: Context, basket: Any) -> str:
 @widget
 def loyalty_use_points(context: Context, basket: Any) -> str:
     """Let a member use points on this basket: buttons, a number, and what they do. Put it above the totals."""
+    context["request"].loyalty.shipping_method = context.get("shipping_method") or None
     return shown(context, "basket:totals", basket)
+
+
+@register.simple_tag
+def loyalty_others(discounts: Iterable[Any]) -> list[Any]:
+    """Return the discounts of a basket without what points took off, which has a row of its own."""
+    return [discount for discount in discounts if not hasattr(discount["offer"], "loyalty_takes_points")]
 
 
 @widget

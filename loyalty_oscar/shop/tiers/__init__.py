@@ -12,5 +12,6 @@ from . import (  # noqa: F401 - each registers its pieces
     past,
     price_teaser,
     prices,
+    promised,
     storefront,
 )

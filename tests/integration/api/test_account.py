@@ -12,7 +12,9 @@ from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product, a_user, arrive, boris, buy, day, send_back
 
 pytestmark = pytest.mark.django_db
-NOTHING = {"ready": 0, "on_the_way": 0, "to_make_up": 0, "worth": "0.00", "currency": "EUR", "expiring": []}
+NOTHING = {
+    "ready": 0, "set_aside": 0, "on_the_way": 0, "to_make_up": 0, "worth": "0.00", "currency": "EUR", "expiring": [],
+}  # fmt: skip
 
 
 def all_entries(api):

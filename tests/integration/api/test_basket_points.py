@@ -15,7 +15,7 @@ from tests.storefront import TODAY, a_basket, a_product, a_user
 pytestmark = pytest.mark.django_db
 HERE = "basket/points"
 NOTHING = {
-    "ready": 700, "asked": 0, "applied": 0, "worth": "0.00", "currency": "EUR", "total": "49.80",
+    "ready": 700, "set_aside": 0, "asked": 0, "applied": 0, "worth": "0.00", "currency": "EUR", "total": "49.80",
     "because": {"code": "as_asked", "params": {}, "text": ""},
 }  # fmt: skip
 
@@ -30,7 +30,15 @@ class TestPointsInTheBasket:
         assert api.get(HERE).json() == NOTHING
 
     def test_lower_the_total_by_their_worth(self, api):
-        used = {**NOTHING, "asked": 500, "applied": 500, "worth": "5.00", "total": "44.80"}
+        used = {
+            **NOTHING,
+            "ready": 200,
+            "set_aside": 500,
+            "asked": 500,
+            "applied": 500,
+            "worth": "5.00",
+            "total": "44.80",
+        }
         response = api.put(HERE, {"points": 500})
         assert response.status_code == 200
         assert response.json() == used == api.get(HERE).json()
@@ -58,6 +66,8 @@ class TestPointsInTheBasket:
         found = api_of(user).put(HERE, {"points": 500}).json()
         assert (found["asked"], found["applied"], found["worth"], found["total"]) == (500, 317, "3.17", "0.00")
         assert found["because"]["code"] == "all_goods_paid"
+        assert (found["ready"], found["set_aside"]) == (383, 317)
+        assert api_of(user).get("me").json()["set_aside"] == 317
         assert found["because"]["params"] == {"minor": 317, "currency": "EUR"}
         assert found["because"]["text"].startswith("Your goods cost")
 

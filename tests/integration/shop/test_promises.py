@@ -20,7 +20,7 @@ from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from tests import promising
 from tests.integration.ledger.books import assert_clean, dump
-from tests.points import of, on, pay, terms, use
+from tests.points import of, on, pay, reload, terms, use
 from tests.promising import BEYOND_REPAIR, SETTINGS, TAKING, WAYS_BACK
 from tests.storefront import TODAY, a_basket, a_product
 
@@ -98,9 +98,10 @@ class TestAPaymentThatComesBack:
         assert_clean()
 
     def test_after_the_time_out_is_an_order_where_points_had_taken_nothing_off(self, shop, begin, back):
+        used = use(shop.user, shop.basket, 500, unit=shop.unit)
         terms(not_with_vouchers=True)
         shop.basket.vouchers.add(factories.VoucherFactory(code="FIRST"))
-        begin(use(shop.user, shop.basket, 500, unit=shop.unit))
+        begin(reload(shop.user, used))
         for hours in (1, 4, 7):
             sweep(at=later(hours=hours))
         assert of(shop.user) == (1000, 0, 0, 0)

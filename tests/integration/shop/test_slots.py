@@ -72,10 +72,11 @@ class TestALiveBasket:
         changed(basket, at=after(days=-3))
         assert settle(account, at=after(minutes=29)) == after(minutes=30)
 
-    def test_that_was_emptied_keeps_them_no_longer_than_that(self, basket, account):
+    def test_that_was_emptied_keeps_none(self, basket, account):
         basket.flush()
-        assert settle(account, at=after(minutes=29)) == after(minutes=30)
-        assert settle(account, at=after(minutes=30)) is None
+        assert settle(account, at=after(minutes=1)) is None
+        assert why_released() == ["slot_gone"]
+        assert balance(account) == (1000, 0, 0, 0)
 
     def test_may_stand_on_an_order_that_was_declined(self, basket, account):
         ordered(basket, at=after(hours=-1))

@@ -142,7 +142,9 @@ class TestTheProductPage:
         a_club()
         response = visit(a_product(price="24.90").get_absolute_url())
         said = text_of(response)
-        assert "Earn 24 paws Why 24? Goods you paid for, after discounts €24.90 1 paw for each €1.00 24.90" in said
+        assert (
+            "Earn 24 paws = €0.24 Why 24? Goods you paid for, after discounts €24.90 1 paw for each €1.00 24.90" in said
+        )
         assert "ready 14 days after delivery" in said
         assert numbers(response, "earn") == [24]
 
@@ -188,7 +190,7 @@ class TestTheBasketPage:
         a_basket(user, (a_product(price="24.90"), 2), (a_product(price="6.50"), 1))
         response = visit(reverse("basket:summary"), user)
         said = text_of(response)
-        assert "You get 56 paws for this basket Why 56? Goods you paid for, after discounts €56.30" in said
+        assert "You get 56 paws for this basket = €0.56 Why 56? Goods you paid for, after discounts €56.30" in said
         assert said.index("Order total") < said.index("You get 56 paws") < said.index("Proceed to checkout")
         assert numbers(response, "earn") == [56]
 
@@ -207,8 +209,8 @@ class TestTheBasketPage:
         user = a_user()
         a_basket(user, (a_product(price="0.00"), 1))
         said = text_of(visit(reverse("basket:summary"), user))
-        assert "You get 0 paws for this basket" in said
-        assert "No money was paid for goods" in said
+        assert "You pay no money for goods, so this brings no paws." in said
+        assert "Why 0?" not in said
 
     def test_says_nothing_of_an_empty_basket(self, visit):
         a_club()
@@ -235,8 +237,8 @@ class TestTheThankYouPage:
         a_club()
         user = a_user()
         said = text_of(thanks(buy(user, (a_product(price="0.00"), 1), on=TODAY), user))
-        assert "This order brings 0 paws" in said
-        assert "No money was paid for goods, and points count on money paid" in said
+        assert "You pay no money for goods, so this brings no paws." in said
+        assert "Why 0?" not in said
 
     def test_invites_who_has_not_joined(self, thanks):
         a_club(enrolment="opt-in")

@@ -108,7 +108,7 @@ class TestTheControl:
         page = choose(client, use="500")
         said = text_of(page)
         assert "You use 500 paws. Saves €5.00, leaves 750 paws (€7.50)." in said
-        assert "You have 1,250 paws ready" in said
+        assert "You have 750 paws ready = €7.50 500 paws are in this basket" in said
         assert "500 paws used" in said
         assert pressed(page) == ["Use 500 paws: −€5.00"]
         assert numbers(page, "points") == [500]
@@ -122,7 +122,7 @@ class TestTheControl:
     def test_uses_all(self, client, boris):
         page = choose(client, use="all")
         assert "You use 1,250 paws. Saves €12.50, leaves 0 paws (€0.00)." in text_of(page)
-        assert pressed(page) == ["Use all"]
+        assert pressed(page) == ["Use all (1,250): −€12.50"]
 
     def test_takes_a_number_of_one_s_own(self, client, boris):
         page = choose(client, points="730")
@@ -140,14 +140,23 @@ class TestTheControl:
         assert "Your goods cost €11.80, and paws do not pay for delivery." in said
 
     @pytest.mark.parametrize(
+        ("language", "typed"),
+        [("en", "1,000"), ("en", "1 000"), ("de", "1.000"), ("pl", "1\u00a0000"), ("en", "1000")],
+    )
+    def test_takes_a_number_as_the_page_writes_it(self, client, boris, language, typed):
+        client.cookies["django_language"] = language
+        assert numbers(choose(client, points=typed), "points") == [1000]
+
+    @pytest.mark.parametrize(
         ("typed", "words"),
         [
             ("1400", "You have 1,250 paws. Choose a number up to 1,250."),
-            ("1,000", "Enter a whole number without dots or commas, 0 for none."),
-            ("-5", "Enter a whole number without dots or commas, 0 for none."),
-            ("", "Enter a whole number without dots or commas, 0 for none."),
-            ("٥٠٠", "Enter a whole number without dots or commas, 0 for none."),
-            ("1234567890", "Enter a whole number without dots or commas, 0 for none."),
+            ("10,00", "Enter a whole number, 0 for none."),
+            ("1.000", "Enter a whole number, 0 for none."),
+            ("-5", "Enter a whole number, 0 for none."),
+            ("", "Enter a whole number, 0 for none."),
+            ("٥٠٠", "Enter a whole number, 0 for none."),
+            ("1234567890", "Enter a whole number, 0 for none."),
         ],
     )
     def test_says_under_the_field_what_is_not_possible_and_changes_nothing(self, client, boris, typed, words):
@@ -250,7 +259,7 @@ class TestTheCheckout:
         choose(client, use="500")
         page = check_out(client)
         said = text_of(page)
-        assert "You used 500 paws and saved €5.00. 750 paws are still ready." in said
+        assert "You used 500 paws They took €5.00 off your goods. 750 paws are still ready." in said
         assert "Discount 500 paws used - €5.00" in said
         order = Order.objects.get()
         assert order.basket_total_incl_tax == Decimal("79.20")

@@ -17,10 +17,28 @@
     answer.prepend(words);
   }
 
+  /* The node that is read aloud stays where it is: only what stands in it and around it is new. */
+  function renew(control, fresh) {
+    var live = control.querySelector(".loyalty-answer"), said = fresh.querySelector(".loyalty-answer"), before = true;
+    Array.from(control.childNodes).forEach(function (node) { if (node !== live) node.remove(); });
+    Array.from(fresh.childNodes).forEach(function (node) {
+      if (node === said) before = false;
+      else control.insertBefore(document.importNode(node, true), before ? live : null);
+    });
+    [[control, fresh], [live, said]].forEach(function (pair) {
+      Array.from(pair[0].attributes).forEach(function (one) { pair[0].removeAttribute(one.name); });
+      Array.from(pair[1].attributes).forEach(function (one) { pair[0].setAttribute(one.name, one.value); });
+    });
+    live.innerHTML = said.innerHTML;
+  }
+
   function show(page, button) {
     var then = page.querySelectorAll(parts), now = document.querySelectorAll(parts);
     if (then.length !== now.length) return window.location.reload();
-    now.forEach(function (part, at) { part.replaceWith(document.importNode(then[at], true)); });
+    now.forEach(function (part, at) {
+      if (part.id === "points") renew(part, then[at]);
+      else part.replaceWith(document.importNode(then[at], true));
+    });
     unveil();
     var pressed = '#points button[name="' + button.name + '"][value="' + button.value + '"]';
     var next = document.querySelector("#points [aria-invalid]") || document.querySelector(pressed);
@@ -53,8 +71,15 @@
   document.addEventListener("input", function (event) {
     var slider = slid(event);
     if (!slider) return;
+    var lang = root.lang || undefined, told = slider.dataset, places = Number(told.loyaltyPlaces);
+    var amount = Math.floor(slider.value * told.loyaltyPoint * Math.pow(10, places) + 1e-6) / Math.pow(10, places);
+    amount = amount.toLocaleString(lang, { minimumFractionDigits: places, maximumFractionDigits: places });
+    var says = told.loyaltySays.replace("{number}", Number(slider.value).toLocaleString(lang)).replace("{amount}", amount);
     slider.form.elements.points.value = slider.value;
-    slider.setAttribute("aria-valuetext", Number(slider.value).toLocaleString(root.lang || undefined));
+    slider.setAttribute("aria-valuetext", says);
+    var beside = slider.parentNode.querySelector(".loyalty-slid");
+    beside.textContent = says;
+    beside.hidden = false;
   });
   /* Let go with the pointer, it applies; with the keyboard the button beside the number does. */
   document.addEventListener("pointerup", function (event) {

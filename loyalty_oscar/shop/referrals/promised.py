@@ -1,0 +1,109 @@
+"""What a friend's invitation adds to the newcomer's order: told before it as it comes afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from loyalty_oscar.kernel.facts import Purchase
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.operations import verdict_now
+from loyalty_oscar.referrals.queries import about_newcomer, schemes
+from loyalty_oscar.referrals.rules import ALLOW, BLOCK
+
+from ..notices.letters import first_name
+from ..storefront.promised import PromisedPart, purchase_gifts
+from ..storefront.visit import Visit
+
+
+class InvitationGift:
+    """The newcomer's side of a referral, as a part of what an order is about to bring."""
+
+    def coming(self, *, purchase: Purchase | None, request: Any, at: datetime) -> Sequence[PromisedPart]:
+        """Return what the invitation adds, or how far away it is. One query for members, more for who was brought."""
+        visit = request.loyalty
+        row = referral_of(visit=visit)
+        if row is None or row.order_id is not None or not row.newcomer_points:
+            return ()
+        if (verdict := verdict_of(visit=visit, referral=row, at=at)) == BLOCK:
+            return ()
+        unit, least = visit.unit, max(1, row.least_minor)
+        said = {"points": words.points(unit=unit, points=row.newcomer_points), "name": _giver(row)}
+        if purchase is None:
+            text = _once(row, said, least)
+            return [PromisedPart(points=row.newcomer_points, text=text, is_sure=False)]
+        if purchase.currency != row.program.currency:
+            return ()
+        missing = least - sum(line.paid_minor for line in purchase.lines)
+        if missing > 0:
+            return [PromisedPart(points=row.newcomer_points, text=_to_go(said, missing, row), is_sure=False)]
+        if verdict != ALLOW:
+            return [PromisedPart(points=row.newcomer_points, text=_looked_at(said), is_sure=False)]
+        return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
+
+    def came(self, *, order: Any, request: Any, at: datetime) -> Sequence[PromisedPart]:
+        """Return what the invitation brought with this order, or that somebody looks at it first."""
+        visit = request.loyalty
+        row = referral_of(visit=visit)
+        if row is None or row.order_id != order.pk or not row.newcomer_points:
+            return ()
+        said = {"points": words.points(unit=visit.unit, points=row.newcomer_points), "name": _giver(row)}
+        if row.state == Referral.State.REWARDED:
+            return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
+        if row.state == Referral.State.REVIEW:
+            return [PromisedPart(points=row.newcomer_points, text=_looked_at(said), is_sure=False)]
+        return ()
+
+
+purchase_gifts.register("referrals", order=20)(InvitationGift())
+
+
+def referral_of(*, visit: Visit) -> Referral | None:
+    """Return who brought this visitor and what was promised. One query for members where friends are invited."""
+    unit: Unit | None = visit.unit
+    if unit is None or visit.member is None or unit.program_id not in schemes():
+        return None
+    member_id = visit.member.pk
+    return visit.once(key="referral", load=lambda: about_newcomer(member_id=member_id))
+
+
+def verdict_of(*, visit: Visit, referral: Referral, at: datetime) -> str:
+    """Return what the checks say before the order, as they will say after it. Ten queries, for who was brought."""
+    return visit.once(key="referral-verdict", load=lambda: verdict_now(referral=referral, at=at))
+
+
+def _giver(row: Referral) -> str:
+    """Return the first name of who invited, without what could become a link; empty where nobody knows it."""
+    return first_name(user=row.giver.user) if row.giver.user else ""
+
+
+def with_invitation(*, said: dict[str, str]) -> str:
+    """Return "and 150 paws more with Boris’s invitation"."""
+    if said["name"]:
+        return pgettext("loyalty", "and %(points)s more with %(name)s’s invitation") % said
+    return pgettext("loyalty", "and %(points)s more with your friend’s invitation") % said
+
+
+def _to_go(said: dict[str, str], missing: int, row: Referral) -> str:
+    told = {**said, "amount": money.in_words(minor=missing, currency=row.program.currency)}
+    if said["name"]:
+        return pgettext("loyalty", "%(amount)s to go, and %(name)s’s invitation brings you %(points)s more.") % told
+    return pgettext("loyalty", "%(amount)s to go, and your friend’s invitation brings you %(points)s more.") % told
+
+
+def _once(row: Referral, said: dict[str, str], least: int) -> str:
+    told = {**said, "least": money.in_words(minor=least, currency=row.program.currency)}
+    if said["name"]:
+        return pgettext("loyalty", "and %(points)s more with %(name)s’s invitation, from %(least)s of goods on") % told
+    return pgettext("loyalty", "and %(points)s more with your friend’s invitation, from %(least)s of goods on") % told
+
+
+def _looked_at(said: dict[str, str]) -> str:
+    if said["name"]:
+        return pgettext("loyalty", "%(name)s’s invitation can bring %(points)s more. We look at it first.") % said
+    return pgettext("loyalty", "Your friend’s invitation can bring %(points)s more. We look at it first.") % said
