@@ -99,7 +99,7 @@ class TestTwoOpenBaskets:
         second = reload(two.user, two.second)
         assert standing(basket=second, unit=two.unit, account=account(two.user)).ready == 400
         first = reload(two.user, two.first)
-        assert standing(basket=first, unit=two.unit, account=account(two.user)).ready == 1000
+        assert standing(basket=first, unit=two.unit, account=account(two.user)).ready == 400
         for basket, points in ((two.second, 400), (two.first, 600)):
             use(two.user, basket, None, unit=two.unit)
             assert Hold.objects.get(slot=f"basket:{basket.pk}").points == points
