@@ -226,7 +226,7 @@ def waiting_gifts(*, ladder: Ladder) -> list[int]:
     return sorted(set(rows.values_list("account__member_id", flat=True)))
 
 
-def gifts_since(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, Lot]]:
+def gift_lots(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, Lot]]:
     """Return the gifts of levels that a member has had since a moment, lowest level first. One query."""
     known = {gift_source(tier=tier): tier for tier in ladder.known_tiers if tier.points}
     rows = Lot.objects.using(write_db()).filter(account__member_id=member_id, source__in=known)

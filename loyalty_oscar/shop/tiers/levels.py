@@ -1,11 +1,14 @@
-"""Where a visitor stands: asked once a visit, for prices, offers and the badge."""
+"""Where a visitor stands, asked once a visit, for prices, offers and the badge; and what a purchase counts for it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from loyalty_oscar.kernel.facts import OrderFacts, Purchase
 from loyalty_oscar.program import clock
-from loyalty_oscar.tiers.models import Standing, Tier
+from loyalty_oscar.program.queries import terms_now
+from loyalty_oscar.program.registries import metrics
+from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_fact, tier_name
 
 from ..storefront.offer_hooks import basket_levels
@@ -60,3 +63,24 @@ class OwnersLevels:
 
 
 basket_levels.register("tiers")(OwnersLevels())
+
+
+def value_of_purchase(*, ladder: Ladder, purchase: Purchase, visit: Visit) -> int:
+    """Return what the purchase would count on a ladder, by the ladder's own metric."""
+    if ladder.metric not in metrics:
+        return 0
+    order = OrderFacts(
+        order_id=0,
+        number="",
+        site_id=None,
+        user_id=visit.user.pk,
+        status="",
+        dead=False,
+        final_at=None,
+        purchase=purchase,
+        unit_id=visit.unit.pk,
+        terms=terms_now(program=ladder.program),
+        is_new=True,
+    )
+    members = {visit.user.pk: visit.member.pk} if visit.member else {}
+    return metrics.get(ladder.metric).values(orders=[order], members=members).get(0, 0)

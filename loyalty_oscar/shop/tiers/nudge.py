@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program import clock, contributions
-from loyalty_oscar.program.queries import terms_now
-from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.models import Ladder
 from loyalty_oscar.tiers.queries import ladder_of, tier_name
 from loyalty_oscar.tiers.words import counted
 
 from ..orders.facts import gather_basket
 from ..storefront.visit import Visit, takes_part
-from .levels import rank_of_visit
+from .levels import rank_of_visit, value_of_purchase
 from .storefront import progress_of_visit
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -32,7 +29,7 @@ def nudge(*, subject: Any, request: Any) -> Piece | None:
     if ladder is None or subject is None or subject.is_empty or not visit.is_earning or not takes_part(visit=visit):
         return None
     above = [tier for tier in ladder.known_tiers[rank_of_visit(visit=visit) :] if tier.threshold is not None]
-    value = value_of(ladder=ladder, basket=subject, visit=visit) if above else 0
+    value = _value(ladder, subject, visit) if above else 0
     if not value:
         return None
     have = progress_of_visit(visit=visit, ladder=ladder).value + value
@@ -49,22 +46,6 @@ def nudge(*, subject: Any, request: Any) -> Piece | None:
     return ("loyalty/widgets/level_nudge.html", said) if reached or "missing" in said else None
 
 
-def value_of(*, ladder: Ladder, basket: Any, visit: Visit) -> int:
-    """Return what a basket would count on a ladder if it were ordered now, by the ladder's own metric."""
-    if ladder.metric not in metrics:
-        return 0
-    order = OrderFacts(
-        order_id=0,
-        number="",
-        site_id=None,
-        user_id=visit.user.pk,
-        status="",
-        dead=False,
-        final_at=None,
-        purchase=gather_basket(basket=basket, set_codes=(), at=clock.now(), is_first=False),
-        unit_id=visit.unit.pk,
-        terms=terms_now(program=ladder.program),
-        is_new=True,
-    )
-    members = {visit.user.pk: visit.member.pk} if visit.member else {}
-    return metrics.get(ladder.metric).values(orders=[order], members=members).get(0, 0)
+def _value(ladder: Ladder, basket: Any, visit: Visit) -> int:
+    purchase = gather_basket(basket=basket, set_codes=(), at=clock.now(), is_first=False)
+    return value_of_purchase(ladder=ladder, purchase=purchase, visit=visit)

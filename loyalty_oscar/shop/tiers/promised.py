@@ -9,19 +9,17 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import pgettext
 
-from loyalty_oscar.kernel.facts import OrderFacts, Purchase
+from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.queries import terms_now
-from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.ahead import gifts_ahead, gifts_since
-from loyalty_oscar.tiers.models import Ladder, Tier
+from loyalty_oscar.tiers.models import Tier
 from loyalty_oscar.tiers.queries import ladder_of, tier_name
 
 from ..orders import statuses
 from ..storefront.promised import PromisedPart, purchase_gifts
-from ..storefront.visit import Visit, takes_part
-from .levels import standing_of_visit
+from ..storefront.visit import takes_part
+from .levels import standing_of_visit, value_of_purchase
 
 
 class LevelGift:
@@ -41,7 +39,7 @@ class LevelGift:
             ladder=ladder,
             member_id=visit.member.pk if visit.member else None,
             standing=standing,
-            value=_value(ladder, purchase, visit),
+            value=value_of_purchase(ladder=ladder, purchase=purchase, visit=visit),
             at=at,
         )
         return [_part(tier, visit.unit, tier.points) for tier in reached]
@@ -68,24 +66,3 @@ def _part(tier: Tier, unit: Unit, points: int) -> PromisedPart:
 def _counts_at_once() -> bool:
     """Return whether an order counts for levels from when it is placed."""
     return statuses.counts(status=getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", "") or "")
-
-
-def _value(ladder: Ladder, purchase: Purchase, visit: Visit) -> int:
-    """Return what the purchase would count on a ladder, by the ladder's own metric."""
-    if ladder.metric not in metrics:
-        return 0
-    order = OrderFacts(
-        order_id=0,
-        number="",
-        site_id=None,
-        user_id=visit.user.pk,
-        status="",
-        dead=False,
-        final_at=None,
-        purchase=purchase,
-        unit_id=visit.unit.pk if visit.unit else None,
-        terms=terms_now(program=ladder.program),
-        is_new=True,
-    )
-    members = {visit.user.pk: visit.member.pk} if visit.member else {}
-    return metrics.get(ladder.metric).values(orders=[order], members=members).get(0, 0)

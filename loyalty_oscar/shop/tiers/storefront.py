@@ -17,7 +17,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
-from loyalty_oscar.tiers.steps import CODES, gifts_since
+from loyalty_oscar.tiers.steps import CODES, gift_lots
 from loyalty_oscar.tiers.words import counted
 
 from ..storefront.visit import Visit, takes_part
@@ -150,7 +150,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     if standing is not None and standing.tier and _is_new(standing, subject):
         said |= {"reached": standing.rank, **looks(tier=standing.tier), "until": _until(visit, ladder, found)}
         said["brings"] = benefits(ladder=ladder, tier=standing.tier, unit=visit.unit, at=clock.now(), reached=True)
-        gifts = gifts_since(ladder=ladder, member_id=visit.member.pk, since=standing.starts_at)
+        gifts = gift_lots(ladder=ladder, member_id=visit.member.pk, since=standing.starts_at)
         said["gifts"] = [_gift(ladder, tier, lot, visit.unit) for tier, lot in gifts]
     return "loyalty/widgets/level_after.html", said
 
