@@ -117,7 +117,7 @@ def first_order_bonus(unit):
 def text_of(response):
     """The words of a page, without markup and with plain spaces."""
     plain = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
-    return re.sub(r"\s+", " ", unescape(plain).replace("\xa0", " "))
+    return re.sub(r"\s+", " ", unescape(plain).replace("\xa0", " ").replace("\u2060", ""))
 
 
 def numbers(response, what):

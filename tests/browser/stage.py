@@ -129,12 +129,20 @@ def broken(page):
     return page.evaluate(BROKEN, MOST)
 
 
+#: The innermost elements that end right of the window.
+STICKS_OUT = """width => [...document.body.querySelectorAll("*")]
+  .filter(one => one.getBoundingClientRect().right > width + 1 && ![...one.children].some(
+    child => child.getBoundingClientRect().right > width + 1))
+  .map(one => one.outerHTML.slice(0, 200))"""
+
+
 def picture(page, name):
     """Keep a picture of a page where LOYALTY_PICTURES names a folder; nothing sticks out sideways."""
     width = page.viewport_size["width"]
     if folder := os.environ.get("LOYALTY_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        raise AssertionError(f"{name} sticks out at {width}: {page.evaluate(STICKS_OUT, width)}")
 
 
 def fits(page, name, widths: Sequence[int] = (PHONE, DESK)):
@@ -147,9 +155,10 @@ def looked_at(page, name, widths: Sequence[int] = (PHONE, DESK)):
     """Nothing of a page sticks out sideways and no word of ours is broken, at any of these widths."""
     for width in at_widths(page, widths):
         picture(page, name)
-        assert broken(page) == [], (name, width)
+        found = broken(page)
+        assert found == [], f"{name} at {width}: {found}"
 
 
 def words(page, where="body"):
     """What a part of a page says, with plain spaces."""
-    return " ".join(page.locator(where).first.inner_text().replace("\xa0", " ").split())
+    return " ".join(page.locator(where).first.inner_text().replace("\xa0", " ").replace("\u2060", "").split())

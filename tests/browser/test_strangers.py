@@ -73,11 +73,12 @@ class TestAFriend:
         page.click("text=Register >> visible=true")
         said = page.get_by_text("Boris invites you: 100 paws with your first order from €20.00.")
         said.wait_for()
+        page.wait_for_load_state()  # The script of the field is read after the page.
         typed, typo = page.locator("#loyalty-code"), page.get_by_text("That code has a typo. Please check it.")
         typed.fill(club.code[:4])
         assert typo.count() == 0, "it is not finished"
         typed.press("Tab")
-        assert typo.is_visible()
+        typo.wait_for()
         assert typed.get_attribute("aria-invalid") == "true"
         holds(page)
         typed.fill(f" {club.code.upper().replace('-', '')} ")

@@ -174,7 +174,7 @@ class TestTheWholeStory:
         looked_at(priya, "story-7-climbed")
         assert numbers(priya) == (80, 99)
         assert level(priya) == SILVER
-        assert "Silver level" in words(priya)
+        assert "Your level: Silver" in words(priya)
         assert "€221.00 more by 31 December 2026 and you are Gold." in words(priya)
         looked_at(priya, "story-8-silver")
 

@@ -239,7 +239,8 @@ def _change(found: BasketPoints, points: int) -> str:
     """Return what so many points do to the order's total: "−5.00 €", or "+1.04 €" where they make it dearer."""
     saved = found.saves(points)
     sign = "+" if saved < 0 else "\N{MINUS SIGN}"
-    return f"{sign}{found.money(abs(saved))}"
+    # The joiner keeps a line from ending between the sign and the amount.
+    return f"{sign}\N{WORD JOINER}{found.money(abs(saved))}"
 
 
 def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:

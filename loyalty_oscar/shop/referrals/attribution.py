@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from oscar.apps.customer.signals import user_registered
 from oscar.core.loading import get_model
 
@@ -107,8 +106,7 @@ def registered(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
         codes += carried(request=request)
         if bound := bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
             forget(request=request)
-            page = getattr(request, "_request", request)  # An API's request holds the one that has messages.
-            messages.success(page, welcome(referral=bound, visit=visit), fail_silently=True)
+            visit.welcomes.append(welcome(referral=bound, visit=visit))
 
 
 user_registered.connect(registered, dispatch_uid="loyalty_oscar.shop.referrals.registered")

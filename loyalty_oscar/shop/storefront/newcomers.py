@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import npgettext, pgettext
@@ -84,18 +82,22 @@ class Landing:
     def is_due(self, *, request: Any) -> bool:
         """Return whether somebody registered with this request."""
         visit = getattr(request, "loyalty", None)
-        return visit is not None and visit.has_registered
+        return visit is not None and (visit.has_registered or bool(visit.welcomes))
 
     def act(self, *, request: Any, response: HttpResponse) -> None:
-        """Lead there instead of Oscar's profile; who was on the way to something else gets a message instead."""
-        address = reverse("loyalty:overview")
-        if response.status_code != 302:
-            return
-        if response["Location"] == resolve_url(settings.LOGIN_REDIRECT_URL):
+        """
+        Lead there instead of Oscar's profile. Where the shop leads elsewhere, or the newcomer was on the way to
+        something, there are messages instead: that page does not tell what our own does.
+        """
+        visit, address = request.loyalty, reverse("loyalty:overview")
+        target = response["Location"] if response.status_code == 302 else ""
+        if visit.has_registered and target in (reverse("customer:summary"), reverse("customer:profile-view")):
             response["Location"] = address
-        elif response["Location"] != reverse("checkout:thank-you"):
-            name = request.loyalty.unit.program.name
-            text = pgettext("loyalty", "Welcome to the %(program)s.") % {"program": name}
+            return
+        for text in visit.welcomes:
+            messages.success(request, text, fail_silently=True)
+        if visit.has_registered and target and target != reverse("checkout:thank-you"):
+            text = pgettext("loyalty", "Welcome to the %(program)s.") % {"program": visit.unit.program.name}
             link = format_html('<a href="{}">{}</a>', address, pgettext("loyalty", "See your first steps"))
             messages.success(request, format_html("{} {}", text, link), extra_tags="safe noicon", fail_silently=True)
 

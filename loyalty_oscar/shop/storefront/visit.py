@@ -48,6 +48,8 @@ class Visit:
         self.reserved_to_pay: str | None = None
         #: Whether the visitor registered with this request.
         self.has_registered = False
+        #: What a newcomer is told after registering, unless the page that follows tells it.
+        self.welcomes: list[str] = []
 
     @property
     def user(self) -> Any:

@@ -165,7 +165,8 @@ class TestTheGift:
         client.get(landing(club.code))
         assert "A friend invites you: 100 paws" in text_of(client.get(REGISTER))
 
-    def test_is_named_by_the_welcome_and_then_by_the_account_until_it_is_earned(self, club, client):
+    def test_is_named_by_the_welcome_and_then_by_the_account_until_it_is_earned(self, club, client, settings):
+        settings.LOGIN_REDIRECT_URL = "/catalogue/"  # Instead of the account page, which tells it.
         client.get(named(club))
         register(client)
         assert GIFT in text_of(client.get("/catalogue/"))

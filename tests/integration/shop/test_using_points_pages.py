@@ -91,7 +91,7 @@ def basket_of(user):
 def pressed(page):
     """The words of the button that is pressed."""
     found = re.findall(r'aria-pressed="true">([^<]*)<', page.content.decode())
-    return [words.replace("\xa0", " ") for words in found]
+    return [words.replace("\xa0", " ").replace("\u2060", "") for words in found]
 
 
 class TestTheControl:
