@@ -139,7 +139,8 @@ def find_rows(*, rows: QuerySet[Any], column: str, keys: Sequence[Any]) -> list[
     For a single key, as where one order was placed, the statement is put together once and kept with the queryset: that
     took three times as long as asking.
     """
-    kept = _kept(rows, column) if len(keys) == 1 else None
+    # A database may write other keys, such as UUIDs, in a way of its own.
+    kept = _kept(rows, column) if len(keys) == 1 and type(keys[0]) is int else None
     if kept is None:
         return list(rows.filter(**{f"{column}__in": list(keys)}))
     found = rows.all()

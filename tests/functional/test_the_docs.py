@@ -231,7 +231,9 @@ class TestTheReference:
 
 
 class TestPlaces:
-    asked = re.compile(r"(?:loyalty_pieces |loyalty_panels |render\(|shown\(context, )\"([a-z-]+:[a-z-]+)\"")
+    asked = re.compile(
+        r"(?:loyalty_pieces |loyalty_panels |render\(|(?:shown|loyalty_pieces)\(context, )\"([a-z-]+:[a-z-]+)\""
+    )
     named = re.compile(r"{% loyalty_(?:pieces|panels) \"([^\"]*)\"")
 
     def texts(self):

@@ -92,6 +92,8 @@ def _give(order_ids: Iterable[Any], *, user: Any, at: datetime, joins: bool) -> 
 
 def _introduce(user: Any, order: Any) -> None:
     """Tell an account what it does not know yet from an order that is now its own: names, and its first address."""
+    rows = type(order)._default_manager.using(write_db()).select_related("billing_address", "shipping_address")
+    order = rows.get(pk=order.pk)
     payer, there = order.billing_address or order.shipping_address, order.shipping_address
     try:
         with transaction.atomic(using=write_db()):

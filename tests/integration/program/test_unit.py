@@ -94,7 +94,7 @@ class TestCashbackInTheShop:
         basket = a_basket(user, (a_product("Bed", "40.00"), 1))
         client.force_login(user)
         use = reverse("loyalty:use-points")
-        told = text_of(client.post(use, {"points": "12,505"}, follow=True))
+        told = text_of(client.post(use, {"points": "12.505"}, follow=True))
         assert "Enter an amount such as 12.50, 0 for none." in told
         page = client.post(use, {"points": "12.50"}, follow=True)
         assert on(reload(user, basket))[0] == 1250

@@ -44,12 +44,14 @@ def statements(*, lines, user, cold=False):
 
 
 def ours(said):
-    """From our first statement after the commit to our last: nothing of Oscar's runs in between."""
-    marked = [n for n, sql in enumerate(said) if "loyalty_" in sql]
+    """From our first statement after the commit to our last before Oscar's analytics, and what is ours after those."""
+    theirs = next((n for n, sql in enumerate(said) if "analytics_" in sql), len(said))
+    later = [sql for sql in said[theirs:] if "loyalty_" in sql]
+    marked = [n for n, sql in enumerate(said[:theirs]) if "loyalty_" in sql]
     if not marked:
-        return []
+        return later
     end = marked[-1] + 1
-    return said[marked[0] : end + (end < len(said) and said[end].startswith("COMMIT"))]
+    return said[marked[0] : end + (end < len(said) and said[end].startswith("COMMIT"))] + later
 
 
 class TestAnOrder:
