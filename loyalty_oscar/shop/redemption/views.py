@@ -13,6 +13,7 @@ from django.utils.translation import pgettext
 from django.views import View
 
 from loyalty_oscar.program import clock, words
+from loyalty_oscar.redemption.words import sentence
 
 from . import session_state
 from .discount import applied_to, look_again
@@ -44,6 +45,13 @@ class UsePointsView(View):
             )
             look_again(basket=basket, request=request)
             now, held = applied_to(basket=basket), set_aside_for(basket=basket)
+            if held and now and not now.points:
+                # Nobody could tell before that this shop's prices let them take nothing off.
+                use_points(
+                    account=request.loyalty.account, unit=request.loyalty.unit, basket=basket, points=0, at=clock.now()
+                )
+                because = now.quote.because
+                raise Refused(code=because.code, text=sentence(because=because, unit=request.loyalty.unit))
             said = {"minor": now.minor if now else 0, "asked": held.hold.asked if held else 0}
         except Refused as error:
             said |= {"error": error.text, "typed": typed[:20]}

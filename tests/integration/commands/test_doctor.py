@@ -201,7 +201,7 @@ class TestAnInstallMistake:
         said = {
             name: "".join(re.findall(r"{% (?!load)[^%]*%}", hint.partition(" Or")[0])) for name, hint in hints.items()
         }
-        assert said["oscar/basket/partials/basket_totals.html"] == "{% loyalty_use_points basket %}"
+        assert said["oscar/basket/partials/basket_totals.html"].startswith("{% loyalty_use_points basket %}")
         assert said["oscar/catalogue/partials/add_to_basket_form.html"] == '{% loyalty_pieces "product:buy" product %}'
         assert said["oscar/order/partials/basket_totals.html"] == "{% loyalty_named discounts as discounts %}"
         assert "{% load loyalty_staff %}" in hints["oscar/dashboard/orders/order_detail.html"]

@@ -125,6 +125,9 @@ def _use(source: str, loads: str = "") -> str:
         # What is kept under a name and shown further down is shown at once; a value for the page keeps its name.
         kept = name and not re.search(r"{{\s*" + name + r"\s*}}", source)
         tags.append(f"{{% {tag} as {name} %}}" if kept else f"{{% {tag} %}}")
+        end = f"end_{tag.split()[0]}"
+        if end in source:  # It stands around the shop's own markup.
+            tags[-1] += f" … {{% {end} %}}"
     if not tags:
         return ""
     load = " ".join(dict.fromkeys(LOAD.findall(loads or source)))
