@@ -129,7 +129,7 @@ def _not_with_vouchers(p: Params) -> str:
 
 @say("daily_limit")
 def _daily_limit(p: Params) -> str:
-    return pgettext("loyalty", "You can use %(points)s a day.") % {"points": _points(p)}
+    return pgettext("loyalty", "You can use up to %(points)s a day.") % {"points": _points(p)}
 
 
 @say("other_currency")

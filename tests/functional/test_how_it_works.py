@@ -40,10 +40,10 @@ class TestUsing:
         terms.save()
         text = said()
         for sentence in (
-            "Paws pay for up to 50 % of the goods, never for delivery.",
+            "Paws can pay for up to 50 % of the goods, never for delivery.",
             "You can use 200 paws or more.",
             "Paws can be used in steps of 100.",
-            "You can use 5,000 paws a day.",
+            "You can use up to 5,000 paws a day.",
             "Paws can be used when the goods cost €10.00 or more.",
             "Paws cannot be used together with a voucher.",
             "Not for products that are reduced already.",
@@ -54,7 +54,9 @@ class TestUsing:
 
     def test_without_limits_is_two_lines(self, said):
         UseTermsFactory(program=a_club().program)
-        assert "Paws pay for goods, never for delivery. You choose in the basket how many you use. What you" in said()
+        assert (
+            "Paws can pay for goods, never for delivery. You choose in the basket how many you use. What you" in said()
+        )
 
     def test_is_not_told_where_nobody_can(self, said):
         unit = a_club()

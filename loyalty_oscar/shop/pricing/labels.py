@@ -44,7 +44,7 @@ def _in_words(
     is_sale, off = kind == "sale", f"−{percent} %" if percent else ""
     told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s")
     if off:
-        told = pgettext("loyalty", "%(percent)s from the lowest price of the last 30 days: %(lowest)s")
+        told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s. The %(percent)s is counted from it.")
     instead = (
         pgettext("loyalty", "Without this sale: %(price)s")
         if is_sale

@@ -183,8 +183,8 @@ def _warning(found: BasketPoints, savings: Savings, free: int, most: int) -> str
     """Return what more than so many points bring with them."""
     told = {"points": found.points(free), "amount": found.money(savings.added(most))}
     if not savings.is_delivery(most):
-        text = pgettext("loyalty", "With more than %(points)s, your order has %(amount)s of other costs.")
-        none = pgettext("loyalty", "If you use any, your order has %(amount)s of other costs.")
+        text = pgettext("loyalty", "With more than %(points)s, %(amount)s of other costs come on top.")
+        none = pgettext("loyalty", "If you use any, %(amount)s of other costs come on top.")
     elif savings.is_free():
         text = pgettext("loyalty", "Up to %(points)s, delivery stays free. With more it costs %(amount)s.")
         none = pgettext("loyalty", "If you use any, delivery is no longer free: it costs %(amount)s.")

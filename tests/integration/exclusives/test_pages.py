@@ -186,7 +186,7 @@ class TestALowerPrice:
         a_sale(unit, carrier, percent=30)
         text = text_of(look(carrier.get_absolute_url(), a_member_of(unit, GOLD), at=GOLD_FROM))
         assert "40.53" in text
-        assert "Sale −18 % −18 % from the lowest price of the last 30 days: €49.90" in text
+        assert "Sale −18 % Lowest price of the last 30 days: €49.90. The −18 % is counted from it." in text
         assert "Without this sale: €57.90" in text
 
     def test_has_no_percentage_where_it_is_no_lower_than_it_was(self, unit, carrier):

@@ -124,7 +124,7 @@ class TestAnOrderWithAClosedProduct:
         user = a_member_of(unit, rank)
         bed = a_product("Bed")
         a_sale(unit, carrier, quota=10)
-        with pytest.raises(NotForSale, match="First on the trail is not open for you. Gold from 9 May") as refusal:
+        with pytest.raises(NotForSale, match=r"First on the trail is not open for you\. Gold from 9 May") as refusal:
             place(user, (bed, 1), (carrier, 1), at=at)
         assert isinstance(refusal.value, NotPlaced)
         assert not Order.objects.exists()
