@@ -67,8 +67,8 @@ class TestTheNumbers:
         response = page(boris())
         said = text_of(response)
         assert "Ready to use 222 paws = €2.22" in said
-        assert "On the way 37 paws = €0.37 24 on 13 May 2026, order" in said
-        assert re.search(r"13 after delivery, order \d+", said)
+        assert "On the way 37 paws = €0.37 24 on 13 May 2026 · Order" in said
+        assert re.search(r"13 after delivery · Order \d+", said)
         assert set(numbers(response, "available")) == {222}
         assert numbers(response, "pending") == [37]
         assert numbers(response, "debt") == []
@@ -128,7 +128,7 @@ class TestTheFirstCard:
 class TestWhatRunsOutSoon:
     @pytest.mark.parametrize(
         ("ends", "said"),
-        [(6, "today , on 6 May"), (7, "tomorrow , on 7 May"), (20, "in 14 days , on 20 May")],
+        [(6, "Today · On 6 May"), (7, "Tomorrow · On 7 May"), (20, "In 14 days · On 20 May")],
     )
     def test_says_in_how_many_days_with_a_warm_edge(self, page, ends, said):
         a_club()

@@ -221,7 +221,7 @@ class TestTheThankYouPage:
         user = a_user()
         response = thanks(buy(user, (a_product(price="81.62"), 1), on=TODAY), user)
         said = text_of(response)
-        assert "You will get 81 paws = €0.81, 14 days after delivery, when the return period is over." in said
+        assert "You will get 81 paws = €0.81 Ready 14 days after delivery, when the return period is over." in said
         assert "Why 81? Goods, after discounts €81.62" in said
         assert numbers(response, "earn") == [81]
 
