@@ -64,7 +64,7 @@ class TestTheWaysToPoints:
         a_campaign(unit, "word", name=long, word="capitano", points=30)
         member = a_member(unit)
         page = open_page(reverse("loyalty:overview"), member.user, PHONE)
-        for word, said in (("lepzig26", "That code doesn’t work now."), ("capitano", "30\xa0paws are yours:")):
+        for word, said in (("lepzig26", "That code doesn’t work now."), ("capitano", "30\xa0paws for you:")):
             page.get_by_label("Have you got a code word?").focus()
             page.keyboard.press("Control+A")
             page.keyboard.type(word)

@@ -187,7 +187,7 @@ class TestAGuestsOrderOfYesterday:
         with clock.at(CHANGED):
             said = text_of(client.get(reverse("checkout:thank-you")))
         assert "This order brings 120 paws" in said
-        assert "ready 14 days after delivery" in said
+        assert "Ready 14 days after delivery" in said
 
 
 class TestAnOrderThatWasMoved:
