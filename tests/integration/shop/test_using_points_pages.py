@@ -317,7 +317,7 @@ class TestTheCheckout:
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
         assert not Order.objects.exists()
         said = text_of(client.get(reverse("checkout:preview")))
-        assert "Please look at your total again. Paws take €2.00 off now, not €5.00. Your basket costs €82.20." in said
+        assert "Please look at your total again. Paws: €2.00 off now, not €5.00. Your basket costs €82.20." in said
         assert place(client, **{"loyalty-shown": "200"})["Location"] == reverse("checkout:thank-you")
 
     def test_never_takes_another_basket_for_the_one_that_this_tab_showed(self, client, boris):
