@@ -135,7 +135,7 @@ class TestWhoHasAll:
         boris.preview()
         boris.place()
         assert Reservation.objects.get().order_id
-        assert "You have your 2 of First on the trail." in text_of(boris.client.get(PAGE))
+        assert "You have your 2 from First on the trail." in text_of(boris.client.get(PAGE))
 
     def test_is_told_in_the_singular_too(self, client, unit, carrier, member):
         sale = a_sale(unit, carrier, per_member=1)

@@ -90,7 +90,7 @@ class TestThePageOfASale:
         assert "Your head start 1 day and 14 hours" in text
         assert "46.32" in text
         assert "40 of 40" in text
-        assert "At most 1 for each member. Yours is held for 15 minutes" in text
+        assert "At most 1 for each member. We keep yours for 15 minutes" in text
         assert f"/basket/add/{carrier.pk}/" in page.content.decode()
 
     def test_promises_no_piece_before_the_order_to_whom_nobody_knows(self, unit, carrier):

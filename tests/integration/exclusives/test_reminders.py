@@ -73,7 +73,7 @@ class TestTheButton:
         assert words in text_of(page)
         assert numbers(page, "remind") == [0]
         page = press(silver)
-        assert "You asked on 6 May 2026 to be told once" in text_of(page)
+        assert "You asked on 6 May 2026 to be told when" in text_of(page)
         assert numbers(page, "remind") == [1]
         row = Reminder.objects.get()
         assert (row.member.user, row.words, row.asked_at, row.told_at) == (silver, words, BEFORE, None)

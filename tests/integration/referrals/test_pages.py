@@ -102,7 +102,7 @@ class TestTheMembersPage:
         assert "On the way 150 paws = €1.50 150 on 19 May 2026 · First order: Priya" in text
         assert "First order of a friend you invited: Priya" in text
         client.force_login(priya)
-        assert "100 on 19 May 2026, Welcome: a friend invited you" in text_of(client.get(reverse("loyalty:overview")))
+        assert "100 on 19 May 2026 · Welcome: a friend invited you" in text_of(client.get(reverse("loyalty:overview")))
 
     def test_names_nobody_who_has_left(self, client, club):
         priya = friend(club, "Priya")
@@ -129,7 +129,7 @@ class TestTheMembersPage:
         text = text_of(page()).partition("Friends you invited")[2]
         said = text_of(client.get(landing(club.code)))
 
-        assert "sees your first name, the day of your first order, and where its reward stands" in said
+        assert "sees your first name, the day of your first order and its reward, never what you buy" in said
         for told in ("sent back", "Returned", "delivered", "arrived", "Came on"):
             assert told not in text
         assert "Gus First order on 4 March, return period not over yet On the way" in text

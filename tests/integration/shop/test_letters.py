@@ -154,7 +154,7 @@ class TestTheMailAboutPointsThatWentBack:
         assert leave(day(3, 23)) == [f"Return of order {order.number}: 100 paws less"]
         for text in both(mail.outbox[0]):
             assert f"1 piece of order {order.number} went back" in text
-            assert "You had used some of them already: your next 50 paws make up for that." in text
+            assert "You had used some of them already: your next 50 paws will make up for that." in text
         assert looked_up(user, day(3, 23))[1]["to_make_up"] == 50
 
     def test_is_not_sent_where_a_cancel_was_undone(self):

@@ -117,7 +117,7 @@ class TestTheEarnLine:
         a_ladder()
         product = a_product("Bone", "20.00")
         assert "Earn 22 paws" in text_of(visit(product.get_absolute_url(), silver()))
-        assert "Silver level: 10 % more" in text_of(visit(product.get_absolute_url(), a_twin()))
+        assert "Silver: 10 % more" in text_of(visit(product.get_absolute_url(), a_twin()))
 
     def test_counts_none_for_strangers(self, visit):
         a_ladder()
