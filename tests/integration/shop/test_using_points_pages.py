@@ -220,8 +220,8 @@ class TestWhatRanOut:
         assert "You have your 500 paws back. They were set aside for 30 minutes." in said
         assert "Your basket costs €84.20 again." in said
         assert page.content.decode().count('name="use" value="500"') == 2
-        assert "are back with you" not in text_of(client.get(BASKET))
-        assert "are back with you" not in text_of(choose(client, use="500"))
+        assert "You have your" not in text_of(client.get(BASKET))
+        assert "You have your" not in text_of(choose(client, use="500"))
 
     def test_is_not_called_ready_where_it_went_with_goods_that_were_returned(self, client, boris):
         choose(client, use="all")
@@ -236,13 +236,13 @@ class TestWhatRanOut:
 
     def test_is_not_said_of_points_that_were_given_back(self, client, boris):
         choose(client, use="500")
-        assert "are back with you" not in text_of(choose(client, use="none"))
+        assert "You have your" not in text_of(choose(client, use="none"))
 
     def test_is_not_said_of_points_that_went_into_an_order(self, client, boris):
         choose(client, use="500")
         check_out(client)
         a_basket(boris, (a_product(), 1))
-        assert "are back with you" not in text_of(client.get(BASKET))
+        assert "You have your" not in text_of(client.get(BASKET))
 
 
 class TestTheCheckout:

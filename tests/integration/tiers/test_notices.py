@@ -90,7 +90,7 @@ class TestALevelReached:
             ladder=ladder, member_id=member.pk, tier=gold, until=ENDS, reason="Ten years", actor="system", at=day(5, 1)
         )
         list(deliver(at=day(5, 1)))
-        assert "We give you this level" in mail.outbox[0].body
+        assert "This level in the Paw Club is a gift from us." in mail.outbox[0].body
         assert "Ten years" not in mail.outbox[0].body
 
 
