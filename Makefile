@@ -14,7 +14,7 @@ POSTGRES := LOYALTY_TEST_DB=postgres
 LONG := $(filter cdnow benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv sandbox test check check-near check-still test-sqlite test-postgres test-integration test-functional test-crowds test-projects test-browser lint format docs check-migrations arithmetic crowds clean $(LONG)
+.PHONY: help venv sandbox test check check-near check-still test-sqlite test-postgres test-integration test-functional test-crowds test-projects test-browser lint format docs check-migrations arithmetic crowds words clean $(LONG)
 
 help: ## This list
 	@echo 'Usage: make TARGET [OPTION=value]'; echo
@@ -107,6 +107,9 @@ crowds: $(VENV)/.all ## The races, each as often as the reliability plan says
 
 docs: $(VENV)/.all ## Build the docs into docs/_build; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+
+words: $(VENV)/.all ## Every sentence that customers read: its key in the catalogue, as it is read, and where it stands
+	@$(PY) -m tests.words
 
 $(LONG): $(VENV)/.all
 	DJANGO_SETTINGS_MODULE=tests.settings $(POSTGRES) $(PY) -m tests.benchmarks.$@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from django.utils.html import conditional_escape, format_html
@@ -13,7 +14,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.words import points as in_words
-from loyalty_oscar.program.words import reasons, title
+from loyalty_oscar.program.words import reasons
 
 from .rules import (
     WHOLE_ORDER,
@@ -36,7 +37,7 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     """
     found = dict(ProductSet.objects.values_list("code", "name")) if names is None else names
     narrowed, is_unsaid = _narrowed(rule, unit)
-    parts = [_gives(rule, unit), _products(rule, unit, found), *narrowed]
+    parts = [_gives(rule, unit), *_products(rule, unit, found), *narrowed]
     text = ", ".join(conditional_escape(part) for part in parts if part) + "."
     if is_unsaid:
         text += " " + conditional_escape(pgettext("loyalty", "This counts only under a condition of the shop."))
@@ -55,10 +56,7 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
     rule = stored.rule
     if isinstance(rule, Multiplier):
         times = _strong(f"{money.number(Decimal(rule.percent) / 100)} ×")
-        if unit.is_money:
-            return format_html(pgettext("loyalty", "{times} the cashback for money paid"), times=times)
-        text = pgettext("loyalty", "{times} the {points} for money paid")
-        return format_html(text, times=times, points=title(unit=unit))
+        return format_html(pgettext("loyalty", "{times} as much for money paid"), times=times)
     if isinstance(rule, PerAmount):
         if share := money_back(unit=unit, points=rule.points, step_minor=rule.step_minor, currency=rule.currency):
             return format_html(pgettext("loyalty", "{share} back"), share=_strong(share))
@@ -78,21 +76,23 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
 
 
 def _listed(codes: tuple[str, ...], names: Mapping[str, str]) -> SafeString:
-    return _strong(pgettext("loyalty", " and ").join(names.get(code, code) for code in codes))
+    listed = [names.get(code, code) for code in codes]
+    text = pgettext("loyalty", "%(some)s and %(more)s")
+    return _strong(reduce(lambda some, more: text % {"some": some, "more": more}, listed))
 
 
-def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> str:
+def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> list[SafeString]:
     """Say which products count; what the program leaves out everywhere is said with "everything"."""
     chosen = [c for c in stored.conditions if isinstance(c, InProductSet)]
     inside = [c.sets for c in chosen if not c.outside]
     named = tuple(code for c in chosen if c.outside for code in c.sets)
     is_of_order = stored.rule.stage == "bonus"
     if inside:
-        found = _listed(inside[0], names)
+        parts = [format_html(_with(is_of_order), products=_listed(inside[0], names))]
         for codes in inside[1:]:
-            found += format_html(pgettext("loyalty", " that are also in {products}"), products=_listed(codes, names))
-        found += _but(named, names) if named else mark_safe("")
-        return format_html(_with(is_of_order), products=found)
+            text = pgettext("loyalty", "only what is also in {products}")
+            parts.append(format_html(text, products=_listed(codes, names)))
+        return [*parts, *_except(named, names)]
     without = named
     excluded = unit.program.excluded_set
     if excluded and excluded.code not in without:
@@ -101,17 +101,19 @@ def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> str:
         text = pgettext("loyalty", "with more in it than {products}")
         return format_html(text, products=_listed(without, names)) if named else ""
     if all(isinstance(c, (*WHOLE_ORDER, InProductSet)) for c in stored.conditions):
-        return format_html("{}{}", pgettext("loyalty", "on everything"), _but(without, names) if without else "")
+        return [mark_safe(conditional_escape(pgettext("loyalty", "on everything"))), *_except(without, names)]
     # A condition of the store's own may look at products, so this must not promise all of them.
-    return format_html(pgettext("loyalty", "not on {products}"), products=_listed(without, names)) if without else ""
+    text = pgettext("loyalty", "not on {products}")
+    return [format_html(text, products=_listed(without, names))] if without else []
 
 
 def _with(is_of_order: bool) -> str:
     return pgettext("loyalty", "with {products} in it") if is_of_order else pgettext("loyalty", "on {products}")
 
 
-def _but(codes: tuple[str, ...], names: Mapping[str, str]) -> SafeString:
-    return format_html(pgettext("loyalty", " but {products}"), products=_listed(codes, names))
+def _except(codes: tuple[str, ...], names: Mapping[str, str]) -> list[SafeString]:
+    text = pgettext("loyalty", "except {products}")
+    return [format_html(text, products=_listed(codes, names))] if codes else []
 
 
 def _narrowed(stored: RuleInForce, unit: Unit) -> tuple[list[SafeString], bool]:

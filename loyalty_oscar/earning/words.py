@@ -42,9 +42,7 @@ def _line_came_late(p: Params) -> str:
 
 @say("rule_came_back")
 def _rule_came_back(p: Params) -> str:
-    return pgettext("loyalty", "Points of order %(number)s that could not be counted at the time") % {
-        "number": p.get("number", "")
-    }
+    return pgettext("loyalty", "Counted late: order %(number)s") % {"number": p.get("number", "")}
 
 
 @say("goods_returned")
@@ -66,29 +64,27 @@ def _order_came_to_nothing(p: Params) -> str:
 
 @say("order_stands_again")
 def _order_stands_again(p: Params) -> str:
-    return pgettext("loyalty", "Order %(number)s stands again") % {"number": p.get("number", "")}
+    return pgettext("loyalty", "Order %(number)s goes ahead after all") % {"number": p.get("number", "")}
 
 
 @say("nothing_paid")
 def _nothing_paid(p: Params) -> str:
-    return pgettext("loyalty", "No money was paid for goods, and points count on money paid")
+    return pgettext("loyalty", "Only money paid for goods counts, and none was paid")
 
 
 @say("excluded_set_untied")
 def _excluded_set_untied(p: Params) -> str:
-    return pgettext("loyalty", "Nothing brought points just then: the list of what brings none was not there.")
+    return pgettext("loyalty", "The shop could not count this just then")
 
 
 @say("all_excluded")
 def _all_excluded(p: Params) -> str:
-    return pgettext("loyalty", "These products bring no points")
+    return pgettext("loyalty", "These products bring none")
 
 
 @say("no_rule")
 def _no_rule(p: Params) -> str:
-    return pgettext("loyalty", "No rule gives points for this order (currency %(currency)s)") % {
-        "currency": p.get("currency", "")
-    }
+    return pgettext("loyalty", "Nothing in it counts at the moment")
 
 
 @say("earned")
@@ -133,7 +129,7 @@ def _multiplier(p: Params) -> str:
 
 @say("tier_bonus")
 def _tier_bonus(p: Params) -> str:
-    return pgettext("loyalty", "%(tier)s level: %(percent)d\u00a0%% more") % {
+    return pgettext("loyalty", "%(tier)s: %(percent)d\u00a0%% more") % {
         "tier": p.get("rule", ""),
         "percent": int(p["percent"]) - 100,
     }
@@ -187,12 +183,12 @@ def _level_at_least(p: Params) -> str:
 
 
 ROUNDED = {
-    "floor:order": lambda: pgettext("loyalty", "Rounded down once"),
-    "half_up:order": lambda: pgettext("loyalty", "Rounded once"),
-    "ceil:order": lambda: pgettext("loyalty", "Rounded up once"),
-    "floor:line": lambda: pgettext("loyalty", "Rounded down on each line"),
-    "half_up:line": lambda: pgettext("loyalty", "Rounded on each line"),
-    "ceil:line": lambda: pgettext("loyalty", "Rounded up on each line"),
+    "floor:order": lambda: pgettext("loyalty", "Rounded down"),
+    "half_up:order": lambda: pgettext("loyalty", "Rounded"),
+    "ceil:order": lambda: pgettext("loyalty", "Rounded up"),
+    "floor:line": lambda: pgettext("loyalty", "Each product rounded down"),
+    "half_up:line": lambda: pgettext("loyalty", "Each product rounded"),
+    "ceil:line": lambda: pgettext("loyalty", "Each product rounded up"),
     "block:order": lambda: pgettext("loyalty", "Full steps only"),
 }
 
@@ -218,7 +214,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         return [WhyRow(reasons.get(because["c"])(p) if because["c"] in reasons else because["c"], "")]
     rows = [
         WhyRow(
-            pgettext("loyalty", "Goods you paid for, after discounts"),
+            pgettext("loyalty", "Goods, after discounts"),
             money.in_words(minor=p["base_minor"], currency=p["currency"]),
         )
     ]

@@ -109,8 +109,12 @@ def unit_form() -> type[UnitFormBase]:
         for category, sample in plural_samples(language).items():
             label = pgettext("loyalty", "after %(number)s") % {"number": money.number(sample)}
             fields[word_field(language, category)] = forms.CharField(label=label, max_length=40, required=False)
-        label = pgettext("loyalty", "without a number")
-        fields[word_field(language, "title")] = forms.CharField(label=label, max_length=40, required=False)
+        fields[word_field(language, "title")] = forms.CharField(
+            label=pgettext("loyalty", "at the beginning of a heading"),
+            help_text=pgettext("loyalty", "Without a number, such as “Points”. Empty: made from the form after 2."),
+            max_length=40,
+            required=False,
+        )
     return type("UnitForm", (UnitFormBase,), {**fields, "__module__": __name__})
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, get_timezone_location
 from babel.numbers import get_group_symbol
+from django.utils.text import capfirst
 from django.utils.translation import get_language, npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
@@ -35,11 +36,11 @@ DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 def title(*, unit: Unit) -> str:
-    """Return what points are called where no number stands beside it: "paws", as a dictionary has it."""
+    """Return what points are called at the beginning of a heading or a sentence, without a number: "Paws"."""
     names = _names(unit)
     if "title" in names:
         return names["title"]
-    return unit_name(unit=unit, points=5) if names or not unit.is_money else pgettext("loyalty", "cashback")
+    return capfirst(unit_name(unit=unit, points=2)) if names or not unit.is_money else pgettext("loyalty", "Cashback")
 
 
 def unit_name(*, unit: Unit, points: int) -> str:

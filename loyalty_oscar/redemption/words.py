@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
@@ -21,9 +20,9 @@ def sentence(*, because: Because, unit: Unit) -> str:
     return words.why(Because(because.code, **{**because.params, "unit": unit}))
 
 
-def _word(p: Params) -> str:
-    """Return what points are called, in the nominative: "points", or "paws" where the unit is known."""
-    return words.title(unit=p["unit"]) if "unit" in p else pgettext("loyalty", "points")
+def _unit(p: Params) -> str:
+    """Return what points are called where a sentence begins: "Points", or "Paws" where the unit is known."""
+    return words.title(unit=p["unit"]) if "unit" in p else pgettext("loyalty", "Points")
 
 
 def _points(p: Params) -> str:
@@ -57,12 +56,12 @@ def _use_returned(p: Params) -> str:
 
 @say("use_replaced")
 def _use_replaced(p: Params) -> str:
-    return pgettext("loyalty", "Order %(number)s was paid anew") % {"number": p.get("number", "")}
+    return pgettext("loyalty", "Order %(number)s was paid again") % {"number": p.get("number", "")}
 
 
 @say("used_again")
 def _used_again(p: Params) -> str:
-    return pgettext("loyalty", "Order %(number)s stands again") % {"number": p.get("number", "")}
+    return pgettext("loyalty", "Order %(number)s goes ahead after all") % {"number": p.get("number", "")}
 
 
 @say("as_asked")
@@ -77,38 +76,38 @@ def _whole_cents(p: Params) -> str:
 
 @say("all_goods_paid")
 def _all_goods_paid(p: Params) -> str:
-    text = pgettext("loyalty", "Your goods cost %(amount)s, and %(points)s do not pay for delivery.")
-    return text % {"amount": _money(p), "points": _word(p)}
+    text = pgettext("loyalty", "%(unit)s can pay for your goods, here %(amount)s, never for delivery.")
+    return text % {"amount": _money(p), "unit": _unit(p)}
 
 
 @say("share_of_goods")
 def _share_of_goods(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s pay for at most %(share)s %% of the goods, here %(amount)s.")
-    return capfirst(text % {"points": _word(p), "share": p.get("share"), "amount": _money(p)})
+    text = pgettext("loyalty", "%(unit)s can pay for at most %(share)s %% of the goods, here %(amount)s.")
+    return text % {"unit": _unit(p), "share": p.get("share"), "amount": _money(p)}
 
 
 @say("only_some_goods")
 def _only_some_goods(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s cannot pay for everything in this basket, only for goods of %(amount)s.")
-    return capfirst(text % {"points": _word(p), "amount": _money(p)})
+    text = pgettext("loyalty", "%(unit)s cannot pay for everything in this basket, only for goods of %(amount)s.")
+    return text % {"unit": _unit(p), "amount": _money(p)}
 
 
 @say("no_goods_for_points")
 def _no_goods_for_points(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s cannot pay for anything in this basket.")
-    return capfirst(text % {"points": _word(p)})
+    text = pgettext("loyalty", "%(unit)s cannot pay for anything in this basket.")
+    return text % {"unit": _unit(p)}
 
 
 @say("not_in_this_basket")
 def _not_in_this_basket(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s cannot be used in this basket.")
-    return capfirst(text % {"points": _word(p)})
+    text = pgettext("loyalty", "%(unit)s cannot be used in this basket.")
+    return text % {"unit": _unit(p)}
 
 
 @say("in_steps")
 def _in_steps(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s are used in steps of %(step)s.")
-    return capfirst(text % {"points": _word(p), "step": _number(p, "step")})
+    text = pgettext("loyalty", "%(unit)s can be used in steps of %(step)s.")
+    return text % {"unit": _unit(p), "step": _number(p, "step")}
 
 
 @say("at_least_points")
@@ -118,25 +117,25 @@ def _at_least_points(p: Params) -> str:
 
 @say("at_least_order")
 def _at_least_order(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s can be used from goods for %(amount)s on.")
-    return capfirst(text % {"points": _word(p), "amount": _money(p)})
+    text = pgettext("loyalty", "%(unit)s can be used when the goods cost %(amount)s or more.")
+    return text % {"unit": _unit(p), "amount": _money(p)}
 
 
 @say("not_with_vouchers")
 def _not_with_vouchers(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s cannot be used together with a voucher.")
-    return capfirst(text % {"points": _word(p)})
+    text = pgettext("loyalty", "%(unit)s cannot be used together with a voucher.")
+    return text % {"unit": _unit(p)}
 
 
 @say("daily_limit")
 def _daily_limit(p: Params) -> str:
-    return pgettext("loyalty", "You can use %(points)s a day.") % {"points": _points(p)}
+    return pgettext("loyalty", "You can use up to %(points)s a day.") % {"points": _points(p)}
 
 
 @say("other_currency")
 def _other_currency(p: Params) -> str:
-    text = pgettext("loyalty", "%(points)s cannot be used in %(currency)s.")
-    return capfirst(text % {"points": _word(p), "currency": p.get("currency", "")})
+    text = pgettext("loyalty", "%(unit)s cannot be used in %(currency)s.")
+    return text % {"unit": _unit(p), "currency": p.get("currency", "")}
 
 
 @say("has_more_room")

@@ -41,9 +41,9 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
         said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
-        word = words.title(unit=unit) if unit else pgettext("loyalty", "points")
-        text = pgettext("loyalty", "%(percent)s %% more %(points)s")
-        brings.append(text % {"percent": money.number(tier.percent - 100), "points": word})
+        word = words.title(unit=unit) if unit else pgettext("loyalty", "Points")
+        text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
+        brings.append(text % {"percent": money.number(tier.percent - 100), "unit": word})
     if tier.points:
         text = pgettext("loyalty", "a gift of %(number)s")
         brings.append(text % {"number": _gift(tier.points, unit)})

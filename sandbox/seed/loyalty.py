@@ -32,10 +32,10 @@ from .people import Person
 clock = program_clock.at
 
 NAMES = {
-    "en": {"one": "paw", "other": "paws", "title": "paws"},
+    "en": {"one": "paw", "other": "paws", "title": "Paws"},
     "de": {"one": "Pfote", "other": "Pfoten", "title": "Pfoten"},
-    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki", "title": "łapki"},
-    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки", "title": "лапки"},
+    "pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki", "title": "Łapki"},
+    "ru": {"one": "лапка", "few": "лапки", "many": "лапок", "other": "лапки", "title": "Лапки"},
 }
 TERMS = (
     "1 paw for each 1.00 € you pay for goods. Paws are ready 14 days after delivery and last 12 months, to the end "

@@ -56,7 +56,7 @@ class TestTheWaysToPoints:
         assert not Account.objects.filter(member=member, seq__gt=0).exists()
         page.get_by_role("button", name="Use this word").click()
 
-        assert page.get_by_text("100\xa0paws are yours: Dog show in Leipzig").is_visible()
+        assert page.get_by_text("100\xa0paws for you: Dog show in Leipzig").is_visible()
         assert page.locator("[data-loyalty=available]:visible").last.inner_text() == "100\xa0paws"
 
     def test_answer_a_wrong_word_and_take_the_right_one_with_keys_alone(self, unit, open_page):  # noqa: F811
@@ -64,7 +64,7 @@ class TestTheWaysToPoints:
         a_campaign(unit, "word", name=long, word="capitano", points=30)
         member = a_member(unit)
         page = open_page(reverse("loyalty:overview"), member.user, PHONE)
-        for word, said in (("lepzig26", "That code doesn’t work now."), ("capitano", "30\xa0paws are yours:")):
+        for word, said in (("lepzig26", "That code doesn’t work now."), ("capitano", "30\xa0paws for you:")):
             page.get_by_label("Have you got a code word?").focus()
             page.keyboard.press("Control+A")
             page.keyboard.type(word)

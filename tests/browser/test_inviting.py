@@ -117,7 +117,7 @@ class TestACode:
         assert sideways(page) <= 0
         with page.expect_navigation():
             page.get_by_role("button", name="Use this code").click()
-        assert "If it is a friend's and this is your first order" in page.inner_text("body")
+        assert "If it is a friend’s and this is your first order" in page.inner_text("body")
         assert Referral.objects.get(newcomer__user=olga).giver.user == club.boris
 
 

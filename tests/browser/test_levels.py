@@ -58,7 +58,7 @@ class TestLevels:
         for text in (
             f"{LONG} from €150.00",
             "Gold from €400.00",
-            "20 % more paws",
+            "Paws: 20 % more",
             "Member price: 15 % off everything",
         ):
             assert text in told[SILVER, ALL]

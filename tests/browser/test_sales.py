@@ -98,7 +98,7 @@ class TestALockedSale:
         page = arrive_at(shop.people[SILVER], width=375)
         page.goto("/loyalty/sales/empty/")
         assert "Not open for you" in words(page, "[data-loyalty=sale]")
-        said = "Gold from 9 May It does not open for you as things stand."
+        said = "Gold from 9 May It does not open for you at the moment."
         assert words(page, "[data-loyalty=lock]") == said
         assert "You are €400.00 away from Gold." in words(page)
 
@@ -125,7 +125,7 @@ class TestAHiddenSale:
             assert page.goto(shop.secret.get_absolute_url()).status == 404
         page = arrive_at(shop.gold, width=375)
         page.goto("/loyalty/sales/secret/")
-        assert words(page, "[data-loyalty=sale]").startswith("Only for Gold Behind the curtain")
+        assert words(page, "[data-loyalty=sale]").startswith("Gold only Behind the curtain")
         assert "Open for you 7 days and 15 hours" in words(page)
 
 

@@ -255,7 +255,7 @@ class TestAMember:
         list(jobs.run(at=clock.now(), only="holds"))
         tab.goto("/basket/")
         looked_at(tab, "back")
-        assert "Your 500 paws are back with you." in words(tab, "#points")
+        assert "You have your 500 paws back." in words(tab, "#points")
         assert "€49.90" in words(tab, "#points")
         press(tab, "Use 500 paws")
         assert used(tab) == 500

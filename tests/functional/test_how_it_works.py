@@ -40,21 +40,21 @@ class TestUsing:
         terms.save()
         text = said()
         for sentence in (
-            "Paws pay for up to 50 % of the goods, never for delivery.",
+            "Paws can pay for up to 50 % of the goods, never for delivery.",
             "You can use 200 paws or more.",
-            "Paws are used in steps of 100.",
-            "You can use 5,000 paws a day.",
-            "Paws can be used from goods for €10.00 on.",
+            "Paws can be used in steps of 100.",
+            "You can use up to 5,000 paws a day.",
+            "Paws can be used when the goods cost €10.00 or more.",
             "Paws cannot be used together with a voucher.",
-            "They do not pay for products that are reduced already.",
-            "They do not pay for products that an exclusive offer applies to.",
-            "They do not pay for: Gift cards.",
+            "Not for products that are reduced already.",
+            "Not for products with an exclusive offer.",
+            "Not for: Gift cards.",
         ):
             assert sentence in text
 
     def test_without_limits_is_two_lines(self, said):
         UseTermsFactory(program=a_club().program)
-        assert "Paws pay for goods, never for delivery. You choose in the basket how many you use. What you" in said()
+        assert "Paws can pay for goods, never for delivery. You choose in the basket how many you use. What" in said()
 
     def test_is_not_told_where_nobody_can(self, said):
         unit = a_club()
@@ -94,7 +94,7 @@ class TestFriendsAndSales:
         text = said()
         assert "Your friend gets 100 paws with a first order from €20.00, and you get 150 paws." in text
         assert "Up to 10 friends a month bring you a reward." in text
-        assert "First on the trail : Gold from 9 May, everyone from 11 May" in text
+        assert "First on the trail : Gold from 9 May · Everyone from 11 May" in text
 
     def test_are_left_out_where_there_are_none(self, said):
         ladder = a_ladder()

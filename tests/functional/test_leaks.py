@@ -34,7 +34,7 @@ from tests.storefront import a_club, a_product, buy, day, text_of
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
 Basket, Order, Product = get_model("basket", "Basket"), get_model("order", "Order"), get_model("catalogue", "Product")
-PRICE, LOCK = "57.90", "Gold from 9 May, everyone from 11 May"
+PRICE, LOCK = "57.90", "Gold from 9 May · Everyone from 11 May"
 #: Who is not admitted: a name, the level, and when.
 OUTSIDE = {
     "anonymous": (None, GOLD_FROM),

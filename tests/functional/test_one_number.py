@@ -137,7 +137,7 @@ class TestAGuest:
         before = [Promise.on(shopper.basket()), Promise.on(shopper.preview())]
         assert before == [Promise(24, [20], 24)] * 2
         assert "With an account you get 24 paws for this basket" in text_of(shopper.basket())
-        assert "and 20 paws more for a first order" in text_of(shopper.basket())
+        assert "Plus 20 paws for a first order" in text_of(shopper.basket())
         thanks = shopper.order(django_capture_on_commit_callbacks)
         assert numbers(thanks, "earn") == [44]
         with django_capture_on_commit_callbacks(execute=True):
@@ -175,7 +175,7 @@ class TestAnInvitedFriend:
         return Shopper(user)
 
     def test_reads_the_gift_on_every_step(self, priya, django_capture_on_commit_callbacks):
-        assert "and 150 paws more with Boris’s invitation, from €25.00 of goods on" in text_of(priya.overview())
+        assert "Boris invited you: plus 150 paws for an order from €25.00" in text_of(priya.overview())
         priya.take(a_product(price="99.00"))
         before = [Promise.on(priya.basket()), Promise.on(priya.preview())]
         after = Promise.on(priya.order(django_capture_on_commit_callbacks))
@@ -184,7 +184,7 @@ class TestAnInvitedFriend:
 
     def test_reads_how_much_is_missing_of_the_least_order(self, priya, django_capture_on_commit_callbacks):
         priya.take(a_product(price="19.90"))
-        said = "€5.10 to go, and Boris’s invitation brings you 150 paws more."
+        said = "Boris invited you: order for €5.10 more and get 150 paws on top."
         for page in (priya.basket(), priya.preview()):
             assert Promise.on(page) == Promise(39, [150], 39)
             assert said in text_of(page)
@@ -197,7 +197,7 @@ class TestAnInvitedFriend:
         for user in (club.boris, priya.user):
             get_model("address", "UserAddress").objects.create(user=user, country=country, **ADDRESS)
         priya.take(a_product(price="99.00"))
-        said = "Boris’s invitation can bring 150 paws more. We look at it first."
+        said = "Boris invited you: that can bring 150 paws more. We check it first."
         pages = [priya.basket(), priya.preview(), priya.order(django_capture_on_commit_callbacks)]
         assert [Promise.on(page) for page in pages] == [Promise(119, [150], 119)] * 3
         assert all(said in text_of(page) for page in pages)
@@ -220,7 +220,7 @@ class TestAMemberAboutToReachALevel:
         before = [Promise.on(shopper.basket()), Promise.on(shopper.preview())]
         after = Promise.on(shopper.order(django_capture_on_commit_callbacks))
         assert [*before, after] == [Promise(earned, [100], earned + 100)] * 3
-        assert "and 100 paws more for reaching Gold" in text_of(shopper.client.get(reverse("checkout:thank-you")))
+        assert "Plus 100 paws for reaching Gold" in text_of(shopper.client.get(reverse("checkout:thank-you")))
         same_everywhere(shopper, after, pending=380 + earned + 100)
 
     def test_reads_none_below_it(self):
@@ -237,7 +237,7 @@ class TestADebtor:
         account = give(user, 10, unit)
         Account.objects.filter(pk=account.pk).update(available=0, debt=7)
         shopper = Shopper(user).take(a_product())
-        said = "7 paws make up first what is missing in your account."
+        said = "First, 7 paws will make up what is missing in your account."
         pages = [shopper.basket(), shopper.preview(), shopper.order(django_capture_on_commit_callbacks)]
         assert [Promise.on(page) for page in pages] == [Promise(24, [], 24)] * 3
         assert all(said in text_of(page) for page in pages)
@@ -278,8 +278,8 @@ class TestAMemberNearFreeDelivery:
         ("points", "said", "total"),
         [
             ("330", "You use 330 paws. Saves €3.30, leaves 56 paws (€0.56).", "39.00"),
-            ("331", "You use 331 paws. Your order costs €1.59 more, and 55 paws are left (€0.55).", "43.89"),
-            ("all", "You use 386 paws. Your order costs €1.04 more, and 0 paws are left (€0.00).", "43.34"),
+            ("331", "You use 331 paws. Your order costs €1.59 more, and you keep 55 paws (€0.55).", "43.89"),
+            ("all", "You use 386 paws. Your order costs €1.04 more, and you keep 0 paws (€0.00).", "43.34"),
         ],
     )
     def test_reads_by_how_much_the_total_really_falls(self, shopper, points, said, total):
@@ -403,5 +403,5 @@ class TestABasketPaidWithPoints:
         pages = [shopper.basket(), shopper.preview(), shopper.order(django_capture_on_commit_callbacks)]
         for page in pages:
             assert Promise.on(page) == Promise(0, [], 0)
-            assert "You pay no money for goods, so this brings no paws." in text_of(page)
+            assert "You pay no money for goods, so this brings 0 paws." in text_of(page)
             assert "Why 0?" not in text_of(page)

@@ -253,7 +253,7 @@ class TestThePriceWithTheClub:
         self.price("silver", 10, starts_at=day(5, 1))
         with searching_tables():
             found = text_of(page(LIST, a_member_of(ladder.program.unit, SILVER)))
-        assert "Lowest price of the last 30 days: €24.90 (the −10 % is counted from it)" in found
+        assert "Lowest price of the last 30 days: €24.90. The −10 % is counted from it." in found
         assert (found.count("€24.90"), found.count("€22.41")) == (1, 1)
 
 

@@ -148,7 +148,7 @@ def of_basket(*, basket: Any, request: Any, teller: Quoter) -> PurchaseQuote:
 
 
 def _for_a_first_order(unit: Unit, points: int) -> list[PromisedPart]:
-    text = pgettext("loyalty", "and %(points)s more for a first order")
+    text = pgettext("loyalty", "Plus %(points)s for a first order")
     told = {"points": words.points(unit=unit, points=points)}
     return [PromisedPart(points=points, text=text % told, is_sure=False)] if points else []
 

@@ -46,7 +46,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
             "least": words.number(unit=unit, points=least),
             "most": words.points(unit=unit, points=most),
         }
-        note = pgettext("loyalty", "It depends on the variant that you choose.")
+        note = pgettext("loyalty", "It depends on which one you choose.")
     else:
         points, note = words.points(unit=unit, points=least), ready_note(unit)
     rows = [] if quote.is_range else why_rows(because=quote.least.because.to_json(), unit=unit)
@@ -84,19 +84,21 @@ def basket(*, subject: Any, request: Any) -> Piece | None:
 
 
 def none_because(unit: Unit, because: Mapping[str, Any]) -> str:
-    """Return in one sentence why a basket or an order brings nothing."""
-    word = words.title(unit=unit)
+    """Return in a sentence or two why a basket or an order brings nothing."""
+    none = words.points(unit=unit, points=0)
     if because.get("c") == "nothing_paid":
-        return pgettext("loyalty", "You pay no money for goods, so this brings no %(points)s.") % {"points": word}
-    text = pgettext("loyalty", "This brings no %(points)s: %(why)s.")
-    return text % {"points": word, "why": words.why(because).rstrip(".")}
+        return pgettext("loyalty", "You pay no money for goods, so this brings %(points)s.") % {"points": none}
+    return pgettext("loyalty", "This brings %(points)s. %(why)s.") % {
+        "points": none,
+        "why": words.why(because).rstrip("."),
+    }
 
 
 def to_make_up(visit: Visit) -> str:
     """Return what comes first where points are to be made up, or nothing."""
     if visit.account is None or not visit.account.debt:
         return ""
-    text = pgettext("loyalty", "%(points)s make up first what is missing in your account.")
+    text = pgettext("loyalty", "First, %(points)s will make up what is missing in your account.")
     return text % {"points": words.points(unit=visit.account.unit, points=visit.account.debt)}
 
 
@@ -225,15 +227,15 @@ def ready_sentence(unit: Unit, award: Award | None, days: int) -> str:
     """Return when the points of an order are ready, so many days after delivery; with the day where it is known."""
     if award and award.available_at:
         if award.available_at <= clock.now():
-            return pgettext("loyalty", "ready now.")
+            return pgettext("loyalty", "Ready now.")
         day = words.day(award.available_at, zone=unit.program.time_zone)
-        return pgettext("loyalty", "on %(day)s, when the return period is over.") % {"day": day}
+        return pgettext("loyalty", "Ready on %(day)s, when the return period is over.") % {"day": day}
     if not days:
-        return pgettext("loyalty", "on delivery.")
+        return pgettext("loyalty", "Ready on delivery.")
     text = npgettext(
         "loyalty",
-        "%(days)d day after delivery, when the return period is over.",
-        "%(days)d days after delivery, when the return period is over.",
+        "Ready %(days)d day after delivery, when the return period is over.",
+        "Ready %(days)d days after delivery, when the return period is over.",
         days,
     )
     return text % {"days": days}

@@ -24,8 +24,8 @@ from .words import on_day
 def consent(*, email: str) -> str:
     """Return what stands beside the button: to what somebody agrees who presses it."""
     if not email:
-        return pgettext("loyalty", "One message in your inbox when this sale opens for you, and no other.")
-    text = pgettext("loyalty", "One message to %(email)s and in your inbox when this sale opens for you, and no other.")
+        return pgettext("loyalty", "One message in your inbox when this sale opens for you, nothing else.")
+    text = pgettext("loyalty", "One message to %(email)s and in your inbox when this sale opens for you, nothing else.")
     return text % {"email": email}
 
 

@@ -48,20 +48,20 @@ class Limit:
         if self.left <= 0:
             text = npgettext(
                 "loyalty",
-                "You have your piece of %(sale)s. It gives %(number)s to each.",
-                "You have your %(number)s of %(sale)s. It gives %(number)s to each.",
+                "You have your piece from %(sale)s. Each member can have %(number)s.",
+                "You have your %(number)s from %(sale)s. Each member can have %(number)s.",
                 all_,
             )
             return text % {"number": money.number(all_), "sale": self.sale.name}
         if self.left < all_:
             text = npgettext(
                 "loyalty",
-                "%(sale)s: %(left)s more is yours. It gives %(number)s to each.",
-                "%(sale)s: %(left)s more are yours. It gives %(number)s to each.",
+                "%(sale)s: you can have %(left)s more. Each member can have %(number)s.",
+                "%(sale)s: you can have %(left)s more. Each member can have %(number)s.",
                 self.left,
             )
         else:
-            text = pgettext("loyalty", "%(sale)s gives %(number)s to each.")
+            text = pgettext("loyalty", "%(sale)s: each member can have %(number)s.")
         said = {"left": money.number(self.left), "number": money.number(all_), "sale": self.sale.name}
         return text % said
 

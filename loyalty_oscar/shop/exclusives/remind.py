@@ -37,9 +37,9 @@ class RemindView(OwnPage, OfSale, View):
             return redirect("loyalty:join")
         if "forget" in request.POST:
             reminders.forget(sale=sale, member=member)
-            messages.success(request, pgettext("loyalty", "Taken back: no message comes."))
+            messages.success(request, pgettext("loyalty", "Done: we will not remind you."))
         elif not self.is_over(sale) and not self.admission_to(sale).buys:
             text = consent(email=getattr(request.user, "email", ""))
             reminders.ask(sale=sale, member=member, words=text, at=at)
-            messages.success(request, pgettext("loyalty", "You will be told once, when this sale opens for you."))
+            messages.success(request, pgettext("loyalty", "We will tell you once, when this sale opens for you."))
         return redirect("loyalty:sale", code=sale.code)

@@ -103,13 +103,13 @@ class SaleRow:
 
     @property
     def first(self) -> str:
-        """Who gets in before everybody: "Gold first", "Only for Gold"; nothing once everybody does."""
+        """Who gets in before everybody: "Gold first", "Gold only"; nothing once everybody does."""
         doors = [] if self.is_public else [door for door in self.doors if door.rank is not None]
         if not doors:
             return ""
         if self.public is None:
-            return pgettext("loyalty", "Only for %(who)s") % {"who": doors[0].who}
-        return pgettext("loyalty", "%(who)s first") % {"who": doors[0].who[:1].upper() + doors[0].who[1:]}
+            return pgettext("loyalty", "%(who)s only") % {"who": doors[0].who}
+        return pgettext("loyalty", "%(who)s first") % {"who": doors[0].who}
 
     @property
     def doors(self) -> list[Way]:
@@ -124,7 +124,7 @@ class SaleRow:
         found = [
             Way(who=words.for_whom(door=door), opens=self._moment(door.buys_from), rank=door.rank) for door in doors
         ]
-        return [*found, Way(who=pgettext("loyalty", "everyone"), opens=self.public)] if public else found
+        return [*found, Way(who=pgettext("loyalty", "Everyone"), opens=self.public)] if public else found
 
     def _moment(self, at: datetime | None) -> Moment | None:
         return Moment(at=at, zone=self.sale.program.time_zone) if at else None

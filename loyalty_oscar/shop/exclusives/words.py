@@ -14,17 +14,17 @@ from loyalty_oscar.program import money, words
 
 
 def for_whom(*, door: Door) -> str:
-    """Return whom a door is for: "Gold", "members", "those who are invited"."""
+    """Return whom a door is for: "Gold", "Members", "Invited members"."""
     if door.segment_id is not None:
-        return pgettext("loyalty", "invited members")
+        return pgettext("loyalty", "Invited members")
     if not door.rank:
-        return pgettext("loyalty", "members")
+        return pgettext("loyalty", "Members")
     return level(program_id=door.sale.program_id, rank=door.rank)
 
 
 def level(*, program_id: int, rank: int) -> str:
     """Return what a level of a program is called (at most a minute old)."""
-    return levels(program_id=program_id).get(rank) or pgettext("loyalty", "level %(rank)d") % {"rank": rank}
+    return levels(program_id=program_id).get(rank) or pgettext("loyalty", "Level %(rank)d") % {"rank": rank}
 
 
 def on_day(*, at: datetime, sale: Sale) -> str:
@@ -40,7 +40,7 @@ def on_the_clock(*, at: datetime, sale: Sale) -> str:
 
 def opening(*, sale: Sale, is_hidden: bool = False) -> str:
     """
-    Return who gets in when, in one line: "Gold from 9 May, everyone from 11 May"; nothing of it to those from whom the
+    Return who gets in when, in one line: "Gold from 9 May · Everyone from 11 May"; nothing of it to those from whom the
     sale `is_hidden`.
     """
     if is_hidden:
@@ -50,12 +50,11 @@ def opening(*, sale: Sale, is_hidden: bool = False) -> str:
     doors = [door for door in doors if sale.mode == Sale.Mode.LOCK or (door.rank and door.segment_id is None)]
     told = [(for_whom(door=door), door.buys_from) for door in doors]
     if sale.public_from:
-        told.append((pgettext("loyalty", "everyone"), sale.public_from))
+        told.append((pgettext("loyalty", "Everyone"), sale.public_from))
     parts = [
         pgettext("loyalty", "%(who)s from %(day)s") % {"who": who, "day": on_day(at=at, sale=sale)} for who, at in told
     ]
-    text = ", ".join(parts) or pgettext("loyalty", "only for invited members")
-    return text[:1].upper() + text[1:]
+    return " · ".join(parts) or pgettext("loyalty", "Invited members only")
 
 
 def for_you(*, sale: Sale, at: datetime) -> str:
@@ -66,7 +65,9 @@ def for_you(*, sale: Sale, at: datetime) -> str:
 def sold_out(error: SoldOut) -> str:
     """Return why a piece of a sale can't be had, for the customer."""
     if isinstance(error, KeptTooLong):
-        text = pgettext("loyalty", "%(sale)s: kept for you for an hour, now it is others' turn. Try again at %(time)s.")
+        text = pgettext(
+            "loyalty", "%(sale)s: we kept yours for an hour, now it is others’ turn. Try again at %(time)s."
+        )
         return text % {"sale": error.sale.name, "time": on_the_clock(at=error.again_at, sale=error.sale)}
     if not error.left:
         return pgettext("loyalty", "%(sale)s: nothing is left for you.") % {"sale": error.sale.name}
@@ -83,7 +84,7 @@ def not_open(*, sale: Sale, is_hidden: bool) -> str:
     """Return why something can't be bought now, for the customer; from whom the sale `is_hidden` reads no name."""
     if is_hidden:
         return pgettext("loyalty", "This is not for sale at the moment.")
-    return pgettext("loyalty", "%(sale)s is not open for you: %(opening)s.") % {
+    return pgettext("loyalty", "%(sale)s is not open for you. %(opening)s.") % {
         "sale": sale.name,
         "opening": opening(sale=sale),
     }

@@ -41,7 +41,7 @@ def joined_at(*, user: Any) -> datetime | None:
 
 def say(*, request: Any, occurrence: Occurrence, unit: Unit) -> None:
     """Say on the next page what a campaign brought."""
-    text = pgettext("loyalty", "%(points)s are yours: %(name)s")
+    text = pgettext("loyalty", "%(points)s for you: %(name)s")
     points = words.points(unit=unit, points=occurrence.points)
     about = {"points": points, "name": occurrence.campaign.name}
     told = format_html('<span class="text-break">{}</span>', text % about)

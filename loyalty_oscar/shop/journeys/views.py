@@ -109,7 +109,7 @@ class BirthdayView(OwnPage, WithProgram, View):
         if "forget" in request.POST:
             if member:
                 forget_birthday(member=member)
-            messages.success(request, pgettext("loyalty", "Your birthday is forgotten."))
+            messages.success(request, pgettext("loyalty", "We deleted your birthday."))
             return redirect("loyalty:overview")
         form = BirthdayForm(request.POST)
         if not form.is_valid():

@@ -42,8 +42,9 @@ def _in_words(
     lowest = money.in_words(minor=minor, currency=currency) if minor else ""
     percent = full_steps(amount=(minor - now) * 100, step=minor) if minor and minor > now else 0
     is_sale, off = kind == "sale", f"−{percent} %" if percent else ""
-    told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s") % {"lowest": lowest} if lowest else ""
-    counted = pgettext("loyalty", "(the %(percent)s is counted from it)") % {"percent": off} if lowest and off else ""
+    told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s")
+    if off:
+        told = pgettext("loyalty", "Lowest price of the last 30 days: %(lowest)s. The %(percent)s is counted from it.")
     instead = (
         pgettext("loyalty", "Without this sale: %(price)s")
         if is_sale
@@ -54,7 +55,7 @@ def _in_words(
         "tag": pgettext("loyalty", "Sale") if is_sale else pgettext("loyalty", "Member price"),
         "percent": off,
         "lowest": lowest,
-        "told": f"{told} {counted}".strip(),
+        "told": told % {"lowest": lowest, "percent": off} if lowest else "",
         # The same amount is not said twice.
         "before": "" if minor == without else instead % {"price": before},
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.utils.text import capfirst
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.because import Because
@@ -28,12 +27,12 @@ def how_to_use(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] 
 
 
 def _lines(terms: UseTerms, unit: Unit) -> Iterator[str]:
-    points = capfirst(words.title(unit=unit))
+    called = words.title(unit=unit)
     if terms.share < 100:
-        text = pgettext("loyalty", "%(points)s pay for up to %(share)s %% of the goods, never for delivery.")
-        yield text % {"points": points, "share": money.number(terms.share)}
+        text = pgettext("loyalty", "%(unit)s can pay for up to %(share)s %% of the goods, never for delivery.")
+        yield text % {"unit": called, "share": money.number(terms.share)}
     else:
-        yield pgettext("loyalty", "%(points)s pay for goods, never for delivery.") % {"points": points}
+        yield pgettext("loyalty", "%(unit)s can pay for goods, never for delivery.") % {"unit": called}
     yield pgettext("loyalty", "You choose in the basket how many you use.")
     limits = [
         (terms.minimum > 1, Because("at_least_points", points=terms.minimum)),
@@ -45,11 +44,11 @@ def _lines(terms: UseTerms, unit: Unit) -> Iterator[str]:
         limits.append((True, Because("at_least_order", minor=minor, currency=currency)))
     yield from (sentence(because=because, unit=unit) for holds, because in limits if holds)
     if terms.not_on_discounted:
-        yield pgettext("loyalty", "They do not pay for products that are reduced already.")
+        yield pgettext("loyalty", "Not for products that are reduced already.")
     if terms.not_on_exclusive:
-        yield pgettext("loyalty", "They do not pay for products that an exclusive offer applies to.")
+        yield pgettext("loyalty", "Not for products with an exclusive offer.")
     if names := _names(terms):
-        yield pgettext("loyalty", "They do not pay for: %(names)s.") % {"names": ", ".join(names)}
+        yield pgettext("loyalty", "Not for: %(names)s.") % {"names": ", ".join(names)}
 
 
 def _names(terms: UseTerms) -> list[str]:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.functional import cached_property
-from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel.because import Because
@@ -138,13 +137,11 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     can_change = can_change and bool(found.usable and found.quote.most)
     suggested, warning = _advice(found) if can_change else (0, "")
     uses_all = found.asked >= found.usable > 0 and found.asked != suggested
-    word = words.title(unit=found.unit)
     return "loyalty/widgets/points_control.html", {
-        "word": word,
-        "title": pgettext("loyalty", "Use your %(points)s") % {"points": word},
+        "title": pgettext("loyalty", "%(unit)s you can use") % {"unit": words.title(unit=found.unit)},
         "ready": found.points(found.ready),
         "ready_worth": found.money(found.worth.of(found.ready)) if found.worth else "",
-        "set_aside": pgettext("loyalty", "%(points)s are in this basket") % {"points": found.points(found.used)}
+        "set_aside": pgettext("loyalty", "%(points)s in this basket") % {"points": found.points(found.used)}
         if found.used
         else "",
         "warning": warning,
@@ -184,25 +181,24 @@ def _advice(found: BasketPoints) -> tuple[int, str]:
 
 def _warning(found: BasketPoints, savings: Savings, free: int, most: int) -> str:
     """Return what more than so many points bring with them."""
-    amount, word = found.money(savings.added(most)), words.title(unit=found.unit)
-    told = {"points": found.points(free), "amount": amount, "word": word}
+    told = {"points": found.points(free), "amount": found.money(savings.added(most))}
     if not savings.is_delivery(most):
-        text = pgettext("loyalty", "With more than %(points)s, %(amount)s of other costs are added to your order.")
-        none = pgettext("loyalty", "With %(word)s, %(amount)s of other costs are added to your order.")
+        text = pgettext("loyalty", "With more than %(points)s, %(amount)s of other costs come on top.")
+        none = pgettext("loyalty", "If you use any, %(amount)s of other costs come on top.")
     elif savings.is_free():
         text = pgettext("loyalty", "Up to %(points)s, delivery stays free. With more it costs %(amount)s.")
-        none = pgettext("loyalty", "With %(word)s, delivery is no longer free: it costs %(amount)s.")
+        none = pgettext("loyalty", "If you use any, delivery is no longer free: it costs %(amount)s.")
     else:
         text = pgettext("loyalty", "Up to %(points)s, delivery stays as it is. With more it costs %(amount)s more.")
-        none = pgettext("loyalty", "With %(word)s, delivery costs %(amount)s more.")
+        none = pgettext("loyalty", "If you use any, delivery costs %(amount)s more.")
     return (text if free else none) % told
 
 
 def _slider(found: BasketPoints) -> dict[str, str]:
     """Return what the slider says where it stands and, with `{number}` and `{amount}`, while it is moved."""
-    text = pgettext("loyalty", "%(number)s %(word)s, %(amount)s")
-    word = words.title(unit=found.unit)
+    text = pgettext("loyalty", "%(unit)s: %(number)s, %(amount)s")
     said = {
+        "unit": words.title(unit=found.unit),
         "number": words.number(unit=found.unit, points=found.asked),
         "amount": found.money(found.brings(found.asked)),
     }
@@ -210,8 +206,8 @@ def _slider(found: BasketPoints) -> dict[str, str]:
     zero = money.number(Decimal(0), places=places) if places else "0"
     point = Decimal(worth.minor) / worth.points / 10**places if worth else Decimal(0)
     return {
-        "text": text % {**said, "word": word},
-        "says": text % {"number": "{number}", "word": word, "amount": found.money(0).replace(zero, "{amount}")},
+        "text": text % said,
+        "says": text % {**said, "number": "{number}", "amount": found.money(0).replace(zero, "{amount}")},
         "point": f"{point:f}",
         "places": str(places),
     }
@@ -246,17 +242,15 @@ def _change(found: BasketPoints, points: int) -> str:
 def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:
     """Return what stands in the answer line: `text`, what follows it, and whether it is less than was asked."""
     if found.account.debt:
-        text = pgettext("loyalty", "%(points)s to go before you can use %(word)s again.")
-        word = words.title(unit=found.unit)
-        return {"text": text % {"points": found.points(found.account.debt), "word": word}, "see_why": True}
+        text = pgettext("loyalty", "%(points)s to go, then you can use yours again.")
+        return {"text": text % {"points": found.points(found.account.debt)}, "see_why": True}
     if not is_spending and not found.minor:
-        text = pgettext("loyalty", "%(points)s cannot be used at the moment. What you have stays yours.")
-        return {"text": capfirst(text % {"points": words.title(unit=found.unit)})}
+        text = pgettext("loyalty", "%(unit)s cannot be used at the moment. What you have stays yours.")
+        return {"text": text % {"unit": words.title(unit=found.unit)}}
     why = _why(found)
     if not found.asked:
-        word = words.title(unit=found.unit)
-        text = pgettext("loyalty", "You use no %(points)s.") % {"points": word}
-        stay = pgettext("loyalty", "%(number)s stay ready.")
+        text = pgettext("loyalty", "You use none.")
+        stay = pgettext("loyalty", "You have %(number)s ready.")
         stay %= {"number": words.number(unit=found.unit, points=found.ready)}
         return {"text": text, "more": why if not found.quote.most else stay}
     more = _saved(found)
@@ -279,9 +273,9 @@ def _saved(found: BasketPoints) -> str:
         "worth": found.money(found.worth.of(found.ready)) if found.worth else "",
     }
     if saved < 0:
-        return pgettext("loyalty", "Your order costs %(amount)s more, and %(points)s are left (%(worth)s).") % parts
+        return pgettext("loyalty", "Your order costs %(amount)s more, and you keep %(points)s (%(worth)s).") % parts
     if not saved:
-        return pgettext("loyalty", "Your order costs as much as without, and %(points)s are left (%(worth)s).") % parts
+        return pgettext("loyalty", "Your order costs the same, and you keep %(points)s (%(worth)s).") % parts
     return pgettext("loyalty", "Saves %(amount)s, leaves %(points)s (%(worth)s).") % parts
 
 
@@ -300,11 +294,11 @@ def _note(found: BasketPoints, said: dict[str, Any]) -> dict[str, Any] | None:
         text = pgettext("loyalty", "They were set aside for %(time)s. Your basket costs %(amount)s again.")
         if not has_run_out(basket=found.basket):
             text = pgettext("loyalty", "Your basket costs %(amount)s again.")
-        lead = pgettext("loyalty", "Your %(points)s are back with you.")
+        lead = pgettext("loyalty", "You have your %(points)s back.")
         if found.ready < said["asked"]:
             # Some went otherwise: with goods that were returned, or past their date.
             text = pgettext("loyalty", "Your basket costs %(amount)s again.")
-            lead = pgettext("loyalty", "Your %(points)s are no longer set aside.")
+            lead = pgettext("loyalty", "We no longer set aside your %(points)s.")
         parts = {"time": _time(conf.HOLD_MINUTES), "amount": _total(found)}
         return {
             "text": lead % {"points": found.points(said["asked"])},
@@ -314,14 +308,14 @@ def _note(found: BasketPoints, said: dict[str, Any]) -> dict[str, Any] | None:
             "again": _button(found, again) if again and found.worth and found.quote.most else "",
         }
     if "was" in said and said["was"] > found.minor:
-        text = pgettext("loyalty", "%(points)s take %(amount)s off now, not %(before)s. Your basket costs %(total)s.")
+        text = pgettext("loyalty", "%(unit)s: %(amount)s off now, not %(before)s. Your basket costs %(total)s.")
         parts = {
-            "points": words.title(unit=found.unit),
+            "unit": words.title(unit=found.unit),
             "amount": found.money(found.minor),
             "before": found.money(said["was"]),
             "total": _total(found),
         }
-        return {"text": pgettext("loyalty", "Please look at your total again."), "more": capfirst(text % parts)}
+        return {"text": pgettext("loyalty", "Please look at your total again."), "more": text % parts}
     return None
 
 

@@ -158,7 +158,7 @@ def _ready(account: Account, before: Redemption | None) -> int:
 
 def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
     if account.debt:
-        text = pgettext("loyalty", "%(points)s are to be made up before you can use any.")
+        text = pgettext("loyalty", "%(points)s to make up before you can use any.")
         raise Refused(code="to_make_up", text=text % {"points": words.points(unit=unit, points=account.debt)})
     ready = _ready(account, before)
     if points > ready:
@@ -181,7 +181,7 @@ def _within_day(account: Account, terms: UseTerms, unit: Unit, points: int, slot
     since = periods.start_of_day(day=today, zone=unit.program.time_zone)
     left = terms.per_day - taken_since(account_id=account.pk, since=since, but=slot)
     if left < terms.minimum:
-        text = pgettext("loyalty", "You have used %(points)s today, which is the most for one day.")
+        text = pgettext("loyalty", "You have used %(points)s today, the most for one day.")
         raise Refused(code="daily_limit", text=text % {"points": words.points(unit=unit, points=terms.per_day)})
     return min(points, left)
 

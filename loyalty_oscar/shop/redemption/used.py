@@ -66,7 +66,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     if use is None or request.loyalty.account is None:
         return None
     ready = request.loyalty.account.available
-    text = pgettext("loyalty", "They took %(amount)s off your goods. %(points)s are still ready.")
+    text = pgettext("loyalty", "That took %(amount)s off your goods. You still have %(points)s ready.")
     return "loyalty/widgets/thank_you_used.html", {
         "value": use.points,
         "points": words.points(unit=use.hold.account.unit, points=use.points),

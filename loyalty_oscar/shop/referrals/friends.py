@@ -91,14 +91,14 @@ def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> st
     """
     first = words.day(placed_at, zone=zone, year=False) if placed_at else ""
     if row.state == State.REWARDED and row.is_over_cap:
-        return pgettext("loyalty", "No reward: you had brought as many friends that month as bring one")
+        return pgettext("loyalty", "No reward: you had reached the most for that month")
     if row.state == State.REVIEW:
         return pgettext("loyalty", "First order on %(day)s, being checked") % {"day": first}
     if row.state == State.BLOCKED:
         # The rule, and never what the checks found.
         return pgettext("loyalty", "No reward: only people who are new here bring one")
     if row.state == State.REVERSED:
-        return pgettext("loyalty", "First order on %(day)s, it brings no reward any more") % {"day": first}
+        return pgettext("loyalty", "First order on %(day)s, no reward any more") % {"day": first}
     if chip == "ready":
         return pgettext("loyalty", "First order on %(day)s, return period over") % {"day": first}
     if chip == "way" and row.ready_at:

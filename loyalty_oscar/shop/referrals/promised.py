@@ -83,27 +83,27 @@ def _giver(row: Referral) -> str:
 
 
 def with_invitation(*, said: dict[str, str]) -> str:
-    """Return "and 150 paws more with Boris’s invitation"."""
+    """Return "Boris invited you: plus 150 paws"."""
     if said["name"]:
-        return pgettext("loyalty", "and %(points)s more with %(name)s’s invitation") % said
-    return pgettext("loyalty", "and %(points)s more with your friend’s invitation") % said
+        return pgettext("loyalty", "%(name)s invited you: plus %(points)s") % said
+    return pgettext("loyalty", "A friend invited you: plus %(points)s") % said
 
 
 def _to_go(said: dict[str, str], missing: int, row: Referral) -> str:
     told = {**said, "amount": money.in_words(minor=missing, currency=row.program.currency)}
     if said["name"]:
-        return pgettext("loyalty", "%(amount)s to go, and %(name)s’s invitation brings you %(points)s more.") % told
-    return pgettext("loyalty", "%(amount)s to go, and your friend’s invitation brings you %(points)s more.") % told
+        return pgettext("loyalty", "%(name)s invited you: order for %(amount)s more and get %(points)s on top.") % told
+    return pgettext("loyalty", "A friend invited you: order for %(amount)s more and get %(points)s on top.") % told
 
 
 def _once(row: Referral, said: dict[str, str], least: int) -> str:
     told = {**said, "least": money.in_words(minor=least, currency=row.program.currency)}
     if said["name"]:
-        return pgettext("loyalty", "and %(points)s more with %(name)s’s invitation, from %(least)s of goods on") % told
-    return pgettext("loyalty", "and %(points)s more with your friend’s invitation, from %(least)s of goods on") % told
+        return pgettext("loyalty", "%(name)s invited you: plus %(points)s for an order from %(least)s") % told
+    return pgettext("loyalty", "A friend invited you: plus %(points)s for an order from %(least)s") % told
 
 
 def _looked_at(said: dict[str, str]) -> str:
     if said["name"]:
-        return pgettext("loyalty", "%(name)s’s invitation can bring %(points)s more. We look at it first.") % said
-    return pgettext("loyalty", "Your friend’s invitation can bring %(points)s more. We look at it first.") % said
+        return pgettext("loyalty", "%(name)s invited you: that can bring %(points)s more. We check it first.") % said
+    return pgettext("loyalty", "A friend invited you: that can bring %(points)s more. We check it first.") % said

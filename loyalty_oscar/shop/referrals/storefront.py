@@ -134,8 +134,8 @@ def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
 
 @brief_reason_words.register("referrals")
 def whose_order_briefly(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """Return "Priya's first order" for each reason that speaks of one. One query."""
-    text = pgettext("loyalty", "%(name)s’s first order")
+    """Return "First order: Priya" for each reason that speaks of one. One query."""
+    text = pgettext("loyalty", "First order: %(name)s")
     return {key: text % {"name": name} for key, name in _names(reasons).items()}
 
 

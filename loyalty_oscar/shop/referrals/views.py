@@ -16,7 +16,7 @@ from django.views.decorators.cache import cache_control
 from django.views.generic import TemplateView, View
 from oscar.core.loading import get_class
 
-from loyalty_oscar.program import clock, words
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.referrals.operations import code_of
@@ -121,10 +121,8 @@ class UseCodeView(WithScheme, View):
             messages.error(request, typo())
         else:
             take(request=request, code=typed, typed=True)
-            text = pgettext(
-                "loyalty",
-                "We noted the code. If it is a friend's and this is your first order, it brings %(points)s to both of"
-                " you.",
+            noted = pgettext(
+                "loyalty", "We noted the code. If it is a friend’s and this is your first order, you both get a reward."
             )
-            messages.success(request, text % {"points": words.title(unit=self.unit)})
+            messages.success(request, noted)
         return redirect(door or "loyalty:overview")

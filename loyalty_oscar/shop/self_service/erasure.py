@@ -157,7 +157,7 @@ def leave(*, request: Any, view: Callable[[], Any]) -> Any:
     request.session[ANYWAY] = True
     text = pgettext(
         "loyalty",
-        "A payment of yours seems to be under way. Leave when it is over; if you gave it up, press again.",
+        "You seem to be paying just now. Leave when that is done, or press again if you gave up.",
     )
     messages.warning(request, text)
     return redirect("customer:profile-delete")

@@ -83,7 +83,7 @@ class KeepView(RegisterUserMixin, TemplateView):
                 return self.render_to_response(self.get_context_data(form=form))
             self.register_user(account)
         if guests.keep_order(order=self.order, user=request.user, at=clock.now()):
-            text = pgettext("loyalty", "Done: %(points)s are yours.") % {"points": self.offered["points"]}
+            text = pgettext("loyalty", "Done: you keep %(points)s.") % {"points": self.offered["points"]}
             messages.success(request, text, fail_silently=True)
         return redirect("checkout:thank-you")
 
@@ -116,7 +116,7 @@ class ConfirmAddressView(OwnPage, View):
                 self.send(request, lately)
         except Exception:
             logger.exception("no link was sent that confirms an address")
-            text = pgettext("loyalty", "The mail could not be sent just now. Please try again in some minutes.")
+            text = pgettext("loyalty", "The mail could not be sent just now. Please try again in a few minutes.")
             messages.error(request, text, fail_silently=True)
             return redirect("loyalty:overview")
         return redirect("loyalty:address-sent")

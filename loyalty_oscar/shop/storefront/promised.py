@@ -22,7 +22,7 @@ from loyalty_oscar.program.worth import worth
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromisedPart:
     """
-    Points beside those that an order earns, and a line that says what for ("and 150 paws more for reaching Gold").
+    Points beside those that an order earns, and a line that says what for ("Plus 150 paws for reaching Gold").
 
     Those that depend on something that nobody knows yet (whether a guest ordered before), or that the purchase does not
     reach yet, are not `is_sure` and stand in no sum.

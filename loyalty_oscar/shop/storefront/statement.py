@@ -258,8 +258,8 @@ class StatementWriter:
         """Return what an entry did to points on the way, which the column of points does not count."""
         if not entry.d_pending:
             return ""
-        gone = pgettext("loyalty", "%(points)s on the way will not come")
-        text = pgettext("loyalty", "%(points)s are on the way again") if entry.d_pending > 0 else gone
+        gone = pgettext("loyalty", "No longer on the way: %(points)s")
+        text = pgettext("loyalty", "On the way again: %(points)s") if entry.d_pending > 0 else gone
         return text % {"points": self._points(abs(entry.d_pending))}
 
     def _notes(self, entry: Entry, lot: Lot | None, why: Any) -> Iterable[str]:
@@ -273,10 +273,10 @@ class StatementWriter:
             yield text % {"points": self._points(why["points"])}
         borne = p.get("borne", 0)
         if run_out := p.get("forgiven", 0) - borne:
-            text = pgettext("loyalty", "%(points)s had run out before; you need not give those back.")
+            text = pgettext("loyalty", "%(points)s had run out before; you need not give that back.")
             yield text % {"points": self._points(run_out)}
         if borne:
-            text = pgettext("loyalty", "%(points)s were used already; you need not make them up.")
+            text = pgettext("loyalty", "You had used %(points)s already; you need not make up for that.")
             yield text % {"points": self._points(borne)}
 
     def _dated(self, why: Any, lot: Lot) -> str:
@@ -285,7 +285,7 @@ class StatementWriter:
         if why:
             found.append(pgettext("loyalty", "Ordered on %(day)s.") % {"day": self._day(why["placed_at"])})
         if lot.available_at is None and not why:
-            found.append(pgettext("loyalty", "Ready when the goods they depend on can no longer come back."))
+            found.append(pgettext("loyalty", "Ready once the orders behind them can no longer be sent back."))
         elif lot.available_at is None:
             days = why["hold_days"]
             text = npgettext(
@@ -296,7 +296,7 @@ class StatementWriter:
             found.append(pgettext("loyalty", "Ready on %(day)s.") % {"day": self._day(lot.available_at)})
         if lot.expires_at and lot.remaining:
             last = periods.last_day(expires_at=lot.expires_at, zone=self.zone)
-            found.append(pgettext("loyalty", "They run out on %(day)s.") % {"day": self._day(last)})
+            found.append(pgettext("loyalty", "Last day: %(day)s.") % {"day": self._day(last)})
         return " ".join(found)
 
     def _day(self, value: date | datetime) -> str:

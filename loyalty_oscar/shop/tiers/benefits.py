@@ -36,11 +36,11 @@ def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
     """Return what stands on the level itself: more points, a gift, and lines of text."""
     found = []
     if tier.percent > 100:
-        text = pgettext("loyalty", "%(percent)s %% more %(points)s")
-        said = {"percent": money.number(tier.percent - 100), "points": words.title(unit=unit)}
+        text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
+        said = {"percent": money.number(tier.percent - 100), "unit": words.title(unit=unit)}
         found.append(text % said)
     if tier.points and not reached:
-        text = pgettext("loyalty", "%(points)s as a gift when you reach it for the first time")
+        text = pgettext("loyalty", "A gift of %(points)s when you first reach it")
         found.append(text % {"points": words.points(unit=unit, points=tier.points)})
     return found + [line.strip() for line in tier.text.splitlines() if line.strip()]
 

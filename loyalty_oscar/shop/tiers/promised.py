@@ -58,7 +58,7 @@ purchase_gifts.register("tiers", order=30)(LevelGift())
 
 
 def _part(tier: Tier, unit: Unit, points: int) -> PromisedPart:
-    text = pgettext("loyalty", "and %(points)s more for reaching %(tier)s")
+    text = pgettext("loyalty", "Plus %(points)s for reaching %(tier)s")
     told = {"points": words.points(unit=unit, points=points), "tier": tier_name(tier=tier)}
     return PromisedPart(points=points, text=text % told)
 

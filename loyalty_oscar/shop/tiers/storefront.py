@@ -167,7 +167,7 @@ def _gift(ladder: Ladder, tier: Tier, lot: Lot, unit: Unit) -> str:
     if at is None:
         text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready once this order can’t be sent back.")
     elif at <= clock.now():
-        text = pgettext("loyalty", "%(points)s for reaching %(tier)s are yours already, among those that are ready.")
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, among those you have ready.")
     else:
         said["day"] = words.day(at, zone=ladder.program.time_zone)
         text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready on %(day)s.")

@@ -166,7 +166,7 @@ class TestAnOrderOfYesterday:
         places = Places(order, CHANGED)
         said = text_of(places.thank_you)
         assert "You will get 178 paws" in said
-        assert "Rounded down once 163 paws" in said
+        assert "Rounded down 163 paws" in said
         assert "Added to the order later: €10.00 +15" in said
         assert "In all 178 paws" in said
         assert "In all: 178 paws" in text_of(places.dashboard)
@@ -187,7 +187,7 @@ class TestAGuestsOrderOfYesterday:
         with clock.at(CHANGED):
             said = text_of(client.get(reverse("checkout:thank-you")))
         assert "This order brings 120 paws" in said
-        assert "ready 14 days after delivery" in said
+        assert "Ready 14 days after delivery" in said
 
 
 class TestAnOrderThatWasMoved:

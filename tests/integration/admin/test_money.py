@@ -101,7 +101,7 @@ class TestTheSentenceOfARule:
         assert read(cashback, a_share(10, 1000)) == "€0.10 for each €10.00, on everything."
 
     def test_multiplies_cashback_and_gives_amounts(self, cashback):
-        assert read(cashback, Multiplier(percent=200)) == "2 × the cashback for money paid, on everything."
+        assert read(cashback, Multiplier(percent=200)) == "2 × as much for money paid, on everything."
         assert read(cashback, PerUnit(points=5)) == "€0.05 for each piece, on everything."
 
 
@@ -114,7 +114,7 @@ class TestAWhy:
         told = {"base_minor": 6240, "currency": "EUR", "steps": steps, "rounding": "floor:order", "points": 312}
         rows = why_rows(because={"c": "earned", "p": told}, unit=cashback)
         assert [(row.text.replace("\xa0", " "), row.value) for row in rows[1:]] == [
-            ("1 % of what you paid", "0.6240"), ("Bed: €2.50 for each piece", "+2.50"), ("Rounded down once", "€3.12"),
+            ("1 % of what you paid", "0.6240"), ("Bed: €2.50 for each piece", "+2.50"), ("Rounded down", "€3.12"),
         ]  # fmt: skip
 
 
@@ -163,7 +163,7 @@ class TestALevel:
         assert Tier.objects.get().points == 250
         page = last_page(root, Ladder)
         assert values(page)["tiers-0-points"] == "2.50"
-        assert "Bronze from €50.00 (10 % more paws, a gift of €2.50)" in text_of(page)
+        assert "Bronze from €50.00 (Paws: 10 % more, a gift of €2.50)" in text_of(page)
 
 
 class TestBringingAFriend:

@@ -81,7 +81,7 @@ class TestANewRule:
             {"code": "dates", "params": {"first": "2026-05-01", "last": "2026-05-31"}},
         ]
         assert read_back(root.get(page(Rule.objects.get(code="double-may")))) == (
-            "1.5 × the paws for money paid, on Cat food but Cards, in orders of at least €30.00, "
+            "1.5 × as much for money paid, on Cat food, except Cards, in orders of at least €30.00, "
             "from 1 May 2026 to 31 May 2026."
         )
 

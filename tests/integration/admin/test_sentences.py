@@ -36,13 +36,13 @@ class TestASentence:
             (
                 PerAmount(currency="EUR", points=1, step_minor=100),
                 [InProductSet(sets=("cards",), outside=True), Dates(first="2026-05-01", last="2026-05-31")],
-                "1 paw for each €1.00, on everything but Gift cards, from 1 May 2026 to 31 May 2026.",
+                "1 paw for each €1.00, on everything, except Gift cards, from 1 May 2026 to 31 May 2026.",
             ),
             (PerAmount(currency="JPY", points=3, step_minor=500), [], "3 paws for each ¥500, on everything."),
             (
                 Multiplier(percent=250),
                 [Dates(first="2026-05-09")],
-                "2.5 × the paws for money paid, on everything, from 9 May 2026.",
+                "2.5 × as much for money paid, on everything, from 9 May 2026.",
             ),
             (
                 PerUnit(points=5),
@@ -52,7 +52,7 @@ class TestASentence:
             (
                 PerUnit(points=5),
                 [InProductSet(sets=("cats",)), InProductSet(sets=("dogs",))],
-                "5 paws for each piece, on Cat food that are also in Dog beds.",
+                "5 paws for each piece, on Cat food, only what is also in Dog beds.",
             ),
             (
                 FirstOrder(points=100),
@@ -66,7 +66,7 @@ class TestASentence:
 
     def test_names_what_the_program_leaves_out_everywhere(self, unit):
         unit.program.excluded_set = ProductSet(pk=1, code="cards")
-        assert read(unit, PerUnit(points=1)) == "1 paw for each piece, on everything but Gift cards."
+        assert read(unit, PerUnit(points=1)) == "1 paw for each piece, on everything, except Gift cards."
 
     def test_is_written_in_the_readers_numbers(self, unit):
         with translation.override("de"):

@@ -69,7 +69,7 @@ class TestPointsInTheBasket:
         assert (found["ready"], found["set_aside"]) == (383, 317)
         assert api_of(user).get("me").json()["set_aside"] == 317
         assert found["because"]["params"] == {"minor": 317, "currency": "EUR"}
-        assert found["because"]["text"].startswith("Your goods cost")
+        assert found["because"]["text"].startswith("Paws can pay for your goods")
 
     def test_say_so_where_a_day_takes_no_more(self, api, unit):
         UseTerms.objects.update(per_day=300)

@@ -127,20 +127,15 @@ ABOUT_ORDERS = {
 }
 ABOUT_LINES = {
     r"on everything": lambda i: True,
-    r"(?:on everything but|not on|with more in it than) (.+)": lambda i, out: i.sets.isdisjoint(codes(out)),
-    r"(?:on|with) ([^,]+?) but (.+?)(?: in it)?": lambda i, some, out: (
-        bool(i.sets & codes(some)) and i.sets.isdisjoint(codes(out))
-    ),
-    r"(?:on|with) ([^,]+?) that are also in ([^,]+?)(?: in it)?": lambda i, some, more: (
-        bool(i.sets & codes(some)) and bool(i.sets & codes(more))
-    ),
+    r"(?:except|not on|with more in it than) (.+)": lambda i, out: i.sets.isdisjoint(codes(out)),
+    r"only what is also in ([^,]+)": lambda i, more: bool(i.sets & codes(more)),
     r"(?:on|with) ([^,]+?)(?: in it)?": lambda i, some: bool(i.sets & codes(some)),
 }
 GIVES = {
     r"(\d+) paws? for each ([€$])([\d.]+)": lambda o, lines, points, sign, step: (
         paid(lines) * int(points) / minor(step) if o.currency == {"€": "EUR", "$": "USD"}[sign.strip()] else 0
     ),
-    r"([\d.]+) × the paws for money paid": lambda o, lines, times: (
+    r"([\d.]+) × as much for money paid": lambda o, lines, times: (
         (float(times) - 1) * paid(lines) / 100 if o.currency == "EUR" else 0
     ),
     r"(\d+) paws? for each piece": lambda o, lines, points: int(points) * sum(line.quantity for line in lines),
@@ -313,7 +308,7 @@ class TestALevelInASentence:
     )
     def test_is_called_by_its_name(self, unit, rank, says):
         rule = a_rule("multiplier", {"percent": 300}, ("tier", {"rank": rank}))
-        assert words_of(rule, unit) == f"3 × the paws for money paid, on everything, {says}."
+        assert words_of(rule, unit) == f"3 × as much for money paid, on everything, {says}."
 
     def test_is_called_so_on_the_public_page(self, unit, client):
         narrowed = [{"code": "tier", "params": {"rank": 3}}]
@@ -323,5 +318,5 @@ class TestALevelInASentence:
         )  # fmt: skip
         forget_cache()
         page = text_of(client.get("/loyalty/how-it-works/"))
-        assert "3 × the paws for money paid, on everything, for members of level Gold ." in page
+        assert "3 × as much for money paid, on everything, for members of level Gold ." in page
         assert not CAMEL_CASE.search(page.partition("What an order brings")[2].partition("An example")[0])

@@ -53,11 +53,11 @@ def lines():
 
 class TestTheBasket:
     def test_takes_as_many_as_the_sale_gives_and_no_more(self, client, sale, member, carrier):
-        assert "First on the trail gives 2 to each." in text_of(add(client, carrier, 3))
+        assert "First on the trail: each member can have 2." in text_of(add(client, carrier, 3))
         assert lines() == []
         add(client, carrier, 2)
         assert lines() == [2]
-        assert "First on the trail gives 2 to each." in text_of(add(client, carrier, 1))
+        assert "First on the trail: each member can have 2." in text_of(add(client, carrier, 1))
         assert lines() == [2]
 
     def test_tells_it_at_the_line_whose_quantity_is_changed(self, client, sale, member, carrier):
@@ -65,7 +65,7 @@ class TestTheBasket:
         line = get_model("basket", "Line").objects.get()
         form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-MIN_NUM_FORMS": 0, "form-MAX_NUM_FORMS": 9}
         page = client.post(BASKET, {**form, "form-0-id": line.pk, "form-0-quantity": 3}, follow=True)
-        assert "First on the trail gives 2 to each." in text_of(page)
+        assert "First on the trail: each member can have 2." in text_of(page)
         assert 'max="2"' in page.content.decode()
         assert lines() == [1]
 
@@ -73,7 +73,7 @@ class TestTheBasket:
         carrier.product_class.track_stock = False
         carrier.product_class.save()
         self.test_tells_it_at_the_line_whose_quantity_is_changed(client, sale, member, carrier)
-        assert "First on the trail gives 2 to each." in text_of(add(client, carrier, 2))
+        assert "First on the trail: each member can have 2." in text_of(add(client, carrier, 2))
 
     def test_never_takes_more_than_there_is(self, client, sale, member, carrier):
         carrier.stockrecords.update(num_in_stock=1)
@@ -81,7 +81,7 @@ class TestTheBasket:
 
     def test_counts_what_was_bought_and_what_lies_in_another_one(self, client, sale, member, carrier):
         had(sale, member, 1)
-        assert "First on the trail: 1 more is yours. It gives 2 to each." in text_of(add(client, carrier, 2))
+        assert "First on the trail: you can have 1 more. Each member can have 2." in text_of(add(client, carrier, 2))
         add(client, carrier, 1)
         assert lines() == [1]
 
@@ -89,7 +89,7 @@ class TestTheBasket:
         tent = a_product("Tent", "90.00")
         a_sale(unit, carrier, tent, per_member=2)
         add(client, carrier, 1)
-        assert "First on the trail gives 2 to each." in text_of(add(client, tent, 2))
+        assert "First on the trail: each member can have 2." in text_of(add(client, tent, 2))
         add(client, tent, 1)
         assert sorted(lines()) == [1, 1]
 
@@ -106,11 +106,11 @@ class TestTheBasket:
         sale.save()
         answer = client.get(reverse("checkout:shipping-address"), follow=True)
         assert answer.redirect_chain[-1][0] == BASKET
-        assert "First on the trail gives 1 to each." in text_of(answer)
+        assert "First on the trail: each member can have 1." in text_of(answer)
 
     def test_of_a_guest_takes_as_many_as_one_member(self, sale, carrier):
         guest = Client()
-        assert "First on the trail gives 2 to each." in text_of(add(guest, carrier, 3))
+        assert "First on the trail: each member can have 2." in text_of(add(guest, carrier, 3))
         add(guest, carrier, 2)
         assert lines() == [2]
 
@@ -126,7 +126,7 @@ class TestWhoHasAll:
         had(sale, member, 2)
         for address in (PAGE, carrier.get_absolute_url()):
             page = client.get(address)
-            assert "You have your 2 of First on the trail. It gives 2 to each." in text_of(page)
+            assert "You have your 2 from First on the trail. Each member can have 2." in text_of(page)
             assert f"/basket/add/{carrier.pk}/" not in page.content.decode()
 
     def test_after_an_order_reads_it_too(self, unit, carrier):
@@ -135,12 +135,12 @@ class TestWhoHasAll:
         boris.preview()
         boris.place()
         assert Reservation.objects.get().order_id
-        assert "You have your 2 of First on the trail." in text_of(boris.client.get(PAGE))
+        assert "You have your 2 from First on the trail." in text_of(boris.client.get(PAGE))
 
     def test_is_told_in_the_singular_too(self, client, unit, carrier, member):
         sale = a_sale(unit, carrier, per_member=1)
         had(sale, member, 1)
-        assert "You have your piece of First on the trail." in text_of(client.get(PAGE))
+        assert "You have your piece from First on the trail." in text_of(client.get(PAGE))
 
     def test_is_nobody_else(self, client, unit, sale, member, carrier):
         had(sale, a_member_of(unit, 1), 2)
@@ -178,7 +178,7 @@ class TestTheDateThatIsMine:
     def test_is_the_one_on_the_lock_of_a_member(self, client, unit, carrier):
         client.force_login(a_member_of(unit, 3))
         assert "Opens for you on 9 May" in text_of(client.get(carrier.get_absolute_url()))
-        assert "Gold from 9 May, Silver from 11 May, everyone from 11 May" in text_of(
+        assert "Gold from 9 May · Silver from 11 May · Everyone from 11 May" in text_of(
             Client().get(carrier.get_absolute_url())
         )
 

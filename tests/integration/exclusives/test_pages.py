@@ -49,7 +49,7 @@ def hide(product):
 class TestTheListOfSales:
     def test_shows_who_gets_in_when(self, unit, carrier):
         a_sale(unit, carrier)
-        assert "Gold from 9 May, everyone from 11 May" in text_of(look("/loyalty/sales/", at=day(5, 6)))
+        assert "Gold from 9 May · Everyone from 11 May" in text_of(look("/loyalty/sales/", at=day(5, 6)))
 
     def test_says_whose_door_is_open(self, unit, carrier):
         a_sale(unit, carrier)
@@ -90,7 +90,7 @@ class TestThePageOfASale:
         assert "Your head start 1 day and 14 hours" in text
         assert "46.32" in text
         assert "40 of 40" in text
-        assert "At most 1 for each member. Yours is held for 15 minutes" in text
+        assert "At most 1 for each member. We keep yours for 15 minutes" in text
         assert f"/basket/add/{carrier.pk}/" in page.content.decode()
 
     def test_promises_no_piece_before_the_order_to_whom_nobody_knows(self, unit, carrier):
@@ -98,7 +98,7 @@ class TestThePageOfASale:
         for user in (None, a_member_of(unit, GOLD)):
             text = text_of(look(PAGE, user, at=PUBLIC_FROM))
             assert "At most 1 for each member." in text
-            assert "Yours is held once you press the button that places the order, not before." in text
+            assert "We keep yours once you place the order, not before." in text
 
     def test_is_not_there_for_those_who_may_not_see_a_hidden_one(self, unit, carrier):
         a_sale(unit, carrier, mode=Sale.Mode.HIDE)
@@ -162,7 +162,7 @@ class TestALockedProduct:
         for address in (carrier.get_absolute_url(), reverse("catalogue:index")):
             page = look(address, at=day(5, 6))
             text = text_of(page)
-            assert "Gold from 9 May, everyone from 11 May" in text
+            assert "Gold from 9 May · Everyone from 11 May" in text
             assert "57.90" not in text
             assert "/basket/add/" not in page.content.decode()
             assert numbers(page, "earn") == []
@@ -186,7 +186,7 @@ class TestALowerPrice:
         a_sale(unit, carrier, percent=30)
         text = text_of(look(carrier.get_absolute_url(), a_member_of(unit, GOLD), at=GOLD_FROM))
         assert "40.53" in text
-        assert "Sale −18 % Lowest price of the last 30 days: €49.90 (the −18 % is counted from it)" in text
+        assert "Sale −18 % Lowest price of the last 30 days: €49.90. The −18 % is counted from it." in text
         assert "Without this sale: €57.90" in text
 
     def test_has_no_percentage_where_it_is_no_lower_than_it_was(self, unit, carrier):

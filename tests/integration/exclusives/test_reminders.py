@@ -67,13 +67,13 @@ def inbox(user):
 class TestTheButton:
     def test_says_what_one_agrees_to_and_keeps_these_words(self, unit, sale):
         silver = a_member_of(unit, SILVER)
-        words = f"One message to {silver.email} and in your inbox when this sale opens for you, and no other."
+        words = f"One message to {silver.email} and in your inbox when this sale opens for you, nothing else."
         page = look(silver)
         assert "Remind me" in text_of(page)
         assert words in text_of(page)
         assert numbers(page, "remind") == [0]
         page = press(silver)
-        assert "You asked on 6 May 2026 to be told once" in text_of(page)
+        assert "You asked on 6 May 2026 to be told when" in text_of(page)
         assert numbers(page, "remind") == [1]
         row = Reminder.objects.get()
         assert (row.member.user, row.words, row.asked_at, row.told_at) == (silver, words, BEFORE, None)
@@ -87,7 +87,7 @@ class TestTheButton:
     def test_is_taken_back(self, unit, sale):
         silver = a_member_of(unit, SILVER)
         press(silver)
-        assert "Taken back: no message comes." in text_of(press(silver, forget="1"))
+        assert "Done: we will not remind you." in text_of(press(silver, forget="1"))
         run(PUBLIC_FROM)
         assert not Reminder.objects.exists()
         assert not Event.objects.filter(topic=reminders.TOPIC).exists()
@@ -156,7 +156,7 @@ class TestTheMessage:
         run(GOLD_FROM)
         (letter,) = letters()
         assert letter.subject.endswith("First on the trail is open for you")
-        assert "because you asked for it on 6 May 2026. No other one comes of it." in letter.body
+        assert "You asked for this message on 6 May 2026. It is the only one." in letter.body
         assert "Everybody joins on 11 May 2026. It ends on 17 May 2026." in letter.body
         assert f"/loyalty/go/?to={quote(PAGE, safe='')}" in letter.body
         assert "46" not in letter.body

@@ -44,7 +44,7 @@ class TestAClosedProduct:
         assert info.price.excl_tax is None
         assert not info.availability.is_available_to_buy
         assert info.availability.code == "closed"
-        assert str(info.availability.message) == "Gold from 9 May, everyone from 11 May"
+        assert str(info.availability.message) == "Gold from 9 May · Everyone from 11 May"
 
     @pytest.mark.parametrize(
         ("rank", "at", "price"),
@@ -124,7 +124,7 @@ class TestAnOrderWithAClosedProduct:
         user = a_member_of(unit, rank)
         bed = a_product("Bed")
         a_sale(unit, carrier, quota=10)
-        with pytest.raises(NotForSale, match="First on the trail is not open for you: Gold from 9 May") as refusal:
+        with pytest.raises(NotForSale, match=r"First on the trail is not open for you\. Gold from 9 May") as refusal:
             place(user, (bed, 1), (carrier, 1), at=at)
         assert isinstance(refusal.value, NotPlaced)
         assert not Order.objects.exists()

@@ -212,7 +212,7 @@ class TestTheAdminsPageOfAnOrder:
         page = self.save(staff, order, (carrier, 1))
         assert page.status_code == 200
         assert [str(message) for message in page.context["messages"]] == [
-            "Nothing was saved. First on the trail is not open for you: Gold from 9 May, everyone from 11 May."
+            "Nothing was saved. First on the trail is not open for you. Gold from 9 May · Everyone from 11 May."
         ]
         assert (order.lines.count(), taken()) == (1, (0, 0))
 

@@ -110,7 +110,7 @@ class TestAConfirmedAddress:
         member, client = joined(unit)
 
         assert numbers(client.get(OVERVIEW), "sign_up") == [50]
-        assert "50 paws are yours: Sign-Up" in text_of(confirm(client, member.user))
+        assert "50 paws for you: Sign-Up" in text_of(confirm(client, member.user))
         confirm(client, member.user)
         assert has(member) == (50, 0)
         assert numbers(client.get(OVERVIEW), "sign_up") == []
@@ -503,7 +503,7 @@ class TestACodeWord:
         a_campaign(unit, "word", word="summer26", name="Summer fair")
         member, client = joined(unit)
 
-        assert "50 paws are yours: Summer fair" in text_of(use(client, "Summer-26"))
+        assert "50 paws for you: Summer fair" in text_of(use(client, "Summer-26"))
         assert NOTHING in text_of(use(client, "Summer-26"))
         assert has(member) == (50, 0)
 

@@ -101,10 +101,10 @@ class TestABareNoun:
     @pytest.mark.parametrize(
         ("names", "language", "expected"),
         [
-            (PAWS, "en", "paws"),
-            (PAWS, "pl", "łapek"),
-            ({"pl": {**PAWS["pl"], "title": "łapki"}}, "pl", "łapki"),
-            ({}, "en", "points"),
+            (PAWS, "en", "Paws"),
+            (PAWS, "pl", "Łapki"),
+            ({"pl": {**PAWS["pl"], "title": "Łapy"}}, "pl", "Łapy"),
+            ({}, "en", "Points"),
         ],
     )
     def test_is_the_title_of_the_language(self, names, language, expected):
@@ -112,7 +112,7 @@ class TestABareNoun:
             assert words.title(unit=Unit(names=names)) == expected
 
     def test_of_money_without_a_name_is_cashback(self):
-        assert words.title(unit=Unit(is_money=True)) == "cashback"
+        assert words.title(unit=Unit(is_money=True)) == "Cashback"
 
 
 class TestTypedPoints:

@@ -113,7 +113,7 @@ class TestATypoAtTheCheckout:
     def test_of_a_right_one_is_answered_truly(self, club, client, priya):
         for code in ("zuzu-zuzus", club.code):
             answer = client.post(USE, {"code": code}, follow=True)
-            said = "We noted the code. If it is a friend's and this is your first order, it brings paws to both of you."
+            said = "We noted the code. If it is a friend’s and this is your first order, you both get a reward."
             assert said in text_of(answer)
 
 

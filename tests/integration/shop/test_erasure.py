@@ -133,7 +133,7 @@ class TestSomebodyWhoIsPaying:
     def test_is_asked_to_press_once_more_before_the_profile_goes(self, client, account, basket):
         client.force_login(account.member.user)
         before = account_as_it_is()
-        assert "A payment of yours seems to be under way." in self.press(client).content.decode()
+        assert "You seem to be paying just now." in self.press(client).content.decode()
         assert (self.is_there(), account_as_it_is()) == (True, before)
         assert self.press(client).redirect_chain[-1][0] == "/catalogue/"
         assert not self.is_there()

@@ -45,7 +45,7 @@ class TestTheExportOfAMember:
         assert (adjusted["ready"], adjusted["note"], adjusted["why"]) == (5, "broken toy", "Changed by the shop")
         (award,) = data["earning"]
         assert (award["points"], award["given"], len(award["lines"])) == (49, 49, 1)
-        assert award["why"][-1] == ["Rounded down once", "49\xa0paws"]
+        assert award["why"][-1] == ["Rounded down", "49\xa0paws"]
 
     def test_holds_what_happened_and_who_was_told_of_it(self, account):
         order = orders.Order.objects.get()

@@ -115,7 +115,7 @@ class TestANoticeOfExpiry:
             plain = text.replace("\xa0", " ")
             assert "120 paws" in plain
             assert "31 May 2026" in plain
-            assert "They take €1.20 off your next order." in plain
+            assert "That takes €1.20 off your next order." in plain
             assert "http://example.com/loyalty/go/?to=%2Floyalty%2F" in plain
 
     def test_tells_only_the_nearest_stage_after_a_job_was_late(self, unit):
@@ -315,7 +315,7 @@ class TestADigest:
         give(account, points=30, expires_at=datetime(2026, 7, 1, tzinfo=UTC), key="b")
         a_day(before(30))
         for text in (mail.outbox[0].body, mail.outbox[0].alternatives[0][0]):
-            assert "And a little later" in text
+            assert "A little later" in text
             assert "30 June 2026" in text
             assert "30\xa0paws" in text
 
@@ -330,7 +330,7 @@ class TestADigest:
         give(account, points=30, expires_at=later, key="b")
         a_day(before(30, ends=ends))
         assert Notice.objects.count() == 1 + joined
-        assert ("And a little later" in mail.outbox[0].body) is joined
+        assert ("A little later" in mail.outbox[0].body) is joined
 
 
 class TestPennies:

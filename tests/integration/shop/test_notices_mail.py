@@ -67,8 +67,8 @@ class TestTheMailAboutPointsEarned:
         for text in (letter.body, html):
             plain = text.replace("\xa0", " ")
             assert "Thank you for your order 100482 of 6 May." in plain
-            assert "are yours 14 days after delivery, when the return period is over." in plain
-            assert "Rounded down once" in plain
+            assert "for you, ready 14 days after delivery, when the return period is over." in plain
+            assert "Rounded down" in plain
             assert "for each €1.00" in plain
             assert "On the way" in plain
             assert "74 paws = €0.74" in plain

@@ -70,7 +70,7 @@ class TestLeaving:
     def test_is_told_what_is_set_aside(self, client, user):
         page = self.page(client, user)
         assert "you give up 300 paws worth €3.00" in page
-        assert "200 paws of them are set aside for your basket." in page
+        assert "This includes 200 paws set aside for your basket." in page
 
     def test_gives_back_what_is_set_aside_and_keeps_what_was_used(self, client, user):
         client.force_login(user)

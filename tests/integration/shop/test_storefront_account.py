@@ -67,8 +67,8 @@ class TestTheNumbers:
         response = page(boris())
         said = text_of(response)
         assert "Ready to use 222 paws = €2.22" in said
-        assert "On the way 37 paws = €0.37 24 on 13 May 2026, order" in said
-        assert re.search(r"13 after delivery, order \d+", said)
+        assert "On the way 37 paws = €0.37 24 on 13 May 2026 · Order" in said
+        assert re.search(r"13 after delivery · Order \d+", said)
         assert set(numbers(response, "available")) == {222}
         assert numbers(response, "pending") == [37]
         assert numbers(response, "debt") == []
@@ -76,7 +76,7 @@ class TestTheNumbers:
     def test_list_every_coming_expiry_and_name_the_next(self, page):
         a_club()
         said = text_of(page(boris()))
-        assert "Next to run out 38 paws = €0.38 on 31 March 2027" in said
+        assert "Next to run out 38 paws = €0.38 On 31 March 2027" in said
         assert "All dates 31 March 2027 38 paws 31 May 2027 184 paws Ready 222 paws" in said
 
     def test_hold_very_large_and_very_small_numbers(self, page):
@@ -128,7 +128,7 @@ class TestTheFirstCard:
 class TestWhatRunsOutSoon:
     @pytest.mark.parametrize(
         ("ends", "said"),
-        [(6, "today , on 6 May"), (7, "tomorrow , on 7 May"), (20, "in 14 days , on 20 May")],
+        [(6, "Today · On 6 May"), (7, "Tomorrow · On 7 May"), (20, "In 14 days · On 20 May")],
     )
     def test_says_in_how_many_days_with_a_warm_edge(self, page, ends, said):
         a_club()
@@ -172,8 +172,8 @@ class TestTheStatement:
         a_club()
         said = text_of(statement(boris()))
         assert (
-            "Why 184? Goods you paid for, after discounts €184.50 1 paw for each €1.00 184.50 "
-            "Rounded down once 184 paws Ordered on 14 April 2026. They run out on 31 May 2027." in said
+            "Why 184? Goods, after discounts €184.50 1 paw for each €1.00 184.50 "
+            "Rounded down 184 paws Ordered on 14 April 2026. Last day: 31 May 2027." in said
         )
         assert "Orthopaedic bed for extra-large dogs, moss green, 110 × 80 cm and 2 more" in said
         assert "The order had brought 44 paws." in said
@@ -188,7 +188,7 @@ class TestTheStatement:
         order = arrive(buy(user, (a_product(price="10.00"), 3), on=day(4, 28)), on=day(4, 29))
         send_back(order, 1, on=day(5, 2))
         response = statement(user)
-        assert "went back , 10 paws on the way will not come" in text_of(response)
+        assert "went back , No longer on the way: 10 paws" in text_of(response)
         assert column(response) == [("way", 20), ("back", 0)]
         assert numbers(page(user), "pending") == [20]
 
@@ -204,8 +204,8 @@ class TestTheStatement:
         ledger.expire(account_id=account.pk, at=day(4, 2))
         send_back(order, 1, on=day(4, 3))
         said = text_of(statement(user))
-        assert "18 paws had run out before; you need not give those back." in said
-        assert "12 paws were used already; you need not make them up." in said
+        assert "18 paws had run out before; you need not give that back." in said
+        assert "You had used 12 paws already; you need not make up for that." in said
 
     def test_shows_no_line_for_a_gift_that_stands_again_though_nothing_came_back(self, statement):
         unit = a_club(debt_policy=Program.Debt.CLAMP)
@@ -288,18 +288,18 @@ class TestPointsToMakeUp:
     def test_come_first_with_their_story_and_no_threat(self, page, owing):
         response = page(owing)
         said = text_of(response)
-        assert "40 paws to go before you can use paws again" in said
-        assert "97 paws were to go back. The next 40 paws you earn make up the rest by themselves." in said
-        assert "Nothing is charged in money." in said
+        assert "40 paws to go, then you can use yours again" in said
+        assert "97 paws had to go back. The next 40 paws you earn will make up the rest." in said
+        assert "We charge no money." in said
         assert "57 of 97 paws made up 40 to go" in said
         assert numbers(response, "debt") == [40]
         assert set(numbers(response, "available")) == {0}
-        assert said.index("to go before") < said.index("Ready to use")
+        assert said.index("40 paws to go") < said.index("Ready to use")
 
     def test_are_told_apart_from_what_is_on_the_way_at_the_same_time(self, page, owing):
         response = page(owing)
         assert numbers(response, "pending") == [66]
-        assert "40 of them make up the rest, 26 paws stay yours ." in text_of(response)
+        assert "40 of them will make up the rest, you keep 26 paws ." in text_of(response)
 
     def test_are_explained_where_later_points_made_them_up(self, page, statement, owing):
         arrive(owing.orders.order_by("-pk").first(), on=day(5, 2))

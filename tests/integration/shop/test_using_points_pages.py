@@ -100,7 +100,7 @@ class TestTheControl:
         said = text_of(page)
         assert "You have 1,250 paws ready = €12.50" in said
         assert "Use 500 paws: −€5.00" in said
-        assert "You use no paws. 1,250 stay ready." in said
+        assert "You use none. You have 1,250 ready." in said
         assert pressed(page) == ["None"]
         assert numbers(page, "points") == [0]
 
@@ -108,7 +108,7 @@ class TestTheControl:
         page = choose(client, use="500")
         said = text_of(page)
         assert "You use 500 paws. Saves €5.00, leaves 750 paws (€7.50)." in said
-        assert "You have 750 paws ready = €7.50 500 paws are in this basket" in said
+        assert "You have 750 paws ready = €7.50 500 paws in this basket" in said
         assert "500 paws used" in said
         assert pressed(page) == ["Use 500 paws: −€5.00"]
         assert numbers(page, "points") == [500]
@@ -116,7 +116,7 @@ class TestTheControl:
     def test_gives_everything_back(self, client, boris):
         choose(client, use="500")
         page = choose(client, use="none")
-        assert "You use no paws. 1,250 stay ready." in text_of(page)
+        assert "You use none. You have 1,250 ready." in text_of(page)
         assert not Hold.objects.filter(state=Hold.State.OPEN).exists()
 
     def test_uses_all(self, client, boris):
@@ -137,7 +137,7 @@ class TestTheControl:
         client.force_login(user)
         said = text_of(choose(client, use="all"))
         assert "1,180 of 1,250 paws used. Saves €11.80, leaves 70 paws (€0.70)." in said
-        assert "Your goods cost €11.80, and paws do not pay for delivery." in said
+        assert "Paws can pay for your goods, here €11.80, never for delivery." in said
 
     @pytest.mark.parametrize(
         ("language", "typed"),
@@ -178,7 +178,7 @@ class TestTheControl:
         a_basket(user, (a_product(), 1))
         client.force_login(user)
         page = client.get(BASKET)
-        assert "40 paws to go before you can use paws again. See why" in text_of(page)
+        assert "40 paws to go, then you can use yours again. See why" in text_of(page)
         assert 'name="use"' not in page.content.decode()
 
     def test_says_that_the_program_pauses(self, client, boris):
@@ -217,11 +217,11 @@ class TestWhatRanOut:
         run_out()
         page = client.get(BASKET)
         said = text_of(page)
-        assert "Your 500 paws are back with you. They were set aside for 30 minutes." in said
+        assert "You have your 500 paws back. They were set aside for 30 minutes." in said
         assert "Your basket costs €84.20 again." in said
         assert page.content.decode().count('name="use" value="500"') == 2
-        assert "are back with you" not in text_of(client.get(BASKET))
-        assert "are back with you" not in text_of(choose(client, use="500"))
+        assert "You have your" not in text_of(client.get(BASKET))
+        assert "You have your" not in text_of(choose(client, use="500"))
 
     def test_is_not_called_ready_where_it_went_with_goods_that_were_returned(self, client, boris):
         choose(client, use="all")
@@ -231,18 +231,18 @@ class TestWhatRanOut:
         )  # fmt: skip
         run_out()
         said = text_of(client.get(BASKET))
-        assert "Your 1,250 paws are no longer set aside. Your basket costs €84.20 again." in said
+        assert "We no longer set aside your 1,250 paws. Your basket costs €84.20 again." in said
         assert "You have 250 paws ready" in said
 
     def test_is_not_said_of_points_that_were_given_back(self, client, boris):
         choose(client, use="500")
-        assert "are back with you" not in text_of(choose(client, use="none"))
+        assert "You have your" not in text_of(choose(client, use="none"))
 
     def test_is_not_said_of_points_that_went_into_an_order(self, client, boris):
         choose(client, use="500")
         check_out(client)
         a_basket(boris, (a_product(), 1))
-        assert "are back with you" not in text_of(client.get(BASKET))
+        assert "You have your" not in text_of(client.get(BASKET))
 
 
 class TestTheCheckout:
@@ -259,7 +259,7 @@ class TestTheCheckout:
         choose(client, use="500")
         page = check_out(client)
         said = text_of(page)
-        assert "You used 500 paws They took €5.00 off your goods. 750 paws are still ready." in said
+        assert "You used 500 paws That took €5.00 off your goods. You still have 750 paws ready." in said
         assert "Discount 500 paws used - €5.00" in said
         order = Order.objects.get()
         assert order.basket_total_incl_tax == Decimal("79.20")
@@ -280,7 +280,7 @@ class TestTheCheckout:
         answer = place(client)
         assert (answer.status_code, answer["Location"]) == (302, f"{reverse('checkout:preview')}#points")
         assert not Order.objects.exists()
-        assert "Your 500 paws are back with you." in text_of(client.get(reverse("checkout:preview")))
+        assert "You have your 500 paws back." in text_of(client.get(reverse("checkout:preview")))
         assert place(client)["Location"] == reverse("checkout:thank-you")
         assert Order.objects.get().basket_total_incl_tax == Decimal("84.20")
 
@@ -317,7 +317,7 @@ class TestTheCheckout:
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
         assert not Order.objects.exists()
         said = text_of(client.get(reverse("checkout:preview")))
-        assert "Please look at your total again. Paws take €2.00 off now, not €5.00. Your basket costs €82.20." in said
+        assert "Please look at your total again. Paws: €2.00 off now, not €5.00. Your basket costs €82.20." in said
         assert place(client, **{"loyalty-shown": "200"})["Location"] == reverse("checkout:thank-you")
 
     def test_never_takes_another_basket_for_the_one_that_this_tab_showed(self, client, boris):

@@ -96,7 +96,7 @@ class TestALadder:
         page = text_of(root.get(reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk])))
         assert (
             "Members climb by what is paid for goods, counted over a calendar year, kept to the end of the next: "
-            "Bronze from €0.01; Silver from €150.00 (10 % more paws); Gold from €400.00 (20 % more paws). "
+            "Bronze from €0.01; Silver from €150.00 (Paws: 10 % more); Gold from €400.00 (Paws: 20 % more). "
             "A level ends 30 days after its date, and only if that was announced." in page
         )
 
@@ -110,7 +110,7 @@ class TestALadder:
     def test_stands_on_the_page_of_its_program(self, root):
         a_ladder()
         page = text_of(root.get(reverse("admin:loyalty_program_program_change", args=[Program.objects.get().pk])))
-        assert "Silver from €150.00 (10 % more paws)" in page
+        assert "Silver from €150.00 (Paws: 10 % more)" in page
 
     @pytest.mark.parametrize(
         ("levels", "metric", "said"),

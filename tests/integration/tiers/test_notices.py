@@ -71,9 +71,9 @@ class TestALevelReached:
         body = letter.body.replace("\xa0", " ")
         assert "It is yours until the end of 31 December 2027." in body
         assert "Your gift for reaching it: 50 paws, ready once the return period is over." in body
-        assert "What it brings you\n- 10 % more paws\n" in body
+        assert "What it brings you\n- Paws: 10 % more\n" in body
         assert "You get this because you are a member of the" in body
-        assert "<li>10\xa0% more paws</li>" in letter.alternatives[0][0]
+        assert "<li>Paws: 10\xa0% more</li>" in letter.alternatives[0][0]
 
     def test_is_not_told_once_a_return_has_taken_it(self):
         a_ladder(bronze=20_000, silver=30_000)
@@ -90,7 +90,7 @@ class TestALevelReached:
             ladder=ladder, member_id=member.pk, tier=gold, until=ENDS, reason="Ten years", actor="system", at=day(5, 1)
         )
         list(deliver(at=day(5, 1)))
-        assert "We give you this level" in mail.outbox[0].body
+        assert "This level in the Paw Club is a gift from us." in mail.outbox[0].body
         assert "Ten years" not in mail.outbox[0].body
 
 

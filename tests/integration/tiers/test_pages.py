@@ -117,7 +117,7 @@ class TestTheEarnLine:
         a_ladder()
         product = a_product("Bone", "20.00")
         assert "Earn 22 paws" in text_of(visit(product.get_absolute_url(), silver()))
-        assert "Silver level: 10 % more" in text_of(visit(product.get_absolute_url(), a_twin()))
+        assert "Silver: 10 % more" in text_of(visit(product.get_absolute_url(), a_twin()))
 
     def test_counts_none_for_strangers(self, visit):
         a_ladder()
@@ -157,7 +157,7 @@ class TestTheLevelCard:
         for said in (
             "Your level: Silver",
             "Yours until 31 December 2027.",
-            "10 % more paws",
+            "Paws: 10 % more",
             "See what the next level brings",
             "€286.40 of €400.00",
             "Gold at €400.00",
@@ -259,9 +259,9 @@ class TestTheTableOfLevels:
         forget_cache()
         page = text_of(visit(reverse("loyalty:how-it-works")))
         assert "Bronze from €0.01 The start. Silver from €150.00" in page
-        assert "10 % more paws 50 paws as a gift when you reach it for the first time" in page
+        assert "Paws: 10 % more A gift of 50 paws when you first reach it" in page
         assert page.count("Member price: 12 % off everything") == 2
-        assert "Gold from €400.00 20 % more paws A birthday cake First in line" in page
+        assert "Gold from €400.00 Paws: 20 % more A birthday cake First in line" in page
         assert "one level at a time" in page
         assert ladder.tiers.count() == 3
 
@@ -304,7 +304,7 @@ class TestTheThankYouPage:
         for part in (
             "Welcome to Gold Yours until 31 December 2027.",
             "100 paws for reaching Gold, ready once this order can’t be sent back.",
-            "From now on you have: 20 % more paws Member price: 12 % off everything",
+            "From now on you have: Paws: 20 % more Member price: 12 % off everything",
         ):
             assert part in said, part
         assert "to Gold" not in said.replace("Welcome to Gold", "")
@@ -354,7 +354,7 @@ class TestThePageOfLevels:
         said = text_of(page)
         assert "Your level: Silver . Yours until 31 December 2027." in said
         assert "Bronze from €0.01 Reached The start." in said
-        assert "Silver from €150.00 You are here 10 % more paws 50 paws as a gift" in said
+        assert "Silver from €150.00 You are here Paws: 10 % more A gift of 50 paws" in said
         assert "€286.40 of €400.00" in said and "€113.60 more by 31 December 2026 and you are Gold." in said
         assert page.content.decode().count('aria-current="true"') == 1
         assert [part in page.content.decode() for part in ('id="level-bronze"', 'id="level-gold"')] == [True, True]

@@ -115,7 +115,7 @@ class TestALevelThatNoOrderLiftsTo:
 
     def test_is_said_so(self, ladder, client):
         assert "Bronze from €0.01; Silver only where it is given" in sentence(ladder=ladder, unit=ladder.program.unit)
-        assert "only where it is given" in text_of(client.get("/loyalty/how-it-works/"))
+        assert "A gift from the shop" in text_of(client.get("/loyalty/how-it-works/"))
 
     def test_is_no_fault_of_the_ladder(self):
         assert list(faults(levels=[(1, 100, "Bronze"), (2, None, "Silver"), (3, 300, "Gold")])) == []

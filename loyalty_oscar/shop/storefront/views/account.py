@@ -248,8 +248,8 @@ class AccountView(MembersPage):
 
 
 def in_days(days: int) -> str:
-    """Return "in 2 days" in words; 0 is today."""
+    """Return "In 2 days" in words; 0 is today."""
     if days < 1:
-        return pgettext("loyalty", "today")
-    text = npgettext("loyalty", "in %(days)s day", "in %(days)s days", days)
-    return pgettext("loyalty", "tomorrow") if days == 1 else text % {"days": money.number(days)}
+        return pgettext("loyalty", "Today")
+    text = npgettext("loyalty", "In %(days)s day", "In %(days)s days", days)
+    return pgettext("loyalty", "Tomorrow") if days == 1 else text % {"days": money.number(days)}

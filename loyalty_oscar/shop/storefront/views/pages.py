@@ -68,7 +68,9 @@ def facts(*, unit: Any) -> list[str]:
     at_once = pgettext("loyalty", "On the way as soon as you order, ready on delivery.")
     found = [ready % {"days": program.hold_days} if program.hold_days else at_once]
     if value := worth(unit=unit, points=100):
-        found.append(pgettext("loyalty", "%(points)s are worth %(amount)s.") % {"points": hundred, "amount": value})
+        found.append(
+            pgettext("loyalty", "You get %(amount)s off for %(points)s.") % {"points": hundred, "amount": value}
+        )
     found.append(_expiry(program))
     found.append(pgettext("loyalty", "If you return something, we take back only what that item earned."))
     if program.debt_policy == Program.Debt.DEBT:

@@ -27,10 +27,10 @@ class StatementForm(forms.Form):
         super().__init__(data)
         everything = [("", pgettext("loyalty", "Everything"))]
         self.fields["kind"].choices = [*everything, *statement.STATES.items()]
-        newest = [("", pgettext("loyalty", "the newest month"))]
+        newest = [("", pgettext("loyalty", "Newest month"))]
         choices = [(f"{month:%Y-%m}", in_words(month)) for month in months]
         self.fields["from"] = forms.ChoiceField(
-            label=pgettext("loyalty", "from"), required=False, choices=[*newest, *choices]
+            label=pgettext("loyalty", "Starting with"), required=False, choices=[*newest, *choices]
         )
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-control"
