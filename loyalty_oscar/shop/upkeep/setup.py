@@ -19,6 +19,7 @@ from loyalty_oscar.program.money import exponent, in_words
 from loyalty_oscar.program.operations import change_state
 
 ACTOR = "system"
+CODE = "points"
 WENT_LIVE = "It is live: orders placed from now on earn."
 NAMES = {
     "en": {"one": "point", "other": "points", "title": "points"},
@@ -54,10 +55,11 @@ def coin(*, currency: str) -> int:
     return 10 ** exponent(currency=currency) if exponent(currency=currency) else 100
 
 
-def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime) -> SetupResult:
+def make_ready(*, code: str | None, name: str, currency: str, live: bool, at: datetime) -> SetupResult:
     """
     Make what is missing of the ready program, in one transaction; what is there is left as it is.
 
+    Without a code it is the program that is there, whatever its code; the default one where there are more.
     Of Oscar's tables only the rows of our one offer are written. Raises `LoyaltyError` for a code or currency that
     is none, before anything is written.
     """
@@ -73,15 +75,16 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
     return ready
 
 
-def _program(*, code: str, name: str, currency: str) -> SetupResult:
-    program = Program.objects.filter(code=code).first()
+def _program(*, code: str | None, name: str, currency: str) -> SetupResult:
+    known = Program.objects.filter(code=code) if code else Program.objects.order_by("-is_default", "pk")
+    program = known.first()
     if program:
         unit = program.unit_or_none
         ready = SetupResult(program=program, unit=unit or _unit(program))
         ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
     else:
         program = Program(
-            code=code,
+            code=code or CODE,
             name=name,
             currency=currency,
             time_zone=settings.TIME_ZONE or "UTC",
