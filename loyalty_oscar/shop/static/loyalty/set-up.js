@@ -1,0 +1,16 @@
+/* How much the shop gives back, beside the numbers while they are typed. The server says the same. */
+(function () {
+  "use strict";
+  var rate = document.querySelector('[data-loyalty="rate"]');
+  var spend = document.getElementById("id_spend"), worth = document.getElementById("id_worth");
+  if (!rate || !spend || !worth) return;
+  function number(field) { return parseFloat(field.value.replace(",", ".")); }
+  function tell() {
+    var part = number(worth) / number(spend) / 100;
+    rate.textContent = isFinite(part) && part >= 0
+      ? part.toLocaleString(document.documentElement.lang || "en", {style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1})
+      : "–";
+  }
+  spend.addEventListener("input", tell);
+  worth.addEventListener("input", tell);
+})();
