@@ -20,7 +20,7 @@ from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, operations
 from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
-from .hooks import program_warnings, state_change_notes
+from .hooks import program_pages, program_warnings, state_change_notes
 from .models import (
     Delivery,
     Event,
@@ -207,7 +207,8 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             self.admin_site.admin_view(self.step_view),
             name="loyalty_program_program_step",
         )
-        return [step, *super().get_urls()]
+        pages = [one for found in program_pages.answers(admin_site=self.admin_site) for one in found]
+        return [step, *pages, *super().get_urls()]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

@@ -19,6 +19,7 @@ from ..dashboard.links import admin_url
 from ..dashboard.permissions import may_look
 from ..models import OrderSync
 from ..upkeep.jobs import JOBS
+from ..upkeep.setup_page import may_set_up
 from .checklist import checklist_of
 from .links import list_url, row_url, tasks_of
 from .planned import Planned, calendar_of
@@ -48,7 +49,7 @@ def front_of(*, request: Any, at: datetime) -> dict[str, Any]:
         "waiting": list(_waiting(user)) if looks else [],
         "jobs": _jobs() if looks else [],
         "tasks": tasks_of(user=user),
-        "add_url": admin_url("loyalty_program_program_add") if user.has_perm("loyalty_program.add_program") else "",
+        "setup_url": admin_url("loyalty_program_program_set_up") if may_set_up(user) else "",
     }
 
 
