@@ -48,7 +48,7 @@ class TestSettingUp:
         html = text(owner.get(reverse("admin:app_list", args=["loyalty_program"])))
         assert "There is no program yet." in html
         assert f'href="{page()}"' in html
-        assert 'data-loyalty="rate">1.0 %</strong>' in text(owner.get(page()))
+        assert 'id="loyalty-rate">1.0 %</strong>' in text(owner.get(page()))
 
     def test_makes_what_was_chosen_and_the_offer_and_says_what_comes_back(self, owner):
         answer = owner.post(page(), typed(spend="2", worth="5", hold_days="0", time_zone="Europe/Berlin"))

@@ -1,7 +1,7 @@
 /* How much the shop gives back, beside the numbers while they are typed. The server says the same. */
 (function () {
   "use strict";
-  var rate = document.querySelector('[data-loyalty="rate"]');
+  var rate = document.getElementById("loyalty-rate");
   var spend = document.getElementById("id_spend"), worth = document.getElementById("id_worth");
   if (!rate || !spend || !worth) return;
   function number(field) { return parseFloat(field.value.replace(",", ".")); }
