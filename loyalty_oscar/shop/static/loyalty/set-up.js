@@ -13,4 +13,6 @@
   }
   spend.addEventListener("input", tell);
   worth.addEventListener("input", tell);
+  // What was typed before this script came, or stands there again after the way back.
+  if (spend.value !== spend.defaultValue || worth.value !== worth.defaultValue) tell();
 })();
