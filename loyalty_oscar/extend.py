@@ -27,6 +27,7 @@ from loyalty_oscar.program.hooks import (
     MomentNote,
     OrderEffect,
     OrderFinder,
+    ProgramPages,
     ProgramWarning,
     StateChangeNote,
     data_exports,
@@ -35,6 +36,7 @@ from loyalty_oscar.program.hooks import (
     moment_notes,
     order_effects,
     order_finders,
+    program_pages,
     program_warnings,
     state_change_notes,
 )
@@ -52,6 +54,8 @@ from loyalty_oscar.program.registries import (
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
+from loyalty_oscar.shop.front.checklist import LaunchCheck, Tick, launch_checks
+from loyalty_oscar.shop.front.planned import Planned, PlannedList, planned_lists
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import LanguageSource, languages
 from loyalty_oscar.shop.orders.backfill import Welcoming, backfills
@@ -117,6 +121,7 @@ __all__ = [
     "Grant",
     "HostListener",
     "LanguageSource",
+    "LaunchCheck",
     "Level",
     "LevelList",
     "LineFacts",
@@ -134,8 +139,11 @@ __all__ = [
     "PageGuard",
     "Payments",
     "Person",
+    "Planned",
+    "PlannedList",
     "PriceReduction",
     "Pricing",
+    "ProgramPages",
     "ProgramWarning",
     "PromisedPart",
     "Purchase",
@@ -147,6 +155,7 @@ __all__ = [
     "SetupStep",
     "StateChangeNote",
     "Step",
+    "Tick",
     "UninstallNote",
     "UninstallStep",
     "ViewFrame",
@@ -174,6 +183,7 @@ __all__ = [
     "grants",
     "host_listeners",
     "languages",
+    "launch_checks",
     "level_lists",
     "metrics",
     "moment_notes",
@@ -186,8 +196,10 @@ __all__ = [
     "page_contexts",
     "page_guards",
     "payments",
+    "planned_lists",
     "price_reductions",
     "pricings",
+    "program_pages",
     "program_warnings",
     "purchase_gifts",
     "reason_words",

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, money
-from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.admin import BehindFront, ReadOnly
 from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.paying import being_paid
@@ -35,7 +35,7 @@ class LotInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Account)
-class AccountAdmin(ReadOnly, admin.ModelAdmin):
+class AccountAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """What each member has, in four numbers, with the points that are still there."""
 
     list_display = ("pk", "member", "unit", "available", "pending", "reserved", "debt")
@@ -52,7 +52,7 @@ class AccountAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnly, admin.ModelAdmin):
+class EntryAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """Every change of every account, newest first."""
 
     list_display = ("key", "member", "kind", "d_available", "d_pending", "d_reserved", "d_debt", "says", "effective_at")
@@ -83,7 +83,7 @@ class EntryAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Hold)
-class HoldAdmin(ReadOnly, admin.ModelAdmin):
+class HoldAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """Points set aside for baskets."""
 
     list_display = ("public_id", "member", "origin", "points", "state", "created_at", "expires_at")

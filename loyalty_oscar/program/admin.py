@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -19,7 +20,7 @@ from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, operations
 from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
-from .hooks import program_warnings, state_change_notes
+from .hooks import program_pages, program_warnings, state_change_notes
 from .models import (
     Delivery,
     Event,
@@ -47,6 +48,11 @@ STEPS = {
 }
 
 
+def loyalty_labels() -> list[str]:
+    """Return the labels of our apps that are installed."""
+    return [config.label for config in apps.get_app_configs() if config.name.startswith("loyalty_oscar.")]
+
+
 def step_label(program: Program, to: str) -> str:
     """Return what the button for the next step says."""
     if program.state == State.PAUSED and to == State.LIVE:
@@ -65,6 +71,20 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class BehindFront:
+    """
+    Stands on the front page of loyalty, not in a box of its own on Django's index.
+
+    Django asks this for its index and for the page of one app, and for nothing else; whoever may open a list still may.
+    The page of the app itself stays, because the way back at the top of each page leads there.
+    """
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        asked = getattr(request, "resolver_match", None)
+        is_own = asked is not None and asked.kwargs.get("app_label") == self.opts.app_label
+        return is_own and super().has_module_permission(request)
 
 
 class NoDelete:
@@ -159,6 +179,14 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
     class Media:
         css = STYLES
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the one box of loyalty to everybody who may open anything of it."""
+        return any(request.user.has_module_perms(label) for label in loyalty_labels())
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        # Django leaves out a box without any right in it; this one says no more than that the box is there.
+        return {**super().get_model_perms(request), "front": self.has_module_permission(request)}
+
     def program_of(self, obj: Program) -> Program | None:
         return obj
 
@@ -179,7 +207,8 @@ class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
             self.admin_site.admin_view(self.step_view),
             name="loyalty_program_program_step",
         )
-        return [step, *super().get_urls()]
+        pages = [one for found in program_pages.answers(admin_site=self.admin_site) for one in found]
+        return [step, *pages, *super().get_urls()]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -323,7 +352,7 @@ class SegmentAdmin(admin.ModelAdmin):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly, admin.ModelAdmin):
+class EventAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """What happened, as consumers are told."""
 
     list_display = ("topic", "key", "member", "at", "is_new")
@@ -335,7 +364,7 @@ class EventAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly, admin.ModelAdmin):
+class DeliveryAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """Messages that left or wait to leave: an event each, for one consumer."""
 
     list_display = ("topic", "key", "member", "consumer", "happened_at", "next_at", "done_at", "attempts", "error")
@@ -363,7 +392,7 @@ class DeliveryAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(JobRun)
-class JobRunAdmin(ReadOnly, admin.ModelAdmin):
+class JobRunAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """When each job last ran."""
 
     list_display = ("name", "started_at", "finished_at", "good_at", "done", "error")

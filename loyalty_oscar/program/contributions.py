@@ -79,6 +79,11 @@ PLACES = (
     Place("sale:locked", "sale", "on the page of a sale that is not open yet"),
     Place("sale:door", "door of a sale", "beside it: how far away it is"),
     Place("sale:door-look", "door of a sale", "before it: how it looks"),
+    Place(
+        "front:program",
+        "unit",
+        "on the front page of loyalty, in the admin and on Oscar's dashboard: more about a program",
+    ),
     Place("dashboard:user", "user", "on a customer's page of Oscar's dashboard"),
     Place("dashboard:order", "order", "on an order's page of Oscar's dashboard"),
     Place("admin:member", "member", "in the admin, on a member's page"),

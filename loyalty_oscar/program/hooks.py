@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.urls import URLPattern
+
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.hooks import RAISE, REPORT, SKIP, Failed, Hook, OnError
 
@@ -28,6 +30,17 @@ class ProgramWarning(Protocol):
 
 
 program_warnings: Hook[ProgramWarning] = Hook("program_warnings", ProgramWarning, on_error=RAISE)
+
+
+class ProgramPages(Protocol):
+    """Adds pages of its own beside the list of programs in the admin."""
+
+    def __call__(self, *, admin_site: Any) -> Iterable[URLPattern]:
+        """Return their addresses, each view wrapped by `admin_site.admin_view`."""
+        ...
+
+
+program_pages: Hook[ProgramPages] = Hook("program_pages", ProgramPages, on_error=RAISE)
 
 
 class StateChangeNote(Protocol):

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import contributions, money
-from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
 from loyalty_oscar.program.hooks import order_finders
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.words import points as in_words
@@ -57,7 +57,7 @@ class LeastOrderInline(admin.TabularInline):
 
 
 @admin.register(UseTerms)
-class UseTermsAdmin(NoDelete, admin.ModelAdmin):
+class UseTermsAdmin(BehindFront, NoDelete, admin.ModelAdmin):
     """What points may pay for in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -115,7 +115,7 @@ def know_numbers(uses: list[Redemption]) -> None:
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(ReadOnly, admin.ModelAdmin):
+class RedemptionAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """Every use of points, newest first; what is set aside for a basket has no order yet."""
 
     list_display = ("order", "member", "points", "off", "returned", "state", "used_at")

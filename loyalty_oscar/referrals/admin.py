@@ -16,7 +16,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
 from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.zones import InProgramZone
@@ -32,7 +32,7 @@ ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
 
 
 @admin.register(Scheme)
-class SchemeAdmin(NoDelete, admin.ModelAdmin):
+class SchemeAdmin(BehindFront, NoDelete, admin.ModelAdmin):
     """What each side gets in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -70,7 +70,7 @@ class SchemeAdmin(NoDelete, admin.ModelAdmin):
 
 
 @admin.register(Referral)
-class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
+class ReferralAdmin(BehindFront, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who was brought by whom. Rows are made by newcomers; staff decide, with a reason, and may take that back."""
 
     change_form_template = "loyalty/admin/referral.html"
@@ -118,9 +118,6 @@ class ReferralAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) or self.has_decide_permission(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return super().has_module_permission(request) or self.has_decide_permission(request)
 
     @admin.action(description=pgettext_lazy("loyalty", "Allow: both sides are rewarded"), permissions=["decide"])
     def allow(self, request: HttpRequest, chosen: Any) -> None:

@@ -4,6 +4,7 @@ from django.apps import apps
 from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
+from .front.views import DashboardView
 from .notices.views import GoView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
@@ -27,5 +28,6 @@ urlpatterns = [
         if apps.is_installed(f"loyalty_oscar.{feature}")
     ),
     *people,
+    path("dashboard/", DashboardView.as_view(), name="dashboard"),
     *dashboard,
 ]

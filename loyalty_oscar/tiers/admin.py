@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
-from loyalty_oscar.program.admin import STYLES, NoDelete
+from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.zones import InProgramZone, picked
@@ -52,7 +52,7 @@ class TierInline(admin.StackedInline):
 
 
 @admin.register(Ladder)
-class LadderAdmin(NoDelete, admin.ModelAdmin):
+class LadderAdmin(BehindFront, NoDelete, admin.ModelAdmin):
     """The levels of a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/ladder.html"
@@ -180,7 +180,7 @@ def may_give(user: Any, member: Member) -> bool:
 
 
 @admin.register(MemberPrice)
-class MemberPriceAdmin(InProgramZone, admin.ModelAdmin):
+class MemberPriceAdmin(BehindFront, InProgramZone, admin.ModelAdmin):
     """Lower prices for members of a level or a higher one."""
 
     list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")

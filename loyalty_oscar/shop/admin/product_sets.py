@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.admin import ReadOnly
+from loyalty_oscar.program.admin import BehindFront, ReadOnly
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import ProductSet, Program
@@ -74,7 +74,7 @@ class ProductSetAdmin(admin.ModelAdmin):
 
 
 @admin.register(OrderSync)
-class OrderSyncAdmin(ReadOnly, admin.ModelAdmin):
+class OrderSyncAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """Where the house stands with each order; those that failed say why."""
 
     list_display = ("order_id", "is_dirty", "dirty_since", "final_at", "failures", "error")

@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from .views import DashboardView, GoodwillView
+from .views import GoodwillView
 
 urlpatterns = [
-    path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("dashboard/goodwill/<str:user_id>/<int:unit_id>/", GoodwillView.as_view(), name="dashboard-goodwill"),
 ]

@@ -1,37 +1,28 @@
-"""The dashboard's own page of loyalty, and goodwill points for a customer."""
+"""Goodwill points for a customer."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.mixins import UserPassesTestMixin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import pgettext
-from django.views.generic import FormView, TemplateView
+from django.views.generic import FormView
 
 from loyalty_oscar.kernel.errors import KeyMismatch, NotAllowed
-from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.ledger.queries import moved_since, owed
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.models import JobRun, Member, State, Unit
+from loyalty_oscar.program.models import Member, State, Unit
 from loyalty_oscar.program.queries import member_of
-from loyalty_oscar.program.worth import worth
 
 from . import goodwill
 from .forms import GoodwillForm
 from .links import admin_url
 from .permissions import may_give, may_look
-
-GIVEN = (Kind.EARN, Kind.WELCOME, Kind.IMPORT, Kind.ADJUST)
-USED = (Kind.CAPTURE, Kind.RESTORE)
 
 
 class StaffView(UserPassesTestMixin):
@@ -42,53 +33,6 @@ class StaffView(UserPassesTestMixin):
 
     def get_login_url(self) -> str:
         return reverse("dashboard:login")
-
-
-class DashboardView(StaffView, TemplateView):
-    """How each program stands: members, what was given and used this month, what is owed, and the jobs."""
-
-    template_name = "loyalty/dashboard/overview.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        at = clock.now()
-        units = Unit.objects.select_related("program").order_by("program__name")
-        links = [
-            (pgettext("loyalty", "Rules"), admin_url("loyalty_earning_rule_changelist")),
-            (pgettext("loyalty", "Members"), admin_url("loyalty_program_member_changelist")),
-            (pgettext("loyalty", "Product sets"), admin_url("loyalty_program_productset_changelist")),
-            (pgettext("loyalty", "Every entry"), admin_url("loyalty_ledger_entry_changelist")),
-        ]
-        return super().get_context_data(
-            **kwargs,
-            programs=[self.program(unit, at) for unit in units],
-            jobs=JobRun.objects.order_by("name"),
-            links=[link for link in links if link[1]],
-            add_url=admin_url("loyalty_program_program_add"),
-        )
-
-    def program(self, unit: Unit, at: datetime) -> dict[str, Any]:
-        """Return the numbers of one program."""
-        program = unit.program
-        local = at.astimezone(ZoneInfo(program.time_zone))
-        month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-        moved, sums = moved_since(unit_id=unit.pk, since=month), owed(unit_id=unit.pk)
-
-        def total(*kinds: str) -> int:
-            return sum(moved.get(kind, 0) for kind in kinds)
-
-        return {
-            "program": program,
-            "unit": unit,
-            "url": admin_url("loyalty_program_program_change", program.pk),
-            "members": program.members.filter(Q(merged_into=None), user__isnull=False).count(),
-            "given": words.points(unit=unit, points=total(*GIVEN)),
-            "back": words.points(unit=unit, points=-total(Kind.CLAW)),
-            "used": words.points(unit=unit, points=-total(*USED)),
-            "out": words.points(unit=unit, points=-total(Kind.EXPIRE)),
-            "owed": words.points(unit=unit, points=sums.points),
-            "owed_value": sums.points,
-            "worth": worth(unit=unit, points=sums.points),
-        }
 
 
 class GoodwillView(StaffView, FormView):

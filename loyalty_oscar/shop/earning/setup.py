@@ -8,7 +8,7 @@ from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.money import in_words
 
-from ..upkeep.setup import ACTOR, SetupResult, coin, setup_steps
+from ..upkeep.setup import ACTOR, SetupResult, setup_steps
 
 
 @setup_steps.register("earning", order=10)
@@ -19,7 +19,7 @@ def base_rule(*, ready: SetupResult, at: datetime) -> None:
         ready.there.append(f"Earning rules: {', '.join(rule.code for rule in rules)}")
         return
     currency = ready.program.currency
-    step = coin(currency=currency)
+    step = ready.choices.step_minor
     save_rule(
         unit=ready.unit,
         code="base",

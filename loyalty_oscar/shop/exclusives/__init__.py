@@ -4,6 +4,7 @@ from . import (  # noqa: F401 - each registers its pieces
     backstop,
     checkout,
     doctor,
+    front,
     gate,
     guide,
     hiding,

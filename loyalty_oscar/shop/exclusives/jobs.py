@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import pgettext_lazy
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import reminders
@@ -62,7 +63,36 @@ def _reminders(at: datetime) -> Iterator[int]:
     yield from reminders.tell(at=at)
 
 
-add(job=Job(name="places", what="pieces of sales given back", run=_places))
-add(job=Job(name="sale-counts", what="counts of sales set right", run=_counts, nightly=True))
-add(job=Job(name="sales", what="products shown", run=_opened))
-add(job=Job(name="reminders", what="members told of a sale", run=_reminders))
+add(
+    job=Job(
+        name="places",
+        title=pgettext_lazy("loyalty", "Gives back pieces of sales that nobody paid for"),
+        what="pieces of sales given back",
+        run=_places,
+    )
+)
+add(
+    job=Job(
+        name="sale-counts",
+        title=pgettext_lazy("loyalty", "Counts the pieces of sales again"),
+        what="counts of sales set right",
+        run=_counts,
+        nightly=True,
+    )
+)
+add(
+    job=Job(
+        name="sales",
+        title=pgettext_lazy("loyalty", "Shows the products of sales that opened"),
+        what="products shown",
+        run=_opened,
+    )
+)
+add(
+    job=Job(
+        name="reminders",
+        title=pgettext_lazy("loyalty", "Reminds members of sales that opened"),
+        what="members told of a sale",
+        run=_reminders,
+    )
+)

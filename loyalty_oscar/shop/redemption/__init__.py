@@ -8,6 +8,7 @@ from . import (  # noqa: F401 - each registers its pieces
     doctor,
     following,
     freezing,
+    front,
     guide,
     keeping,
     lifecycle,

@@ -8,6 +8,7 @@ from itertools import islice
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.program.conf import conf
@@ -127,4 +128,12 @@ def _announce(rows: Sequence[Standing], at: datetime) -> int:
     return len(news)
 
 
-jobs.add(job=jobs.Job(name="tiers", what="levels moved or announced", run=run, nightly=True))
+jobs.add(
+    job=jobs.Job(
+        name="tiers",
+        title=pgettext_lazy("loyalty", "Moves members between levels"),
+        what="levels moved or announced",
+        run=run,
+        nightly=True,
+    )
+)

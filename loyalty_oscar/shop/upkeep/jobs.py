@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.ledger import operations as ledger
@@ -45,10 +47,12 @@ class Job:
     A piece of work: `run(at)` does it step by step and yields how much each step did.
 
     A nightly job is done once a day (in Django's time zone), at the first occasion. One that `asks_since` is called
-    with the moment of its last run that went well (None = not known), too.
+    with the moment of its last run that went well (None = not known), too. `title` says to a shop keeper what it does,
+    `what` names the things that are counted.
     """
 
     name: str
+    title: str | Promise = ""
     what: str
     run: Callable[..., Iterator[int]]
     nightly: bool = False
@@ -156,19 +160,85 @@ def _farewells(at: datetime) -> Iterator[int]:
 
 #: Notices come before expiry, because they move the date of what could not be announced. Features add theirs.
 JOBS = [
-    Job(name="sweep", what="orders looked at", run=_sweep),
-    Job(name="nightly", what="orders looked at", run=_nightly, nightly=True),
-    Job(name="mature", what="points made ready", run=_mature),
-    Job(name="ready", what="accounts told what became ready", run=_ready, nightly=True),
-    Job(name="notices", what="dates announced or put off", run=_notices),
-    Job(name="expire", what="points run out", run=_expire),
-    Job(name="holds", what="given back", run=_holds),
-    Job(name="programs", what="accounts of programs that paused or closed", run=_programs, nightly=True),
-    Job(name="prices", what="prices written down", run=_prices, nightly=True),
-    Job(name="price-moments", what="prices written down", run=_moments, asks_since=True),
-    Job(name="farewells", what="people who left forgotten", run=_farewells),
-    Job(name="inbox", what="old messages taken out of the inbox", run=_inbox, nightly=True),
-    Job(name="messages", what="messages sent", run=_messages),
+    Job(
+        name="sweep",
+        title=pgettext_lazy("loyalty", "Counts new and changed orders"),
+        what="orders looked at",
+        run=_sweep,
+    ),
+    Job(
+        name="nightly",
+        title=pgettext_lazy("loyalty", "Looks at every open order once a night"),
+        what="orders looked at",
+        run=_nightly,
+        nightly=True,
+    ),
+    Job(
+        name="mature",
+        title=pgettext_lazy("loyalty", "Makes points ready after the return period"),
+        what="points made ready",
+        run=_mature,
+    ),
+    Job(
+        name="ready",
+        title=pgettext_lazy("loyalty", "Tells members that points are ready"),
+        what="accounts told what became ready",
+        run=_ready,
+        nightly=True,
+    ),
+    Job(
+        name="notices",
+        title=pgettext_lazy("loyalty", "Tells members which points run out soon"),
+        what="dates announced or put off",
+        run=_notices,
+    ),
+    Job(
+        name="expire",
+        title=pgettext_lazy("loyalty", "Lets points run out that were announced"),
+        what="points run out",
+        run=_expire,
+    ),
+    Job(
+        name="holds",
+        title=pgettext_lazy("loyalty", "Gives back points set aside in baskets that were left"),
+        what="given back",
+        run=_holds,
+    ),
+    Job(
+        name="programs",
+        title=pgettext_lazy("loyalty", "Closes the accounts of programs that paused or ended"),
+        what="accounts of programs that paused or closed",
+        run=_programs,
+        nightly=True,
+    ),
+    Job(
+        name="prices",
+        title=pgettext_lazy("loyalty", "Writes down prices for the lowest of 30 days"),
+        what="prices written down",
+        run=_prices,
+        nightly=True,
+    ),
+    Job(
+        name="price-moments",
+        title=pgettext_lazy("loyalty", "Writes down prices when a sale begins or ends"),
+        what="prices written down",
+        run=_moments,
+        asks_since=True,
+    ),
+    Job(
+        name="farewells",
+        title=pgettext_lazy("loyalty", "Forgets people who left"),
+        what="people who left forgotten",
+        run=_farewells,
+    ),
+    Job(
+        name="inbox",
+        title=pgettext_lazy("loyalty", "Clears old messages from members' pages"),
+        what="old messages taken out of the inbox",
+        run=_inbox,
+        nightly=True,
+    ),
+    Job(name="messages", title=pgettext_lazy("loyalty", "Sends the messages"), what="messages sent", run=_messages),
 ]
 
 

@@ -19,6 +19,7 @@ from loyalty_oscar.program.money import exponent, in_words
 from loyalty_oscar.program.operations import change_state
 
 ACTOR = "system"
+CODE = "points"
 WENT_LIVE = "It is live: orders placed from now on earn."
 NAMES = {
     "en": {"one": "point", "other": "points", "title": "points"},
@@ -28,12 +29,27 @@ NAMES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """
+    What a shop keeper chose for a new program: the words for its points by language and plural form, what has to be
+    paid for a point and what a hundred points are worth (minor units), the return period, and where days begin.
+    """
+
+    names: dict[str, dict[str, str]]
+    step_minor: int
+    worth_minor: int
+    hold_days: int
+    time_zone: str
+
+
 @dataclass(kw_only=True, slots=True)
 class SetupResult:
-    """The program that stands now, and in plain words what was made and what was there."""
+    """The program that stands now, what was chosen for it, and in plain words what was made and what was there."""
 
     program: Program
     unit: Unit
+    choices: Choices
     made: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
 
@@ -54,17 +70,27 @@ def coin(*, currency: str) -> int:
     return 10 ** exponent(currency=currency) if exponent(currency=currency) else 100
 
 
-def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime) -> SetupResult:
+def usual(*, currency: str) -> Choices:
+    """Return what a program has where nobody chose: 1.0 % back, 14 days, the zone of the shop."""
+    step = coin(currency=currency)
+    zone = settings.TIME_ZONE or "UTC"
+    return Choices(names=NAMES, step_minor=step, worth_minor=step, hold_days=14, time_zone=zone)
+
+
+def make_ready(
+    *, code: str | None, name: str, currency: str, live: bool, at: datetime, choices: Choices | None = None
+) -> SetupResult:
     """
     Make what is missing of the ready program, in one transaction; what is there is left as it is.
 
+    Without a code it is the program that is there, whatever its code; the default one where there are more.
     Of Oscar's tables only the rows of our one offer are written. Raises `LoyaltyError` for a code or currency that
     is none, before anything is written.
     """
     if not is_currency(currency):
         raise LoyaltyError(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
     with transaction.atomic(using=write_db()):
-        ready = _program(code=code, name=name, currency=currency)
+        ready = _program(code=code, name=name, currency=currency, choices=choices)
         setup_steps.tell(ready=ready, at=at)
         if live and ready.program.state == State.DRAFT:
             change_state(program=ready.program, to=State.LIVE, actor=ACTOR, at=at, reason="loyalty_setup --live")
@@ -73,22 +99,25 @@ def make_ready(*, code: str, name: str, currency: str, live: bool, at: datetime)
     return ready
 
 
-def _program(*, code: str, name: str, currency: str) -> SetupResult:
-    program = Program.objects.filter(code=code).first()
+def _program(*, code: str | None, name: str, currency: str, choices: Choices | None) -> SetupResult:
+    known = Program.objects.filter(code=code) if code else Program.objects.order_by("-is_default", "pk")
+    program = known.first()
+    chosen = choices or usual(currency=program.currency if program else currency)
     if program:
         unit = program.unit_or_none
-        ready = SetupResult(program=program, unit=unit or _unit(program))
+        ready = SetupResult(program=program, unit=unit or _unit(program, chosen), choices=chosen)
         ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
     else:
         program = Program(
-            code=code,
+            code=code or CODE,
             name=name,
             currency=currency,
-            time_zone=settings.TIME_ZONE or "UTC",
+            time_zone=chosen.time_zone,
+            hold_days=chosen.hold_days,
             is_default=not Program.objects.filter(is_default=True).exists(),
         )
         _save(program)
-        ready = SetupResult(program=program, unit=_unit(program))
+        ready = SetupResult(program=program, unit=_unit(program, chosen), choices=chosen)
         serves = "serves every site without one of its own" if program.is_default else "serves no site yet"
         ready.made.append(f"Program “{program.name}” ({program.code}), a draft in {currency}; it {serves}")
         unit = None
@@ -106,8 +135,8 @@ def _save(row: Program | Unit | PointWorth) -> None:
     row.save()
 
 
-def _unit(program: Program) -> Unit:
-    unit = Unit(program=program, code="points", names=NAMES)
+def _unit(program: Program, choices: Choices) -> Unit:
+    unit = Unit(program=program, code="points", names=choices.names)
     _save(unit)
     return unit
 
@@ -117,8 +146,6 @@ def _worth(ready: SetupResult) -> None:
     worth = program.worths.order_by("pk").first()
     known = ready.there if worth else ready.made
     if worth is None:
-        worth = PointWorth(
-            program=program, currency=program.currency, points=100, minor=coin(currency=program.currency)
-        )
+        worth = PointWorth(program=program, currency=program.currency, points=100, minor=ready.choices.worth_minor)
         _save(worth)
     known.append(f"{worth.points} points are worth {in_words(minor=worth.minor, currency=worth.currency)}")

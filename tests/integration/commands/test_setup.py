@@ -53,6 +53,21 @@ class TestSettingUp:
         assert "There already" in said.out
         assert "Made:" not in said.out
 
+    def test_mends_the_program_that_is_there_whatever_its_code_and_makes_no_second(self):
+        Program.objects.create(code="paw-club", name="Paw Club", currency="CHF", is_default=True)
+        said = manage("setup")
+        assert Program.objects.get().code == "paw-club"
+        assert (PointWorth.objects.get().currency, Rule.objects.get().program.code) == ("CHF", "paw-club")
+        assert "Paw Club" in said.out
+        assert our_offers().count() == 1
+
+    def test_mends_the_default_program_of_several(self):
+        Program.objects.create(code="first", name="First")
+        second = Program.objects.create(code="second", name="Second", is_default=True)
+        manage("setup")
+        assert Program.objects.count() == 2
+        assert Rule.objects.get().program == second
+
     def test_takes_up_again_what_was_left_half_way(self):
         manage("setup")
         Rule.objects.all().delete()

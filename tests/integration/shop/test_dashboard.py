@@ -273,7 +273,7 @@ class TestThePageOfOurOwn:
         assert 'data-loyalty="members" data-value="1"' in html
         assert 'data-loyalty="owed" data-value="25"' in html
         assert "worth €0.25" in html
-        assert "sweep" in html
+        assert "Counts new and changed orders" in html
 
     def test_says_of_a_job_that_failed_when_it_last_went_well(self, staff, unit):
         good, bad = clock.now() - timedelta(hours=3), clock.now()

@@ -18,7 +18,7 @@ from loyalty_oscar.shop.upkeep.setup import WENT_LIVE, SetupResult, make_ready
 from ..command import LoyaltyCommand
 
 NEXT_DRAFT = """Next:
-  - look at it in the admin, under “Loyalty: program and members”: names of the points, return period, expiry
+  - look at it in the admin, under “Loyalty”: names of the points, return period, expiry
   - manage.py loyalty_doctor       says what is missing in the shop
   - manage.py loyalty_setup --live when customers are to see it; only orders placed after that earn
   - manage.py loyalty_run          every five minutes, by cron"""
@@ -32,7 +32,11 @@ class Command(LoyaltyCommand):
     help = "Makes a ready program, as a draft that nobody sees; called again it changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--code", default="points", help="short name of the program (default: points)")
+        parser.add_argument(
+            "--code",
+            default=None,
+            help="short name of the program (default: the one that is there, else points); a new one makes a second",
+        )
         parser.add_argument("--name", default="Points", help="its name as customers read it (default: Points)")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
         parser.add_argument(
@@ -50,7 +54,9 @@ class Command(LoyaltyCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
 
-    def work(self, *, code: str, name: str, currency: str | None, live: bool, anyway: bool, **options: Any) -> None:
+    def work(
+        self, *, code: str | None, name: str, currency: str | None, live: bool, anyway: bool, **options: Any
+    ) -> None:
         if anyway and not live:
             raise CommandError("--anyway goes with --live")
         program = {

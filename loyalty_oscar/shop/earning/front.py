@@ -1,0 +1,103 @@
+"""What earning says on the front page of loyalty: its rules with their dates, and how much the shop gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Sum
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.earning.models import Award, AwardLine, Rule
+from loyalty_oscar.earning.queries import book_of
+from loyalty_oscar.earning.rules import Dates, PerAmount
+from loyalty_oscar.program import clock, contributions, money
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.worth import rate_of
+
+from ..front.planned import Planned, planned_lists
+
+LOOKED_BACK = timedelta(days=30)
+
+
+@planned_lists.register("earning", order=10)
+def rules(*, program: Program, at: datetime) -> Iterator[Planned]:
+    """Yield the rules that are switched on, from the day of their newest version or the first day they name."""
+    zone = ZoneInfo(program.time_zone)
+    for rule in Rule.objects.filter(program=program).prefetch_related("versions").order_by("code"):
+        version = max(rule.versions.all(), key=lambda one: one.number, default=None)
+        if version is None or not version.is_on:
+            continue
+        days = next((one.get("params", {}) for one in version.conditions if one.get("code") == "dates"), {})
+        first, last = (_midnight(days.get(name), zone) for name in ("first", "last"))
+        starts_at = max(first, version.valid_from) if first else version.valid_from
+        ends_at = last + timedelta(days=1) if last else None
+        yield Planned(kind=pgettext_lazy("loyalty", "Rule"), row=rule, starts_at=starts_at, ends_at=ends_at)
+
+
+def _midnight(day: Any, zone: ZoneInfo) -> datetime | None:
+    return datetime.fromisoformat(day).replace(tzinfo=zone) if day else None
+
+
+@contributions.register("front:program", "give-back", order=10)
+def give_back(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return what the rules promise for each purchase, and what the orders of the last 30 days brought."""
+    at = clock.now()
+    promised, real = promised_rate(unit=subject, at=at), real_rate(unit=subject, at=at)
+    if promised is None and real is None:
+        return None
+    shown = {"promised": promised and in_percent(promised), "real": real and in_percent(real)}
+    return "loyalty/front/give_back.html", shown
+
+
+def promised_rate(*, unit: Unit, at: datetime) -> Fraction | None:
+    """
+    Return what part of what members spend comes back by the rules for every purchase; None where nobody can say.
+
+    Rules that somebody narrowed to days, products or people count for some purchases only, and are left out.
+    """
+    value = _value(unit)
+    if value is None:
+        return None
+    found = book_of(unit=unit).at(unit_id=unit.pk, moment=at)
+    always = [
+        one.rule
+        for one in found
+        if isinstance(one.rule, PerAmount) and all(isinstance(each, Dates) for each in one.conditions)
+        if _is_on_day(one.conditions, unit, at) and one.rule.currency == unit.program.currency
+    ]
+    return sum((Fraction(rule.points, rule.step_minor) * value for rule in always), Fraction()) if always else None
+
+
+def _is_on_day(conditions: Any, unit: Unit, at: datetime) -> bool:
+    day = at.astimezone(ZoneInfo(unit.program.time_zone)).date().isoformat()
+    return all((one.first or day) <= day <= (one.last or day) for one in conditions)
+
+
+def real_rate(*, unit: Unit, at: datetime) -> Fraction | None:
+    """Return what part of what was paid in the last 30 days the orders brought; None without orders."""
+    value = _value(unit)
+    lately = Award.objects.filter(
+        unit=unit, source_kind="order", placed_at__gt=at - LOOKED_BACK, placed_at__lte=at, revoked=False
+    )
+    paid = AwardLine.objects.filter(award__in=lately).aggregate(paid=Sum("paid_minor", default=0))["paid"]
+    if value is None or not paid:
+        return None
+    return lately.aggregate(points=Sum("points", default=0))["points"] * value / paid
+
+
+def _value(unit: Unit) -> Fraction | None:
+    """Return what a point is worth in minor units of the program's currency."""
+    worth = rate_of(unit=unit)
+    known = worth is not None and worth.currency == unit.program.currency
+    return Fraction(worth.minor, worth.points) if worth and known else None
+
+
+def in_percent(rate: Fraction) -> str:
+    """Return a part as a percentage with one decimal, as the visitor reads numbers."""
+    number = money.number((Decimal(rate.numerator) * 100 / rate.denominator).quantize(Decimal("0.1")), places=1)
+    return pgettext("loyalty", "%(number)s %%") % {"number": number}

@@ -1,0 +1,114 @@
+"""From an empty shop to the first points used, through the admin alone."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from loyalty_oscar.earning.models import Rule
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.models import PointWorth, Program, State, Unit
+from loyalty_oscar.shop.earning.front import in_percent, promised_rate
+from loyalty_oscar.shop.redemption.offer import our_offers
+from loyalty_oscar.shop.upkeep.setup_page import SetUpForm
+from tests.orders import place
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner():
+    get_user_model().objects.create_superuser("owner", "owner@example.org", "x")
+    client = Client()
+    assert client.login(username="owner@example.org", password="x") or client.login(username="owner", password="x")
+    return client
+
+
+def page():
+    return reverse("admin:loyalty_program_program_set_up")
+
+
+def typed(**fields):
+    """What stands in the empty form, with what somebody typed over it."""
+    form = SetUpForm()
+    stands = {name: form[name].value() for name in form.fields}
+    return {**stands, "name": "Paw Club", **fields}
+
+
+def text(response):
+    return response.content.decode().replace("\xa0", " ")
+
+
+class TestSettingUp:
+    def test_begins_at_the_front_page_of_an_empty_shop(self, owner):
+        html = text(owner.get(reverse("admin:app_list", args=["loyalty_program"])))
+        assert "There is no program yet." in html
+        assert f'href="{page()}"' in html
+        assert 'id="loyalty-rate">1.0 %</strong>' in text(owner.get(page()))
+
+    def test_makes_what_was_chosen_and_the_offer_and_says_what_comes_back(self, owner):
+        answer = owner.post(page(), typed(spend="2", worth="5", hold_days="0", time_zone="Europe/Berlin"))
+        program = Program.objects.get()
+        assert answer.url == reverse("admin:loyalty_program_program_change", args=[program.pk])
+        assert (program.name, program.state, program.hold_days) == ("Paw Club", State.DRAFT, 0)
+        assert (program.time_zone, program.is_default) == ("Europe/Berlin", True)
+        assert Rule.objects.get().versions.get().params == {
+            "currency": program.currency,
+            "points": 1,
+            "step_minor": 200,
+        }
+        assert (PointWorth.objects.get().points, PointWorth.objects.get().minor) == (100, 500)
+        assert our_offers().count() == 1
+        at = timezone.now() + timedelta(seconds=1)
+        assert in_percent(promised_rate(unit=Unit.objects.get(), at=at)) == "2.5 %"
+
+    def test_leads_to_an_order_that_earns_once_it_is_live(self, owner, django_capture_on_commit_callbacks):
+        owner.post(page(), typed(word_en_one="paw", word_en_other="paws", word_en_title="paws"))
+        program = Program.objects.get()
+        owner.post(reverse("admin:loyalty_program_program_step", args=[program.pk, "live"]), {"reason": ""})
+        customer = get_user_model().objects.create_user("boris", "boris@example.org", "x")
+        with django_capture_on_commit_callbacks(execute=True):
+            place(user=customer, lines=[("12.00", 2)])
+        assert Account.objects.get().pending == 24
+        assert Unit.objects.get().names["en"]["other"] == "paws"
+
+    def test_makes_only_what_is_missing_where_there_is_a_program(self, owner):
+        owner.post(page(), typed(worth="5"))
+        our_offers().delete()
+        html = text(owner.get(page()))
+        assert "There is a program already." in html
+        owner.post(page(), {})
+        assert Program.objects.count() == 1
+        assert PointWorth.objects.get().minor == 500
+        assert our_offers().count() == 1
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("spend", "0"), ("spend", "-1"), ("spend", "xx"), ("spend", "9" * 40), ("worth", ""), ("worth", "0.001"),
+            ("worth", "1000"), ("hold_days", "366"), ("hold_days", "-1"), ("time_zone", "Mars/Olympus"),
+            ("currency", "XXXX"), ("currency", "QQQ"), ("name", ""), ("name", "x" * 101), ("spend", "NaN"),
+        ],
+    )  # fmt: skip
+    def test_refuses_at_the_field_and_writes_nothing(self, owner, name, value):
+        response = owner.post(page(), typed(**{name: value}))
+        assert response.status_code == 200
+        assert response.context["form"].errors[name]
+        assert not Program.objects.exists()
+        assert not our_offers().exists()
+
+    def test_is_refused_to_who_may_not_add_a_program(self):
+        clerk = get_user_model().objects.create_user("clerk", "clerk@example.org", "x", is_staff=True)
+        clerk.user_permissions.set(
+            Permission.objects.filter(content_type__app_label="loyalty_program", codename="change_program")
+        )
+        client = Client()
+        client.force_login(clerk)
+        assert client.get(page()).status_code == 403
+        assert client.post(page(), typed()).status_code == 403
+        assert not Program.objects.exists()
+        assert page() not in text(client.get(reverse("admin:app_list", args=["loyalty_program"])))
