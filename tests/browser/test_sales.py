@@ -66,7 +66,7 @@ class TestThePagesOfSales:
         page.keyboard.press("Enter")
         page.wait_for_url("**/sales/trail/")
         page.get_by_role("link", name="Explorer carrier").focus()
-        for _stop in ("the why of the points", "the button"):
+        for _stop in ("the why of the points", "how the club works", "the button"):
             page.keyboard.press("Tab")
             assert "3px" in page.evaluate("getComputedStyle(document.activeElement).outline")
         with page.expect_navigation():
