@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 PASSWORD = "loyalty-demo"
+BED = "/catalogue/orthopaedic-bed-for-large-dogs-moss-green-110-80-cm_4/"
 MOST_BYTES = 150_000
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 780}
 sys.path.insert(0, str(ROOT))
@@ -197,8 +198,8 @@ def take_levels(browser: Any, address: str) -> None:
     silver = Walk(browser, address, DESKTOP, email="silver@example.com")
     silver.go("/loyalty/")
     silver.cut_out("level", show=".loyalty-level-card")
-    silver.go("/loyalty/how-it-works/")
-    silver.cut_out("levels", show=".loyalty-levels")
+    silver.go("/loyalty/levels/")
+    silver.cut_out("levels", show=".loyalty-ladder")
     silver.go("/loyalty/sales/first-on-the-trail/")
     silver.shoot("sale-locked", height=960)
     gold = Walk(browser, address, DESKTOP, email="gold@example.com")
@@ -256,7 +257,7 @@ def take_points(browser: Any, address: str, *, bed: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--database", type=Path, help="a seeded SQLite database, which is copied")
-    parser.add_argument("--bed", default="/catalogue/orthopaedic-bed-for-large-dogs-moss-green-110-80-cm_4/")
+    parser.add_argument("--bed", default=BED)
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 

@@ -71,7 +71,7 @@ class TestAFriend:
         assert "Boris invites you to the Paw Club" in page.inner_text("h1")
         holds(page)
         page.click("text=Register >> visible=true")
-        said = page.get_by_text("Boris invites you: 100 paws with your first order from €20.00.")
+        said = page.get_by_text("Boris invites you: 100 paws with your first order from €20.00.").first
         said.wait_for()
         page.wait_for_load_state()  # The script of the field is read after the page.
         typed, typo = page.locator("#loyalty-code"), page.get_by_text("That code has a typo. Please check it.")

@@ -175,7 +175,7 @@ class TestAnInvitedFriend:
         return Shopper(user)
 
     def test_reads_the_gift_on_every_step(self, priya, django_capture_on_commit_callbacks):
-        assert "Boris invited you: plus 150 paws for an order from €25.00" in text_of(priya.overview())
+        assert "Boris invites you: 150 paws with your first order from €25.00." in text_of(priya.overview())
         priya.take(a_product(price="99.00"))
         before = [Promise.on(priya.basket()), Promise.on(priya.preview())]
         after = Promise.on(priya.order(django_capture_on_commit_callbacks))
@@ -188,6 +188,7 @@ class TestAnInvitedFriend:
         for page in (priya.basket(), priya.preview()):
             assert Promise.on(page) == Promise(39, [150], 39)
             assert said in text_of(page)
+            assert (text_of(page).count("Boris"), numbers(page, "gift")) == (1, [])
         after = Promise.on(priya.order(django_capture_on_commit_callbacks))
         assert after == Promise(39, [], 39)
         same_everywhere(priya, after, pending=39)
@@ -322,6 +323,18 @@ class TestWhatIsSetAside:
         assert numbers(overview, "reserved") == [378]
         told = api_of(shopper.user).get("basket/points").json()
         assert (told["ready"], told["set_aside"], told["asked"], told["applied"]) == (633, 378, 1011, 378)
+
+    def test_is_the_first_line_of_the_statement_and_the_lines_below_add_up(self, shopper):
+        give(shopper.user, 50, shopper.account().unit, source="more")
+        for page in (shopper.overview(), shopper.client.get(reverse("loyalty:statement"))):
+            said = text_of(page)
+            assert "Now Set aside for your basket Set aside −378 then 683" in said
+            assert "+50 then 1,061" in said and "+1,011 then 1,011" in said
+        shopper.use("none")
+        for page in (shopper.overview(), shopper.client.get(reverse("loyalty:statement"))):
+            said = text_of(page)
+            assert "Set aside" not in said
+            assert "+50 then 1,061" in said and "+1,011 then 1,011" in said
 
     def test_does_not_grow_unasked_with_the_basket(self, shopper):
         shopper.take(a_product("Bed", "30.00"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils.translation import pgettext
 
 from loyalty_oscar.journeys.models import Occurrence
@@ -23,7 +24,8 @@ def points_gift(*, event: Event, at: datetime) -> Letter | None:
     occurrence, account = rows.first(), account_of(member=event.member)
     if occurrence is None or account is None:
         return None
-    context = shared(member=event.member, account=account, unit=account.unit, points=occurrence.points)
+    about = {"member": event.member, "account": account, "unit": account.unit, "path": reverse("loyalty:statement")}
+    context = shared(**about, points=occurrence.points)
     because = event.payload["because"]
     context |= {
         "why": words.why(because),

@@ -206,6 +206,7 @@ def shared(
         **frame(user=member.user, site=site, program=unit.program),
         "number": words.number(unit=unit, points=points),
         "points": words.points(unit=unit, points=points),
+        "count": points,
         "worth": worth(unit=unit, points=points),
         "balances": balances(account=account, unit=unit) if account else [],
         "link": through_login(site=site, path=path or reverse("loyalty:overview")),

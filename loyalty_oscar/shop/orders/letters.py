@@ -48,7 +48,7 @@ def points_back(*, event: Event, at: datetime) -> Letter | None:
     if not any(points for _text, points in rows):
         return None
     only = next(iter(orders.values())) if len(orders) == 1 else None
-    path = reverse("loyalty:overview")
+    path = reverse("loyalty:statement")
     if only is not None:
         path = reverse("customer:order", kwargs={"order_number": only.number})
     context = shared(member=event.member, account=account, unit=unit, points=abs(moved), path=path)

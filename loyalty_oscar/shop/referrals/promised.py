@@ -25,7 +25,13 @@ class InvitationGift:
     """The newcomer's side of a referral, as a part of what an order is about to bring."""
 
     def coming(self, *, purchase: Purchase | None, request: Any, at: datetime) -> Sequence[PromisedPart]:
-        """Return what the invitation adds, or how far away it is. One query for members, more for who was brought."""
+        """
+        Return what the invitation adds, or how far away it is. One query for members, more for who was brought.
+
+        Where there is nothing to buy yet, the strip above (`gift`) tells it.
+        """
+        if purchase is None:
+            return ()
         visit = request.loyalty
         row = referral_of(visit=visit)
         if row is None or row.order_id is not None or not row.newcomer_points:
@@ -34,9 +40,6 @@ class InvitationGift:
             return ()
         unit, least = visit.unit, max(1, row.least_minor)
         said = {"points": words.points(unit=unit, points=row.newcomer_points), "name": _giver(row)}
-        if purchase is None:
-            text = _once(row, said, least)
-            return [PromisedPart(points=row.newcomer_points, text=text, is_sure=False)]
         if purchase.currency != row.program.currency:
             return ()
         missing = least - sum(line.paid_minor for line in purchase.lines)
@@ -94,13 +97,6 @@ def _to_go(said: dict[str, str], missing: int, row: Referral) -> str:
     if said["name"]:
         return pgettext("loyalty", "%(name)s invited you: order for %(amount)s more and get %(points)s on top.") % told
     return pgettext("loyalty", "A friend invited you: order for %(amount)s more and get %(points)s on top.") % told
-
-
-def _once(row: Referral, said: dict[str, str], least: int) -> str:
-    told = {**said, "least": money.in_words(minor=least, currency=row.program.currency)}
-    if said["name"]:
-        return pgettext("loyalty", "%(name)s invited you: plus %(points)s for an order from %(least)s") % told
-    return pgettext("loyalty", "A friend invited you: plus %(points)s for an order from %(least)s") % told
 
 
 def _looked_at(said: dict[str, str]) -> str:

@@ -73,8 +73,10 @@ def at_checkout(*, subject: Any, request: Any) -> Piece | None:
 
 @contributions.register("basket:earns", "referrals", order=10)
 def in_basket(*, subject: Any, request: Any) -> Piece | None:
-    """Return what an invitation brings with this basket, and what is missing to that."""
-    gift = None if subject is None or subject.is_empty else gift_of(request=request)
+    """Return what a code brings a stranger with this basket, and what is missing; a member's earn line tells it."""
+    if subject is None or subject.is_empty or request.loyalty.member is not None:
+        return None
+    gift = gift_of(request=request)
     if gift is None:
         return None
     return "loyalty/widgets/gift.html", {"gift": gift, "missing": missing(gift=gift, basket=subject)}
@@ -127,21 +129,23 @@ def of_member(*, subject: Member, request: Any) -> Piece | None:
 
 @reason_words.register("referrals")
 def whose_order(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """Return "First order of a friend you invited: Priya" for each reason that speaks of one. One query."""
-    text = pgettext("loyalty", "First order of a friend you invited: %(name)s")
-    return {key: text % {"name": name} for key, name in _names(reasons).items()}
+    """Return "First order of a friend you invited: Priya", or that it went back, for each reason of one. One query."""
+    came = pgettext("loyalty", "First order of a friend you invited: %(name)s")
+    back = pgettext("loyalty", "First order of a friend went back: %(name)s")
+    texts = {"referral_giver": came, "referral_reversed": back}
+    return {key: texts[reasons[key]["c"]] % {"name": name} for key, name in _names(reasons, *texts).items()}
 
 
 @brief_reason_words.register("referrals")
 def whose_order_briefly(*, reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return "First order: Priya" for each reason that speaks of one. One query."""
     text = pgettext("loyalty", "First order: %(name)s")
-    return {key: text % {"name": name} for key, name in _names(reasons).items()}
+    return {key: text % {"name": name} for key, name in _names(reasons, "referral_giver").items()}
 
 
-def _names(reasons: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """Return the first name of the friend of whom each reason speaks, where one does."""
-    given = {key: because for key, because in reasons.items() if because.get("c") == "referral_giver"}
-    wanted = {key: because.get("p", {}).get("referral") for key, because in given.items()}
+def _names(reasons: Mapping[int, Mapping[str, Any]], *codes: str) -> dict[int, str]:
+    """Return the first name of the friend of whom each reason with one of these codes speaks, where one does."""
+    told = {key: because.get("p", {}) for key, because in reasons.items() if because.get("c") in codes}
+    wanted = {key: p.get("referral") for key, p in told.items() if p.get("side") != "newcomer"}
     rows = Referral.objects.filter(pk__in=wanted.values()).select_related("newcomer__user").in_bulk() if wanted else {}
     return {key: name_of(member=rows[pk].newcomer) for key, pk in wanted.items() if pk in rows}

@@ -2,7 +2,8 @@
 The statement as a member reads it: every change of what is ready, newest first, and what is on the way above it.
 
 An order stands here once: on the way until its points are ready, then on the day they became ready. So the
-numbers of a column add up to what is ready, and the ones on the way to what is on the way.
+numbers of a column add up to what is ready, and the ones on the way to what is on the way. What is set aside for a
+basket is not ready and not used yet: it is a line of its own, above all others, while it lasts.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
-from django.db.models.functions import TruncMonth
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, TruncMonth
 from django.urls import reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
@@ -96,6 +97,13 @@ def entries(*, account: Account, kind: str = "") -> QuerySet[Entry]:
     return found.filter(FILTERS[kind]) if kind else found
 
 
+def with_aside(*, rows: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Return entries with `aside_later`: what was set aside since (signed), so what was set aside then can be told."""
+    later = Entry.objects.filter(account_id=OuterRef("account_id"), seq__gt=OuterRef("seq")).order_by()
+    summed = later.values("account_id").annotate(points=Sum("d_reserved")).values("points")
+    return rows.annotate(aside_later=Coalesce(Subquery(summed), 0))
+
+
 def months(*, account: Account, kind: str, zone: Any) -> list[tuple[date, int]]:
     """Return the months that have entries, newest first, each with how many."""
     rows = entries(account=account, kind=kind).order_by().annotate(month=TruncMonth("effective_at", tzinfo=zone))
@@ -134,7 +142,8 @@ class StatementWriter:
     def newest(self, *, most: int) -> tuple[list[Line], int]:
         """Return the newest lines, by when they were written, and how many lines there are of all."""
         rows = entries(account=self.account)
-        coming, lines = self._lines(list(rows.order_by("-effective_at", "-seq")[:most]), with_pending=True)
+        latest = with_aside(rows=rows).order_by("-effective_at", "-seq")[:most]
+        coming, lines = self._lines(list(latest), with_pending=True)
         newest = sorted([*coming, *lines], key=lambda line: line.since, reverse=True)
         return newest[:most], len(coming) + (len(lines) if len(lines) < most else rows.order_by().count())
 
@@ -163,7 +172,7 @@ class StatementWriter:
         begin = periods.start_of_day(day=shown[-1], zone=self.zone)
         end = periods.start_of_day(day=periods.add_months(day=shown[0], months=1), zone=self.zone)
         rows = entries(account=self.account, kind=kind).filter(effective_at__gte=begin, effective_at__lt=end)
-        return list(rows.order_by("-effective_at", "-seq"))
+        return list(with_aside(rows=rows).order_by("-effective_at", "-seq"))
 
     def _lots(self, found: Sequence[Entry], *, with_pending: bool) -> list[Lot]:
         wanted = Q(pk__in=[pk for pk in map(_lot_id, found) if pk]) | Q(entry__in=[entry.pk for entry in found])
@@ -218,10 +227,14 @@ class StatementWriter:
             **what,
             state=_state(entry),
             points=entry.own,
-            after=entry.available_after if entry.own else None,
+            after=self._after(entry) if entry.own else None,
             notes=[note for note in self._notes(entry, lot, whys.get(order.pk) if order else None) if note],
             aside=self._made_up(entry),
         )
+
+    def _after(self, entry: Entry) -> int:
+        """Return what was ready after an entry, and set aside: only what is aside now has a line of its own."""
+        return entry.available_after + self.account.reserved - entry.aside_later
 
     def _gone(self, order: Any, lot: Lot | None, entry: Entry, whys: dict[int, Any]) -> dict[str, Any]:
         """Return what ran out and where it came from."""
@@ -242,7 +255,7 @@ class StatementWriter:
     def _what(self, order: Any, entry: Entry, whys: dict[int, Any], *, brought: bool = True) -> dict[str, Any]:
         if order is None:
             text = self.said.get(entry.pk) or words.why(entry.because)
-            return {"text": text, "more": "", "url": "", "rows": ()}
+            return {"text": text, "more": "" if brought else self._on_the_way(entry), "url": "", "rows": ()}
         told = self._of(order, whys.get(order.pk))
         number = pgettext("loyalty", "Order %(number)s") % {"number": order.number}
         if brought:

@@ -44,7 +44,7 @@ def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
         **frame(user=member.user, site=site, program=member.program),
         "unit": account.unit if account else None,
         "balances": balances(account=account, unit=account.unit) if account else [],
-        "link": through_login(site=site, path=reverse("loyalty:overview")),
+        "link": through_login(site=site, path=reverse("loyalty:levels")),
         "tier": name,
         "points": name or pgettext("loyalty", "No level"),
         "tier_picture": full(site=site, address=tier.picture.url) if tier and tier.picture else "",

@@ -174,7 +174,9 @@ class TestTheGift:
         priya = get_user_model().objects.get(email="priya@example.com")
         assert numbers(client.get(ACCOUNT), "gift") == [100]
         a_basket(priya, (a_product(price="14.90"), 1))
-        assert f"{GIFT} €5.10 to go." in text_of(client.get(BASKET))
+        said = text_of(client.get(BASKET))
+        assert "€5.10 to go, and Boris’s invitation brings you 100 paws more." in said
+        assert GIFT not in said
 
         order = buy(priya, (a_product(price="30.00"), 1), on=day(5, 7))
         with clock.at(day(5, 8)):

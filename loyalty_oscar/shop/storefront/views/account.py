@@ -105,10 +105,26 @@ class MembersPage(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
         return {
             "line": line,
             "day": self.day(line.day, year=False),
+            "state_word": line.state_word,
             "number": self.signed(line.points) if line.points else "",
             "after": "" if line.after is None else words.number(unit=self.unit, points=line.after),
             "ask": self.ask(line.points),
         }
+
+    def aside(self) -> list[dict[str, Any]]:
+        """Return the line of what is set aside for a basket, if anything is: what is ready is what it leaves."""
+        account = self.account
+        if not account.reserved:
+            return []
+        return [
+            {
+                "line": {"text": pgettext("loyalty", "Set aside for your basket"), "state": "used"},
+                "state_word": pgettext("loyalty", "Set aside"),
+                "day": pgettext("loyalty", "Now"),
+                "number": self.signed(-account.reserved),
+                "after": words.number(unit=self.unit, points=account.available),
+            }
+        ]
 
     def signed(self, points: int) -> str:
         """Return "+230" or "−7" in the visitor's format."""
@@ -157,7 +173,10 @@ class AccountView(MembersPage):
         lines, count = self.writer.newest(most=NEWEST)
         rows = [{**self.row(line), "day": self.short_day(line.since, at)} for line in lines]
         all_of = npgettext("loyalty", "All %(count)s line", "All %(count)s lines", count)
-        return {"rows": rows, "all_lines": all_of % {"count": money.number(count)} if count > len(rows) else ""}
+        return {
+            "rows": [*self.aside(), *rows],
+            "all_lines": all_of % {"count": money.number(count)} if count > len(rows) else "",
+        }
 
     def short_day(self, moment: datetime, at: datetime) -> str:
         """Return a day in words, with its year where that is not the present one."""

@@ -73,6 +73,7 @@ class StatementView(MembersPage):
         return {
             "form": form,
             "kind": kind,
+            "aside": self.aside() if not kind and not start else [],
             "months": [self.month(month) for month in months],
             "next_month": following and {"value": f"{following:%Y-%m}", "words": in_words(following)},
         }
