@@ -24,6 +24,7 @@ from loyalty_oscar.program.hooks import (
     DataExport,
     Erasure,
     LevelList,
+    MemberFinder,
     MomentNote,
     OrderEffect,
     OrderFinder,
@@ -32,6 +33,7 @@ from loyalty_oscar.program.hooks import (
     data_exports,
     erasures,
     level_lists,
+    member_finders,
     moment_notes,
     order_effects,
     order_finders,
@@ -52,6 +54,7 @@ from loyalty_oscar.program.registries import (
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
+from loyalty_oscar.shop.dashboard.members import MemberColumn, member_columns
 from loyalty_oscar.shop.notices import report_bounce
 from loyalty_oscar.shop.notices.letters import LanguageSource, languages
 from loyalty_oscar.shop.orders.backfill import Welcoming, backfills
@@ -120,6 +123,8 @@ __all__ = [
     "Level",
     "LevelList",
     "LineFacts",
+    "MemberColumn",
+    "MemberFinder",
     "MomentNote",
     "NotYet",
     "Occasion",
@@ -175,6 +180,8 @@ __all__ = [
     "host_listeners",
     "languages",
     "level_lists",
+    "member_columns",
+    "member_finders",
     "metrics",
     "moment_notes",
     "occasions",

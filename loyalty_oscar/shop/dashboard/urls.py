@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from .views import DashboardView, GoodwillView
+from .views import DashboardView, GoodwillView, UndoView
 
 urlpatterns = [
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("dashboard/goodwill/<str:user_id>/<int:unit_id>/", GoodwillView.as_view(), name="dashboard-goodwill"),
+    path("dashboard/undo/<int:entry_id>/", UndoView.as_view(), name="dashboard-undo"),
 ]
