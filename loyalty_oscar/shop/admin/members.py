@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,6 +12,7 @@ from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar.core.loading import get_model
@@ -58,6 +60,14 @@ def _kept(name: str) -> str:
     return f"_column_{name}"
 
 
+def columns_of(request: Any) -> list[tuple[str, MemberColumn]]:
+    """Return the columns that have something to tell, asked once a request: where there are no levels, none of them."""
+    if not hasattr(request, "loyalty_member_columns"):
+        asked = member_columns.handle(lambda column: list(column.choices()))
+        request.loyalty_member_columns = [(name, member_columns.get(name)) for name, choices in asked if choices]
+    return request.loyalty_member_columns
+
+
 def shown(name: str, column: MemberColumn) -> Any:
     """Return a column of the list that shows what a feature told of a member."""
 
@@ -65,6 +75,7 @@ def shown(name: str, column: MemberColumn) -> Any:
     def told(member: Member) -> str:
         return getattr(member, _kept(name), "")
 
+    told.__name__ = name  # Which the cell's class is made from.
     return told
 
 
@@ -94,12 +105,12 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
         return MembersList
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
-        added = [shown(name, member_columns.get(name)) for name in member_columns]
+        added = [shown(name, column) for name, column in columns_of(request)]
         program = ("program",) if Program.objects.count() > 1 else ()
         return ("__str__", *program, *added, "ready", "on_the_way", "to_make_up", "last_order", "joined")
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
-        added = [filter_of(name=name, column=member_columns.get(name)) for name in member_columns]
+        added = [filter_of(name=name, column=column) for name, column in columns_of(request)]
         return (*added, PointsFilter, StateOfPointsFilter, LastOrderFilter, "program")
 
     @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])
@@ -125,11 +136,11 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "last order"), ordering="ordered_at")
     def last_order(self, member: Any) -> str:
-        return words.day(member.ordered_at, zone=member.program.time_zone) if member.ordered_at else ""
+        return short_day(member, member.ordered_at) if member.ordered_at else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "joined"), ordering="joined_at")
     def joined(self, member: Member) -> str:
-        return words.day(member.joined_at, zone=member.program.time_zone)
+        return short_day(member, member.joined_at)
 
     def get_urls(self) -> list[Any]:
         adjust = path(
@@ -212,6 +223,11 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
             "unit": unit,
         }
         return TemplateResponse(request, "loyalty/admin/adjust.html", context)
+
+
+def short_day(member: Member, at: datetime) -> str:
+    """Return the day of a moment as short as a column is narrow."""
+    return date_format(periods.local_day(at=at, zone=member.program.time_zone), "SHORT_DATE_FORMAT")
 
 
 def in_column(member: Member, points: int | None) -> str:

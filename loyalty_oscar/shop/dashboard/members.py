@@ -24,7 +24,7 @@ class MemberColumn(Protocol):
         ...
 
     def choices(self) -> Iterable[tuple[str, str]]:
-        """Return the values to choose from, each with its words; none where there is nothing to filter by."""
+        """Return the values to choose from, each with its words; none where there is nothing to tell, and no column."""
         ...
 
     def only(self, *, members: Any, value: str) -> Any:

@@ -15,6 +15,9 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.testing.factories import AccountFactory, LotFactory
+from loyalty_oscar.tiers.operations import give_tier
+from loyalty_oscar.tiers.queries import ladder_of
+from tests.integration.tiers.ladders import a_ladder
 from tests.orders import place
 
 #: What Oscar's registration makes up where nobody is asked for a name.
@@ -87,6 +90,18 @@ class TestTheListOfMembers:
         assert found(root, "ready=1000") == [anna]
         assert found(root, "ready=10000") == []
         assert found(root, "ready=0") == [other]
+
+    def test_shows_and_is_narrowed_by_the_level_where_there_are_levels(self, root, unit, anna, other):
+        url = reverse("admin:loyalty_program_member_changelist")
+        assert "column-level" not in root.get(url).content.decode()
+        ladder = a_ladder(unit=unit)
+        gold = ladder.tiers.get(rank=3)
+        about = {"ladder": ladder_of(program_id=unit.program_id), "member_id": anna.pk, "tier": gold}
+        give_tier(**about, until=None, reason="Friend", actor="system", at=clock.now())
+        assert gold.name in root.get(url).content.decode()
+        assert found(root, "level=3") == [anna]
+        assert found(root, "level=0") == [other]
+        assert found(root, "level=1") == []
 
     @pytest.mark.parametrize("bucket", ["pending", "debt"])
     def test_is_narrowed_by_other_points(self, root, anna, other, bucket):
