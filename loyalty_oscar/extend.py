@@ -24,6 +24,7 @@ from loyalty_oscar.program.hooks import (
     DataExport,
     Erasure,
     LevelList,
+    MemberFinder,
     MomentNote,
     OrderEffect,
     OrderFinder,
@@ -33,6 +34,7 @@ from loyalty_oscar.program.hooks import (
     data_exports,
     erasures,
     level_lists,
+    member_finders,
     moment_notes,
     order_effects,
     order_finders,
@@ -54,6 +56,7 @@ from loyalty_oscar.program.registries import (
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
 from loyalty_oscar.referrals.rules import Person, ReferralCheck, referral_checks
+from loyalty_oscar.shop.dashboard.members import MemberColumn, member_columns
 from loyalty_oscar.shop.front.checklist import LaunchCheck, Tick, launch_checks
 from loyalty_oscar.shop.front.planned import Planned, PlannedList, planned_lists
 from loyalty_oscar.shop.notices import report_bounce
@@ -125,6 +128,8 @@ __all__ = [
     "Level",
     "LevelList",
     "LineFacts",
+    "MemberColumn",
+    "MemberFinder",
     "MomentNote",
     "NotYet",
     "Occasion",
@@ -185,6 +190,8 @@ __all__ = [
     "languages",
     "launch_checks",
     "level_lists",
+    "member_columns",
+    "member_finders",
     "metrics",
     "moment_notes",
     "occasions",

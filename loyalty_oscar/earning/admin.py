@@ -19,6 +19,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 
@@ -116,7 +117,7 @@ class VersionInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Rule)
-class RuleAdmin(BehindFront, NoDelete, admin.ModelAdmin):
+class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     """A page for each rule; saving writes its next version."""
 
     change_form_template = "loyalty/admin/rule.html"

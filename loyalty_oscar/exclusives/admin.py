@@ -12,6 +12,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete
+from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .faults import sale_warnings
@@ -29,7 +30,7 @@ class DoorInline(NamesZone, admin.TabularInline):
 
 
 @admin.register(Sale)
-class SaleAdmin(BehindFront, NoDelete, InProgramZone, admin.ModelAdmin):
+class SaleAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
     """A sale that opens to some before others; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/sale.html"

@@ -10,6 +10,8 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.finding import FindsMembers
+from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -31,7 +33,7 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(BehindFront, NoDelete, InProgramZone, admin.ModelAdmin):
+class CampaignAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
     """What brings points besides orders; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/campaign.html"
@@ -87,7 +89,7 @@ class CampaignAdmin(BehindFront, NoDelete, InProgramZone, admin.ModelAdmin):
 
 
 @admin.register(Occurrence)
-class OccurrenceAdmin(BehindFront, ReadOnly, InProgramZone, admin.ModelAdmin):
+class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
     list_display = ("member", "campaign", "source", "gave", "state", "at", "who")

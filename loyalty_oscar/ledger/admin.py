@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, money
 from loyalty_oscar.program.admin import BehindFront, ReadOnly
+from loyalty_oscar.program.finding import FindsMembers, FindsMembersOrKeys
 from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.paying import being_paid
@@ -35,7 +35,7 @@ class LotInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Account)
-class AccountAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
+class AccountAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     """What each member has, in four numbers, with the points that are still there."""
 
     list_display = ("pk", "member", "unit", "available", "pending", "reserved", "debt")
@@ -45,21 +45,16 @@ class AccountAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     inlines = (LotInline,)
-    search_help_text = pgettext_lazy("loyalty", "E-mail address of the member, or its public id")
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (f"member__user__{get_user_model().get_email_field_name()}", "=member__public_id")
 
 
 @admin.register(Entry)
-class EntryAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
+class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """Every change of every account, newest first."""
 
     list_display = ("key", "member", "kind", "d_available", "d_pending", "d_reserved", "d_debt", "says", "effective_at")
     list_filter = ("kind", "counter", "account__unit")
     list_select_related = ("account__member__user", "account__unit__program", "note")
-    search_fields = ("^key",)
-    search_help_text = pgettext_lazy("loyalty", "How the key begins, for example order:42")
+    member_paths = ("account__member",)
     ordering = ("-pk",)
     show_full_result_count = False
     exclude = ("fingerprint", "because", "actor")
@@ -83,13 +78,13 @@ class EntryAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Hold)
-class HoldAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
+class HoldAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """Points set aside for baskets."""
 
     list_display = ("public_id", "member", "origin", "points", "state", "created_at", "expires_at")
     list_filter = ("state",)
     list_select_related = ("account__member__user",)
-    search_fields = ("=slot", "=origin", "=public_id")
+    member_paths, key_path = ("account__member",), "origin"
     ordering = ("-pk",)
     show_full_result_count = False
 

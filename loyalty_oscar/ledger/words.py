@@ -90,6 +90,11 @@ def _adjusted(p: Params) -> str:
     return pgettext("loyalty", "Changed by the shop")
 
 
+@say("undone_by_hand")
+def _undone_by_hand(p: Params) -> str:
+    return pgettext("loyalty", "Undone by the shop")
+
+
 @say("goodwill")
 def _goodwill(p: Params) -> str:
     return pgettext("loyalty", "A thank-you from the shop")

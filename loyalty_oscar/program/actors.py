@@ -9,6 +9,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext
 
+from .naming import called
+
 STAFF = "staff:"
 
 
@@ -27,4 +29,4 @@ def name(actor: str) -> str:
         user = get_user_model()._default_manager.filter(pk=actor.removeprefix(STAFF)).first()
     except (ValidationError, ValueError):
         user = None
-    return str(user) if user else pgettext("loyalty", "somebody who has left")
+    return called(user=user) if user else pgettext("loyalty", "somebody who has left")

@@ -19,7 +19,9 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, operations
+from .finding import FindsMembersOrKeys
 from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .history import TellsChanges
 from .hooks import program_pages, program_warnings, state_change_notes
 from .models import (
     Delivery,
@@ -153,7 +155,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(NoDelete, InProgramZone, admin.ModelAdmin):
+class ProgramAdmin(TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
@@ -327,7 +329,7 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
 
 
 @admin.register(Segment)
-class SegmentAdmin(admin.ModelAdmin):
+class SegmentAdmin(TellsChanges, admin.ModelAdmin):
     """Members who are named, for features to ask for. One that is asked for is not deleted."""
 
     form = SegmentForm
@@ -352,24 +354,23 @@ class SegmentAdmin(admin.ModelAdmin):
 
 
 @admin.register(Event)
-class EventAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
+class EventAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """What happened, as consumers are told."""
 
     list_display = ("topic", "key", "member", "at", "is_new")
     list_filter = ("topic", "is_new")
-    search_fields = ("^key",)
     list_select_related = ("member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
+class DeliveryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """Messages that left or wait to leave: an event each, for one consumer."""
 
     list_display = ("topic", "key", "member", "consumer", "happened_at", "next_at", "done_at", "attempts", "error")
     list_filter = ("consumer", "is_open")
-    search_fields = ("^event__key",)
+    member_paths, key_path = ("event__member",), "event__key"
     list_select_related = ("event__member__user",)
     ordering = ("-pk",)
     show_full_result_count = False

@@ -99,6 +99,9 @@ class LoyaltySettings:
         "Whether a newcomer sees first steps on the account page for 30 days, and lands there after registering.", True
     )
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
+    GOODWILL_REASONS: tuple[str, ...] = doc(
+        "Reasons offered to staff who give goodwill points. Empty: a few of ours. Any other can be typed.", ()
+    )
     EXPIRY_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before points run out on which their owner is told. A date that nobody was told of 7 days before does not"
         " bind, so the first must be 7 or more.",

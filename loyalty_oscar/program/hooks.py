@@ -76,6 +76,17 @@ class OrderFinder(Protocol):
 order_finders: Hook[OrderFinder] = Hook("order_finders", OrderFinder, on_error=RAISE)
 
 
+class MemberFinder(Protocol):
+    """Finds members for searches of staff, by what a feature knows them by."""
+
+    def __call__(self, *, text: str) -> Iterable[int]:
+        """Return the ids of the members whom exactly this text (an order number, a code) leads to."""
+        ...
+
+
+member_finders: Hook[MemberFinder] = Hook("member_finders", MemberFinder, on_error=RAISE)
+
+
 class DataExport(Protocol):
     """Adds a part, under the name it is registered by, to what a person takes along."""
 

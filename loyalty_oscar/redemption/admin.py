@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
@@ -17,6 +16,8 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.finding import FindsMembers
+from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import order_finders
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.words import points as in_words
@@ -57,7 +58,7 @@ class LeastOrderInline(admin.TabularInline):
 
 
 @admin.register(UseTerms)
-class UseTermsAdmin(BehindFront, NoDelete, admin.ModelAdmin):
+class UseTermsAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     """What points may pay for in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -115,7 +116,7 @@ def know_numbers(uses: list[Redemption]) -> None:
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
+class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     """Every use of points, newest first; what is set aside for a basket has no order yet."""
 
     list_display = ("order", "member", "points", "off", "returned", "state", "used_at")
@@ -123,13 +124,9 @@ class RedemptionAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     list_select_related = ("hold__account__member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
-    search_help_text = pgettext_lazy("loyalty", "Order number, e-mail address of the member, or its public id")
+    member_paths = ("hold__account__member",)
     fields = ("order", "order_id", "member", "points", "off", "returned", "state", "used_at", "anew", "shares")
     readonly_fields = ("order", "member", "off", "state", "anew", "shares")
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        member = "hold__account__member"
-        return (f"{member}__user__{get_user_model().get_email_field_name()}", f"={member}__public_id")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         orders = [pk for found in order_finders.answers(number=search_term) for pk in found]

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
@@ -17,14 +16,17 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
-from loyalty_oscar.program.hooks import erasures
+from loyalty_oscar.program.finding import FindsMembers
+from loyalty_oscar.program.history import TellsChanges
+from loyalty_oscar.program.hooks import erasures, member_finders
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
-from .models import Referral, Scheme
+from .models import Code, Referral, Scheme
 from .operations import decide, is_own
 from .queries import referrals_of
+from .rules import read_code
 from .sentences import evidence, sentence
 
 SIDES = ("giver", "newcomer")
@@ -32,7 +34,7 @@ ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
 
 
 @admin.register(Scheme)
-class SchemeAdmin(BehindFront, NoDelete, admin.ModelAdmin):
+class SchemeAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     """What each side gets in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -70,7 +72,7 @@ class SchemeAdmin(BehindFront, NoDelete, admin.ModelAdmin):
 
 
 @admin.register(Referral)
-class ReferralAdmin(BehindFront, ReadOnly, InProgramZone, admin.ModelAdmin):
+class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who was brought by whom. Rows are made by newcomers; staff decide, with a reason, and may take that back."""
 
     change_form_template = "loyalty/admin/referral.html"
@@ -81,7 +83,7 @@ class ReferralAdmin(BehindFront, ReadOnly, InProgramZone, admin.ModelAdmin):
     list_select_related = ("giver__user", "newcomer__user")
     ordering = ("-pk",)
     show_full_result_count = False
-    search_help_text = pgettext_lazy("loyalty", "E-mail address of either side")
+    member_paths = SIDES
     fields = (
         *("newcomer", "giver", "state", "bound_at", "promised", "rewarded_at", "ready_at", "is_over_cap"),
         *("decision", "who", "decided_at", "reason"),
@@ -90,10 +92,6 @@ class ReferralAdmin(BehindFront, ReadOnly, InProgramZone, admin.ModelAdmin):
 
     class Media:
         css = STYLES
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        email = get_user_model().get_email_field_name()
-        return (f"giver__user__{email}", f"newcomer__user__{email}")
 
     @admin.display(description=pgettext_lazy("loyalty", "what the checks found"))
     def found(self, referral: Referral) -> str:
@@ -186,6 +184,12 @@ class ReferralAdmin(BehindFront, ReadOnly, InProgramZone, admin.ModelAdmin):
                 "panels": contributions.render("admin:referral", subject=referral, request=request),
             }
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+@member_finders.register("codes")
+def owner_of_code(*, text: str) -> list[int]:
+    """Return the member who passes on this code."""
+    return list(Code.objects.filter(code=read_code(text=text)).values_list("member_id", flat=True))
 
 
 @erasures.register("referral-log")

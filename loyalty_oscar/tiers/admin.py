@@ -15,6 +15,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete
+from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.zones import InProgramZone, picked
@@ -52,7 +53,7 @@ class TierInline(admin.StackedInline):
 
 
 @admin.register(Ladder)
-class LadderAdmin(BehindFront, NoDelete, admin.ModelAdmin):
+class LadderAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     """The levels of a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/ladder.html"
@@ -138,6 +139,12 @@ class LadderAdmin(BehindFront, NoDelete, admin.ModelAdmin):
                 actor=actors.staff(request.user),
                 at=at,
             )
+            named = {"tier": form.cleaned_data["tier"].name}
+            note(
+                staff=request.user,
+                member=member,
+                text=pgettext("loyalty", "Given by hand: the level %(tier)s") % named,
+            )
             text = pgettext("loyalty", "%(member)s has the level %(tier)s.")
             said = text % {"member": member, "tier": form.cleaned_data["tier"].name}
             messages.success(request, said, fail_silently=True)
@@ -156,6 +163,8 @@ class LadderAdmin(BehindFront, NoDelete, admin.ModelAdmin):
             raise PermissionDenied
         if request.method == "POST":
             take_given(ladder=ladder, gift=gift, at=clock.now())
+            text = pgettext("loyalty", "Taken back by hand: the level %(tier)s") % {"tier": gift.tier.name}
+            note(staff=request.user, member=gift.member, text=text)
             text = pgettext("loyalty", "The level is taken back.")
             messages.success(request, text, fail_silently=True)
             return HttpResponseRedirect(member_page(gift.member_id))
@@ -180,7 +189,7 @@ def may_give(user: Any, member: Member) -> bool:
 
 
 @admin.register(MemberPrice)
-class MemberPriceAdmin(BehindFront, InProgramZone, admin.ModelAdmin):
+class MemberPriceAdmin(BehindFront, TellsChanges, InProgramZone, admin.ModelAdmin):
     """Lower prices for members of a level or a higher one."""
 
     list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")

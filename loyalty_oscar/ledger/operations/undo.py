@@ -194,12 +194,15 @@ def use_again(
 
 def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: str = "system") -> Posted:
     """
-    Undo a grant (earned, welcome, import, adjustment upwards) as a whole, once.
+    Undo a grant (earned, welcome, import) or a change by hand as a whole, once.
 
-    What is gone already becomes points to make up. Raises `NotAllowed` for entries that gave nothing.
+    What was given and is gone already becomes points to make up; what was taken goes back to the lots that it came
+    from. Raises `NotAllowed` for other entries that gave nothing, and for a second undo under another key.
     """
     lots = list(entry.lots.using(write_db()).order_by("pk"))
     given = sum(lot.granted for lot in lots)
+    if not given and entry.kind == Kind.ADJUST:
+        return _hand_back(entry=entry, key=key, because=because, at=at, actor=actor)
     if not given:
         raise NotAllowed(f"{entry.key} gave no points, so there is nothing to take back")
     return claw_back(
@@ -213,3 +216,25 @@ def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: st
         reverses=entry,
         counter=entry.counter,
     )
+
+
+@outermost_retried
+def _hand_back(*, entry: Entry, key: str, because: Because, at: datetime, actor: str) -> Posted:
+    """Put what was taken by hand back into its lots, with their dates; what has run out since runs out."""
+    print_ = fingerprint("hand_back", entry.key)
+    with desk(account_id=entry.account_id, at=at, actor=actor) as working:
+        if done := working.replay(key=key, print_=print_):
+            return done
+        if Entry.objects.using(working.db).filter(account=working.account, reverses=entry).exists():
+            raise NotAllowed(f"{entry.key} was undone before")
+        moves = entry.moves.using(working.db).select_related("lot").order_by("pk")
+        touched = []
+        for move in moves:
+            touched += working.return_to(working.known(move.lot), move.points)
+        posted = working.write(
+            key=key, kind=Kind.RESTORE, counter=entry.counter, because=because, print_=print_, reverses=entry
+        )
+        for lot in touched:
+            if lot.state == Lot.State.OPEN and lot.expires_at is not None and lot.expires_at <= at:
+                expire_lot(working, lot)
+    return Posted(posted)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from ..naming import called
 from .programs import Program
 
 
@@ -38,4 +39,4 @@ class Member(models.Model):
         constraints = [models.UniqueConstraint(fields=["program", "user"], name="loyalty_member_person")]
 
     def __str__(self) -> str:
-        return str(self.user) if self.user_id else str(self.public_id)
+        return called(user=self.user) if self.user is not None else str(self.public_id)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
+from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -19,45 +23,124 @@ from loyalty_oscar.kernel.errors import KeyMismatch, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
-from loyalty_oscar.program import actors, clock, contributions, words
+from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, ReadOnly
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.finding import FindsMembers
+from loyalty_oscar.program.history import note
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
 
+from ..dashboard.by_hand import undone
 from ..dashboard.forms import ByHandForm
+from ..dashboard.history import messages_to, names_of, undo_url
+from ..dashboard.links import user_url
+from ..dashboard.members import MemberColumn, member_columns
 from ..dashboard.permissions import ADJUST, may_give
+from .export import as_csv
+from .filters import LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
 
 NEWEST = 50
 
 
+class MembersList(ChangeList):
+    """A page of members; what features tell of them is asked for all at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        members: Any = self.result_list
+        for name, told in member_columns.handle(lambda column: column.texts(members=members)):
+            for member in self.result_list:
+                setattr(member, _kept(name), told.get(member.pk, ""))
+
+
+def _kept(name: str) -> str:
+    return f"_column_{name}"
+
+
+def columns_of(request: Any) -> list[tuple[str, MemberColumn]]:
+    """Return the columns that have something to tell, asked once a request: where there are no levels, none of them."""
+    if not hasattr(request, "loyalty_member_columns"):
+        asked = member_columns.handle(lambda column: list(column.choices()))
+        request.loyalty_member_columns = [(name, member_columns.get(name)) for name, choices in asked if choices]
+    return request.loyalty_member_columns
+
+
+def shown(name: str, column: MemberColumn) -> Any:
+    """Return a column of the list that shows what a feature told of a member."""
+
+    @admin.display(description=column.label, empty_value="")
+    def told(member: Member) -> str:
+        return getattr(member, _kept(name), "")
+
+    told.__name__ = name  # Which the cell's class is made from.
+    return told
+
+
 @admin.register(Member)
-class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
+class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"
-    list_display = ("__str__", "program", "ready", "joined_at", "public_id")
-    list_filter = ("program",)
-    list_select_related = ("user", "program")
+    list_select_related = ("user", "program__unit")
+    member_paths = ("",)
+    actions = ("download",)
     ordering = ("-pk",)
     show_full_result_count = False
-    search_help_text = pgettext_lazy("loyalty", "E-mail address, or the public id")
-    fields = ("user", "program", "public_id", "joined_at", "terms_version", "terms_accepted_at", "merged_into")
+    fields = ("person", "program", "public_id", "joined_at", "terms_version", "terms_accepted_at", "merged_into")
 
     class Media:
         css = STYLES
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (f"user__{get_user_model().get_email_field_name()}", "=public_id")
-
     def get_queryset(self, request: HttpRequest) -> Any:
         accounts = Account.objects.filter(member=OuterRef("pk")).order_by("pk")
-        return super().get_queryset(request).annotate(available=Subquery(accounts.values("available")[:1]))
+        orders = get_model("order", "Order").objects.filter(user_id=OuterRef("user_id")).order_by("-date_placed")
+        buckets = {name: Subquery(accounts.values(name)[:1]) for name in ("available", "pending", "debt")}
+        ordered = Subquery(orders.values("date_placed")[:1])
+        return super().get_queryset(request).annotate(**buckets, ordered_at=ordered)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return MembersList
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        added = [shown(name, column) for name, column in columns_of(request)]
+        program = ("program",) if Program.objects.count() > 1 else ()
+        return ("__str__", *program, *added, "ready", "on_the_way", "to_make_up", "last_order", "joined")
+
+    def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
+        added = [filter_of(name=name, column=column) for name, column in columns_of(request)]
+        return (*added, PointsFilter, StateOfPointsFilter, LastOrderFilter, "program")
+
+    @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])
+    def download(self, request: HttpRequest, queryset: Any) -> StreamingHttpResponse:
+        return as_csv(members=queryset.select_related(*self.list_select_related))
+
+    @admin.display(description=pgettext_lazy("loyalty", "person"))
+    def person(self, member: Member) -> str:
+        url = user_url(member.user) if member.user else ""
+        return format_html('<a href="{}">{}</a>', url, member) if url else str(member)
 
     @admin.display(description=pgettext_lazy("loyalty", "ready"), ordering="available")
-    def ready(self, member: Member) -> int:
-        return member.available or 0
+    def ready(self, member: Any) -> str:
+        return in_column(member, member.available)
+
+    @admin.display(description=pgettext_lazy("loyalty", "on the way"), ordering="pending")
+    def on_the_way(self, member: Any) -> str:
+        return in_column(member, member.pending)
+
+    @admin.display(description=pgettext_lazy("loyalty", "to make up"), ordering="debt")
+    def to_make_up(self, member: Any) -> str:
+        return in_column(member, member.debt)
+
+    @admin.display(description=pgettext_lazy("loyalty", "last order"), ordering="ordered_at")
+    def last_order(self, member: Any) -> str:
+        return short_day(member, member.ordered_at) if member.ordered_at else ""
+
+    @admin.display(description=pgettext_lazy("loyalty", "joined"), ordering="joined_at")
+    def joined(self, member: Member) -> str:
+        return short_day(member, member.joined_at)
 
     def get_urls(self) -> list[Any]:
         adjust = path(
@@ -85,7 +168,10 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
         if account is None:
             return context
         unit, zone = account.unit, member.program.time_zone
-        entries = account.entries.select_related("note").order_by("-seq")[:NEWEST]
+        entries = list(account.entries.select_related("note").order_by("-seq")[:NEWEST])
+        for entry in entries:
+            entry.account = account
+        known, gone = names_of(entries), undone(entries=entries)
         return context | {
             "unit": unit,
             "worth": worth(unit=unit, points=account.available),
@@ -99,11 +185,14 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
                     "entry": entry,
                     "day": words.day(entry.effective_at, zone=zone),
                     "why": words.why(entry.because),
-                    "who": actors.name(entry.actor),
+                    "who": known[entry.actor],
+                    "undone": entry.pk in gone,
+                    "undo_url": "" if entry.pk in gone else undo_url(entry=entry, staff=request.user, back="member"),
                     "note": entry.note.text if hasattr(entry, "note") else "",
                 }
                 for entry in entries
             ],
+            "messages_to": messages_to(member=member),
             "holds": account.holds.filter(state=Hold.State.OPEN).order_by("pk"),
         }
 
@@ -136,9 +225,22 @@ class MemberAdmin(ReadOnly, InProgramZone, admin.ModelAdmin):
         return TemplateResponse(request, "loyalty/admin/adjust.html", context)
 
 
+def short_day(member: Member, at: datetime) -> str:
+    """Return the day of a moment as short as a column is narrow."""
+    return date_format(periods.local_day(at=at, zone=member.program.time_zone), "SHORT_DATE_FORMAT")
+
+
+def in_column(member: Member, points: int | None) -> str:
+    """Return points as the list of members shows them; nothing says more than a column of zeros."""
+    unit = member.program.unit_or_none
+    if not points or unit is None:
+        return ""
+    return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
+
+
 def account_of(member: Member) -> Account | None:
     """Return the account that a member uses points from, or None before the first points."""
-    return member.accounts.select_related("unit__program").order_by("pk").first()
+    return member.accounts.select_related("unit__program", "member").order_by("pk").first()
 
 
 def may_adjust(user: Any, member: Member) -> bool:
@@ -164,7 +266,7 @@ def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:
         form.add_error(None, pgettext("loyalty", "The program has no kind of points yet."))
         return False
     try:
-        ledger.adjust(
+        posted = ledger.adjust(
             account_id=ledger.open_account(member=member, unit=unit).pk,
             points=data["points"],
             key=f"manual:{data['token']}",
@@ -174,6 +276,9 @@ def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:
             at=at,
             expires_at=expiry_of(program=member.program, available_at=at),
         )
+        if not posted.replayed:
+            moved = words.points(unit=unit, points=data["points"], signed=True)
+            note(staff=request.user, member=member, text=pgettext("loyalty", "By hand: %(moved)s") % {"moved": moved})
     except NotEnoughPoints:
         account = account_of(member)
         ready = words.points(unit=unit, points=account.available if account else 0)

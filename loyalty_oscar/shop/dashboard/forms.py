@@ -8,8 +8,18 @@ from typing import Any
 from django import forms
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.forms import as_money
 from loyalty_oscar.program.models import Unit
+
+#: The list of reasons on the page of goodwill, and what it holds where the shop names none of its own.
+REASONS_ID = "loyalty-reasons"
+REASONS = (
+    pgettext_lazy("loyalty", "The parcel was late"),
+    pgettext_lazy("loyalty", "Something arrived damaged"),
+    pgettext_lazy("loyalty", "We made a mistake"),
+    pgettext_lazy("loyalty", "A thank-you for the patience"),
+)
 
 
 class ByHandForm(forms.Form):
@@ -46,8 +56,20 @@ class GoodwillForm(ByHandForm):
     """Goodwill only gives."""
 
     points = forms.IntegerField(label=pgettext_lazy("loyalty", "Points"), min_value=1, max_value=10_000_000)
+    is_told = forms.BooleanField(
+        label=pgettext_lazy("loyalty", "Tell the customer by mail"),
+        required=False,
+        initial=True,
+        help_text=pgettext_lazy("loyalty", "The mail says how many points there are and what they are worth."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in ("points", "reason"):
             self.fields[field].widget.attrs["class"] = "form-control"
+        self.fields["reason"].widget.attrs["list"] = REASONS_ID
+
+    @property
+    def reasons(self) -> list[str]:
+        """The reasons that are offered; any other can be typed."""
+        return [str(reason) for reason in conf.GOODWILL_REASONS or REASONS]

@@ -16,9 +16,12 @@ from loyalty_oscar.ledger.queries import goodwill_given
 from loyalty_oscar.program import actors
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import expiry_of, member_of
+
+from .letters import TOPIC
 
 DAY = timedelta(hours=24)
 
@@ -36,9 +39,11 @@ def left_today(*, staff: Any, at: datetime) -> int:
     return max(0, conf.GOODWILL_DAILY_LIMIT - goodwill_given(actor=actors.staff(staff), since=at - DAY))
 
 
-def give(*, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: UUID, at: datetime) -> ledger.Posted:
+def give(
+    *, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: UUID, at: datetime, is_told: bool = False
+) -> ledger.Posted:
     """
-    Give goodwill points once per token.
+    Give goodwill points once per token; with `is_told` the customer gets a mail.
 
     Who is no member yet joins where everybody takes part by themselves. Raises `NotAllowed` for points to
     oneself and for somebody who has not joined, `TooMuch` above the limit of the day.
@@ -53,7 +58,7 @@ def give(*, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: 
         known = account.entries.using(write_db()).filter(key=key).exists()
         if not known and points > (left := left_today(staff=staff, at=at)):
             raise TooMuch(left)
-        return ledger.adjust(
+        posted = ledger.adjust(
             account_id=account.pk,
             points=points,
             key=key,
@@ -63,6 +68,12 @@ def give(*, staff: Any, user: Any, unit: Unit, points: int, reason: str, token: 
             at=at,
             expires_at=expiry_of(program=unit.program, available_at=at),
         )
+        if is_told and posted.entry and not posted.replayed:
+            payload = {"entry": posted.entry.pk}
+            announce(
+                topic=TOPIC, key=f"account:{account.pk}:{key}", member_id=account.member_id, payload=payload, at=at
+            )
+        return posted
 
 
 def _member(user: Any, unit: Unit, at: datetime) -> Member:

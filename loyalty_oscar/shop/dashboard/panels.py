@@ -12,6 +12,7 @@ from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.worth import worth
 
 from ..orders.buyers import placer_of
+from . import history
 from .links import admin_url, user_url
 from .permissions import may_give
 
@@ -61,6 +62,21 @@ def customer(*, subject: Any, request: Any) -> Piece | None:
     visit = getattr(request, "loyalty", None)
     rows = balances(user=subject, staff=request.user, unit=visit.unit if visit else None)
     return ("loyalty/dashboard/balance.html", {"customer": subject, "balances": rows}) if rows else None
+
+
+@contributions.register("dashboard:user", "history", order=60)
+def newest(*, subject: Any, request: Any) -> Piece | None:
+    """Return the newest lines of a customer with why, and the messages to them."""
+    accounts = Account.objects.filter(member__user_id=subject.pk, member__merged_into=None)
+    rows = [
+        {
+            "program": account.unit.program,
+            "lines": history.lines(account=account, staff=request.user),
+            "messages": history.messages_to(member=account.member),
+        }
+        for account in accounts.select_related("unit__program", "member").order_by("unit__program__name")
+    ]
+    return ("loyalty/dashboard/history.html", {"histories": rows}) if rows else None
 
 
 @contributions.register("dashboard:order", "balance", order=10)

@@ -69,8 +69,14 @@ def parts(found: ReturnPreview) -> Iterator[tuple[str, int, str]]:
 
 
 def notes(found: ReturnPreview) -> Iterator[str]:
-    """Say what becomes of points that were to go and are not there any more."""
+    """Say which points go for another reason, and what becomes of those that are not there or are owed."""
     for change in found.changes:
+        for why, points in change.because.items():
+            text = pgettext("loyalty", "%(points)s of them: %(why)s.")
+            yield text % {"points": words.points(unit=change.unit, points=points), "why": why}
+        if change.made_up:
+            text = pgettext("loyalty", "%(points)s of those that return make up at once for what was to be made up.")
+            yield text % {"points": words.points(unit=change.unit, points=change.made_up)}
         if change.owed:
             text = pgettext(
                 "loyalty", "%(points)s of them are used already: the customer's next points make up for it."

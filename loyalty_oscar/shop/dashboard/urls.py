@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from .views import GoodwillView
+from .views import GoodwillView, UndoView
 
 urlpatterns = [
     path("dashboard/goodwill/<str:user_id>/<int:unit_id>/", GoodwillView.as_view(), name="dashboard-goodwill"),
+    path("dashboard/undo/<int:entry_id>/", UndoView.as_view(), name="dashboard-undo"),
 ]

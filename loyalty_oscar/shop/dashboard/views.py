@@ -8,20 +8,25 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.mixins import UserPassesTestMixin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import pgettext
-from django.views.generic import FormView
+from django.views.generic import FormView, TemplateView
 
 from loyalty_oscar.kernel.errors import KeyMismatch, NotAllowed
+from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.program.models import Member, State, Unit
+from loyalty_oscar.program.history import note
+from loyalty_oscar.program.models import Member, Program, State, Unit
+from loyalty_oscar.program.naming import called
 from loyalty_oscar.program.queries import member_of
+from loyalty_oscar.program.worth import worth
 
 from . import goodwill
+from .by_hand import may_undo, undo
 from .forms import GoodwillForm
-from .links import admin_url
+from .links import admin_url, user_url
 from .permissions import may_give, may_look
 
 
@@ -75,9 +80,11 @@ class GoodwillView(StaffView, FormView):
         left = goodwill.left_today(staff=self.request.user, at=clock.now())
         return super().get_context_data(
             **kwargs,
-            customer=self.customer,
+            customer=called(user=self.customer),
             unit=self.unit,
             left=words.points(unit=self.unit, points=left),
+            hundred=words.points(unit=self.unit, points=100),
+            hundred_worth=worth(unit=self.unit, points=100),
             cancel=self.get_success_url(),
         )
 
@@ -87,13 +94,14 @@ class GoodwillView(StaffView, FormView):
     def form_valid(self, form: GoodwillForm) -> HttpResponse:
         data, unit = form.cleaned_data, self.unit
         try:
-            goodwill.give(
+            posted = goodwill.give(
                 staff=self.request.user,
                 user=self.customer,
                 unit=unit,
                 points=data["points"],
                 reason=data["reason"],
                 token=data["token"],
+                is_told=data["is_told"],
                 at=clock.now(),
             )
         except goodwill.TooMuch as error:
@@ -105,7 +113,73 @@ class GoodwillView(StaffView, FormView):
             form.add_error(None, pgettext("loyalty", "This customer has not joined the program."))
         if form.errors:
             return self.form_invalid(form)
+        if not posted.replayed:
+            self.note(words.points(unit=unit, points=data["points"], signed=True))
+        value = worth(unit=unit, points=data["points"])
         text = pgettext("loyalty", "%(points)s given to %(customer)s.")
-        given = {"points": words.points(unit=unit, points=data["points"]), "customer": self.customer}
-        messages.success(self.request, text % given, fail_silently=True)
+        if value:
+            text = pgettext("loyalty", "%(points)s, worth %(worth)s, given to %(customer)s.")
+        given = {"points": words.points(unit=unit, points=data["points"]), "customer": called(user=self.customer)}
+        messages.success(self.request, text % {**given, "worth": value}, fail_silently=True)
         return super().form_valid(form)
+
+    def note(self, moved: str) -> None:
+        member = self.customer_member()
+        if member:
+            text = pgettext("loyalty", "Goodwill: %(moved)s") % {"moved": moved}
+            note(staff=self.request.user, member=member, text=text)
+
+
+class UndoView(StaffView, TemplateView):
+    """Undo what was given or taken by hand; says first what that does."""
+
+    template_name = "loyalty/dashboard/undo.html"
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.test_func():
+            rows = Entry.objects.select_related("account__unit__program", "account__member__user")
+            self.entry = get_object_or_404(rows, pk=kwargs["entry_id"])
+            if not may_undo(entry=self.entry, staff=request.user):
+                raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def back(self) -> str:
+        """Return the page that one came from."""
+        member = self.entry.account.member
+        page = admin_url("loyalty_program_member_change", member.pk)
+        if self.request.GET.get("back") == "member" and page:
+            return page
+        return (user_url(member.user) if member.user else "") or reverse("loyalty:dashboard")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        entry, unit = self.entry, self.entry.account.unit
+        points = words.points(unit=unit, points=abs(entry.net))
+        said = {"points": points, "day": words.day(entry.effective_at, zone=unit.program.time_zone)}
+        if entry.net > 0:
+            heading = pgettext("loyalty", "Take back %(points)s that were given on %(day)s?")
+            does = pgettext("loyalty", "What of them is used already becomes points to make up.")
+            if unit.program.debt_policy == Program.Debt.CLAMP:
+                does = pgettext("loyalty", "What of them is used already the shop bears.")
+        else:
+            heading = pgettext("loyalty", "Give back %(points)s that were taken on %(day)s?")
+            does = pgettext("loyalty", "They run out on the days on which they would have.")
+        return super().get_context_data(
+            **kwargs, heading=heading % said, does=does, customer=str(entry.account.member), cancel=self.back()
+        )
+
+    def note(self, entry: Entry) -> None:
+        moved = words.points(unit=self.entry.account.unit, points=entry.net, signed=True)
+        text = pgettext("loyalty", "Undone by hand: %(moved)s") % {"moved": moved}
+        note(staff=self.request.user, member=self.entry.account.member, text=text)
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            done = undo(entry=self.entry, staff=request.user, at=clock.now())
+            if done.entry and not done.replayed:
+                self.note(done.entry)
+            text = pgettext("loyalty", "It is undone.")
+            messages.success(request, text, fail_silently=True)
+        except NotAllowed:
+            text = pgettext("loyalty", "It was undone before.")
+            messages.info(request, text, fail_silently=True)
+        return HttpResponseRedirect(self.back())

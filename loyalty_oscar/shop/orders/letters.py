@@ -25,10 +25,7 @@ from loyalty_oscar.program.models import Event
 
 from ..notices.letters import Letter, LetterRow, inbox_links, letters, once_settled, shared, timings
 from .statuses import is_dead
-from .went_back import TOPIC
-
-#: Codes of what one order does to its own points; the others hang on it: a gift of a level, a friend's reward.
-OWN = ("goods_returned", "order_came_to_nothing", "order_stands_again")
+from .went_back import OWN, TOPIC
 
 
 @letters.register(TOPIC)

@@ -8,7 +8,7 @@ so that looking at a page keeps nobody waiting.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from loyalty_oscar.program.money import to_minor
 from ..models import OrderSync
 from .facts import gather_orders, marks_of
 from .sync import set_codes
+from .went_back import OWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,9 @@ class Change:
     What an account would meet: points `taken` back and `returned`. `why` says it for somebody else's account ("The
     friend's first order went back"); it is empty for the customer's own.
 
-    Of those taken, `owed` would be to make up, and `forgiven` (not counted in `taken`) the shop would bear.
+    Of those taken, `owed` would be to make up, and `forgiven` (not counted in `taken`) the shop would bear; `because`
+    says of those that the order did not bring itself why they go (a level's gift), by reason. Of those returned,
+    `made_up` would pay at once what was to be made up.
     """
 
     unit: Unit
@@ -53,6 +56,8 @@ class Change:
     owed: int = 0
     forgiven: int = 0
     why: str = ""
+    made_up: int = 0
+    because: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,9 +169,14 @@ def _changes(seen: Look, would_be: OrderFacts, at: datetime) -> tuple[Change, ..
             one = found.setdefault(account_id, replace(change, taken=0, returned=0, owed=0, forgiven=0))
             one.taken, one.returned = one.taken - change.taken, one.returned - change.returned
             one.owed, one.forgiven = one.owed - change.owed, one.forgiven - change.forgiven
+            one.made_up = one.made_up - change.made_up
+            for text, points in change.because.items():
+                one.because[text] = one.because.get(text, 0) - points
     for change in found.values():
         change.taken, change.returned = max(0, change.taken), max(0, change.returned)
         change.owed, change.forgiven = max(0, change.owed), max(0, change.forgiven)
+        change.made_up = max(0, change.made_up)
+        change.because = {text: points for text, points in change.because.items() if points > 0}
     return tuple(found[account_id] for account_id in sorted(found))
 
 
@@ -184,5 +194,10 @@ def _foreseen(order: OrderFacts, at: datetime) -> dict[int, Change]:
         change.taken -= min(0, moved)
         change.returned += max(0, moved)
         change.owed += entry.d_debt
-        change.forgiven += entry.because.get("p", {}).get("forgiven", 0)
+        params = entry.because.get("p", {})
+        change.forgiven += params.get("forgiven", 0)
+        change.made_up += params.get("made_up", 0) if moved > 0 else 0
+        if moved < 0 and not why and entry.because.get("c") not in OWN:
+            text = words.why(entry.because)
+            change.because[text] = change.because.get(text, 0) - moved
     return found

@@ -17,6 +17,8 @@ topics.register(TOPIC)(
         payload={"account": "key of the account", "entries": "keys of its entries, in their order"},
     )
 )
+#: Codes of what one order does to its own points; the others hang on it: a gift of a level, a friend's reward.
+OWN = ("goods_returned", "order_came_to_nothing", "order_stands_again")
 #: What an order that is paid for anew moves to and fro is no news.
 SILENT = frozenset({"use_replaced"})
 

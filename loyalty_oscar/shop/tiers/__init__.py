@@ -13,5 +13,6 @@ from . import (  # noqa: F401 - each registers its pieces
     price_teaser,
     prices,
     promised,
+    staff,
     storefront,
 )

@@ -8,8 +8,11 @@ from loyalty_oscar.program import actors
 
 
 class TestAnActor:
-    def test_is_called_by_the_name_of_the_user(self, customer):
-        assert actors.name(actors.staff(customer)) == str(customer)
+    def test_is_called_by_name_and_address_whatever_the_user_name_is(self, customer):
+        assert actors.name(actors.staff(customer)) == "boris@example.com"
+        customer.first_name, customer.last_name = "Boris", "Lang"
+        customer.save()
+        assert actors.name(actors.staff(customer)) == "Boris Lang (boris@example.com)"
 
     def test_fits_its_column_also_with_a_uuid_as_key(self):
         written = actors.staff(SimpleNamespace(pk=uuid.uuid4()))

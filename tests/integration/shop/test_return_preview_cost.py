@@ -56,5 +56,6 @@ class TestThePageOfAnOrderThatDidEverything:
                 answer = desk.get(address)
         said = [query["sql"] for query in queries.captured_queries]
         assert numbers(answer, "return-goes") == [1425, 150]
+        assert "The gift for reaching Gold went back" in answer.content.decode()
         assert [sql for sql in said if not sql.startswith("SELECT")] == []
         assert len(said) <= MOST, "\n".join(said)

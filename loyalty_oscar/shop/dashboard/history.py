@@ -1,0 +1,90 @@
+"""The newest lines of a member and the messages to them, for whoever answers the telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import pgettext
+
+from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.queries import statement
+from loyalty_oscar.program import actors, words
+from loyalty_oscar.program.events import topics
+from loyalty_oscar.program.models import Delivery, Member
+
+from .by_hand import may_undo, undone
+
+NEWEST = 5
+MESSAGES = 10
+
+
+def lines(*, account: Account, staff: Any, back: str = "") -> list[dict[str, Any]]:
+    """Return the newest lines with why, by whom, the reason that was typed, and where one undoes what was by hand."""
+    entries = list(statement(account_id=account.pk).select_related("note")[:NEWEST])
+    for entry in entries:
+        entry.account = account
+    zone, known, gone = account.unit.program.time_zone, names_of(entries), undone(entries=entries)
+    return [
+        {
+            "entry": entry,
+            "day": words.day(entry.effective_at, zone=zone),
+            "why": words.why(entry.because),
+            "points": words.points(unit=account.unit, points=entry.net, signed=True),
+            "who": "" if entry.actor == "system" else known[entry.actor],
+            "note": entry.note.text if hasattr(entry, "note") else "",
+            "undone": entry.pk in gone,
+            "undo_url": undo_url(entry=entry, staff=staff, back=back) if entry.pk not in gone else "",
+        }
+        for entry in entries
+    ]
+
+
+def names_of(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return how whoever made these entries is called, each asked for once."""
+    return {actor: actors.name(actor) for actor in {entry.actor for entry in entries}}
+
+
+def undo_url(*, entry: Entry, staff: Any, back: str = "") -> str:
+    """Return where somebody undoes an entry, or nothing."""
+    if not may_undo(entry=entry, staff=staff):
+        return ""
+    try:
+        return reverse("loyalty:dashboard-undo", args=[entry.pk]) + (f"?back={back}" if back else "")
+    except NoReverseMatch:
+        return ""
+
+
+def messages_to(*, member: Member) -> list[dict[str, Any]]:
+    """Return the newest messages to a member: what about, when, and what became of each. One query."""
+    rows = Delivery.objects.filter(event__member=member).select_related("event").order_by("-pk")[:MESSAGES]
+    return [
+        {
+            "message": row,
+            "about": topics.get(row.event.topic).text if row.event.topic in topics else row.event.topic,
+            "at": date_format(localtime(row.done_at or row.event.at), "SHORT_DATETIME_FORMAT"),
+            "how": pgettext("loyalty", "mail")
+            if row.consumer == "mail"
+            else pgettext("loyalty", "inbox")
+            if row.consumer == "inbox"
+            else row.consumer,
+            "state": state_of(row),
+        }
+        for row in rows
+    ]
+
+
+def state_of(row: Delivery) -> str:
+    """Return what became of a message, in a word or two."""
+    if row.done_at and not row.error:
+        return pgettext("loyalty", "sent")
+    if row.done_at:
+        return pgettext("loyalty", "not sent: %(why)s") % {"why": row.error}
+    if not row.is_open:
+        return pgettext("loyalty", "given up: %(why)s") % {"why": row.error}
+    if row.error:
+        return pgettext("loyalty", "failed, will be tried again: %(why)s") % {"why": row.error}
+    return pgettext("loyalty", "on its way")
