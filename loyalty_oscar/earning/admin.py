@@ -47,6 +47,14 @@ TYPES = {
         pgettext_lazy("loyalty", "Points for the first order"),
         pgettext_lazy("loyalty", "A welcome for new customers."),
     ),
+    "per-order": (
+        pgettext_lazy("loyalty", "Points for an order"),
+        pgettext_lazy("loyalty", "A fixed number for each order: 20 points for orders from 50.00 on."),
+    ),
+    "every-nth": (
+        pgettext_lazy("loyalty", "Points for every so many pieces"),
+        pgettext_lazy("loyalty", "A fixed number for every third bag of cat food in one order, say."),
+    ),
 }
 
 
@@ -172,15 +180,27 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         gives = [name for name in form.base_fields if name.startswith("p_")]
         sets = ("inside", "outside") if params.set_choices() else ()
         level = ("level",) if form(instance=obj).fields["level"].choices else ()
+        segment = ("segment",) if form(instance=obj).fields["segment"].choices else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
             (pgettext("loyalty", "What it gives"), {"fields": gives}),
             (
                 pgettext("loyalty", "For what"),
-                {"fields": (*sets, "minimum", "minimum_currency", *level, *others)},
+                {
+                    "fields": (
+                        *sets,
+                        "minimum",
+                        "minimum_currency",
+                        "order_pieces",
+                        "line_pieces",
+                        *level,
+                        *segment,
+                        *others,
+                    )
+                },
             ),
-            (pgettext("loyalty", "When"), {"fields": ("first", "last")}),
+            (pgettext("loyalty", "When"), {"fields": ("first", "last", "days", "start", "end")}),
         ]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

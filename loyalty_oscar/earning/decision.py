@@ -35,7 +35,8 @@ class LineAward:
 class Bonus:
     """
     Whole points for the order; they stay while anything stays paid for `line_ids`, which the rule covers, and at
-    least `minimum_minor` for `order_ids`, which are all lines.
+    least `minimum_minor` for `order_ids`, which are all lines, with `least` pieces, and `of_a_line` of one that is
+    covered. With `every` the points are given for every so many pieces that stay of `line_ids`, `each` time so many.
     """
 
     points: int
@@ -43,11 +44,18 @@ class Bonus:
     line_ids: tuple[int, ...]
     order_ids: tuple[int, ...]
     rule: str
+    least: int = 0
+    of_a_line: int = 0
+    every: int = 0
+    each: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it stands on the award."""
+        """Return it as it stands on the award; what asks for nothing is left out."""
         found = {"p": self.points, "min": self.minimum_minor, "lines": list(self.line_ids), "rule": self.rule}
-        return found if self.order_ids == self.line_ids else {**found, "all": list(self.order_ids)}
+        if self.order_ids != self.line_ids:
+            found["all"] = list(self.order_ids)
+        asked = {"pieces": self.least, "line": self.of_a_line, "every": self.every, "each": self.each}
+        return found | {name: number for name, number in asked.items() if number}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,14 +186,27 @@ class _Counting:
         found = []
         for rule, lines in self.stage("bonus"):
             if rule.rule.wanted(purchase=self.purchase):
-                ids = tuple(line.line_id for line in lines)
-                minimum, every = rule.minimum_minor(), tuple(line.line_id for line in self.purchase.lines)
-                bonus = Bonus(
-                    points=rule.rule.points, minimum_minor=minimum, line_ids=ids, order_ids=every, rule=rule.code
-                )
-                found.append(bonus)
+                found.append(self.bonus(rule, lines, points=rule.rule.points))
                 self.step(rule, rule.rule.points)
+        for rule, lines in self.stage("every"):
+            each, every = rule.rule.points, rule.rule.pieces
+            count = sum(line.quantity for line in lines)
+            if points := each * (count // every):
+                found.append(self.bonus(rule, lines, points=points, every=every, each=each))
+                self.step(rule, points, quantity=count)
         return found
+
+    def bonus(self, rule: RuleInForce, lines: Sequence[LineFacts], *, points: int, **more: int) -> Bonus:
+        return Bonus(
+            points=points,
+            minimum_minor=rule.minimum_minor(),
+            line_ids=tuple(line.line_id for line in lines),
+            order_ids=tuple(line.line_id for line in self.purchase.lines),
+            rule=rule.code,
+            least=rule.least_pieces(),
+            of_a_line=rule.least_of_a_line(),
+            **more,
+        )
 
     def rounded(self) -> dict[int, int]:
         mode = "floor" if self.terms.rounding == "block" else self.terms.rounding
@@ -292,10 +313,12 @@ def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) 
     Return what an award should have given by now, from its snapshot alone.
 
     Each line keeps its points less the floor of the share that is gone, so the last unit takes the
-    remainder; a bonus stays while the money that must stay paid for its lines does.
+    remainder; a bonus stays while the money that must stay paid for its lines does, and the pieces that it asks for;
+    one for every so many pieces is counted on those that are left.
     """
     points = 0
     paid: dict[int, int] = {}
+    pieces = {line.line_id: line.quantity - line.gone for line in lines if line.paid_minor > 0}
     for line in lines:
         points += line.points - rounding.taken_back(points=line.points, gone=line.gone, quantity=line.quantity)
         paid[line.line_id] = line.paid_minor - rounding.taken_back(
@@ -305,6 +328,20 @@ def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) 
         covered, whole = (
             sum(paid.get(line_id, 0) for line_id in ids) for ids in (bonus["lines"], bonus.get("all", bonus["lines"]))
         )
-        if covered > 0 and whole >= bonus["min"]:
-            points += bonus["p"]
+        if covered > 0 and whole >= bonus["min"] and _has_pieces(bonus, pieces):
+            points += _of_bonus(bonus, pieces)
     return points
+
+
+def _has_pieces(bonus: Mapping[str, Any], pieces: Mapping[int, int]) -> bool:
+    """Return whether as many pieces are left as a bonus asks for, in the order and of one product."""
+    in_all = sum(pieces.get(line_id, 0) for line_id in bonus.get("all", bonus["lines"]))
+    most = max((pieces.get(line_id, 0) for line_id in bonus["lines"]), default=0)
+    return in_all >= bonus.get("pieces", 0) and most >= bonus.get("line", 0)
+
+
+def _of_bonus(bonus: Mapping[str, Any], pieces: Mapping[int, int]) -> int:
+    if "every" not in bonus:
+        return int(bonus["p"])
+    left = sum(pieces.get(line_id, 0) for line_id in bonus["lines"])
+    return min(int(bonus["p"]), bonus["each"] * (left // bonus["every"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,13 +14,17 @@ from loyalty_oscar.program import money
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.segments import segment_names
 
 from . import params as p
 from .models import Rule, RuleVersion
-from .rules import RuleInForce, build, conditions, earning_rules
+from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
+from .words import WEEKDAYS
 
 #: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
-OWN = ("minimum-spend", "product-set", "dates", "tier")
+OWN = ("minimum-spend", "product-set", "dates", "tier", "weekdays", "hours", "order-pieces", "line-pieces", "segment")
+#: The fields that they are typed in.
+NARROWING = ("minimum", "level", "order_pieces", "line_pieces", "segment", "first", "last", "days", "start", "end")
 
 
 class DayInput(forms.DateInput):
@@ -30,6 +34,15 @@ class DayInput(forms.DateInput):
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%d")
+
+
+class TimeInput(forms.TimeInput):
+    """A time of day as the browser asks for it."""
+
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M")
 
 
 class RuleFormBase(forms.ModelForm):
@@ -55,8 +68,49 @@ class RuleFormBase(forms.ModelForm):
         empty_value=None,
         help_text=pgettext_lazy("loyalty", "The lowest level it counts for; whoever stands higher gets it too."),
     )
+    order_pieces = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "Orders with at least so many pieces"),
+        required=False,
+        min_value=1,
+        max_value=MOST_PIECES,
+        help_text=pgettext_lazy("loyalty", "All pieces that money is paid for. Empty: any number."),
+    )
+    line_pieces = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "Only products bought so many times"),
+        required=False,
+        min_value=1,
+        max_value=MOST_PIECES,
+        help_text=pgettext_lazy("loyalty", "At least so many pieces of one product in the order. Empty: any number."),
+    )
+    segment = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "Only for a list of members"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text=pgettext_lazy("loyalty", "Who was on the list when the order was placed."),
+    )
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
     last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
+    days = forms.TypedMultipleChoiceField(
+        label=pgettext_lazy("loyalty", "On these days"),
+        required=False,
+        coerce=int,
+        choices=list(WEEKDAYS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=pgettext_lazy("loyalty", "Nothing ticked: every day."),
+    )
+    start = forms.TimeField(
+        label=pgettext_lazy("loyalty", "From this time of day"),
+        required=False,
+        widget=TimeInput,
+        help_text=pgettext_lazy("loyalty", "By the clocks of the program’s time zone. Empty: from midnight."),
+    )
+    end = forms.TimeField(
+        label=pgettext_lazy("loyalty", "Before this time of day"),
+        required=False,
+        widget=TimeInput,
+        help_text=pgettext_lazy("loyalty", "Orders placed at this minute don’t count any more. Empty: until midnight."),
+    )
     is_on = forms.BooleanField(
         label=pgettext_lazy("loyalty", "In force"),
         required=False,
@@ -83,6 +137,8 @@ class RuleFormBase(forms.ModelForm):
         as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points"])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
+        segment: Any = self.fields["segment"]
+        segment.choices = segment_choices(rule=self.instance, stored=self.initial.get("segment"))
 
     def _show(self, version: RuleVersion) -> None:
         currency = self.instance.unit.program.currency
@@ -106,6 +162,15 @@ class RuleFormBase(forms.ModelForm):
                 self.initial["minimum"] = p.from_minor(values["minimum_minor"], values["currency"])
             elif row["code"] == "tier":
                 self.initial["level"] = values["rank"]
+            elif row["code"] == "weekdays":
+                self.initial["days"] = values["days"]
+            elif row["code"] == "hours":
+                told = {key: values.get(key) for key in ("start", "end")}
+                self.initial.update({key: time.fromisoformat(value) for key, value in told.items() if value})
+            elif row["code"] in ("order-pieces", "line-pieces"):
+                self.initial[row["code"].replace("-", "_")] = values["pieces"]
+            elif row["code"] == "segment":
+                self.initial["segment"] = values["segment"]
             else:
                 prefix = f"c_{row['code']}_"
                 found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
@@ -142,6 +207,14 @@ class RuleFormBase(forms.ModelForm):
         if level and level != self.initial.get("level") and level not in levels(program_id=self.unit.program_id):
             text = pgettext("loyalty", "“%(program)s” has no such level.") % {"program": self.unit.program}
             self.add_error("level", text)
+        segment = data.get("segment")
+        if (
+            segment
+            and segment != self.initial.get("segment")
+            and segment not in segment_names(program_id=self.unit.program_id)
+        ):
+            text = pgettext("loyalty", "“%(program)s” has no such list of members.") % {"program": self.unit.program}
+            self.add_error("segment", text)
 
     def _built(self, data: dict[str, Any]) -> RuleInForce | None:
         """Return the rule as typed, or None with an error on the field that is wrong."""
@@ -153,7 +226,7 @@ class RuleFormBase(forms.ModelForm):
             self.add_error(None, error)
             return None
         fields = {"p_" + param.name: param.name for param in self.params}
-        if any(name in self.errors for name in [*fields, "minimum", "level", "first", "last"]):
+        if any(name in self.errors for name in [*fields, *NARROWING]):
             return None
         rule = self._try(fields, registry=earning_rules, code=self.type, params=self.params_typed)
         narrow = [self._try(_fields_of(row, self.others), registry=conditions, **row) for row in self.narrowed]
@@ -190,6 +263,16 @@ class RuleFormBase(forms.ModelForm):
         days = {key: data[key].isoformat() for key in ("first", "last") if data.get(key)}
         if days:
             found.append({"code": "dates", "params": days})
+        if data.get("days"):
+            found.append({"code": "weekdays", "params": {"days": list(data["days"])}})
+        times = {key: data[key].strftime("%H:%M") for key in ("start", "end") if data.get(key) is not None}
+        if times:
+            found.append({"code": "hours", "params": times})
+        for code in ("order-pieces", "line-pieces"):
+            if pieces := data.get(code.replace("-", "_")):
+                found.append({"code": code, "params": {"pieces": pieces}})
+        if data.get("segment"):
+            found.append({"code": "segment", "params": {"segment": data["segment"]}})
         for code, params in self.others.items():
             if values := self._typed_of(code, params, data, currency):
                 found.append({"code": code, "params": values})
@@ -226,6 +309,11 @@ def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[st
         "dates": {"last": "last", "first": "first"},
         "product-set": {"inside": "sets", "outside": "outside"},
         "tier": {"level": "rank"},
+        "weekdays": {"days": "days"},
+        "hours": {"end": "end", "start": "start"},
+        "order-pieces": {"order_pieces": "pieces"},
+        "line-pieces": {"line_pieces": "pieces"},
+        "segment": {"segment": "segment"},
     }
     generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
     return own.get(row["code"], generated)
@@ -242,6 +330,14 @@ def level_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple
         text = pgettext("loyalty", "level %(rank)s, which is not there")
         found = {**found, stored: text % {"rank": money.number(stored)}}
     return [("", pgettext("loyalty", "everybody")), *sorted(found.items())] if found else []
+
+
+def segment_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple[Any, str]]:
+    """Return the lists of members that a rule may be for, "everybody" first; empty where there are none."""
+    found = segment_names(program_id=rule.program_id if rule and rule.pk else None)
+    if stored and stored not in found:
+        found = {**found, stored: pgettext("loyalty", "a list that is not there")}
+    return [("", pgettext("loyalty", "everybody")), *found.items()] if found else []
 
 
 def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:

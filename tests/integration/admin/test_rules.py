@@ -13,7 +13,7 @@ from loyalty_oscar.earning.rules import build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.models import ProductSet, Segment
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import a_program
 from loyalty_oscar.tiers.models import Ladder, Tier
@@ -53,9 +53,11 @@ class TestANewRule:
     def test_asks_for_its_kind_first(self, root, unit):
         response = root.get(ADD)
         assert [code for code, *_ in response.context["types"]] == [
+            "every-nth",
             "first-order",
             "multiplier",
             "per-amount",
+            "per-order",
             "per-unit",
         ]
 
@@ -400,3 +402,63 @@ class TestARuleOfTheStoresOwn:
         response = root.post(f"{ADD}?type=first-order", data)
         assert list(response.context["adminform"].form.errors) == ["c_weekday_day"]
         assert not Rule.objects.filter(type="first-order").exists()
+
+
+class TestWhenAndHowMany:
+    """Days, hours, pieces and lists of members, in plain fields."""
+
+    TYPED: ClassVar = {"days": ["7", "6"], "start": "18:00", "end": "22:30", "order_pieces": "3", "line_pieces": "2"}
+
+    def test_are_saved_and_shown_again(self, root, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        response = root.post(
+            f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", segment=segment.pk, **self.TYPED)
+        )
+        assert response.status_code == 302, response.context["errors"]
+        version = RuleVersion.objects.get(rule__type="per-order")
+        assert version.conditions == [
+            {"code": "weekdays", "params": {"days": [6, 7]}},
+            {"code": "hours", "params": {"start": "18:00", "end": "22:30"}},
+            {"code": "order-pieces", "params": {"pieces": 3}},
+            {"code": "line-pieces", "params": {"pieces": 2}},
+            {"code": "segment", "params": {"segment": segment.pk}},
+        ]
+        shown = root.get(page(version.rule)).context["adminform"].form
+        assert shown["days"].value() == [6, 7]
+        assert [str(shown[name].value()) for name in ("start", "end")] == ["18:00:00", "22:30:00"]
+        assert [shown[name].value() for name in ("order_pieces", "line_pieces")] == [3, 2]
+        assert shown["segment"].value() == segment.pk
+
+    def test_are_read_back(self, root, unit):
+        data = typed(unit=unit.pk, p_points="50", p_pieces="3", _preview="1", **self.TYPED)
+        assert read_back(root.post(f"{ADD}?type=every-nth", data)) == (
+            "50 paws for every 3 pieces in one order, on everything, at weekends (Saturday and Sunday), "
+            "ordered from 18:00 on and before 22:30, in orders with at least 3 paid pieces, "
+            "from 2 pieces of one product on."
+        )
+
+    @pytest.mark.parametrize(
+        ("fields", "wrong"),
+        [
+            ({"days": ["8"]}, "days"),
+            ({"days": ["Sunday"]}, "days"),
+            ({"start": "25:00"}, "start"),
+            ({"start": "22:00", "end": "02:00"}, "end"),
+            ({"start": "18:00", "end": "18:00"}, "end"),
+            ({"start": "18:00:30"}, "start"),
+            ({"order_pieces": "0"}, "order_pieces"),
+            ({"order_pieces": "10001"}, "order_pieces"),
+            ({"line_pieces": "-1"}, "line_pieces"),
+            ({"line_pieces": "1.5"}, "line_pieces"),
+            ({"segment": "99"}, "segment"),
+        ],
+    )
+    def test_are_refused_where_they_make_no_sense(self, root, unit, fields, wrong):
+        response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", **fields))
+        assert list(response.context["adminform"].form.errors) == [wrong]
+        assert not Rule.objects.filter(type="per-order").exists()
+
+    def test_are_refused_for_a_list_of_another_program(self, root, unit):
+        other = Segment.objects.create(program=a_program(code="other"), code="theirs", name="Theirs")
+        response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", segment=other.pk))
+        assert list(response.context["adminform"].form.errors) == ["segment"]
