@@ -184,7 +184,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
-            (pgettext("loyalty", "What it gives"), {"fields": gives}),
+            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "cap")}),
             (
                 pgettext("loyalty", "For what"),
                 {

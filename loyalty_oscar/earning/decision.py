@@ -120,12 +120,36 @@ class _Counting:
             told = [line for line in lines if line.line_id in self.known and self.terms.stage == "order"]
             new = [line for line in lines if line not in told]
             before = self.worth(rule, sum(line.paid_minor for line in told))
-            total = self.worth(rule, paid)
-            for some, points in ((told, before), (new, total - before)):
+            shares: dict[int, Fraction] = {}
+            for some, points in ((told, before), (new, self.worth(rule, paid) - before)):
                 base = sum(line.paid_minor for line in some)
-                for line in some:
-                    self.exact[line.line_id] += points * line.paid_minor / base
-            self.step(rule, total, base_minor=paid)
+                shares |= {line.line_id: points * line.paid_minor / base for line in some}
+            self.step(rule, self.add(rule, shares), base_minor=paid)
+
+    def add(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> Fraction:
+        """Add what a rule gives each line, not more than it may; returns the sum."""
+        given = self.within_cap(rule, shares)
+        for line_id, share in given.items():
+            self.exact[line_id] += share
+        return sum(given.values(), Fraction(0))
+
+    def within_cap(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> dict[int, Fraction]:
+        """Return what a rule gives each line, not more than it may give an order; known lines come first."""
+        left = rule.most_of_an_order()
+        if left is None:
+            return dict(shares)
+        found: dict[int, Fraction] = {}
+        told = set(self.known) if self.terms.stage == "order" else set()
+        for ids in ([i for i in shares if i in told], [i for i in shares if i not in told]):
+            total = sum((shares[i] for i in ids), Fraction(0))
+            if total > left:
+                # Whole points, so that no rounding lifts them above the most.
+                parts = rounding.spread(total=left, weights=[shares[i] for i in ids])
+                found |= {i: Fraction(part) for i, part in zip(ids, parts, strict=True)}
+            else:
+                found |= {i: shares[i] for i in ids}
+            left -= min(left, rounding.round_points(exact=total, mode="ceil"))
+        return found
 
     def worth(self, rule: RuleInForce, paid: int) -> Fraction:
         """Return the exact points of a rule for an amount; only full steps count where the terms say so."""
@@ -142,14 +166,12 @@ class _Counting:
                     best[slot] = (rule.rule.percent, rule)
         base = dict(self.exact)
         self.tier(base)
-        extra: dict[int, Fraction] = defaultdict(Fraction)
+        extra: dict[int, dict[int, Fraction]] = defaultdict(dict)
         by_version = {rule.version_id: rule for _percent, rule in best.values()}
         for (line_id, _group), (percent, rule) in best.items():
-            more = base[line_id] * (percent - 100) / 100
-            self.exact[line_id] += more
-            extra[rule.version_id] += more
-        for version_id, more in extra.items():
-            if more:
+            extra[rule.version_id][line_id] = base[line_id] * (percent - 100) / 100
+        for version_id, shares in extra.items():
+            if more := self.add(by_version[version_id], shares):
                 self.step(by_version[version_id], more)
 
     def tier(self, base: Mapping[int, Fraction]) -> None:
@@ -166,9 +188,11 @@ class _Counting:
     def units(self) -> None:
         for rule, lines in self.stage("unit"):
             count = sum(line.quantity for line in lines)
-            for line in lines:
-                self.fixed[line.line_id] += rule.rule.points * line.quantity
-            self.step(rule, rule.rule.points * count, quantity=count)
+            shares = {line.line_id: Fraction(rule.rule.points * line.quantity) for line in lines}
+            given = self.within_cap(rule, shares)
+            for line_id, share in given.items():
+                self.fixed[line_id] += int(share)
+            self.step(rule, sum(given.values(), Fraction(0)), quantity=count)
 
     def total(self) -> Fraction:
         """Return the exact sum that is rounded; whole points are not in it."""
@@ -186,12 +210,15 @@ class _Counting:
         found = []
         for rule, lines in self.stage("bonus"):
             if rule.rule.wanted(purchase=self.purchase):
-                found.append(self.bonus(rule, lines, points=rule.rule.points))
-                self.step(rule, rule.rule.points)
+                points = min(rule.rule.points, rule.most_of_an_order() or rule.rule.points)
+                found.append(self.bonus(rule, lines, points=points))
+                self.step(rule, points)
         for rule, lines in self.stage("every"):
             each, every = rule.rule.points, rule.rule.pieces
             count = sum(line.quantity for line in lines)
-            if points := each * (count // every):
+            points = each * (count // every)
+            points = min(points, rule.most_of_an_order() or points)
+            if points:
                 found.append(self.bonus(rule, lines, points=points, every=every, each=each))
                 self.step(rule, points, quantity=count)
         return found

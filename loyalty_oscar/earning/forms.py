@@ -10,6 +10,7 @@ from django.utils.text import slugify
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program import money
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
@@ -22,9 +23,32 @@ from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
 from .words import WEEKDAYS
 
 #: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
-OWN = ("minimum-spend", "product-set", "dates", "tier", "weekdays", "hours", "order-pieces", "line-pieces", "segment")
+OWN = (
+    "minimum-spend",
+    "product-set",
+    "dates",
+    "tier",
+    "weekdays",
+    "hours",
+    "order-pieces",
+    "line-pieces",
+    "segment",
+    "cap-per-order",
+)
 #: The fields that they are typed in.
-NARROWING = ("minimum", "level", "order_pieces", "line_pieces", "segment", "first", "last", "days", "start", "end")
+NARROWING = (
+    "minimum",
+    "level",
+    "order_pieces",
+    "line_pieces",
+    "segment",
+    "cap",
+    "first",
+    "last",
+    "days",
+    "start",
+    "end",
+)
 
 
 class DayInput(forms.DateInput):
@@ -82,6 +106,13 @@ class RuleFormBase(forms.ModelForm):
         max_value=MOST_PIECES,
         help_text=pgettext_lazy("loyalty", "At least so many pieces of one product in the order. Empty: any number."),
     )
+    cap = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "At most, for one order"),
+        required=False,
+        min_value=1,
+        max_value=MOST_POINTS,
+        help_text=pgettext_lazy("loyalty", "The most that this rule gives one order. Empty: as many as it comes to."),
+    )
     segment = forms.TypedChoiceField(
         label=pgettext_lazy("loyalty", "Only for a list of members"),
         required=False,
@@ -103,12 +134,14 @@ class RuleFormBase(forms.ModelForm):
         label=pgettext_lazy("loyalty", "From this time of day"),
         required=False,
         widget=TimeInput,
+        input_formats=["%H:%M"],
         help_text=pgettext_lazy("loyalty", "By the clocks of the program’s time zone. Empty: from midnight."),
     )
     end = forms.TimeField(
         label=pgettext_lazy("loyalty", "Before this time of day"),
         required=False,
         widget=TimeInput,
+        input_formats=["%H:%M"],
         help_text=pgettext_lazy("loyalty", "Orders placed at this minute don’t count any more. Empty: until midnight."),
     )
     is_on = forms.BooleanField(
@@ -134,7 +167,7 @@ class RuleFormBase(forms.ModelForm):
         self.newest = self.instance.versions.last() if self.instance.pk else None
         if self.newest:
             self._show(self.newest)
-        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points"])
+        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", "cap"])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
         segment: Any = self.fields["segment"]
@@ -169,6 +202,8 @@ class RuleFormBase(forms.ModelForm):
                 self.initial.update({key: time.fromisoformat(value) for key, value in told.items() if value})
             elif row["code"] in ("order-pieces", "line-pieces"):
                 self.initial[row["code"].replace("-", "_")] = values["pieces"]
+            elif row["code"] == "cap-per-order":
+                self.initial["cap"] = values["points"]
             elif row["code"] == "segment":
                 self.initial["segment"] = values["segment"]
             else:
@@ -264,13 +299,15 @@ class RuleFormBase(forms.ModelForm):
         if days:
             found.append({"code": "dates", "params": days})
         if data.get("days"):
-            found.append({"code": "weekdays", "params": {"days": list(data["days"])}})
+            found.append({"code": "weekdays", "params": {"days": sorted(data["days"])}})
         times = {key: data[key].strftime("%H:%M") for key in ("start", "end") if data.get(key) is not None}
         if times:
             found.append({"code": "hours", "params": times})
         for code in ("order-pieces", "line-pieces"):
             if pieces := data.get(code.replace("-", "_")):
                 found.append({"code": code, "params": {"pieces": pieces}})
+        if data.get("cap"):
+            found.append({"code": "cap-per-order", "params": {"points": data["cap"]}})
         if data.get("segment"):
             found.append({"code": "segment", "params": {"segment": data["segment"]}})
         for code, params in self.others.items():
@@ -314,6 +351,7 @@ def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[st
         "order-pieces": {"order_pieces": "pieces"},
         "line-pieces": {"line_pieces": "pieces"},
         "segment": {"segment": "segment"},
+        "cap-per-order": {"cap": "points"},
     }
     generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
     return own.get(row["code"], generated)

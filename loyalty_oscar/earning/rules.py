@@ -339,7 +339,7 @@ class Weekdays:
         return True
 
     def because(self) -> Because:
-        return Because("on_weekdays", days=list(self.days))
+        return Because("on_weekdays", weekdays=list(self.days))
 
 
 @conditions.register("hours")
@@ -437,8 +437,28 @@ class InSegment:
         return Because("in_segment", segment=self.segment)
 
 
+@conditions.register("cap-per-order")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CapPerOrder:
+    """Admits every order and every line, and lets the rule give an order at most `points`."""
+
+    points: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_POINTS, points=self.points)
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        return True
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+    def because(self) -> Because:
+        return Because("cap_per_order", points=self.points)
+
+
 #: Conditions that never look at single products, so that a rule with no others counts on everything.
-WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, InSegment)
+WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, InSegment, CapPerOrder)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -468,6 +488,10 @@ class RuleInForce:
     def minimum_minor(self) -> int:
         """Return the least that must stay paid for an order bonus to stay (minor units)."""
         return max((c.minimum_minor for c in self.conditions if isinstance(c, MinimumSpend)), default=1)
+
+    def most_of_an_order(self) -> int | None:
+        """Return how many points it gives an order at most; None = as many as it comes to."""
+        return min((c.points for c in self.conditions if isinstance(c, CapPerOrder)), default=None)
 
     def least_pieces(self) -> int:
         """Return how many pieces must stay in an order for its bonus to stay."""

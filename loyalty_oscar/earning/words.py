@@ -180,8 +180,8 @@ def _every_nth(p: Params) -> str:
 
 @say("on_weekdays")
 def _on_weekdays(p: Params) -> str:
-    days = [str(WEEKDAYS[number]) for number in p["days"]]
-    if list(p["days"]) == [6, 7]:
+    days = [str(WEEKDAYS[number]) for number in p["weekdays"]]
+    if list(p["weekdays"]) == [6, 7]:
         return pgettext("loyalty", "at weekends (Saturday and Sunday)")
     if len(days) == 1:
         return pgettext("loyalty", "on a %(day)s") % {"day": days[0]}
@@ -236,6 +236,12 @@ def _in_segment(p: Params) -> str:
     if name is None:
         return pgettext("loyalty", "for members on a list that is not there")
     return pgettext("loyalty", "for members on the list “%(list)s”") % {"list": name}
+
+
+@say("cap_per_order")
+def _cap_per_order(p: Params) -> str:
+    most = points_in_words(unit=p["unit"], points=int(p["points"])) if "unit" in p else money.number(int(p["points"]))
+    return pgettext("loyalty", "at most %(points)s an order") % {"points": most}
 
 
 @say("spent_at_least")

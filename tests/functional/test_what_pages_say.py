@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.urls import reverse
 
-from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.models import Member, Segment
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
 from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, text_of
@@ -20,14 +21,17 @@ from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, da
 pytestmark = pytest.mark.django_db
 HOW = reverse("loyalty:how-it-works")
 BERLIN = ZoneInfo("Europe/Berlin")
-#: A product that brings nothing by itself, there being no other rule.
 PRICE = "5.00"
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 @pytest.fixture
 def unit(db):
-    return a_club()
+    """A program without any rule yet."""
+    unit = a_club()
+    Rule.objects.all().delete()
+    forget_cache()
+    return unit
 
 
 @pytest.fixture
@@ -39,7 +43,8 @@ def says(unit, client):
         told = {"code": "tried", "name": "Tried", "type": type, "params": params, "narrowed": narrowed}
         save_rule(unit=unit, actor="system", at=day(1, 1), **told)
         with clock.at(TODAY):
-            return text_of(client.get(HOW)).partition("What an order brings")[2].partition(" What counts is")[0].strip()
+            text = text_of(client.get(HOW)).replace(" .", ".").replace(" ,", ",")
+        return text.partition("What an order brings")[2].partition(" What counts is")[0].strip()
 
     return saved
 
@@ -90,6 +95,18 @@ class TestPieces:
         points, number = map(int, found(r"(\d+) paws for every (\d+) pieces in one order, on everything\.", said))
         orders = [brings(pieces) for pieces in (number - 1, number, number + 1, 2 * number - 1, 2 * number)]
         assert orders == [0, points, points, points, 2 * points]
+
+
+class TestAMost:
+    @pytest.mark.parametrize(
+        ("type", "params", "piece"), [("per-unit", {"points": 4}, 4), ("every-nth", {"points": 8, "pieces": 2}, 4)]
+    )
+    def test_of_one_order(self, says, brings, type, params, piece):
+        said = says(type, params, ("cap-per-order", {"points": 40}))
+        most = int(found(r"on everything, at most (\d+) paws an order\.", said)[0])
+        pieces = most // piece
+        orders = [brings(number) for number in (pieces - 2, pieces, pieces + 1, 3 * pieces)]
+        assert orders == [most - 2 * piece, most, most, most]
 
 
 class TestMoney:
@@ -186,5 +203,5 @@ class TestAQuote:
         with clock.at(TODAY):
             client.force_login(user)
             a_basket(user, (a_product(price=PRICE), pieces))
-            promised = numbers(client.get(reverse("basket:summary")), "earns")
+            promised = numbers(client.get(reverse("basket:summary")), "earn")
         assert (promised or [0]) == [brings(pieces, by=user)]

@@ -407,7 +407,14 @@ class TestARuleOfTheStoresOwn:
 class TestWhenAndHowMany:
     """Days, hours, pieces and lists of members, in plain fields."""
 
-    TYPED: ClassVar = {"days": ["7", "6"], "start": "18:00", "end": "22:30", "order_pieces": "3", "line_pieces": "2"}
+    TYPED: ClassVar = {
+        "days": ["7", "6"],
+        "start": "18:00",
+        "end": "22:30",
+        "order_pieces": "3",
+        "line_pieces": "2",
+        "cap": "70",
+    }
 
     def test_are_saved_and_shown_again(self, root, unit):
         segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
@@ -421,12 +428,13 @@ class TestWhenAndHowMany:
             {"code": "hours", "params": {"start": "18:00", "end": "22:30"}},
             {"code": "order-pieces", "params": {"pieces": 3}},
             {"code": "line-pieces", "params": {"pieces": 2}},
+            {"code": "cap-per-order", "params": {"points": 70}},
             {"code": "segment", "params": {"segment": segment.pk}},
         ]
         shown = root.get(page(version.rule)).context["adminform"].form
         assert shown["days"].value() == [6, 7]
         assert [str(shown[name].value()) for name in ("start", "end")] == ["18:00:00", "22:30:00"]
-        assert [shown[name].value() for name in ("order_pieces", "line_pieces")] == [3, 2]
+        assert [shown[name].value() for name in ("order_pieces", "line_pieces", "cap")] == [3, 2, 70]
         assert shown["segment"].value() == segment.pk
 
     def test_are_read_back(self, root, unit):
@@ -434,7 +442,7 @@ class TestWhenAndHowMany:
         assert read_back(root.post(f"{ADD}?type=every-nth", data)) == (
             "50 paws for every 3 pieces in one order, on everything, at weekends (Saturday and Sunday), "
             "ordered from 18:00 on and before 22:30, in orders with at least 3 paid pieces, "
-            "from 2 pieces of one product on."
+            "from 2 pieces of one product on, at most 70 paws an order."
         )
 
     @pytest.mark.parametrize(
@@ -451,6 +459,10 @@ class TestWhenAndHowMany:
             ({"line_pieces": "-1"}, "line_pieces"),
             ({"line_pieces": "1.5"}, "line_pieces"),
             ({"segment": "99"}, "segment"),
+            ({"segment": "breeders"}, "segment"),
+            ({"cap": "0"}, "cap"),
+            ({"cap": "10000001"}, "cap"),
+            ({"cap": "many"}, "cap"),
         ],
     )
     def test_are_refused_where_they_make_no_sense(self, root, unit, fields, wrong):
@@ -459,6 +471,8 @@ class TestWhenAndHowMany:
         assert not Rule.objects.filter(type="per-order").exists()
 
     def test_are_refused_for_a_list_of_another_program(self, root, unit):
-        other = Segment.objects.create(program=a_program(code="other"), code="theirs", name="Theirs")
+        other = Segment.objects.create(
+            program=a_program(code="other", is_default=False).program, code="theirs", name="Theirs"
+        )
         response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", segment=other.pk))
         assert list(response.context["adminform"].form.errors) == ["segment"]

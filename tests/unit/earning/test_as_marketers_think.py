@@ -5,14 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty_oscar.earning.decision import LineLeft, decide, left_of
+from loyalty_oscar.earning.decision import LineLeft, decide, decide_late, left_of
 from loyalty_oscar.earning.rules import (
+    CapPerOrder,
     EveryNth,
     Hours,
     InSegment,
     LinePieces,
+    Multiplier,
     OrderPieces,
     PerOrder,
+    PerUnit,
     Weekdays,
     build,
     conditions,
@@ -180,3 +183,47 @@ class TestNonsense:
 
     def test_is_no_member_of_a_list_who_is_a_stranger(self):
         assert not admitted(InSegment(segment=1), utc(2026, 5, 6))
+
+
+class TestAMostForOneOrder:
+    """A rule with a most gives exactly that where it would give more, whatever it gives, however it is rounded."""
+
+    @pytest.mark.parametrize(("euros", "points"), [(9, 9), (10, 10), (11, 10), (500, 10)])
+    def test_holds_points_for_money(self, euros, points):
+        purchase = a_purchase(a_line(paid_minor=euros * 100))
+        assert decide(purchase=purchase, rules=[one_per_euro(CapPerOrder(points=10))], terms=BERLIN).points == points
+
+    @pytest.mark.parametrize(("euros", "points"), [(9, 18), (10, 20), (11, 21), (500, 510)])
+    def test_holds_what_a_multiplier_adds(self, euros, points):
+        rules = [one_per_euro(), in_force(Multiplier(percent=200), CapPerOrder(points=10), code="double")]
+        assert decide(purchase=a_purchase(a_line(paid_minor=euros * 100)), rules=rules, terms=BERLIN).points == points
+
+    @pytest.mark.parametrize(("pieces", "points"), [(3, 9), (4, 10), (40, 10)])
+    def test_holds_points_for_pieces(self, pieces, points):
+        assert bought(in_force(PerUnit(points=3), CapPerOrder(points=10)), pieces).points == points
+
+    @pytest.mark.parametrize(("pieces", "points"), [(2, 8), (4, 10), (40, 10)])
+    def test_holds_points_for_every_so_many(self, pieces, points):
+        assert bought(in_force(EveryNth(points=8, pieces=2), CapPerOrder(points=10)), pieces).points == points
+
+    @pytest.mark.parametrize(("gone", "points"), [(0, 10), (36, 10), (37, 8), (39, 0)])
+    def test_is_reached_by_the_pieces_that_stay(self, gone, points):
+        assert left(bought(in_force(EveryNth(points=8, pieces=2), CapPerOrder(points=10)), 40), gone) == points
+
+    def test_holds_points_for_an_order(self):
+        assert bought(in_force(PerOrder(points=50), CapPerOrder(points=10)), 1).points == 10
+
+    @pytest.mark.parametrize("stage", ["order", "line"])
+    @pytest.mark.parametrize("rounding", ["floor", "half_up", "ceil"])
+    def test_is_never_passed_by_rounding(self, stage, rounding):
+        purchase = a_purchase(*(a_line(paid_minor=paid) for paid in (333, 455, 120, 799, 1)))
+        terms = Terms(rounding=rounding, stage=stage)
+        decision = decide(purchase=purchase, rules=[one_per_euro(CapPerOrder(points=7))], terms=terms)
+        assert (decision.points, sum(line.points for line in decision.lines)) == (7, 7)
+
+    @pytest.mark.parametrize(("late", "points"), [(100, 1), (300, 3), (400, 3)])
+    def test_leaves_a_line_that_came_late_what_the_others_left(self, late, points):
+        first, second = a_line(paid_minor=700), a_line(paid_minor=late)
+        whole = {"rules": [one_per_euro(CapPerOrder(points=10))], "terms": BERLIN}
+        decision = decide_late(purchase=a_purchase(first, second), known={first.line_id}, **whole)
+        assert decision.points == points
