@@ -24,6 +24,7 @@ from loyalty_oscar.program.models import Program, State, Unit
 
 from . import operations, params
 from .forms import RuleFormBase, rule_form
+from .give_back import give_back
 from .models import Rule, RuleVersion
 from .queries import in_force, rule_book
 from .rules import RuleInForce, earning_rules
@@ -100,6 +101,15 @@ def reads(version: RuleVersion) -> SafeString | str:
         return sentence(rule=in_force(version=version), unit=version.rule.unit)
     except LoyaltyError as error:
         return pgettext("loyalty", "This rule no longer works: %(error)s") % {"error": error}
+
+
+def given_back(draft: Draft) -> str:
+    """Say how much of the money paid comes back where a rule counts; nothing where that is no share of it."""
+    back = give_back(rule=draft.rule, unit=draft.unit, at=clock.now())
+    if back is None:
+        return ""
+    text = pgettext("loyalty", "You give back %(percent)s\u00a0%% of the money paid, with what counts everywhere.")
+    return text % {"percent": money.number(back)}
 
 
 class VersionInline(ReadOnly, admin.TabularInline):
@@ -184,7 +194,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
-            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "cap")}),
+            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "cap", "is_meant")}),
             (
                 pgettext("loyalty", "For what"),
                 {
@@ -241,6 +251,7 @@ class RuleAdmin(NoDelete, admin.ModelAdmin):
         draft = self.draft(context["adminform"].form, rule)
         if draft:
             context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
+            context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := rule.versions.last()):
             context["sentence"] = reads(newest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, time
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,14 +12,16 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_POINTS
-from loyalty_oscar.program import money
+from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.segments import segment_names
 
 from . import params as p
+from .give_back import SECOND_LOOK, give_back
 from .models import Rule, RuleVersion
+from .queries import in_force
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
 from .words import WEEKDAYS
 
@@ -119,6 +122,9 @@ class RuleFormBase(forms.ModelForm):
         coerce=int,
         empty_value=None,
         help_text=pgettext_lazy("loyalty", "Who was on the list when the order was placed."),
+    )
+    is_meant = forms.BooleanField(
+        label=pgettext_lazy("loyalty", "Yes, I mean it"), required=False, widget=forms.HiddenInput
     )
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
     last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
@@ -223,8 +229,31 @@ class RuleFormBase(forms.ModelForm):
         self.unit = unit
         self._clean_code(data)
         self._clean_level(data)
+        self._clean_times(data)
         self.rule = self._built(data)
+        if self.rule and not self.errors:
+            self._look_twice(self.rule, bool(data.get("is_meant")))
         return data
+
+    def _look_twice(self, rule: RuleInForce, is_meant: bool) -> None:
+        """Ask whether it is meant where a rule gives back a lot, and more than it does already."""
+        back = give_back(rule=rule, unit=self.unit, at=clock.now())
+        if back is None or back <= SECOND_LOOK:
+            return
+        self.fields["is_meant"].widget = forms.CheckboxInput()
+        if is_meant or back <= self._given_back():
+            return
+        text = pgettext("loyalty", "You give back %(percent)s\u00a0%% of the money paid. Tick this if you mean it.")
+        self.add_error("is_meant", text % {"percent": money.number(back)})
+
+    def _given_back(self) -> Decimal:
+        """Return what the rule gives back as it is stored and in force; 0 for a new one and one that is off."""
+        try:
+            stored = in_force(version=self.newest) if self.newest and self.newest.is_on else None
+        except LoyaltyError:
+            stored = None
+        found = give_back(rule=stored, unit=self.unit, at=clock.now()) if stored else None
+        return found or Decimal(0)
 
     def _clean_code(self, data: dict[str, Any]) -> None:
         if self.instance.pk:
@@ -236,6 +265,17 @@ class RuleFormBase(forms.ModelForm):
             self.add_error("code", text % {"code": code})
         elif not code and "name" not in self.errors:
             self.add_error("code", pgettext("loyalty", "The name has no letters for a code. Write one here."))
+
+    def _clean_times(self, data: dict[str, Any]) -> None:
+        """Refuse days and hours that end before they begin."""
+        if data.get("first") and data.get("last") and data["first"] > data["last"]:
+            self.add_error("last", pgettext("loyalty", "The last day lies before the first."))
+        start, end = data.get("start"), data.get("end")
+        if end == time(0):
+            self.add_error("end", pgettext("loyalty", "Leave this empty for until midnight."))
+        elif start is not None and end is not None and start >= end:
+            text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
+            self.add_error("end", text)
 
     def _clean_level(self, data: dict[str, Any]) -> None:
         level = data.get("level")

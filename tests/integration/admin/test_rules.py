@@ -7,9 +7,11 @@ import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from loyalty_oscar.earning.decision import decide
 from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
-from loyalty_oscar.earning.rules import build, conditions, earning_rules
+from loyalty_oscar.earning.queries import rule_book
+from loyalty_oscar.earning.rules import Terms, build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
@@ -20,6 +22,7 @@ from loyalty_oscar.tiers.models import Ladder, Tier
 from tests import docs
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
+from tests.unit.earning.purchases import a_line, a_purchase
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
 ADD = reverse("admin:loyalty_earning_rule_add")
@@ -476,3 +479,58 @@ class TestWhenAndHowMany:
         )
         response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", segment=other.pk))
         assert list(response.context["adminform"].form.errors) == ["segment"]
+
+
+class TestWhatIsGivenBack:
+    """Said beside the rule in percent, and asked about where it is a lot."""
+
+    URL = f"{ADD}?type=per-amount"
+
+    def typed(self, unit, points, **fields):
+        told = {"p_currency": "EUR", "p_points": points, "p_step_minor": "1.00", **fields}
+        return typed(**{"name": "More", "unit": unit.pk, **told})
+
+    def said(self, response):
+        return response.context["give_back"].replace("\xa0", " ")
+
+    def test_stands_beside_the_rule(self, root, base):
+        assert self.said(root.get(page(base))) == "You give back 1 % of the money paid, with what counts everywhere."
+
+    @pytest.mark.parametrize(("points", "percent"), [("1", "2 %"), ("3", "4 %"), ("24", "25 %")])
+    def test_counts_what_counts_anyway(self, root, unit, points, percent):
+        response = root.post(self.URL, self.typed(unit, points, _preview="1"))
+        assert percent in self.said(response)
+        assert not response.context["adminform"].form.errors
+
+    def test_is_what_an_order_costs_of_what_it_pays(self, root, unit):
+        assert root.post(self.URL, self.typed(unit, "3")).status_code == 302
+        said = self.said(root.get(page(Rule.objects.get(code="more"))))
+        book = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=clock.now())
+        paid = a_purchase(a_line(paid_minor=10_000))
+        points = decide(purchase=paid, rules=book, terms=Terms()).points
+        assert f"You give back {points // 100} % " in said  # 100 points are worth 1.00, and 100.00 are paid.
+
+    def test_is_asked_about_where_it_is_a_lot(self, root, unit):
+        response = root.post(self.URL, self.typed(unit, "25"))
+        assert list(response.context["adminform"].form.errors) == ["is_meant"]
+        assert "You give back 26" in str(response.context["adminform"].form.errors)
+        assert not Rule.objects.filter(code="more").exists()
+        assert root.post(self.URL, self.typed(unit, "25", is_meant="on")).status_code == 302
+        assert Rule.objects.filter(code="more").exists()
+
+    def test_is_not_asked_about_again_where_nothing_changes(self, root, unit):
+        root.post(self.URL, self.typed(unit, "25", is_meant="on"))
+        rule = Rule.objects.get(code="more")
+        data = {name: value for name, value in self.typed(unit, "25", name="Much more").items() if name != "unit"}
+        assert root.post(page(rule), data).status_code == 302
+        assert root.post(page(rule), {**data, "p_points": "26"}).status_code == 200
+        assert [version.params["points"] for version in rule.versions.all()] == [25]
+
+    def test_is_asked_about_for_a_multiplier_too(self, root, unit):
+        data = typed(unit=unit.pk, p_percent="26", p_group="campaign")
+        response = root.post(f"{ADD}?type=multiplier", data)
+        assert list(response.context["adminform"].form.errors) == ["is_meant"]
+
+    def test_is_no_share_of_the_money_for_whole_points(self, root, unit):
+        response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5000", _preview="1"))
+        assert response.context["give_back"] == ""
