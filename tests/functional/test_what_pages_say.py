@@ -15,8 +15,10 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.models import Member, Segment
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
 from loyalty_oscar.testing import clock
-from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, text_of
+from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, send_back, text_of
 
 pytestmark = pytest.mark.django_db
 HOW = reverse("loyalty:how-it-works")
@@ -95,6 +97,35 @@ class TestPieces:
         points, number = map(int, found(r"(\d+) paws for every (\d+) pieces in one order, on everything\.", said))
         orders = [brings(pieces) for pieces in (number - 1, number, number + 1, 2 * number - 1, 2 * number)]
         assert orders == [0, points, points, points, 2 * points]
+
+
+class TestWhatStays:
+    """After an order, the pieces that are there decide."""
+
+    @pytest.fixture
+    def order(self, says):
+        says("every-nth", {"points": 10, "pieces": 3})
+        return buy(a_user(), (a_product(price=PRICE), 6), on=TODAY)
+
+    def test_is_counted_anew_after_each_return(self, order):
+        award = Award.objects.get(source_id=order.pk)
+        given = []
+        for piece in range(6):
+            send_back(order, 1, on=day(5, 7 + piece))
+            award.refresh_from_db()
+            given.append(award.given)
+        assert given == [10, 10, 10, 0, 0, 0]
+
+    @pytest.mark.parametrize(("late", "points"), [(2, 20), (3, 30)])
+    def test_grows_with_what_comes_late(self, order, late, points):
+        line = order.lines.get()
+        line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", late
+        line.save(force_insert=True)
+        for at in (day(5, 7), day(5, 8)):
+            OrderSync.objects.filter(order_id=order.pk).update(fingerprint=LOOK_AGAIN)
+            sync_orders(order_ids=[order.pk], at=at)
+        award = Award.objects.get(source_id=order.pk)
+        assert (award.points, award.given) == (points, points)
 
 
 class TestAMost:
