@@ -39,6 +39,10 @@ SAMPLE = {
     "first": "2026-05-01",
     "last": "2026-05-31",
     "rank": 2,
+    "weekdays": (1, 2),
+    "start": "18:00",
+    "end": "22:00",
+    "pieces": 3,
     "product": "Liver bites",
     "name": "Dog show in Leipzig",
 }

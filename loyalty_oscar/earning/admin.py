@@ -25,6 +25,7 @@ from loyalty_oscar.program.models import Program, State, Unit
 
 from . import operations, params
 from .forms import RuleFormBase, rule_form
+from .give_back import give_back
 from .models import Rule, RuleVersion
 from .queries import in_force, rule_book
 from .rules import RuleInForce, earning_rules
@@ -47,6 +48,14 @@ TYPES = {
     "first-order": (
         pgettext_lazy("loyalty", "Points for the first order"),
         pgettext_lazy("loyalty", "A welcome for new customers."),
+    ),
+    "per-order": (
+        pgettext_lazy("loyalty", "Points for an order"),
+        pgettext_lazy("loyalty", "A fixed number for each order: 20 points for orders from 50.00 on."),
+    ),
+    "every-nth": (
+        pgettext_lazy("loyalty", "Points for every so many pieces"),
+        pgettext_lazy("loyalty", "A fixed number for every third bag of cat food in one order, say."),
     ),
 }
 
@@ -93,6 +102,15 @@ def reads(version: RuleVersion) -> SafeString | str:
         return sentence(rule=in_force(version=version), unit=version.rule.unit)
     except LoyaltyError as error:
         return pgettext("loyalty", "This rule no longer works: %(error)s") % {"error": error}
+
+
+def given_back(draft: Draft) -> str:
+    """Say how much of the money paid comes back where a rule counts; nothing where that is no share of it."""
+    back = give_back(rule=draft.rule, unit=draft.unit, at=clock.now())
+    if back is None:
+        return ""
+    text = pgettext("loyalty", "You give back %(percent)s\u00a0%% of the money paid, with what counts everywhere.")
+    return text % {"percent": money.number(back)}
 
 
 class VersionInline(ReadOnly, admin.TabularInline):
@@ -173,15 +191,27 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         gives = [name for name in form.base_fields if name.startswith("p_")]
         sets = ("inside", "outside") if params.set_choices() else ()
         level = ("level",) if form(instance=obj).fields["level"].choices else ()
+        segment = ("segment",) if form(instance=obj).fields["segment"].choices else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
-            (pgettext("loyalty", "What it gives"), {"fields": gives}),
+            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "cap", "is_meant")}),
             (
                 pgettext("loyalty", "For what"),
-                {"fields": (*sets, "minimum", "minimum_currency", *level, *others)},
+                {
+                    "fields": (
+                        *sets,
+                        "minimum",
+                        "minimum_currency",
+                        "order_pieces",
+                        "line_pieces",
+                        *level,
+                        *segment,
+                        *others,
+                    )
+                },
             ),
-            (pgettext("loyalty", "When"), {"fields": ("first", "last")}),
+            (pgettext("loyalty", "When"), {"fields": ("first", "last", "days", "start", "end")}),
         ]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -222,6 +252,7 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         draft = self.draft(context["adminform"].form, rule)
         if draft:
             context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
+            context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := rule.versions.last()):
             context["sentence"] = reads(newest)

@@ -35,7 +35,8 @@ class LineAward:
 class Bonus:
     """
     Whole points for the order; they stay while anything stays paid for `line_ids`, which the rule covers, and at
-    least `minimum_minor` for `order_ids`, which are all lines.
+    least `minimum_minor` for `order_ids`, which are all lines, with `least` pieces, and `of_a_line` of one that is
+    covered. With `every` the points are given for every so many pieces that stay of `line_ids`, `each` time so many.
     """
 
     points: int
@@ -43,11 +44,18 @@ class Bonus:
     line_ids: tuple[int, ...]
     order_ids: tuple[int, ...]
     rule: str
+    least: int = 0
+    of_a_line: int = 0
+    every: int = 0
+    each: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it stands on the award."""
+        """Return it as it stands on the award; what asks for nothing is left out."""
         found = {"p": self.points, "min": self.minimum_minor, "lines": list(self.line_ids), "rule": self.rule}
-        return found if self.order_ids == self.line_ids else {**found, "all": list(self.order_ids)}
+        if self.order_ids != self.line_ids:
+            found["all"] = list(self.order_ids)
+        asked = {"pieces": self.least, "line": self.of_a_line, "every": self.every, "each": self.each}
+        return found | {name: number for name, number in asked.items() if number}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,12 +120,36 @@ class _Counting:
             told = [line for line in lines if line.line_id in self.known and self.terms.stage == "order"]
             new = [line for line in lines if line not in told]
             before = self.worth(rule, sum(line.paid_minor for line in told))
-            total = self.worth(rule, paid)
-            for some, points in ((told, before), (new, total - before)):
+            shares: dict[int, Fraction] = {}
+            for some, points in ((told, before), (new, self.worth(rule, paid) - before)):
                 base = sum(line.paid_minor for line in some)
-                for line in some:
-                    self.exact[line.line_id] += points * line.paid_minor / base
-            self.step(rule, total, base_minor=paid)
+                shares |= {line.line_id: points * line.paid_minor / base for line in some}
+            self.step(rule, self.add(rule, shares), base_minor=paid)
+
+    def add(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> Fraction:
+        """Add what a rule gives each line, not more than it may; returns the sum."""
+        given = self.within_cap(rule, shares)
+        for line_id, share in given.items():
+            self.exact[line_id] += share
+        return sum(given.values(), Fraction(0))
+
+    def within_cap(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> dict[int, Fraction]:
+        """Return what a rule gives each line, not more than it may give an order; known lines come first."""
+        left = rule.most_of_an_order()
+        if left is None:
+            return dict(shares)
+        found: dict[int, Fraction] = {}
+        told = set(self.known) if self.terms.stage == "order" else set()
+        for ids in ([i for i in shares if i in told], [i for i in shares if i not in told]):
+            total = sum((shares[i] for i in ids), Fraction(0))
+            if total > left:
+                # Whole points, so that no rounding lifts them above the most.
+                parts = rounding.spread(total=left, weights=[shares[i] for i in ids])
+                found |= {i: Fraction(part) for i, part in zip(ids, parts, strict=True)}
+            else:
+                found |= {i: shares[i] for i in ids}
+            left -= min(left, rounding.round_points(exact=total, mode="ceil"))
+        return found
 
     def worth(self, rule: RuleInForce, paid: int) -> Fraction:
         """Return the exact points of a rule for an amount; only full steps count where the terms say so."""
@@ -134,14 +166,12 @@ class _Counting:
                     best[slot] = (rule.rule.percent, rule)
         base = dict(self.exact)
         self.tier(base)
-        extra: dict[int, Fraction] = defaultdict(Fraction)
+        extra: dict[int, dict[int, Fraction]] = defaultdict(dict)
         by_version = {rule.version_id: rule for _percent, rule in best.values()}
         for (line_id, _group), (percent, rule) in best.items():
-            more = base[line_id] * (percent - 100) / 100
-            self.exact[line_id] += more
-            extra[rule.version_id] += more
-        for version_id, more in extra.items():
-            if more:
+            extra[rule.version_id][line_id] = base[line_id] * (percent - 100) / 100
+        for version_id, shares in extra.items():
+            if more := self.add(by_version[version_id], shares):
                 self.step(by_version[version_id], more)
 
     def tier(self, base: Mapping[int, Fraction]) -> None:
@@ -158,9 +188,11 @@ class _Counting:
     def units(self) -> None:
         for rule, lines in self.stage("unit"):
             count = sum(line.quantity for line in lines)
-            for line in lines:
-                self.fixed[line.line_id] += rule.rule.points * line.quantity
-            self.step(rule, rule.rule.points * count, quantity=count)
+            shares = {line.line_id: Fraction(rule.rule.points * line.quantity) for line in lines}
+            given = self.within_cap(rule, shares)
+            for line_id, share in given.items():
+                self.fixed[line_id] += int(share)
+            self.step(rule, sum(given.values(), Fraction(0)), quantity=count)
 
     def total(self) -> Fraction:
         """Return the exact sum that is rounded; whole points are not in it."""
@@ -178,14 +210,30 @@ class _Counting:
         found = []
         for rule, lines in self.stage("bonus"):
             if rule.rule.wanted(purchase=self.purchase):
-                ids = tuple(line.line_id for line in lines)
-                minimum, every = rule.minimum_minor(), tuple(line.line_id for line in self.purchase.lines)
-                bonus = Bonus(
-                    points=rule.rule.points, minimum_minor=minimum, line_ids=ids, order_ids=every, rule=rule.code
-                )
-                found.append(bonus)
-                self.step(rule, rule.rule.points)
+                points = min(rule.rule.points, rule.most_of_an_order() or rule.rule.points)
+                found.append(self.bonus(rule, lines, points=points))
+                self.step(rule, points)
+        for rule, lines in self.stage("every"):
+            each, every = rule.rule.points, rule.rule.pieces
+            count = sum(line.quantity for line in lines)
+            points = each * (count // every)
+            points = min(points, rule.most_of_an_order() or points)
+            if points:
+                found.append(self.bonus(rule, lines, points=points, every=every, each=each))
+                self.step(rule, points, quantity=count)
         return found
+
+    def bonus(self, rule: RuleInForce, lines: Sequence[LineFacts], *, points: int, **more: int) -> Bonus:
+        return Bonus(
+            points=points,
+            minimum_minor=rule.minimum_minor(),
+            line_ids=tuple(line.line_id for line in lines),
+            order_ids=tuple(line.line_id for line in self.purchase.lines),
+            rule=rule.code,
+            least=rule.least_pieces(),
+            of_a_line=rule.least_of_a_line(),
+            **more,
+        )
 
     def rounded(self) -> dict[int, int]:
         mode = "floor" if self.terms.rounding == "block" else self.terms.rounding
@@ -292,10 +340,12 @@ def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) 
     Return what an award should have given by now, from its snapshot alone.
 
     Each line keeps its points less the floor of the share that is gone, so the last unit takes the
-    remainder; a bonus stays while the money that must stay paid for its lines does.
+    remainder; a bonus stays while the money that must stay paid for its lines does, and the pieces that it asks for;
+    one for every so many pieces is counted on those that are left.
     """
     points = 0
     paid: dict[int, int] = {}
+    pieces = {line.line_id: line.quantity - line.gone for line in lines if line.paid_minor > 0}
     for line in lines:
         points += line.points - rounding.taken_back(points=line.points, gone=line.gone, quantity=line.quantity)
         paid[line.line_id] = line.paid_minor - rounding.taken_back(
@@ -305,6 +355,20 @@ def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) 
         covered, whole = (
             sum(paid.get(line_id, 0) for line_id in ids) for ids in (bonus["lines"], bonus.get("all", bonus["lines"]))
         )
-        if covered > 0 and whole >= bonus["min"]:
-            points += bonus["p"]
+        if covered > 0 and whole >= bonus["min"] and _has_pieces(bonus, pieces):
+            points += _of_bonus(bonus, pieces)
     return points
+
+
+def _has_pieces(bonus: Mapping[str, Any], pieces: Mapping[int, int]) -> bool:
+    """Return whether as many pieces are left as a bonus asks for, in the order and of one product."""
+    in_all = sum(pieces.get(line_id, 0) for line_id in bonus.get("all", bonus["lines"]))
+    most = max((pieces.get(line_id, 0) for line_id in bonus["lines"]), default=0)
+    return in_all >= bonus.get("pieces", 0) and most >= bonus.get("line", 0)
+
+
+def _of_bonus(bonus: Mapping[str, Any], pieces: Mapping[int, int]) -> int:
+    if "every" not in bonus:
+        return int(bonus["p"])
+    left = sum(pieces.get(line_id, 0) for line_id in bonus["lines"])
+    return min(int(bonus["p"]), bonus["each"] * (left // bonus["every"]))

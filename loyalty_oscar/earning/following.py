@@ -79,12 +79,18 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     decision, beyond = decided_within(decide=lambda some: decide_late(rules=some, terms=law, **late), rules=rules)
     had = {bonus["rule"]: bonus for bonus in award.bonuses}
     now = {bonus.rule: bonus for bonus in decision.bonuses}
+    # One for every so many pieces grows with the pieces that came.
+    grown = {code: bonus.points - had[code]["p"] for code, bonus in now.items() if code in had and bonus.every}
     more = decision.points + sum(bonus.points for code, bonus in now.items() if code not in had)
+    more += sum(points for points in grown.values() if points > 0)
     if more:
         _raise_to(order, award, award.points + more, "line_came_late", at)
     write_rows(rows=award_lines(award=award, decision=decision))
     # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
-    kept = [{**now[code].to_json(), "p": bonus["p"]} if code in now else bonus for code, bonus in had.items()]
+    kept = [
+        {**now[code].to_json(), "p": bonus["p"] + max(0, grown.get(code, 0))} if code in now else bonus
+        for code, bonus in had.items()
+    ]
     award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]
     award.because = _with_late(award.because, decision, more)
     award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)

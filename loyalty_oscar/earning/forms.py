@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,17 +11,47 @@ from django.utils.text import slugify
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.program import money
+from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.segments import segment_names
 
 from . import params as p
+from .give_back import SECOND_LOOK, give_back
 from .models import Rule, RuleVersion
-from .rules import RuleInForce, build, conditions, earning_rules
+from .queries import in_force
+from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
+from .words import WEEKDAYS
 
 #: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
-OWN = ("minimum-spend", "product-set", "dates", "tier")
+OWN = (
+    "minimum-spend",
+    "product-set",
+    "dates",
+    "tier",
+    "weekdays",
+    "hours",
+    "order-pieces",
+    "line-pieces",
+    "segment",
+    "cap-per-order",
+)
+#: The fields that they are typed in.
+NARROWING = (
+    "minimum",
+    "level",
+    "order_pieces",
+    "line_pieces",
+    "segment",
+    "cap",
+    "first",
+    "last",
+    "days",
+    "start",
+    "end",
+)
 
 
 class DayInput(forms.DateInput):
@@ -30,6 +61,15 @@ class DayInput(forms.DateInput):
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%d")
+
+
+class TimeInput(forms.TimeInput):
+    """A time of day as the browser asks for it."""
+
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M")
 
 
 class RuleFormBase(forms.ModelForm):
@@ -55,8 +95,61 @@ class RuleFormBase(forms.ModelForm):
         empty_value=None,
         help_text=pgettext_lazy("loyalty", "The lowest level it counts for; whoever stands higher gets it too."),
     )
+    order_pieces = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "Orders with at least so many pieces"),
+        required=False,
+        min_value=1,
+        max_value=MOST_PIECES,
+        help_text=pgettext_lazy("loyalty", "All pieces that money is paid for. Empty: any number."),
+    )
+    line_pieces = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "Only products bought so many times"),
+        required=False,
+        min_value=1,
+        max_value=MOST_PIECES,
+        help_text=pgettext_lazy("loyalty", "At least so many pieces of one product in the order. Empty: any number."),
+    )
+    cap = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "At most, for one order"),
+        required=False,
+        min_value=1,
+        max_value=MOST_POINTS,
+        help_text=pgettext_lazy("loyalty", "The most that this rule gives one order. Empty: as many as it comes to."),
+    )
+    segment = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "Only for a list of members"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text=pgettext_lazy("loyalty", "Who was on the list when the order was placed."),
+    )
+    is_meant = forms.BooleanField(
+        label=pgettext_lazy("loyalty", "Yes, I mean it"), required=False, widget=forms.HiddenInput
+    )
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
     last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
+    days = forms.TypedMultipleChoiceField(
+        label=pgettext_lazy("loyalty", "On these days"),
+        required=False,
+        coerce=int,
+        choices=list(WEEKDAYS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=pgettext_lazy("loyalty", "Nothing ticked: every day."),
+    )
+    start = forms.TimeField(
+        label=pgettext_lazy("loyalty", "From this time of day"),
+        required=False,
+        widget=TimeInput,
+        input_formats=["%H:%M"],
+        help_text=pgettext_lazy("loyalty", "By the clocks of the program’s time zone. Empty: from midnight."),
+    )
+    end = forms.TimeField(
+        label=pgettext_lazy("loyalty", "Before this time of day"),
+        required=False,
+        widget=TimeInput,
+        input_formats=["%H:%M"],
+        help_text=pgettext_lazy("loyalty", "Orders placed at this minute don’t count any more. Empty: until midnight."),
+    )
     is_on = forms.BooleanField(
         label=pgettext_lazy("loyalty", "In force"),
         required=False,
@@ -80,9 +173,11 @@ class RuleFormBase(forms.ModelForm):
         self.newest = self.instance.versions.last() if self.instance.pk else None
         if self.newest:
             self._show(self.newest)
-        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points"])
+        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", "cap"])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
+        segment: Any = self.fields["segment"]
+        segment.choices = segment_choices(rule=self.instance, stored=self.initial.get("segment"))
 
     def _show(self, version: RuleVersion) -> None:
         currency = self.instance.unit.program.currency
@@ -106,6 +201,17 @@ class RuleFormBase(forms.ModelForm):
                 self.initial["minimum"] = p.from_minor(values["minimum_minor"], values["currency"])
             elif row["code"] == "tier":
                 self.initial["level"] = values["rank"]
+            elif row["code"] == "weekdays":
+                self.initial["days"] = values["days"]
+            elif row["code"] == "hours":
+                told = {key: values.get(key) for key in ("start", "end")}
+                self.initial.update({key: time.fromisoformat(value) for key, value in told.items() if value})
+            elif row["code"] in ("order-pieces", "line-pieces"):
+                self.initial[row["code"].replace("-", "_")] = values["pieces"]
+            elif row["code"] == "cap-per-order":
+                self.initial["cap"] = values["points"]
+            elif row["code"] == "segment":
+                self.initial["segment"] = values["segment"]
             else:
                 prefix = f"c_{row['code']}_"
                 found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
@@ -123,8 +229,31 @@ class RuleFormBase(forms.ModelForm):
         self.unit = unit
         self._clean_code(data)
         self._clean_level(data)
+        self._clean_times(data)
         self.rule = self._built(data)
+        if self.rule and not self.errors:
+            self._look_twice(self.rule, bool(data.get("is_meant")))
         return data
+
+    def _look_twice(self, rule: RuleInForce, is_meant: bool) -> None:
+        """Ask whether it is meant where a rule gives back a lot, and more than it does already."""
+        back = give_back(rule=rule, unit=self.unit, at=clock.now())
+        if back is None or back <= SECOND_LOOK:
+            return
+        self.fields["is_meant"].widget = forms.CheckboxInput()
+        if is_meant or back <= self._given_back():
+            return
+        text = pgettext("loyalty", "You give back %(percent)s\u00a0%% of the money paid. Tick this if you mean it.")
+        self.add_error("is_meant", text % {"percent": money.number(back)})
+
+    def _given_back(self) -> Decimal:
+        """Return what the rule gives back as it is stored and in force; 0 for a new one and one that is off."""
+        try:
+            stored = in_force(version=self.newest) if self.newest and self.newest.is_on else None
+        except LoyaltyError:
+            stored = None
+        found = give_back(rule=stored, unit=self.unit, at=clock.now()) if stored else None
+        return found or Decimal(0)
 
     def _clean_code(self, data: dict[str, Any]) -> None:
         if self.instance.pk:
@@ -137,11 +266,30 @@ class RuleFormBase(forms.ModelForm):
         elif not code and "name" not in self.errors:
             self.add_error("code", pgettext("loyalty", "The name has no letters for a code. Write one here."))
 
+    def _clean_times(self, data: dict[str, Any]) -> None:
+        """Refuse days and hours that end before they begin."""
+        if data.get("first") and data.get("last") and data["first"] > data["last"]:
+            self.add_error("last", pgettext("loyalty", "The last day lies before the first."))
+        start, end = data.get("start"), data.get("end")
+        if end == time(0):
+            self.add_error("end", pgettext("loyalty", "Leave this empty for until midnight."))
+        elif start is not None and end is not None and start >= end:
+            text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
+            self.add_error("end", text)
+
     def _clean_level(self, data: dict[str, Any]) -> None:
         level = data.get("level")
         if level and level != self.initial.get("level") and level not in levels(program_id=self.unit.program_id):
             text = pgettext("loyalty", "“%(program)s” has no such level.") % {"program": self.unit.program}
             self.add_error("level", text)
+        segment = data.get("segment")
+        if (
+            segment
+            and segment != self.initial.get("segment")
+            and segment not in segment_names(program_id=self.unit.program_id)
+        ):
+            text = pgettext("loyalty", "“%(program)s” has no such list of members.") % {"program": self.unit.program}
+            self.add_error("segment", text)
 
     def _built(self, data: dict[str, Any]) -> RuleInForce | None:
         """Return the rule as typed, or None with an error on the field that is wrong."""
@@ -153,7 +301,7 @@ class RuleFormBase(forms.ModelForm):
             self.add_error(None, error)
             return None
         fields = {"p_" + param.name: param.name for param in self.params}
-        if any(name in self.errors for name in [*fields, "minimum", "level", "first", "last"]):
+        if any(name in self.errors for name in [*fields, *NARROWING]):
             return None
         rule = self._try(fields, registry=earning_rules, code=self.type, params=self.params_typed)
         narrow = [self._try(_fields_of(row, self.others), registry=conditions, **row) for row in self.narrowed]
@@ -190,6 +338,18 @@ class RuleFormBase(forms.ModelForm):
         days = {key: data[key].isoformat() for key in ("first", "last") if data.get(key)}
         if days:
             found.append({"code": "dates", "params": days})
+        if data.get("days"):
+            found.append({"code": "weekdays", "params": {"days": sorted(data["days"])}})
+        times = {key: data[key].strftime("%H:%M") for key in ("start", "end") if data.get(key) is not None}
+        if times:
+            found.append({"code": "hours", "params": times})
+        for code in ("order-pieces", "line-pieces"):
+            if pieces := data.get(code.replace("-", "_")):
+                found.append({"code": code, "params": {"pieces": pieces}})
+        if data.get("cap"):
+            found.append({"code": "cap-per-order", "params": {"points": data["cap"]}})
+        if data.get("segment"):
+            found.append({"code": "segment", "params": {"segment": data["segment"]}})
         for code, params in self.others.items():
             if values := self._typed_of(code, params, data, currency):
                 found.append({"code": code, "params": values})
@@ -226,6 +386,12 @@ def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[st
         "dates": {"last": "last", "first": "first"},
         "product-set": {"inside": "sets", "outside": "outside"},
         "tier": {"level": "rank"},
+        "weekdays": {"days": "days"},
+        "hours": {"end": "end", "start": "start"},
+        "order-pieces": {"order_pieces": "pieces"},
+        "line-pieces": {"line_pieces": "pieces"},
+        "segment": {"segment": "segment"},
+        "cap-per-order": {"cap": "points"},
     }
     generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
     return own.get(row["code"], generated)
@@ -242,6 +408,14 @@ def level_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple
         text = pgettext("loyalty", "level %(rank)s, which is not there")
         found = {**found, stored: text % {"rank": money.number(stored)}}
     return [("", pgettext("loyalty", "everybody")), *sorted(found.items())] if found else []
+
+
+def segment_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple[Any, str]]:
+    """Return the lists of members that a rule may be for, "everybody" first; empty where there are none."""
+    found = segment_names(program_id=rule.program_id if rule and rule.pk else None)
+    if stored and stored not in found:
+        found = {**found, stored: pgettext("loyalty", "a list that is not there")}
+    return [("", pgettext("loyalty", "everybody")), *found.items()] if found else []
 
 
 def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:

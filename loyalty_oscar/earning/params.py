@@ -17,6 +17,8 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Program
 
+from .rules import MOST_PIECES
+
 #: (code, parameter) -> label, help, and what a whole number may be (least, most).
 WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
     ("per-amount", "points"): (pgettext_lazy("loyalty", "Points"), "", (1, MOST_POINTS)),
@@ -44,6 +46,21 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
         pgettext_lazy("loyalty", "Points for the first order"),
         pgettext_lazy("loyalty", "Only if money was paid for it."),
         (1, MOST_POINTS),
+    ),
+    ("per-order", "points"): (
+        pgettext_lazy("loyalty", "Points for each order"),
+        pgettext_lazy("loyalty", "Only if money was paid for it."),
+        (1, MOST_POINTS),
+    ),
+    ("every-nth", "points"): (
+        pgettext_lazy("loyalty", "Points"),
+        pgettext_lazy("loyalty", "Come on top, and no multiplier touches them."),
+        (1, MOST_POINTS),
+    ),
+    ("every-nth", "pieces"): (
+        pgettext_lazy("loyalty", "For every so many pieces"),
+        pgettext_lazy("loyalty", "Of all that count, together in one order; after a return, those that stay."),
+        (2, MOST_PIECES),
     ),
 }
 

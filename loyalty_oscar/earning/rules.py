@@ -2,14 +2,15 @@
 Earning rules: pure, frozen, and refusing nonsense when they are built, hence when they are saved.
 
 A rule says at which stage it counts. `amount` rules give an exact share for each line, `multiplier` rules
-scale those, `unit` rules give whole points for each unit of a line, `bonus` rules whole points for an order.
+scale those, `unit` rules give whole points for each unit of a line, `every` rules for every so many units of an order,
+`bonus` rules whole points for an order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from datetime import date
+from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
@@ -62,6 +63,8 @@ class SaysItself(Protocol):
 
 #: No ladder has more levels.
 MOST_RANK = 20
+#: Pieces that a rule may ask for in one order.
+MOST_PIECES = 10_000
 
 earning_rules: Registry[type[EarningRule]] = Registry("earning rule", EarningRule, of_classes=True)
 conditions: Registry[type[Condition]] = Registry("condition", Condition, also=[SaysItself], of_classes=True)
@@ -176,6 +179,44 @@ class FirstOrder:
         return Because("first_order", points=self.points)
 
 
+@earning_rules.register("per-order")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PerOrder:
+    """Give `points` for every order, if money was paid for it."""
+
+    stage: ClassVar[str] = "bonus"
+    points: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_POINTS, points=self.points)
+
+    def wanted(self, *, purchase: Purchase) -> bool:
+        """Return that the bonus is for any purchase."""
+        return True
+
+    def because(self) -> Because:
+        return Because("per_order", points=self.points)
+
+
+@earning_rules.register("every-nth")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EveryNth:
+    """Give `points` for every `pieces` pieces in one order; the pieces that stay decide."""
+
+    stage: ClassVar[str] = "every"
+    points: int
+    pieces: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_POINTS, points=self.points)
+        whole(most=MOST_PIECES, pieces=self.pieces)
+        if self.pieces < 2:
+            raise BadRule("pieces must be at least 2; for each piece there is a rule of its own")
+
+    def because(self) -> Because:
+        return Because("every_nth", points=self.points, pieces=self.pieces)
+
+
 @conditions.register("minimum-spend")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MinimumSpend:
@@ -273,8 +314,151 @@ class AtLeastTier:
         return Because("level_at_least", rank=self.rank)
 
 
+def local(*, purchase: Purchase, terms: Terms) -> datetime:
+    """Return when an order was placed as the clocks of the program's zone showed it, summer or winter."""
+    return purchase.placed_at.astimezone(ZoneInfo(terms.zone))
+
+
+@conditions.register("weekdays")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weekdays:
+    """Orders placed on these days of the week (1 is Monday, 7 is Sunday) in the program's zone."""
+
+    days: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.days, str) or not self.days or not all(type(day) is int for day in self.days):
+            raise BadRule("days are numbers from 1 (Monday) to 7 (Sunday)")
+        whole(most=7, **{f"day {place}": day for place, day in enumerate(self.days, start=1)})
+        object.__setattr__(self, "days", tuple(sorted(set(self.days))))
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        return local(purchase=purchase, terms=terms).isoweekday() in self.days
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+    def because(self) -> Because:
+        return Because("on_weekdays", weekdays=list(self.days))
+
+
+@conditions.register("hours")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hours:
+    """Orders placed from `start` on and before `end` (like 18:30; either may be empty) by the program's clocks."""
+
+    start: str = ""
+    end: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            times = [time.fromisoformat(told) for told in (self.start, self.end) if told]
+        except (TypeError, ValueError):
+            raise BadRule("times are written like 18:30") from None
+        if any(told != found.strftime("%H:%M") for told, found in zip(self._told(), times, strict=True)):
+            raise BadRule("times are written like 18:30")
+        if not times:
+            raise BadRule("give a start, an end or both")
+        if len(times) == 2 and times[0] >= times[1]:
+            raise BadRule("the end lies before the start; midnight is an empty end")
+
+    def _told(self) -> list[str]:
+        return [told for told in (self.start, self.end) if told]
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        clock = local(purchase=purchase, terms=terms).strftime("%H:%M")
+        return (self.start or clock) <= clock and (not self.end or clock < self.end)
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+    def because(self) -> Because:
+        return Because("at_hours", start=self.start, end=self.end)
+
+
+@conditions.register("order-pieces")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderPieces:
+    """Orders with at least `pieces` pieces for which money is paid, whatever they are."""
+
+    pieces: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_PIECES, pieces=self.pieces)
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        return sum(line.quantity for line in purchase.lines if line.paid_minor > 0) >= self.pieces
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+    def because(self) -> Because:
+        return Because("order_pieces", pieces=self.pieces)
+
+
+@conditions.register("line-pieces")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinePieces:
+    """Only products of which an order has at least `pieces` pieces."""
+
+    pieces: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_PIECES, pieces=self.pieces)
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        return True
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return line.quantity >= self.pieces
+
+    def because(self) -> Because:
+        return Because("line_pieces", pieces=self.pieces)
+
+
+@conditions.register("segment")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InSegment:
+    """Only members who were in this segment (by id) when they ordered."""
+
+    needs: ClassVar[tuple[str, ...]] = ("segments",)
+    segment: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_MINOR, segment=self.segment)
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        return self.segment in (purchase.facts.get("segments") or ())
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+    def because(self) -> Because:
+        return Because("in_segment", segment=self.segment)
+
+
+@conditions.register("cap-per-order")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CapPerOrder:
+    """Admits every order and every line, and lets the rule give an order at most `points`."""
+
+    points: int
+
+    def __post_init__(self) -> None:
+        whole(most=MOST_POINTS, points=self.points)
+
+    def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
+        return True
+
+    def covers(self, *, line: LineFacts) -> bool:
+        return True
+
+    def because(self) -> Because:
+        return Because("cap_per_order", points=self.points)
+
+
 #: Conditions that never look at single products, so that a rule with no others counts on everything.
-WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier)
+WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, InSegment, CapPerOrder)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,6 +479,24 @@ class RuleInForce:
         """Return whether this line may count."""
         return all(condition.covers(line=line) for condition in self.conditions)
 
+    def days(self) -> tuple[str, str]:
+        """Return the first and the last day (ISO) on which it counts; "" where there is none."""
+        dated = [condition for condition in self.conditions if isinstance(condition, Dates)]
+        ends = [condition.last for condition in dated if condition.last]
+        return max((condition.first for condition in dated), default=""), min(ends, default="")
+
     def minimum_minor(self) -> int:
         """Return the least that must stay paid for an order bonus to stay (minor units)."""
         return max((c.minimum_minor for c in self.conditions if isinstance(c, MinimumSpend)), default=1)
+
+    def most_of_an_order(self) -> int | None:
+        """Return how many points it gives an order at most; None = as many as it comes to."""
+        return min((c.points for c in self.conditions if isinstance(c, CapPerOrder)), default=None)
+
+    def least_pieces(self) -> int:
+        """Return how many pieces must stay in an order for its bonus to stay."""
+        return max((c.pieces for c in self.conditions if isinstance(c, OrderPieces)), default=0)
+
+    def least_of_a_line(self) -> int:
+        """Return how many pieces of one product must stay for a bonus to stay."""
+        return max((c.pieces for c in self.conditions if isinstance(c, LinePieces)), default=0)

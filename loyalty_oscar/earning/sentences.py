@@ -19,10 +19,13 @@ from loyalty_oscar.program.words import reasons
 from .rules import (
     WHOLE_ORDER,
     Condition,
+    EveryNth,
     FirstOrder,
     InProductSet,
+    LinePieces,
     Multiplier,
     PerAmount,
+    PerOrder,
     PerUnit,
     RuleInForce,
 )
@@ -65,6 +68,11 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
         text, more = pgettext("loyalty", "{points} for each piece"), {}
     elif isinstance(rule, FirstOrder):
         text, more = pgettext("loyalty", "{points} for the first order"), {}
+    elif isinstance(rule, PerOrder):
+        text, more = pgettext("loyalty", "{points} for each order"), {}
+    elif isinstance(rule, EveryNth):
+        text = pgettext("loyalty", "{points} for every {pieces} pieces in one order")
+        more = {"pieces": _strong(money.number(rule.pieces))}
     else:
         because = rule.because()
         known = because.code in reasons
@@ -99,8 +107,8 @@ def _products(stored: RuleInForce, unit: Unit, names: Mapping[str, str]) -> list
         without += (excluded.code,)
     if is_of_order:
         text = pgettext("loyalty", "with more in it than {products}")
-        return format_html(text, products=_listed(without, names)) if named else ""
-    if all(isinstance(c, (*WHOLE_ORDER, InProductSet)) for c in stored.conditions):
+        return [format_html(text, products=_listed(without, names))] if named else []
+    if all(isinstance(c, (*WHOLE_ORDER, InProductSet, LinePieces)) for c in stored.conditions):
         return [mark_safe(conditional_escape(pgettext("loyalty", "on everything"))), *_except(without, names)]
     # A condition of the store's own may look at products, so this must not promise all of them.
     text = pgettext("loyalty", "not on {products}")

@@ -8,17 +8,27 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import npgettext, pgettext
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import percentage
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import day, reasons, say
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
 
 Params = Mapping[str, Any]
+WEEKDAYS = {
+    1: pgettext_lazy("loyalty", "Monday"),
+    2: pgettext_lazy("loyalty", "Tuesday"),
+    3: pgettext_lazy("loyalty", "Wednesday"),
+    4: pgettext_lazy("loyalty", "Thursday"),
+    5: pgettext_lazy("loyalty", "Friday"),
+    6: pgettext_lazy("loyalty", "Saturday"),
+    7: pgettext_lazy("loyalty", "Sunday"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,84 @@ def _per_unit(p: Params) -> str:
 @say("first_order")
 def _first_order(p: Params) -> str:
     return pgettext("loyalty", "%(rule)s") % {"rule": p.get("rule", "")}
+
+
+@say("per_order")
+def _per_order(p: Params) -> str:
+    return pgettext("loyalty", "%(rule)s") % {"rule": p.get("rule", "")}
+
+
+@say("every_nth")
+def _every_nth(p: Params) -> str:
+    each = points_in_words(unit=p["unit"], points=int(p["points"])) if "unit" in p else money.number(int(p["points"]))
+    text = pgettext("loyalty", "%(rule)s: %(points)s for every %(pieces)s pieces")
+    return text % {"rule": p.get("rule", ""), "points": each, "pieces": money.number(int(p["pieces"]))}
+
+
+@say("on_weekdays")
+def _on_weekdays(p: Params) -> str:
+    days = [str(WEEKDAYS[number]) for number in p["weekdays"]]
+    if list(p["weekdays"]) == [6, 7]:
+        return pgettext("loyalty", "at weekends (Saturday and Sunday)")
+    if len(days) == 1:
+        return pgettext("loyalty", "on a %(day)s") % {"day": days[0]}
+    text = pgettext("loyalty", "on a %(days)s or %(last)s")
+    return text % {"days": ", ".join(days[:-1]), "last": days[-1]}
+
+
+@say("at_hours")
+def _at_hours(p: Params) -> str:
+    told = {"start": p.get("start", ""), "end": p.get("end", "")}
+    if told["start"] and told["end"]:
+        return pgettext("loyalty", "ordered from %(start)s on and before %(end)s") % told
+    if told["start"]:
+        return pgettext("loyalty", "ordered from %(start)s on until midnight") % told
+    return pgettext("loyalty", "ordered after midnight and before %(end)s") % told
+
+
+@say("order_pieces")
+def _order_pieces(p: Params) -> str:
+    pieces = int(p["pieces"])
+    text = npgettext(
+        "loyalty",
+        "in orders with at least %(number)s paid piece",
+        "in orders with at least %(number)s paid pieces",
+        pieces,
+    )
+    if p.get("of_order"):
+        text = npgettext(
+            "loyalty",
+            "if it has at least %(number)s paid piece",
+            "if it has at least %(number)s paid pieces",
+            pieces,
+        )
+    return text % {"number": money.number(pieces)}
+
+
+@say("line_pieces")
+def _line_pieces(p: Params) -> str:
+    pieces = int(p["pieces"])
+    text = npgettext(
+        "loyalty",
+        "from %(number)s piece of one product on",
+        "from %(number)s pieces of one product on",
+        pieces,
+    )
+    return text % {"number": money.number(pieces)}
+
+
+@say("in_segment")
+def _in_segment(p: Params) -> str:
+    name = segment_names(program_id=p["unit"].program_id).get(p["segment"]) if "unit" in p else None
+    if name is None:
+        return pgettext("loyalty", "for members on a list that is not there")
+    return pgettext("loyalty", "for members on the list “%(list)s”") % {"list": name}
+
+
+@say("cap_per_order")
+def _cap_per_order(p: Params) -> str:
+    most = points_in_words(unit=p["unit"], points=int(p["points"])) if "unit" in p else money.number(int(p["points"]))
+    return pgettext("loyalty", "at most %(points)s an order") % {"points": most}
 
 
 @say("spent_at_least")

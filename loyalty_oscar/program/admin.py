@@ -75,7 +75,7 @@ class ReadOnly:
         return False
 
 
-class BehindFront:
+class BehindFront(admin.ModelAdmin):
     """
     Stands on the front page of loyalty, not in a box of its own on Django's index.
 

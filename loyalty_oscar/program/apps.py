@@ -9,4 +9,4 @@ class ProgramConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, metrics, receivers  # noqa: F401
+        from . import checks, metrics, receivers, segments  # noqa: F401

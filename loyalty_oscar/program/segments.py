@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from .db import write_db
 from .models import Member, Segment, SegmentMember
+from .registries import facts
+
+
+class SegmentsFact:
+    """The fact `segments`: in which segments a member is at a moment; who is in none is not in it."""
+
+    def __call__(self, *, members: Sequence[int], at: datetime) -> Mapping[int, list[int]]:
+        return {member_id: ids for (member_id, _at), ids in self.then(asked=[(pk, at) for pk in members]).items()}
+
+    def then(self, *, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], list[int]]:
+        """Return the segments of members, each at a moment of its own. One query."""
+        rows = SegmentMember.objects.using(write_db()).filter(member_id__in={pk for pk, _at in asked})
+        stays: dict[int, list[SegmentMember]] = defaultdict(list)
+        for row in rows.order_by("segment_id"):
+            stays[row.member_id].append(row)
+        found = {
+            (pk, at): sorted(
+                {row.segment_id for row in stays[pk] if row.since <= at and (row.until is None or at < row.until)}
+            )
+            for pk, at in asked
+        }
+        return {pair: ids for pair, ids in found.items() if ids}
+
+
+facts.register("segments")(SegmentsFact())
+
+
+def segment_names(*, program_id: int | None) -> dict[int, str]:
+    """Return what the segments of a program are called, by id; before one is chosen those of all. One query."""
+    rows = Segment.objects.filter(program=program_id) if program_id else Segment.objects.all()
+    return dict(rows.order_by("name").values_list("pk", "name"))
 
 
 def segments_of(*, member_id: int) -> frozenset[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from loyalty_oscar.earning.sentences import sentence
 from loyalty_oscar.earning.words import why_rows
@@ -21,12 +22,16 @@ EXAMPLE = (4250, 1990)
 
 @contributions.register("how-it-works:parts", "earning", order=10)
 def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the rules of a unit that are in force now, each as a sentence, and an example basket."""
+    """Return the rules of a unit that count now, and those that come, each as a sentence, and an example basket."""
     telling = Quoter(unit=subject, at=clock.now())
     if not telling.rules:
         return None
     names = set_names()
     program = subject.program
+    today = telling.at.astimezone(ZoneInfo(program.time_zone)).date().isoformat()
+    standing = [(rule, *rule.days()) for rule in telling.rules]
+    now = [rule for rule, first, last in standing if first <= today <= (last or today)]
+    coming = [rule for rule, first, last in standing if today < first <= (last or first)]
     example = telling.decide(
         Purchase(
             currency=program.currency,
@@ -40,7 +45,8 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
     )
     return "loyalty/widgets/rules.html", {
         "unit": subject,
-        "rules": [sentence(rule=rule, unit=subject, names=names) for rule in telling.rules],
+        "rules": [sentence(rule=rule, unit=subject, names=names) for rule in now],
+        "coming": [sentence(rule=rule, unit=subject, names=names) for rule in coming],
         "excluded": names.get(telling.terms.excluded_set or "", ""),
         "example": [money.in_words(minor=minor, currency=program.currency) for minor in EXAMPLE],
         "rows": why_rows(because=example.because.to_json(), unit=subject) if example.points else [],

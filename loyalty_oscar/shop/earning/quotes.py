@@ -16,7 +16,7 @@ from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
-from loyalty_oscar.earning.rules import RuleInForce
+from loyalty_oscar.earning.rules import PerOrder, RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
@@ -60,12 +60,14 @@ class Quoter:
         self.codes = frozenset(book.sets() | excluded)
         self.facts = visit.facts(names=facts_wanted(rules=self.rules), at=at) if visit else {}
 
-    def decide(self, purchase: Purchase) -> Decision:
-        """Return what a purchase brings."""
+    def decide(self, purchase: Purchase, *, is_piece: bool = False) -> Decision:
+        """Return what a purchase brings; of a piece alone without what an order brings once, whatever is in it."""
+        once = [rule for rule in self.rules if is_piece and isinstance(rule.rule, PerOrder)]
+        counted = [rule for rule in self.rules if rule not in once]
         purchase = replace(purchase, facts=self.facts) if self.facts else purchase
         bought = on_base(purchase=purchase, base=self.unit.program.earning_base)
         return decided_within(
-            decide=lambda rules: decide(purchase=bought, rules=rules, terms=self.terms), rules=self.rules
+            decide=lambda rules: decide(purchase=bought, rules=rules, terms=self.terms), rules=counted
         )[0]
 
     def in_sets(self, purchase: Purchase) -> Purchase:
@@ -78,7 +80,7 @@ class Quoter:
 
     def asks_for_the_first_order(self) -> bool:
         """Return whether it matters to a rule in force if this is somebody's first order."""
-        return any(rule.rule.stage == "bonus" for rule in self.rules)
+        return any(rule.rule.stage == "bonus" and not isinstance(rule.rule, PerOrder) for rule in self.rules)
 
 
 def of_product(*, product: Any, strategy: Any, teller: Quoter) -> EarningQuote | None:
@@ -93,7 +95,7 @@ def of_product(*, product: Any, strategy: Any, teller: Quoter) -> EarningQuote |
         info = strategy.fetch_for_product(choice)
         if info.price.exists and info.availability.is_available_to_buy:
             purchase = Purchase(currency=info.price.currency, placed_at=teller.at, lines=(_piece(choice, info.price),))
-            decisions.append(teller.decide(teller.in_sets(purchase)))
+            decisions.append(teller.decide(teller.in_sets(purchase), is_piece=True))
     if not any(decision.points for decision in decisions):
         return None
     by_points = sorted(decisions, key=lambda decision: decision.points)

@@ -7,19 +7,22 @@ import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from loyalty_oscar.earning.decision import decide
 from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
-from loyalty_oscar.earning.rules import build, conditions, earning_rules
+from loyalty_oscar.earning.queries import rule_book
+from loyalty_oscar.earning.rules import Terms, build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.models import ProductSet, Segment
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import a_program
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests import docs
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
+from tests.unit.earning.purchases import a_line, a_purchase
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
 ADD = reverse("admin:loyalty_earning_rule_add")
@@ -53,9 +56,11 @@ class TestANewRule:
     def test_asks_for_its_kind_first(self, root, unit):
         response = root.get(ADD)
         assert [code for code, *_ in response.context["types"]] == [
+            "every-nth",
             "first-order",
             "multiplier",
             "per-amount",
+            "per-order",
             "per-unit",
         ]
 
@@ -400,3 +405,132 @@ class TestARuleOfTheStoresOwn:
         response = root.post(f"{ADD}?type=first-order", data)
         assert list(response.context["adminform"].form.errors) == ["c_weekday_day"]
         assert not Rule.objects.filter(type="first-order").exists()
+
+
+class TestWhenAndHowMany:
+    """Days, hours, pieces and lists of members, in plain fields."""
+
+    TYPED: ClassVar = {
+        "days": ["7", "6"],
+        "start": "18:00",
+        "end": "22:30",
+        "order_pieces": "3",
+        "line_pieces": "2",
+        "cap": "70",
+    }
+
+    def test_are_saved_and_shown_again(self, root, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        response = root.post(
+            f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", segment=segment.pk, **self.TYPED)
+        )
+        assert response.status_code == 302, response.context["errors"]
+        version = RuleVersion.objects.get(rule__type="per-order")
+        assert version.conditions == [
+            {"code": "weekdays", "params": {"days": [6, 7]}},
+            {"code": "hours", "params": {"start": "18:00", "end": "22:30"}},
+            {"code": "order-pieces", "params": {"pieces": 3}},
+            {"code": "line-pieces", "params": {"pieces": 2}},
+            {"code": "cap-per-order", "params": {"points": 70}},
+            {"code": "segment", "params": {"segment": segment.pk}},
+        ]
+        shown = root.get(page(version.rule)).context["adminform"].form
+        assert shown["days"].value() == [6, 7]
+        assert [str(shown[name].value()) for name in ("start", "end")] == ["18:00:00", "22:30:00"]
+        assert [shown[name].value() for name in ("order_pieces", "line_pieces", "cap")] == [3, 2, 70]
+        assert shown["segment"].value() == segment.pk
+
+    def test_are_read_back(self, root, unit):
+        data = typed(unit=unit.pk, p_points="50", p_pieces="3", _preview="1", **self.TYPED)
+        assert read_back(root.post(f"{ADD}?type=every-nth", data)) == (
+            "50 paws for every 3 pieces in one order, on everything, at weekends (Saturday and Sunday), "
+            "ordered from 18:00 on and before 22:30, in orders with at least 3 paid pieces, "
+            "from 2 pieces of one product on, at most 70 paws an order."
+        )
+
+    @pytest.mark.parametrize(
+        ("fields", "wrong"),
+        [
+            ({"days": ["8"]}, "days"),
+            ({"days": ["Sunday"]}, "days"),
+            ({"start": "25:00"}, "start"),
+            ({"start": "22:00", "end": "02:00"}, "end"),
+            ({"start": "18:00", "end": "18:00"}, "end"),
+            ({"start": "18:00:30"}, "start"),
+            ({"order_pieces": "0"}, "order_pieces"),
+            ({"order_pieces": "10001"}, "order_pieces"),
+            ({"line_pieces": "-1"}, "line_pieces"),
+            ({"line_pieces": "1.5"}, "line_pieces"),
+            ({"segment": "99"}, "segment"),
+            ({"segment": "breeders"}, "segment"),
+            ({"cap": "0"}, "cap"),
+            ({"cap": "10000001"}, "cap"),
+            ({"cap": "many"}, "cap"),
+        ],
+    )
+    def test_are_refused_where_they_make_no_sense(self, root, unit, fields, wrong):
+        response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", **fields))
+        assert list(response.context["adminform"].form.errors) == [wrong]
+        assert not Rule.objects.filter(type="per-order").exists()
+
+    def test_are_refused_for_a_list_of_another_program(self, root, unit):
+        other = Segment.objects.create(
+            program=a_program(code="other", is_default=False).program, code="theirs", name="Theirs"
+        )
+        response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="50", segment=other.pk))
+        assert list(response.context["adminform"].form.errors) == ["segment"]
+
+
+class TestWhatIsGivenBack:
+    """Said beside the rule in percent, and asked about where it is a lot."""
+
+    URL = f"{ADD}?type=per-amount"
+
+    def typed(self, unit, points, **fields):
+        told = {"p_currency": "EUR", "p_points": points, "p_step_minor": "1.00", **fields}
+        return typed(**{"name": "More", "unit": unit.pk, **told})
+
+    def said(self, response):
+        return response.context["give_back"].replace("\xa0", " ")
+
+    def test_stands_beside_the_rule(self, root, base):
+        assert self.said(root.get(page(base))) == "You give back 1 % of the money paid, with what counts everywhere."
+
+    @pytest.mark.parametrize(("points", "percent"), [("1", "2 %"), ("3", "4 %"), ("24", "25 %")])
+    def test_counts_what_counts_anyway(self, root, unit, points, percent):
+        response = root.post(self.URL, self.typed(unit, points, _preview="1"))
+        assert percent in self.said(response)
+        assert not response.context["adminform"].form.errors
+
+    def test_is_what_an_order_costs_of_what_it_pays(self, root, unit):
+        assert root.post(self.URL, self.typed(unit, "3")).status_code == 302
+        said = self.said(root.get(page(Rule.objects.get(code="more"))))
+        book = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=clock.now())
+        paid = a_purchase(a_line(paid_minor=10_000))
+        points = decide(purchase=paid, rules=book, terms=Terms()).points
+        assert f"You give back {points // 100} % " in said  # 100 points are worth 1.00, and 100.00 are paid.
+
+    def test_is_asked_about_where_it_is_a_lot(self, root, unit):
+        response = root.post(self.URL, self.typed(unit, "25"))
+        assert list(response.context["adminform"].form.errors) == ["is_meant"]
+        assert "You give back 26" in str(response.context["adminform"].form.errors)
+        assert not Rule.objects.filter(code="more").exists()
+        assert root.post(self.URL, self.typed(unit, "25", is_meant="on")).status_code == 302
+        assert Rule.objects.filter(code="more").exists()
+
+    def test_is_not_asked_about_again_where_nothing_changes(self, root, unit):
+        root.post(self.URL, self.typed(unit, "25", is_meant="on"))
+        rule = Rule.objects.get(code="more")
+        data = {name: value for name, value in self.typed(unit, "25", name="Much more").items() if name != "unit"}
+        assert root.post(page(rule), data).status_code == 302
+        assert root.post(page(rule), {**data, "p_points": "26"}).status_code == 200
+        assert [version.params["points"] for version in rule.versions.all()] == [25]
+
+    def test_is_asked_about_for_a_multiplier_too(self, root, unit):
+        data = typed(unit=unit.pk, p_percent="26", p_group="campaign")
+        response = root.post(f"{ADD}?type=multiplier", data)
+        assert list(response.context["adminform"].form.errors) == ["is_meant"]
+
+    def test_is_no_share_of_the_money_for_whole_points(self, root, unit):
+        response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5000", _preview="1"))
+        assert response.context["give_back"] == ""

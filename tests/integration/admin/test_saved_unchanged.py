@@ -150,6 +150,17 @@ def shop(db):
     member = join(program=program, user_id=a_user().pk, at=day(1, 2))
     open_account(member=member, unit=unit)
     invited = a_segment(unit, member.user, name="Friends of the house")
+    narrowed = [
+        {"code": "weekdays", "params": {"days": [6, 7]}},
+        {"code": "hours", "params": {"start": "18:00", "end": "22:30"}},
+        {"code": "order-pieces", "params": {"pieces": 3}},
+        {"code": "line-pieces", "params": {"pieces": 2}},
+        {"code": "cap-per-order", "params": {"points": 100}},
+        {"code": "segment", "params": {"segment": invited.pk}},
+    ]
+    third = {"points": 5, "pieces": 3}
+    save_rule(unit=unit, code="third", name="Third", type="every-nth", params=third, narrowed=narrowed, **when)
+    save_rule(unit=unit, code="order", name="Order", type="per-order", params={"points": 5}, **when)
     sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\r\nOr two.")
     Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)

@@ -43,6 +43,8 @@ RULES = {
     "multiplier": [{"percent": 250}],
     "per-unit": [{"points": 5}],
     "first-order": [{"points": 100}],
+    "per-order": [{"points": 50}],
+    "every-nth": [{"points": 10, "pieces": 3}],
     "many-products": [{"points": 30, "products": 2}],
 }
 CONDITIONS = {
@@ -51,6 +53,12 @@ CONDITIONS = {
     "dates": [{"first": "2026-05-05", "last": "2026-05-05"}, {"first": "2026-05-05"}, {"last": "2026-05-05"}],
     "tier": [{"rank": 2}, {"rank": 3}, {"rank": 7}],
     "weekday": [{"day": "Tue"}],
+    "weekdays": [{"days": [1, 3]}],
+    "hours": [{"start": "00:00", "end": "23:59"}],
+    "order-pieces": [{"pieces": 3}],
+    "line-pieces": [{"pieces": 2}],
+    "segment": [{"segment": 1}],
+    "cap-per-order": [{"points": 9}],
 }  # fmt: skip
 #: The last second of Monday 4 May in Berlin, the first and last of Tuesday, the first of Wednesday.
 MOMENTS = [
@@ -109,6 +117,10 @@ def local_day(order) -> date:
     return order.placed_at.astimezone(ZoneInfo(ZONE)).date()
 
 
+def local_time(order):
+    return order.placed_at.astimezone(ZoneInfo(ZONE)).strftime("%H:%M")
+
+
 def paid(lines):
     return sum(line.paid_minor for line in lines)
 
@@ -120,6 +132,12 @@ ABOUT_ORDERS = {
     r"from (\d+ \w+ \d{4}) to (\d+ \w+ \d{4})": lambda o, a, b: a_day(a) <= local_day(o) <= a_day(b),
     r"from (\d+ \w+ \d{4})": lambda o, a: a_day(a) <= local_day(o),
     r"until (\d+ \w+ \d{4})": lambda o, b: local_day(o) <= a_day(b),
+    r"on a (\w+) or (\w+)": lambda o, a, b: f"{local_day(o):%A}" in (a, b),
+    r"ordered from ([\d:]+) on and before ([\d:]+)": lambda o, a, b: a <= local_time(o) < b,
+    r"(?:in orders with|if it has) at least (\d+) paid pieces": lambda o, n: (
+        sum(line.quantity for line in o.lines if line.paid_minor) >= int(n)
+    ),
+    r"for members on a list that is not there": lambda o: False,
     r"on (\w+days)": lambda o, name: local_day(o).weekday() == WEEKDAYS.index(name),
     r"for members of level (\w+) or higher": lambda o, name: rank_of(o) >= LEVELS.index(name) + 1,
     r"for members of level (Gold)": lambda o, name: rank_of(o) == 3,
@@ -129,6 +147,7 @@ ABOUT_LINES = {
     r"on everything": lambda i: True,
     r"(?:except|not on|with more in it than) (.+)": lambda i, out: i.sets.isdisjoint(codes(out)),
     r"only what is also in ([^,]+)": lambda i, more: bool(i.sets & codes(more)),
+    r"from (\d+) pieces of one product on": lambda i, least: i.quantity >= int(least),
     r"(?:on|with) ([^,]+?)(?: in it)?": lambda i, some: bool(i.sets & codes(some)),
 }
 GIVES = {
@@ -139,6 +158,10 @@ GIVES = {
         (float(times) - 1) * paid(lines) / 100 if o.currency == "EUR" else 0
     ),
     r"(\d+) paws? for each piece": lambda o, lines, points: int(points) * sum(line.quantity for line in lines),
+    r"(\d+) paws for each order": lambda o, lines, points: int(points) * bool(lines),
+    r"(\d+) paws for every (\d+) pieces in one order": lambda o, lines, points, every: (
+        int(points) * (sum(line.quantity for line in lines) // int(every))
+    ),
     r"(\d+) paws for the first order": lambda o, lines, points: int(points) * bool(o.is_first and lines),
     r"(\d+) paws: For at least (\d+) products in one order": lambda o, lines, points, least: (
         int(points) * bool(lines and len([i for i in o.lines if i.paid_minor]) >= int(least))
@@ -163,6 +186,8 @@ def promised(text, order):
     assert text.endswith(".")
     gives, *parts = re.split(r", (?!which)", text[:-1])
     lines, admitted = [line for line in order.lines if line.paid_minor], True
+    mosts = [int(found[1]) for part in parts if (found := re.fullmatch(r"at most (\d+) paws an order", part))]
+    parts = [part for part in parts if not part.startswith("at most ")]
     for part in parts:
         if found := understood(part, ABOUT_ORDERS):
             means, words = found
@@ -171,7 +196,7 @@ def promised(text, order):
             means, words = understood(part, ABOUT_LINES)
             lines = [line for line in lines if means(line, *words)]
     means, words = understood(gives, GIVES)
-    return means(order, lines, *words) if admitted else 0
+    return min([means(order, lines, *words), *mosts]) if admitted else 0
 
 
 # The tests ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,238 @@
+"""
+What pages say of a rule is what orders do: each sentence is read from the page "how it works", its numbers are taken
+back out of the words, and orders are placed right below, at and above each of them.
+"""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.urls import reverse
+
+from loyalty_oscar.earning.models import Award, Rule
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.program.models import Member, Segment
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.segments import set_members
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
+from loyalty_oscar.testing import clock
+from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, send_back, text_of
+
+pytestmark = pytest.mark.django_db
+HOW = reverse("loyalty:how-it-works")
+BERLIN = ZoneInfo("Europe/Berlin")
+PRICE = "5.00"
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+@pytest.fixture
+def unit(db):
+    """A program without any rule yet."""
+    unit = a_club()
+    Rule.objects.all().delete()
+    forget_cache()
+    return unit
+
+
+@pytest.fixture
+def says(unit, client):
+    """Save a rule, and return the sentence that customers read of it on 6 May 2026."""
+
+    def saved(type, params, *conditions):
+        narrowed = [{"code": code, "params": told} for code, told in conditions]
+        told = {"code": "tried", "name": "Tried", "type": type, "params": params, "narrowed": narrowed}
+        save_rule(unit=unit, actor="system", at=day(1, 1), **told)
+        with clock.at(TODAY):
+            text = text_of(client.get(HOW)).replace(" .", ".").replace(" ,", ",")
+        return text.partition("What an order brings")[2].partition(" What counts is")[0].strip()
+
+    return saved
+
+
+@pytest.fixture
+def brings():
+    """What an order brings: of so many pieces of a product at a price, placed at a moment by somebody."""
+    user = a_user()
+
+    def points(pieces=1, *, price=PRICE, at=TODAY, by=None, also=()):
+        order = buy(by or user, (a_product(price=price), pieces), *((a_product(), n) for n in also), on=at)
+        award = Award.objects.filter(source_id=order.pk).first()
+        return award.points if award else 0
+
+    return points
+
+
+def found(pattern, sentence):
+    match = re.search(pattern, sentence)
+    assert match, sentence
+    return match.groups()
+
+
+def in_berlin(*at):
+    return datetime(*at, tzinfo=BERLIN)
+
+
+PER_ORDER = ("per-order", {"points": 50})
+
+
+class TestPieces:
+    @pytest.mark.parametrize("least", [2, 3, 7])
+    def test_of_an_order(self, says, brings, least):
+        said = says(*PER_ORDER, ("order-pieces", {"pieces": least}))
+        points, number = map(int, found(r"(\d+) paws for each order, if it has at least (\d+) paid pieces\.", said))
+        assert [brings(pieces) for pieces in (number - 1, number, number + 1)] == [0, points, points]
+
+    def test_of_one_product(self, says, brings):
+        said = says("per-unit", {"points": 4}, ("line-pieces", {"pieces": 3}))
+        pattern = r"(\d+) paws for each piece, on everything, from (\d+) pieces of one product on\."
+        points, number = map(int, found(pattern, said))
+        orders = [brings(pieces, also=[1]) for pieces in (number - 1, number, number + 1)]
+        assert orders == [0, points * number, points * (number + 1)]
+
+    @pytest.mark.parametrize("every", [2, 3, 10])
+    def test_of_every_round(self, says, brings, every):
+        said = says("every-nth", {"points": 10, "pieces": every})
+        points, number = map(int, found(r"(\d+) paws for every (\d+) pieces in one order, on everything\.", said))
+        orders = [brings(pieces) for pieces in (number - 1, number, number + 1, 2 * number - 1, 2 * number)]
+        assert orders == [0, points, points, points, 2 * points]
+
+
+class TestWhatStays:
+    """After an order, the pieces that are there decide."""
+
+    @pytest.fixture
+    def order(self, says):
+        says("every-nth", {"points": 10, "pieces": 3})
+        return buy(a_user(), (a_product(price=PRICE), 6), on=TODAY)
+
+    def test_is_counted_anew_after_each_return(self, order):
+        award = Award.objects.get(source_id=order.pk)
+        given = []
+        for piece in range(6):
+            send_back(order, 1, on=day(5, 7 + piece))
+            award.refresh_from_db()
+            given.append(award.given)
+        assert given == [10, 10, 10, 0, 0, 0]
+
+    @pytest.mark.parametrize(("late", "points"), [(2, 20), (3, 30)])
+    def test_grows_with_what_comes_late(self, order, late, points):
+        line = order.lines.get()
+        line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", late
+        line.save(force_insert=True)
+        for at in (day(5, 7), day(5, 8)):
+            OrderSync.objects.filter(order_id=order.pk).update(fingerprint=LOOK_AGAIN)
+            sync_orders(order_ids=[order.pk], at=at)
+        award = Award.objects.get(source_id=order.pk)
+        assert (award.points, award.given) == (points, points)
+
+
+class TestAMost:
+    @pytest.mark.parametrize(
+        ("type", "params", "piece"), [("per-unit", {"points": 4}, 4), ("every-nth", {"points": 8, "pieces": 2}, 4)]
+    )
+    def test_of_one_order(self, says, brings, type, params, piece):
+        said = says(type, params, ("cap-per-order", {"points": 40}))
+        most = int(found(r"on everything, at most (\d+) paws an order\.", said)[0])
+        pieces = most // piece
+        orders = [brings(number) for number in (pieces - 2, pieces, pieces + 1, 3 * pieces)]
+        assert orders == [most - 2 * piece, most, most, most]
+
+
+class TestMoney:
+    def test_of_the_order(self, says, brings):
+        said = says(*PER_ORDER, ("minimum-spend", {"currency": "EUR", "minimum_minor": 2000}))
+        points, least = found(r"(\d+) paws for each order, if it comes to at least €(\d+)\.00\.", said)
+        below, above = f"{int(least) - 1}.99", f"{least}.01"
+        assert [brings(price=price) for price in (below, least, above)] == [0, int(points), int(points)]
+
+
+class TestTimes:
+    def test_of_the_day(self, says, brings):
+        said = says(*PER_ORDER, ("hours", {"start": "18:00", "end": "22:00"}))
+        told = found(r"(\d+) paws for each order, ordered from (\d+):(\d+) on and before (\d+):(\d+)\.", said)
+        points, hour, minute, until, last = map(int, told)
+        start, end = in_berlin(2026, 5, 6, hour, minute), in_berlin(2026, 5, 6, until, last)
+        second = timedelta(seconds=1)
+        moments = (start - second, start, start + second, end - second, end, end + second)
+        assert [brings(at=at) for at in moments] == [0, points, points, points, 0, 0]
+
+    @pytest.mark.parametrize("days", [[1], [1, 2], [2, 4, 7], [1, 2, 3, 4, 5]])
+    def test_of_the_week(self, says, brings, days):
+        said = says(*PER_ORDER, ("weekdays", {"days": days}))
+        points, told = found(r"(\d+) paws for each order, on a ([A-Za-z, ]+)\.", said)
+        named = {WEEKDAYS.index(name) for name in re.split(r", | or ", told)}
+        # Each midnight of the week in which the clocks go back.
+        for midnight in (in_berlin(2026, 3, 23 + number) for number in range(7)):
+            for at in (midnight - timedelta(seconds=1), midnight):
+                assert brings(at=at) == (int(points) if at.weekday() in named else 0)
+
+    def test_of_the_weekend(self, says, brings):
+        said = says(*PER_ORDER, ("weekdays", {"days": [6, 7]}))
+        assert said == "50 paws for each order, at weekends (Saturday and Sunday)."
+        saturday, monday = in_berlin(2026, 3, 28), in_berlin(2026, 3, 30)
+        moments = (saturday - timedelta(seconds=1), saturday, monday - timedelta(seconds=1), monday)
+        assert [brings(at=at) for at in moments] == [0, 50, 50, 0]
+
+    def test_from_a_day_to_a_day(self, says, brings):
+        said = says(*PER_ORDER, ("dates", {"first": "2026-05-05", "last": "2026-05-07"}))
+        points, *days = found(r"(\d+) paws for each order, from (\d+ May 2026) to (\d+ May 2026)\.", said)
+        first, last = (datetime.strptime(told, "%d %B %Y").replace(tzinfo=BERLIN) for told in days)
+        second, over = timedelta(seconds=1), last + timedelta(days=1)
+        orders = [brings(at=at) for at in (first - second, first, over - second, over)]
+        assert orders == [0, int(points), int(points), 0]
+
+    def test_that_are_over_are_not_told_and_those_that_come_stand_apart(self, says, unit):
+        save_rule(
+            unit=unit, code="coming", name="Coming", type="per-order", params={"points": 7},
+            narrowed=[{"code": "dates", "params": {"first": "2026-05-07"}}], actor="system", at=day(1, 1),
+        )  # fmt: skip
+        said = says(*PER_ORDER, ("dates", {"last": "2026-05-05"}))
+        assert said == "What comes 7 paws for each order, from 7 May 2026."
+
+
+class TestAList:
+    def test_is_meant_by_its_name_from_when_somebody_is_on_it_until_not_any_more(self, says, brings, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        brings(at=day(4, 1))
+        member, other = Member.objects.get(), a_user("other@example.com")
+        on, off = day(5, 2), day(5, 4)
+        set_members(segment=segment, member_ids=[member.pk], at=on)
+        set_members(segment=segment, member_ids=[], at=off)
+        said = says(*PER_ORDER, ("segment", {"segment": segment.pk}))
+        points, name = found(r"(\d+) paws for each order, for members on the list “(\w+)”\.", said)
+        assert Segment.objects.get(name=name) == segment
+        second = timedelta(seconds=1)
+        moments = (on - second, on, on + second, off - second, off)
+        assert [brings(at=at) for at in moments] == [0, int(points), int(points), int(points), 0]
+        assert brings(at=on, by=other) == 0
+
+
+class TestAQuote:
+    """What is promised before the order is what comes."""
+
+    def test_of_a_product_leaves_out_what_an_order_brings_once(self, says, client):
+        says(*PER_ORDER)
+        product = a_product()
+        with clock.at(TODAY):
+            assert "Earn 50" not in text_of(client.get(product.get_absolute_url()))
+
+    @pytest.mark.parametrize("pieces", [2, 3, 4])
+    @pytest.mark.parametrize(
+        ("type", "params", "conditions"),
+        [
+            (*PER_ORDER, [("order-pieces", {"pieces": 3})]),
+            ("per-unit", {"points": 4}, [("line-pieces", {"pieces": 3})]),
+            ("every-nth", {"points": 10, "pieces": 2}, [("weekdays", {"days": [3]})]),
+            ("per-unit", {"points": 4}, [("hours", {"end": "12:00"})]),
+        ],
+    )
+    def test_of_a_basket_is_what_the_order_brings(self, says, brings, client, type, params, conditions, pieces):
+        says(type, params, *conditions)
+        user = a_user("other@example.com")
+        with clock.at(TODAY):
+            client.force_login(user)
+            a_basket(user, (a_product(price=PRICE), pieces))
+            promised = numbers(client.get(reverse("basket:summary")), "earn")
+        assert (promised or [0]) == [brings(pieces, by=user)]
