@@ -23,7 +23,8 @@ CALLS = {
 }
 #: Folders and modules whose words only staff or developers read.
 STAFF = {
-    *("abstract", "actors", "admin", "apps", "dashboard", "doctor", "faults", "forms", "imports", "management"),
+    *("abstract", "actors", "admin", "apps", "dashboard", "doctor", "faults", "forms", "front", "imports"),
+    *("jobs", "management", "by_hand", "finding", "history", "naming"),
     *(
         "metrics",
         "models",

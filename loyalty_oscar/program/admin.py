@@ -75,7 +75,7 @@ class ReadOnly:
         return False
 
 
-class BehindFront(admin.ModelAdmin):
+class BehindFront:
     """
     Stands on the front page of loyalty, not in a box of its own on Django's index.
 
@@ -83,10 +83,12 @@ class BehindFront(admin.ModelAdmin):
     The page of the app itself stays, because the way back at the top of each page leads there.
     """
 
+    opts: Any  # Of the `ModelAdmin` that it is mixed into.
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         asked = getattr(request, "resolver_match", None)
         is_own = asked is not None and asked.kwargs.get("app_label") == self.opts.app_label
-        return is_own and super().has_module_permission(request)
+        return is_own and super().has_module_permission(request)  # type: ignore[misc]
 
 
 class NoDelete:

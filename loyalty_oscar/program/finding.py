@@ -16,7 +16,9 @@ class FindsMembers:
     """For lists of what members have: `member_paths` lead from a row to its member ("" is the member itself)."""
 
     member_paths: tuple[str, ...] = ("member",)
-    search_help_text = pgettext_lazy("loyalty", "Name, e-mail address, order number, code for friends, or public id")
+    search_help_text: Any = pgettext_lazy(
+        "loyalty", "Name, e-mail address, order number, code for friends, or public id"
+    )
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         people = [f"{_at(path)}user__{name}" for path in self.member_paths for name in columns()]
@@ -37,7 +39,7 @@ class FindsMembersOrKeys(FindsMembers):
     """For records that have a key too ("order:42"): what has a colon is the beginning of one."""
 
     key_path = "key"
-    search_help_text = pgettext_lazy(
+    search_help_text: Any = pgettext_lazy(
         "loyalty", "Name, e-mail address, order number or public id of the member; or how the key begins: order:42"
     )
 

@@ -328,13 +328,13 @@ class TestWhatIsSetAside:
         give(shopper.user, 50, shopper.account().unit, source="more")
         for page in (shopper.overview(), shopper.client.get(reverse("loyalty:statement"))):
             said = text_of(page)
-            assert "Now Set aside for your basket Set aside −378 then 683" in said
-            assert "+50 then 1,061" in said and "+1,011 then 1,011" in said
+            assert "Now Set aside for your basket Set aside −378 Then: 683" in said
+            assert "+50 Then: 1,061" in said and "+1,011 Then: 1,011" in said
         shopper.use("none")
         for page in (shopper.overview(), shopper.client.get(reverse("loyalty:statement"))):
             said = text_of(page)
             assert "Set aside" not in said
-            assert "+50 then 1,061" in said and "+1,011 then 1,011" in said
+            assert "+50 Then: 1,061" in said and "+1,011 Then: 1,011" in said
 
     def test_does_not_grow_unasked_with_the_basket(self, shopper):
         shopper.take(a_product("Bed", "30.00"))

@@ -38,7 +38,7 @@ TYPED = [
     *(("per-amount", {"p_points": each}, "p_points") for each in NUMBERS),
     *(("per-amount", {"p_step_minor": each}, "p_step_minor") for each in ["", *MONEY]),
     ("per-amount", {"p_points": "10000000", "p_step_minor": "0.01"}, "p_points"),
-    ("per-amount", {"p_currency": "XXX"}, "p_currency"),
+    ("per-amount", {"p_currency": "X" * 3}, "p_currency"),
     *(("multiplier", {"p_percent": each}, "p_percent") for each in ["", "1", "0.5", "-2", "101", "two", HUGE, "1.001"]),
     *(("every-nth", {"p_pieces": each}, "p_pieces") for each in [*NUMBERS, "1"]),
     *(("per-order", {"minimum": each}, "minimum") for each in MONEY),
