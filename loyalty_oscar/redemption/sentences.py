@@ -8,7 +8,7 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import number, title
+from loyalty_oscar.program.words import number, unit_name
 from loyalty_oscar.program.words import points as in_words
 
 from .models import UseTerms
@@ -31,7 +31,7 @@ def _how_many(terms: UseTerms, unit: Unit) -> Iterator[str]:
         yield text % {"points": in_words(unit=unit, points=terms.minimum)}
     else:
         text = pgettext("loyalty", "Members can use any number of %(points)s")
-        yield text % {"points": title(unit=unit)}
+        yield text % {"points": unit_name(unit=unit, points=2)}
     if terms.step > 1:
         yield pgettext("loyalty", "in steps of %(step)s") % {"step": number(unit=unit, points=terms.step)}
     if terms.per_day:
