@@ -370,4 +370,4 @@ class TestOneCustomerWithManyBaskets:
                 boris.basket.lines.get().save()
                 assert QuotaCounter.objects.get().taken == 0
         with clock.at(GOLD_FROM + timedelta(minutes=60)):
-            assert "now it is others' turn" in text_of(boris.preview())
+            assert "now it is others’ turn" in text_of(boris.preview())

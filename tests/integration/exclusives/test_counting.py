@@ -153,7 +153,7 @@ class TestABasketThatRenewsForEver:
         for minutes in (60, 74):
             with pytest.raises(operations.KeptTooLong) as refused:
                 reserve(sale, 10, at=GOLD_FROM + minutes * MINUTE)
-        assert sold_out(refused.value).endswith("now it is others' turn. Try again at 03:15 (CEST).")
+        assert sold_out(refused.value).endswith("now it is others’ turn. Try again at 03:15 (CEST).")
         reserve(sale, 1, slot="basket:2", user_id=2, at=GOLD_FROM + 74 * MINUTE)
         assert taken() == (1, 1)
 

@@ -185,5 +185,5 @@ class TestTheDateThatIsMine:
     def test_is_marked_in_the_list_and_on_the_button(self, client, unit):
         client.force_login(a_member_of(unit, 3))
         text = text_of(client.get(PAGE))
-        assert "Gold You : Saturday 9 May" in text
+        assert "Gold : Saturday 9 May, 02:00 (CEST) You" in text
         assert "Remind me on 9 May" in text
