@@ -175,7 +175,7 @@ class TestTheGift:
         assert numbers(client.get(ACCOUNT), "gift") == [100]
         a_basket(priya, (a_product(price="14.90"), 1))
         said = text_of(client.get(BASKET))
-        assert "€5.10 to go, and Boris’s invitation brings you 100 paws more." in said
+        assert "Boris invited you: order for €5.10 more and get 100 paws on top." in said
         assert GIFT not in said
 
         order = buy(priya, (a_product(price="30.00"), 1), on=day(5, 7))

@@ -37,7 +37,7 @@ class TestTheExportOfAMember:
         assert data["program"] == "Paw Club"
         assert data["member"]["id"] == str(account.member.public_id)
         (balance,) = data["accounts"]
-        assert (balance["unit"], balance["ready"], balance["on_the_way"], balance["to_make_up"]) == ("paws", 5, 49, 0)
+        assert (balance["unit"], balance["ready"], balance["on_the_way"], balance["to_make_up"]) == ("Paws", 5, 49, 0)
         assert balance["coming"] == [{"points": 49, "at": None}]
         earned, adjusted = balance["statement"]
         assert (earned["kind"], earned["on_the_way"], earned["why"]) == ("earn", 49, "Order 100482")
