@@ -48,7 +48,7 @@ class TestGoodwill:
         (letter,) = mail.outbox
         assert letter.to == [customer.email]
         said = letter.body.replace("\xa0", " ")
-        assert "A thank-you from the shop: 50 paws for you. They take €0.50 off your next order." in said
+        assert "A thank-you from the shop: 50 paws for you. That takes €0.50 off your next order." in said
         assert "Parcel was late" not in said
 
     def test_is_not_told_where_the_clerk_does_not_want_it(self, desk, unit, customer):  # noqa: F811
