@@ -258,10 +258,10 @@ class TestTheTableOfLevels:
         MemberPrice.objects.create(tier=Tier.objects.get(code="silver"), percent=12, starts_at=day(1, 1))
         forget_cache()
         page = text_of(visit(reverse("loyalty:how-it-works")))
-        assert "Bronze from €0.01 The start. Silver from €150.00" in page
+        assert "Bronze From €0.01 The start. Silver From €150.00" in page
         assert "Paws: 10 % more A gift of 50 paws when you first reach it" in page
         assert page.count("Member price: 12 % off everything") == 2
-        assert "Gold from €400.00 Paws: 20 % more A birthday cake First in line" in page
+        assert "Gold From €400.00 Paws: 20 % more A birthday cake First in line" in page
         assert "one level at a time" in page
         assert ladder.tiers.count() == 3
 
@@ -269,7 +269,7 @@ class TestTheTableOfLevels:
         a_ladder()
         Tier.objects.filter(code="silver").update(names={"en": "Sterling"})
         forget_cache()
-        assert "Sterling from €150.00" in text_of(visit(reverse("loyalty:how-it-works")))
+        assert "Sterling From €150.00" in text_of(visit(reverse("loyalty:how-it-works")))
 
     def test_is_not_there_without_levels(self, visit):
         a_ladder(is_on=False)
@@ -353,8 +353,8 @@ class TestThePageOfLevels:
         page = self.page(visit, silver())
         said = text_of(page)
         assert "Your level: Silver . Yours until 31 December 2027." in said
-        assert "Bronze from €0.01 Reached The start." in said
-        assert "Silver from €150.00 You are here Paws: 10 % more A gift of 50 paws" in said
+        assert "Bronze From €0.01 Reached The start." in said
+        assert "Silver From €150.00 You are here Paws: 10 % more A gift of 50 paws" in said
         assert "€286.40 of €400.00" in said and "€113.60 more by 31 December 2026 and you are Gold." in said
         assert page.content.decode().count('aria-current="true"') == 1
         assert [part in page.content.decode() for part in ('id="level-bronze"', 'id="level-gold"')] == [True, True]
@@ -406,7 +406,7 @@ class TestReviews:
         self.a_review(product, silver())
         self.a_review(product, a_user("nobody@example.com"))
         page = visit(product.get_absolute_url())
-        assert text_of(page).count("Silver member") == 1
+        assert text_of(page).count("Member, Silver") == 1
         assert page.content.decode().count('data-loyalty="reviewer-tier" data-value="2"') == 1
 
     def test_ask_once_for_all_of_them(self):
