@@ -114,7 +114,7 @@ class TestTheMerchant:
         desk.fill("#id_first", "2026-06-01")
         desk.fill("#id_last", "2026-05-31")
         desk.get_by_role("button", name="Save", exact=True).click()
-        desk.get_by_text("the first day lies after the last").wait_for()
+        desk.get_by_text("The last day lies before the first.").wait_for()
         desk.fill("#id_first", "2026-05-01")
         desk.get_by_role("button", name="Save and continue").click()
         desk.get_by_text("was added successfully").wait_for()

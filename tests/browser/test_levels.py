@@ -56,8 +56,8 @@ class TestLevels:
         assert "€34.90 of this can still be sent back." in told[SILVER, OVERVIEW]
         assert "This is the highest level." in told[GOLD, OVERVIEW]
         for text in (
-            f"{LONG} from €150.00",
-            "Gold from €400.00",
+            f"{LONG} From €150.00",
+            "Gold From €400.00",
             "Paws: 20 % more",
             "Member price: 15 % off everything",
         ):

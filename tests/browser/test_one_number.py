@@ -239,7 +239,7 @@ class TestADebtor:
         Account.objects.filter(pk=account.pk).update(available=0, debt=7)
         page = arrive_at(user, width=DESK)
         put(page, [(a_product(), 1)])
-        assert "7 paws make up first what is missing in your account." in words(page)
+        assert "First, 7 paws will make up what is missing in your account." in words(page)
         promise = ordered(page)
         assert (promise.earned, promise.total) == (24, 24)
         page.goto("/loyalty/")
