@@ -42,11 +42,11 @@ class TestAFriendWithoutScripts:
             assert "We keep the day and the month, nothing else." in words(page)
             page.get_by_label("Have you got a code word?").fill("leipzig26")
             page.get_by_label("Have you got a code word?").press("Enter")
-            assert "100 paws are yours: Dog show in Leipzig" in words(page)
+            assert "100 paws for you: Dog show in Leipzig" in words(page)
             page.goto(club.bed.get_absolute_url())
             page.locator("#add_to_basket_form button[type=submit]").press("Enter")
             page.goto("/basket/")
             assert "You get 40 paws for this basket" in words(page)
-            assert "and 150 paws more with your friend’s invitation" in words(page)
+            assert "invited you: plus 150 paws" in words(page)
         assert Referral.objects.get(newcomer__user__email="priya@example.com").giver.user == club.boris
         assert (Birthday.objects.get().day, Birthday.objects.get().month) == (29, 2)
