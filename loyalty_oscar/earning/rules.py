@@ -485,6 +485,11 @@ class RuleInForce:
         ends = [condition.last for condition in dated if condition.last]
         return max((condition.first for condition in dated), default=""), min(ends, default="")
 
+    def counts_on(self, *, day: str) -> bool:
+        """Return whether a day (ISO) is one of its days."""
+        first, last = self.days()
+        return first <= day <= (last or day)
+
     def minimum_minor(self) -> int:
         """Return the least that must stay paid for an order bonus to stay (minor units)."""
         return max((c.minimum_minor for c in self.conditions if isinstance(c, MinimumSpend)), default=1)

@@ -64,18 +64,14 @@ def promised_rate(*, unit: Unit, at: datetime) -> Fraction | None:
     if value is None:
         return None
     found = book_of(unit=unit).at(unit_id=unit.pk, moment=at)
+    today = at.astimezone(ZoneInfo(unit.program.time_zone)).date().isoformat()
     always = [
         one.rule
         for one in found
         if isinstance(one.rule, PerAmount) and all(isinstance(each, Dates) for each in one.conditions)
-        if _is_on_day(one.conditions, unit, at) and one.rule.currency == unit.program.currency
+        if one.counts_on(day=today) and one.rule.currency == unit.program.currency
     ]
     return sum((Fraction(rule.points, rule.step_minor) * value for rule in always), Fraction()) if always else None
-
-
-def _is_on_day(conditions: Any, unit: Unit, at: datetime) -> bool:
-    day = at.astimezone(ZoneInfo(unit.program.time_zone)).date().isoformat()
-    return all((one.first or day) <= day <= (one.last or day) for one in conditions)
 
 
 def real_rate(*, unit: Unit, at: datetime) -> Fraction | None:

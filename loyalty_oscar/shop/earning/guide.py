@@ -29,9 +29,8 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
     names = set_names()
     program = subject.program
     today = telling.at.astimezone(ZoneInfo(program.time_zone)).date().isoformat()
-    standing = [(rule, *rule.days()) for rule in telling.rules]
-    now = [rule for rule, first, last in standing if first <= today <= (last or today)]
-    coming = [rule for rule, first, last in standing if today < first <= (last or first)]
+    now = [rule for rule in telling.rules if rule.counts_on(day=today)]
+    coming = [rule for rule in telling.rules if (first := rule.days()[0]) > today and rule.counts_on(day=first)]
     example = telling.decide(
         Purchase(
             currency=program.currency,
