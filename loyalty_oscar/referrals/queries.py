@@ -88,12 +88,6 @@ def was_brought(*, program_id: int, user_id: Any) -> bool:
     return Referral.objects.filter(program_id=program_id, newcomer__user_id=user_id).exists()
 
 
-def waits_for_order(*, member_id: int) -> Referral | None:
-    """Return the referral, with who invited, of a newcomer whose first order is still to come; None for others."""
-    rows = Referral.objects.filter(newcomer_id=member_id, state=Referral.State.INVITED, newcomer_points__gt=0)
-    return rows.select_related("giver__user").first()
-
-
 def about_newcomer(*, member_id: int) -> Referral | None:
     """Return by whom a member was brought, with both members, who invited and the program, or None. One query."""
     rows = Referral.objects.using(write_db()).filter(newcomer_id=member_id)

@@ -9,9 +9,10 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money, words
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.referrals.queries import scheme_of, waits_for_order
+from loyalty_oscar.referrals.queries import about_newcomer, scheme_of, schemes
 
 from ..notices.letters import first_name
+from ..storefront.visit import Visit
 from .pending_codes import carried, inviter, is_due
 
 
@@ -50,8 +51,18 @@ def gift_of(*, request: Any) -> Gift | None:
     if not request.user.is_authenticated:
         codes = carried(request=request) if is_due(request=request) else []
         return _gift(visit, scheme, inviter(request=request)) if codes else None
-    row = visit.member and visit.once(key="invited", load=lambda: waits_for_order(member_id=visit.member.pk))
-    return _gift(visit, row, first_name(user=row.giver.user)) if row else None
+    row = referral_of(visit=visit)
+    if row is None or row.state != Referral.State.INVITED or not row.newcomer_points:
+        return None
+    return _gift(visit, row, first_name(user=row.giver.user))
+
+
+def referral_of(*, visit: Visit) -> Referral | None:
+    """Return who brought this visitor and what was promised. One query for members where friends are invited."""
+    if visit.unit is None or visit.member is None or visit.unit.program_id not in schemes():
+        return None
+    member_id = visit.member.pk
+    return visit.once(key="referral", load=lambda: about_newcomer(member_id=member_id))
 
 
 def _gift(visit: Any, told: Any, name: str) -> Gift:

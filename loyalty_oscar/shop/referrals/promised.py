@@ -10,15 +10,14 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import money, words
-from loyalty_oscar.program.models import Unit
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import verdict_now
-from loyalty_oscar.referrals.queries import about_newcomer, schemes
 from loyalty_oscar.referrals.rules import ALLOW, BLOCK
 
 from ..notices.letters import first_name
 from ..storefront.promised import PromisedPart, purchase_gifts
 from ..storefront.visit import Visit
+from .gift import referral_of
 
 
 class InvitationGift:
@@ -38,8 +37,7 @@ class InvitationGift:
             return ()
         if (verdict := verdict_of(visit=visit, referral=row, at=at)) == BLOCK:
             return ()
-        unit, least = visit.unit, max(1, row.least_minor)
-        said = {"points": words.points(unit=unit, points=row.newcomer_points), "name": _giver(row)}
+        said, least = _said(visit, row), max(1, row.least_minor)
         if purchase.currency != row.program.currency:
             return ()
         missing = least - sum(line.paid_minor for line in purchase.lines)
@@ -55,7 +53,7 @@ class InvitationGift:
         row = referral_of(visit=visit)
         if row is None or row.order_id != order.pk or not row.newcomer_points:
             return ()
-        said = {"points": words.points(unit=visit.unit, points=row.newcomer_points), "name": _giver(row)}
+        said = _said(visit, row)
         if row.state == Referral.State.REWARDED:
             return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
         if row.state == Referral.State.REVIEW:
@@ -66,23 +64,17 @@ class InvitationGift:
 purchase_gifts.register("referrals", order=20)(InvitationGift())
 
 
-def referral_of(*, visit: Visit) -> Referral | None:
-    """Return who brought this visitor and what was promised. One query for members where friends are invited."""
-    unit: Unit | None = visit.unit
-    if unit is None or visit.member is None or unit.program_id not in schemes():
-        return None
-    member_id = visit.member.pk
-    return visit.once(key="referral", load=lambda: about_newcomer(member_id=member_id))
-
-
 def verdict_of(*, visit: Visit, referral: Referral, at: datetime) -> str:
     """Return what the checks say before the order, as they will say after it. Ten queries, for who was brought."""
     return visit.once(key="referral-verdict", load=lambda: verdict_now(referral=referral, at=at))
 
 
-def _giver(row: Referral) -> str:
-    """Return the first name of who invited, without what could become a link; empty where nobody knows it."""
-    return first_name(user=row.giver.user) if row.giver.user else ""
+def _said(visit: Visit, row: Referral) -> dict[str, str]:
+    """Return what every sentence names: the points, and who invited (nothing where nobody knows)."""
+    return {
+        "points": words.points(unit=visit.unit, points=row.newcomer_points),
+        "name": first_name(user=row.giver.user),
+    }
 
 
 def with_invitation(*, said: dict[str, str]) -> str:
