@@ -21,7 +21,7 @@ from loyalty_oscar.redemption.rules import RedemptionQuote
 
 from .discount import applied_to, look_again
 from .promise import set_aside_for
-from .quotes import quote_of
+from .quotes import quote_of, reason
 from .use_points import may_use
 
 
@@ -87,5 +87,4 @@ def _why(basket: Any, unit: Unit, found: Redemption | None, quote: RedemptionQuo
     if found is not None and quote is None and said.code in ("as_asked", "has_more_room"):
         # Points are set aside and would pay, but our offer is switched off.
         return Because("not_now")
-    terms = terms_of(program_id=unit.program_id) if said.code == "has_more_room" else None
-    return Because("daily_limit", points=terms.per_day) if terms and terms.per_day else said
+    return reason(because=said, terms=terms_of(program_id=unit.program_id))

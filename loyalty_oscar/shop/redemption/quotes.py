@@ -59,6 +59,12 @@ def quote_of(
     )
 
 
+def reason(*, because: Because, terms: UseTerms | None) -> Because:
+    """Return why no more is used: where the basket has room for more, the most for a day is what kept it low."""
+    limit = terms.per_day if terms and because.code == "has_more_room" else None
+    return Because("daily_limit", points=limit) if limit else because
+
+
 def is_shut(*, terms: UseTerms) -> bool:
     """
     Return whether a set of products that points cannot pay for is tied to no products.

@@ -10,7 +10,6 @@ from typing import Any
 from django.utils.functional import cached_property
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
@@ -24,7 +23,7 @@ from ..pricing.amounts import grain
 from . import session_state
 from .discount import applied_to
 from .promise import has_run_out, is_seen_again, set_aside_for
-from .quotes import quote_of, to_pay
+from .quotes import quote_of, reason, to_pay
 from .trying import Savings
 from .use_points import may_use
 
@@ -281,10 +280,7 @@ def _saved(found: BasketPoints) -> str:
 
 def _why(found: BasketPoints) -> str:
     """Return why no more is used."""
-    because = found.quote.because
-    if because.code == "has_more_room" and found.terms.per_day:
-        because = Because("daily_limit", points=found.terms.per_day)
-    return sentence(because=because, unit=found.unit)
+    return sentence(because=reason(because=found.quote.because, terms=found.terms), unit=found.unit)
 
 
 def _note(found: BasketPoints, said: dict[str, Any]) -> dict[str, Any] | None:
