@@ -13,10 +13,9 @@ from rest_framework.response import Response
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption.words import sentence
-from loyalty_oscar.shop.redemption.discount import look_again
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
 from loyalty_oscar.shop.redemption.promise import is_seen_again
-from loyalty_oscar.shop.redemption.use_points import Refused, use_points
+from loyalty_oscar.shop.redemption.use_points import Refused, use_in_request
 
 from .routes import routes
 from .strict import whole_number
@@ -124,15 +123,15 @@ class BasketPointsView(MemberView):
     def use(self, points: int) -> Response:
         """Set points aside (0: none) and answer with the basket as it is then."""
         basket, account = self.basket(), self.visit.account
+        told = {"request": self.request, "account": account, "unit": self.unit, "basket": basket}
         try:
             if account is not None:
-                use_points(account=account, unit=self.unit, basket=basket, points=points, at=clock.now())
+                use_in_request(**told, points=points, at=clock.now())
                 account.refresh_from_db(fields=["available", "reserved", "debt"])
             elif points:
                 raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have no points yet."))
         except Refused as refused:
             raise Conflict(refused.text, code=refused.code) from refused
-        look_again(basket=basket, request=self.request)
         return self.answer(basket)
 
     def basket(self) -> Any:

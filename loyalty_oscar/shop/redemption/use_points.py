@@ -29,6 +29,7 @@ from loyalty_oscar.redemption.rules import Worth
 from loyalty_oscar.redemption.words import sentence
 
 from ..storefront.basket_holds import fates, slot_of
+from .discount import applied_to, look_again
 from .promise import has_prices, promise_of_today
 from .quotes import is_shut
 from .trying import quote_for
@@ -115,6 +116,27 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
         raise _not_enough(unit, account.available) from error
     except NotAllowed as error:
         raise _not_now() from error
+
+
+def use_in_request(
+    *, request: Any, account: Account, unit: Unit, basket: Any, points: int | None, at: datetime
+) -> Redemption | None:
+    """
+    Set points aside as `use_points` does for a basket that somebody looks at, and apply all its offers anew.
+
+    Also refuses, and keeps none set aside, where this shop's own prices let them take nothing off: nobody can tell
+    before the offers are applied.
+    """
+    told: dict[str, Any] = {"account": account, "unit": unit, "basket": basket, "at": at}
+    found = use_points(**told, points=points)
+    look_again(basket=basket, request=request)
+    applied = applied_to(basket=basket)
+    if found is None or applied is None or applied.points:
+        return found
+    use_points(**told, points=0)
+    look_again(basket=basket, request=request)
+    because = applied.quote.because
+    raise Refused(code=because.code, text=sentence(because=because, unit=unit))
 
 
 def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:

@@ -13,12 +13,10 @@ from django.utils.translation import pgettext
 from django.views import View
 
 from loyalty_oscar.program import clock, words
-from loyalty_oscar.redemption.words import sentence
 
 from . import session_state
-from .discount import applied_to, look_again
-from .promise import set_aside_for
-from .use_points import Refused, use_points
+from .discount import applied_to
+from .use_points import Refused, use_in_request
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -34,24 +32,15 @@ class UsePointsView(View):
         basket = request.basket
         if request.loyalty.account is None:
             raise Http404("no member")
+        told = {"account": request.loyalty.account, "unit": request.loyalty.unit}
         pressed = request.POST.get("use", "")
         typed = pressed or request.POST.get("points", "").strip()
         before = applied_to(basket=basket)
         said = {"minor": before.minor if before else 0, "asked": before.redemption.hold.asked if before else 0}
         try:
             asked = self.pressed(pressed) if pressed else self.asked(typed)
-            use_points(
-                account=request.loyalty.account, unit=request.loyalty.unit, basket=basket, points=asked, at=clock.now()
-            )
-            look_again(basket=basket, request=request)
-            now, held = applied_to(basket=basket), set_aside_for(basket=basket)
-            if held and now and not now.points:
-                # Nobody could tell before that this shop's prices let them take nothing off.
-                use_points(
-                    account=request.loyalty.account, unit=request.loyalty.unit, basket=basket, points=0, at=clock.now()
-                )
-                because = now.quote.because
-                raise Refused(code=because.code, text=sentence(because=because, unit=request.loyalty.unit))
+            held = use_in_request(request=request, basket=basket, points=asked, at=clock.now(), **told)
+            now = applied_to(basket=basket)
             said = {"minor": now.minor if now else 0, "asked": held.hold.asked if held else 0}
         except Refused as error:
             said |= {"error": error.text, "typed": typed[:20]}

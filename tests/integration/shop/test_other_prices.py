@@ -204,16 +204,19 @@ class TestAShopWhereNobodyCanTellWhatADiscountBrings:
         goods(boris)
         head = {"headers": {"Authorization": f"Token {Token.objects.create(user=boris).key}"}}
         json, client = {"content_type": "application/json"} | head, Client()
-        said = client.put("/loyalty/api/basket/points", {"points": 500}, **json).json()
-        assert (said["asked"], said["applied"], said["worth"], said["total"]) == (500, 0, "0.00", "94.74")
-        assert said["because"]["code"] == "not_in_this_basket"
-        assert said["because"]["text"] == "Paws cannot be used in this basket."
+        refused = client.put("/loyalty/api/basket/points", {"points": 500}, **json)
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_in_this_basket")
+        assert "Paws cannot be used in this basket." in refused.content.decode()
+        assert of(boris) == (1250, 0, 0, 0)
+        said = client.get("/loyalty/api/basket/points", **head).json()
+        assert (said["set_aside"], said["asked"], said["applied"], said["total"]) == (0, 0, 0, "94.74")
         basket = client.get("/api/basket/", **head).json()["url"]
         answer = client.post(
             "/api/checkout/", {"basket": basket, "shipping_address": ADDRESS, "total": "94.74"}, **json
         )
         assert answer.status_code == 200, answer.content
-        assert Hold.objects.get().captured == 0
+        assert [hold.captured for hold in Hold.objects.all()] == [0]
+        assert_clean()
 
 
 class TestALineOfALessThanNothing:
