@@ -9,13 +9,12 @@ from django.urls import reverse
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Member, Unit
-from loyalty_oscar.tiers.models import Ladder, Standing, Tier
+from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.queries import ladder_of, progress_of, tier_name
-from loyalty_oscar.tiers.steps import DOWN, UP, gift_source
+from loyalty_oscar.tiers.steps import DOWN, UP, gift_lots
 from loyalty_oscar.tiers.words import counted
 
 from ..notices.letters import (
@@ -75,19 +74,15 @@ def tier_up(*, event: Event, at: datetime) -> Letter | None:
     unit, ladder = context["unit"], ladder_of(program_id=event.member.program_id)
     if unit and ladder:
         context["brings"] = benefits(ladder=ladder, tier=standing.tier, unit=unit, at=at, reached=True)
-        context |= _gift(standing, unit, at)
+        context |= _gift(ladder, standing, unit, at)
     return Letter(code="LOYALTY_TIER_UP", context=context)
 
 
-def _gift(standing: Standing, unit: Unit, at: datetime) -> dict[str, Any]:
+def _gift(ladder: Ladder, standing: Standing, unit: Unit, at: datetime) -> dict[str, Any]:
     """Return what this climb brought as gifts, and when they are ready; those of levels passed on the way included."""
     zone = unit.program.time_zone
-    tiers = Tier.objects.using(write_db()).filter(ladder_id=standing.tier.ladder_id, rank__lte=standing.rank)
-    sources = [gift_source(tier=tier) for tier in tiers]
-    lots = Lot.objects.using(write_db()).filter(
-        account__member_id=standing.member_id, source__in=sources, entry__created_at__gte=standing.starts_at
-    )
-    rows = list(lots.filter(remaining__gt=0).order_by("pk"))
+    gifts = gift_lots(ladder=ladder, member_id=standing.member_id, since=standing.starts_at)
+    rows = [lot for tier, lot in gifts if tier.rank <= standing.rank]
     if not rows:
         return {"gift": "", "gift_day": "", "gift_is_ready": False}
     ready = [lot.available_at for lot in rows]
