@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
-from loyalty_oscar.kernel.rounding import percentage, worth_minor
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import worth_of
 
@@ -20,26 +21,41 @@ from .rules import RuleInForce, Terms
 SECOND_LOOK = 25
 #: What the example order pays (minor units): so much that no rounding shows.
 EXAMPLE = 10**6
+#: The stages of rules that give a share of the money paid.
+SHARES = ("amount", "multiplier")
 
 
 def give_back(*, rule: RuleInForce, unit: Unit, at: datetime) -> Decimal | None:
     """
-    Return how much of the money paid comes back where a rule counts, in percent, with what counts everywhere anyway.
+    Return how much of the money paid comes back where a rule counts, in percent to two decimals, with what counts
+    everywhere anyway.
 
     None for rules that give whole points, whatever is paid, and where nobody said what points are worth in the
     program's currency.
     """
-    currency = unit.program.currency
-    worth = worth_of(program_id=unit.program_id).get(currency)
-    if worth is None or rule.rule.stage not in ("amount", "multiplier"):
+    if rule.rule.stage not in SHARES:
         return None
     stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
     others = [one for one in stored if one.code != rule.code and not one.conditions]
-    every = [one for one in [*others, replace(rule, conditions=())] if one.rule.stage in ("amount", "multiplier")]
+    share = share_back(rules=[*others, replace(rule, conditions=())], unit=unit, at=at)
+    return None if share is None else Decimal(round(share * 10_000)).scaleb(-2)
+
+
+def share_back(*, rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fraction | None:
+    """
+    Return what part of the money paid for goods these rules bring back together, by what an example order earns.
+
+    Whole points, whatever is paid, are no part of it. None where nobody said what points are worth in the program's
+    currency.
+    """
+    currency = unit.program.currency
+    worth = worth_of(program_id=unit.program_id).get(currency)
+    if worth is None:
+        return None
     line = LineFacts(line_id=1, quantity=1, paid_minor=EXAMPLE, paid_excl_minor=EXAMPLE)
     order = Purchase(currency=currency, placed_at=at, lines=(line,))
     decision, _left_out = decided_within(
-        decide=lambda rules: decide(purchase=order, rules=rules, terms=Terms()), rules=every
+        decide=lambda rules: decide(purchase=order, rules=rules, terms=Terms()),
+        rules=[rule for rule in rules if rule.rule.stage in SHARES],
     )
-    back = worth_minor(points=decision.points, per_points=worth.points, minor=worth.minor)
-    return percentage(part=back, whole=EXAMPLE)
+    return Fraction(decision.points * worth.minor, worth.points * EXAMPLE)

@@ -179,6 +179,15 @@ class TestTheGiveBackRate:
         PointWorth.objects.update(minor=250)
         assert in_percent(promised_rate(unit=unit, at=timezone.now() + timedelta(minutes=2))) == "2.5 %"
 
+    def test_counts_a_multiplier_that_always_counts_as_an_order_then_does(self, unit, order_of):
+        at = timezone.now() - timedelta(minutes=1)
+        save_rule(
+            unit=unit, code="double", name="Double", type="multiplier", params={"percent": 200}, actor="system", at=at
+        )  # fmt: skip
+        order_of()
+        assert in_percent(promised_rate(unit=unit, at=timezone.now())) == "2.0 %"
+        assert promised_rate(unit=unit, at=timezone.now()) == real_rate(unit=unit, at=timezone.now())
+
     def test_leaves_out_a_rule_for_some_products_and_says_nothing_without_a_worth(self, unit):
         save_rule(
             unit=unit, code="cats", name="Cats", type="per-amount",
@@ -191,10 +200,18 @@ class TestTheGiveBackRate:
         assert promised_rate(unit=unit, at=timezone.now()) is None
 
     @pytest.fixture
-    def customer_order(self, unit, django_capture_on_commit_callbacks):
+    def customer_order(self, order_of):
+        order_of()
+
+    @pytest.fixture
+    def order_of(self, unit, django_capture_on_commit_callbacks):
         user = get_user_model().objects.create_user("boris", "boris@example.org", "x")
-        with django_capture_on_commit_callbacks(execute=True):
-            return place(user=user, lines=[("12.00", 2)])
+
+        def order():
+            with django_capture_on_commit_callbacks(execute=True):
+                return place(user=user, lines=[("12.00", 2)])
+
+        return order
 
 
 class TestTheChecklist:

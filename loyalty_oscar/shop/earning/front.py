@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from django.db.models import Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.earning.give_back import share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
 from loyalty_oscar.earning.queries import book_of
-from loyalty_oscar.earning.rules import Dates, PerAmount
+from loyalty_oscar.earning.rules import Dates
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.worth import rate_of
+from loyalty_oscar.program.queries import worth_of
 
 from ..front.planned import Planned, planned_lists
 
@@ -60,37 +61,25 @@ def promised_rate(*, unit: Unit, at: datetime) -> Fraction | None:
 
     Rules that somebody narrowed to days, products or people count for some purchases only, and are left out.
     """
-    value = _value(unit)
-    if value is None:
-        return None
     found = book_of(unit=unit).at(unit_id=unit.pk, moment=at)
     today = at.astimezone(ZoneInfo(unit.program.time_zone)).date().isoformat()
     always = [
-        one.rule
-        for one in found
-        if isinstance(one.rule, PerAmount) and all(isinstance(each, Dates) for each in one.conditions)
-        if one.counts_on(day=today) and one.rule.currency == unit.program.currency
+        one for one in found if all(isinstance(each, Dates) for each in one.conditions) and one.counts_on(day=today)
     ]
-    return sum((Fraction(rule.points, rule.step_minor) * value for rule in always), Fraction()) if always else None
+    return share_back(rules=always, unit=unit, at=at) or None
 
 
 def real_rate(*, unit: Unit, at: datetime) -> Fraction | None:
     """Return what part of what was paid in the last 30 days the orders brought; None without orders."""
-    value = _value(unit)
+    worth = worth_of(program_id=unit.program_id).get(unit.program.currency)
     lately = Award.objects.filter(
         unit=unit, source_kind="order", placed_at__gt=at - LOOKED_BACK, placed_at__lte=at, revoked=False
     )
     paid = AwardLine.objects.filter(award__in=lately).aggregate(paid=Sum("paid_minor", default=0))["paid"]
-    if value is None or not paid:
+    if worth is None or not paid:
         return None
-    return lately.aggregate(points=Sum("points", default=0))["points"] * value / paid
-
-
-def _value(unit: Unit) -> Fraction | None:
-    """Return what a point is worth in minor units of the program's currency."""
-    worth = rate_of(unit=unit)
-    known = worth is not None and worth.currency == unit.program.currency
-    return Fraction(worth.minor, worth.points) if worth and known else None
+    points = lately.aggregate(points=Sum("points", default=0))["points"]
+    return Fraction(points * worth.minor, worth.points * paid)
 
 
 def in_percent(rate: Fraction) -> str:

@@ -510,6 +510,13 @@ class TestWhatIsGivenBack:
         points = decide(purchase=paid, rules=book, terms=Terms()).points
         assert f"You give back {points // 100} % " in said  # 100 points are worth 1.00, and 100.00 are paid.
 
+    def test_is_told_and_asked_about_where_no_two_decimals_say_it_exactly(self, root, unit):
+        response = root.post(self.URL, self.typed(unit, "1", p_step_minor="3.00", _preview="1"))
+        assert "You give back 1.33 % " in self.said(response)
+        response = root.post(self.URL, self.typed(unit, "100", p_step_minor="3.00"))
+        assert "You give back 34.33" in str(response.context["adminform"].form.errors["is_meant"])
+        assert not Rule.objects.filter(code="more").exists()
+
     def test_is_asked_about_where_it_is_a_lot(self, root, unit):
         response = root.post(self.URL, self.typed(unit, "25"))
         assert list(response.context["adminform"].form.errors) == ["is_meant"]
