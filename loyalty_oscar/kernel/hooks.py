@@ -67,6 +67,7 @@ class Hook(Registry[Spec]):
         super().__init__(name.replace("_", " ").removesuffix("s"), spec, also=also)
         self.name, self.on_error, self.but, self.within = name, on_error, but, within
         self._orders: dict[str, int] = {}
+        self._sorted: list[tuple[str, Spec]] | None = None
         self.every[name] = self
 
     def register(self, code: str, *, order: int = MIDDLE) -> Callable[[Spec], Spec]:
@@ -76,6 +77,7 @@ class Hook(Registry[Spec]):
         def place(thing: Spec) -> Spec:
             keep(thing)
             self._orders.setdefault(code, order)
+            self._sorted = None
             return thing
 
         return place
@@ -84,6 +86,7 @@ class Hook(Registry[Spec]):
         """Forget `code` with its number; unknown codes are fine."""
         super().unregister(code)
         self._orders.pop(code, None)
+        self._sorted = None
 
     def number_of(self, code: str) -> int:
         """Return the number of what is registered by a name."""
@@ -91,7 +94,9 @@ class Hook(Registry[Spec]):
 
     def items(self) -> list[tuple[str, Spec]]:
         """Return (name, thing) in order, for who must keep more of each apart than its answer; else use `each`."""
-        return sorted(self._things.items(), key=lambda one: (self._orders[one[0]], one[0]))
+        if self._sorted is None:  # A page asks some hundred times.
+            self._sorted = sorted(self._things.items(), key=lambda one: (self._orders[one[0]], one[0]))
+        return self._sorted
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _thing in self.items())
@@ -145,7 +150,7 @@ class Hook(Registry[Spec]):
     def only(self, fits: Callable[[Spec], bool]) -> Hook[Spec]:
         """Return a hook with those for whom `fits` is true: asked, and forgiven, in the same way."""
         found = copy(self)
-        found._things = {name: thing for name, thing in self._things.items() if fits(thing)}
+        found._sorted, found._things = None, {name: thing for name, thing in self._things.items() if fits(thing)}
         return found
 
     def first(self) -> Spec | None:

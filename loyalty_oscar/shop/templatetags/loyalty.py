@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 from django import template
+from django.template.base import Template
 from django.template.context import Context
 from django.templatetags.static import static
 from django.utils.html import conditional_escape, format_html
@@ -286,7 +287,16 @@ def loyalty_lock(context: Context, product: Any) -> str:
 def loyalty_cut(context: Context, product: Any) -> str:
     """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
     found = labels.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
-    return rendered(context, "loyalty/widgets/cut.html", found) if found else ""
+    if not found:
+        return ""
+    template = context.template.engine.get_template("loyalty/widgets/cut.html")
+    return _pure(template, get_language(), tuple(found.items()))
+
+
+@lru_cache(maxsize=2_000)
+def _pure(template: Template, _language: str | None, data: tuple[tuple[str, Any], ...]) -> SafeString:
+    """Render what is made of its data alone, once for the same data: a list of products has dozens, on every page."""
+    return template.render(Context(dict(data)))
 
 
 def _listed(context: Context) -> list[Any]:
