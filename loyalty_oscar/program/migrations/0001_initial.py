@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.SlugField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
-                ('name', models.CharField(help_text='As customers read it, for example Paw Club.', max_length=100, verbose_name='name')),
+                ('name', models.CharField(help_text='As customers read it after “the”, for example Paw Club.', max_length=100, verbose_name='name')),
                 ('state', models.CharField(choices=[('draft', 'draft'), ('live', 'live'), ('paused', 'paused'), ('closing', 'closing'), ('closed', 'closed')], default='draft', editable=False, max_length=10, verbose_name='state')),
                 ('earns_from', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='earns from')),
                 ('is_default', models.BooleanField(default=False, help_text='Serves every site that has no program of its own. Only one program can be the default.', verbose_name='default program')),

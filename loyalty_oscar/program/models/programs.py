@@ -78,7 +78,7 @@ class Program(models.Model):
     name = models.CharField(
         pgettext_lazy("loyalty", "name"),
         max_length=100,
-        help_text=pgettext_lazy("loyalty", "As customers read it, for example Paw Club."),
+        help_text=pgettext_lazy("loyalty", "As customers read it after “the”, for example Paw Club."),
     )
     state = models.CharField(
         pgettext_lazy("loyalty", "state"), max_length=10, choices=State, default=State.DRAFT, editable=False

@@ -45,7 +45,7 @@ class SetUpForm(forms.Form):
     name = forms.CharField(
         label=pgettext_lazy("loyalty", "Name of the program"),
         max_length=100,
-        help_text=pgettext_lazy("loyalty", "As customers read it, for example Paw Club."),
+        help_text=pgettext_lazy("loyalty", "As customers read it after “the”, for example Paw Club."),
     )
     currency = forms.CharField(label=pgettext_lazy("loyalty", "Currency"), min_length=3, max_length=3)
     spend = forms.DecimalField(

@@ -49,7 +49,7 @@ class TestSettingUp:
         before = books()
         said = manage("setup", "--name", "Other", "--currency", "CHF")
         assert books() == before
-        assert Program.objects.get().name == "Points"
+        assert Program.objects.get().name == "Loyalty Club"
         assert "There already" in said.out
         assert "Made:" not in said.out
 

@@ -17,6 +17,8 @@ from loyalty_oscar.shop.upkeep.setup import WENT_LIVE, SetupResult, make_ready
 
 from ..command import LoyaltyCommand
 
+#: Fits every sentence that names the program after “the”.
+NAME = "Loyalty Club"
 NEXT_DRAFT = """Next:
   - look at it in the admin, under “Loyalty”: names of the points, return period, expiry
   - manage.py loyalty_doctor       says what is missing in the shop
@@ -37,7 +39,7 @@ class Command(LoyaltyCommand):
             default=None,
             help="short name of the program (default: the one that is there, else points); a new one makes a second",
         )
-        parser.add_argument("--name", default="Points", help="its name as customers read it (default: Points)")
+        parser.add_argument("--name", default=NAME, help=f"its name as customers read it after “the” (default: {NAME})")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
         parser.add_argument(
             "--live",
