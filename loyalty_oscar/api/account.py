@@ -42,6 +42,7 @@ ENTRIES = {
             "points": -500,
             "on_the_way": 0,
             "ready_after": 1250,
+            "set_aside_after": 0,
             "because": {
                 "code": "order_paid",
                 "params": {"order": 42, "number": "100042"},
@@ -80,7 +81,8 @@ class EntrySerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=Kind.values)
     points = serializers.IntegerField(help_text="Change of all that is not on the way. They add up.")
     on_the_way = serializers.IntegerField(help_text="Change of what is on the way. They add up too.")
-    ready_after = serializers.IntegerField(help_text="What was ready afterwards.")
+    ready_after = serializers.IntegerField(help_text="What was ready afterwards, without what was set aside then.")
+    set_aside_after = serializers.IntegerField(help_text="What was set aside for baskets then.")
     because = serializers.SerializerMethodField()
     order = serializers.CharField(allow_null=True, help_text="Number of the order that it speaks of.")
 

@@ -44,6 +44,7 @@ class Place:
 
 PLACES = (
     Place("product:earns", "product", "on the product's page: what it brings"),
+    Place("product:card-earns", "product", "on its card in a list, after the price: what it brings"),
     Place("product:price", "product", "in the price's place, on pages and lists: why there is none"),
     Place("product:club-price", "product", "after a price: what it would be for those who are not in the club"),
     Place("product:buy", "product", "in the place of the button that puts it into the basket"),

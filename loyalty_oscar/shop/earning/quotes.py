@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -78,6 +78,11 @@ class Quoter:
         lines = tuple(replace(line, sets=sets[line.product_id]) for line in purchase.lines)
         return replace(purchase, lines=lines, known_sets=frozenset(ties()))
 
+    def know_sets(self, *, products: Iterable[Any]) -> None:
+        """Find out at once in which product sets these are, so that it need not be asked for each."""
+        if self.codes:
+            sets_shown(product_ids={product.pk for product in products}, codes=self.codes)
+
     def asks_for_the_first_order(self) -> bool:
         """Return whether it matters to a rule in force if this is somebody's first order."""
         return any(rule.rule.stage == "bonus" and not isinstance(rule.rule, PerOrder) for rule in self.rules)
@@ -90,16 +95,22 @@ def of_product(*, product: Any, strategy: Any, teller: Quoter) -> EarningQuote |
     Call it before the page asks for prices: it loads the stock records onto the product, where Oscar's
     strategies find them, so the page asks the database less often than without us.
     """
-    decisions = []
-    for choice in _choices(product):
-        info = strategy.fetch_for_product(choice)
-        if info.price.exists and info.availability.is_available_to_buy:
-            purchase = Purchase(currency=info.price.currency, placed_at=teller.at, lines=(_piece(choice, info.price),))
-            decisions.append(teller.decide(teller.in_sets(purchase), is_piece=True))
+    told = [
+        of_piece(product=choice, info=strategy.fetch_for_product(choice), teller=teller) for choice in _choices(product)
+    ]
+    decisions = [decision for decision in told if decision is not None]
     if not any(decision.points for decision in decisions):
         return None
     by_points = sorted(decisions, key=lambda decision: decision.points)
     return EarningQuote(least=by_points[0], most=by_points[-1])
+
+
+def of_piece(*, product: Any, info: Any, teller: Quoter) -> Decision | None:
+    """Return what one piece would bring at what the strategy tells of it (`info`); None where it cannot be bought."""
+    if not (info.price.exists and info.availability.is_available_to_buy):
+        return None
+    purchase = Purchase(currency=info.price.currency, placed_at=teller.at, lines=(_piece(product, info.price),))
+    return teller.decide(teller.in_sets(purchase), is_piece=True)
 
 
 def _choices(product: Any) -> list[Any]:

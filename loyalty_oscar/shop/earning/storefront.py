@@ -17,6 +17,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
 from ..orders.buyers import has_bought
+from ..pricing.labels import told_of
 from ..storefront.newcomers import Step, first_steps
 from ..storefront.promised import in_all, parts_coming
 from ..storefront.reasons import order_quotes, order_reasons
@@ -56,6 +57,26 @@ def product(*, subject: Any, request: Any) -> Piece | None:
         "worth": "" if quote.is_range else worth(unit=unit, points=least),
         "joins": needs_to_join(request),
     }
+
+
+@contributions.register("product:card-earns", "earning")
+def card(*, subject: Any, request: Any) -> Piece | None:
+    """
+    Return what a product brings, for its card in a list; nothing of one with variants, of which a list shows one price.
+
+    At most a query for each product set of a rule, for the whole list and once a minute.
+    """
+    visit = request.loyalty
+    telling = visit.once(key="teller", load=lambda: teller(request))
+    if telling is None or subject.is_parent:
+        return None
+    visit.once(key="sets of cards", load=lambda: telling.know_sets(products=visit.beside()))
+    decision = quotes.of_piece(product=subject, info=told_of(product=subject, request=request), teller=telling)
+    if decision is None or not decision.points:
+        return None
+    points = words.points(unit=telling.unit, points=decision.points)
+    text = pgettext("loyalty", "Earn %(points)s") % {"points": points}
+    return "loyalty/widgets/earn_card.html", {"value": decision.points, "text": text}
 
 
 @contributions.register("basket:earns", "earning")

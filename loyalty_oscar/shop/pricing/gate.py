@@ -55,7 +55,7 @@ class GatedStrategy:
     def _told(self, product: Any, info: Any) -> Any:
         passed = self._through_gates(product, info)
         if self.loyalty_visit is not None:
-            self.loyalty_visit.prices[product.pk] = passed.price
+            self.loyalty_visit.told[product.pk] = passed
         return passed
 
     def _through_gates(self, product: Any, info: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -18,17 +18,13 @@ from .audiences import codes_of
 from .reductions import best_cut, seen_of
 
 
-def cut_of(*, product: Any, request: Any, beside: Callable[[], Iterable[Any]] = tuple) -> Mapping[str, Any] | None:
-    """
-    Return how the lower price of a product is told, or None where it is no lower.
-
-    At most one query for all products of a list: `beside()` answers those that stand beside it.
-    """
+def cut_of(*, product: Any, request: Any) -> Mapping[str, Any] | None:
+    """Return how the lower price of a product is told, or None where it is no lower. One query for a whole list."""
     price = price_of(product=product, request=request)
     cut = getattr(price, "loyalty_cut", None)
     if cut is None:
         return None
-    lowest, seen, before = _lowest(product, request, price.currency, beside), seen_of(price=price), price.loyalty_before
+    lowest, seen, before = _lowest(product, request, price.currency), seen_of(price=price), price.loyalty_before
     return _in_words(get_language(), cut.kind, price.currency, seen, seen_of(price=before), lowest)
 
 
@@ -65,17 +61,22 @@ def _in_words(
 
 def price_of(*, product: Any, request: Any) -> Any:
     """Return the price that the page has just been told, or ask for it."""
-    if (found := request.loyalty.prices.get(product.pk)) is not None:
+    return told_of(product=product, request=request).price
+
+
+def told_of(*, product: Any, request: Any) -> Any:
+    """Return what the page has just been told of a product (price and availability), or ask for it."""
+    if (found := request.loyalty.told.get(product.pk)) is not None:
         return found
     ask = request.strategy.fetch_for_parent if product.is_parent else request.strategy.fetch_for_product
-    return ask(product).price
+    return ask(product)
 
 
-def _lowest(product: Any, request: Any, currency: str, beside: Callable[[], Iterable[Any]]) -> int | None:
+def _lowest(product: Any, request: Any, currency: str) -> int | None:
     """Return the lowest price before this one; asked for the whole list at its first product."""
     told = request.loyalty.once(key=("lowest", currency), load=dict)
     if product.pk not in told:
-        ids = {other.pk for other in (*beside(), product)}
+        ids = {other.pk for other in (*request.loyalty.beside(), product)}
         told |= dict.fromkeys(ids)
         if history.is_told():
             cuts = {pk: best_cut(product_id=pk, visit=request.loyalty) for pk in ids}

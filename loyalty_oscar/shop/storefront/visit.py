@@ -39,8 +39,10 @@ class Visit:
     def __init__(self, request: Any, user: Any = None) -> None:
         self.request, self._user, self._once, self._dated = request, user, {}, {}
         self._asked_user: tuple[Any, Any] = (None, None)
-        #: product id -> the price that the strategy told last, for what stands beside it on the page.
-        self.prices: dict[int, Any] = {}
+        #: product id -> what the strategy told last (price and availability), for what stands beside it on the page.
+        self.told: dict[int, Any] = {}
+        #: Answers the products of the list on this page, so that what is asked for one is asked for all at once.
+        self.beside: Callable[[], Iterable[Any]] = tuple
         #: The delivery that the page shows, where it shows any.
         self.shipping_method: Any = None
         #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,

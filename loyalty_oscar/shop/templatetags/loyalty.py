@@ -131,6 +131,13 @@ def loyalty_earn_product(context: Context, product: Any) -> str:
 
 
 @widget
+def loyalty_earn_card(context: Context, product: Any) -> str:
+    """Show what one piece of this product brings, on its card in a list. Put it after the price."""
+    context["request"].loyalty.beside = partial(_listed, context)
+    return shown(context, "product:card-earns", product)
+
+
+@widget
 def loyalty_earn_basket(context: Context, basket: Any) -> str:
     """Show what this basket brings, with the why."""
     return shown(context, "basket:earns", basket)
@@ -236,7 +243,8 @@ def loyalty_at_price(parser: Any, token: Any) -> Inserted:
 
 
 def _beside_price(context: Context, product: Any) -> str:
-    return SafeString(loyalty_cut(context, product) + loyalty_pieces(context, "product:club-price", product))
+    said = loyalty_cut(context, product) + loyalty_pieces(context, "product:club-price", product)
+    return SafeString(said + loyalty_earn_card(context, product) if "loyalty_card" in context else said)
 
 
 @register.filter
@@ -286,7 +294,8 @@ def loyalty_lock(context: Context, product: Any) -> str:
 @widget
 def loyalty_cut(context: Context, product: Any) -> str:
     """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
-    found = labels.cut_of(product=product, request=context["request"], beside=partial(_listed, context))
+    context["request"].loyalty.beside = partial(_listed, context)
+    found = labels.cut_of(product=product, request=context["request"])
     if not found:
         return ""
     template = context.template.engine.get_template("loyalty/widgets/cut.html")

@@ -97,6 +97,7 @@ class TestTheEntries:
             "points": 0,
             "on_the_way": 24,
             "ready_after": 0,
+            "set_aside_after": 0,
             "because": {
                 "code": "order_earned",
                 "params": {"order": order.pk, "number": str(order.number)},
@@ -109,6 +110,18 @@ class TestTheEntries:
             "goods_returned",
             str(order.number),
         )
+
+    def test_say_what_was_ready_and_set_aside_after_each_while_a_basket_takes_points(self, unit):
+        user = a_user()
+        give(user, 700, unit)
+        a_basket(user, (a_product(price="49.80"), 1))
+        assert api_of(user).put("basket/points", {"points": 500}).status_code == 200
+        give(user, 40, unit, source="later")
+        found, me = api_of(user).get("entries").json()["entries"], api_of(user).get("me").json()
+        assert [(row["points"], row["ready_after"], row["set_aside_after"]) for row in found] == [
+            (40, 240, 500), (700, 700, 0),
+        ]  # fmt: skip
+        assert (found[0]["ready_after"], found[0]["set_aside_after"]) == (me["ready"], me["set_aside"])
 
     def test_speak_the_language_of_the_request(self, api):
         assert api.get("entries", **{"Accept-Language": "de"}).headers["Content-Language"] == "de"

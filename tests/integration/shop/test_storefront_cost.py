@@ -9,10 +9,18 @@ from django.urls import reverse
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
+from tests.integration.exclusives.sales import searching_tables
 from tests.storefront import a_basket, a_club, a_product, a_user, buy, day, dog_beds, fill, first_order_bonus, variants
 
 pytestmark = pytest.mark.django_db
 ORDERS = "/accounts/orders/"
+
+
+@pytest.fixture(autouse=True)
+def lists():
+    """Lists of products hold products."""
+    with searching_tables():
+        yield
 
 
 @pytest.fixture
@@ -86,13 +94,21 @@ class TestPagesForStrangers:
             )
         assert found[0] == found[1]
 
+    def test_ask_once_for_all_cards_of_a_list_which_products_a_rule_is_for(self, shop):
+        few = more("/catalogue/")[0]
+        for number in range(12):
+            a_product(f"More {number}", "7.00")
+        assert (more("/catalogue/")[0], few) == (few, few)
+
 
 class TestPagesForMembers:
     @pytest.mark.parametrize(("address", "times"), [("/catalogue/", 1), ("/accounts/profile/", 1), (ORDERS, 2)])
     def test_ask_once_more_and_of_orders_once_what_they_bring(self, shop, address, times):
         cold, warm = more(address, shop["user"])
         assert warm == times
-        assert cold <= 5 + times  # Once a minute: which program serves the site, its levels, member prices and sales.
+        # Once a minute: which program serves the site, its levels, member prices and sales; for a list also the rules,
+        # and the products that they are for.
+        assert cold <= (10 if address == "/catalogue/" else 5) + times
 
     @pytest.mark.parametrize("name", ["bed", "toy"])
     def test_ask_no_more_for_a_product_than_without_us(self, shop, name):

@@ -10,10 +10,11 @@ from django.test import override_settings
 from django.urls import reverse
 
 import loyalty_oscar
-from loyalty_oscar.program.models import TermsVersion
+from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import clock
+from tests.integration.exclusives.sales import searching_tables
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
 from tests.storefront import (
@@ -33,6 +34,7 @@ from tests.storefront import (
 )
 
 pytestmark = pytest.mark.django_db
+CATALOGUE = reverse("catalogue:index")
 BADGE = f'class="loyalty-badge" href="{reverse("loyalty:overview")}"'
 OURS = re.compile(r"loyalty|\bpaws?\b", re.IGNORECASE)
 
@@ -356,3 +358,52 @@ class TestTheTags:
     def test_show_nothing_on_a_page_without_a_request(self):
         a_club()
         assert Template("{% load loyalty %}{% loyalty_badge %}").render(Context({})) == ""
+
+
+class TestTheCardOfAProductInAList:
+    """Says the number of the product's own page, to everybody, and nothing where that page says none."""
+
+    @pytest.fixture(autouse=True)
+    def lists(self):
+        with searching_tables():
+            yield
+
+    @pytest.fixture
+    def products(self):
+        unit = a_club()
+        a_ladder(unit=unit, percents=(100, 150, 200))
+        bed = a_product("Bed", "89.00")
+        dog_beds(unit, bed)
+        first_order_bonus(unit)
+        gone = a_product("Gone", "50.00")
+        gone.stockrecords.update(num_in_stock=0)
+        return [bed, a_product("Bone", "3.49"), a_product("Crumb", "0.40"), gone]
+
+    @staticmethod
+    def cards(page):
+        """The number on each card by the title of its product."""
+        found = {}
+        for card in page.content.decode().split('<article class="product_pod">')[1:]:
+            title = re.search(r'title="([^"]+)"', card).group(1)
+            told = re.search(r'data-loyalty="card-earn" data-value="(\d+)"', card.split("</article>")[0])
+            found[title] = [int(told.group(1))] if told else []
+        return found
+
+    @pytest.mark.parametrize("who", ["a stranger", "a member", "a member with a level"])
+    def test_says_the_number_of_its_page(self, visit, products, who):
+        user = a_user() if who != "a stranger" else None
+        if who == "a member with a level":
+            buy(user, (a_product("Much", "5000.00"), 1), on=day(5, 1))
+        told = self.cards(visit(CATALOGUE, user))
+        for product in products:
+            assert told[product.title] == numbers(visit(product.get_absolute_url(), user), "earn"), product.title
+        assert (told["Gone"], told["Crumb"]) == ([], [])
+        assert told["Bed"][0] >= 178
+
+    def test_says_nothing_of_a_product_with_variants(self, visit, products):
+        variants("20.00", "29.00")
+        assert self.cards(visit(CATALOGUE))["Rope toy"] == []
+
+    def test_says_nothing_while_the_program_pauses(self, visit, products):
+        change_state(program=Program.objects.get(), to="paused", actor="staff:1", reason="a break", at=day(5, 2))
+        assert set(map(len, self.cards(visit(CATALOGUE)).values())) == {0}
