@@ -38,7 +38,7 @@ from ..dashboard.history import messages_to, names_of, undo_url
 from ..dashboard.links import user_url
 from ..dashboard.members import MemberColumn, member_columns
 from ..dashboard.permissions import ADJUST, may_give
-from .export import as_csv
+from .export import members_as_csv
 from .filters import LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
 
 NEWEST = 50
@@ -115,7 +115,7 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
 
     @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])
     def download(self, request: HttpRequest, queryset: Any) -> StreamingHttpResponse:
-        return as_csv(members=queryset.select_related(*self.list_select_related))
+        return members_as_csv(members=queryset.select_related(*self.list_select_related))
 
     @admin.display(description=pgettext_lazy("loyalty", "person"))
     def person(self, member: Member) -> str:
