@@ -83,8 +83,9 @@ class Day(models.Model):
 
 class Given(models.Model):
     """
-    What one thing of a giver (`ledger.givers`) gave on a day and took back again (points), how often, and to whom:
-    `accounts` are their ids, packed, so that those of several days are counted once.
+    What one thing of a giver (`ledger.givers`) gave on a day (`plus`) and took back again (`minus`, below zero where more
+    was given again than taken back; points), in how many entries (`n`), and to whom: `accounts` are their ids, packed,
+    so that those of several days are counted once.
     """
 
     unit = models.ForeignKey(Unit, models.CASCADE, related_name="+", db_index=False)
@@ -101,7 +102,7 @@ class Given(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "given")
         constraints = [
             models.UniqueConstraint(fields=["unit", "day", "giver", "item"], name="loyalty_given_once"),
-            models.CheckConstraint(condition=models.Q(plus__gte=0, minus__gte=0), name="loyalty_given_sound"),
+            models.CheckConstraint(condition=models.Q(plus__gte=0), name="loyalty_given_sound"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.db.models import F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.periods import local_day
-from loyalty_oscar.ledger.flows import GIVING
+from loyalty_oscar.ledger.flows import GIVING, Flow, flow_of
 from loyalty_oscar.ledger.givers import shares_of
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program.db import write_db
@@ -149,10 +149,13 @@ def _add(unit: Unit, entries: Sequence[Entry]) -> int:
     return len(entries)
 
 
-def _tally(row: Day | Given, points: int) -> None:
+def _tally(row: Day | Given, points: int, *, is_back: bool = False) -> None:
+    """Count an entry; with `is_back` what is given again is less taken back, not more given."""
     row.n += 1
-    row.plus += max(points, 0)
-    row.minus += max(-points, 0)
+    if points > 0 and not is_back:
+        row.plus += points
+    else:
+        row.minus -= points
 
 
 @dataclass
@@ -175,7 +178,8 @@ def _add_given(unit: Unit, entries: Sequence[Entry], zone: str) -> None:
                 (day, giver, item),
                 _Part(Given(unit=unit, day=day, giver=giver, item=item, n=0, plus=0, minus=0)),
             )
-            _tally(part.row, share.points)
+            is_back = flow_of(kind=entry.kind, counter=entry.counter) is Flow.BACK
+            _tally(part.row, share.points, is_back=is_back)
             if share.points > 0:
                 part.accounts.add(entry.account_id)
     known = Given.objects.using(write_db()).filter(unit=unit)

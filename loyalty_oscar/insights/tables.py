@@ -91,8 +91,8 @@ def _next_month(first: date) -> date:
 
 
 def _days(first: date, last: date) -> str:
-    told = {"first": words.day(first, zone="UTC"), "last": words.day(last, zone="UTC")}
-    return pgettext("loyalty", "%(first)s to %(last)s") % told if first != last else told["first"]
+    told = {"first": words.day(first, zone="UTC", year=False), "last": words.day(last, zone="UTC")}
+    return pgettext("loyalty", "%(first)s to %(last)s") % told if first != last else told["last"]
 
 
 def _bare_points(unit: Unit, points: Any) -> int | Decimal | str:
@@ -228,9 +228,9 @@ def due(*, unit: Unit, rows: Iterable[Due]) -> Table:
         columns=[
             Column(pgettext("loyalty", "Runs out in"), Sort.MONTH),
             Column(pgettext("loyalty", "Ready")),
-            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+            Column(pgettext("loyalty", "Ready: worth today"), Sort.WORTH),
             Column(pgettext("loyalty", "On the way")),
-            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+            Column(pgettext("loyalty", "On the way: worth today"), Sort.WORTH),
         ],
         rows=cells,
         sums=[pgettext("loyalty", "In all"), *sums],

@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'given',
                 'verbose_name_plural': 'given',
-                'constraints': [models.UniqueConstraint(fields=('unit', 'day', 'giver', 'item'), name='loyalty_given_once'), models.CheckConstraint(condition=models.Q(('minus__gte', 0), ('plus__gte', 0)), name='loyalty_given_sound')],
+                'constraints': [models.UniqueConstraint(fields=('unit', 'day', 'giver', 'item'), name='loyalty_given_once'), models.CheckConstraint(condition=models.Q(('plus__gte', 0)), name='loyalty_given_sound')],
             },
         ),
     ]
