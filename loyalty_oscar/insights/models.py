@@ -83,9 +83,9 @@ class Day(models.Model):
 
 class Given(models.Model):
     """
-    What one thing of a giver (`ledger.givers`) gave on a day (`plus`) and took back again (`minus`, below zero where more
-    was given again than taken back; points), in how many entries (`n`), and to whom: `accounts` are their ids, packed,
-    so that those of several days are counted once.
+    What one thing of a giver (`ledger.givers`) gave on a day (`plus`) and took back again (`minus`; below zero where
+    more was given again than taken back; points), in how many entries (`n`), and to whom: `accounts` are their ids,
+    packed, so that those of several days are counted once.
     """
 
     unit = models.ForeignKey(Unit, models.CASCADE, related_name="+", db_index=False)
