@@ -105,7 +105,6 @@ class Life:
             if is_last:
                 for what, number in self.later.pop(at.date(), ()):
                     getattr(self, what)(number, at)
-                self.use(ids, at)
 
     def order(self, some: Sequence[tuple[str, float]], at: datetime) -> list[int]:
         from django.contrib.auth import get_user_model
@@ -138,6 +137,8 @@ class Life:
                 self.later[at.date() + timedelta(days=5 + number % 60)].append(("cancel", order.pk))
             if number % 44 == 0:
                 self.later[at.date() + timedelta(days=90 + number % 60)].append(("stand_again", order.pk))
+            if number % 3 == 0:
+                self.later[at.date() + timedelta(days=15 + number % 60)].append(("use", order.pk))
             for every, what in ((13, "thank"), (29, "undo"), (17, "beside"), (97, "erase")):
                 if number % every == 0:
                     self.later[at.date() + timedelta(days=1 + number % 20)].append((what, order.pk))
@@ -203,26 +204,25 @@ class Life:
             account.member.erased_at = at
             account.member.save()
 
-    def use(self, ids: Sequence[int], at: datetime) -> None:
-        """Three of four orders use what their customers have ready, and of some of these a part comes back."""
+    def use(self, order_id: int, at: datetime) -> None:
+        """A customer uses what is ready, and of some of these orders a part comes back."""
         from loyalty_oscar.kernel.because import Because
         from loyalty_oscar.ledger.operations import capture, place_hold, restore
 
-        for order_id in ids:
-            account = self.account(order_id) if order_id % 4 else None
-            if account is None or account.available < 10:
-                continue
-            why, points = Because("order_paid", number=str(order_id)), account.available * 4 // 5
-            held = place_hold(
-                account_id=account.pk, slot=f"basket:{order_id}", points=points, expires_at=at + timedelta(hours=1),
-                because=why, at=at,
+        account = self.account(order_id)
+        if account is None or account.available < 10:
+            return
+        why, points = Because("order_paid", number=str(order_id)), account.available * 4 // 5
+        held = place_hold(
+            account_id=account.pk, slot=f"basket:{order_id}", points=points, expires_at=at + timedelta(hours=1),
+            because=why, at=at,
+        )  # fmt: skip
+        capture(hold_id=held.pk, account_id=account.pk, points=points, because=why, at=at)
+        if order_id % 2 == 0:
+            restore(
+                hold_id=held.pk, account_id=account.pk, points=points // 2, key=f"order:{order_id}:use:back",
+                goods_returned=True, because=why, at=at,
             )  # fmt: skip
-            capture(hold_id=held.pk, account_id=account.pk, points=points, because=why, at=at)
-            if order_id % 3 == 0:
-                restore(
-                    hold_id=held.pk, account_id=account.pk, points=points // 2, key=f"order:{order_id}:use:back",
-                    goods_returned=True, because=why, at=at,
-                )  # fmt: skip
 
 
 # The same by SQL ---------------------------------------------------------------------------------------------------
