@@ -36,8 +36,8 @@ def shares(*, points: int, because: Mapping[str, Any], standing: int) -> dict[st
         weights: dict[str, Fraction | int] = {**exact, **whole} or {UNSAID: 1}
         return dict(zip(weights, spread(total=standing, weights=list(weights.values())), strict=True))
     parts = dict(zip(exact, spread(total=rest, weights=list(exact.values())), strict=True))
-    for item, share in whole.items():
-        parts[item] = parts.get(item, 0) + share
+    for item, own in whole.items():
+        parts[item] = parts.get(item, 0) + own
     return dict(zip(parts, spread(total=standing, weights=list(parts.values())), strict=True))
 
 

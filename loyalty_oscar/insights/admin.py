@@ -25,8 +25,8 @@ from loyalty_oscar.program.worth import worth
 from . import queries, rules, tables
 from .forms import FiguresForm
 from .models import Book
-from .queries import Month
-from .tables import Table
+from .queries import FlowMonth
+from .tables import FiguresTable
 
 #: The bars of a month, with how each flow is shown.
 DRAWN = ((Flow.GIVEN, 1), (Flow.USED, -1), (Flow.OUT, -1))
@@ -102,14 +102,14 @@ def form_address(form: FiguresForm) -> str:
 
 
 def _file(name: str, context: Mapping[str, Any]) -> HttpResponseBase:
-    found: Table | None = context.get("tables", {}).get(name)
+    found: FiguresTable | None = context.get("tables", {}).get(name)
     if found is None:
         raise Http404
     first, last = context["form"].period
     return as_csv(rows=found.lines(), name=f"{context['unit'].program.code}-{name}-{first}-{last}")
 
 
-def _charts(unit: Unit, months: Sequence[Month]) -> dict[str, Any]:
+def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
     groups = [[max(0, sign * month.flows.get(flow, 0)) for flow, sign in DRAWN] for month in months]
     firsts = [month.first for month in months]
     series = [

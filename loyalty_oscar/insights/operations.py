@@ -163,7 +163,7 @@ class _Part:
     """What one thing of a giver did on a day, while it is counted."""
 
     row: Given
-    accounts: set[int] = field(default_factory=set)
+    who: set[int] = field(default_factory=set)
 
 
 def _add_given(unit: Unit, entries: Sequence[Entry], zone: str) -> None:
@@ -181,14 +181,14 @@ def _add_given(unit: Unit, entries: Sequence[Entry], zone: str) -> None:
             is_back = flow_of(kind=entry.kind, counter=entry.counter) is Flow.BACK
             _tally(part.row, share.points, is_back=is_back)
             if share.points > 0:
-                part.accounts.add(entry.account_id)
+                part.who.add(entry.account_id)
     known = Given.objects.using(write_db()).filter(unit=unit)
     for row in known.filter(day__in={key[0] for key in parts}) if parts else ():
         if part := parts.get((row.day, row.giver, row.item)):
-            part.accounts.update(unpack(row.accounts))
+            part.who.update(unpack(row.accounts))
     rows = {}
     for key, part in parts.items():
-        part.row.accounts = pack(part.accounts)
+        part.row.accounts = pack(part.who)
         rows[key] = part.row
     _merge(known, rows, ("day", "giver", "item"), ("n", "plus", "minus"), also=("accounts",))
 

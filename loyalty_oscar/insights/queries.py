@@ -22,7 +22,7 @@ BUCKETS = ("available", "pending", "reserved", "debt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stock:
+class Outstanding:
     """What all members have together (points), by bucket."""
 
     available: int = 0
@@ -40,19 +40,19 @@ class Stock:
         """The same, less what members have to make up."""
         return self.points - self.debt
 
-    def plus(self, other: Stock) -> Stock:
+    def plus(self, other: Outstanding) -> Outstanding:
         """Return both together."""
-        return Stock(**{bucket: getattr(self, bucket) + getattr(other, bucket) for bucket in BUCKETS})
+        return Outstanding(**{bucket: getattr(self, bucket) + getattr(other, bucket) for bucket in BUCKETS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Month:
+class FlowMonth:
     """What points did in the days of a month that lie in a period, signed as they change the sum; `end` is after it."""
 
     first: date
     last: date
     flows: Mapping[Flow, int]
-    end: Stock
+    end: Outstanding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ class Due:
 @dataclass(kw_only=True, slots=True)
 class _Sums:
     flows: dict[Flow, int] = field(default_factory=dict)
-    stock: Stock = field(default_factory=Stock)
+    stock: Outstanding = field(default_factory=Outstanding)
 
 
 def book_of(*, unit: Unit) -> Book | None:
@@ -99,20 +99,20 @@ def has_days(*, unit: Unit) -> bool:
     return Day.objects.filter(unit=unit).exists()
 
 
-def stock_on(*, unit: Unit, day: date) -> Stock:
+def stock_on(*, unit: Unit, day: date) -> Outstanding:
     """Return what all members had at the end of a day of the program. One query."""
     rows = Day.objects.filter(unit=unit, day__lte=day)
-    return Stock(**rows.aggregate(**{bucket: Sum(f"d_{bucket}", default=0) for bucket in BUCKETS}))
+    return Outstanding(**rows.aggregate(**{bucket: Sum(f"d_{bucket}", default=0) for bucket in BUCKETS}))
 
 
-def months(*, unit: Unit, first: date, last: date) -> list[Month]:
+def months(*, unit: Unit, first: date, last: date) -> list[FlowMonth]:
     """
     Return what points did from one day to another, both included, by month. Two queries.
 
     A month that begins before or ends after the period has only its days of it. The months before the first points of
     all are left out; others stand though nothing happened.
     """
-    before = stock_on(unit=unit, day=first - timedelta(days=1)) if first > date.min else Stock()
+    before = stock_on(unit=unit, day=first - timedelta(days=1)) if first > date.min else Outstanding()
     sums = {bucket: Sum(f"d_{bucket}") for bucket in BUCKETS}
     rows = Day.objects.filter(unit=unit, day__gte=first, day__lte=last).order_by()
     grouped = rows.annotate(month=TruncMonth("day")).values("month", "kind", "counter")
@@ -121,15 +121,15 @@ def months(*, unit: Unit, first: date, last: date) -> list[Month]:
         found = by_month.setdefault(row["month"], _Sums())
         flow = flow_of(kind=row["kind"], counter=row["counter"])
         found.flows[flow] = found.flows.get(flow, 0) + row["points"]
-        found.stock = found.stock.plus(Stock(**{bucket: row[bucket] for bucket in BUCKETS}))
-    if not by_month and before == Stock():
+        found.stock = found.stock.plus(Outstanding(**{bucket: row[bucket] for bucket in BUCKETS}))
+    if not by_month and before == Outstanding():
         return []
-    begin = first.replace(day=1) if before != Stock() else min(by_month)
+    begin = first.replace(day=1) if before != Outstanding() else min(by_month)
     told, stock = [], before
     for start in _months_from(begin, last):
         found = by_month.get(start, _Sums())
         stock = stock.plus(found.stock)
-        told.append(Month(first=max(start, first), last=min(_end_of(start), last), flows=found.flows, end=stock))
+        told.append(FlowMonth(first=max(start, first), last=min(_end_of(start), last), flows=found.flows, end=stock))
     return told
 
 

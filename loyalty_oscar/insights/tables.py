@@ -17,7 +17,7 @@ from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import amount, rate_of, worth
 
-from .queries import Due, GivenRow, Month, Stock
+from .queries import Due, FlowMonth, GivenRow, Outstanding
 
 
 class Sort(StrEnum):
@@ -39,7 +39,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class FiguresTable:
     """Rows of cells, and the sums below them where there are any. `name` is that of its file."""
 
     name: str
@@ -136,7 +136,7 @@ FLOWS = (
 )
 
 
-def by_month(*, unit: Unit, months: Sequence[Month]) -> Table:
+def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
     """Return what points did, month by month, and what was owed at the end of each."""
     flows = [row for row in FLOWS if row[3] or any(month.flows.get(row[0]) for month in months)]
     owes = any(month.end.debt for month in months)
@@ -152,7 +152,7 @@ def by_month(*, unit: Unit, months: Sequence[Month]) -> Table:
     ]
     sums = [sum(row[number] for row in rows) for number in range(1, len(flows) + 1)]
     end: list[Any] = ["", "", *([""] if owes else [])]
-    return Table(
+    return FiguresTable(
         name="months",
         title=pgettext("loyalty", "By month"),
         unit=unit,
@@ -168,11 +168,11 @@ def by_month(*, unit: Unit, months: Sequence[Month]) -> Table:
     )
 
 
-def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> Table:
+def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> FiguresTable:
     """Return what gave points, thing by thing."""
     cells = [[row.title, row.name, row.times, row.plus, row.minus, row.net, row.net, row.members] for row in rows]
     sums = [sum(row[number] for row in cells) for number in range(2, 7)]
-    return Table(
+    return FiguresTable(
         name="givers",
         title=pgettext("loyalty", "What gave points"),
         unit=unit,
@@ -191,7 +191,7 @@ def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> Table:
     )
 
 
-def owed(*, unit: Unit, stock: Stock) -> Table:
+def owed(*, unit: Unit, stock: Outstanding) -> FiguresTable:
     """Return what the shop owes, in parts, and what members owe."""
     parts = [
         (pgettext("loyalty", "Ready"), stock.available),
@@ -200,7 +200,7 @@ def owed(*, unit: Unit, stock: Stock) -> Table:
         (pgettext("loyalty", "Owed together"), stock.points),
         (pgettext("loyalty", "Members have to make up"), stock.debt),
     ]
-    return Table(
+    return FiguresTable(
         name="owed",
         title=pgettext("loyalty", "Points owed"),
         unit=unit,
@@ -213,7 +213,7 @@ def owed(*, unit: Unit, stock: Stock) -> Table:
     )
 
 
-def due(*, unit: Unit, rows: Iterable[Due]) -> Table:
+def due(*, unit: Unit, rows: Iterable[Due]) -> FiguresTable:
     """Return what members have now, by the month in which it runs out."""
     never = pgettext("loyalty", "No date yet, or never")
     cells = [
@@ -221,7 +221,7 @@ def due(*, unit: Unit, rows: Iterable[Due]) -> Table:
         for row in rows
     ]
     sums = [sum(row[number] for row in cells) for number in range(1, 5)]
-    return Table(
+    return FiguresTable(
         name="due",
         title=pgettext("loyalty", "Owed now, by the month in which it runs out"),
         unit=unit,
