@@ -73,13 +73,13 @@ def shares_of(*, unit: Unit, entries: Iterable[Entry]) -> dict[int, tuple[str, S
 
 def titles() -> dict[str, str]:
     """Return what each giver is called, in their order; `OTHERS` last."""
-    told = {name: str(giver.title) for name, giver in givers.items()}
+    told = {name: str(givers.get(name).title) for name in givers}
     return told | {OTHERS: pgettext("loyalty", "Other gifts")}
 
 
 def names_of(*, unit: Unit, items: Mapping[str, Collection[str]]) -> dict[tuple[str, str], str]:
     """Return what the items of each giver are called today, by giver and item; nothing for one that is gone."""
-    by = {id(giver): name for name, giver in givers.items()}
+    by = {id(givers.get(name)): name for name in givers}
     asked = givers.handle(lambda giver: giver.names(unit=unit, items=items.get(by[id(giver)], ())))
     return {(name, item): called for name, told in asked for item, called in told.items()}
 
