@@ -74,8 +74,8 @@ def fill(members: int):
             if statement.strip():
                 cursor.execute(statement)
         cursor.execute(
-            "INSERT INTO loyalty_tiers_standing (member_id, tier_id, rank, is_current, is_counted, is_strict, starts_at,"
-            " because, actor, extensions)"
+            "INSERT INTO loyalty_tiers_standing (member_id, tier_id, rank, is_current, is_counted, is_strict,"
+            " starts_at, because, actor, extensions)"
             " SELECT m.id, t.id, t.rank, true, true, false, now(), '{}', 'system', 0 FROM loyalty_program_member m,"
             " (SELECT id, rank FROM loyalty_tiers_tier ORDER BY rank LIMIT 1) t WHERE m.id % 3 = 0"
         )

@@ -328,3 +328,26 @@ class TestThePage:
 
 #: With the session and the user.
 QUERIES = 15
+
+
+class TestTheFrontPage:
+    def test_says_of_this_month_what_the_figures_say(self, lively):
+        [row] = file_of(lively, "months", first="2026-06-01", last="2026-06-30")
+        html = text(lively.get(FRONT))
+        said = dict(re.findall(r"<dt>(\w[\w ]*) this month</dt><dd>(\d+) paws</dd>", html))
+        given = sum(int(row[name]) for name in ("Given", "By hand"))
+        assert said == {"Given": str(given), "Used": row["Used"], "Taken back": row["Taken back"], "Run out": "0"}
+
+    def test_counts_what_an_order_gives_again_as_less_taken_back(self, lively):
+        before = text(lively.get(FRONT))
+        account = Account.objects.get(member__user__username="boris")
+        moved = {"account_id": account.pk, "source": "order:9", "because": Because("adjusted"), "at": NOW}
+        grant = ledger.LotGrant(
+            account_id=account.pk, points=10, key="order:9:earn", source="order:9", because=Because("adjusted")
+        )
+        ledger.post(grant=grant, at=NOW)
+        ledger.claw_back(points=10, key="order:9:sync:1", **moved)
+        ledger.give_back(points=10, key="order:9:sync:2", **moved)
+        after = text(lively.get(FRONT))
+        used = re.compile(r"<dt>(?:Used|Taken back) this month</dt><dd>[^<]*</dd>")
+        assert used.findall(before) == used.findall(after) != []
