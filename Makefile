@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 POSTGRES := LOYALTY_TEST_DB=postgres
 # Long runs are the modules of tests/benchmarks that bear these names.
-LONG := $(filter cdnow benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
+LONG := $(filter cdnow figures lists benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv sandbox test check check-near check-still test-sqlite test-postgres test-integration test-functional test-crowds test-projects test-browser lint format docs check-migrations arithmetic crowds words clean $(LONG)

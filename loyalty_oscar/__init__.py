@@ -13,5 +13,6 @@ SUITE = [
     "loyalty_oscar.referrals",
     "loyalty_oscar.exclusives",
     "loyalty_oscar.journeys",
+    "loyalty_oscar.insights",
     "loyalty_oscar.shop",
 ]

@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.kernel.signatures import WrongSignature
+from loyalty_oscar.ledger.givers import Giver, Share, givers
 from loyalty_oscar.program import contributions
 from loyalty_oscar.program.contributions import Contribution
 from loyalty_oscar.program.events import Consumer, NotYet, consumers
@@ -121,6 +122,7 @@ __all__ = [
     "Finding",
     "FirstStep",
     "Gate",
+    "Giver",
     "Grant",
     "HostListener",
     "LanguageSource",
@@ -158,6 +160,7 @@ __all__ = [
     "RehearsalPart",
     "ResponseHook",
     "SetupStep",
+    "Share",
     "StateChangeNote",
     "Step",
     "Tick",
@@ -185,6 +188,7 @@ __all__ = [
     "facts",
     "first_steps",
     "gates",
+    "givers",
     "grants",
     "host_listeners",
     "languages",

@@ -107,7 +107,7 @@ class _Counting:
     def step(self, rule: RuleInForce, exact: Fraction | int, **more: Any) -> None:
         because = rule.rule.because()
         shown = rounding.two_places(exact=Fraction(exact))
-        params = {**because.params, "rule": rule.name, "exact": shown, **more}
+        params = {**because.params, "rule": rule.name, "code": rule.code, "exact": shown, **more}
         self.steps.append({"c": because.code, "p": params})
         self.used.add(rule.version_id)
 

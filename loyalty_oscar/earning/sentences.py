@@ -13,6 +13,7 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Unit
+from loyalty_oscar.program.queries import remembered, versions
 from loyalty_oscar.program.words import points as in_words
 from loyalty_oscar.program.words import reasons
 
@@ -36,15 +37,22 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     """
     Return what a rule says in one sentence ("1 paw for each €1.00, on everything, from 1 May to 31 May 2026.").
 
-    `names` are the names of product sets by code; without them they are looked up. The parts are in `<strong>`.
+    `names` are the names of product sets by code, where somebody has them. The parts are in `<strong>`.
     """
-    found = dict(ProductSet.objects.values_list("code", "name")) if names is None else names
+    found = set_names() if names is None else names
     narrowed, is_unsaid = _narrowed(rule, unit)
     parts = [_gives(rule, unit), *_products(rule, unit, found), *narrowed]
     text = ", ".join(conditional_escape(part) for part in parts if part) + "."
     if is_unsaid:
         text += " " + conditional_escape(pgettext("loyalty", "This counts only under a condition of the shop."))
     return mark_safe(text)
+
+
+def set_names() -> dict[str, str]:
+    """Return the names of all product sets by code (remembered)."""
+    return remembered(
+        key="set-names", version=versions(), load=lambda: dict(ProductSet.objects.values_list("code", "name"))
+    )
 
 
 def _strong(text: Any) -> SafeString:

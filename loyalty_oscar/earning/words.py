@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
@@ -14,6 +15,7 @@ from loyalty_oscar.kernel.rounding import percentage
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.queries import remembered, version_of
 from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import day, reasons, say
 from loyalty_oscar.program.words import number as number_in_words
@@ -226,9 +228,16 @@ def _line_pieces(p: Params) -> str:
     return text % {"number": money.number(pieces)}
 
 
+def _segments(program_id: int) -> Mapping[int, str]:
+    """Return the names of a program's lists of members (remembered), for a page that reads many rules."""
+    version = version_of(program_id=program_id)
+    load = partial(segment_names, program_id=program_id)
+    return remembered(key=("segment-names", program_id), version=version, load=load)
+
+
 @say("in_segment")
 def _in_segment(p: Params) -> str:
-    name = segment_names(program_id=p["unit"].program_id).get(p["segment"]) if "unit" in p else None
+    name = _segments(p["unit"].program_id).get(p["segment"]) if "unit" in p else None
     if name is None:
         return pgettext("loyalty", "for members on a list that is not there")
     return pgettext("loyalty", "for members on the list “%(list)s”") % {"list": name}

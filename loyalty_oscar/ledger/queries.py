@@ -12,6 +12,7 @@ from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State, Unit
 
+from .flows import Flow, flow_of
 from .models import Account, Entry, Hold, Kind, Lot
 
 
@@ -125,11 +126,14 @@ def owed(*, unit_id: int) -> Owed:
     return Owed(**sums)
 
 
-def moved_since(*, unit_id: int, since: datetime) -> dict[str, int]:
-    """Return what the points of a unit did since a moment, net, by kind of entry (signed points). One query."""
+def moved_since(*, unit_id: int, since: datetime) -> dict[Flow, int]:
+    """Return what the points of a unit did since a moment, net, by flow (signed points). One query."""
     change = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
     entries = Entry.objects.filter(account__unit_id=unit_id, created_at__gte=since)
-    return dict(entries.order_by().values_list("kind").annotate(points=Sum(change)))
+    found = dict.fromkeys(Flow, 0)
+    for kind, counter, points in entries.order_by().values_list("kind", "counter").annotate(points=Sum(change)):
+        found[flow_of(kind=kind, counter=counter)] += points
+    return found
 
 
 def goodwill_given(*, actor: str, since: datetime) -> int:

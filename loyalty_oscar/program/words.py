@@ -124,6 +124,11 @@ def day(value: date | datetime, *, zone: str, year: bool = True, weekday: bool =
     return format_date(value, f"{pattern} y" if year else pattern, locale=language)
 
 
+def month(value: date, *, short: bool = False) -> str:
+    """Return a month in words ("May 2026"), or as short as a chart is narrow ("May 26")."""
+    return format_date(value, "LLL yy" if short else "LLLL y", locale=money.locale())
+
+
 def moment(at: datetime, *, zone: str) -> str:
     """Return a moment in words in the program's time zone, which it names: "31 May 2026, 20:00 (EDT)"."""
     local = at.astimezone(ZoneInfo(zone))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.conf import settings
 
-from loyalty_oscar.kernel.rounding import worth_minor
+from loyalty_oscar.kernel.rounding import to_major, worth_minor
 
 from . import money
 from .models import PointWorth, Unit
@@ -20,7 +22,16 @@ def rate_of(*, unit: Unit) -> PointWorth | None:
 def worth(*, unit: Unit, points: int) -> str:
     """Return what points buy ("12.50 €"), or nothing where nobody said what they are worth."""
     row = rate_of(unit=unit)
-    if row is None:
-        return ""
-    minor = worth_minor(points=points, per_points=row.points, minor=row.minor)
-    return money.in_words(minor=minor, currency=row.currency)
+    return money.in_words(minor=_minor(row, points), currency=row.currency) if row else ""
+
+
+def amount(*, unit: Unit, points: int) -> Decimal | None:
+    """Return what points buy as a bare amount (`rate_of` has its currency), or None where nobody said it."""
+    row = rate_of(unit=unit)
+    return to_major(minor=_minor(row, points), exponent=money.exponent(currency=row.currency)) if row else None
+
+
+def _minor(rate: PointWorth, points: int) -> int:
+    """Return what points buy in minor units; what members have to make up is worth as much below zero."""
+    minor = worth_minor(points=abs(points), per_points=rate.points, minor=rate.minor)
+    return minor if points >= 0 else -minor

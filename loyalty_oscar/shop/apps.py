@@ -4,8 +4,8 @@ from django.apps import AppConfig, apps
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import pgettext_lazy
 
-#: Features of floor 3 that have a room here; each is loaded only where its app is listed.
-FEATURES = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys")
+#: Features of floor 3, and the figures of floor 4, have a room here; each is loaded only where its app is listed.
+FEATURES = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys", "insights")
 
 
 class ShopConfig(AppConfig):

@@ -30,6 +30,8 @@ FLOORS = {
     "testing": 8,
 }
 FEATURES = {name for name, floor in FLOORS.items() if floor == 3}
+#: What a shop may leave out, and so has a room of its own in the rooms above.
+OPTIONAL = FEATURES | {"insights"}
 ROOMS = {"insights", "shop", "api"}  # they open a sub-package for each feature that is installed
 LOADERS = {Path(room) / "apps.py" for room in ROOMS}  # the one place where a module's name is put together
 OUTSIDERS = {"oscar": "shop", "rest_framework": "api", "drf_spectacular": "api", "celery": "jobs", "factory": "testing"}
@@ -47,9 +49,9 @@ def faults(path: Path, tree: ast.Module) -> list[str]:
         if top == "loyalty_oscar" and target != home:
             if FLOORS.get(target, 0) >= FLOORS[home]:
                 found.append(f"{path}: {name} is not below {home}")
-            elif target in FEATURES and home in ROOMS and target not in inside:
+            elif target in OPTIONAL and home in ROOMS and target not in inside:
                 found.append(f"{path}: only {home}/{target} may import {name}")
-        elif top == "loyalty_oscar" and home in ROOMS and below in FEATURES and below not in inside:
+        elif top == "loyalty_oscar" and home in ROOMS and below in OPTIONAL and below not in inside:
             found.append(f"{path}: {name} is absent where {below} is not installed")
         is_outside = OUTSIDERS.get(top, home) != home and (home, top) not in ON_TOP
         if is_outside or (pure and top == "django"):
@@ -87,6 +89,8 @@ class TestTheFloorsOfTheHouse:
             ("shop/views.py", "from loyalty_oscar.tiers import queries", "only shop/tiers may"),
             ("shop/tiers/views.py", "from loyalty_oscar.earning import queries", "only shop/earning may"),
             ("shop/views.py", "from .tiers import views", "absent where tiers"),
+            ("shop/front/page.py", "from loyalty_oscar.insights import queries", "only shop/insights may"),
+            ("insights/queries.py", "from loyalty_oscar.earning.models import Award", "only insights/earning may"),
             ("shop/setup.py", "import factory", "factory has no place"),
             ("program/tasks.py", "from importlib import import_module", "load modules by name"),
         ],

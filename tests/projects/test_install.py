@@ -192,7 +192,7 @@ class TestACustomerWhoDeletesTheProfile:
         assert [result for result in results if result["exit"]] == []
 
 
-FEATURES = ["earning", "redemption", "journeys"]
+FEATURES = ["earning", "redemption", "journeys", "insights"]
 #: What the thank-you page says to the newcomer where orders earn.
 EARNED = [32]
 

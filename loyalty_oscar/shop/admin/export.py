@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -12,33 +11,18 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import words
+from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.naming import NAMES
 from loyalty_oscar.program.worth import worth
 
 from ..dashboard.members import member_columns
 
 AT_ONCE = 500
-#: A spreadsheet takes a cell that begins with one of these for a formula; people choose their own names.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Line:
-    """A file that keeps nothing: what is written is what `writerow` answers."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def as_csv(*, members: Any) -> StreamingHttpResponse:
+def members_as_csv(*, members: Any) -> StreamingHttpResponse:
     """Return these members (as the list annotates them) as a file that spreadsheets open, a few hundred at a time."""
-    writer = csv.writer(_Line())
-    lines = (writer.writerow([_safe(cell) for cell in row]) for row in _rows(members))
-    answer = StreamingHttpResponse(
-        ("\ufeff" + line if number == 0 else line for number, line in enumerate(lines)),
-        content_type="text/csv; charset=utf-8",
-    )
-    answer["Content-Disposition"] = 'attachment; filename="members.csv"'
-    return answer
+    return as_csv(rows=_rows(members), name="members")
 
 
 def _rows(members: Any) -> Iterator[list[Any]]:
@@ -89,8 +73,3 @@ def _row(member: Any, added: list[str]) -> list[Any]:
 def _points(unit: Any, points: int | None) -> Any:
     """Return points as a spreadsheet counts them; of a unit that is money, the amount."""
     return words.points(unit=unit, points=points or 0) if unit and unit.is_money else points or 0
-
-
-def _safe(cell: Any) -> str:
-    text = str(cell)
-    return f"'{text}" if text.startswith(FORMULAS) else text

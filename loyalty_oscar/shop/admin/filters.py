@@ -98,15 +98,15 @@ def not_in_the_last(days: int) -> str:
     return text % {"days": days}
 
 
-def filter_of(*, name: str, column: MemberColumn) -> type[admin.SimpleListFilter]:
-    """Return the filter beside a column that a feature adds."""
+def filter_of(*, name: str, column: MemberColumn, choices: list[tuple[str, str]]) -> type[admin.SimpleListFilter]:
+    """Return the filter beside a column that a feature adds, with what it was found to choose from."""
 
     class ColumnFilter(_OneOf):
         title = column.label
         parameter_name = name
 
         def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-            return list(column.choices())
+            return choices
 
         def narrow(self, members: Any, value: str) -> Any:
             return column.only(members=members, value=value)

@@ -38,7 +38,7 @@ from ..dashboard.history import messages_to, names_of, undo_url
 from ..dashboard.links import user_url
 from ..dashboard.members import MemberColumn, member_columns
 from ..dashboard.permissions import ADJUST, may_give
-from .export import as_csv
+from .export import members_as_csv
 from .filters import LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
 
 NEWEST = 50
@@ -60,12 +60,23 @@ def _kept(name: str) -> str:
     return f"_column_{name}"
 
 
-def columns_of(request: Any) -> list[tuple[str, MemberColumn]]:
-    """Return the columns that have something to tell, asked once a request: where there are no levels, none of them."""
+def columns_of(request: Any) -> list[tuple[str, MemberColumn, list[tuple[str, str]]]]:
+    """
+    Return the columns that have something to tell, with what there is to choose from, asked once a request: where there
+    are no levels, none of them.
+    """
     if not hasattr(request, "loyalty_member_columns"):
         asked = member_columns.handle(lambda column: list(column.choices()))
-        request.loyalty_member_columns = [(name, member_columns.get(name)) for name, choices in asked if choices]
+        known = [(name, member_columns.get(name), choices) for name, choices in asked if choices]
+        request.loyalty_member_columns = known
     return request.loyalty_member_columns
+
+
+def has_programs(request: Any) -> bool:
+    """Return whether there are several programs to tell apart, asked once a request."""
+    if not hasattr(request, "loyalty_has_programs"):
+        request.loyalty_has_programs = Program.objects.count() > 1
+    return request.loyalty_has_programs
 
 
 def shown(name: str, column: MemberColumn) -> Any:
@@ -105,17 +116,18 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
         return MembersList
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
-        added = [shown(name, column) for name, column in columns_of(request)]
-        program = ("program",) if Program.objects.count() > 1 else ()
+        added = [shown(name, column) for name, column, _choices in columns_of(request)]
+        program = ("program",) if has_programs(request) else ()
         return ("__str__", *program, *added, "ready", "on_the_way", "to_make_up", "last_order", "joined")
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
-        added = [filter_of(name=name, column=column) for name, column in columns_of(request)]
-        return (*added, PointsFilter, StateOfPointsFilter, LastOrderFilter, "program")
+        added = [filter_of(name=name, column=column, choices=choices) for name, column, choices in columns_of(request)]
+        program = ("program",) if has_programs(request) else ()
+        return (*added, PointsFilter, StateOfPointsFilter, LastOrderFilter, *program)
 
     @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])
     def download(self, request: HttpRequest, queryset: Any) -> StreamingHttpResponse:
-        return as_csv(members=queryset.select_related(*self.list_select_related))
+        return members_as_csv(members=queryset.select_related(*self.list_select_related))
 
     @admin.display(description=pgettext_lazy("loyalty", "person"))
     def person(self, member: Member) -> str:

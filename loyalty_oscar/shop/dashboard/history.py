@@ -44,8 +44,8 @@ def lines(*, account: Account, staff: Any, back: str = "") -> list[dict[str, Any
 
 
 def names_of(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return how whoever made these entries is called, each asked for once."""
-    return {actor: actors.name(actor) for actor in {entry.actor for entry in entries}}
+    """Return how whoever made these entries is called. One query."""
+    return actors.names(entry.actor for entry in entries)
 
 
 def undo_url(*, entry: Entry, staff: Any, back: str = "") -> str:

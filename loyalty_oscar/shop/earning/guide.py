@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loyalty_oscar.earning.sentences import sentence
+from loyalty_oscar.earning.sentences import sentence, set_names
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.program import clock, contributions, money, words
-from loyalty_oscar.program.models import ProductSet, Unit
-from loyalty_oscar.program.queries import remembered, versions
+from loyalty_oscar.program.models import Unit
 
 from ..orders.product_sets import ties
 from .quotes import Quoter
@@ -51,10 +50,3 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
         "rows": why_rows(because=example.because.to_json(), unit=subject) if example.points else [],
         "points": words.points(unit=subject, points=example.points),
     }
-
-
-def set_names() -> dict[str, str]:
-    """Return the names of all product sets by code (remembered)."""
-    return remembered(
-        key="set-names", version=versions(), load=lambda: dict(ProductSet.objects.values_list("code", "name"))
-    )

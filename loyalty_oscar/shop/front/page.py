@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils.translation import npgettext, pgettext_lazy
 
-from loyalty_oscar.ledger.models import Kind
+from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.ledger.queries import moved_since, owed
 from loyalty_oscar.program import contributions, words
 from loyalty_oscar.program.models import Delivery, JobRun, Program, Unit
@@ -24,8 +24,8 @@ from .checklist import checklist_of
 from .links import list_url, row_url, tasks_of
 from .planned import Planned, calendar_of
 
-GIVEN = (Kind.EARN, Kind.WELCOME, Kind.IMPORT, Kind.ADJUST)
-USED = (Kind.CAPTURE, Kind.RESTORE)
+#: What counts as given on one line; the page of figures tells them apart.
+GIVEN = (Flow.GIVEN, Flow.IMPORTED, Flow.BY_HAND)
 #: The parts of the calendar, with their headings.
 SPANS = {
     "now": pgettext_lazy("loyalty", "Now"),
@@ -60,18 +60,15 @@ def _program(request: Any, unit: Unit, at: datetime) -> dict[str, Any]:
     moved, sums = moved_since(unit_id=unit.pk, since=month), owed(unit_id=unit.pk)
     calendar, checklist = calendar_of(program=program, at=at), checklist_of(program=program, at=at)
 
-    def total(*kinds: str) -> int:
-        return sum(moved.get(kind, 0) for kind in kinds)
-
     return {
         "program": program,
         "unit": unit,
         "url": row_url(user, program),
         "members": program.members.filter(Q(merged_into=None), user__isnull=False).count(),
-        "given": words.points(unit=unit, points=total(*GIVEN)),
-        "back": words.points(unit=unit, points=-total(Kind.CLAW)),
-        "used": words.points(unit=unit, points=-total(*USED)),
-        "out": words.points(unit=unit, points=-total(Kind.EXPIRE)),
+        "given": words.points(unit=unit, points=sum(moved[flow] for flow in GIVEN)),
+        "back": words.points(unit=unit, points=-moved[Flow.BACK]),
+        "used": words.points(unit=unit, points=-moved[Flow.USED]),
+        "out": words.points(unit=unit, points=-moved[Flow.OUT]),
         "owed": words.points(unit=unit, points=sums.points),
         "owed_value": sums.points,
         "worth": worth(unit=unit, points=sums.points),

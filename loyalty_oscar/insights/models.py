@@ -1,0 +1,109 @@
+"""
+Roll-ups of the ledger: what its entries did day by day. Nothing stands here that could not be counted anew from them.
+
+A day is one of the program's time zone, and an entry belongs to the day on which it was written down
+(`Entry.created_at`), so that a day that is over never changes.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.ledger.models import Counter, Kind
+from loyalty_oscar.program.models import Unit
+
+
+class Book(models.Model):
+    """
+    How far the entries of a unit are counted: to the one of `upto_entry`, which are all that are older than `upto_at`.
+
+    The days are those of `zone`. `checked_at` is when the sum was last compared with that of the accounts, `off_at`
+    when it last differed, by `off_points`, and was counted anew; with `is_off` it differs still.
+    """
+
+    unit = models.OneToOneField(
+        Unit, models.CASCADE, related_name="book", verbose_name=pgettext_lazy("loyalty", "kind of points")
+    )
+    upto_entry = models.BigIntegerField(default=0)
+    upto_at = models.DateTimeField(null=True)
+    zone = models.CharField(max_length=64)
+    checked_at = models.DateTimeField(null=True)
+    off_at = models.DateTimeField(null=True)
+    off_points = models.BigIntegerField(default=0)
+    is_off = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "figures")
+        verbose_name_plural = pgettext_lazy("loyalty", "figures")
+
+    def __str__(self) -> str:
+        return str(self.unit)
+
+
+class Day(models.Model):
+    """
+    What the entries of one kind and other side did on a day: how many they are (`n`), the sum of those that added to
+    what members have (`plus`), of those that took (`minus`, not negative), and the change of each bucket (points).
+    """
+
+    unit = models.ForeignKey(Unit, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    counter = models.CharField(max_length=10, choices=Counter)
+    n = models.PositiveBigIntegerField()
+    plus = models.BigIntegerField()
+    minus = models.BigIntegerField()
+    d_available = models.BigIntegerField()
+    d_pending = models.BigIntegerField()
+    d_reserved = models.BigIntegerField()
+    d_debt = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "day")
+        verbose_name_plural = pgettext_lazy("loyalty", "days")
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "day", "kind", "counter"], name="loyalty_day_once"),
+            models.CheckConstraint(
+                condition=models.Q(plus__gte=0, minus__gte=0)
+                & models.Q(
+                    plus=models.F("minus")
+                    + models.F("d_available")
+                    + models.F("d_pending")
+                    + models.F("d_reserved")
+                    - models.F("d_debt")
+                ),
+                name="loyalty_day_sound",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind}"
+
+
+class Given(models.Model):
+    """
+    What one thing of a giver (`ledger.givers`) gave on a day (`plus`) and took back again (`minus`; below zero where
+    more was given again than taken back; points), in how many entries (`n`), and to whom: `accounts` are their ids,
+    packed, so that those of several days are counted once.
+    """
+
+    unit = models.ForeignKey(Unit, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    giver = models.CharField(max_length=40)
+    item = models.CharField(max_length=120)
+    n = models.PositiveBigIntegerField()
+    plus = models.BigIntegerField()
+    minus = models.BigIntegerField()
+    accounts = models.BinaryField()
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "given")
+        verbose_name_plural = pgettext_lazy("loyalty", "given")
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "day", "giver", "item"], name="loyalty_given_once"),
+            models.CheckConstraint(condition=models.Q(plus__gte=0), name="loyalty_given_sound"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.giver} {self.item}"

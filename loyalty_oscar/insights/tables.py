@@ -1,0 +1,241 @@
+"""The tables of the page of figures, each once: the page shows them in words, a file has them as bare numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.ledger.flows import Flow
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.worth import amount, rate_of, worth
+
+from .queries import Due, FlowMonth, GivenRow, Outstanding
+
+
+class Sort(StrEnum):
+    """What the cells of a column are. In a `MONTH` stand its first and last day, in a `WORTH` the points."""
+
+    TEXT = "text"
+    MONTH = "month"
+    NUMBER = "number"
+    POINTS = "points"
+    WORTH = "worth"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: what stands above it, and what its cells are."""
+
+    label: str
+    sort: Sort = Sort.POINTS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FiguresTable:
+    """Rows of cells, and the sums below them where there are any. `name` is that of its file."""
+
+    name: str
+    title: str
+    unit: Unit
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+    sums: Sequence[Any] = ()
+
+    def shown(self) -> list[list[tuple[str, bool]]]:
+        """Return the rows in words, each cell with whether it is a number."""
+        return [self._in_words(row) for row in self.rows]
+
+    def shown_sums(self) -> list[tuple[str, bool]]:
+        """Return the sums in words."""
+        return self._in_words(self.sums) if self.rows else []
+
+    def heads(self) -> list[tuple[str, bool]]:
+        """Return what stands above the columns, each with whether it stands above numbers."""
+        return [(column.label, column.sort not in (Sort.TEXT, Sort.MONTH)) for column in self.columns]
+
+    def lines(self) -> Iterator[list[Any]]:
+        """Yield the lines of its file: heads with their currency, then the rows with bare numbers; no sums."""
+        rate, unit = rate_of(unit=self.unit), self.unit
+        of = {Sort.WORTH: rate.currency if rate else "", Sort.POINTS: unit.program.currency if unit.is_money else ""}
+        yield [
+            f"{column.label} ({of[column.sort]})" if of.get(column.sort) else column.label for column in self.columns
+        ]
+        for row in self.rows:
+            yield [BARE[column.sort](unit, cell) for column, cell in zip(self.columns, row, strict=True)]
+
+    def _in_words(self, row: Sequence[Any]) -> list[tuple[str, bool]]:
+        cells = zip(self.columns, row, strict=True)
+        return [
+            (SHOWN[column.sort](self.unit, cell), column.sort not in (Sort.TEXT, Sort.MONTH)) for column, cell in cells
+        ]
+
+
+def _month(unit: Unit, days: tuple[date, date] | str) -> str:
+    if isinstance(days, str):
+        return days
+    first, last = days
+    is_whole = first.day == 1 and last == _last(first)
+    return words.month(first) if is_whole else _days(first, last)
+
+
+def _next_month(first: date) -> date:
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+
+def _days(first: date, last: date) -> str:
+    told = {"first": words.day(first, zone="UTC", year=False), "last": words.day(last, zone="UTC")}
+    return pgettext("loyalty", "%(first)s to %(last)s") % told if first != last else told["last"]
+
+
+def _bare_points(unit: Unit, points: Any) -> int | Decimal | str:
+    if not unit.is_money or points == "":
+        return points
+    return to_major(minor=points, exponent=money.exponent(currency=unit.program.currency))
+
+
+def _bare_worth(unit: Unit, points: Any) -> Decimal | str:
+    found = None if points == "" else amount(unit=unit, points=points)
+    return "" if found is None else found
+
+
+def _unless_empty(show: Callable[[Unit, Any], str]) -> Callable[[Unit, Any], str]:
+    return lambda unit, cell: "" if cell == "" else show(unit, cell)
+
+
+SHOWN: Mapping[Sort, Callable[[Unit, Any], str]] = {
+    Sort.TEXT: lambda unit, cell: str(cell),
+    Sort.MONTH: _month,
+    Sort.NUMBER: _unless_empty(lambda unit, cell: money.number(cell)),
+    Sort.POINTS: _unless_empty(lambda unit, cell: words.number(unit=unit, points=cell)),
+    Sort.WORTH: _unless_empty(lambda unit, cell: worth(unit=unit, points=cell)),
+}
+BARE: Mapping[Sort, Callable[[Unit, Any], Any]] = {
+    Sort.TEXT: lambda unit, cell: cell,
+    Sort.MONTH: lambda unit, cell: cell if isinstance(cell, str) else f"{cell[0]:%Y-%m}",
+    Sort.NUMBER: lambda unit, cell: cell,
+    Sort.POINTS: _bare_points,
+    Sort.WORTH: _bare_worth,
+}
+#: The columns of what points did: the flow, its label, whether it is shown the other way round, and whether always.
+FLOWS = (
+    (Flow.GIVEN, pgettext_lazy("loyalty", "Given"), 1, True),
+    (Flow.IMPORTED, pgettext_lazy("loyalty", "Imported"), 1, False),
+    (Flow.USED, pgettext_lazy("loyalty", "Used"), -1, True),
+    (Flow.BACK, pgettext_lazy("loyalty", "Taken back"), -1, True),
+    (Flow.OUT, pgettext_lazy("loyalty", "Run out"), -1, True),
+    (Flow.BY_HAND, pgettext_lazy("loyalty", "By hand"), 1, True),
+    (Flow.BETWEEN, pgettext_lazy("loyalty", "Between members"), 1, False),
+)
+
+
+def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
+    """Return what points did, month by month, and what was owed at the end of each."""
+    flows = [row for row in FLOWS if row[3] or any(month.flows.get(row[0]) for month in months)]
+    owes = any(month.end.debt for month in months)
+    rows = [
+        [
+            (month.first, month.last),
+            *(sign * month.flows.get(flow, 0) for flow, _label, sign, _always in flows),
+            month.end.points,
+            month.end.points,
+            *([month.end.debt] if owes else []),
+        ]
+        for month in months
+    ]
+    sums = [sum(row[number] for row in rows) for number in range(1, len(flows) + 1)]
+    end: list[Any] = ["", "", *([""] if owes else [])]
+    return FiguresTable(
+        name="months",
+        title=pgettext("loyalty", "By month"),
+        unit=unit,
+        columns=[
+            Column(pgettext("loyalty", "Month"), Sort.MONTH),
+            *(Column(str(label)) for _flow, label, _sign, _always in flows),
+            Column(pgettext("loyalty", "Owed at the end")),
+            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+            *([Column(pgettext("loyalty", "To make up"))] if owes else []),
+        ],
+        rows=rows,
+        sums=[pgettext("loyalty", "In all"), *sums, *end],
+    )
+
+
+def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> FiguresTable:
+    """Return what gave points, thing by thing."""
+    cells = [[row.title, row.name, row.times, row.plus, row.minus, row.net, row.net, row.members] for row in rows]
+    sums = [sum(row[number] for row in cells) for number in range(2, 7)]
+    return FiguresTable(
+        name="givers",
+        title=pgettext("loyalty", "What gave points"),
+        unit=unit,
+        columns=[
+            Column(pgettext("loyalty", "Kind"), Sort.TEXT),
+            Column(pgettext("loyalty", "What"), Sort.TEXT),
+            Column(pgettext("loyalty", "Times"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Given")),
+            Column(pgettext("loyalty", "Taken back")),
+            Column(pgettext("loyalty", "Stays")),
+            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+            Column(pgettext("loyalty", "Members"), Sort.NUMBER),
+        ],
+        rows=cells,
+        sums=[pgettext("loyalty", "In all"), "", *sums, ""],
+    )
+
+
+def owed(*, unit: Unit, stock: Outstanding) -> FiguresTable:
+    """Return what the shop owes, in parts, and what members owe."""
+    parts = [
+        (pgettext("loyalty", "Ready"), stock.available),
+        (pgettext("loyalty", "Set aside for baskets"), stock.reserved),
+        (pgettext("loyalty", "On the way"), stock.pending),
+        (pgettext("loyalty", "Owed together"), stock.points),
+        (pgettext("loyalty", "Members have to make up"), stock.debt),
+    ]
+    return FiguresTable(
+        name="owed",
+        title=pgettext("loyalty", "Points owed"),
+        unit=unit,
+        columns=[
+            Column(pgettext("loyalty", "What"), Sort.TEXT),
+            Column(words.title(unit=unit)),
+            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+        ],
+        rows=[[label, points, points] for label, points in parts],
+    )
+
+
+def due(*, unit: Unit, rows: Iterable[Due]) -> FiguresTable:
+    """Return what members have now, by the month in which it runs out."""
+    never = pgettext("loyalty", "No date yet, or never")
+    cells = [
+        [(row.first, _last(row.first)) if row.first else never, row.ready, row.ready, row.pending, row.pending]
+        for row in rows
+    ]
+    sums = [sum(row[number] for row in cells) for number in range(1, 5)]
+    return FiguresTable(
+        name="due",
+        title=pgettext("loyalty", "Owed now, by the month in which it runs out"),
+        unit=unit,
+        columns=[
+            Column(pgettext("loyalty", "Runs out in"), Sort.MONTH),
+            Column(pgettext("loyalty", "Ready")),
+            Column(pgettext("loyalty", "Ready: worth today"), Sort.WORTH),
+            Column(pgettext("loyalty", "On the way")),
+            Column(pgettext("loyalty", "On the way: worth today"), Sort.WORTH),
+        ],
+        rows=cells,
+        sums=[pgettext("loyalty", "In all"), *sums],
+    )
+
+
+def _last(first: date) -> date:
+    return date.fromordinal(_next_month(first).toordinal() - 1)
