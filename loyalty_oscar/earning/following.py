@@ -16,7 +16,7 @@ from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive, let_go
-from .awarding import award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
+from .awarding import FROZEN, award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
 from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award
@@ -31,7 +31,7 @@ def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") ->
     if batch and award.revoked:
         award.revoked, award.batch = False, batch
         award.save(using=write_db(), update_fields=["revoked", "batch"])
-    if not award.revoked and not order.dead:
+    if not award.revoked and not order.dead and not award.terms.get(FROZEN):
         _count_missed(order, award, at)
         _count_late(order, award, at)
     before = award.given

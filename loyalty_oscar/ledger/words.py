@@ -38,6 +38,16 @@ def _hold_ran_out(p: Params) -> str:
     return pgettext("loyalty", "Given back, because they were set aside too long")
 
 
+@say("freeze_began")
+def _freeze_began(p: Params) -> str:
+    return pgettext("loyalty", "Given back, and yours as before")
+
+
+@say("points_frozen")
+def _points_frozen(p: Params) -> str:
+    return pgettext("loyalty", "Your points can’t be used at the moment. Please contact us.")
+
+
 @say("use_ended")
 def _use_ended(p: Params) -> str:
     return pgettext("loyalty", "Given back, because points can no longer be used in the shop")

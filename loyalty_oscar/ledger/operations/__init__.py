@@ -3,6 +3,7 @@
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, shorten, write_off
 from .foresight import foreseen
+from .freezing import end_freeze, freeze
 from .grants import LotGrant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
 from .recording import recorded
@@ -18,10 +19,12 @@ __all__ = [
     "capture",
     "claw_back",
     "claw_back_together",
+    "end_freeze",
     "expire",
     "expire_due",
     "extend",
     "foreseen",
+    "freeze",
     "give_back",
     "mature",
     "mature_due",

@@ -19,7 +19,7 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 from django.db import OperationalError, transaction
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, Exists, F, QuerySet, Sum
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
@@ -238,13 +238,21 @@ class AccountWriter:
 
     @cached_property
     def program(self) -> Program:
-        """The program of the account, as it is after the account was locked."""
-        return Program.objects.using(self.db).only("state", "debt_policy").get(unit=self.account.unit_id)
+        """The program of the account, as it is after the account was locked, and whether its member is frozen."""
+        frozen = Member.objects.using(self.db).filter(pk=self.account.member_id, frozen_since__lte=self.at)
+        frozen = frozen.exclude(frozen_until__lte=self.at)
+        programs = Program.objects.using(self.db).only("state", "debt_policy").annotate(has_frozen=Exists(frozen))
+        return programs.get(unit=self.account.unit_id)
 
     @cached_property
     def is_paused(self) -> bool:
         """Whether the program pauses: dates are put off by the pause, so nothing runs out meanwhile."""
         return self.program.state == State.PAUSED
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether staff froze the member's points, so that none can be used."""
+        return bool(getattr(self.program, "has_frozen", False))
 
     @property
     def shop_bears(self) -> bool:

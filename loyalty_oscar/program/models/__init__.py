@@ -6,7 +6,7 @@ Rows here name people and promises. Points live one floor up, in `ledger`.
 
 from .events import Delivery, Event, Notice
 from .jobs import JobRun
-from .members import Member
+from .members import Freeze, Member
 from .product_sets import ProductSet
 from .programs import (
     Phase,
@@ -25,6 +25,7 @@ from .segments import Segment, SegmentMember
 __all__ = [
     "Delivery",
     "Event",
+    "Freeze",
     "JobRun",
     "Member",
     "Notice",

@@ -32,6 +32,7 @@ from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
 
+from ..dashboard import freezing
 from ..dashboard.by_hand import undone
 from ..dashboard.forms import ByHandForm
 from ..dashboard.history import messages_to, names_of, undo_url
@@ -39,7 +40,8 @@ from ..dashboard.links import user_url
 from ..dashboard.members import MemberColumn, member_columns
 from ..dashboard.permissions import ADJUST, may_give
 from .export import as_csv
-from .filters import LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
+from .filters import FrozenFilter, LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
+from .freezing import FreezesMembers
 
 NEWEST = 50
 
@@ -80,7 +82,7 @@ def shown(name: str, column: MemberColumn) -> Any:
 
 
 @admin.register(Member)
-class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
+class MemberAdmin(FreezesMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"
@@ -111,7 +113,7 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
         added = [filter_of(name=name, column=column) for name, column in columns_of(request)]
-        return (*added, PointsFilter, StateOfPointsFilter, LastOrderFilter, "program")
+        return (*added, PointsFilter, StateOfPointsFilter, FrozenFilter, LastOrderFilter, "program")
 
     @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])
     def download(self, request: HttpRequest, queryset: Any) -> StreamingHttpResponse:
@@ -163,6 +165,9 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
             "account": account,
             "may_adjust": may_adjust(request.user, member),
             "goodwill_url": goodwill_url(request.user, member, account),
+            "frozen": freezing.current(member=member),
+            "freezes": freezing.history(member=member),
+            "freeze_url": freezing.freeze_url(staff=request.user, member=member),
             "panels": contributions.render("admin:member", subject=member, request=request),
         }
         if account is None:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 LOOK = "loyalty_ledger.view_account"
 GOODWILL = "loyalty_ledger.goodwill_account"
 ADJUST = "loyalty_ledger.adjust_account"
+FREEZE = "loyalty_program.freeze_member"
 
 
 def loyalty_permissions() -> QuerySet[Permission]:

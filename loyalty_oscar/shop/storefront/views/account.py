@@ -15,6 +15,7 @@ from django.views.generic import TemplateView
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account
@@ -155,6 +156,7 @@ class AccountView(MembersPage):
             self.card(account and account.pending),
         )
         found["phase"] = self.phase(at)
+        found["frozen"] = words.why(Because("points_frozen")) if self.request.loyalty.is_frozen else ""
         if is_in and not found["phase"]:
             found["welcome"] = welcome_of(request=self.request, unit=self.unit, at=at)
         if not self.has_lines:
