@@ -112,6 +112,10 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
             missing = [Account(member=member, unit=unit) for member in members]
             write_rows(rows=missing, skip=True)
             there.update((account.user_id, account) for account in accounts.filter(member__in=members))
+        if passed := {user: account.passed_to_id for user, account in there.items() if account.passed_to_id}:
+            # Who was merged into another member orders for that one.
+            into = {account.pk: account for account in accounts.filter(pk__in=set(passed.values()))}
+            there |= {user: into[account_id] for user, account_id in passed.items()}
         found.update(((unit.pk, user), account) for user, account in there.items())
     return found
 

@@ -19,7 +19,8 @@ class Account(models.Model):
     """
     What one member has of one unit, in four buckets of points.
 
-    The row is locked for every change; `seq` numbers its entries without a gap.
+    The row is locked for every change; `seq` numbers its entries without a gap. Of a member who was merged into another
+    one, `passed_to` is the account that has it all now: whatever is done at this one is done there.
     """
 
     member = models.ForeignKey(
@@ -34,6 +35,7 @@ class Account(models.Model):
     debt = models.BigIntegerField(pgettext_lazy("loyalty", "to make up"), default=0)
     lifetime_earned = models.BigIntegerField(pgettext_lazy("loyalty", "earned so far"), default=0)
     seq = models.PositiveBigIntegerField(default=0)
+    passed_to = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+")
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "account")
@@ -157,7 +159,8 @@ class Lot(models.Model):
     Points that came together and run out together. `granted = remaining + reserved + what its moves took`.
 
     `available_at` None waits for the order's status; `expires_at` (exclusive) None means never.
-    `source` names what brought it, as in the entry's key (`order:42`).
+    `source` names what brought it, as in the entry's key (`order:42`). `came_from` is the lot of a merged member that
+    goes on in it.
     """
 
     class State(models.TextChoices):
@@ -178,6 +181,7 @@ class Lot(models.Model):
     first_expires_at = models.DateTimeField(null=True, blank=True)
     extensions = models.PositiveSmallIntegerField(default=0)
     graced = models.BooleanField(default=False)
+    came_from = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+", db_index=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "lot")

@@ -48,6 +48,21 @@ def _points_frozen(p: Params) -> str:
     return pgettext("loyalty", "Your points can’t be used at the moment. Please contact us.")
 
 
+@say("merged_away")
+def _merged_away(p: Params) -> str:
+    return pgettext("loyalty", "Passed to your other account")
+
+
+@say("merged_in")
+def _merged_in(p: Params) -> str:
+    return pgettext("loyalty", "From your other account")
+
+
+@say("merge_undone")
+def _merge_undone(p: Params) -> str:
+    return pgettext("loyalty", "Your accounts are two again")
+
+
 @say("use_ended")
 def _use_ended(p: Params) -> str:
     return pgettext("loyalty", "Given back, because points can no longer be used in the shop")

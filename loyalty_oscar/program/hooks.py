@@ -110,6 +110,25 @@ class Erasure(Protocol):
 erasures: Hook[Erasure] = Hook("erasures", Erasure, on_error=RAISE)
 
 
+class MergePart(Protocol):
+    """Moves what a feature keeps of one member to another, in the transaction that merges them."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterable[str]:
+        """Return a sentence for each thing that moves, or stays though somebody may expect it to move."""
+        ...
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> Any:
+        """Move it; return what undoing needs to know (JSON). The points are there already, and both accounts locked."""
+        ...
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Move back what `move` told."""
+        ...
+
+
+merge_parts: Hook[MergePart] = Hook("merge_parts", MergePart, on_error=RAISE)
+
+
 class MomentNote(Protocol):
     """Says what is written down of the moment in which an order is first looked at."""
 

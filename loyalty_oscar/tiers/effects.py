@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models.functions import Coalesce
+
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.recording import posting
@@ -80,10 +82,14 @@ class TierEffect:
         return [(ladder, found[pk]) for pk, ladder in ladders.items() if ladder]
 
     def joined(self, program: Program, orders: Sequence[OrderFacts]) -> dict[Any, tuple[int, datetime]]:
-        """Return the members among the customers: user id -> member id and when they joined. One query."""
+        """
+        Return the members among the customers: user id -> member id and when they joined. Who was merged into another
+        member orders for that one. One query.
+        """
         users = {order.user_id for order in orders}
-        rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users, merged_into=None)
-        return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "pk", "joined_at")}
+        rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users)
+        rows = rows.annotate(goes_on=Coalesce("merged_into_id", "pk"))
+        return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "goes_on", "joined_at")}
 
     def counted(self, orders: Sequence[OrderFacts]) -> dict[int, Score]:
         """Return what of these orders counts already, by order. One query."""

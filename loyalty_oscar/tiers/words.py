@@ -37,6 +37,16 @@ def _tier_kept(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s kept") % {"tier": p.get("tier", "")}
 
 
+@say("tier_merged")
+def _tier_merged(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s, from your other account") % {"tier": p.get("tier", "")}
+
+
+@say("tier_parted")
+def _tier_parted(p: Params) -> str:
+    return pgettext("loyalty", "Your accounts are two again")
+
+
 @say("tier_recounted")
 def _tier_recounted(p: Params) -> str:
     return pgettext("loyalty", "Counted again, because goods went back")

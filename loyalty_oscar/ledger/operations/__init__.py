@@ -6,11 +6,13 @@ from .foresight import foreseen
 from .freezing import end_freeze, freeze
 from .grants import LotGrant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
+from .merging import CannotMerge, merge, unmerge
 from .recording import recorded
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
 
 __all__ = [
+    "CannotMerge",
     "Claw",
     "HoldOutcome",
     "LotGrant",
@@ -28,6 +30,7 @@ __all__ = [
     "give_back",
     "mature",
     "mature_due",
+    "merge",
     "open_account",
     "place_hold",
     "post",
@@ -40,6 +43,7 @@ __all__ = [
     "schedule",
     "settle_holds",
     "shorten",
+    "unmerge",
     "use_again",
     "write_off",
 ]

@@ -66,7 +66,25 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'member',
                 'verbose_name_plural': 'members',
-                'permissions': [('freeze_member', 'Can freeze the points of a member and release them')],
+                'permissions': [('freeze_member', 'Can freeze the points of a member and release them'), ('merge_member', 'Can merge two members and undo it')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Merge',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(verbose_name='at')),
+                ('actor', models.CharField(max_length=40, verbose_name='by')),
+                ('moved', models.JSONField(default=dict)),
+                ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone')),
+                ('undone_by', models.CharField(blank=True, max_length=40, verbose_name='undone by')),
+                ('into', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='merges_in', to='loyalty_program.member')),
+                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='merges', to='loyalty_program.member')),
+            ],
+            options={
+                'verbose_name': 'merge of two members',
+                'verbose_name_plural': 'merges of members',
+                'default_permissions': (),
             },
         ),
         migrations.CreateModel(
@@ -323,6 +341,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='member',
             constraint=models.UniqueConstraint(fields=('program', 'user'), name='loyalty_member_person'),
+        ),
+        migrations.AddConstraint(
+            model_name='merge',
+            constraint=models.CheckConstraint(condition=models.Q(('member', models.F('into')), _negated=True), name='loyalty_merge_not_oneself', violation_error_message='Nobody is merged with themselves.'),
         ),
         migrations.AddConstraint(
             model_name='freeze',

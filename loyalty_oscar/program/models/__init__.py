@@ -6,7 +6,7 @@ Rows here name people and promises. Points live one floor up, in `ledger`.
 
 from .events import Delivery, Event, Notice
 from .jobs import JobRun
-from .members import Freeze, Member
+from .members import Freeze, Member, Merge
 from .product_sets import ProductSet
 from .programs import (
     Phase,
@@ -28,6 +28,7 @@ __all__ = [
     "Freeze",
     "JobRun",
     "Member",
+    "Merge",
     "Notice",
     "Phase",
     "PointWorth",

@@ -46,7 +46,10 @@ class Member(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "member")
         verbose_name_plural = pgettext_lazy("loyalty", "members")
-        permissions = [("freeze_member", "Can freeze the points of a member and release them")]
+        permissions = [
+            ("freeze_member", "Can freeze the points of a member and release them"),
+            ("merge_member", "Can merge two members and undo it"),
+        ]
         constraints = [models.UniqueConstraint(fields=["program", "user"], name="loyalty_member_person")]
 
     def __str__(self) -> str:
@@ -99,3 +102,34 @@ class Freeze(models.Model):
     def is_on(self, *, at: datetime) -> bool:
         """Return whether it is in force at a moment."""
         return periods.is_within(at=at, since=self.since, until=self.over_at)
+
+
+class Merge(models.Model):
+    """
+    Two members that became one: what `member` had went to `into`, which both logins lead to. Undone ones stay.
+
+    `moved` says by name of who moved it what went where (JSON): what undoing needs, and nothing else reads it.
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="merges")
+    into = models.ForeignKey(Member, models.CASCADE, related_name="merges_in")
+    at = models.DateTimeField(pgettext_lazy("loyalty", "at"))
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+    moved = models.JSONField(default=dict)
+    undone_at = models.DateTimeField(pgettext_lazy("loyalty", "undone"), null=True, blank=True)
+    undone_by = models.CharField(pgettext_lazy("loyalty", "undone by"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "merge of two members")
+        verbose_name_plural = pgettext_lazy("loyalty", "merges of members")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(member=models.F("into")),
+                name="loyalty_merge_not_oneself",
+                violation_error_message=pgettext_lazy("loyalty", "Nobody is merged with themselves."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} → {self.into_id}"
