@@ -262,7 +262,7 @@ class AccountWriter:
     @cached_property
     def program(self) -> Program:
         """The program of the account, as it is after the account was locked, and whether its member is frozen."""
-        frozen = Member.objects.using(self.db).filter(pk=self.account.member_id, frozen_since__lte=self.at)
+        frozen = Member.objects.using(self.db).filter(pk=self.account.member_id, frozen_since__isnull=False)
         frozen = frozen.exclude(frozen_until__lte=self.at)
         programs = Program.objects.using(self.db).only("state", "debt_policy").annotate(has_frozen=Exists(frozen))
         return programs.get(unit=self.account.unit_id)

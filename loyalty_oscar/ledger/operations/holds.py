@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
-from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import Frozen, LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.program.conf import conf
@@ -304,7 +303,7 @@ def _why_over(hold: Any, fate: HoldOutcome, at: datetime) -> str:
 
 def why_stopped(*, hold: Any, at: datetime) -> str:
     """Return why the points of a hold, asked for with `ASKED_WITH`, cannot be used by anybody now, or nothing."""
-    if periods.is_within(at=at, since=hold.frozen_since, until=hold.frozen_until):
+    if hold.frozen_since is not None and (hold.frozen_until is None or at < hold.frozen_until):
         return "freeze_began"
     return STOPPED.get(hold.program_state, "")
 

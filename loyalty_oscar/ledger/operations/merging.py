@@ -64,7 +64,7 @@ def merge(*, member: Member, into: Member, actor: str, at: datetime) -> Merge:
             raise CannotMerge(code)
         row = Merge.objects.using(write_db()).create(member=gone, into=left, at=at, actor=actor)
         accounts = [_pass_on(row, one, other, at, actor) for one, other in pairs]
-        moved = {name: part.move(member=gone, into=left, at=at) for name, part in merge_parts.items()}
+        moved = dict(merge_parts.each("move", member=gone, into=left, at=at))
         # Who was merged into the member before comes along, so that nobody has to follow a chain.
         earlier = Member.objects.using(write_db()).filter(merged_into=gone)
         row.moved = {"accounts": accounts, "members": list(earlier.values_list("pk", flat=True)), "parts": moved}
@@ -182,9 +182,9 @@ def unmerge(*, merge: Merge, actor: str, at: datetime) -> None:
         members = Member.objects.using(write_db())
         members.filter(pk=member.pk).update(merged_into=None)
         members.filter(pk__in=row.moved["members"]).update(merged_into=member)
-        for name, part in merge_parts.items():
-            if name in row.moved["parts"]:
-                part.undo(member=member, into=into, moved=row.moved["parts"][name], at=at)
+        for name, moved in row.moved["parts"].items():
+            if name in merge_parts:
+                merge_parts.get(name).undo(member=member, into=into, moved=moved, at=at)
         row.undone_at, row.undone_by = at, actor
         row.save(using=write_db(), update_fields=["undone_at", "undone_by"])
     merge.undone_at, merge.undone_by = at, actor
@@ -240,5 +240,5 @@ def _move_holds_back(told: dict[str, Any], lots: dict[int, int]) -> None:
 
 def merge_of(*, member: Member) -> Merge | None:
     """Return the merge that a member went with, or None."""
-    rows = Merge.objects.filter(member=member, undone_at=None).select_related("into__user")
+    rows = Merge.objects.using(write_db()).filter(member=member, undone_at=None).select_related("into__user")
     return rows.order_by("-pk").first()

@@ -56,8 +56,13 @@ class Member(models.Model):
         return called(user=self.user) if self.user is not None else str(self.public_id)
 
     def is_frozen(self, *, at: datetime) -> bool:
-        """Return whether the member's points cannot be used at a moment; no query."""
-        return periods.is_within(at=at, since=self.frozen_since, until=self.frozen_until)
+        """
+        Return whether the member's points cannot be used now (`at`); no query.
+
+        A freeze begins when it is made, so its start is not asked: who waited for a lock may have looked at the clock
+        before.
+        """
+        return self.frozen_since is not None and (self.frozen_until is None or at < self.frozen_until)
 
 
 class Freeze(models.Model):

@@ -32,7 +32,7 @@ from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
 
-from ..dashboard import freezing
+from ..dashboard import freezing, merging
 from ..dashboard.by_hand import undone
 from ..dashboard.forms import ByHandForm
 from ..dashboard.history import messages_to, names_of, undo_url
@@ -42,6 +42,7 @@ from ..dashboard.permissions import ADJUST, may_give
 from .export import as_csv
 from .filters import FrozenFilter, LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
 from .freezing import FreezesMembers
+from .merging import MergesMembers
 
 NEWEST = 50
 
@@ -82,7 +83,7 @@ def shown(name: str, column: MemberColumn) -> Any:
 
 
 @admin.register(Member)
-class MemberAdmin(FreezesMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
+class MemberAdmin(FreezesMembers, MergesMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"
@@ -167,6 +168,9 @@ class MemberAdmin(FreezesMembers, FindsMembers, ReadOnly, InProgramZone, admin.M
             "goodwill_url": goodwill_url(request.user, member, account),
             "frozen": freezing.current(member=member),
             "freezes": freezing.history(member=member),
+            "merges": merging.merges(member=member),
+            "merge_url": merging.merge_url(staff=request.user, member=member),
+            "may_merge": merging.may_merge(staff=request.user, member=member),
             "freeze_url": freezing.freeze_url(staff=request.user, member=member),
             "panels": contributions.render("admin:member", subject=member, request=request),
         }
@@ -256,7 +260,7 @@ def may_adjust(user: Any, member: Member) -> bool:
 
 def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
     """Return where somebody may give this member goodwill points, or nothing."""
-    if account is None or member.user_id in (None, user.pk) or not may_give(user):
+    if account is None or member.merged_into_id or member.user_id in (None, user.pk) or not may_give(user):
         return ""
     try:
         return reverse("loyalty:dashboard-goodwill", args=[member.user_id, account.unit_id]) + "?back=member"

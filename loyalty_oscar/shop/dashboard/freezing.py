@@ -65,7 +65,7 @@ def history(*, member: Member) -> list[dict[str, str]]:
 def frozen(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return which of a customer's points cannot be used, and why."""
     at, staff = clock.now(), request.user
-    members = Member.objects.filter(user_id=subject.pk, merged_into=None, frozen_since__lte=at)
+    members = Member.objects.filter(user_id=subject.pk, merged_into=None, frozen_since__isnull=False)
     rows = [
         {"program": member.program, "url": freeze_url(staff=staff, member=member), **told}
         for member in members.exclude(frozen_until__lte=at).select_related("program").order_by("pk")

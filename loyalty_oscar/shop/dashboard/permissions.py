@@ -11,6 +11,7 @@ LOOK = "loyalty_ledger.view_account"
 GOODWILL = "loyalty_ledger.goodwill_account"
 ADJUST = "loyalty_ledger.adjust_account"
 FREEZE = "loyalty_program.freeze_member"
+MERGE = "loyalty_program.merge_member"
 
 
 def loyalty_permissions() -> QuerySet[Permission]:
