@@ -43,6 +43,7 @@ class Account(models.Model):
         permissions = [
             ("adjust_account", "Can give and take points by hand"),
             ("goodwill_account", "Can give goodwill points"),
+            ("bulk_account", "Can give points to many members from a file"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["member", "unit"], name="loyalty_account_member_unit"),
@@ -152,6 +153,39 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Batch(models.Model):
+    """
+    Points that one member of staff gave many members at once, from a file: `mark` stands for its contents, so the same
+    file gives nothing twice. The keys of its entries begin with `prefix`.
+    """
+
+    unit = models.ForeignKey(
+        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
+    )
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    mark = models.CharField(max_length=16)
+    rows = models.PositiveIntegerField(pgettext_lazy("loyalty", "rows"))
+    points = models.BigIntegerField(pgettext_lazy("loyalty", "points"))
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+    at = models.DateTimeField(pgettext_lazy("loyalty", "at"))
+    undone_at = models.DateTimeField(pgettext_lazy("loyalty", "undone"), null=True)
+    undone_by = models.CharField(pgettext_lazy("loyalty", "undone by"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "points given from a file")
+        verbose_name_plural = pgettext_lazy("loyalty", "points given from files")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["unit", "mark"], name="loyalty_batch_file")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of its entries begin with; the number of the row in the file follows."""
+        return f"bulk:{self.pk}:"
 
 
 class Lot(models.Model):

@@ -12,7 +12,7 @@ from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State, Unit
 
-from .models import Account, Entry, Hold, Kind, Lot
+from .models import Account, Batch, Entry, Hold, Kind, Lot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +130,12 @@ def moved_since(*, unit_id: int, since: datetime) -> dict[str, int]:
     change = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
     entries = Entry.objects.filter(account__unit_id=unit_id, created_at__gte=since)
     return dict(entries.order_by().values_list("kind").annotate(points=Sum(change)))
+
+
+def bulk_given(*, actor: str, since: datetime) -> int:
+    """Return the points that one member of staff gave from files since a moment, those undone left out. One query."""
+    rows = Batch.objects.using(write_db()).filter(actor=actor, at__gt=since, undone_at=None)
+    return rows.aggregate(points=Sum("points", default=0))["points"]
 
 
 def goodwill_given(*, actor: str, since: datetime) -> int:

@@ -63,6 +63,11 @@ def _merge_undone(p: Params) -> str:
     return pgettext("loyalty", "Your accounts are two again")
 
 
+@say("given_in_bulk")
+def _given_in_bulk(p: Params) -> str:
+    return pgettext("loyalty", "A gift from the shop")
+
+
 @say("use_ended")
 def _use_ended(p: Params) -> str:
     return pgettext("loyalty", "Given back, because points can no longer be used in the shop")

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'account',
                 'verbose_name_plural': 'accounts',
-                'permissions': [('adjust_account', 'Can give and take points by hand'), ('goodwill_account', 'Can give goodwill points')],
+                'permissions': [('adjust_account', 'Can give and take points by hand'), ('goodwill_account', 'Can give goodwill points'), ('bulk_account', 'Can give points to many members from a file')],
             },
         ),
         migrations.CreateModel(
@@ -85,6 +85,27 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'set aside',
                 'verbose_name_plural': 'set aside',
+            },
+        ),
+        migrations.CreateModel(
+            name='Batch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('mark', models.CharField(max_length=16)),
+                ('rows', models.PositiveIntegerField(verbose_name='rows')),
+                ('points', models.BigIntegerField(verbose_name='points')),
+                ('actor', models.CharField(max_length=40, verbose_name='by')),
+                ('at', models.DateTimeField(verbose_name='at')),
+                ('undone_at', models.DateTimeField(null=True, verbose_name='undone')),
+                ('undone_by', models.CharField(blank=True, max_length=40, verbose_name='undone by')),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='kind of points')),
+            ],
+            options={
+                'verbose_name': 'points given from a file',
+                'verbose_name_plural': 'points given from files',
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('unit', 'mark'), name='loyalty_batch_file')],
             },
         ),
         migrations.CreateModel(

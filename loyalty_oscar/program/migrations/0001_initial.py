@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'member',
                 'verbose_name_plural': 'members',
-                'permissions': [('freeze_member', 'Can freeze the points of a member and release them'), ('merge_member', 'Can merge two members and undo it')],
+                'permissions': [('freeze_member', 'Can freeze the points of a member and release them'), ('merge_member', 'Can merge two members and undo it'), ('export_member', 'Can download all that is kept about a member')],
             },
         ),
         migrations.CreateModel(

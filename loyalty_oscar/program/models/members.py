@@ -49,6 +49,7 @@ class Member(models.Model):
         permissions = [
             ("freeze_member", "Can freeze the points of a member and release them"),
             ("merge_member", "Can merge two members and undo it"),
+            ("export_member", "Can download all that is kept about a member"),
         ]
         constraints = [models.UniqueConstraint(fields=["program", "user"], name="loyalty_member_person")]
 

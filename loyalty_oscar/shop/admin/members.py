@@ -42,6 +42,7 @@ from ..dashboard.permissions import ADJUST, may_give
 from .export import as_csv
 from .filters import FrozenFilter, LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
 from .freezing import FreezesMembers
+from .giving import GivesToMany
 from .merging import MergesMembers
 
 NEWEST = 50
@@ -83,10 +84,11 @@ def shown(name: str, column: MemberColumn) -> Any:
 
 
 @admin.register(Member)
-class MemberAdmin(FreezesMembers, MergesMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
+class MemberAdmin(FreezesMembers, MergesMembers, GivesToMany, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"
+    change_list_template = "loyalty/admin/members.html"
     list_select_related = ("user", "program__unit")
     member_paths = ("",)
     actions = ("download",)
