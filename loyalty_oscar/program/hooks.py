@@ -173,10 +173,13 @@ class AsksAgain(Protocol):
 
 
 class Foresees(Protocol):
-    """Of an order effect that posts: what it would post, called where the ledger writes nothing."""
+    """Of an order effect: what it would post and change, called where the ledger writes nothing."""
 
-    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> Any:
-        """Post to a ledger that only notes it (`ledger.foreseen`); write nothing else and lock nothing."""
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> Sequence[str] | None:
+        """
+        Post to a ledger that only notes it (`ledger.foreseen`); write nothing else and lock nothing. Return a sentence
+        for each thing beside points that would change, such as a level that falls.
+        """
         ...
 
 

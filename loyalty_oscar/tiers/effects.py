@@ -23,6 +23,7 @@ from loyalty_oscar.program.registries import metrics
 from .models import Ladder, Score
 from .operations import settle, take_gifts_of
 from .queries import ladder_of
+from .words import falls_in_words
 
 FIELDS = ["member", "placed_at", "value", "safe_at"]
 
@@ -37,10 +38,13 @@ class TierEffect:
             write_over(rows=rows, fields=FIELDS, unique="order_id")
             settle(ladder=ladder, member_ids=members, at=at)
 
-    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
-        """Take the gifts that would go with these orders; writes nothing of its own."""
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> list[str]:
+        """Take the gifts that would go with these orders, and say which levels fall; writes nothing of its own."""
+        said: list[str] = []
         for ladder, rows, members in self.scores(orders, at, batch=""):
-            take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
+            falls = take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
+            said += (falls_in_words(ladder=ladder, before=before, after=after) for before, after in falls)
+        return said
 
     def scores(
         self, orders: Sequence[OrderFacts], at: datetime, batch: str

@@ -44,6 +44,7 @@ from .filters import FrozenFilter, LastOrderFilter, PointsFilter, StateOfPointsF
 from .freezing import FreezesMembers
 from .giving import GivesToMany
 from .merging import MergesMembers
+from .personal import ExportsMembers
 
 NEWEST = 50
 
@@ -84,7 +85,9 @@ def shown(name: str, column: MemberColumn) -> Any:
 
 
 @admin.register(Member)
-class MemberAdmin(FreezesMembers, MergesMembers, GivesToMany, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
+class MemberAdmin(
+    FreezesMembers, MergesMembers, GivesToMany, ExportsMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin
+):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"

@@ -14,6 +14,7 @@ BULK = "loyalty_ledger.bulk_account"
 FREEZE = "loyalty_program.freeze_member"
 BIRTHDAY = "loyalty_people.view_birthday"
 EXPORT = "loyalty_program.export_member"
+UNRETURN = "loyalty_shop.undo_return"
 MERGE = "loyalty_program.merge_member"
 
 
