@@ -28,6 +28,7 @@ ME = {
     "set_aside": 317,
     "on_the_way": 128,
     "to_make_up": 0,
+    "frozen": False,
     "worth": "12.50",
     "currency": "EUR",
     "expiring": [{"points": 300, "at": "2027-05-31T22:00:00Z"}],
@@ -67,6 +68,7 @@ class MeSerializer(serializers.Serializer):
     set_aside = serializers.IntegerField(help_text="Points that baskets use; no longer ready, and not used yet.")
     on_the_way = serializers.IntegerField()
     to_make_up = serializers.IntegerField(help_text="Points that the next ones make up for.")
+    frozen = serializers.BooleanField(help_text="Whether staff stopped their use for now: ask the shop.")
     worth = serializers.CharField(allow_null=True, help_text="What the ready ones buy (`12.50`).")
     currency = serializers.CharField(allow_null=True, help_text="ISO 4217; null where no worth is set.")
     expiring = ExpiringSerializer(many=True, help_text="What runs out, soonest first.")
@@ -122,6 +124,7 @@ class MeView(MemberView):
             "set_aside": account.reserved if account else 0,
             "on_the_way": account.pending if account else 0,
             "to_make_up": account.debt if account else 0,
+            "frozen": self.visit.is_frozen,
             "worth": rate and _worth(ready, rate),
             "currency": rate and rate.currency,
             "expiring": [{"points": row.points, "at": row.expires_at} for row in soon],

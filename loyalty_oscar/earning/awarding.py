@@ -19,6 +19,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Kind
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.freezing import without_points
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
@@ -26,7 +27,7 @@ from loyalty_oscar.program.rows import find_rows, write_rows
 
 from .activity import keep_alive
 from .bounds import decided_within
-from .decision import Decision, decide
+from .decision import Decision, LineAward, decide
 from .known import OrderQuestion, known_of
 from .models import Award, AwardLine
 from .queries import book_of, terms_from
@@ -34,6 +35,8 @@ from .rules import RuleInForce
 
 logger = logging.getLogger("loyalty_oscar")
 EARNED = "points-earned"
+#: Among the terms of an award: staff had stopped the member from earning when the order was placed.
+FROZEN = "frozen"
 topics.register(EARNED)(Topic(text="an order brought points", payload={"order": "key of the order"}))
 
 
@@ -109,6 +112,10 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
             missing = [Account(member=member, unit=unit) for member in members]
             write_rows(rows=missing, skip=True)
             there.update((account.user_id, account) for account in accounts.filter(member__in=members))
+        if passed := {user: account.passed_to_id for user, account in there.items() if account.passed_to_id}:
+            # Who was merged into another member orders for that one.
+            into = {account.pk: account for account in accounts.filter(pk__in=set(passed.values()))}
+            there |= {user: into[account_id] for user, account_id in passed.items()}
         found.update(((unit.pk, user), account) for user, account in there.items())
     return found
 
@@ -117,7 +124,9 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
 def _accounts(unit_id: int, db: str, is_locked: bool) -> QuerySet[Any]:
     """Return the accounts of a unit, locked if they are to be; where the database can, not the members beside them."""
     accounts = Account.objects.using(db).filter(unit_id=unit_id)
-    accounts = accounts.annotate(user_id=F("member__user_id"), joined_at=F("member__joined_at"))
+    accounts = accounts.annotate(
+        user_id=F("member__user_id"), joined_at=F("member__joined_at"), frozen_since=F("member__frozen_since")
+    )
     exact = connections[db].features.has_select_for_update_of
     return accounts.select_for_update(of=("self",) if exact else ()) if is_locked else accounts
 
@@ -155,8 +164,11 @@ def _award(order: OrderFacts, unit: Unit, account: Account, at: datetime, batch:
 def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> list[Decision]:
     """Write on new awards what their orders bring, and what was known when that was decided; returns the decisions."""
     rules = {}
+    shut = without_points(placed=[(award.account, order.order_id, order.placed_at) for order, award in made])
     for order, award in made:
         rules[order.order_id], award.missed = rules_of(award=award)
+        if order.order_id in shut:
+            award.terms[FROZEN], award.missed = True, []
     questions = [
         OrderQuestion(
             order=order,
@@ -203,8 +215,18 @@ def decided_of(
     Return what a purchase brings by some rules, under terms as an award keeps them, `first` and `facts` among them, and
     the codes of rules that had to be left out.
     """
+    if terms.get(FROZEN):
+        return frozen(purchase=purchase), []
     counted, law = purchase_of(purchase=purchase, terms=terms), terms_from(stored=terms)
     return decided_within(decide=lambda some: decide(purchase=counted, rules=some, terms=law), rules=rules)
+
+
+def frozen(*, purchase: Purchase) -> Decision:
+    """Return the decision about what a member bought whose orders brought nothing just then."""
+    lines = [
+        LineAward(line_id=i.line_id, quantity=i.quantity, points=0, paid_minor=0, exact="0") for i in purchase.lines
+    ]
+    return Decision(points=0, lines=tuple(lines), bonuses=(), versions=(), because=Because("member_frozen"))
 
 
 def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:

@@ -9,14 +9,14 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations.recording import looking_ahead
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive, let_go
-from .awarding import award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
+from .awarding import FROZEN, award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
 from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award
@@ -31,7 +31,7 @@ def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") ->
     if batch and award.revoked:
         award.revoked, award.batch = False, batch
         award.save(using=write_db(), update_fields=["revoked", "batch"])
-    if not award.revoked and not order.dead:
+    if not award.revoked and not order.dead and not award.terms.get(FROZEN):
         _count_missed(order, award, at)
         _count_late(order, award, at)
     before = award.given
@@ -169,7 +169,10 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
 
 def _units_told(award: Award) -> int:
     """Return how many units have come back by what was posted before, so that the entries of an order add up."""
-    rows = Entry.objects.using(write_db()).filter(account_id=award.account_id, key__startswith=f"{award.source}:sync:")
+    accounts = Account.objects.using(write_db()).order_by().values("pk")
+    # It may have been another member's, who was merged into this one since.
+    ids = accounts.filter(pk=award.account_id).union(accounts.filter(passed_to=award.account_id), all=True)
+    rows = Entry.objects.using(write_db()).filter(account_id__in=ids, key__startswith=f"{award.source}:sync:")
     found = [Because.from_json(because) for because in rows.values_list("because", flat=True)]
     return sum(SIGNS[one.code] * one.params.get("units", 0) for one in found if one.code in SIGNS)
 

@@ -94,6 +94,11 @@ def _all_excluded(p: Params) -> str:
     return pgettext("loyalty", "These products bring none")
 
 
+@say("member_frozen")
+def _member_frozen(p: Params) -> str:
+    return pgettext("loyalty", "Orders brought no points just then")
+
+
 @say("no_rule")
 def _no_rule(p: Params) -> str:
     return pgettext("loyalty", "Nothing in it counts at the moment")

@@ -11,7 +11,7 @@ class ExclusivesConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.hooks import order_effects
 
-        from . import faults, receivers  # noqa: F401
+        from . import faults, merging, receivers  # noqa: F401
         from .effects import selling
 
         order_effects.register("exclusives", order=50)(selling)

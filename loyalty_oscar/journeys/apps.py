@@ -9,4 +9,4 @@ class JourneysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import givers, receivers, words  # noqa: F401
+        from . import givers, merging, receivers, words  # noqa: F401

@@ -34,3 +34,7 @@ class KeyMismatch(LoyaltyError):
 
 class NotAllowed(LoyaltyError):
     """The state of things does not allow this now."""
+
+
+class Frozen(NotAllowed):
+    """Staff froze the points of this member."""

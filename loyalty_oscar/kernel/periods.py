@@ -50,6 +50,11 @@ def fixed_date_after(*, at: datetime, month: int, day: int, zone: str) -> dateti
     return start_of_day(day=last + timedelta(days=1), zone=zone)
 
 
+def is_within(*, at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    """Return whether a moment lies from `since` on (None: never) and before `until` (None: without an end)."""
+    return since is not None and since <= at and (until is None or at < until)
+
+
 def after_days(*, at: datetime, days: int) -> datetime:
     """Return the instant so many times 24 hours later."""
     return at + timedelta(days=days)

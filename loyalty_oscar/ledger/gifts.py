@@ -44,7 +44,10 @@ class PointGifts:
         Give the points once. What was taken back under this key is given back, and a repeat counts as many as were
         given at first, whatever is promised by now.
         """
-        member = Member.objects.using(write_db()).select_related("program__unit").get(pk=member_id)
+        members = Member.objects.using(write_db()).select_related("program__unit")
+        member = members.get(pk=member_id)
+        if member.merged_into_id is not None:
+            member = members.get(pk=member.merged_into_id)
         unit = member.program.unit_or_none
         if unit is None:
             return Outcome.NOTHING
@@ -53,7 +56,7 @@ class PointGifts:
         expires_at = expiry_of(program=member.program, available_at=ready) if ready else None
         with in_one_transaction():
             lock(account_id=account.pk)
-            entry = next(iter(entries_of(account_id=account.pk, key=key)), None)
+            entry = next(iter(entries_of(member_id=member.pk, key=key)), None)
             if entry is None and not promise.points:
                 return Outcome.NOTHING
             gift = LotGrant(
@@ -65,9 +68,9 @@ class PointGifts:
                 available_at=ready,
                 expires_at=expires_at,
             )
-            taken = self.times(account.pk, f"{key}:back:") if entry else 0
-            if entry and taken > self.times(account.pk, f"{key}:again:"):
-                spared = forgiven_by(account_id=account.pk, key=f"{key}:back:{taken}")
+            taken = self.times(member.pk, f"{key}:back:") if entry else 0
+            if entry and taken > self.times(member.pk, f"{key}:again:"):
+                spared = forgiven_by(member_id=member.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
                 if not (anew and self.has_been_ready(gift, at)) or spared >= gift.points:
                     give_back(
@@ -82,8 +85,8 @@ class PointGifts:
                     move_dates(gift, at)
                     return Outcome.AGAIN
                 gift = replace(gift, points=gift.points - spared)
-            posted = post(grant=gift, at=at)
-            if posted.replayed:
+            # What the member brought along from a merge was given there.
+            if (entry and entry.account_id != account.pk and gift.key == key) or post(grant=gift, at=at).replayed:
                 move_dates(gift, at)
                 return Outcome.THERE
         return Outcome.AGAIN if entry else Outcome.GIVEN
@@ -109,12 +112,12 @@ class PointGifts:
 
         `since` spares what was given (or given again) before that moment.
         """
-        entry = next(iter(entries_of(account__member_id=member_id, key=key)), None)
+        entry = next(iter(entries_of(member_id=member_id, key=key)), None)
         if entry is None:
             return Outcome.NOTHING
         with in_one_transaction():
-            lock(account_id=entry.account_id)
-            since_then = entries_of(account_id=entry.account_id, start=f"{key}:")
+            account = lock(account_id=entry.account_id)
+            since_then = entries_of(member_id=account.member_id, start=f"{key}:")
             again = [one for one in since_then if one.key.startswith(f"{key}:again:")]
             taken = sum(one.key.startswith(f"{key}:back:") for one in since_then)
             if taken > len(again):
@@ -122,7 +125,7 @@ class PointGifts:
             if since and max(one.effective_at for one in (entry, *again)) < since:
                 return Outcome.KEPT
             claw_back(
-                account_id=entry.account_id,
+                account_id=account.pk,
                 source=source_of(key),
                 points=given_by(entry),
                 key=f"{key}:back:{taken + 1}",
@@ -131,9 +134,9 @@ class PointGifts:
             )
         return Outcome.TAKEN
 
-    def times(self, account_id: int, start: str) -> int:
-        """Return how many entries of an account have keys that begin so."""
-        return len(entries_of(account_id=account_id, start=start))
+    def times(self, member_id: int, start: str) -> int:
+        """Return how many entries of a member have keys that begin so."""
+        return len(entries_of(member_id=member_id, start=start))
 
 
 def move_dates(gift: LotGrant, at: datetime) -> None:
@@ -159,9 +162,9 @@ def given_by(entry: Entry) -> int:
     return sum(lot.granted for lot in entry.lots.using(write_db()))
 
 
-def forgiven_by(*, account_id: int, key: str) -> int:
+def forgiven_by(*, member_id: int, key: str) -> int:
     """Return how many points a claw did not take, because nobody had to give them back."""
-    claws = entries_of(account_id=account_id, key=key)
+    claws = entries_of(member_id=member_id, key=key)
     return sum(int(claw.because.get("p", {}).get("forgiven", 0)) for claw in claws)
 
 

@@ -19,7 +19,8 @@ class Account(models.Model):
     """
     What one member has of one unit, in four buckets of points.
 
-    The row is locked for every change; `seq` numbers its entries without a gap.
+    The row is locked for every change; `seq` numbers its entries without a gap. Of a member who was merged into another
+    one, `passed_to` is the account that has it all now: whatever is done at this one is done there.
     """
 
     member = models.ForeignKey(
@@ -34,6 +35,7 @@ class Account(models.Model):
     debt = models.BigIntegerField(pgettext_lazy("loyalty", "to make up"), default=0)
     lifetime_earned = models.BigIntegerField(pgettext_lazy("loyalty", "earned so far"), default=0)
     seq = models.PositiveBigIntegerField(default=0)
+    passed_to = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+")
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "account")
@@ -41,6 +43,7 @@ class Account(models.Model):
         permissions = [
             ("adjust_account", "Can give and take points by hand"),
             ("goodwill_account", "Can give goodwill points"),
+            ("bulk_account", "Can give points to many members from a file"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["member", "unit"], name="loyalty_account_member_unit"),
@@ -152,12 +155,46 @@ class Note(models.Model):
         return self.text
 
 
+class Batch(models.Model):
+    """
+    Points that one member of staff gave many members at once, from a file: `mark` stands for its contents, so the same
+    file gives nothing twice. The keys of its entries begin with `prefix`.
+    """
+
+    unit = models.ForeignKey(
+        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
+    )
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    mark = models.CharField(max_length=16)
+    rows = models.PositiveIntegerField(pgettext_lazy("loyalty", "rows"))
+    points = models.BigIntegerField(pgettext_lazy("loyalty", "points"))
+    actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+    at = models.DateTimeField(pgettext_lazy("loyalty", "at"))
+    undone_at = models.DateTimeField(pgettext_lazy("loyalty", "undone"), null=True)
+    undone_by = models.CharField(pgettext_lazy("loyalty", "undone by"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "points given from a file")
+        verbose_name_plural = pgettext_lazy("loyalty", "points given from files")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["unit", "mark"], name="loyalty_batch_file")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of its entries begin with; the number of the row in the file follows."""
+        return f"bulk:{self.pk}:"
+
+
 class Lot(models.Model):
     """
     Points that came together and run out together. `granted = remaining + reserved + what its moves took`.
 
     `available_at` None waits for the order's status; `expires_at` (exclusive) None means never.
-    `source` names what brought it, as in the entry's key (`order:42`).
+    `source` names what brought it, as in the entry's key (`order:42`). `came_from` is the lot of a merged member that
+    goes on in it.
     """
 
     class State(models.TextChoices):
@@ -178,6 +215,7 @@ class Lot(models.Model):
     first_expires_at = models.DateTimeField(null=True, blank=True)
     extensions = models.PositiveSmallIntegerField(default=0)
     graced = models.BooleanField(default=False)
+    came_from = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+", db_index=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "lot")

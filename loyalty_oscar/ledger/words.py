@@ -38,6 +38,36 @@ def _hold_ran_out(p: Params) -> str:
     return pgettext("loyalty", "Given back, because they were set aside too long")
 
 
+@say("freeze_began")
+def _freeze_began(p: Params) -> str:
+    return pgettext("loyalty", "Given back, and yours as before")
+
+
+@say("points_frozen")
+def _points_frozen(p: Params) -> str:
+    return pgettext("loyalty", "Your points can’t be used at the moment. Please contact us.")
+
+
+@say("merged_away")
+def _merged_away(p: Params) -> str:
+    return pgettext("loyalty", "Passed to your other account")
+
+
+@say("merged_in")
+def _merged_in(p: Params) -> str:
+    return pgettext("loyalty", "From your other account")
+
+
+@say("merge_undone")
+def _merge_undone(p: Params) -> str:
+    return pgettext("loyalty", "Your accounts are two again")
+
+
+@say("given_in_bulk")
+def _given_in_bulk(p: Params) -> str:
+    return pgettext("loyalty", "A gift from the shop")
+
+
 @say("use_ended")
 def _use_ended(p: Params) -> str:
     return pgettext("loyalty", "Given back, because points can no longer be used in the shop")

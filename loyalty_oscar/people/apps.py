@@ -7,3 +7,6 @@ class PeopleConfig(AppConfig):
     label = "loyalty_people"
     verbose_name = pgettext_lazy("loyalty", "Loyalty: people")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import merging  # noqa: F401

@@ -99,6 +99,7 @@ class LoyaltySettings:
         "Whether a newcomer sees first steps on the account page for 30 days, and lands there after registering.", True
     )
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
+    BULK_DAILY_LIMIT: int = doc("Points that one member of staff may give from files in 24 hours.", 50_000)
     GOODWILL_REASONS: tuple[str, ...] = doc(
         "Reasons offered to staff who give goodwill points. Empty: a few of ours. Any other can be typed.", ()
     )

@@ -110,6 +110,25 @@ class Erasure(Protocol):
 erasures: Hook[Erasure] = Hook("erasures", Erasure, on_error=RAISE)
 
 
+class MergePart(Protocol):
+    """Moves what a feature keeps of one member to another, in the transaction that merges them."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterable[str]:
+        """Return a sentence for each thing that moves, or stays though somebody may expect it to move."""
+        ...
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> Any:
+        """Move it; return what undoing needs to know (JSON). The points are there already, and both accounts locked."""
+        ...
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Move back what `move` told."""
+        ...
+
+
+merge_parts: Hook[MergePart] = Hook("merge_parts", MergePart, on_error=RAISE)
+
+
 class MomentNote(Protocol):
     """Says what is written down of the moment in which an order is first looked at."""
 
@@ -154,10 +173,13 @@ class AsksAgain(Protocol):
 
 
 class Foresees(Protocol):
-    """Of an order effect that posts: what it would post, called where the ledger writes nothing."""
+    """Of an order effect: what it would post and change, called where the ledger writes nothing."""
 
-    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> Any:
-        """Post to a ledger that only notes it (`ledger.foreseen`); write nothing else and lock nothing."""
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> Sequence[str] | None:
+        """
+        Post to a ledger that only notes it (`ledger.foreseen`); write nothing else and lock nothing. Return a sentence
+        for each thing beside points that would change, such as a level that falls.
+        """
         ...
 
 

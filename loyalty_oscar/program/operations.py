@@ -80,7 +80,10 @@ def change_state(
 
 
 def join(*, program: Program, user_id: Any, at: datetime, terms_version: int | None = None) -> Member:
-    """Return the membership of a person, made now if there is none. Safe to call twice at once."""
+    """
+    Return the membership of a person, made now if there is none. Safe to call twice at once. Who was merged into
+    another member gets that one.
+    """
     member, created = Member.objects.using(write_db()).get_or_create(
         program=program,
         user_id=user_id,
@@ -92,6 +95,8 @@ def join(*, program: Program, user_id: Any, at: datetime, terms_version: int | N
     )
     if created:
         member_joined.send(sender=Member, member=member, at=at)
+    elif member.merged_into_id is not None:
+        return Member.objects.using(write_db()).select_related("program").get(pk=member.merged_into_id)
     elif terms_version is not None and member.terms_version != terms_version:
         Member.objects.using(write_db()).filter(pk=member.pk).update(terms_version=terms_version, terms_accepted_at=at)
         member.terms_version, member.terms_accepted_at = terms_version, at

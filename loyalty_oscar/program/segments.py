@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils.translation import pgettext
 
 from .db import write_db
+from .hooks import merge_parts
 from .models import Member, Segment, SegmentMember
 from .registries import facts
 
@@ -87,3 +90,33 @@ def forget_member(*, member: Member, at: datetime) -> None:
         segment = Segment(pk=segment_id)
         set_members(segment=segment, member_ids=members_of(segment=segment) - {member.pk}, at=at)
     SegmentMember.objects.using(write_db()).filter(member=member).delete()
+
+
+class SegmentsMove:
+    """Who becomes one with another member is in the other's place in every segment."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Say in which segments the other member is from then on."""
+        names = segment_names(program_id=member.program_id)
+        for pk in sorted(segments_of(member_id=member.pk)):
+            yield pgettext("loyalty", "Is in the segment “%(segment)s” from then on.") % {"segment": names[pk]}
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> dict[str, list[int]]:
+        """Put the other member in; returns where the first was, and where the other came in."""
+        before, there = segments_of(member_id=member.pk), segments_of(member_id=into.pk)
+        for pk in sorted(before):
+            segment = Segment(pk=pk)
+            wanted = members_of(segment=segment) - {member.pk} | {into.pk}
+            set_members(segment=segment, member_ids=wanted, at=at)
+        return {"was": sorted(before), "came": sorted(before - there)}
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Put the member in again, and take the other out where it came in by the merge."""
+        for pk in moved["was"]:
+            segment = Segment.objects.using(write_db()).filter(pk=pk).first()
+            if segment is not None:
+                out = {into.pk} if pk in moved["came"] else set()
+                set_members(segment=segment, member_ids=members_of(segment=segment) - out | {member.pk}, at=at)
+
+
+merge_parts.register("segments", order=5)(SegmentsMove())

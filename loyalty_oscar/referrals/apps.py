@@ -14,7 +14,7 @@ class ReferralsConfig(AppConfig):
         from loyalty_oscar.program.hooks import order_effects
         from loyalty_oscar.program.receivers import forget
 
-        from . import givers, words  # noqa: F401
+        from . import givers, merging, words  # noqa: F401
         from .effects import bringing
         from .models import Scheme
 

@@ -30,12 +30,18 @@ def scheme_of(*, program_id: int) -> Scheme | None:
 
 
 def giver_of(*, code: str, program_id: int) -> Code | None:
-    """Return the code with its member, however it was typed; None where there is none in this program."""
+    """
+    Return the code with its member, however it was typed; None where there is none in this program. The code of who was
+    merged into another member leads to that one.
+    """
     wanted = read_code(text=code)
     if not wanted:
         return None
-    rows = Code.objects.using(write_db()).filter(code=wanted, member__program_id=program_id, member__merged_into=None)
-    return rows.exclude(member__user=None).select_related("member__program").first()
+    rows = Code.objects.using(write_db()).filter(code=wanted, member__program_id=program_id)
+    found = rows.select_related("member__program", "member__merged_into__program").first()
+    if found and found.member.merged_into is not None:
+        found.member = found.member.merged_into
+    return found if found and found.member.user_id is not None else None
 
 
 def referrals_about(*, program_id: int, orders: Sequence[OrderFacts]) -> QuerySet[Referral]:

@@ -16,7 +16,7 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         from . import notices, self_service  # noqa: F401 - each registers its pieces
-        from .dashboard import goodwill, members, nav, panels, returns  # noqa: F401
+        from .dashboard import freezing, goodwill, members, nav, panels, returns  # noqa: F401
         from .orders import (  # noqa: F401 - each registers its pieces
             changes,
             elsewhere,

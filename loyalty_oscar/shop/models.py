@@ -67,6 +67,7 @@ class OrderSync(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "mark of an order")
         verbose_name_plural = pgettext_lazy("loyalty", "marks of orders")
+        permissions = [("undo_return", "Can undo a return of an order")]
         indexes = [
             models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty"),
             models.Index(fields=["moved_from"], name="loyalty_sync_moved", condition=~Q(moved_from="")),

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models.functions import Coalesce
+
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.recording import posting
@@ -21,6 +23,7 @@ from loyalty_oscar.program.registries import metrics
 from .models import Ladder, Score
 from .operations import settle, take_gifts_of
 from .queries import ladder_of
+from .words import falls_in_words
 
 FIELDS = ["member", "placed_at", "value", "safe_at"]
 
@@ -35,10 +38,13 @@ class TierEffect:
             write_over(rows=rows, fields=FIELDS, unique="order_id")
             settle(ladder=ladder, member_ids=members, at=at)
 
-    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
-        """Take the gifts that would go with these orders; writes nothing of its own."""
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> list[str]:
+        """Take the gifts that would go with these orders, and say which levels fall; writes nothing of its own."""
+        said: list[str] = []
         for ladder, rows, members in self.scores(orders, at, batch=""):
-            take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
+            falls = take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
+            said += (falls_in_words(ladder=ladder, before=before, after=after) for before, after in falls)
+        return said
 
     def scores(
         self, orders: Sequence[OrderFacts], at: datetime, batch: str
@@ -80,10 +86,14 @@ class TierEffect:
         return [(ladder, found[pk]) for pk, ladder in ladders.items() if ladder]
 
     def joined(self, program: Program, orders: Sequence[OrderFacts]) -> dict[Any, tuple[int, datetime]]:
-        """Return the members among the customers: user id -> member id and when they joined. One query."""
+        """
+        Return the members among the customers: user id -> member id and when they joined. Who was merged into another
+        member orders for that one. One query.
+        """
         users = {order.user_id for order in orders}
-        rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users, merged_into=None)
-        return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "pk", "joined_at")}
+        rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users)
+        rows = rows.annotate(goes_on=Coalesce("merged_into_id", "pk"))
+        return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "goes_on", "joined_at")}
 
     def counted(self, orders: Sequence[OrderFacts]) -> dict[int, Score]:
         """Return what of these orders counts already, by order. One query."""

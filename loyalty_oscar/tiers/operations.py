@@ -87,20 +87,26 @@ def _stood(ids: Collection[int], at: datetime, instead: Collection[Score] = ()) 
     return Stood(counted=counted, given=given_to(member_ids=ids, at=at))
 
 
-def take_gifts_of(*, ladder: Ladder, member_ids: Collection[int], instead: Collection[Score], at: datetime) -> None:
+def take_gifts_of(
+    *, ladder: Ladder, member_ids: Collection[int], instead: Collection[Score], at: datetime
+) -> list[tuple[int, int]]:
     """
     Take the gifts that members would lose if some orders counted so `instead`; nothing else happens, nothing is locked.
+    Returns from which rank to which levels would fall.
 
     For showing what a return would do: called where the ledger writes nothing.
     """
     ids = sorted(set(member_ids))
     rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
     current = {row.member_id: row for row in rows}
+    falls = []
     for move in _decided(ladder, ids, current, _stood(ids, at, instead), at):
         if move.is_row and move.step.rank < move.rank:
+            falls.append((move.rank, move.step.rank))
             take_gifts(
                 ladder=ladder, move=move, standing=Standing(member_id=move.member_id, rank=move.step.rank), at=at
             )
+    return falls
 
 
 def _current(ids: Collection[int]) -> dict[int, Standing]:

@@ -13,6 +13,7 @@ from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.words import say
 
 from .models import Ladder
+from .queries import tier_name
 
 Params = Mapping[str, Any]
 
@@ -35,6 +36,16 @@ def _tier_given(p: Params) -> str:
 @say("tier_kept")
 def _tier_kept(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s kept") % {"tier": p.get("tier", "")}
+
+
+@say("tier_merged")
+def _tier_merged(p: Params) -> str:
+    return pgettext("loyalty", "%(tier)s, from your other account") % {"tier": p.get("tier", "")}
+
+
+@say("tier_parted")
+def _tier_parted(p: Params) -> str:
+    return pgettext("loyalty", "Your accounts are two again")
 
 
 @say("tier_recounted")
@@ -68,3 +79,12 @@ def counted(*, ladder: Ladder, value: int, unit: Unit | None) -> str:
     if metric and metric.is_money:
         return money.in_words(minor=value, currency=ladder.program.currency)
     return metric.in_words(value=value, unit=unit) if metric and hasattr(metric, "in_words") else money.number(value)
+
+
+def falls_in_words(*, ladder: Ladder, before: int, after: int) -> str:
+    """Say that a level falls from one rank to another (0 = none)."""
+    names = {tier.rank: tier_name(tier=tier) for tier in ladder.known_tiers}
+    told = {"before": names.get(before, str(before)), "after": names.get(after, str(after))}
+    if after:
+        return pgettext("loyalty", "The level falls from %(before)s to %(after)s.") % told
+    return pgettext("loyalty", "The level %(before)s goes, and none is left.") % told

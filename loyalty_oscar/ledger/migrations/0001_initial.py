@@ -25,13 +25,14 @@ class Migration(migrations.Migration):
                 ('debt', models.BigIntegerField(default=0, verbose_name='to make up')),
                 ('lifetime_earned', models.BigIntegerField(default=0, verbose_name='earned so far')),
                 ('seq', models.PositiveBigIntegerField(default=0)),
+                ('passed_to', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_ledger.account')),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='loyalty_program.member', verbose_name='member')),
                 ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='kind of points')),
             ],
             options={
                 'verbose_name': 'account',
                 'verbose_name_plural': 'accounts',
-                'permissions': [('adjust_account', 'Can give and take points by hand'), ('goodwill_account', 'Can give goodwill points')],
+                'permissions': [('adjust_account', 'Can give and take points by hand'), ('goodwill_account', 'Can give goodwill points'), ('bulk_account', 'Can give points to many members from a file')],
             },
         ),
         migrations.CreateModel(
@@ -87,6 +88,27 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Batch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('mark', models.CharField(max_length=16)),
+                ('rows', models.PositiveIntegerField(verbose_name='rows')),
+                ('points', models.BigIntegerField(verbose_name='points')),
+                ('actor', models.CharField(max_length=40, verbose_name='by')),
+                ('at', models.DateTimeField(verbose_name='at')),
+                ('undone_at', models.DateTimeField(null=True, verbose_name='undone')),
+                ('undone_by', models.CharField(blank=True, max_length=40, verbose_name='undone by')),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='kind of points')),
+            ],
+            options={
+                'verbose_name': 'points given from a file',
+                'verbose_name_plural': 'points given from files',
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('unit', 'mark'), name='loyalty_batch_file')],
+            },
+        ),
+        migrations.CreateModel(
             name='Lot',
             fields=[
                 # Columns of eight bytes first: PostgreSQL fills up before each of them.
@@ -99,6 +121,7 @@ class Migration(migrations.Migration):
                 ('available_at', models.DateTimeField(blank=True, null=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('first_expires_at', models.DateTimeField(blank=True, null=True)),
+                ('came_from', models.ForeignKey(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_ledger.lot')),
                 ('extensions', models.PositiveSmallIntegerField(default=0)),
                 ('is_open', models.BooleanField()),
                 ('graced', models.BooleanField(default=False)),

@@ -3,13 +3,16 @@
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, shorten, write_off
 from .foresight import foreseen
+from .freezing import end_freeze, freeze
 from .grants import LotGrant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
+from .merging import CannotMerge, merge, unmerge
 from .recording import recorded
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
 
 __all__ = [
+    "CannotMerge",
     "Claw",
     "HoldOutcome",
     "LotGrant",
@@ -18,13 +21,16 @@ __all__ = [
     "capture",
     "claw_back",
     "claw_back_together",
+    "end_freeze",
     "expire",
     "expire_due",
     "extend",
     "foreseen",
+    "freeze",
     "give_back",
     "mature",
     "mature_due",
+    "merge",
     "open_account",
     "place_hold",
     "post",
@@ -37,6 +43,7 @@ __all__ = [
     "schedule",
     "settle_holds",
     "shorten",
+    "unmerge",
     "use_again",
     "write_off",
 ]

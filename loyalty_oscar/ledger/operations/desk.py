@@ -19,7 +19,7 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 from django.db import OperationalError, transaction
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, Exists, F, QuerySet, Sum
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
@@ -96,7 +96,10 @@ def open_account(*, member: Member, unit: Unit) -> Account:
 
 
 def entries_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
-    """Return the entries of an account (`account_id`) or a member (`account__member_id`) by key, or by its start."""
+    """
+    Return the entries of an account (`account_id`) or of a member (`member_id`), and of those who were merged into the
+    member, by key or by its start.
+    """
     if ahead := looking_ahead.get():
         return ahead.entries_of(key=key, start=start, **where)
     return rows_of(key=key, start=start, **where)
@@ -107,10 +110,20 @@ def age(lot: Lot) -> tuple[bool, int]:
     return lot.pk < 0, abs(lot.pk)
 
 
-def rows_of(*, key: str = "", start: str = "", **where: Any) -> list[Entry]:
+def rows_of(*, key: str = "", start: str = "", member_id: int | None = None, **where: Any) -> list[Entry]:
     """Return the same, as the rows are and nothing foreseen."""
     keyed = {"key": key} if key else {"key__startswith": start}
-    return list(Entry.objects.using(write_db()).filter(**where, **keyed).order_by("pk"))
+    rows = Entry.objects.using(write_db()).filter(**where, **keyed)
+    if member_id is not None:
+        rows = rows.filter(account_id__in=accounts_of(member_id=member_id).values("pk"))
+    return list(rows.order_by("pk"))
+
+
+def accounts_of(*, member_id: int) -> QuerySet[Account]:
+    """Return the accounts of a member, and of those who were merged into the member."""
+    accounts = Account.objects.using(write_db()).order_by()
+    # Not one condition with "or": each half has an index of its own.
+    return accounts.filter(member_id=member_id).union(accounts.filter(member__merged_into_id=member_id), all=True)
 
 
 def in_one_transaction() -> AbstractContextManager[Any]:
@@ -184,15 +197,25 @@ class AccountWriter:
 
     def run_out(self, lots: Iterable[Lot]) -> int:
         """Return how many points of these lots have run out (and were not brought back to life)."""
-        return self._expiries(lots).aggregate(points=Sum("points"))["points"] or 0
+        keys = self._with_origins(lots)
+        expiries = LotMove.objects.using(self.db).filter(lot_id__in=keys, entry__kind=Kind.EXPIRE)
+        return expiries.aggregate(points=Sum("points"))["points"] or 0
+
+    def _with_origins(self, lots: Iterable[Lot]) -> set[int]:
+        """Return the keys of lots, and of those that they go on since members were merged."""
+        found = {lot.pk: lot.came_from_id for lot in lots}
+        keys, more = set(found), set(found.values()) - {None}
+        while more:
+            keys |= more
+            rows = Lot.objects.using(self.db).filter(pk__in=more, came_from__isnull=False)
+            more = set(rows.values_list("came_from_id", flat=True)) - keys
+        return keys
 
     def times_run_out(self, lots: Iterable[Lot]) -> dict[int, int]:
         """Return how often each of these lots ran out before; one that never did is missing."""
-        return dict(self._expiries(lots).order_by().values_list("lot_id").annotate(Count("pk")))
-
-    def _expiries(self, lots: Iterable[Lot]) -> QuerySet[LotMove]:
         moves = LotMove.objects.using(self.db).filter(account=self.account, entry__kind=Kind.EXPIRE)
-        return moves.filter(lot_id__in=[lot.pk for lot in lots])
+        moves = moves.filter(lot_id__in=[lot.pk for lot in lots])
+        return dict(moves.order_by().values_list("lot_id").annotate(Count("pk")))
 
     def open_holds(self) -> list[Hold]:
         """Return what is set aside, newest first."""
@@ -238,13 +261,21 @@ class AccountWriter:
 
     @cached_property
     def program(self) -> Program:
-        """The program of the account, as it is after the account was locked."""
-        return Program.objects.using(self.db).only("state", "debt_policy").get(unit=self.account.unit_id)
+        """The program of the account, as it is after the account was locked, and whether its member is frozen."""
+        frozen = Member.objects.using(self.db).filter(pk=self.account.member_id, frozen_since__isnull=False)
+        frozen = frozen.exclude(frozen_until__lte=self.at)
+        programs = Program.objects.using(self.db).only("state", "debt_policy").annotate(has_frozen=Exists(frozen))
+        return programs.get(unit=self.account.unit_id)
 
     @cached_property
     def is_paused(self) -> bool:
         """Whether the program pauses: dates are put off by the pause, so nothing runs out meanwhile."""
         return self.program.state == State.PAUSED
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether staff froze the member's points, so that none can be used."""
+        return bool(getattr(self.program, "has_frozen", False))
 
     @property
     def shop_bears(self) -> bool:
@@ -304,6 +335,14 @@ class AccountWriter:
         """Grant a new lot with the entry that is being put together."""
         self._new.append(lot)
         self._delta["pending" if lot.state == Lot.State.PENDING else "available"] += lot.granted
+
+    def go_on(self, lot: Lot) -> Lot:
+        """Take a lot of another member over as it is, with what is left of it; returns the lot that goes on."""
+        like = {name: getattr(lot, name) for name in (*LIKE, "granted", "remaining", "state", "is_open")}
+        found = Lot(**like, came_from=lot)
+        self._new.append(found)
+        self._delta["pending" if lot.state == Lot.State.PENDING else "available"] += lot.remaining
+        return found
 
     def owe(self, points: int) -> None:
         """Write down points to make up."""
@@ -428,11 +467,14 @@ class AccountWriter:
 
 
 def lock(*, account_id: int) -> Account:
-    """Lock one account row for the rest of the transaction and return it as it is now."""
+    """
+    Lock one account row for the rest of the transaction and return it as it is now; of a member who was merged into
+    another one, lock and return the account that goes on.
+    """
     if ahead := looking_ahead.get():
         return ahead.account(account_id)
     if account := find_row(model=Account, is_locked=True, id=account_id):
-        return account
+        return account if account.passed_to_id is None else lock(account_id=account.passed_to_id)
     raise Account.DoesNotExist(f"there is no account {account_id}")
 
 

@@ -20,7 +20,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 
 from ..models import Account, Entry, Hold, HoldLot, Kind, Lot
-from .desk import AccountWriter, age, rows_of
+from .desk import AccountWriter, accounts_of, age, rows_of
 from .recording import forget_since, looking_ahead, marks, note_down, only_here
 
 Row = TypeVar("Row", bound=Model)
@@ -84,9 +84,10 @@ class Known:
         return copy.copy(self._accounts[account_id])
 
     def of_member(self, member_id: int) -> list[int]:
-        """Return the accounts of a member."""
+        """Return the accounts of a member, and of those who were merged into the member."""
         if member_id not in self._members:
-            found = {account.pk: account for account in _accounts().filter(member_id=member_id).order_by("pk")}
+            keys = accounts_of(member_id=member_id).values("pk")
+            found = {account.pk: account for account in _accounts().filter(pk__in=keys).order_by("pk")}
             self._members[member_id] = list(found)
             self._accounts |= {pk: account for pk, account in found.items() if pk not in self._accounts}
         return self._members[member_id]
@@ -117,8 +118,9 @@ class Foresight:
 
     def desk_of(self, account_id: int, *, at: datetime, actor: str) -> ForeseeingDesk:
         """Return the one desk of an account."""
+        account = self.account(account_id)
+        account_id = account.pk
         if account_id not in self.desks:
-            account = self.account(account_id)
             self.desks[account_id] = ForeseeingDesk(ahead=self, account=account, at=at, actor=actor)
         found = self.desks[account_id]
         found.at, found.actor = at, actor
@@ -129,17 +131,18 @@ class Foresight:
         if account_id in self.desks:
             return self.desks[account_id].account
         opened = next((one for one in self.opened.values() if one.pk == account_id), None)
-        return opened or self.known.account(account_id)
+        found = opened or self.known.account(account_id)
+        return found if found.passed_to_id is None else self.account(found.passed_to_id)
 
     def entries_of(
-        self, *, key: str = "", start: str = "", account_id: int | None = None, account__member_id: int | None = None
+        self, *, key: str = "", start: str = "", account_id: int | None = None, member_id: int | None = None
     ) -> list[Entry]:
         """Return the entries of an account or a member by key, or by its start: those there, then those foreseen."""
 
         def meets(entry: Entry) -> bool:
             return entry.key == key if key else entry.key.startswith(start)
 
-        of_member = [] if account__member_id is None else self.known.of_member(account__member_id)
+        of_member = [] if member_id is None else self.known.of_member(member_id)
         found: list[Entry] = []
         for pk in of_member if account_id is None else [account_id]:
             rows = self.known.rows(Entry, account_id=pk, meets=meets)
@@ -147,7 +150,7 @@ class Foresight:
         mine = (
             one
             for one in self.entries
-            if account_id in (None, one.account_id) and account__member_id in (None, one.account.member_id)
+            if account_id in (None, one.account_id) and member_id in (None, one.account.member_id)
         )
         return found + [one for one in mine if meets(one)]
 

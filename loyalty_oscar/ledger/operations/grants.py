@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -106,6 +106,10 @@ def post_many(
     with transaction.atomic(using=db, savepoint=savepoint):
         ids = sorted({grant.account_id for grant in grants})
         accounts = locked or lock_many(account_ids=ids)
+        if passed := {pk: row.passed_to_id for pk, row in accounts.items() if row.passed_to_id is not None}:
+            # Their members were merged into others.
+            accounts = {**accounts, **lock_many(account_ids=passed.values())}
+            grants = [replace(grant, account_id=passed.get(grant.account_id, grant.account_id)) for grant in grants]
         fresh = _fresh(grants, {} if locked else _there(grants))
         owing = [grant for grant in fresh if accounts[grant.account_id].debt]
         plain = [grant for grant in fresh if not accounts[grant.account_id].debt]

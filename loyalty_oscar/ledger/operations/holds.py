@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.kernel.errors import Frozen, LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
@@ -43,7 +43,8 @@ def place_hold(
 
     `asked` is what the customer wanted, where that is more. Expired lots are swept before, so a late job
     never makes them usable. Raises `NotEnoughPoints` where fewer are ready or points are to be made up,
-    `NotAllowed` where the slot is another account's or the program pauses, and changes nothing then.
+    `NotAllowed` where the slot is another account's or the program pauses, `Frozen` where the member is, and changes
+    nothing then.
     """
     mind_foresight()
     if type(points) is not int or points < 1:
@@ -54,6 +55,8 @@ def place_hold(
             raise NotAllowed(f"points of another account are set aside for {slot}")
         if working.is_paused:
             raise NotAllowed("the program pauses; nothing can be used meanwhile")
+        if working.is_frozen:
+            raise Frozen("the points of this member are frozen")
         sweep(working)
         if old:
             let_go(working, old, because=Because("replaced"))
@@ -251,15 +254,16 @@ def settle_holds(
     *, account_id: int, fates: Callable[[Collection[Hold]], Mapping[str, HoldOutcome]], at: datetime, keep: str = ""
 ) -> int:
     """
-    Give back the holds of an account that have run out, whose slot is gone or whose program stopped, renew those that
-    live on; returns how many were given back. What is being paid for is left alone, and so is the slot `keep`.
+    Give back the holds of an account that have run out, whose slot is gone, whose program stopped or whose member is
+    frozen, renew those that live on; returns how many were given back. What is being paid for is left alone, and so is
+    the slot `keep`.
 
     `fates` is asked once about all these holds and answers by slot. Time at a gateway counts from when it was first
     seen there: the shop does not know when it began.
     """
     mind_foresight()
     with desk(account_id=account_id, at=at) as working:
-        found = _open_holds(working).annotate(program_state=PROGRAM_STATE, first_date=_first_date()).order_by("pk")
+        found = _open_holds(working).annotate(**ASKED_WITH, first_date=_first_date()).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]
         told = fates(held) if held else {}
         ending = []
@@ -275,8 +279,12 @@ def settle_holds(
     return len(over)
 
 
-#: What open holds are asked for with: the state of their program.
-PROGRAM_STATE = F("account__unit__program__state")
+#: What open holds are asked for with: the state of their program, and whether their member is frozen.
+ASKED_WITH = {
+    "program_state": F("account__unit__program__state"),
+    "frozen_since": F("account__member__frozen_since"),
+    "frozen_until": F("account__member__frozen_until"),
+}
 STOPPED: dict[str, str] = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
 
 
@@ -290,11 +298,18 @@ def _why_over(hold: Any, fate: HoldOutcome, at: datetime) -> str:
     """Return why a hold is to be given back, or nothing."""
     if fate.is_gone:
         return "slot_gone"
-    return STOPPED.get(hold.program_state, "hold_ran_out" if hold.expires_at <= at else "")
+    return why_stopped(hold=hold, at=at) or ("hold_ran_out" if hold.expires_at <= at else "")
+
+
+def why_stopped(*, hold: Any, at: datetime) -> str:
+    """Return why the points of a hold, asked for with `ASKED_WITH`, cannot be used by anybody now, or nothing."""
+    if hold.frozen_since is not None and (hold.frozen_until is None or at < hold.frozen_until):
+        return "freeze_began"
+    return STOPPED.get(hold.program_state, "")
 
 
 def is_news(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
-    """Return whether a hold, asked for with `PROGRAM_STATE`, is over, or began or ended to be paid for."""
+    """Return whether a hold, asked for with `ASKED_WITH`, is over, or began or ended to be paid for."""
     return bool(_why_over(hold, fate, at)) or (fate.is_at_work is None) != (hold.paying_since is None)
 
 

@@ -58,12 +58,53 @@ class Migration(migrations.Migration):
                 ('terms_version', models.PositiveIntegerField(blank=True, null=True)),
                 ('terms_accepted_at', models.DateTimeField(blank=True, null=True)),
                 ('erased_at', models.DateTimeField(blank=True, null=True)),
+                ('frozen_since', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('frozen_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='merged', to='loyalty_program.member')),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='person')),
             ],
             options={
                 'verbose_name': 'member',
                 'verbose_name_plural': 'members',
+                'permissions': [('freeze_member', 'Can freeze the points of a member and release them'), ('merge_member', 'Can merge two members and undo it'), ('export_member', 'Can download all that is kept about a member')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Merge',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(verbose_name='at')),
+                ('actor', models.CharField(max_length=40, verbose_name='by')),
+                ('moved', models.JSONField(default=dict)),
+                ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone')),
+                ('undone_by', models.CharField(blank=True, max_length=40, verbose_name='undone by')),
+                ('into', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='merges_in', to='loyalty_program.member')),
+                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='merges', to='loyalty_program.member')),
+            ],
+            options={
+                'verbose_name': 'merge of two members',
+                'verbose_name_plural': 'merges of members',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='Freeze',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('since', models.DateTimeField(verbose_name='since')),
+                ('until', models.DateTimeField(blank=True, null=True, verbose_name='until')),
+                ('earns', models.BooleanField(default=True, verbose_name='orders go on bringing points')),
+                ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('actor', models.CharField(max_length=40, verbose_name='by')),
+                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
+                ('ended_by', models.CharField(blank=True, max_length=40, verbose_name='ended by')),
+                ('is_current', models.BooleanField(default=True, null=True)),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='freezes', to='loyalty_program.member')),
+            ],
+            options={
+                'verbose_name': 'freeze',
+                'verbose_name_plural': 'freezes',
+                'default_permissions': (),
             },
         ),
         migrations.CreateModel(
@@ -300,6 +341,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='member',
             constraint=models.UniqueConstraint(fields=('program', 'user'), name='loyalty_member_person'),
+        ),
+        migrations.AddConstraint(
+            model_name='merge',
+            constraint=models.CheckConstraint(condition=models.Q(('member', models.F('into')), _negated=True), name='loyalty_merge_not_oneself', violation_error_message='Nobody is merged with themselves.'),
+        ),
+        migrations.AddConstraint(
+            model_name='freeze',
+            constraint=models.UniqueConstraint(fields=('member', 'is_current'), name='loyalty_freeze_current'),
+        ),
+        migrations.AddConstraint(
+            model_name='freeze',
+            constraint=models.CheckConstraint(condition=models.Q(('until__isnull', True), ('until__gt', models.F('since')), _connector='OR'), name='loyalty_freeze_lasts', violation_error_message='It has to end after it began.'),
         ),
         migrations.AddConstraint(
             model_name='segment',

@@ -6,7 +6,7 @@ Rows here name people and promises. Points live one floor up, in `ledger`.
 
 from .events import Delivery, Event, Notice
 from .jobs import JobRun
-from .members import Member
+from .members import Freeze, Member, Merge
 from .product_sets import ProductSet
 from .programs import (
     Phase,
@@ -25,8 +25,10 @@ from .segments import Segment, SegmentMember
 __all__ = [
     "Delivery",
     "Event",
+    "Freeze",
     "JobRun",
     "Member",
+    "Merge",
     "Notice",
     "Phase",
     "PointWorth",

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
@@ -64,6 +64,21 @@ class StateOfPointsFilter(_OneOf):
 
     def narrow(self, members: Any, value: str) -> Any:
         return _with(members, **{f"{value}__gt": 0})
+
+
+class FrozenFilter(_OneOf):
+    title = pgettext_lazy("loyalty", "freeze")
+    parameter_name = "frozen"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("now", pgettext("loyalty", "Frozen now")),
+            ("before", pgettext("loyalty", "Frozen once, and not any more")),
+        ]
+
+    def narrow(self, members: Any, value: str) -> Any:
+        over = Q(frozen_until__lte=clock.now())
+        return members.filter(over if value == "before" else ~over, frozen_since__isnull=False)
 
 
 class LastOrderFilter(_OneOf):

@@ -32,6 +32,7 @@ from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
 
+from ..dashboard import freezing, merging
 from ..dashboard.by_hand import undone
 from ..dashboard.forms import ByHandForm
 from ..dashboard.history import messages_to, names_of, undo_url
@@ -39,7 +40,11 @@ from ..dashboard.links import user_url
 from ..dashboard.members import MemberColumn, member_columns
 from ..dashboard.permissions import ADJUST, may_give
 from .export import members_as_csv
-from .filters import LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
+from .filters import FrozenFilter, LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
+from .freezing import FreezesMembers
+from .giving import GivesToMany
+from .merging import MergesMembers
+from .personal import ExportsMembers
 
 NEWEST = 50
 
@@ -91,10 +96,13 @@ def shown(name: str, column: MemberColumn) -> Any:
 
 
 @admin.register(Member)
-class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
+class MemberAdmin(
+    FreezesMembers, MergesMembers, GivesToMany, ExportsMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin
+):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 
     change_form_template = "loyalty/admin/member.html"
+    change_list_template = "loyalty/admin/members.html"
     list_select_related = ("user", "program__unit")
     member_paths = ("",)
     actions = ("download",)
@@ -123,7 +131,7 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
         added = [filter_of(name=name, column=column, choices=choices) for name, column, choices in columns_of(request)]
         program = ("program",) if has_programs(request) else ()
-        return (*added, PointsFilter, StateOfPointsFilter, LastOrderFilter, *program)
+        return (*added, PointsFilter, StateOfPointsFilter, FrozenFilter, LastOrderFilter, *program)
 
     @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])
     def download(self, request: HttpRequest, queryset: Any) -> StreamingHttpResponse:
@@ -175,6 +183,12 @@ class MemberAdmin(FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
             "account": account,
             "may_adjust": may_adjust(request.user, member),
             "goodwill_url": goodwill_url(request.user, member, account),
+            "frozen": freezing.current(member=member),
+            "freezes": freezing.history(member=member),
+            "merges": merging.merges(member=member),
+            "merge_url": merging.merge_url(staff=request.user, member=member),
+            "may_merge": merging.may_merge(staff=request.user, member=member),
+            "freeze_url": freezing.freeze_url(staff=request.user, member=member),
             "panels": contributions.render("admin:member", subject=member, request=request),
         }
         if account is None:
@@ -263,7 +277,7 @@ def may_adjust(user: Any, member: Member) -> bool:
 
 def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
     """Return where somebody may give this member goodwill points, or nothing."""
-    if account is None or member.user_id in (None, user.pk) or not may_give(user):
+    if account is None or member.merged_into_id or member.user_id in (None, user.pk) or not may_give(user):
         return ""
     try:
         return reverse("loyalty:dashboard-goodwill", args=[member.user_id, account.unit_id]) + "?back=member"

@@ -12,6 +12,9 @@ from loyalty_oscar.program import actors
 
 from .permissions import ADJUST, may_give
 
+#: How keys of entries begin that staff made: one by one, and from a file.
+BY_HAND = ("manual:", "bulk:")
+
 
 def may_undo(*, entry: Entry, staff: Any) -> bool:
     """
@@ -19,7 +22,7 @@ def may_undo(*, entry: Entry, staff: Any) -> bool:
 
     Who may change points by hand undoes everybody's, who may give goodwill their own.
     """
-    if entry.kind != Kind.ADJUST or not entry.key.startswith("manual:") or entry.account.member.user_id == staff.pk:
+    if entry.kind != Kind.ADJUST or not entry.key.startswith(BY_HAND) or entry.account.member.user_id == staff.pk:
         return False
     own = entry.actor == actors.staff(staff) and entry.because.get("c") == "goodwill" and may_give(staff)
     return bool(staff.is_active and staff.is_staff and (staff.has_perm(ADJUST) or own))

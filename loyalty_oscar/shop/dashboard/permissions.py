@@ -10,6 +10,12 @@ from django.db.models import QuerySet
 LOOK = "loyalty_ledger.view_account"
 GOODWILL = "loyalty_ledger.goodwill_account"
 ADJUST = "loyalty_ledger.adjust_account"
+BULK = "loyalty_ledger.bulk_account"
+FREEZE = "loyalty_program.freeze_member"
+BIRTHDAY = "loyalty_people.view_birthday"
+EXPORT = "loyalty_program.export_member"
+UNRETURN = "loyalty_shop.undo_return"
+MERGE = "loyalty_program.merge_member"
 
 
 def loyalty_permissions() -> QuerySet[Permission]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import clock, contributions, money, words
 
 from ..orders.buyers import mark_of
 from ..orders.returns import ReturnPreview, look_at, preview, preview_cancelled
+from ..orders.unreturned import returns_of
+from .permissions import UNRETURN
 
 #: `?return-7=2`: two units of line 7.
 FIELD = "return-"
@@ -21,9 +26,11 @@ def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     """Return what it would do if the chosen units came back (all that are left to begin with), or the whole order."""
     asked, at = chosen(request.GET), clock.now()
     seen = look_at(order=subject, at=at, mark=mark_of(order=subject))
+    is_any_back = seen is not None and any(row.gone for row in seen.facts.rows)
+    undo = list(undoable(subject)) if is_any_back and request.user.has_perm(UNRETURN) else []
     found = preview(order=subject, quantities=asked, at=at, seen=seen)
     cancelled = preview_cancelled(order=subject, at=at, seen=seen, all_back=None if asked else found)
-    if asked is None and not found.changes and not cancelled.changes:
+    if asked is None and not found.changes and not cancelled.changes and not undo:
         return None
     return "loyalty/dashboard/return.html", {
         "rows": [{"line": line, "name": f"{FIELD}{line.line_id}"} for line in found.lines if line.left],
@@ -31,7 +38,23 @@ def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
         "notes": list(notes(found)),
         "cancelled": ", ".join(text for _name, _value, text in parts(cancelled)) if cancelled.lines else "",
         "cancelled_notes": list(notes(cancelled)),
+        "undo": undo,
     }
+
+
+def undoable(order: Any) -> Iterator[dict[str, Any]]:
+    """Yield the returns of an order in words, each with where one undoes it."""
+    for told in returns_of(order=order):
+        text = npgettext(
+            "loyalty", "%(event)s on %(day)s: %(units)d piece", "%(event)s on %(day)s: %(units)d pieces", told.units
+        )
+        day = date_format(localtime(told.event.date_created), "SHORT_DATE_FORMAT")
+        said = {"event": told.event.event_type.name, "day": day, "units": told.units}
+        where = {"number": order.number, "kind": told.kind, "event_id": told.event.pk}
+        try:
+            yield {"text": text % said, "url": reverse("loyalty:dashboard-unreturn", kwargs=where)}
+        except NoReverseMatch:
+            return
 
 
 def chosen(typed: Mapping[str, str]) -> dict[int, int] | None:
@@ -69,7 +92,11 @@ def parts(found: ReturnPreview) -> Iterator[tuple[str, int, str]]:
 
 
 def notes(found: ReturnPreview) -> Iterator[str]:
-    """Say which points go for another reason, and what becomes of those that are not there or are owed."""
+    """
+    Say what changes beside points, which points go for another reason, and what becomes of those that are not there or
+    are owed.
+    """
+    yield from found.beside
     for change in found.changes:
         for why, points in change.because.items():
             text = pgettext("loyalty", "%(points)s of them: %(why)s.")

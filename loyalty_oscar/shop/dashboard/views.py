@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import pgettext
 from django.views.generic import FormView, TemplateView
+from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.errors import KeyMismatch, NotAllowed
 from loyalty_oscar.ledger.models import Entry
@@ -23,11 +24,14 @@ from loyalty_oscar.program.naming import called
 from loyalty_oscar.program.queries import member_of
 from loyalty_oscar.program.worth import worth
 
+from ..orders.returns import preview_undone
+from ..orders.unreturned import returns_of, undo_return, units_back
 from . import goodwill
 from .by_hand import may_undo, undo
 from .forms import GoodwillForm
-from .links import admin_url, user_url
-from .permissions import may_give, may_look
+from .links import admin_url, order_url, user_url
+from .permissions import UNRETURN, may_give, may_look
+from .returns import notes, parts
 
 
 class StaffView(UserPassesTestMixin):
@@ -183,3 +187,51 @@ class UndoView(StaffView, TemplateView):
             text = pgettext("loyalty", "It was undone before.")
             messages.info(request, text, fail_silently=True)
         return HttpResponseRedirect(self.back())
+
+
+class UnreturnView(StaffView, TemplateView):
+    """Take back a return that was typed by mistake; says first what that does."""
+
+    template_name = "loyalty/dashboard/unreturn.html"
+
+    def test_func(self) -> bool:
+        return may_look(self.request.user) and self.request.user.has_perm(UNRETURN)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.test_func():
+            self.order = get_object_or_404(get_model("order", "Order"), number=kwargs["number"])
+            self.told = next(
+                (
+                    one
+                    for one in returns_of(order=self.order)
+                    if (one.kind, one.event.pk) == (kwargs["kind"], kwargs["event_id"])
+                ),
+                None,
+            )
+            if self.told is None and request.method != "POST":
+                raise Http404
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        at, back = clock.now(), units_back(told=self.told) if self.told else {}
+        found = preview_undone(order=self.order, quantities=back, at=at)
+        lines = self.order.lines.in_bulk(list(self.told.quantities)) if self.told else {}
+        rows = [(lines[pk].title, units) for pk, units in self.told.quantities.items()] if self.told else []
+        return super().get_context_data(
+            **kwargs,
+            order=self.order,
+            told=self.told,
+            rows=rows,
+            parts=[text for name, _value, text in parts(found) if name != "return-money"],
+            notes=list(notes(found)),
+            cancel=order_url(self.order) or reverse("loyalty:dashboard"),
+        )
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        about = {"kind": kwargs["kind"], "event_id": kwargs["event_id"], "staff": request.user, "at": clock.now()}
+        try:
+            undo_return(order=self.order, **about)
+            messages.success(request, pgettext("loyalty", "The return is undone."), fail_silently=True)
+        except NotAllowed:
+            messages.info(request, pgettext("loyalty", "It was undone before."), fail_silently=True)
+        return HttpResponseRedirect(order_url(self.order) or reverse("loyalty:dashboard"))

@@ -11,7 +11,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.awarding import decided_of, earned_at, on_base
+from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, frozen, on_base
 from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
 from loyalty_oscar.earning.known import with_levels_of
@@ -19,6 +19,7 @@ from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program import words
+from loyalty_oscar.program.freezing import without_points
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
@@ -59,9 +60,12 @@ class Quoter:
         excluded = {self.terms.excluded_set} - {None}
         self.codes = frozenset(book.sets() | excluded)
         self.facts = visit.facts(names=facts_wanted(rules=self.rules), at=at) if visit else {}
+        self.visit = visit
 
     def decide(self, purchase: Purchase, *, is_piece: bool = False) -> Decision:
         """Return what a purchase brings; of a piece alone without what an order brings once, whatever is in it."""
+        if self.visit and _is_shut(self.visit, self.at):
+            return frozen(purchase=purchase)
         once = [rule for rule in self.rules if is_piece and isinstance(rule.rule, PerOrder)]
         counted = [rule for rule in self.rules if rule not in once]
         purchase = replace(purchase, facts=self.facts) if self.facts else purchase
@@ -86,6 +90,14 @@ class Quoter:
     def asks_for_the_first_order(self) -> bool:
         """Return whether it matters to a rule in force if this is somebody's first order."""
         return any(rule.rule.stage == "bonus" and not isinstance(rule.rule, PerOrder) for rule in self.rules)
+
+
+def _is_shut(visit: Visit, at: datetime) -> bool:
+    """Return whether an order of this visitor brings nothing; asked for members who were ever frozen, once a visit."""
+    member = visit.member
+    if member is None or member.frozen_since is None:
+        return False
+    return bool(visit.once(key=("shut", at), load=lambda: without_points(placed=[(member, "", at)])))
 
 
 def of_product(*, product: Any, strategy: Any, teller: Quoter) -> EarningQuote | None:
@@ -204,7 +216,8 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
     if not earned_at(program=unit.program, at=facts.placed_at):
         return None
     rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
-    terms = {**facts.terms, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
+    shut = {FROZEN: True} if facts.user_id is not None and _is_shut(visit, facts.placed_at) else {}
+    terms = {**facts.terms, **shut, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
     decision = decided_of(purchase=facts.purchase, terms=terms, rules=rules)[0]
     points, days = _left(decision, facts), facts.terms["hold_days"]
     return ExpectedAward(purchase=facts.purchase, decision=decision, points=points, hold_days=days)

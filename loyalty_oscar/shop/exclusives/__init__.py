@@ -14,5 +14,6 @@ from . import (  # noqa: F401 - each registers its pieces
     limits,
     past,
     ranges,
+    staff,
     storefront,
 )

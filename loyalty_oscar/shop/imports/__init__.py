@@ -1,8 +1,23 @@
-"""Balances brought along from another system: every row is checked before the first is written."""
+"""Files of staff: balances from another system, and points for many. Every row is checked before one is written."""
 
 from .before import ImportRow
 from .checking import Balances, read
+from .giving import GiftRow, Gifts, give_all, left_today, read_gifts, undo_all
 from .posting import is_there, post
 from .sheet import BadFile, name_of
 
-__all__ = ["BadFile", "Balances", "ImportRow", "is_there", "name_of", "post", "read"]
+__all__ = [
+    "BadFile",
+    "Balances",
+    "GiftRow",
+    "Gifts",
+    "ImportRow",
+    "give_all",
+    "is_there",
+    "left_today",
+    "name_of",
+    "post",
+    "read",
+    "read_gifts",
+    "undo_all",
+]

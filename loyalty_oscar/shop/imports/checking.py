@@ -15,10 +15,9 @@ from loyalty_oscar.program.models import Member, Program, State
 from loyalty_oscar.program.queries import expiry_of
 
 from .before import CHUNK, Before, ImportRow
-from .sheet import BadFile, cells, name_of
+from .sheet import BadFile, cells, is_formula, name_of
 
 MOST = 1_000_000_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Numbered = tuple[int, dict[str, str]]
 
 
@@ -124,7 +123,7 @@ class _Check:
         """Return a sound row, or None after noting what is wrong with it."""
         before = len(self.errors)
         for column, cell in cells.items():
-            if cell.startswith(FORMULA) and not (column == "points" and cell[1:].isdigit()):
+            if is_formula(cell) and not (column == "points" and cell[1:].isdigit()):
                 self.wrong(number, column, f"{cell!r} is a formula; write the value itself")
         if len(self.errors) > before:
             return None

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'mark of an order',
                 'verbose_name_plural': 'marks of orders',
+                'permissions': [('undo_return', 'Can undo a return of an order')],
                 'indexes': [models.Index(fields=['is_dirty', 'order_id'], name='loyalty_sync_dirty'), models.Index(condition=models.Q(('moved_from', ''), _negated=True), fields=['moved_from'], name='loyalty_sync_moved')],
             },
         ),

@@ -62,12 +62,16 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReturnPreview:
-    """What would happen: `minor` units of `currency` back, and the changes of each account, oldest account first."""
+    """
+    What would happen: `minor` units of `currency` back, the changes of each account, oldest account first, and in words
+    (`beside`) what changes beside points.
+    """
 
     currency: str
     minor: int
     lines: tuple[ReturnLine, ...]
     changes: tuple[Change, ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def taken(self) -> int:
@@ -121,10 +125,21 @@ def preview(
     facts = seen.facts
     lines = tuple(_line(row, quantities) for row in facts.rows)
     rows = [replace(row, gone=row.gone + line.chosen) for row, line in zip(facts.rows, lines, strict=True)]
-    changes = _changes(seen, as_if(order=facts, rows=rows), at) if any(line.chosen for line in lines) else ()
-    return ReturnPreview(
-        currency=facts.purchase.currency, minor=sum(line.minor for line in lines), lines=lines, changes=changes
-    )
+    is_any = any(line.chosen for line in lines)
+    changes, beside = _changes(seen, as_if(order=facts, rows=rows), at) if is_any else ((), ())
+    minor = sum(line.minor for line in lines)
+    return ReturnPreview(currency=facts.purchase.currency, minor=minor, lines=lines, changes=changes, beside=beside)
+
+
+def preview_undone(*, order: Any, quantities: Mapping[int, int], at: datetime) -> ReturnPreview:
+    """Return what it would do if so many units of these lines (by id) had not come back after all. Changes nothing."""
+    seen = look_at(order=order, at=at)
+    if seen is None:
+        return ReturnPreview(currency=order.currency, minor=0, lines=(), changes=())
+    rows = [replace(row, gone=max(0, row.gone - quantities.get(row.line_id, 0))) for row in seen.facts.rows]
+    changes, beside = _changes(seen, as_if(order=seen.facts, rows=rows), at)
+    currency = seen.facts.purchase.currency
+    return ReturnPreview(currency=currency, minor=0, lines=(), changes=changes, beside=beside)
 
 
 def preview_cancelled(
@@ -140,12 +155,18 @@ def preview_cancelled(
         return ReturnPreview(currency=order.currency, minor=0, lines=(), changes=())
     facts = seen.facts
     # What every piece that comes back takes along, cancelling takes along.
-    changes = _changes(seen, replace(facts, dead=True), at) if all_back is None else all_back.changes
+    dead = replace(facts, dead=True)
+    known = (all_back.changes, all_back.beside) if all_back is not None else None
+    changes, beside = known or _changes(seen, dead, at)
     lines = tuple(_line(row, None) for row in facts.rows)
     back_already = sum(_share(row, row.gone) for row in facts.rows)
     total = to_minor(amount=order.total_incl_tax, currency=facts.purchase.currency)
     return ReturnPreview(
-        currency=facts.purchase.currency, minor=max(0, total - back_already), lines=lines, changes=changes
+        currency=facts.purchase.currency,
+        minor=max(0, total - back_already),
+        lines=lines,
+        changes=changes,
+        beside=beside,
     )
 
 
@@ -161,11 +182,16 @@ def _share(line: LineState, gone: int) -> int:
     return taken_back(points=line.paid_minor, gone=gone, quantity=line.quantity)
 
 
-def _changes(seen: Look, would_be: OrderFacts, at: datetime) -> tuple[Change, ...]:
-    """Return what accounts would meet, apart from what they meet anyway because nobody has looked yet."""
-    found = _foreseen(would_be, at)
+def _changes(seen: Look, would_be: OrderFacts, at: datetime) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """
+    Return what accounts would meet, and in words what changes beside points; apart from what comes anyway because
+    nobody has looked yet.
+    """
+    found, said = _foreseen(would_be, at)
     if not seen.is_in_line:
-        for account_id, change in _foreseen(seen.facts, at).items():
+        anyway, known = _foreseen(seen.facts, at)
+        said = [text for text in said if text not in known]
+        for account_id, change in anyway.items():
             one = found.setdefault(account_id, replace(change, taken=0, returned=0, owed=0, forgiven=0))
             one.taken, one.returned = one.taken - change.taken, one.returned - change.returned
             one.owed, one.forgiven = one.owed - change.owed, one.forgiven - change.forgiven
@@ -177,13 +203,13 @@ def _changes(seen: Look, would_be: OrderFacts, at: datetime) -> tuple[Change, ..
         change.owed, change.forgiven = max(0, change.owed), max(0, change.forgiven)
         change.made_up = max(0, change.made_up)
         change.because = {text: points for text, points in change.because.items() if points > 0}
-    return tuple(found[account_id] for account_id in sorted(found))
+    return tuple(found[account_id] for account_id in sorted(found)), tuple(said)
 
 
-def _foreseen(order: OrderFacts, at: datetime) -> dict[int, Change]:
-    """Ask every effect what it would post, and read it as changes of accounts."""
+def _foreseen(order: OrderFacts, at: datetime) -> tuple[dict[int, Change], list[str]]:
+    """Ask every effect what it would post, and read it as changes of accounts; and what it says of other things."""
     with foreseen() as posted:
-        order_effects.tell("foresee", orders=[order], at=at)
+        said = [text for answer in order_effects.answers("foresee", orders=[order], at=at) for text in answer or ()]
     found: dict[int, Change] = {}
     for entry in posted:
         if entry.kind == Kind.EXPIRE:
@@ -200,4 +226,4 @@ def _foreseen(order: OrderFacts, at: datetime) -> dict[int, Change]:
         if moved < 0 and not why and entry.because.get("c") not in OWN:
             text = words.why(entry.because)
             change.because[text] = change.because.get(text, 0) - moved
-    return found
+    return found, said

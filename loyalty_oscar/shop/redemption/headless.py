@@ -76,7 +76,9 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Bask
         worth=to_major(minor=applied.minor if applied else 0, exponent=decimals),
         currency=currency,
         total=to_major(minor=to_minor(amount=total, currency=currency), exponent=decimals),
-        because=_why(basket, unit, found, applied.quote if applied else None),
+        because=Because("points_frozen")
+        if account and account.member.is_frozen(at=clock.now()) and not applied
+        else _why(basket, unit, found, applied.quote if applied else None),
     )
 
 

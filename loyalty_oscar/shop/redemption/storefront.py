@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.functional import cached_property
 from django.utils.translation import npgettext, pgettext
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
@@ -20,6 +21,7 @@ from loyalty_oscar.redemption.rules import RedemptionQuote, Worth
 from loyalty_oscar.redemption.words import sentence
 
 from ..pricing.amounts import grain
+from ..storefront.visit import Visit
 from . import session_state
 from .discount import applied_to
 from .promise import has_run_out, is_seen_again, set_aside_for
@@ -150,7 +152,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
         "asked": found.asked,
         "used": found.used,
         "note": note,
-        "answer": _answer(found, request.loyalty.is_spending),
+        "answer": _answer(found, request.loyalty),
         "can_change": can_change,
         "can_stop": can_change or found.redemption is not None,
         "suggested": {"points": suggested, "text": _button(found, suggested)} if suggested and can_change else None,
@@ -238,12 +240,14 @@ def _change(found: BasketPoints, points: int) -> str:
     return f"{sign}\N{WORD JOINER}{found.money(abs(saved))}"
 
 
-def _answer(found: BasketPoints, is_spending: bool) -> dict[str, Any]:
+def _answer(found: BasketPoints, visit: Visit) -> dict[str, Any]:
     """Return what stands in the answer line: `text`, what follows it, and whether it is less than was asked."""
     if found.account.debt:
         text = pgettext("loyalty", "%(points)s to go, then you can use yours again.")
         return {"text": text % {"points": found.points(found.account.debt)}, "see_why": True}
-    if not is_spending and not found.minor:
+    if visit.is_frozen and not found.minor:
+        return {"text": words.why(Because("points_frozen"))}
+    if not visit.is_spending and not found.minor:
         text = pgettext("loyalty", "%(unit)s cannot be used at the moment. What you have stays yours.")
         return {"text": text % {"unit": words.title(unit=found.unit)}}
     why = _why(found)

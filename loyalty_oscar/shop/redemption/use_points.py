@@ -11,12 +11,12 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, NotEnoughPoints
+from loyalty_oscar.kernel.errors import Frozen, LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
-from loyalty_oscar.ledger.operations.holds import PROGRAM_STATE, STOPPED
+from loyalty_oscar.ledger.operations.holds import ASKED_WITH, why_stopped
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -56,7 +56,7 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
         return ready
     slot = redemption.slot if redemption else ""
     others = Hold.objects.using(write_db()).filter(account=account, state=Hold.State.OPEN).exclude(slot=slot)
-    held = list(others.annotate(program_state=PROGRAM_STATE))
+    held = list(others.annotate(**ASKED_WITH))
     told = fates(held)
     # Asked by pages too, so nothing is locked here: a payment that nobody sees yet shows when points are set aside.
     return ready + sum(
@@ -67,7 +67,7 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
 def is_over(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
     """Return whether the next who looks gives a hold back."""
     until = max(hold.expires_at, fate.until or hold.expires_at)
-    return fate.is_gone or hold.program_state in STOPPED or (fate.is_at_work is None and until <= at)
+    return fate.is_gone or bool(why_stopped(hold=hold, at=at)) or (fate.is_at_work is None and until <= at)
 
 
 @outermost_retried
@@ -77,8 +77,9 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
     are. What was asked for is remembered; only what the basket takes of it is set aside, and the rest stays ready.
 
     Raises `Refused` and changes nothing: `not_enough_points`, `to_make_up`, `too_few_points`, `daily_limit`,
-    `too_often`, `basket_closed` (frozen, ordered, another's), `not_now` (paused, switched off, no worth in this
-    currency, or what points cannot pay for is not known). Where the basket takes none at all the reason is the code.
+    `too_often`, `points_frozen` (staff froze the member), `basket_closed` (frozen, ordered, another's), `not_now`
+    (paused, switched off, no worth in this currency, or what points cannot pay for is not known). Where the basket
+    takes none at all the reason is the code.
     """
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
@@ -95,6 +96,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
                 points = _ready(fresh, before)
             if not points:
                 return _give_back(before, slot, at)
+            if account.member.is_frozen(at=at):
+                raise Frozen("the points of this member are frozen")
             worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
             terms = _mind_terms(unit, worth, points, at)
             _mind_ready(fresh, before, unit, points)
@@ -114,6 +117,8 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
         ledger.expire(account_id=account.pk, at=at)
         account.refresh_from_db()
         raise _not_enough(unit, account.available) from error
+    except Frozen as error:
+        raise Refused(code="points_frozen", text=words.why(Because("points_frozen"))) from error
     except NotAllowed as error:
         raise _not_now() from error
 

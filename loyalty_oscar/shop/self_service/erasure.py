@@ -28,6 +28,7 @@ from loyalty_oscar.ledger.operations.desk import lock_many
 from loyalty_oscar.people.operations import forget_address, forget_birthday
 from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.freezing import forget_reasons
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.hooks import erasures
 from loyalty_oscar.program.models import Member
@@ -62,6 +63,7 @@ def erase(*, member: Member, at: datetime) -> None:
         events.forget(member_id=member.pk, at=at)
         forget_member(member=member, at=at)
         forget_birthday(member=member)
+        forget_reasons(member=member)
         if member.user_id is not None:
             forget_address(user_id=member.user_id)
         erasures.tell(member=member, at=at)

@@ -11,8 +11,9 @@ from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.people.queries import birthday_of, confirmed_at
 from loyalty_oscar.program import words
+from loyalty_oscar.program.freezing import freezes_of
 from loyalty_oscar.program.hooks import data_exports
-from loyalty_oscar.program.models import Delivery, Event, Member, Notice, SegmentMember
+from loyalty_oscar.program.models import Delivery, Event, Freeze, Member, Notice, SegmentMember
 
 
 def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],
+        "freezes": [_freeze(row) for row in freezes_of(member_id=member.pk)],
         "segments": [_segment(row) for row in _segments(member)],
         "events": [
             _event(event) for event in Event.objects.filter(member=member).prefetch_related(told).order_by("pk")
@@ -88,6 +90,15 @@ def _entry(entry: Entry) -> dict[str, Any]:
 def _event(event: Event) -> dict[str, Any]:
     told = {delivery.consumer: _iso(delivery.done_at) for delivery in event.deliveries.all()}
     return {"topic": event.topic, "key": event.key, "at": _iso(event.at), "payload": event.payload, "told": told}
+
+
+def _freeze(row: Freeze) -> dict[str, Any]:
+    return {
+        "since": _iso(row.since),
+        "until": _iso(row.over_at),
+        "orders_bring_points": row.earns,
+        "reason": row.reason,
+    }
 
 
 def _segments(member: Member) -> Any:

@@ -102,8 +102,13 @@ class Visit:
 
     @property
     def is_spending(self) -> bool:
-        """Whether points can be used now: the program is live, or closing and that has not ended yet."""
-        return self._is(spends_at)
+        """Whether the visitor could use points now: the program lets members, and nobody froze this one's."""
+        return self._is(spends_at) and not self.is_frozen
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether staff froze the visitor's points. No query beside the one for the membership."""
+        return self.member is not None and self.member.is_frozen(at=clock.now())
 
     def _is(self, at_work: Callable[..., bool]) -> bool:
         if self.unit is None or self.unit.program.state != State.CLOSING:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.program.operations import change_state
@@ -83,6 +84,15 @@ class TestPointsInTheBasket:
         our_offers().update(status="Suspended")
         found = api.put(HERE, {"points": 500}).json()
         assert (found["applied"], found["total"], found["because"]["code"]) == (0, "49.80", "not_now")
+
+    def test_are_refused_with_a_code_where_staff_froze_the_member(self, api, boris):
+        member = Account.objects.get(member__user=boris).member
+        ledger.freeze(member=member, until=None, earns=True, reason="Review", actor="staff:1", at=TODAY)
+        before = books()
+        answer = api.put(HERE, {"points": 500})
+        assert (answer.status_code, answer.json()["code"], books()) == (409, "points_frozen", before)
+        assert api.get(HERE).json()["because"]["code"] == "points_frozen"
+        assert api.get("me").json()["frozen"] is True
 
     def test_are_none_in_an_empty_basket(self, unit):
         user = a_user()

@@ -15,13 +15,14 @@ from django.views.generic import TemplateView
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.queries import closed_account_of_user, coming, expiring, latest_claws
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import State
+from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.queries import phase_at
 from loyalty_oscar.program.worth import worth
 
@@ -155,6 +156,8 @@ class AccountView(MembersPage):
             self.card(account and account.pending),
         )
         found["phase"] = self.phase(at)
+        found["is_elsewhere"] = account is None and self.request.loyalty.member is None and self.is_merged()
+        found["frozen"] = words.why(Because("points_frozen")) if self.request.loyalty.is_frozen else ""
         if is_in and not found["phase"]:
             found["welcome"] = welcome_of(request=self.request, unit=self.unit, at=at)
         if not self.has_lines:
@@ -167,6 +170,11 @@ class AccountView(MembersPage):
             "debt": self.debt(account),
             **self.newest(at),
         }
+
+    def is_merged(self) -> bool:
+        """Return whether what this login had is with another one now; asked for who has nothing here."""
+        rows = Member.objects.filter(program=self.program, user_id=self.request.user.pk)
+        return rows.filter(merged_into__isnull=False).exists()
 
     def newest(self, at: Any) -> dict[str, Any]:
         """Return the newest lines, and how many there are."""

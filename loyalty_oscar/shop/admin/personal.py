@@ -1,0 +1,76 @@
+"""What a member told and agreed to, on the member's page of the admin, and all of it to hand out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import path
+from django.utils.formats import date_format
+from django.utils.translation import pgettext
+
+from loyalty_oscar.people.queries import birthday_of, confirmed_at
+from loyalty_oscar.program import clock, contributions, words
+from loyalty_oscar.program.history import note
+from loyalty_oscar.program.models import Member
+
+from ..dashboard.links import admin_url
+from ..dashboard.permissions import BIRTHDAY, EXPORT
+from ..self_service.export import export_member
+
+#: A year that has every day.
+LEAP_YEAR = 2024
+
+
+def lines(*, member: Member, staff: Any) -> Iterator[str]:
+    """Say what a member told and agreed to, as it is kept; the birthday to who may view birthdays."""
+    zone = member.program.time_zone
+    if staff.has_perm(BIRTHDAY) and (told := birthday_of(member_id=member.pk)):
+        day = date_format(date(LEAP_YEAR, told.month, told.day), "MONTH_DAY_FORMAT")
+        text = pgettext("loyalty", "Birthday: %(birthday)s, told on %(day)s")
+        yield text % {"birthday": day, "day": words.day(told.set_at, zone=zone)}
+    if member.terms_accepted_at is not None:
+        text = pgettext("loyalty", "Terms: version %(version)s accepted on %(day)s")
+        yield text % {"version": member.terms_version, "day": words.day(member.terms_accepted_at, zone=zone)}
+    confirmed = confirmed_at(user_id=member.user_id) if member.user_id is not None else None
+    if confirmed is not None:
+        yield pgettext("loyalty", "E-mail address confirmed on %(day)s") % {"day": words.day(confirmed, zone=zone)}
+
+
+def may_export(*, staff: Any) -> bool:
+    """Return whether somebody may hand out what is kept about members."""
+    return bool(staff.is_active and staff.is_staff and staff.has_perm(EXPORT))
+
+
+@contributions.register("admin:member", "personal", order=5)
+def personal(*, subject: Member, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return what a member told, and where all of it is downloaded."""
+    url = admin_url("loyalty_program_member_export", subject.pk) if may_export(staff=request.user) else ""
+    found = list(lines(member=subject, staff=request.user))
+    return ("loyalty/admin/personal.html", {"lines": found, "url": url}) if found or url else None
+
+
+class ExportsMembers:
+    """For the page of members: a file with all that is kept about one."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.export_view)  # type: ignore[attr-defined]  # Of ModelAdmin.
+        export = path("<path:object_id>/export/", view, name="loyalty_program_member_export")
+        return [export, *super().get_urls()]  # type: ignore[misc]
+
+    def export_view(self, request: HttpRequest, object_id: str) -> JsonResponse:
+        """Return what the member's own download holds, and write down that it was handed out."""
+        page: Any = self
+        member: Member | None = page.get_object(request, object_id)
+        if member is None:
+            raise Http404
+        if not page.has_view_permission(request, member) or not may_export(staff=request.user):
+            raise PermissionDenied
+        data = {"memberships": [export_member(member=member, at=clock.now())]}
+        note(staff=request.user, member=member, text=pgettext("loyalty", "Data downloaded"))
+        response = JsonResponse(data, json_dumps_params={"indent": 2, "ensure_ascii": False})
+        response["Content-Disposition"] = f'attachment; filename="loyalty-{member.public_id}.json"'
+        return response

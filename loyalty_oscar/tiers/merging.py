@@ -1,0 +1,111 @@
+"""Levels, when two members become one: orders of both count, and the higher standing of the two stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import merge_parts
+from loyalty_oscar.program.models import Member
+
+from .models import GivenTier, Score, Standing
+from .operations import settle
+from .queries import ladder_of, tier_name
+
+#: What a standing that goes on has from the one before.
+LIKE = ("tier", "rank", "kept_until", "is_counted", "is_strict", "extensions")
+
+
+class LevelsMove:
+    """Nobody loses a level by a merge, and the two may reach one together that neither had."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Say that orders count together, and which level stands."""
+        if not Score.objects.filter(member=member).exists() and not _now([member, into]):
+            return
+        yield pgettext("loyalty", "Orders of both count for the level.")
+        found = _now([member, into])
+        before, other = found.get(into.pk), found.get(member.pk)
+        if other and other.tier and _is_higher(other, before):
+            text = pgettext("loyalty", "The level %(level)s moves: it is the higher one.")
+            yield text % {"level": tier_name(tier=other.tier)}
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> dict[str, Any]:
+        """Move what counts, let the higher standing stand, and settle it; nobody is written to about the first."""
+        now = _now([member, into])
+        gone, kept = now.get(member.pk), now.get(into.pk)
+        moved: dict[str, Any] = {
+            "scores": _moved(Score, member, into),
+            "given": _moved(GivenTier, member, into),
+            "gone": gone.pk if gone else None,
+            "kept": kept.pk if kept else None,
+        }
+        if gone:
+            Standing.objects.using(write_db()).filter(pk=gone.pk).update(is_current=None)
+        if gone and _is_higher(gone, kept):
+            _stand_on(into.pk, gone, "tier_merged", at)
+        if ladder := ladder_of(program_id=into.program_id):
+            settle(ladder=ladder, member_ids=[into.pk], at=at)
+        return moved
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Let each count alone again, and stand where they stood."""
+        Score.objects.using(write_db()).filter(pk__in=moved["scores"]).update(member=member)
+        GivenTier.objects.using(write_db()).filter(pk__in=moved["given"]).update(member=member)
+        rows = (
+            Standing.objects.using(write_db())
+            .select_related("tier")
+            .in_bulk([pk for pk in (moved["gone"], moved["kept"]) if pk])
+        )
+        ladder = ladder_of(program_id=into.program_id)
+        if ladder:
+            # What was reached together goes, and its gift with it.
+            settle(ladder=ladder, member_ids=[into.pk], at=at)
+        now, kept = _now([into]).get(into.pk), rows.get(moved["kept"]) or Standing(rank=0)
+        if now is not None and now.rank != kept.rank:
+            _stand_on(into.pk, kept, "tier_parted", at)
+        if gone := rows.get(moved["gone"]):
+            _stand_on(member.pk, gone, "tier_parted", at)
+        if ladder:
+            settle(ladder=ladder, member_ids=[member.pk], at=at)
+
+
+def _now(members: list[Member]) -> dict[int, Standing]:
+    rows = Standing.objects.using(write_db()).filter(member__in=members, is_current=True).select_related("tier")
+    return {row.member_id: row for row in rows}
+
+
+def _is_higher(one: Standing, other: Standing | None) -> bool:
+    """Return whether a standing is better than another: a higher level, or the same one for longer."""
+    if other is None or one.rank != other.rank:
+        return one.rank > (other.rank if other else 0)
+    if one.kept_until is None or other.kept_until is None:
+        return one.kept_until is None and other.kept_until is not None
+    return one.kept_until > other.kept_until
+
+
+def _moved(model: Any, member: Member, into: Member) -> list[int]:
+    rows = model.objects.using(write_db()).filter(member=member)
+    keys = list(rows.order_by("pk").values_list("pk", flat=True))
+    rows.update(member=into)
+    return keys
+
+
+def _stand_on(member_id: int, like: Standing, code: str, at: datetime) -> None:
+    """Write the next row of a member's history: where another row stands."""
+    Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True).update(is_current=None)
+    tier = tier_name(tier=like.tier) if like.tier else ""
+    Standing.objects.using(write_db()).create(
+        member_id=member_id,
+        starts_at=at,
+        because=Because(code, tier=tier).to_json(),
+        **{name: getattr(like, name) for name in LIKE},
+    )
+
+
+merge_parts.register("tiers", order=30)(LevelsMove())

@@ -1,0 +1,395 @@
+"""Two members that become one: points with dates and what a return finds go along; both logins lead there; undone."""
+
+from datetime import timedelta
+
+import pytest
+
+from loyalty_oscar.earning.models import Award
+from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
+from loyalty_oscar.ledger.operations.merging import CannotMerge
+from loyalty_oscar.people.models import Birthday
+from loyalty_oscar.people.operations import save_birthday
+from loyalty_oscar.program.models import Member, Merge, Segment
+from loyalty_oscar.program.operations import give as give_promised
+from loyalty_oscar.program.operations import join, take_back
+from loyalty_oscar.program.segments import members_of, set_members
+from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.queries import giver_of
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.tiers.models import Score
+from tests.integration.ledger.books import assert_clean, dump
+from tests.integration.referrals.friendly import an_inviting_club, bring
+from tests.integration.tiers.ladders import a_ladder, now
+from tests.points import account, give, of, pay, use
+from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
+LATER = TODAY + timedelta(hours=1)
+
+
+def member(user):
+    return Member.objects.get(user=user)
+
+
+def merge(gone, into, *, at=TODAY):
+    return ledger.merge(member=member(gone), into=member(into), actor="staff:1", at=at)
+
+
+def undo(row, *, at=LATER):
+    ledger.unmerge(merge=row, actor="staff:2", at=at)
+
+
+def has(user):
+    """What somebody has, with the dates on which it runs out."""
+    lots = Lot.objects.filter(account=account(user), is_open=True).order_by("expires_at", "pk")
+    return [(lot.source, lot.remaining, lot.state, lot.expires_at) for lot in lots]
+
+
+@pytest.fixture
+def ada(unit):
+    """Another login of Boris: 300 paws that run out earlier than his."""
+    user = a_user("ada@example.com")
+    give(user, 300, unit, source="ada", until=day(6, 30))
+    return user
+
+
+class TestPoints:
+    def test_move_with_their_own_dates_and_two_entries_name_each_other(self, boris, ada):
+        row = merge(ada, boris)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1300, 0, 0, 0))
+        assert has(boris) == [("ada", 300, "open", day(6, 30)), ("gift", 1000, "open", day(12, 31, 2027))]
+        out, came = Entry.objects.filter(kind="transfer").order_by("key").reverse()
+        assert (out.key, came.key) == (f"merge:{row.pk}:out", f"merge:{row.pk}:in")
+        assert (out.net, came.net, out.counter, came.counter) == (-300, 300, "transfer", "transfer")
+        assert out.because["p"]["account"] == came.account_id
+        assert came.because["p"]["account"] == out.account_id
+        assert member(ada).merged_into == member(boris)
+        assert_clean()
+
+    def test_on_the_way_still_answer_to_a_return(self, boris, ada):
+        order = buy(ada, (a_product(price="50.00"), 2), on=TODAY)
+        assert of(ada) == (300, 100, 0, 0)
+        merge(ada, boris)
+        assert of(boris) == (1300, 100, 0, 0)
+        assert Award.objects.get(source_id=order.pk).account == account(boris)
+        send_back(order, 1, on=LATER)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1300, 50, 0, 0))
+        assert_clean()
+
+    def test_that_are_ready_go_with_their_order_and_not_with_others(self, boris, ada):
+        order = arrive(buy(ada, (a_product(price="50.00"), 2), on=day(4, 1)), on=day(4, 2))
+        list(ledger.mature_due(at=TODAY))
+        merge(ada, boris)
+        send_back(order, 2, on=LATER)
+        assert [row[:2] for row in has(boris)] == [("ada", 300), ("gift", 1000)]
+        assert_clean()
+
+    def test_used_before_come_back_to_the_one_who_stays(self, unit, boris, ada):
+        basket = use(ada, a_basket(ada, (a_product(price="2.00"), 1)), 200, unit=unit)
+        order = pay(basket)
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        merge(ada, boris)
+        assert of(boris) == (1100, 0, 0, 0)
+        send_back(order, 1, on=LATER)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1300, 0, 0, 0))
+        assert_clean()
+
+    def test_that_ran_out_before_are_forgiven_when_their_goods_come_back(self, unit, boris, ada):
+        order = arrive(buy(ada, (a_product(price="50.00"), 2), on=day(1, 2)), on=day(1, 3))
+        list(ledger.mature_due(at=TODAY))
+        Lot.objects.filter(source=f"order:{order.pk}").update(expires_at=day(5, 1))
+        ledger.expire(account_id=account(ada).pk, at=TODAY)
+        merge(ada, boris)
+        send_back(order, 2, on=LATER)
+        assert of(boris) == (1300, 0, 0, 0)
+        assert_clean()
+
+    def test_set_aside_in_an_open_basket_go_back_first(self, unit, boris, ada):
+        use(ada, a_basket(ada, (a_product(price="2.00"), 1)), 200, unit=unit)
+        merge(ada, boris)
+        assert of(boris) == (1300, 0, 0, 0)
+        assert Hold.objects.get().state == "released"
+        assert_clean()
+
+    def test_stay_where_they_are_while_a_basket_is_being_paid_for(self, unit, boris, ada):
+        use(ada, a_basket(ada, (a_product(price="2.00"), 1)), 200, unit=unit).freeze()
+        before = dump()
+        with pytest.raises(CannotMerge) as refused:
+            merge(ada, boris)
+        assert (refused.value.code, dump(), Merge.objects.count()) == ("being_paid", before, 0)
+
+    @pytest.mark.parametrize("is_rich", ["gone", "into"])
+    def test_pay_what_the_other_has_to_make_up(self, unit, boris, ada, is_rich):
+        poor, rich = (boris, ada) if is_rich == "gone" else (ada, boris)
+        account(poor)
+        ledger.adjust(
+            account_id=account(poor).pk, points=-account(poor).available, key="manual:1", because=Because("adjusted"),
+            actor="staff:1", note="x", at=TODAY,
+        )  # fmt: skip
+        ledger.claw_back(
+            account_id=account(poor).pk, source="x", points=100, key="x:claw", because=Because("adjusted"), at=TODAY
+        )
+        had = of(rich)[0]
+        assert of(poor) == (0, 0, 0, 100)
+        row = merge(ada, boris)
+        assert of(boris) == (had - 100, 0, 0, 0)
+        assert_clean()
+        with pytest.raises(CannotMerge) as refused:
+            undo(row)
+        assert refused.value.code == "netted"
+
+    def test_to_make_up_join(self, unit, boris, ada):
+        for user in (boris, ada):
+            told = {"because": Because("adjusted"), "at": TODAY}
+            points = account(user).available + 50
+            ledger.claw_back(account_id=account(user).pk, source="x", points=points, key="x:claw", **told)
+        row = merge(ada, boris)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 0), (0, 0, 0, 100))
+        assert_clean()
+        undo(row)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 50), (0, 0, 0, 50))
+        assert_clean()
+
+    def test_move_though_the_other_had_none_at_all(self, unit, ada):
+        other = a_user("new@example.com")
+        join(program=unit.program, user_id=other.pk, at=TODAY)
+        merge(ada, other)
+        assert of(other) == (300, 0, 0, 0)
+        assert_clean()
+
+
+class TestRefused:
+    def test_are_oneself_one_merged_before_and_one_who_is_frozen(self, unit, boris, ada):
+        third = a_user("third@example.com")
+        give(third, 5, unit, source="third")
+        ledger.freeze(member=member(third), until=None, earns=True, reason="x", actor="staff:1", at=TODAY)
+        merge(ada, boris)
+        before = dump()
+        for gone, into, code in (
+            (boris, boris, "oneself"), (ada, third, "merged_already"), (third, ada, "merged_already"),
+            (boris, third, "frozen"),
+        ):  # fmt: skip
+            with pytest.raises(CannotMerge) as refused:
+                merge(gone, into)
+            assert refused.value.code == code
+        assert (dump(), Merge.objects.count()) == (before, 1)
+
+
+class TestTheOldLogin:
+    def test_orders_for_the_one_who_stays(self, boris, ada):
+        merge(ada, boris)
+        order = buy(ada, (a_product(price="20.00"), 1), on=LATER)
+        assert Award.objects.get(source_id=order.pk).account == account(boris)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1300, 20, 0, 0))
+        assert_clean()
+
+    def test_joins_as_the_one_who_stays(self, unit, boris, ada):
+        merge(ada, boris)
+        assert join(program=unit.program, user_id=ada.pk, at=LATER) == member(boris)
+
+    def test_whatever_is_done_at_the_old_account_is_done_at_the_new_one(self, boris, ada):
+        merge(ada, boris)
+        old = account(ada).pk
+        ledger.post(grant=a_grant(old, "a"), at=LATER)
+        ledger.post_many(grants=[a_grant(old, "b"), a_grant(account(boris).pk, "c")], at=LATER)
+        assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1330, 0, 0, 0))
+        assert_clean()
+
+
+def a_grant(account_id, key):
+    return ledger.LotGrant(
+        account_id=account_id, points=10, key=key, source=key, because=Because("adjusted"), available_at=TODAY
+    )
+
+
+class TestGifts:
+    def test_are_given_once_whoever_had_them(self, boris, ada):
+        told = {"promise": Promise(points=50), "key": "tier:1:gift", "because": Because("tier_gift"), "at": TODAY}
+        assert give_promised(member_id=member(ada).pk, **told) is Outcome.GIVEN
+        merge(ada, boris)
+        assert give_promised(member_id=member(boris).pk, **told) is Outcome.THERE
+        assert give_promised(member_id=member(ada).pk, **told) is Outcome.THERE
+        assert of(boris) == (1350, 0, 0, 0)
+
+    @pytest.mark.parametrize("who", ["gone", "into"])
+    def test_are_taken_back_and_given_again_at_the_one_who_stays(self, boris, ada, who):
+        told = {"promise": Promise(points=50), "key": "tier:1:gift", "because": Because("tier_gift"), "at": TODAY}
+        give_promised(member_id=member(ada).pk, **told)
+        merge(ada, boris)
+        member_id = member(ada if who == "gone" else boris).pk
+        assert take_back(member_id=member_id, **told) is Outcome.TAKEN
+        assert take_back(member_id=member_id, **told) is Outcome.NOTHING
+        assert of(boris) == (1300, 0, 0, 0)
+        assert give_promised(member_id=member_id, **told) is Outcome.AGAIN
+        assert of(boris) == (1350, 0, 0, 0)
+        assert_clean()
+
+
+class TestLevels:
+    def test_count_the_orders_of_both_and_the_gift_comes_once(self, unit, boris, ada):
+        a_ladder(unit=unit, gifts=(0, 40, 0))
+        for user in (boris, ada):
+            buy(user, (a_product(price="100.00"), 1), on=TODAY)
+            assert now(user).rank == 1
+        row = merge(ada, boris)
+        assert now(boris).rank == 2
+        assert of(boris)[1] == 200 + 40
+        assert not Score.objects.filter(member=member(ada)).exists()
+        assert_clean()
+        undo(row)
+        assert (now(boris).rank, now(ada).rank) == (1, 1)
+        assert (of(boris)[1], of(ada)[1]) == (100, 100)
+        assert_clean()
+
+    def test_the_higher_standing_counts(self, unit, boris, ada):
+        a_ladder(unit=unit)
+        buy(ada, (a_product(price="500.00"), 1), on=day(11, 1, 2025))
+        until = now(ada).kept_until
+        buy(boris, (a_product(price="10.00"), 1), on=TODAY)
+        merge(ada, boris)
+        assert (now(boris).rank, now(boris).kept_until) == (3, until)
+        assert now(boris).because["c"] == "tier_merged"
+
+    def test_of_the_one_who_stays_stands_where_it_is_higher(self, unit, boris, ada):
+        a_ladder(unit=unit)
+        buy(boris, (a_product(price="500.00"), 1), on=TODAY)
+        buy(ada, (a_product(price="10.00"), 1), on=TODAY)
+        before = now(boris).pk
+        merge(ada, boris)
+        assert now(boris).pk == before
+
+    def test_count_what_the_old_login_orders_later(self, unit, boris, ada):
+        a_ladder(unit=unit)
+        merge(ada, boris)
+        buy(ada, (a_product(price="200.00"), 1), on=LATER)
+        assert now(boris).rank == 2
+
+
+class TestFriends:
+    def test_and_the_code_lead_to_the_one_who_stays(self):
+        club = an_inviting_club()
+        friend, other = a_user("friend@example.com"), a_user("other@example.com")
+        row = bring(club, friend)
+        give(other, 10, club.unit, source="other")
+        done = merge(club.boris, other)
+        row.refresh_from_db()
+        assert row.giver == member(other)
+        assert giver_of(code=club.code, program_id=club.unit.program_id).member == member(other)
+        buy(friend, (a_product(price="100.00"), 1), on=TODAY)
+        assert Account.objects.get(member__user=other).pending > 0
+        undo(done)
+        row.refresh_from_db()
+        assert row.giver == member(club.boris)
+
+    def test_whom_one_brought_as_the_other_stays_as_it_is(self):
+        club = an_inviting_club()
+        friend = a_user("friend@example.com")
+        bring(club, friend)
+        merge(friend, club.boris)
+        row = Referral.objects.get()
+        assert (row.giver, row.newcomer) == (member(club.boris), member(friend))
+
+
+class TestWhatElseMoves:
+    def test_is_the_birthday_where_the_other_told_none(self, boris, ada):
+        save_birthday(member=member(ada), day=3, month=4, at=TODAY)
+        row = merge(ada, boris)
+        assert Birthday.objects.get().member == member(boris)
+        undo(row)
+        assert Birthday.objects.get().member == member(ada)
+
+    def test_is_the_place_in_segments(self, unit, boris, ada):
+        segment = Segment.objects.create(program=unit.program, code="vip", name="VIP")
+        set_members(segment=segment, member_ids=[member(ada).pk], at=TODAY)
+        row = merge(ada, boris)
+        assert members_of(segment=segment) == {member(boris).pk}
+        undo(row)
+        assert members_of(segment=segment) == {member(ada).pk}
+
+    def test_is_nothing_of_a_campaign_that_both_had(self, boris, ada):
+        assert Occurrence.objects.count() == 0
+        merge(ada, boris)
+        assert Occurrence.objects.count() == 0
+
+
+class TestUndone:
+    def test_gives_both_what_they_had(self, unit, boris, ada):
+        order = buy(ada, (a_product(price="50.00"), 2), on=TODAY)
+        before = [(of(user), has(user)) for user in (boris, ada)]
+        row = merge(ada, boris)
+        undo(row)
+        assert [(of(user), has(user)) for user in (boris, ada)] == before
+        assert member(ada).merged_into is None
+        assert Award.objects.get(source_id=order.pk).account == account(ada)
+        send_back(order, 1, on=LATER)
+        assert of(ada) == (300, 50, 0, 0)
+        assert_clean()
+
+    def test_gives_back_uses_too(self, unit, boris, ada):
+        order = pay(use(ada, a_basket(ada, (a_product(price="2.00"), 1)), 200, unit=unit))
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        undo(merge(ada, boris))
+        send_back(order, 1, on=LATER)
+        assert (of(ada), of(boris)) == ((300, 0, 0, 0), (1000, 0, 0, 0))
+        assert_clean()
+
+    def test_keeps_dates_that_moved_meanwhile(self, unit, boris, ada):
+        order = arrive(buy(ada, (a_product(price="50.00"), 2), on=TODAY), on=TODAY)
+        row = merge(ada, boris)
+        ready = TODAY + timedelta(days=14)
+        list(ledger.mature_due(at=ready))
+        undo(row, at=ready)
+        assert of(ada) == (400, 0, 0, 0)
+        assert Lot.objects.get(source=f"order:{order.pk}", account=account(ada)).state == "open"
+        assert_clean()
+
+    @pytest.mark.parametrize("how", ["used", "taken back", "set aside"])
+    def test_is_refused_once_something_of_it_moved(self, unit, boris, ada, how):
+        order = buy(ada, (a_product(price="50.00"), 2), on=TODAY)
+        row = merge(ada, boris)
+        if how == "taken back":
+            send_back(order, 1, on=LATER)
+        else:
+            basket = use(boris, a_basket(boris, (a_product(price="2.00"), 1)), 200, unit=unit)
+            if how == "used":
+                pay(basket)
+        before = dump()
+        with pytest.raises(CannotMerge) as refused:
+            undo(row)
+        assert (refused.value.code, dump(), member(ada).merged_into) == ("moved_on", before, member(boris))
+
+    def test_happens_once(self, boris, ada):
+        row = merge(ada, boris)
+        undo(row)
+        before = dump()
+        with pytest.raises(CannotMerge) as refused:
+            undo(row)
+        assert (refused.value.code, dump()) == ("undone_already", before)
+
+    def test_can_be_merged_again(self, boris, ada):
+        undo(merge(ada, boris))
+        row = merge(ada, boris, at=LATER)
+        assert of(boris) == (1300, 0, 0, 0)
+        undo(row)
+        assert (of(ada), of(boris)) == ((300, 0, 0, 0), (1000, 0, 0, 0))
+        assert_clean()
+
+    def test_leads_nobody_along_a_chain(self, unit, boris, ada):
+        third = a_user("third@example.com")
+        give(third, 5, unit, source="third")
+        first = merge(ada, boris)
+        second = merge(boris, third)
+        assert member(ada).merged_into == member(third)
+        buy(ada, (a_product(price="20.00"), 1), on=LATER)
+        assert of(third) == (1305, 20, 0, 0)
+        with pytest.raises(CannotMerge):
+            undo(first)
+        undo(second)
+        assert member(ada).merged_into == member(boris)
+        undo(first)
+        assert (of(ada), of(boris), of(third)) == ((300, 0, 0, 0), (1000, 0, 0, 0), (5, 20, 0, 0))
+        assert_clean()
