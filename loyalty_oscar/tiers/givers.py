@@ -13,7 +13,7 @@ from loyalty_oscar.program.models import Unit
 from .models import Tier
 
 
-class Gifts:
+class LevelGifts:
     """The welcome gifts of levels."""
 
     title = pgettext_lazy("loyalty", "Levels")
@@ -30,4 +30,4 @@ class Gifts:
         }
 
 
-givers.register("levels", order=30)(Gifts())
+givers.register("levels", order=30)(LevelGifts())
