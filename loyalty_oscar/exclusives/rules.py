@@ -12,7 +12,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the segments one is in."""
+    """
+    A visitor as a sale sees one: member or not, rank of the level (0 = none), and the segments one is in. Who joins
+    with the first order may be on a level already that every member has.
+    """
 
     is_member: bool = False
     rank: int = 0
@@ -31,7 +34,7 @@ class DoorTerms:
     def is_for(self, who: Who) -> bool:
         """Return whether somebody may use this door."""
         is_in = self.segment_id is None or self.segment_id in who.segments
-        return is_in and who.is_member and who.rank >= self.rank
+        return is_in and (who.rank >= self.rank if self.rank else who.is_member)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,11 +56,12 @@ class TierForm(forms.ModelForm):
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "from"),
         required=False,
-        min_value=Decimal("0.01"),
+        min_value=Decimal(0),
         max_digits=14,
         decimal_places=2,
         help_text=pgettext_lazy(
-            "loyalty", "Money of the program's currency, or a number of points or orders. Empty: only given."
+            "loyalty",
+            "Money of the program’s currency, or a number of points or orders. 0: for every member. Empty: only given.",
         ),
     )
 
@@ -90,6 +91,14 @@ class TierForm(forms.ModelForm):
             raise forms.ValidationError(pgettext("loyalty", "That is more than can be stored."))
         self.instance.threshold = threshold
         return typed
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a welcome gift of a level that nobody has to reach."""
+        found = super().clean()
+        if self.cleaned_data.get("takes") == 0 and self.cleaned_data.get("points"):
+            text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give points for joining.")
+            self.add_error("points", text)
+        return found
 
     def clean_rank(self) -> int:
         """Refuse to move a level that somebody stands or stood on."""
@@ -191,7 +200,7 @@ class GiveForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.zone, self.at = ladder.program.time_zone, at
         tier: Any = self.fields["tier"]
-        tier.queryset = ladder.tiers.order_by("rank")
+        tier.queryset = ladder.tiers.exclude(threshold=0).order_by("rank")
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]
