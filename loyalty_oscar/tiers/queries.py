@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import State
+from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.queries import read_versions, remembered, version_of, versions
 
 from . import rules
@@ -86,6 +86,20 @@ def levels(*, program_id: int) -> list[tuple[int, str]]:
     """Return rank and name of each level of a program, lowest first, for features that let in by level."""
     ladder = ladder_of(program_id=program_id)
     return [(tier.rank, tier_name(tier=tier)) for tier in ladder.known_tiers] if ladder else []
+
+
+def counts_of(*, program_id: int) -> dict[int, int]:
+    """Return how many members stand on each level of a program, by rank. At most two queries."""
+    ladder = ladder_of(program_id=program_id)
+    if ladder is None:
+        return {}
+    rows = Standing.objects.using(write_db()).filter(is_current=True, member__program_id=program_id, rank__gt=0)
+    rows = rows.filter(member__merged_into=None).order_by().values_list("rank")
+    found: dict[int, int] = dict(rows.annotate(members=Count("pk")))
+    if base := base_of(ladder=ladder):
+        members = Member.objects.using(write_db()).filter(program_id=program_id, merged_into=None).count()
+        found[base.rank] = members - sum(number for rank, number in found.items() if rank > base.rank)
+    return found
 
 
 def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:

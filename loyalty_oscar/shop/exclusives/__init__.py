@@ -3,6 +3,7 @@
 from . import (  # noqa: F401 - each registers its pieces
     backstop,
     checkout,
+    consequences,
     doctor,
     front,
     gate,
@@ -15,4 +16,5 @@ from . import (  # noqa: F401 - each registers its pieces
     past,
     ranges,
     storefront,
+    teaser,
 )
