@@ -69,6 +69,11 @@ class SchemeForm(forms.ModelForm):
                 self.instance.least_minor = minor
         return data
 
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return the program's currency for the least order."""
+        currency = self.instance.program.currency if name == "least" else ""
+        return currency, currency
+
 
 class ReasonForm(ActionForm):
     """The reason that stands beside an action of the list."""

@@ -30,7 +30,9 @@ class LevelFact:
         known, first = self._stood(asked), bases()
         found = {}
         for member_id, at in asked:
-            program_id, stood = known.get(member_id, (None, []))
+            if member_id not in known:
+                continue
+            program_id, stood = known[member_id]
             place = bisect_right(stood, at, key=lambda row: row.starts_at)
             # A strict level is over at its date, though the job that moves its member runs later.
             left = (row for row in reversed(stood[:place]) if not has_ended(standing=row, at=at))

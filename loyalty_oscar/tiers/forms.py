@@ -92,6 +92,12 @@ class TierForm(forms.ModelForm):
         self.instance.threshold = threshold
         return typed
 
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return the program's currency for what a level takes, where money counts."""
+        is_money = name == "takes" and counts_money(ladder=self.ladder)
+        currency = self.ladder.program.currency if is_money else ""
+        return currency, currency
+
     def clean(self) -> dict[str, Any] | None:
         """Refuse a welcome gift of a level that nobody has to reach."""
         found = super().clean()
@@ -125,9 +131,14 @@ class TierForm(forms.ModelForm):
         return picture
 
 
+def counts_money(*, ladder: Ladder) -> bool:
+    """Return whether money counts on a ladder."""
+    return ladder.metric in metrics and metrics.get(ladder.metric).is_money
+
+
 def places_of(*, ladder: Ladder) -> int:
     """Return how many decimals the ladder's numbers have: those of the currency where money counts, else none."""
-    is_money = ladder.metric in metrics and metrics.get(ladder.metric).is_money
+    is_money = counts_money(ladder=ladder)
     program = Program.objects.filter(pk=ladder.program_id).first() if is_money else None
     return money.exponent(currency=program.currency) if program else 0
 

@@ -94,8 +94,8 @@ def counts_of(*, program_id: int) -> dict[int, int]:
     if ladder is None:
         return {}
     rows = Standing.objects.using(write_db()).filter(is_current=True, member__program_id=program_id, rank__gt=0)
-    rows = rows.filter(member__merged_into=None).order_by().values_list("rank")
-    found: dict[int, int] = dict(rows.annotate(members=Count("pk")))
+    rows = rows.filter(member__merged_into=None).order_by()
+    found: dict[int, int] = dict(rows.values_list("rank").annotate(Count("pk")).values_list("rank", "pk__count"))
     if base := base_of(ladder=ladder):
         members = Member.objects.using(write_db()).filter(program_id=program_id, merged_into=None).count()
         found[base.rank] = members - sum(number for rank, number in found.items() if rank > base.rank)
