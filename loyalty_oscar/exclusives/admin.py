@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -16,7 +17,7 @@ from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .faults import sale_warnings
-from .forms import DoorForm, DoorFormSet
+from .forms import DoorForm, DoorFormSet, SaleForm
 from .models import Door, Sale
 from .sentences import sentence
 
@@ -34,13 +35,14 @@ class SaleAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelA
     """A sale that opens to some before others; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/sale.html"
+    form = SaleForm
     list_display = ("name", "program", "is_on", "says", "taken")
     list_filter = ("program", "is_on")
     search_fields = ("name", "code")
     inlines = (DoorInline,)
     readonly_fields = ("taken", "page")
     fieldsets = (
-        (None, {"fields": ("program", "name", "code", "is_on")}),
+        (None, {"fields": ("program", "name", "code", "is_on", "is_meant")}),
         (pgettext_lazy("loyalty", "What it offers"), {"fields": ("product_set", "percent", "text", "picture")}),
         (pgettext_lazy("loyalty", "When"), {"fields": ("mode", "public_from", "ends_at")}),
         (pgettext_lazy("loyalty", "How many"), {"fields": ("quota", "per_member", "taken")}),
@@ -69,6 +71,13 @@ class SaleAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelA
             told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}
             extra_context = {**(extra_context or {}), **told}
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show the tick of the second look where it is asked for."""
+        form = context["adminform"].form
+        if getattr(form.instance, "asks", False):
+            form.fields["is_meant"].widget = forms.CheckboxInput()
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Say at once what is wrong with the sale that was saved."""

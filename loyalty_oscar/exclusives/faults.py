@@ -35,6 +35,15 @@ class SaleWarning(Protocol):
         ...
 
 
+class SaleConsequence(Protocol):
+    """Says what closes for whom when a sale is in force, before it is saved."""
+
+    def __call__(self, *, sale: Sale, dates: rules.SaleTerms, at: datetime) -> Iterable[str]:
+        """Return a sentence for each thing; nothing where what is on sale now stays so. The sale is not saved yet."""
+        ...
+
+
+sale_consequences: Hook[SaleConsequence] = Hook("sale_consequences", SaleConsequence, on_error=RAISE)
 sale_warnings: Hook[SaleWarning] = Hook("sale_warnings", SaleWarning, on_error=RAISE)
 
 

@@ -8,11 +8,27 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program import money
+from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.models import Segment
 
+from . import rules
+from .faults import sale_consequences
 from .levels import level_names
 from .models import Door, Sale
+from .queries import dates_of
+
+
+class SaleForm(forms.ModelForm):
+    """A sale; what it closes that is on sale now is asked about once more."""
+
+    is_meant = forms.BooleanField(
+        label=pgettext_lazy("loyalty", "close what is on sale now"), required=False, widget=forms.HiddenInput
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        """Tell the doors below, which know when the sale opens, whether it is meant."""
+        self.instance.is_meant = self.cleaned_data.get("is_meant", False)
+        return super().clean()
 
 
 class DoorForm(forms.ModelForm):
@@ -68,6 +84,28 @@ class DoorFormSet(forms.BaseInlineFormSet):
             raise ValidationError(
                 pgettext("loyalty", "Nobody would ever get in: name somebody here, or open it to everybody one day.")
             )
+        if sale.is_on and sale.product_set_id and not any(self.errors) and not getattr(sale, "is_meant", False):
+            self._look_twice([form.cleaned_data for form in left])
+
+    def _look_twice(self, doors: list[dict[str, Any]]) -> None:
+        """Say what would close for whom, and ask whether that is meant."""
+        dates = dates_of(sale=self.instance, doors=tuple(_as_typed(door) for door in doors))
+        answers = sale_consequences.answers(sale=self.instance, dates=dates, at=clock.now())
+        told = [text for said in answers for text in said]
+        if told:
+            self.instance.asks = True
+            more = pgettext("loyalty", "If that is meant, tick “%(field)s” above.")
+            raise ValidationError([*told, more % {"field": SaleForm.base_fields["is_meant"].label}])
+
+
+def _as_typed(door: dict[str, Any]) -> rules.DoorTerms:
+    segment = door.get("segment")
+    return rules.DoorTerms(
+        seen_from=door["seen_from"],
+        buys_from=door["buys_from"],
+        rank=door["rank"],
+        segment_id=segment.pk if segment else None,
+    )
 
 
 def _too_late(buys_from: Any, sale: Sale) -> str:

@@ -21,13 +21,15 @@ class Sale(models.Model):
     """
     A sale that opens to some before others.
 
-    Until it is public its products are closed to everybody who is not admitted: shown with a lock, or hidden.
+    Until it is public its products are closed to everybody who is not admitted, shown with a lock or hidden; or
+    everybody else buys them at the normal price meanwhile.
     `published_at` is when the products of a hidden one were made public, once.
     """
 
     class Mode(models.TextChoices):
         LOCK = "lock", pgettext_lazy("loyalty", "everybody sees the products, with a lock")
         HIDE = "hide", pgettext_lazy("loyalty", "nobody else sees the products")
+        OPEN = "open", pgettext_lazy("loyalty", "everybody else buys at the normal price")
 
     program = models.ForeignKey(
         Program, models.CASCADE, related_name="sales", verbose_name=pgettext_lazy("loyalty", "program")
@@ -80,6 +82,13 @@ class Sale(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["program", "code"], name="loyalty_sale_code"),
             models.CheckConstraint(condition=Q(percent__lte=95), name="loyalty_sale_percent"),
+            models.CheckConstraint(
+                condition=~Q(mode="open") | Q(percent__gt=0, quota__isnull=True, per_member__isnull=True),
+                name="loyalty_sale_open",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Where everybody else buys at the normal price, say how much is off and count no pieces."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,6 +118,19 @@ class Sale(models.Model):
         if self.ends_at and self.public_from and self.ends_at <= self.public_from:
             wrong = pgettext_lazy("loyalty", "It must end after it has opened to everybody.")
             raise ValidationError({"ends_at": wrong})
+        if self.mode == self.Mode.OPEN:
+            self._mind_the_others()
+
+    def _mind_the_others(self) -> None:
+        """Say what a sale can't have whose products others buy at the normal price."""
+        wrong = {}
+        if not self.percent:
+            wrong["percent"] = pgettext_lazy("loyalty", "Others buy at the normal price: say how much less these pay.")
+        for name in ("quota", "per_member"):
+            if getattr(self, name) is not None:
+                wrong[name] = pgettext_lazy("loyalty", "Others buy these products too, so no pieces can be counted.")
+        if wrong:
+            raise ValidationError(wrong)
 
     @property
     def is_counted(self) -> bool:

@@ -44,11 +44,12 @@ def with_doors(*, to: str = "doors") -> Prefetch[str, Any, Any]:
     return Prefetch(to, Door.objects.using(write_db()))
 
 
-def dates_of(*, sale: Sale) -> rules.SaleTerms:
-    """Return a sale as the rules see it."""
-    doors = tuple(
+def dates_of(*, sale: Sale, doors: tuple[rules.DoorTerms, ...] | None = None) -> rules.SaleTerms:
+    """Return a sale as the rules see it, with its own doors or with others."""
+    stored = sale.doors.all() if doors is None else ()
+    doors = doors or tuple(
         rules.DoorTerms(seen_from=door.seen_from, buys_from=door.buys_from, rank=door.rank, segment_id=door.segment_id)
-        for door in sale.doors.all()
+        for door in stored
     )
     return rules.SaleTerms(
         id=sale.pk,
@@ -57,6 +58,7 @@ def dates_of(*, sale: Sale) -> rules.SaleTerms:
         ends_at=sale.ends_at,
         percent=sale.percent,
         is_hidden=sale.mode == Sale.Mode.HIDE,
+        is_open=sale.mode == Sale.Mode.OPEN,
     )
 
 

@@ -12,7 +12,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """A visitor as a sale sees one: member or not, rank of the level (0 = none), and the segments one is in."""
+    """
+    A visitor as a sale sees one: member or not, rank of the level (0 = none), and the segments one is in. Who joins
+    with the first order may be on a level already that every member has.
+    """
 
     is_member: bool = False
     rank: int = 0
@@ -31,7 +34,7 @@ class DoorTerms:
     def is_for(self, who: Who) -> bool:
         """Return whether somebody may use this door."""
         is_in = self.segment_id is None or self.segment_id in who.segments
-        return is_in and who.is_member and who.rank >= self.rank
+        return is_in and (who.rank >= self.rank if self.rank else who.is_member)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +42,8 @@ class SaleTerms:
     """
     The dates of a sale: its doors, when everybody may buy (None = never), and when it is over (None = no end).
 
-    `percent` is what it takes off the price for those who may buy.
+    `percent` is what it takes off the price for those who may buy. One that closes nothing (`is_open`) lets the others
+    buy at the normal price meanwhile.
     """
 
     id: int
@@ -48,6 +52,7 @@ class SaleTerms:
     ends_at: datetime | None = None
     percent: int = 0
     is_hidden: bool = False
+    is_open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +74,11 @@ def is_over(*, sale: SaleTerms, at: datetime) -> bool:
 def is_public(*, sale: SaleTerms, at: datetime) -> bool:
     """Return whether everybody may buy."""
     return sale.public_from is not None and at >= sale.public_from
+
+
+def closes(*, sale: SaleTerms, at: datetime) -> bool:
+    """Return whether a sale keeps its products from those whom no door lets in."""
+    return not (sale.is_open or is_over(sale=sale, at=at) or is_public(sale=sale, at=at))
 
 
 def has_begun(*, sale: SaleTerms, at: datetime) -> bool:
@@ -93,9 +103,9 @@ def closed_by(*, sales: Iterable[SaleTerms], who: Who, at: datetime) -> SaleTerm
     Return the sale that keeps its products from this visitor now, or None.
 
     Of several exclusive sales of one product an open door of any is enough; the one that opens first is named.
-    A sale that is public opens nothing that another one keeps closed.
+    A sale that is public, or closes nothing itself, opens nothing that another one keeps closed.
     """
-    waiting = [sale for sale in sales if not is_over(sale=sale, at=at) and not is_public(sale=sale, at=at)]
+    waiting = [sale for sale in sales if closes(sale=sale, at=at)]
     told = [(sale, admission(sale=sale, who=who, at=at)) for sale in waiting]
     if not told or any(answer.buys for _sale, answer in told):
         return None
@@ -142,7 +152,7 @@ def clashes(*, one: SaleTerms, other: SaleTerms, at: datetime) -> list[str]:
     "door": somebody gets in by a door of `one` before `other` opens to them.
     """
     ends = shut_until(sale=other)
-    if is_over(sale=one, at=at) or is_over(sale=other, at=at) or (ends and ends <= at):
+    if is_over(sale=one, at=at) or is_over(sale=other, at=at) or (ends and ends <= at) or one.is_open or other.is_open:
         return []
     found = []
     one_ends = shut_until(sale=one)

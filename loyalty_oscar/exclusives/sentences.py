@@ -30,6 +30,8 @@ def _what(sale: Sale) -> Iterator[str]:
         yield pgettext("loyalty", "%(percent)s %% off") % {"percent": money.number(sale.percent)}
     if sale.mode == Sale.Mode.HIDE:
         yield pgettext("loyalty", "hidden from everybody else until then")
+    elif sale.mode == Sale.Mode.OPEN:
+        yield pgettext("loyalty", "at the normal price for everybody else until then")
     else:
         yield pgettext("loyalty", "shown with a lock until then")
     if sale.quota is not None:
@@ -41,14 +43,23 @@ def _what(sale: Sale) -> Iterator[str]:
 
 
 def _who(sale: Sale) -> Iterator[str]:
+    is_open = sale.mode == Sale.Mode.OPEN
     for door in sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank)):
-        yield pgettext("loyalty", "%(who)s see it from %(seen)s and buy from %(buys)s") % {
+        text = pgettext("loyalty", "%(who)s see it from %(seen)s and buy from %(buys)s")
+        if is_open:
+            text = pgettext("loyalty", "%(who)s pay less from %(buys)s")
+        yield text % {
             "who": _for_whom(door, sale),
             "seen": _moment(door.seen_from, sale),
             "buys": _moment(door.buys_from, sale),
         }
     if sale.public_from:
-        yield pgettext("loyalty", "everybody buys from %(moment)s") % {"moment": _moment(sale.public_from, sale)}
+        text = pgettext("loyalty", "everybody buys from %(moment)s")
+        if is_open:
+            text = pgettext("loyalty", "everybody pays less from %(moment)s")
+        yield text % {"moment": _moment(sale.public_from, sale)}
+    elif is_open:
+        yield pgettext("loyalty", "everybody else pays the normal price")
     else:
         yield pgettext("loyalty", "nobody else ever buys")
     if sale.ends_at:

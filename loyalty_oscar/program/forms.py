@@ -153,12 +153,18 @@ class WorthForm(forms.ModelForm):
                 self.instance.minor = minor
         return data
 
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return in which money the amount of the row was and is."""
+        if name != "amount":
+            return "", ""
+        return self.initial.get("currency", ""), self.cleaned_data.get("currency", "")
+
 
 class PointsAsMoney(forms.DecimalField):
     """Points of a unit that is money: typed as an amount, cleaned to points."""
 
     def __init__(self, *, currency: str, min_value: int | None, max_value: int, **options: Any) -> None:
-        self.places = money.exponent(currency=currency)
+        self.currency, self.places = currency, money.exponent(currency=currency)
         super().__init__(
             min_value=None if min_value is None else to_major(minor=min_value, exponent=self.places),
             max_value=to_major(minor=max_value, exponent=self.places),

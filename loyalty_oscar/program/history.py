@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Protocol, runtime_checkable
 
 from django import forms
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -20,10 +21,22 @@ from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import pgettext
 
+from . import money
+from .forms import PointsAsMoney
 from .models import Member
+from .words import moment
 
 #: So much of a value is kept: a page of terms has its own versions.
 LONGEST = 80
+
+
+@runtime_checkable
+class TypesMoney(Protocol):
+    """A form with fields in which amounts are typed."""
+
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return the currency of a field's amount as it was, and as it is typed; empty where it holds no money."""
+        ...
 
 
 class TellsChanges:
@@ -55,20 +68,21 @@ def changes(*, form: Any) -> Iterator[str]:
         field = form.fields.get(name)
         if field is None or isinstance(field.widget, forms.HiddenInput):
             continue
-        before = form.get_initial_for_field(field, name)
+        values = form.get_initial_for_field(field, name), form.cleaned_data.get(name)
+        currencies = form.currencies(name) if isinstance(form, TypesMoney) else ("", "")
+        before, after = (shown(field, *pair) for pair in zip(values, currencies, strict=True))
         text = pgettext("loyalty", "%(field)s: %(before)s → %(after)s")
-        label = str(field.label or name)
-        yield text % {
-            "field": label,
-            "before": shown(field, before),
-            "after": shown(field, form.cleaned_data.get(name)),
-        }
+        yield text % {"field": str(field.label or name), "before": before, "after": after}
 
 
-def shown(field: Any, value: Any) -> str:
-    """Return a value as staff read it."""
+def shown(field: Any, value: Any, currency: str = "") -> str:
+    """Return a value as staff read it; an amount with its currency."""
     if value in (None, "", [], (), {}):
         return pgettext("loyalty", "nothing")
+    if isinstance(field, PointsAsMoney):
+        return money.in_words(minor=int(value), currency=field.currency)
+    if currency:
+        return money.in_words(minor=money.to_minor(amount=Decimal(value), currency=currency), currency=currency)
     if isinstance(value, bool) or isinstance(field, forms.BooleanField):
         return pgettext("loyalty", "yes") if value else pgettext("loyalty", "no")
     if isinstance(field, forms.ModelMultipleChoiceField):
@@ -80,8 +94,13 @@ def shown(field: Any, value: Any) -> str:
         known = dict(_flat(field.choices))
         values = value if isinstance(value, (list, tuple, set)) else [value]
         return _short(", ".join(str(known.get(str(one), one)) for one in values))
-    if isinstance(value, datetime):
-        value = timezone.localtime(value) if timezone.is_aware(value) else value
+    if isinstance(value, dict):
+        return _short(", ".join(f"{key}: {one}" for key, one in sorted(value.items())))
+    if isinstance(value, datetime) and timezone.is_aware(value):
+        # Pages about a program are in its zone.
+        return moment(value, zone=timezone.get_current_timezone_name())
+    if isinstance(value, int):
+        return money.number(value)
     return _short(str(localize(value)))
 
 

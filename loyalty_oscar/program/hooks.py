@@ -7,7 +7,7 @@ all rooms are in docs/reference/extend.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -63,6 +63,17 @@ class LevelList(Protocol):
 
 
 level_lists: Hook[LevelList] = Hook("level_lists", LevelList, on_error=RAISE)
+
+
+class LevelCount(Protocol):
+    """Says how many members stand on each level of a program."""
+
+    def __call__(self, *, program_id: int) -> Mapping[int, int]:
+        """Return it by rank; at most two queries."""
+        ...
+
+
+level_counts: Hook[LevelCount] = Hook("level_counts", LevelCount, on_error=RAISE)
 
 
 class OrderFinder(Protocol):

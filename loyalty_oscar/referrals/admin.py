@@ -60,7 +60,7 @@ class SchemeAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Scheme | None = None) -> tuple[str, ...]:
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         least = "least" if may else "least_in_words"
-        return ("program", "is_on", "giver_points", "newcomer_points", least, "per_month")
+        return ("program", "is_on", "giver_points", "newcomer_points", least, "per_month", "is_approved")
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -103,6 +103,10 @@ class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.Mo
         if unit is None:
             return ""
         text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")
+        if not referral.giver_points:
+            text = pgettext("loyalty", "%(newcomer)s to the newcomer, nothing to who invited, from %(least)s")
+        elif not referral.newcomer_points:
+            text = pgettext("loyalty", "%(giver)s to who invited, nothing to the newcomer, from %(least)s")
         both = {side: words.points(unit=unit, points=getattr(referral, f"{side}_points")) for side in SIDES}
         return text % {**both, "least": money.in_words(minor=referral.least_minor, currency=referral.program.currency)}
 
@@ -117,7 +121,7 @@ class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.Mo
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) or self.has_decide_permission(request)
 
-    @admin.action(description=pgettext_lazy("loyalty", "Allow: both sides are rewarded"), permissions=["decide"])
+    @admin.action(description=pgettext_lazy("loyalty", "Allow: they are rewarded as promised"), permissions=["decide"])
     def allow(self, request: HttpRequest, chosen: Any) -> None:
         self.decide_all(request, chosen, ALLOW)
 

@@ -34,7 +34,7 @@ class SchemeForm(forms.ModelForm):
 
     class Meta:
         model = Scheme
-        fields = ("program", "is_on", "giver_points", "newcomer_points", "per_month")
+        fields = ("program", "is_on", "giver_points", "newcomer_points", "per_month", "is_approved")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,6 +53,9 @@ class SchemeForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        if data.get("giver_points") == 0 and data.get("newcomer_points") == 0:
+            text = pgettext("loyalty", "Somebody must get something: give points to one side.")
+            self.add_error("newcomer_points", text)
         program = data.get("program") or (self.instance.program if self.instance.program_id else None)
         least = data.get("least")
         if program and least is not None:
@@ -65,6 +68,11 @@ class SchemeForm(forms.ModelForm):
             else:
                 self.instance.least_minor = minor
         return data
+
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return the program's currency for the least order."""
+        currency = self.instance.program.currency if name == "least" else ""
+        return currency, currency
 
 
 class ReasonForm(ActionForm):

@@ -30,8 +30,16 @@ class Scheme(models.Model):
         Program, models.CASCADE, related_name="referral_scheme", verbose_name=pgettext_lazy("loyalty", "program")
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "members can invite friends"), default=True)
-    giver_points = promised_points(pgettext_lazy("loyalty", "points for who invites"), least=1, default=150)
-    newcomer_points = promised_points(pgettext_lazy("loyalty", "points for the newcomer"), least=1, default=150)
+    giver_points = promised_points(
+        pgettext_lazy("loyalty", "points for who invites"),
+        default=150,
+        help_text=pgettext_lazy("loyalty", "0: only the newcomer gets something."),
+    )
+    newcomer_points = promised_points(
+        pgettext_lazy("loyalty", "points for the newcomer"),
+        default=150,
+        help_text=pgettext_lazy("loyalty", "0: only the one who invites gets something."),
+    )
     least_minor = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "first order for at least (in cents)"),
         default=2000,
@@ -47,11 +55,25 @@ class Scheme(models.Model):
         validators=[MinValueValidator(1)],
         help_text=pgettext_lazy("loyalty", "For each member; later ones bring nothing to the one who invites."),
     )
+    is_approved = models.BooleanField(
+        pgettext_lazy("loyalty", "somebody of the shop approves every friend"),
+        default=False,
+        help_text=pgettext_lazy("loyalty", "First orders from then on wait for a decision before they bring anything."),
+    )
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "bring a friend")
         verbose_name_plural = pgettext_lazy("loyalty", "bring a friend")
-        constraints = [most("loyalty_scheme_most")]
+        constraints = [
+            most("loyalty_scheme_most"),
+            models.CheckConstraint(
+                condition=Q(giver_points__gt=0) | Q(newcomer_points__gt=0),
+                name="loyalty_scheme_brings",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Somebody must get something: give points to one side."
+                ),
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.program)

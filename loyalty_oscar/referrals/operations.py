@@ -116,7 +116,12 @@ def _checked(referral: Referral, at: datetime) -> tuple[str | None, list[rules.C
     )
     before = came_before(program_id=referral.program_id, mark=newcomer.mark, but=referral.pk)
     pair = rules.Pair(giver=giver, newcomer=newcomer, bound_at=referral.bound_at, came_before=before)
-    return newcomer.mark or None, rules.findings(pair=pair)
+    found = rules.findings(pair=pair)
+    read_versions()
+    scheme = schemes().get(referral.program_id)
+    if scheme and scheme.is_approved:
+        found.append(rules.CheckResult(check="approval", verdict=rules.REVIEW, because=Because("every_friend")))
+    return newcomer.mark or None, found
 
 
 def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> None:
@@ -128,7 +133,7 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
     who has left.
     """
     if referral.rewarded_at is None:
-        referral.rewarded_at, referral.is_over_cap = at, _is_full(referral, at)
+        referral.rewarded_at, referral.is_over_cap = at, bool(referral.giver_points) and _is_full(referral, at)
         _tell_giver(ORDERED, referral, at)
     has_come = referral.ready_at is not None and referral.ready_at <= at
     referral.state, referral.ready_at = Referral.State.REWARDED, referral.ready_at if has_come else ready_at

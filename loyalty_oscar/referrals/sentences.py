@@ -11,8 +11,36 @@ from .models import Referral, Scheme
 
 
 def sentence(*, scheme: Scheme, unit: Unit) -> str:
-    """Return who gets what, when, and how often a month."""
-    text = npgettext(
+    """Return who gets what, when, how often a month, and whether somebody looks first."""
+    said = _who_gets_what(scheme) % {
+        "giver": words.points(unit=unit, points=scheme.giver_points),
+        "newcomer": words.points(unit=unit, points=scheme.newcomer_points),
+        "least": money.in_words(minor=max(1, scheme.least_minor), currency=scheme.program.currency),
+        "count": scheme.per_month,
+    }
+    if scheme.is_approved:
+        said += " " + pgettext("loyalty", "Somebody of the shop approves every friend first.")
+    off = pgettext("loyalty", "Switched off: nobody new can be invited; who came before keeps what was promised.")
+    return said if scheme.is_on else f"{off} {said}"
+
+
+def _who_gets_what(scheme: Scheme) -> str:
+    if not scheme.giver_points:
+        return pgettext(
+            "loyalty",
+            "The newcomer gets %(newcomer)s for a first order from %(least)s, ready when its return period is over; who"
+            " invites gets nothing.",
+        )
+    if not scheme.newcomer_points:
+        return npgettext(
+            "loyalty",
+            "Who invites gets %(giver)s for a newcomer’s first order from %(least)s, ready when its return period is"
+            " over; up to %(count)d friend a month. The newcomer gets nothing.",
+            "Who invites gets %(giver)s for a newcomer’s first order from %(least)s, ready when its return period is"
+            " over; up to %(count)d friends a month. The newcomer gets nothing.",
+            scheme.per_month,
+        )
+    return npgettext(
         "loyalty",
         "Who invites gets %(giver)s and the newcomer %(newcomer)s for a first order from %(least)s, ready when its"
         " return period is over; up to %(count)d friend a month.",
@@ -20,14 +48,6 @@ def sentence(*, scheme: Scheme, unit: Unit) -> str:
         " return period is over; up to %(count)d friends a month.",
         scheme.per_month,
     )
-    said = text % {
-        "giver": words.points(unit=unit, points=scheme.giver_points),
-        "newcomer": words.points(unit=unit, points=scheme.newcomer_points),
-        "least": money.in_words(minor=max(1, scheme.least_minor), currency=scheme.program.currency),
-        "count": scheme.per_month,
-    }
-    off = pgettext("loyalty", "Switched off: nobody new can be invited; who came before keeps what was promised.")
-    return said if scheme.is_on else f"{off} {said}"
 
 
 def evidence(*, referral: Referral) -> list[str]:

@@ -54,6 +54,11 @@ def _same_phone(p: Params) -> str:
     return pgettext("loyalty", "Both have one telephone number")
 
 
+@say("every_friend")
+def _every_friend(p: Params) -> str:
+    return pgettext("loyalty", "The shop approves every friend")
+
+
 @say("own_order")
 def _own_order(p: Params) -> str:
     return pgettext("loyalty", "An order goes to the name and address of the one who invited")

@@ -24,7 +24,7 @@ from .forms import GiveForm, LadderForm, TierForm, TierFormSet
 from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 from .operations import give_tier, keep_all, set_out, take_given
 from .preview import preview
-from .queries import ladder_of, rules_of
+from .queries import at_least_base, ladder_of, rules_of
 from .sentences import faults, sentence, would_stand
 from .signals import ladder_saved
 
@@ -107,6 +107,11 @@ class LadderAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")
             messages.info(request, text, fail_silently=True)
+        if change and before.get(1) == 0 and after.get(1) != 0:
+            text = pgettext(
+                "loyalty", "Level 1 is no longer for every member: who has not reached it has no level now."
+            )
+            messages.warning(request, text, fail_silently=True)
         ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
 
     # By hand -----------------------------------------------------------------------------------------------------
@@ -229,6 +234,8 @@ def levels_of_member(*, subject: Member, request: HttpRequest) -> tuple[str, Map
     standings = list(subject.standings.select_related("tier").order_by("-starts_at", "-pk"))
     if ladder is None and not standings:
         return None
+    if ladder:
+        standings = with_base(ladder=ladder, member=subject, standings=standings)
     zone, at = subject.program.time_zone, clock.now()
     may = ladder is not None and may_give(request.user, subject)
     given = subject.given_tiers.select_related("tier").order_by("-pk")
@@ -237,6 +244,18 @@ def levels_of_member(*, subject: Member, request: HttpRequest) -> tuple[str, Map
         "given": [_gift(gift, zone, at, may) for gift in given],
         "give_url": reverse("admin:loyalty_tiers_give", args=[subject.pk]) if may else "",
     }
+
+
+def with_base(*, ladder: Ladder, member: Member, standings: list[Standing]) -> list[Standing]:
+    """Return standings, the newest first, with that on everybody's level before them where it is where one stands."""
+    current = next((row for row in standings if row.is_current), None)
+    stands = at_least_base(ladder=ladder, standing=current)
+    if stands is None or stands is current:
+        return standings
+    stands.starts_at = current.starts_at if current else member.joined_at
+    if current:
+        current.is_current = None
+    return [stands, *standings]
 
 
 def _row(standing: Standing, zone: str) -> dict[str, Any]:

@@ -9,15 +9,16 @@ class TiersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from loyalty_oscar.program.hooks import level_lists, moment_notes, order_effects
+        from loyalty_oscar.program.hooks import level_counts, level_lists, moment_notes, order_effects
         from loyalty_oscar.program.registries import facts
 
         from . import givers, merging, receivers, words  # noqa: F401
         from .effects import climbing
         from .facts import ranks_at, tiers_at
-        from .queries import levels, percents_now
+        from .queries import counts_of, levels, percents_now
 
         level_lists.register("tiers")(levels)
+        level_counts.register("tiers")(counts_of)
         facts.register("tier")(tiers_at)
         facts.register("tier_rank")(ranks_at)
         moment_notes.register("levels")(percents_now)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import FilteredRelation, Q
+
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Member
 
 from .models import Standing
-from .queries import has_ended, ladders_on, tier_fact
+from .queries import bases, has_ended, tier_fact, tiers_on
 
 
 class LevelFact:
@@ -22,24 +24,38 @@ class LevelFact:
 
     def then(self, *, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], Any]:
         """Return the levels of members, each at a moment of its own. One query."""
-        ladders = ladders_on()
-        if not ladders or not asked:
+        tiers = tiers_on()
+        if not tiers or not asked:
             return {}
-        rows = Standing.objects.using(write_db()).filter(member_id__in={pk for pk, _at in asked})
-        rows = rows.filter(starts_at__lte=max(at for _pk, at in asked)).select_related("tier")
-        history: dict[int, list[Standing]] = defaultdict(list)
-        for row in rows.order_by("starts_at", "pk"):
-            history[row.member_id].append(row)
+        known, first = self._stood(asked), bases()
         found = {}
         for member_id, at in asked:
-            stood = history[member_id]
+            if member_id not in known:
+                continue
+            program_id, stood = known[member_id]
             place = bisect_right(stood, at, key=lambda row: row.starts_at)
             # A strict level is over at its date, though the job that moves its member runs later.
             left = (row for row in reversed(stood[:place]) if not has_ended(standing=row, at=at))
-            stands = next(left, None)
-            tier = stands.tier if stands else None
-            if tier and tier.ladder_id in ladders:
+            stands, base = next(left, None), first.get(program_id)
+            tier = tiers.get(stands.tier_id) if stands and stands.tier_id else None
+            if base and (tier is None or tier.rank <= base.rank):
+                tier = base
+            if tier:
                 found[member_id, at] = tier_fact(tier=tier)
+        return found
+
+    def _stood(self, asked: Collection[tuple[int, datetime]]) -> dict[int, tuple[int, list[Standing]]]:
+        """Return program and history of each member, the oldest standing first: also of one who has none. One query."""
+        until = max(at for _pk, at in asked)
+        stood = FilteredRelation("standings", condition=Q(standings__starts_at__lte=until))
+        rows = Member.objects.using(write_db()).filter(pk__in={pk for pk, _at in asked}).annotate(stood=stood)
+        found: dict[int, tuple[int, list[Standing]]] = {}
+        names = ("tier_id", "starts_at", "kept_until", "is_strict")
+        wanted = rows.values_list("pk", "program_id", *(f"stood__{name}" for name in names))
+        for member_id, program_id, *values in wanted.order_by("stood__starts_at", "stood__pk"):
+            own = found.setdefault(member_id, (program_id, []))[1]
+            if values[1] is not None:
+                own.append(Standing(**dict(zip(names, values, strict=True))))
         return found
 
 

@@ -56,11 +56,12 @@ class TierForm(forms.ModelForm):
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "from"),
         required=False,
-        min_value=Decimal("0.01"),
+        min_value=Decimal(0),
         max_digits=14,
         decimal_places=2,
         help_text=pgettext_lazy(
-            "loyalty", "Money of the program's currency, or a number of points or orders. Empty: only given."
+            "loyalty",
+            "Money of the program’s currency, or a number of points or orders. 0: for every member. Empty: only given.",
         ),
     )
 
@@ -91,6 +92,20 @@ class TierForm(forms.ModelForm):
         self.instance.threshold = threshold
         return typed
 
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return the program's currency for what a level takes, where money counts."""
+        is_money = name == "takes" and counts_money(ladder=self.ladder)
+        currency = self.ladder.program.currency if is_money else ""
+        return currency, currency
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a welcome gift of a level that nobody has to reach."""
+        found = super().clean()
+        if self.cleaned_data.get("takes") == 0 and self.cleaned_data.get("points"):
+            text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give points for joining.")
+            self.add_error("points", text)
+        return found
+
     def clean_rank(self) -> int:
         """Refuse to move a level that somebody stands or stood on."""
         rank, old = self.cleaned_data["rank"], self.initial.get("rank")
@@ -116,9 +131,14 @@ class TierForm(forms.ModelForm):
         return picture
 
 
+def counts_money(*, ladder: Ladder) -> bool:
+    """Return whether money counts on a ladder."""
+    return ladder.metric in metrics and metrics.get(ladder.metric).is_money
+
+
 def places_of(*, ladder: Ladder) -> int:
     """Return how many decimals the ladder's numbers have: those of the currency where money counts, else none."""
-    is_money = ladder.metric in metrics and metrics.get(ladder.metric).is_money
+    is_money = counts_money(ladder=ladder)
     program = Program.objects.filter(pk=ladder.program_id).first() if is_money else None
     return money.exponent(currency=program.currency) if program else 0
 
@@ -191,7 +211,7 @@ class GiveForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.zone, self.at = ladder.program.time_zone, at
         tier: Any = self.fields["tier"]
-        tier.queryset = ladder.tiers.order_by("rank")
+        tier.queryset = ladder.tiers.exclude(threshold=0).order_by("rank")
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]

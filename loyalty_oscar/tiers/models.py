@@ -74,7 +74,8 @@ class Tier(Promising):
     One level: from which value on, how it looks, and what it brings. What it promises is its welcome gift.
 
     `threshold` counts what the ladder's metric counts: minor units of the program's currency, points, or orders.
-    None = no order lifts to it, it is only given.
+    None = no order lifts to it, it is only given. 0, on the lowest alone: every member has it without an order, so no
+    row of history says so, and it brings no welcome gift.
     """
 
     ladder = models.ForeignKey(Ladder, models.CASCADE, related_name="tiers")
@@ -95,7 +96,6 @@ class Tier(Promising):
         pgettext_lazy("loyalty", "from (cents, points or orders)"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
     )
     picture = models.FileField(pgettext_lazy("loyalty", "picture"), upload_to="loyalty/tiers", blank=True)
     color = models.CharField(
@@ -129,7 +129,14 @@ class Tier(Promising):
             models.UniqueConstraint(fields=["ladder", "rank"], name="loyalty_tier_rank"),
             models.UniqueConstraint(fields=["ladder", "code"], name="loyalty_tier_code"),
             models.CheckConstraint(
-                condition=Q(rank__gte=1, threshold__gte=1, percent__gte=100), name="loyalty_tier_sound"
+                condition=Q(rank__gte=1, threshold__gte=0, percent__gte=100), name="loyalty_tier_sound"
+            ),
+            models.CheckConstraint(
+                condition=Q(threshold__isnull=True) | Q(threshold__gt=0) | Q(rank=1, points=0),
+                name="loyalty_tier_of_everybody",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Only level 1 can begin at 0, and it brings no welcome gift: nobody has to reach it."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(percent__lte=MOST_PERCENT, points__lte=MOST_POINTS),
@@ -140,6 +147,11 @@ class Tier(Promising):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether every member has it without an order."""
+        return self.threshold == 0
 
 
 class MemberPrice(models.Model):

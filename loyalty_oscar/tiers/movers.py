@@ -22,8 +22,8 @@ from .queries import given_within, rules_of
 #: round takes four times as long.
 STATEMENT = """
 SELECT r.member FROM (
-  SELECT m.id AS member, COALESCE(n.rank, 0) AS stands, n.starts_at AS began, n.kept_until AS kept,
-    n.is_counted AS counted, n.is_strict AS strict, {ranks}
+  SELECT m.id AS member, CASE WHEN n.rank > {base} THEN n.rank ELSE 0 END AS stands, n.starts_at AS began,
+    n.kept_until AS kept, n.is_counted AS counted, n.is_strict AS strict, {ranks}
   FROM {members} m
   LEFT JOIN (
     SELECT member_id, {sums} FROM {scores} WHERE member_id > %s AND member_id <= %s AND {since} GROUP BY member_id
@@ -53,6 +53,7 @@ def movers(*, ladder: Ladder, after: int, last: int, at: datetime) -> list[int]:
     sums = [_rank(n, _within(span, whole), law) for n, span in enumerate(asked)]
     since, moves = _placed(whole), _moves(spans, older, law, at)
     text = STATEMENT.format(
+        base=law.base,
         **{name: connection.ops.quote_name(model._meta.db_table) for name, model in TABLES.items()},
         ranks=", ".join(f"COALESCE(s.rank{n}, 0) AS rank{n}" for n in range(len(asked))),
         sums=", ".join(text for text, _moments in sums),
@@ -91,7 +92,7 @@ def _within(span: rules.Carrying, whole: Bounds) -> Bounds:
 def _rank(n: int, span: Bounds, law: rules.LadderTerms) -> Piece:
     """Return the rank that the orders of a span carry."""
     where, moments = _placed(span)
-    known = [(rank, threshold) for rank, threshold in enumerate(law.thresholds, start=1) if threshold is not None]
+    known = [(rank, threshold) for rank, threshold in enumerate(law.thresholds, start=1) if threshold]
     if not known:
         return f"0 AS rank{n}", []
     steps = sorted(known, reverse=True)

@@ -152,13 +152,14 @@ def _decided(
         )
         if step:
             moves.append(Move(member_id=member_id, before=before, step=step, gift=gift))
-    return _held(moves, at)
+    return _held(moves, law, at)
 
 
-def _held(moves: list[Move], at: datetime) -> list[Move]:
+def _held(moves: list[Move], law: rules.LadderTerms, at: datetime) -> list[Move]:
     """Let those who fall at once keep what their last descent left them."""
     falling = [move.member_id for move in moves if move.step.why in ("recounted", "taken")]
-    promised = promised_to(member_ids=falling, at=at) if falling else {}
+    kept = promised_to(member_ids=falling, at=at) if falling else {}
+    promised = {pk: row for pk, row in kept.items() if row.rank > law.base}
     return [
         replace(move, step=rules.held(step=move.step, promise=(row.rank, row.kept_until)))
         if (row := promised.get(move.member_id))
@@ -230,7 +231,8 @@ def give_tier(
     Give a member a level, from now to a date (None = until taken back): a floor, whatever the orders say.
 
     `source` names what gives it, once ("plan:7"; None is staff); one that `is_strict` ends at its date to the second.
-    Raises `LoyaltyError` without a reason or with a date in the past, `NotAllowed` for a level of another ladder.
+    Raises `LoyaltyError` without a reason or with a date in the past, `NotAllowed` for a level of another ladder and
+    for the one that every member has.
     """
     if not reason.strip():
         raise LoyaltyError("say why the level is given")
@@ -238,6 +240,8 @@ def give_tier(
         raise LoyaltyError("the end must lie in the future")
     if tier.ladder_id != ladder.pk:
         raise NotAllowed(f"“{tier.name}” is no level of this program")
+    if tier.is_everybodys:
+        raise NotAllowed(f"every member has “{tier.name}”")
     with transaction.atomic(using=write_db()):
         gift = GivenTier.objects.using(write_db()).create(
             member_id=member_id,

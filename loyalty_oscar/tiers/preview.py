@@ -78,5 +78,5 @@ def _by_orders(
 def _tally(ranks: Iterable[int], law: rules.LadderTerms, *, among: int) -> LadderPreview:
     counts = [0] * (len(law.thresholds) + 1)
     for rank in ranks:
-        counts[rank] += 1
+        counts[rank or law.base] += 1
     return LadderPreview(counts=tuple(counts), among=max(among, sum(counts)))

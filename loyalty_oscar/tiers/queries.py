@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import State
+from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.queries import read_versions, remembered, version_of, versions
 
 from . import rules
@@ -56,6 +57,26 @@ def tier_of_rank(*, ladder: Ladder, rank: int) -> Tier | None:
     return ladder.known_tiers[rank - 1] if rank else None
 
 
+def base_of(*, ladder: Ladder) -> Tier | None:
+    """Return the level that every member has without an order, or None."""
+    first = ladder.known_tiers[0]
+    return first if first.is_everybodys else None
+
+
+def bases() -> dict[int, Tier]:
+    """Return the level that every member has, by program, where there is one (remembered)."""
+    found = {one.program_id: base_of(ladder=one) for one in _ladders() if one.known_tiers}
+    return {program_id: tier for program_id, tier in found.items() if tier}
+
+
+def at_least_base(*, ladder: Ladder, standing: Standing | None) -> Standing | None:
+    """Return a standing, or that on everybody's level where it is no higher: no row says so (unsaved, no end)."""
+    base = base_of(ladder=ladder)
+    if base is None or (standing and standing.rank > base.rank):
+        return standing
+    return Standing(tier=base, rank=base.rank, because=Because("tier_everybodys", tier=base.name).to_json())
+
+
 def tier_name(*, tier: Tier) -> str:
     """Return the name of a level in the reader's language."""
     return tier.names.get((get_language() or "en").split("-")[0]) or tier.name
@@ -65,6 +86,20 @@ def levels(*, program_id: int) -> list[tuple[int, str]]:
     """Return rank and name of each level of a program, lowest first, for features that let in by level."""
     ladder = ladder_of(program_id=program_id)
     return [(tier.rank, tier_name(tier=tier)) for tier in ladder.known_tiers] if ladder else []
+
+
+def counts_of(*, program_id: int) -> dict[int, int]:
+    """Return how many members stand on each level of a program, by rank. At most two queries."""
+    ladder = ladder_of(program_id=program_id)
+    if ladder is None:
+        return {}
+    rows = Standing.objects.using(write_db()).filter(is_current=True, member__program_id=program_id, rank__gt=0)
+    rows = rows.filter(member__merged_into=None).order_by()
+    found: dict[int, int] = dict(rows.values_list("rank").annotate(Count("pk")).values_list("rank", "pk__count"))
+    if base := base_of(ladder=ladder):
+        members = Member.objects.using(write_db()).filter(program_id=program_id, merged_into=None).count()
+        found[base.rank] = members - sum(number for rank, number in found.items() if rank > base.rank)
+    return found
 
 
 def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:
@@ -131,17 +166,17 @@ def _in_force(at: datetime) -> QuerySet[GivenTier]:
     return rows.filter(Q(until=None) | Q(until__gt=at))
 
 
-def standing_of(*, member_id: int, at: datetime) -> Standing | None:
+def standing_of(*, ladder: Ladder, member_id: int, at: datetime) -> Standing | None:
     """
-    Return where a member stands at present, with the level, or None where nobody looked yet.
+    Return where a member stands at present, with the level, or None where nobody looked yet, nor has everybody one.
 
     One query; one more where a strict level is over and its member not moved yet: then it is the standing before.
     """
     rows = Standing.objects.using(write_db()).filter(member_id=member_id).select_related("tier")
     found = rows.filter(is_current=True).first()
-    if found is None or not has_ended(standing=found, at=at):
-        return found
-    return next((row for row in rows.order_by("-starts_at", "-pk") if not has_ended(standing=row, at=at)), None)
+    if found and has_ended(standing=found, at=at):
+        found = next((row for row in rows.order_by("-starts_at", "-pk") if not has_ended(standing=row, at=at)), None)
+    return at_least_base(ladder=ladder, standing=found)
 
 
 def has_ended(*, standing: Standing, at: datetime) -> bool:
@@ -160,9 +195,9 @@ def percents_now(*, program_id: int) -> dict[str, int]:
     return {str(tier.rank): tier.percent for tier in ladder.known_tiers} if ladder else {}
 
 
-def ladders_on() -> frozenset[int]:
-    """Return the keys of the ladders that are switched on (remembered)."""
-    return frozenset(ladder.pk for ladder in _ladders())
+def tiers_on() -> dict[int, Tier]:
+    """Return the levels of all ladders that are switched on, by key (remembered)."""
+    return {tier.pk: tier for ladder in _ladders() for tier in ladder.known_tiers}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,10 +265,11 @@ def ladders_in_force() -> list[Ladder]:
 def standings_ending(*, ladder: Ladder, after: datetime | None, until: datetime) -> QuerySet[Standing]:
     """
     Return the levels, with members and their users, whose date lies after one moment and not after another. Those that
-    are strict are told of by who gives them.
+    are strict are told of by who gives them; everybody's does not end.
     """
+    base = rules_of(ladder=ladder).base
     rows = Standing.objects.using(write_db()).filter(
-        is_current=True, rank__gt=0, kept_until__lte=until, member__program_id=ladder.program_id
+        is_current=True, rank__gt=base, kept_until__lte=until, member__program_id=ladder.program_id
     )
     rows = rows.filter(member__user__isnull=False, member__erased_at=None, member__merged_into=None)
     rows = rows.filter(is_strict=False)

@@ -36,6 +36,9 @@ class LadderTerms:
     The levels: `thresholds` by rank (rank 1 first; None = no order lifts to it, it is only given), what they count in
     (`window`), and days of grace.
 
+    A first level from 0 is everybody's (`base`): no order has to carry it and nobody falls below it, so to these rules
+    it is no level; who reads puts it under those who have none.
+
     `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly. An end is told
     of at most `told_days` before it: a date so near stays whatever is returned.
     """
@@ -48,9 +51,14 @@ class LadderTerms:
     told_days: int = 60
 
     def rank(self, value: int) -> int:
-        """Return the highest rank whose threshold a value reaches; 0 is no level."""
+        """Return the highest rank above everybody's whose threshold a value reaches; 0 is none."""
         steps = enumerate(self.thresholds, start=1)
-        return max((rank for rank, threshold in steps if threshold is not None and value >= threshold), default=0)
+        return max((rank for rank, threshold in steps if threshold and value >= threshold), default=0)
+
+    @property
+    def base(self) -> int:
+        """The rank that everybody has without an order; 0 = none."""
+        return 1 if self.thresholds[:1] == (0,) else 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,6 +223,10 @@ def decide(
     `given` is the rank that staff gave and until when; `announced` says that the descent was told in time; `taken`
     that staff took back what this standing was given by.
     """
+    if ladder.base:
+        # What everybody has holds nobody: neither a row from before it was everybody's nor a gift says more.
+        now = Now(since=now.since) if now.rank <= ladder.base else now
+        given = given if given[0] > ladder.base else (0, None)
     rank, until = deserved(counted=counted, ladder=ladder, at=at)
     best = max(rank, given[0])
     is_counted, is_given = 0 < rank == best, rank < best
@@ -238,7 +250,7 @@ def decide(
     if now.kept_until is None or at < now.kept_until + timedelta(days=ladder.grace_days) or not announced:
         return None
     # One level at a time, but what was given simply ends.
-    if now.is_given or now.rank - 1 <= best:
+    if now.is_given or now.rank - 1 <= max(best, ladder.base):
         return TierDecision(rank=best, kept_until=_later(*dates), why="down", **stands)
     return TierDecision(rank=now.rank - 1, kept_until=next_end(ladder=ladder, at=at), why="down")
 

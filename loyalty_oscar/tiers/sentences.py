@@ -36,7 +36,9 @@ def sentence(*, ladder: Ladder, unit: Unit | None) -> str:
 
 def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
     said = pgettext("loyalty", "%(tier)s only where it is given") % {"tier": tier.name}
-    if tier.threshold is not None:
+    if tier.is_everybodys:
+        said = pgettext("loyalty", "%(tier)s for every member") % {"tier": tier.name}
+    elif tier.threshold is not None:
         text = pgettext("loyalty", "%(tier)s from %(from)s")
         said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
@@ -89,6 +91,7 @@ def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[i
     Yield what is wrong with levels given as (rank, threshold, name): (rank, what is wrong).
 
     Ranks run 1, 2, 3 without a gap, and each level takes more than the one below; one that is only given takes nothing.
+    The first may begin at 0: every member has it.
     """
     below: tuple[int, str] | None = None
     for number, (rank, threshold, name) in enumerate(sorted(levels), start=1):
@@ -97,6 +100,8 @@ def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[i
             yield rank, text % {"number": money.number(number)}
         if threshold is None:
             continue
-        if below and threshold <= below[0]:
+        if threshold == 0 and number > 1:
+            yield rank, pgettext("loyalty", "Only level 1 can begin at 0: it is the one that every member has.")
+        elif below and threshold <= below[0]:
             yield rank, pgettext("loyalty", "This must take more than %(tier)s below it.") % {"tier": below[1]}
         below = threshold, name

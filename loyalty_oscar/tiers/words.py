@@ -28,6 +28,11 @@ def _tier_placed(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s, by what was ordered before") % {"tier": p.get("tier", "")}
 
 
+@say("tier_everybodys")
+def _tier_everybodys(p: Params) -> str:
+    return pgettext("loyalty", "Every member has this level")
+
+
 @say("tier_given")
 def _tier_given(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s, given by the shop") % {"tier": p.get("tier", "")}

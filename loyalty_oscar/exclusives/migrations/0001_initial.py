@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('text', models.TextField(blank=True, verbose_name='text')),
                 ('picture', models.ImageField(blank=True, upload_to='loyalty/sales', verbose_name='picture')),
-                ('mode', models.CharField(choices=[('lock', 'everybody sees the products, with a lock'), ('hide', 'nobody else sees the products')], default='lock', max_length=5, verbose_name='before it opens')),
+                ('mode', models.CharField(choices=[('lock', 'everybody sees the products, with a lock'), ('hide', 'nobody else sees the products'), ('open', 'everybody else buys at the normal price')], default='lock', max_length=5, verbose_name='before it opens')),
                 ('percent', models.PositiveSmallIntegerField(default=0, help_text='For everybody who may buy; 0 leaves the price as it is.', validators=[django.core.validators.MaxValueValidator(95)], verbose_name='off the price, in percent')),
                 ('public_from', models.DateTimeField(blank=True, help_text='Empty: never, it stays with those below.', null=True, verbose_name='open to everybody from')),
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='ends')),
@@ -106,6 +106,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sale',
             constraint=models.CheckConstraint(condition=models.Q(('percent__lte', 95)), name='loyalty_sale_percent'),
+        ),
+        migrations.AddConstraint(
+            model_name='sale',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('mode', 'open'), _negated=True), models.Q(('per_member__isnull', True), ('percent__gt', 0), ('quota__isnull', True)), _connector='OR'), name='loyalty_sale_open', violation_error_message='Where everybody else buys at the normal price, say how much is off and count no pieces.'),
         ),
         migrations.AddIndex(
             model_name='reminder',

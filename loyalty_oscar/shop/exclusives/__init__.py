@@ -3,6 +3,7 @@
 from . import (  # noqa: F401 - each registers its pieces
     backstop,
     checkout,
+    consequences,
     doctor,
     front,
     gate,
@@ -16,4 +17,5 @@ from . import (  # noqa: F401 - each registers its pieces
     ranges,
     staff,
     storefront,
+    teaser,
 )

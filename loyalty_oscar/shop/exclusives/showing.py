@@ -71,8 +71,13 @@ class SaleRow:
 
     @property
     def opening(self) -> str:
-        """Who gets in when, in one line."""
-        return words.opening(sale=self.sale)
+        """Who gets in when, or pays less from when, in one line."""
+        return words.cheaper(sale=self.sale) if self.sale.dates.is_open else words.opening(sale=self.sale)
+
+    @property
+    def sells(self) -> bool:
+        """Whether the visitor may buy, be it at the normal price."""
+        return self.admission.buys or self.sale.dates.is_open
 
     @property
     def is_public(self) -> bool:

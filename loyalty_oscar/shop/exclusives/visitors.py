@@ -75,17 +75,23 @@ def sold_out(*, product_id: int, visit: Visit) -> Sale | None:
 def who_visits(*, visit: Visit) -> rules.Who:
     """Return a visitor as sales see one: strangers cost nothing, members at most three queries a visit."""
     user = visit.user
-    if user is None or not user.is_authenticated or visit.member is None:
+    if user is None or not user.is_authenticated:
         return NOBODY
+    if visit.member is None:
+        return rules.Who(rank=_rank_of_visit(visit))
     return visit.once(key=("who", user.pk), load=lambda: _who(visit))
 
 
 def _who(visit: Visit) -> rules.Who:
-    known = visit.facts(names=[name for name in ("tier_rank",) if name in facts], at=clock.now())
-    member_id, rank = visit.member.pk, known.get("tier_rank", 0)
+    member_id, rank = visit.member.pk, _rank_of_visit(visit)
     asks = asks_segments(program_id=visit.unit.program_id)
     segments = segments_of(member_id=member_id) if asks else frozenset()
     return rules.Who(is_member=True, rank=rank, segments=segments)
+
+
+def _rank_of_visit(visit: Visit) -> int:
+    known = visit.facts(names=[name for name in ("tier_rank",) if name in facts], at=clock.now())
+    return known.get("tier_rank", 0)
 
 
 def is_known(*, visit: Visit) -> bool:

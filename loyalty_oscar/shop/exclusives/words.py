@@ -57,6 +57,12 @@ def opening(*, sale: Sale, is_hidden: bool = False) -> str:
     return " · ".join(parts) or pgettext("loyalty", "Invited members only")
 
 
+def cheaper(*, sale: Sale) -> str:
+    """Return who pays less from when, in one line: "20 % off: Gold from 9 May · Everyone from 11 May"."""
+    text = pgettext("loyalty", "%(percent)s %% off: %(opening)s")
+    return text % {"percent": f"{money.number(sale.percent)}{words.NBSP}", "opening": opening(sale=sale)}
+
+
 def for_you(*, sale: Sale, at: datetime) -> str:
     """Return the one date that matters to a member: "Opens for you on 9 May"."""
     return pgettext("loyalty", "Opens for you on %(day)s") % {"day": on_day(at=at, sale=sale)}

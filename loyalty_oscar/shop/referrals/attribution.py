@@ -106,7 +106,8 @@ def registered(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
         codes += carried(request=request)
         if bound := bind_first(codes=codes, program=visit.unit.program, user=user, at=clock.now()):
             forget(request=request)
-            visit.welcomes.append(welcome(referral=bound, visit=visit))
+            if text := welcome(referral=bound, visit=visit):
+                visit.welcomes.append(text)
 
 
 user_registered.connect(registered, dispatch_uid="loyalty_oscar.shop.referrals.registered")

@@ -62,6 +62,8 @@ def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
     counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", found["count"]) % {"count": found["count"]}
     text = pgettext("loyalty", "%(friends)s: %(ready)s ready, %(way)s on the way.")
     ready, way = words.points(unit=unit, points=found["ready"]), words.number(unit=unit, points=found["way"])
+    if rows and not any(row.giver_points for row in rows):
+        return {"friends": shown, "friends_sum": pgettext("loyalty", "%(friends)s.") % {"friends": counted}}
     return {"friends": shown, "friends_sum": text % {"friends": counted, "ready": ready, "way": way}}
 
 
@@ -77,6 +79,8 @@ def _friend(row: Referral, placed_at: datetime | None, unit: Unit, at: datetime)
 
 
 def _chip(row: Referral, at: datetime) -> str:
+    if not row.giver_points:
+        return "used"
     if row.state == State.REWARDED:
         if row.is_over_cap:
             return "out"
@@ -90,6 +94,8 @@ def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> st
     newcomers that the one who invited sees.
     """
     first = words.day(placed_at, zone=zone, year=False) if placed_at else ""
+    if not row.giver_points and first:
+        return pgettext("loyalty", "First order on %(day)s") % {"day": first}
     if row.state == State.REWARDED and row.is_over_cap:
         return pgettext("loyalty", "No reward: you had reached the most for that month")
     if row.state == State.REVIEW:

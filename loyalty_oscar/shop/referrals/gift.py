@@ -50,7 +50,7 @@ def gift_of(*, request: Any) -> Gift | None:
         return None
     if not request.user.is_authenticated:
         codes = carried(request=request) if is_due(request=request) else []
-        return _gift(visit, scheme, inviter(request=request)) if codes else None
+        return _gift(visit, scheme, inviter(request=request)) if codes and scheme.newcomer_points else None
     row = referral_of(visit=visit)
     if row is None or row.state != Referral.State.INVITED or not row.newcomer_points:
         return None
@@ -89,5 +89,7 @@ def missing(*, gift: Gift, basket: Any) -> str:
 
 
 def welcome(*, referral: Referral, visit: Any) -> str:
-    """Return what a newcomer reads after registering by an invitation."""
+    """Return what a newcomer reads after registering by an invitation; nothing where that brings a newcomer nothing."""
+    if not referral.newcomer_points:
+        return ""
     return _gift(visit, referral, first_name(user=referral.giver.user)).text

@@ -21,15 +21,14 @@ def bringing_friends(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, 
     if scheme is None:
         return None
     told = promise(scheme=scheme, unit=subject)
-    both = pgettext(
-        "loyalty", "Your friend gets %(newcomer)s with a first order from %(least)s, and you get %(giver)s."
-    )
     often = npgettext(
         "loyalty",
         "Up to %(count)d friend a month brings you a reward.",
         "Up to %(count)d friends a month bring you a reward.",
         scheme.per_month,
     )
-    lines = [both % told, told["when"], often % {"count": scheme.per_month}]
+    lines = [told["rule"], told["when"], told["checked"]]
+    if scheme.giver_points:
+        lines.append(often % {"count": scheme.per_month})
     title = pgettext("loyalty", "Inviting friends")
-    return "loyalty/widgets/guide.html", {"id": "friends", "title": title, "lines": lines}
+    return "loyalty/widgets/guide.html", {"id": "friends", "title": title, "lines": [line for line in lines if line]}

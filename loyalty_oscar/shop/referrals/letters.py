@@ -13,6 +13,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Unit
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import JOINED, ORDERED
+from loyalty_oscar.referrals.queries import schemes
 
 from ..notices.letters import Letter, account_of, in_daytime, inbox_links, letters, shared, timings
 from .friends import name_of
@@ -28,7 +29,9 @@ def friend_joined(*, event: Event, at: datetime) -> Letter | None:
         return None
     currency = referral.program.currency
     least = money.in_words(minor=referral.least_minor, currency=currency) if referral.least_minor else ""
-    return Letter(code="LOYALTY_FRIEND_JOINED", context=_context(event, referral) | {"least": least})
+    scheme = schemes().get(referral.program_id)
+    told = {"least": least, "is_checked": bool(scheme and scheme.is_approved)}
+    return Letter(code="LOYALTY_FRIEND_JOINED", context=_context(event, referral) | told)
 
 
 @letters.register(ORDERED)

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.referrals.models import Code
+from loyalty_oscar.referrals.models import Code, Scheme
+from loyalty_oscar.referrals.queries import scheme_of
 
 from ..notices.letters import absolute, first_name, site_of
 
@@ -45,7 +46,7 @@ def ways(*, code: Code, program: Program, request: Any) -> dict[str, Any]:
     """Return the link, the words that go with it, and the addresses that open another program with both."""
     site = site_of(member=code.member, site_id=get_current_site(request).pk)
     link = absolute(site=site, path=path_of(code=code))
-    text = pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get points:")
+    text = _text(scheme_of(program_id=program.pk))
     text %= {"program": program.name, "shop": site.name}
     both, subject = quote(f"{text} {link}", safe=""), quote(text.split(". ")[0], safe="")
     return {
@@ -66,3 +67,12 @@ def qr(*, link: str) -> SafeString:
         omitsize=True, border=2, svgclass="loyalty-qr", lineclass=None, dark="#1f2a2e", light="#fff"
     )
     return mark_safe(drawn)  # Drawn from modules alone: the link stands in it as black and white.
+
+
+def _text(scheme: Scheme | None) -> str:
+    """Return what stands before the link: that it brings points, to whom it does."""
+    if scheme is None or (scheme.giver_points and scheme.newcomer_points):
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get points:")
+    if scheme.newcomer_points:
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get points:")
+    return pgettext("loyalty", "I am in the %(program)s of %(shop)s. This link leads there:")

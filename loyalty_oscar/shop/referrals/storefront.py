@@ -105,9 +105,8 @@ def invite_step(*, request: Any, unit: Unit) -> Step | None:
     if scheme is None:
         return None
     told, member = promise(scheme=scheme, unit=unit), request.loyalty.member
-    text = pgettext("loyalty", "Invite a friend: %(giver)s for you, %(newcomer)s for your friend")
     return Step(
-        text=text % {"giver": told["giver"], "newcomer": told["newcomer"]},
+        text=told["step"],
         button=pgettext("loyalty", "Invite a friend"),
         url=reverse("loyalty:invite"),
         is_done=member is not None and Code.objects.filter(member=member).exists(),

@@ -23,7 +23,7 @@ def promise(*, scheme: Scheme, unit: Unit) -> dict[str, Any]:
     )
     at_once = pgettext("loyalty", "On the way as soon as the order is placed, ready when it has arrived.")
     least = max(1, scheme.least_minor)
-    return {
+    found = {
         "giver": words.points(unit=unit, points=scheme.giver_points),
         "giver_worth": worth(unit=unit, points=scheme.giver_points),
         "newcomer": words.points(unit=unit, points=scheme.newcomer_points),
@@ -31,5 +31,59 @@ def promise(*, scheme: Scheme, unit: Unit) -> dict[str, Any]:
         "values": {"giver": scheme.giver_points, "newcomer": scheme.newcomer_points},
         "least": money.in_words(minor=least, currency=scheme.program.currency),
         "when": when % {"days": days} if days else at_once,
-        "per_month": scheme.per_month,
+        # Who gets nothing for it reads of no most.
+        "per_month": scheme.per_month if scheme.giver_points else 0,
+        "checked": pgettext("loyalty", "We look at every invitation before it brings anything.")
+        if scheme.is_approved
+        else "",
     }
+    return found | _sentences(scheme, found)
+
+
+def _sentences(scheme: Scheme, told: dict[str, Any]) -> dict[str, str]:
+    """Return what pages say of a scheme: of each side, only where it gets something."""
+    if not scheme.giver_points:
+        texts = {
+            "lead": pgettext("loyalty", "Your friend gets %(newcomer)s with a first order from %(least)s."),
+            "rule": pgettext("loyalty", "Your friend gets %(newcomer)s with a first order from %(least)s."),
+            "ask": pgettext("loyalty", "Do you know somebody who would like it here? Your friend gets %(newcomer)s."),
+            "step": pgettext("loyalty", "Invite a friend: %(newcomer)s for your friend"),
+            "noted": pgettext(
+                "loyalty", "We noted the code. If it is a friend’s and this is your first order, you get a reward."
+            ),
+        }
+    elif not scheme.newcomer_points:
+        texts = {
+            "lead": pgettext(
+                "loyalty",
+                "You get %(giver)s for a friend’s first order from %(least)s, when the return period of that order is"
+                " over.",
+            ),
+            "rule": pgettext("loyalty", "You get %(giver)s for a friend’s first order from %(least)s."),
+            "ask": pgettext("loyalty", "Do you know somebody who would like it here? You get %(giver)s."),
+            "step": pgettext("loyalty", "Invite a friend: %(giver)s for you"),
+            "noted": pgettext(
+                "loyalty",
+                "We noted the code. If it is a friend’s and this is your first order, your friend gets a reward.",
+            ),
+        }
+    else:
+        texts = {
+            "lead": pgettext(
+                "loyalty",
+                "Your friend gets %(newcomer)s with a first order from %(least)s. You get %(giver)s when the return"
+                " period of that order is over.",
+            ),
+            "rule": pgettext(
+                "loyalty", "Your friend gets %(newcomer)s with a first order from %(least)s, and you get %(giver)s."
+            ),
+            "ask": pgettext(
+                "loyalty",
+                "Do you know somebody who would like it here? You get %(giver)s, your friend gets %(newcomer)s.",
+            ),
+            "step": pgettext("loyalty", "Invite a friend: %(giver)s for you, %(newcomer)s for your friend"),
+            "noted": pgettext(
+                "loyalty", "We noted the code. If it is a friend’s and this is your first order, you both get a reward."
+            ),
+        }
+    return {name: text % told for name, text in texts.items()}

@@ -121,8 +121,5 @@ class UseCodeView(WithScheme, View):
             messages.error(request, typo())
         else:
             take(request=request, code=typed, typed=True)
-            noted = pgettext(
-                "loyalty", "We noted the code. If it is a friend’s and this is your first order, you both get a reward."
-            )
-            messages.success(request, noted)
+            messages.success(request, promise(scheme=self.scheme, unit=self.unit)["noted"])
         return redirect(door or "loyalty:overview")

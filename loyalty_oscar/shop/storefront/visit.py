@@ -123,10 +123,10 @@ class Visit:
     def _fact(self, name: str, at: datetime) -> Any:
         if name in order_facts:
             return order_facts.get(name).of_visit(request=self.request)
-        if self.member is None:
-            return None
         if name in visit_facts:
             return visit_facts.get(name)(visit=self)
+        if self.member is None:
+            return None
         return facts.get(name)(members=[self.member.pk], at=at).get(self.member.pk)
 
     @cached_property
@@ -183,7 +183,7 @@ def teases(*, visit: Visit, teaser: str) -> bool:
 
 def takes_part(*, visit: Visit) -> bool:
     """Return whether this visitor is in the program, or will be with the first order. At most one query more."""
-    user = getattr(visit.request, "user", None)
+    user = visit.user
     if visit.unit is None or user is None or not user.is_authenticated:
         return False
     program = visit.unit.program

@@ -13,7 +13,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Member, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing
-from loyalty_oscar.tiers.queries import ladder_of, progress_of, tier_name
+from loyalty_oscar.tiers.queries import at_least_base, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.steps import DOWN, UP, gift_lots
 from loyalty_oscar.tiers.words import counted
 
@@ -37,6 +37,8 @@ from .jobs import TOPIC
 def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
     """Return the context that every letter about a level has."""
     account, zone = account_of(member=member), member.program.time_zone
+    ladder = ladder_of(program_id=member.program_id)
+    standing = (at_least_base(ladder=ladder, standing=standing) if ladder else None) or standing
     site, tier = site_of(member=member), standing.tier
     name = tier_name(tier=tier) if tier else ""
     return {

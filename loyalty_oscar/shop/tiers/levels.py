@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
+
+from django.db.models import FilteredRelation, Q
 
 from loyalty_oscar.kernel.facts import OrderFacts, Purchase
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import terms_now
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
-from loyalty_oscar.tiers.queries import ladder_of, standing_of, tier_fact, tier_name
+from loyalty_oscar.tiers.queries import (
+    at_least_base,
+    bases,
+    ladder_of,
+    standing_of,
+    tier_fact,
+    tier_name,
+    tiers_on,
+)
+from loyalty_oscar.tiers.rules import is_over
 
 from ..storefront.offer_hooks import basket_levels
-from ..storefront.visit import Visit, visit_facts
+from ..storefront.visit import Visit, takes_part, visit_facts
 
 
 def standing_of_visit(*, visit: Visit) -> Standing | None:
-    """Return where a visitor stands, with the level; None, and no query, for strangers and programs without levels."""
-    if visit.unit is None or ladder_of(program_id=visit.unit.program_id) is None or visit.member is None:
+    """
+    Return where a visitor stands, with the level; None, and no query, for strangers and programs without levels.
+
+    Who joins by doing stands on everybody's level before the first order: with that order they will.
+    """
+    ladder = ladder_of(program_id=visit.unit.program_id) if visit.unit else None
+    if ladder is None:
         return None
+    if visit.member is None:
+        return at_least_base(ladder=ladder, standing=None) if takes_part(visit=visit) else None
     member_id = visit.member.pk
-    return visit.once(key="standing", load=lambda: standing_of(member_id=member_id, at=clock.now()))
+    load = partial(standing_of, ladder=ladder, member_id=member_id, at=clock.now())
+    return visit.once(key="standing", load=load)
 
 
 def rank_of_visit(*, visit: Visit) -> int:
@@ -51,10 +73,20 @@ class OwnersLevels:
         if visit is not None and visit.user is not None and visit.user.pk == basket.owner_id:
             return rank_of_visit(visit=visit)
         if not hasattr(basket, "_loyalty_rank"):
-            rows = Standing.objects.filter(member__user_id=basket.owner_id, is_current=True, member__merged_into=None)
-            rows = rows.filter(tier__ladder__is_on=True).exclude(is_strict=True, kept_until__lte=clock.now())
-            basket._loyalty_rank = rows.order_by("-rank").values_list("rank", flat=True).first() or 0
+            basket._loyalty_rank = max(self._ranks(basket.owner_id), default=0)
         return basket._loyalty_rank
+
+    def _ranks(self, user_id: Any) -> Iterator[int]:
+        """Yield the ranks of somebody's memberships, everybody's level too. One query."""
+        tiers, first, at = tiers_on(), bases(), clock.now()
+        members = Member.objects.filter(user_id=user_id, merged_into=None, program__ladder__is_on=True)
+        members = members.annotate(current=FilteredRelation("standings", condition=Q(standings__is_current=True)))
+        names = ("program_id", "current__tier_id", "current__is_strict", "current__kept_until")
+        for program_id, tier_id, is_strict, kept_until in members.values_list(*names):
+            if program_id in first:
+                yield first[program_id].rank
+            if tier_id in tiers and not is_over(is_strict=is_strict, kept_until=kept_until, at=at):
+                yield tiers[tier_id].rank
 
     def name_of(self, *, rank: int) -> str:
         """Return what the level of a rank is called, of the first program that has one."""

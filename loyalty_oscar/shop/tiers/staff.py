@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
@@ -14,10 +14,13 @@ from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.tiers.facts import tiers_at
 from loyalty_oscar.tiers.models import Ladder, Standing
-from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, standing_of, tier_name
+from loyalty_oscar.tiers.queries import TierProgress, bases, ladder_of, progress_of, standing_of, tier_name
 from loyalty_oscar.tiers.words import counted
 
 from ..dashboard.members import member_columns
+
+#: Only the lowest level can be everybody's.
+BASE_RANK = 1
 
 
 class LevelColumn:
@@ -38,8 +41,13 @@ class LevelColumn:
         )
 
     def only(self, *, members: Any, value: str) -> Any:
-        stands = Standing.objects.filter(member=OuterRef("pk"), is_current=True, rank__gt=0)
-        return members.filter(Exists(stands.filter(rank=int(value)))) if int(value) else members.filter(~Exists(stands))
+        rank, first = int(value), bases()
+        stands = Standing.objects.filter(member=OuterRef("pk"), is_current=True)
+        on_base = Q(program_id__in=first) & ~Exists(stands.filter(rank__gt=BASE_RANK))
+        if rank == 0:
+            return members.exclude(program_id__in=first).filter(~Exists(stands.filter(rank__gt=0)))
+        there = Q(Exists(stands.filter(rank=rank)))
+        return members.filter(there | on_base if rank == BASE_RANK else there)
 
 
 member_columns.register("level", order=10)(LevelColumn())
@@ -57,7 +65,7 @@ def _stands(member: Member) -> dict[str, Any] | None:
     ladder, at = ladder_of(program_id=member.program_id), clock.now()
     if ladder is None:
         return None
-    standing = standing_of(member_id=member.pk, at=at)
+    standing = standing_of(ladder=ladder, member_id=member.pk, at=at)
     found = progress_of(ladder=ladder, member_id=member.pk, standing=standing, at=at)
     zone = ladder.program.time_zone
     kept = found.kept_until and words.day(periods.last_day(expires_at=found.kept_until, zone=zone), zone=zone)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import FilteredRelation, Q
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
@@ -13,9 +14,9 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
-from loyalty_oscar.tiers.queries import TierProgress, ladder_of, progress_of, tier_name
+from loyalty_oscar.tiers.queries import TierProgress, base_of, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
 from loyalty_oscar.tiers.steps import CODES, gift_lots
 from loyalty_oscar.tiers.words import counted
@@ -51,11 +52,15 @@ def beside_review(*, subject: Any, request: Any) -> Piece | None:
 def ranks_of_reviewers(*, product_id: int, ladder: Ladder) -> dict[Any, int]:
     """Return the ranks of people who reviewed a product, by user id; who has no level is not in it. One query."""
     reviews = get_model("reviews", "ProductReview").objects.filter(product_id=product_id, user__isnull=False)
-    rows = Standing.objects.filter(
-        is_current=True, rank__gt=0, member__program_id=ladder.program_id, member__merged_into=None,
-        member__user_id__in=reviews.values("user_id"),
-    )  # fmt: skip
-    return dict(rows.values_list("member__user_id", "rank"))
+    members = Member.objects.filter(program_id=ladder.program_id, merged_into=None)
+    current = FilteredRelation("standings", condition=Q(standings__is_current=True))
+    rows = members.filter(user_id__in=reviews.values("user_id")).annotate(current=current)
+    base = base_of(ladder=ladder)
+    ranks = {
+        user_id: max(rank or 0, base.rank if base else 0)
+        for user_id, rank in rows.values_list("user_id", "current__rank")
+    }
+    return {user_id: rank for user_id, rank in ranks.items() if rank}
 
 
 @contributions.register("account:level", "tiers")
@@ -85,7 +90,7 @@ def cards(*, ladder: Ladder, visit: Visit, at: datetime) -> dict[str, Any]:
     rows = [
         {
             **looks(tier=tier),
-            "from": counted(ladder=ladder, value=tier.threshold, unit=unit) if tier.threshold else "",
+            "begins": begins(ladder=ladder, tier=tier, unit=unit),
             "brings": benefits(ladder=ladder, tier=tier, unit=unit, at=at),
             "is_here": tier.rank == rank,
             "is_below": tier.rank < rank,
@@ -98,6 +103,16 @@ def cards(*, ladder: Ladder, visit: Visit, at: datetime) -> dict[str, Any]:
         return said
     said |= _words(ladder, found, unit) | _ending(ladder, found)
     return said | ({"name": tier_name(tier=found.tier), "until": _until(visit, ladder, found)} if found.tier else {})
+
+
+def begins(*, ladder: Ladder, tier: Tier, unit: Unit) -> str:
+    """Return from when on one has a level: "From 150.00 €", for every member, or as a gift."""
+    if tier.is_everybodys:
+        return pgettext("loyalty", "For every member")
+    if tier.threshold is None:
+        return pgettext("loyalty", "A gift from the shop")
+    text = pgettext("loyalty", "From %(from)s")
+    return text % {"from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
 
 
 @contributions.register("sale:door-look", "tiers")
@@ -184,7 +199,7 @@ def table(*, subject: Unit, request: Any) -> Piece | None:
     rows = [
         {
             **looks(tier=tier),
-            "from": counted(ladder=ladder, value=tier.threshold, unit=subject) if tier.threshold else "",
+            "begins": begins(ladder=ladder, tier=tier, unit=subject),
             "brings": benefits(ladder=ladder, tier=tier, unit=subject, at=at),
         }
         for tier in ladder.known_tiers
@@ -221,9 +236,10 @@ def rules(*, ladder: Ladder) -> list[str]:
 
 def _progress(visit: Visit, ladder: Ladder) -> TierProgress:
     if visit.member is None:
-        first = next((tier for tier in ladder.known_tiers if tier.threshold is not None), None)
+        base = base_of(ladder=ladder)
+        first = next((tier for tier in ladder.known_tiers if tier.threshold), None)
         _start, end = span(window=ladder.window, at=clock.now(), zone=ladder.program.time_zone)
-        nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": None}
+        nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": base}
         return TierProgress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
     standing = standing_of_visit(visit=visit)
     return progress_of(ladder=ladder, member_id=visit.member.pk, standing=standing, at=clock.now())
@@ -285,6 +301,8 @@ def _day(ladder: Ladder, moment: Any) -> str:
 def _until(visit: Visit, ladder: Ladder, found: TierProgress) -> str:
     """Return until when a level is the member's, and whose gift it is."""
     standing = standing_of_visit(visit=visit)
+    if found.tier and found.tier.is_everybodys:
+        return pgettext("loyalty", "Every member has it.")
     is_given = standing is not None and standing.because.get("c") == "tier_given"
     if found.kept_until is None:
         return pgettext("loyalty", "Given by the shop.") if is_given else pgettext("loyalty", "Yours for good.")

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('code', models.SlugField(max_length=40, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
                 ('name', models.CharField(max_length=40, verbose_name='name')),
                 ('names', models.JSONField(blank=True, default=dict, help_text='For example {"de": "Gold", "pl": "Złoty"}.', verbose_name='names in other languages')),
-                ('threshold', models.PositiveBigIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='from (cents, points or orders)')),
+                ('threshold', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='from (cents, points or orders)')),
                 ('picture', models.FileField(blank=True, upload_to='loyalty/tiers', verbose_name='picture')),
                 ('color', models.CharField(default='#55636A', help_text='Of the badge where there is no picture, like #94470A.', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9A-Fa-f]{6}$')], verbose_name='color')),
                 ('percent', models.PositiveSmallIntegerField(default=100, help_text='110 means 10 % more points for each amount paid.', validators=[django.core.validators.MinValueValidator(100), django.core.validators.MaxValueValidator(1000)], verbose_name='points in percent')),
@@ -136,7 +136,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='tier',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__gte', 100), ('rank__gte', 1), ('threshold__gte', 1)), name='loyalty_tier_sound'),
+            constraint=models.CheckConstraint(condition=models.Q(('percent__gte', 100), ('rank__gte', 1), ('threshold__gte', 0)), name='loyalty_tier_sound'),
+        ),
+        migrations.AddConstraint(
+            model_name='tier',
+            constraint=models.CheckConstraint(condition=models.Q(('threshold__isnull', True), ('threshold__gt', 0), models.Q(('points', 0), ('rank', 1)), _connector='OR'), name='loyalty_tier_of_everybody', violation_error_message='Only level 1 can begin at 0, and it brings no welcome gift: nobody has to reach it.'),
         ),
         migrations.AddConstraint(
             model_name='tier',

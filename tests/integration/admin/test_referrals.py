@@ -61,7 +61,7 @@ class TestAScheme:
         )
 
     @pytest.mark.parametrize(
-        ("field", "value"), [("least", "-1"), ("least", "1.005"), ("least", "99999999.00"), ("giver_points", "0")]
+        ("field", "value"), [("least", "-1"), ("least", "1.005"), ("least", "99999999.00"), ("giver_points", "-1")]
     )
     def test_refuses_what_cannot_be(self, root, unit, field, value):
         answer = root.post(ADD, {"program": unit.program_id, **TYPED, field: value})

@@ -16,7 +16,17 @@ from loyalty_oscar.shop.exclusives.doctor import sales
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.upkeep.doctor import Level
 from tests.integration.admin.test_program import formset
-from tests.integration.exclusives.sales import ENDS_AT, GOLD, GOLD_FROM, PUBLIC_FROM, a_sale, a_segment, a_set
+from tests.integration.exclusives.sales import (
+    ENDS_AT,
+    GOLD,
+    GOLD_FROM,
+    PUBLIC_FROM,
+    SILVER,
+    a_member_of,
+    a_sale,
+    a_segment,
+    a_set,
+)
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_product, a_user, day, text_of
 
@@ -135,9 +145,8 @@ class TestASaleInTheAdmin:
 
     def test_says_what_is_wrong_when_it_is_saved_and_on_its_page(self, root, unit):
         sale = a_sale(unit, a_product("Explorer carrier"), doors=(), mode=Sale.Mode.HIDE)
-        answer = root.post(
-            page(sale), typed(product_set=sale.product_set_id, mode="hide", public_from_0="2099-05-11"), follow=True
-        )
+        data = typed(product_set=sale.product_set_id, mode="hide", public_from_0="2099-05-11", is_meant="on")
+        answer = root.post(page(sale), data, follow=True)
         assert "these products are public: Explorer carrier" in text_of(answer)
         assert "these products are public: Explorer carrier" in text_of(root.get(page(sale)))
 
@@ -294,3 +303,70 @@ class TestARangeThatASaleNeeds:
         with clock.at(GOLD_FROM):
             root.post(reverse("dashboard:range-delete", args=[ranged.pk]))
         assert not type(ranged).objects.exists()
+
+
+class TestASecondLook:
+    """What is on sale now does not close without a word."""
+
+    @pytest.fixture
+    def on_sale(self):
+        return a_set(a_product("Bites"), a_product("Bed"))
+
+    def data(self, unit, product_set, **fields):
+        found = typed(program=unit.program_id, code="trail", product_set=product_set.pk, **fields)
+        return found | formset("doors", [a_door()])
+
+    def said(self, root, data, *, url=ADD, at=GOLD_FROM):
+        with clock.at(at):
+            response = root.post(url, data)
+        return text_of(response) if response.status_code == 200 else None
+
+    def test_says_what_closes_for_whom_for_how_long_and_saves_nothing(self, root, unit, on_sale):
+        a_ladder(unit=unit)
+        said = self.said(root, self.data(unit, on_sale))
+        assert "2 products that are on sale now will be closed to 100 % of your customers for 2 days." in said
+        assert "If that is meant, tick “close what is on sale now” above." in said
+        assert not Sale.objects.exists()
+
+    def test_takes_a_tick_for_an_answer(self, root, unit, on_sale):
+        a_ladder(unit=unit)
+        assert self.said(root, self.data(unit, on_sale, is_meant="on")) is None
+        assert Sale.objects.get().is_on
+
+    def test_leaves_out_whom_a_door_lets_in_and_tells_from_when(self, root, unit, on_sale):
+        a_ladder(unit=unit)
+        for number in range(3):
+            a_member_of(unit, GOLD if number == 0 else SILVER, name=f"m{number}")
+        said = self.said(root, self.data(unit, on_sale), at=day(5, 8))
+        assert "closed to 66 % of your customers for 3 days." in said
+        assert "Until 9 May 2026, 00:00 (UTC) nobody can buy them." in said
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"mode": "open", "quota": "", "per_member": ""},
+            {"is_on": ""},
+            {"public_from_0": "2026-05-09"},
+        ],
+        ids=["others buy", "off", "open to everybody"],
+    )
+    def test_asks_nothing_where_nothing_closes(self, root, unit, on_sale, fields):
+        a_ladder(unit=unit)
+        data = self.data(unit, on_sale, **fields)
+        if fields.get("public_from_0"):
+            data |= formset("doors", [])
+        assert self.said(root, data) is None
+
+    def test_asks_nothing_of_what_is_closed_already_or_not_shown(self, root, unit, on_sale):
+        a_ladder(unit=unit)
+        assert self.said(root, self.data(unit, on_sale, is_meant="on")) is None
+        url = page(Sale.objects.get())
+        door = Sale.objects.get().doors.get()
+        data = typed(product_set=on_sale.pk, name="Trail")
+        data |= formset("doors", [a_door(id=door.pk, sale=door.sale_id)], initial=1)
+        assert self.said(root, data, url=url) is None
+        assert Sale.objects.get().name == "Trail"
+        Sale.objects.all().update(is_on=False)
+        get_model("catalogue", "Product").objects.update(is_public=False)
+        forget_cache()
+        assert self.said(root, data, url=url) is None

@@ -163,6 +163,7 @@ def shop(db):
     save_rule(unit=unit, code="order", name="Order", type="per-order", params={"points": 5}, **when)
     sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\r\nOr two.")
     Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
+    a_sale(unit, a_product("Mat"), code="earlier", mode="open", percent=10)
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
     forget_cache()
     keep_in_step()

@@ -54,7 +54,7 @@ class TestAMomentThatIsTyped:
     def test_for_a_sale_is_that_of_the_program_and_members_read_it_so(self, root, unit):
         a_ladder(unit=unit)
         product = a_product("Carrier")
-        data = a_sale_typed(program=unit.program_id, code="trail", product_set=a_set(product).pk)
+        data = a_sale_typed(program=unit.program_id, code="trail", product_set=a_set(product).pk, is_meant="on")
         data |= june("public_from") | formset("doors", [a_door(**june("buys_from"), **june("seen_from"))])
         assert root.post(ADD_SALE, data).status_code == 302
         sale = Sale.objects.get()

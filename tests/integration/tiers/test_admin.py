@@ -119,7 +119,7 @@ class TestALadder:
             ((THREE[0], (None, 3, "Gold", "400.00", 110)), "spend", "without a gap: this must be 2."),
             ((THREE[0], (None, 1, "Gold", "400.00", 110)), "spend", "Please correct the duplicate data for rank."),
             (((None, 1, "Bronze", "1.50", 100),), "orders", "Write a whole number."),
-            (((None, 1, "Bronze", "0", 100),), "spend", "greater than or equal to 0.01"),
+            (((None, 1, "Bronze", "-1", 100),), "spend", "greater than or equal to 0"),
             (((None, 1, "Bronze", "5", 99),), "spend", "greater than or equal to 100"),
         ],
     )

@@ -100,10 +100,11 @@ class TestAMember:
         arrive(buy(user, (bites, 5), on=day(3, 1)), on=day(3, 2))
         buy(user, (bites, 1), on=day(5, 1))
         standing = Standing.objects.select_related("tier").get(is_current=True)
+        ladder = ladder_of(program_id=ladder.program_id)
         with clock.at(day(5, 6)):
             found = progress_of(
-                ladder=ladder_of(program_id=ladder.program_id), member_id=standing.member_id,
-                standing=standing_of(member_id=standing.member_id, at=day(5, 6)), at=day(5, 6),
+                ladder=ladder, member_id=standing.member_id, at=day(5, 6),
+                standing=standing_of(ladder=ladder, member_id=standing.member_id, at=day(5, 6)),
             )  # fmt: skip
         assert (found.tier.name, found.value, found.unsafe) == ("Silver", 20_940, 3_490)
         assert (found.next_tier.name, found.missing) == ("Gold", 19_060)

@@ -95,10 +95,11 @@ class TestTheMovers:
         histories=st.lists(HISTORIES, min_size=1, max_size=5),
         at=MOMENTS,
         grace=st.sampled_from([0, 30, 365]),
+        bronze=st.sampled_from([0, 100]),
     )
-    def test_have_everybody_among_them_whom_the_rules_would_move(self, window, histories, at, grace):
+    def test_have_everybody_among_them_whom_the_rules_would_move(self, window, histories, at, grace, bronze):
         with undone():
-            ladder = a_ladder(bronze=100, silver=300, gold=600, window=window, grace_days=grace)
+            ladder = a_ladder(bronze=bronze, silver=300, gold=600, window=window, grace_days=grace)
             ladder = ladder_of(program_id=ladder.program_id)
             settle_down(ladder, histories)
             found = movers(ladder=ladder, after=0, last=2**40, at=at)

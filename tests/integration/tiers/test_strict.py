@@ -57,7 +57,7 @@ class TestAStrictLevel:
         member = Member.objects.get(user=user)
         for at, rank in ((END - SECOND, 3), (END, 1)):
             assert ranks_at(members=[member.pk], at=at) == {member.pk: rank}
-            assert standing_of(member_id=member.pk, at=at).rank == rank
+            assert standing_of(ladder=ladder_of_all(), member_id=member.pk, at=at).rank == rank
             with clock.at(at):
                 assert rank_of_visit(visit=Visit(None, user)) == rank
         assert now(user).rank == 3
@@ -67,7 +67,7 @@ class TestAStrictLevel:
         strictly(ladder, user, 2, until=END, at=day(3, 2))
         member = Member.objects.get(user=user)
         assert ranks_at(members=[member.pk], at=END) == {}
-        assert standing_of(member_id=member.pk, at=END) is None
+        assert standing_of(ladder=ladder_of_all(), member_id=member.pk, at=END) is None
 
     def test_is_not_announced_nor_put_off(self, user):
         ladder, endings = ladder_of_all(), {"after": None, "until": day(12, 1)}
@@ -109,7 +109,7 @@ class TestALevelThatNoOrderLiftsTo:
         user = a_user()
         bought(user, "10.00", day(3, 1))
         member = Member.objects.get(user=user)
-        standing = standing_of(member_id=member.pk, at=day(3, 2))
+        standing = standing_of(ladder=ladder, member_id=member.pk, at=day(3, 2))
         found = progress_of(ladder=ladder, member_id=member.pk, standing=standing, at=day(3, 2))
         assert (found.next_tier.name, found.missing) == ("Gold", 39_000)
 
