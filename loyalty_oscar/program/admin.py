@@ -20,7 +20,18 @@ from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, operations
 from .finding import FindsMembersOrKeys
-from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .forms import (
+    ProgramForm,
+    Rows,
+    SegmentForm,
+    StepForm,
+    WorthForm,
+    language_name,
+    languages,
+    plural_samples,
+    unit_form,
+    word_field,
+)
 from .history import TellsChanges
 from .hooks import program_pages, program_warnings, state_change_notes
 from .models import (
@@ -100,11 +111,13 @@ class NoDelete:
 
 class SiteInline(admin.TabularInline):
     model = ProgramSite
+    formset = Rows
     extra = 0
 
 
 class UnitInline(NoDelete, admin.StackedInline):
     model = Unit
+    formset = Rows
     extra = 0
     min_num = 1
 
@@ -127,17 +140,19 @@ class UnitInline(NoDelete, admin.StackedInline):
 class WorthInline(admin.TabularInline):
     model = PointWorth
     form = WorthForm
+    formset = Rows
     extra = 0
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         changes = self.has_change_permission(request, obj)
-        return ("points", "amount", "currency") if changes else ("points", "minor", "currency")
+        return ("points", "amount", "currency", "is_meant") if changes else ("points", "minor", "currency")
 
 
 class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
     model = TermsVersion
+    formset = Rows
     fields = (("version", "language", "starts_at"), "text")
     extra = 0
 
@@ -161,10 +176,11 @@ class ProgramAdmin(TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
+    form = ProgramForm
     list_display = ("name", "state", "is_default", "earns_from", "currency")
     inlines = (UnitInline, WorthInline, SiteInline, TermsInline, PhaseInline)
     fieldsets = (
-        (None, {"fields": ("name", "code", "is_default", "currency", "time_zone")}),
+        (None, {"fields": ("name", "code", "is_default", "currency", "time_zone", "typed_name")}),
         (pgettext_lazy("loyalty", "Who takes part"), {"fields": ("enrolment",)}),
         (
             pgettext_lazy("loyalty", "How points are counted"),
@@ -178,6 +194,7 @@ class ProgramAdmin(TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
             pgettext_lazy("loyalty", "When points run out"),
             {"fields": ("expiry", "expiry_months", ("expiry_day", "expiry_month"), "max_extensions")},
         ),
+        (pgettext_lazy("loyalty", "What asks for a second look"), {"fields": ("much_percent", "much")}),
     )
 
     class Media:

@@ -126,6 +126,8 @@ class Migration(migrations.Migration):
                 ('expiry_month', models.PositiveSmallIntegerField(default=12, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(12)], verbose_name='month of the day')),
                 ('expiry_day', models.PositiveSmallIntegerField(default=31, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(31)], verbose_name='day of the month')),
                 ('max_extensions', models.PositiveSmallIntegerField(default=3, help_text='Points of somebody whom no notice reaches are extended so often before they run out. 0 = always.', verbose_name='extensions without an address')),
+                ('much_percent', models.PositiveSmallIntegerField(default=25, help_text='What gives back more than this of the money paid is only saved by whoever says “I mean it”.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='give-back that asks for a second look, in percent')),
+                ('much_minor', models.PositiveIntegerField(default=10000, editable=False, verbose_name='gift that asks for a second look (in cents)')),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('excluded_set', models.ForeignKey(blank=True, help_text='For example gift cards.', null=True, on_delete=django.db.models.deletion.SET_NULL, to='loyalty_program.productset', verbose_name='products that bring no points')),
@@ -287,15 +289,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='program',
-            constraint=models.UniqueConstraint(models.Case(models.When(is_default=True, then=1)), name='loyalty_program_one_default'),
+            constraint=models.UniqueConstraint(models.Case(models.When(is_default=True, then=1)), name='loyalty_program_one_default', violation_error_message='Another program is the default already.'),
         ),
         migrations.AddConstraint(
             model_name='pointworth',
-            constraint=models.UniqueConstraint(fields=('program', 'currency'), name='loyalty_worth_currency'),
+            constraint=models.UniqueConstraint(fields=('program', 'currency'), name='loyalty_worth_currency', violation_error_message='What points are worth in this currency stands here already.'),
         ),
         migrations.AddConstraint(
             model_name='pointworth',
-            constraint=models.CheckConstraint(condition=models.Q(('minor__gt', 0), ('points__gt', 0)), name='loyalty_worth_positive'),
+            constraint=models.CheckConstraint(condition=models.Q(('minor__gt', 0), ('points__gt', 0)), name='loyalty_worth_positive', violation_error_message='Points and what they are worth must both be above zero.'),
         ),
         migrations.AddConstraint(
             model_name='member',
@@ -303,7 +305,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='segment',
-            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_segment_code'),
+            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_segment_code', violation_error_message='There is a list with this code already. Choose another code.'),
         ),
         migrations.AddIndex(
             model_name='segmentmember',
@@ -319,6 +321,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='termsversion',
-            constraint=models.UniqueConstraint(fields=('program', 'version', 'language'), name='loyalty_terms_version'),
+            constraint=models.UniqueConstraint(fields=('program', 'version', 'language'), name='loyalty_terms_version', violation_error_message='There are terms of this version in this language already. Choose the next number.'),
         ),
     ]

@@ -166,6 +166,17 @@ class Program(models.Model):
             "Points of somebody whom no notice reaches are extended so often before they run out. 0 = always.",
         ),
     )
+    much_percent = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "give-back that asks for a second look, in percent"),
+        default=25,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=pgettext_lazy(
+            "loyalty", "What gives back more than this of the money paid is only saved by whoever says “I mean it”."
+        ),
+    )
+    much_minor = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "gift that asks for a second look (in cents)"), default=10_000, editable=False
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -180,7 +191,9 @@ class Program(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "programs")
         constraints = [
             models.UniqueConstraint(
-                models.Case(models.When(is_default=True, then=1)), name="loyalty_program_one_default"
+                models.Case(models.When(is_default=True, then=1)),
+                name="loyalty_program_one_default",
+                violation_error_message=pgettext_lazy("loyalty", "Another program is the default already."),
             ),
         ]
 
@@ -276,7 +289,15 @@ class TermsVersion(models.Model):
         verbose_name = pgettext_lazy("loyalty", "terms")
         verbose_name_plural = pgettext_lazy("loyalty", "terms")
         ordering = ["-version", "language"]
-        constraints = [models.UniqueConstraint(fields=["program", "version", "language"], name="loyalty_terms_version")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "version", "language"],
+                name="loyalty_terms_version",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There are terms of this version in this language already. Choose the next number."
+                ),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.program} {self.version} ({self.language})"
@@ -303,8 +324,20 @@ class PointWorth(models.Model):
         verbose_name = pgettext_lazy("loyalty", "worth of points")
         verbose_name_plural = pgettext_lazy("loyalty", "worth of points")
         constraints = [
-            models.UniqueConstraint(fields=["program", "currency"], name="loyalty_worth_currency"),
-            models.CheckConstraint(condition=models.Q(points__gt=0, minor__gt=0), name="loyalty_worth_positive"),
+            models.UniqueConstraint(
+                fields=["program", "currency"],
+                name="loyalty_worth_currency",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "What points are worth in this currency stands here already."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__gt=0, minor__gt=0),
+                name="loyalty_worth_positive",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Points and what they are worth must both be above zero."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

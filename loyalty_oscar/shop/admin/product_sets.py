@@ -13,6 +13,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program.admin import BehindFront, ReadOnly
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import ProductSet, Program
 
@@ -41,6 +42,7 @@ class RangeForm(forms.ModelForm):
 class RangeInline(admin.TabularInline):
     model = ProductSetRange
     form = RangeForm
+    formset = Rows
     can_delete = False
     min_num = 1
     verbose_name_plural = pgettext_lazy("loyalty", "The range whose products it holds")

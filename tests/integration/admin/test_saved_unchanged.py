@@ -32,6 +32,8 @@ pytestmark = pytest.mark.django_db
 COUNTERS = {"loyalty_program.Program.version", "loyalty_program.JobRun.started_at"}
 #: What holds points that somebody types.
 OF_POINTS = (Rule, Campaign, Ladder, Scheme, UseTerms)
+#: Buttons of the admin that do more than save, or less.
+OTHER_BUTTONS = ("_addanother", "_continue", "_saveasnew", "_preview")
 
 
 def our_admins():
@@ -44,25 +46,31 @@ def name_of(site):
 
 
 class Form(HTMLParser):
-    """What a browser would send of the one form on a page with a button `_save`."""
+    """
+    What a browser would send of the one form on a page that has this control: `data`; `names`, all that it could send,
+    ticked or not; and `offered`, the values of each select.
+    """
 
-    def __init__(self, page):
+    def __init__(self, page, having="_save"):
         super().__init__()
-        self.fields, self.forms, self.select, self.area = [], [], None, None
+        self.fields, self.named, self.forms, self.select, self.area, self.offered = [], [], [], None, None, {}
         self.feed(page)
-        found = [fields for fields in self.forms if ("_save", "Save") in [(n, "Save") for n, _v in fields]]
-        assert len(found) == 1
-        self.data = {}
-        for name, value in found[0]:
-            if name not in ("_addanother", "_continue", "_saveasnew"):
+        found = [form for form in self.forms if having in form[1]]
+        assert len(found) == 1, [names for _fields, names in self.forms]
+        fields, names = found[0]
+        self.data, self.names = {}, list(dict.fromkeys(name for name in names if name not in OTHER_BUTTONS))
+        for name, value in fields:
+            if name not in OTHER_BUTTONS:
                 self.data.setdefault(name, []).append(value)
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         name, kind = attrs.get("name"), attrs.get("type", "text")
+        if name and tag in ("input", "select", "textarea", "button") and "disabled" not in attrs:
+            self.named.append(name)
         if tag == "form":
-            self.fields = []
-            self.forms.append(self.fields)
+            self.fields, self.named = [], []
+            self.forms.append((self.fields, self.named))
         elif tag == "input" and name and "disabled" not in attrs:
             if kind not in ("checkbox", "radio", "file", "button", "reset") or "checked" in attrs:
                 self.fields.append((name, attrs.get("value", "on" if kind == "checkbox" else "")))
@@ -87,6 +95,7 @@ class Form(HTMLParser):
             if not self.many:
                 chosen = (chosen or [value for value, _no in self.options[:1]])[-1:]
             self.fields += [(self.select, value) for value in chosen]
+            self.offered[self.select] = [value for value, _chosen in self.options]
             self.select = None
 
 
