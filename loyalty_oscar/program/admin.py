@@ -10,7 +10,9 @@ from zoneinfo import available_timezones
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -86,7 +88,17 @@ class ReadOnly:
         return False
 
 
-class BehindFront:
+class ReadsAnyAddress:
+    """A list that stands whatever somebody wrote into its address, also a number that no key can be."""
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_changelist_instance(request)  # type: ignore[misc]  # Of ModelAdmin.
+        except (OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error  # Which Django answers with the list as a whole.
+
+
+class BehindFront(ReadsAnyAddress):
     """
     Stands on the front page of loyalty, not in a box of its own on Django's index.
 
@@ -162,6 +174,7 @@ class TermsInline(NoDelete, NamesZone, admin.StackedInline):
 
 class PhaseInline(ReadOnly, admin.TabularInline):
     model = Phase
+    formset = Rows
     fields = ("state", "starts_at", "who", "reason", "earning_ends_at", "spending_ends_at")
     readonly_fields = ("who",)
     verbose_name_plural = pgettext_lazy("loyalty", "History")
@@ -172,7 +185,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
+class ProgramAdmin(ReadsAnyAddress, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
@@ -348,7 +361,7 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
 
 
 @admin.register(Segment)
-class SegmentAdmin(TellsChanges, admin.ModelAdmin):
+class SegmentAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
     """Members who are named, for features to ask for. One that is asked for is not deleted."""
 
     form = SegmentForm
@@ -369,7 +382,8 @@ class SegmentAdmin(TellsChanges, admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Segment, form: SegmentForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
+        if form.has_changed():
+            set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
 
 
 @admin.register(Event)

@@ -119,7 +119,8 @@ class LadderAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         if change and keep_all(ladder=ladder, ranks=kept):
             text = pgettext("loyalty", "Members keep the levels they have to their dates.")
             messages.info(request, text, fail_silently=True)
-        ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
+        if form.has_changed() or any(formset.has_changed() for formset in formsets):
+            ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
 
     # By hand -----------------------------------------------------------------------------------------------------
 

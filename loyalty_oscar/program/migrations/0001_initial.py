@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             name='ProductSet',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
+                ('code', models.SlugField(error_messages={'unique': 'This code is taken already. Choose another.'}, max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
             ],
             options={
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
             name='Program',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
+                ('code', models.SlugField(error_messages={'unique': 'This code is taken already. Choose another.'}, max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
                 ('name', models.CharField(help_text='As customers read it, for example Paw Club.', max_length=100, verbose_name='name')),
                 ('state', models.CharField(choices=[('draft', 'draft'), ('live', 'live'), ('paused', 'paused'), ('closing', 'closing'), ('closed', 'closed')], default='draft', editable=False, max_length=10, verbose_name='state')),
                 ('earns_from', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='earns from')),
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sites', to='loyalty_program.program')),
-                ('site', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
+                ('site', models.OneToOneField(error_messages={'unique': 'This site has a program already.'}, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
                 'verbose_name': 'site',

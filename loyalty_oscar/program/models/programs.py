@@ -20,6 +20,10 @@ code_validator = RegexValidator(
 )
 
 
+#: What is said of a code that another row has.
+TAKEN = pgettext_lazy("loyalty", "This code is taken already. Choose another.")
+
+
 def validate_zone(value: str) -> None:
     """Refuse a time zone that the machine does not know."""
     try:
@@ -74,7 +78,13 @@ class Program(models.Model):
         FIXED = "fixed", pgettext_lazy("loyalty", "on one day of the year")
         NEVER = "never", pgettext_lazy("loyalty", "never")
 
-    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=40, unique=True, validators=[code_validator])
+    code = models.SlugField(
+        pgettext_lazy("loyalty", "code"),
+        max_length=40,
+        unique=True,
+        validators=[code_validator],
+        error_messages={"unique": TAKEN},
+    )
     name = models.CharField(
         pgettext_lazy("loyalty", "name"),
         max_length=100,
@@ -245,7 +255,11 @@ class ProgramSite(models.Model):
 
     program = models.ForeignKey(Program, models.CASCADE, related_name="sites")
     site = models.OneToOneField(
-        "sites.Site", models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "site")
+        "sites.Site",
+        models.CASCADE,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "site"),
+        error_messages={"unique": pgettext_lazy("loyalty", "This site has a program already.")},
     )
 
     class Meta:
