@@ -19,6 +19,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
@@ -117,6 +118,7 @@ class VersionInline(ReadOnly, admin.TabularInline):
     """What the rule said, and from when."""
 
     model = RuleVersion
+    formset = Rows
     fields = ("number", "valid_from", "is_on", "says", "who")
     readonly_fields = ("says", "who")
     ordering = ("-number",)

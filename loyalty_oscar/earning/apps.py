@@ -11,7 +11,7 @@ class EarningConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.hooks import order_effects
 
-        from . import givers, merging, words  # noqa: F401
+        from . import give_back, givers, merging, words  # noqa: F401
         from .effects import earning
 
         order_effects.register("earning", order=20)(earning)

@@ -16,10 +16,11 @@ from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.segments import segment_names
 
 from . import params as p
-from .give_back import SECOND_LOOK, give_back
+from .give_back import give_back
 from .models import Rule, RuleVersion
 from .queries import in_force
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
@@ -123,9 +124,7 @@ class RuleFormBase(forms.ModelForm):
         empty_value=None,
         help_text=pgettext_lazy("loyalty", "Who was on the list when the order was placed."),
     )
-    is_meant = forms.BooleanField(
-        label=pgettext_lazy("loyalty", "Yes, I mean it"), required=False, widget=forms.HiddenInput
-    )
+    is_meant = meant_field()
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
     last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
     days = forms.TypedMultipleChoiceField(
@@ -232,19 +231,22 @@ class RuleFormBase(forms.ModelForm):
         self._clean_times(data)
         self.rule = self._built(data)
         if self.rule and not self.errors:
-            self._look_twice(self.rule, bool(data.get("is_meant")))
+            self._look_twice(self.rule)
         return data
 
-    def _look_twice(self, rule: RuleInForce, is_meant: bool) -> None:
-        """Ask whether it is meant where a rule gives back a lot, and more than it does already."""
+    def _look_twice(self, rule: RuleInForce) -> None:
+        """Ask whether it is meant where a rule gives back a lot, or a lot at once, and more than it does already."""
         back = give_back(rule=rule, unit=self.unit, at=clock.now())
-        if back is None or back <= SECOND_LOOK:
-            return
-        self.fields["is_meant"].widget = forms.CheckboxInput()
-        if is_meant or back <= self._given_back():
-            return
-        text = pgettext("loyalty", "You give back %(percent)s\u00a0%% of the money paid. Tick this if you mean it.")
-        self.add_error("is_meant", text % {"percent": money.number(back)})
+        asked = too_much_back(program=self.unit.program, percent=back)
+        gift, before = (version.get("points") for version in (self.params_typed, self._stored_params()))
+        if rule.rule.stage not in ("amount", "multiplier") and type(gift) is int:
+            asked += dear(unit=self.unit, points=gift, before=before or 0)
+        elif back is not None and back <= self._given_back():
+            asked = []
+        look_twice(form=self, questions=asked)
+
+    def _stored_params(self) -> dict[str, Any]:
+        return self.newest.params if self.newest and self.newest.is_on else {}
 
     def _given_back(self) -> Decimal:
         """Return what the rule gives back as it is stored and in force; 0 for a new one and one that is off."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.program.hooks import earn_rates
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import worth_of
 
@@ -17,8 +18,6 @@ from .decision import decide
 from .queries import rule_book
 from .rules import RuleInForce, Terms
 
-#: Of the money paid, in percent: whoever gives back more is asked whether that is meant.
-SECOND_LOOK = 25
 #: What the example order pays (minor units): so much that no rounding shows.
 EXAMPLE = 10**6
 #: The stages of rules that give a share of the money paid.
@@ -48,14 +47,24 @@ def share_back(*, rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fra
     Whole points, whatever is paid, are no part of it. None where nobody said what points are worth in the program's
     currency.
     """
-    currency = unit.program.currency
-    worth = worth_of(program_id=unit.program_id).get(currency)
-    if worth is None:
-        return None
+    worth = worth_of(program_id=unit.program_id).get(unit.program.currency)
+    return None if worth is None else _rate(rules, unit, at) * Fraction(worth.minor, worth.points)
+
+
+@earn_rates.register("rules")
+def earn_rate(*, unit: Unit, at: datetime) -> Fraction | None:
+    """Return how many points each minor unit paid brings by the rules that count for every purchase."""
+    stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+    every = [one for one in stored if not one.conditions and one.rule.stage in SHARES]
+    return _rate(every, unit, at) if every else None
+
+
+def _rate(rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fraction:
+    """Return how many points each minor unit paid brings by these rules, by what an example order earns."""
     line = LineFacts(line_id=1, quantity=1, paid_minor=EXAMPLE, paid_excl_minor=EXAMPLE)
-    order = Purchase(currency=currency, placed_at=at, lines=(line,))
+    order = Purchase(currency=unit.program.currency, placed_at=at, lines=(line,))
     decision, _left_out = decided_within(
-        decide=lambda rules: decide(purchase=order, rules=rules, terms=Terms()),
+        decide=lambda some: decide(purchase=order, rules=some, terms=Terms()),
         rules=[rule for rule in rules if rule.rule.stage in SHARES],
     )
-    return Fraction(decision.points * worth.minor, worth.points * EXAMPLE)
+    return Fraction(decision.points, EXAMPLE)

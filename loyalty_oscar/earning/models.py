@@ -29,7 +29,15 @@ class Rule(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "earning rule")
         verbose_name_plural = pgettext_lazy("loyalty", "earning rules")
-        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_rule_code")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "code"],
+                name="loyalty_rule_code",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There is a rule with this code already. Choose another code."
+                ),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

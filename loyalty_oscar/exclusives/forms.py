@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money
+from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.models import Segment
 
 from . import rules
@@ -58,7 +59,7 @@ class DoorForm(forms.ModelForm):
             segment.queryset = Segment.objects.filter(program_id=sale.program_id)
 
 
-class DoorFormSet(forms.BaseInlineFormSet):
+class DoorFormSet(Rows):
     """All doors of one sale: each opens before the sale is for everybody, and somebody gets in at all."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:

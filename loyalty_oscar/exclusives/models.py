@@ -80,8 +80,18 @@ class Sale(models.Model):
         verbose_name = pgettext_lazy("loyalty", "exclusive sale")
         verbose_name_plural = pgettext_lazy("loyalty", "exclusive sales")
         constraints = [
-            models.UniqueConstraint(fields=["program", "code"], name="loyalty_sale_code"),
-            models.CheckConstraint(condition=Q(percent__lte=95), name="loyalty_sale_percent"),
+            models.UniqueConstraint(
+                fields=["program", "code"],
+                name="loyalty_sale_code",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There is a sale with this code already. Choose another code."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__lte=95),
+                name="loyalty_sale_percent",
+                violation_error_message=pgettext_lazy("loyalty", "A sale takes off at most 95 percent."),
+            ),
             models.CheckConstraint(
                 condition=~Q(mode="open") | Q(percent__gt=0, quota__isnull=True, per_member__isnull=True),
                 name="loyalty_sale_open",
@@ -149,7 +159,13 @@ class Door(ForWhom):
         verbose_name = pgettext_lazy("loyalty", "door")
         verbose_name_plural = pgettext_lazy("loyalty", "who gets in, and when")
         constraints = [
-            models.CheckConstraint(condition=Q(seen_from__lte=F("buys_from")), name="loyalty_door_dates"),
+            models.CheckConstraint(
+                condition=Q(seen_from__lte=F("buys_from")),
+                name="loyalty_door_dates",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Nobody buys what they do not see yet: choose that day or a later one."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -164,7 +180,9 @@ class Door(ForWhom):
         if self.seen_from and self.buys_from and self.buys_from < self.seen_from:
             wrong = pgettext_lazy("loyalty", "Nobody buys what they do not see yet: choose that day or a later one.")
             raise ValidationError({"buys_from": wrong})
-        self.mind_segment(program_id=self.sale.program_id)
+        # A page that somebody tampered with may name no sale.
+        sale = getattr(self, "sale", None)
+        self.mind_segment(program_id=sale.program_id if sale else None)
 
 
 class Reminder(models.Model):

@@ -69,7 +69,7 @@ class CampaignAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.Mo
         occasion = "for_what" if obj else "occasion"
         for_whom = ("told_days", "least_orders", "confirmed_only")
         dates = ("starts_at", "ends_at")
-        return ("program", occasion, "name", "code", "points", "word", *dates, *for_whom, "budget", "is_on")
+        return ("program", occasion, "name", "code", "points", "is_meant", "word", *dates, *for_whom, "budget", "is_on")
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         if change:  # What was given meanwhile is counted by the operations alone.

@@ -12,6 +12,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.forms import as_money, unit_chosen
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, members_of, tell_cost
 
 from .models import Campaign
 from .occasions import BIRTHDAY, REVIEW, SIGN_UP, TOLD_DAYS, WORD, fold, occasions
@@ -99,6 +100,7 @@ class CampaignForm(forms.ModelForm):
         initial=TOLD_DAYS,
         widget=AdminIntegerFieldWidget,
     )
+    is_meant = meant_field()
 
     class Meta:
         model = Campaign
@@ -131,6 +133,9 @@ class CampaignForm(forms.ModelForm):
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.unit = unit_chosen(form=self)
         as_money(form=self, unit=self.unit, names=["points", "budget"])
+        people = members_of(program=self.unit.program) if self.unit else 0
+        tell_cost(form=self, unit=self.unit, names=["points"], members=people)
+        tell_cost(form=self, unit=self.unit, names=["budget"])
         if self.instance.pk:
             self.initial["told_days"] = self.instance.params.get("told_days", TOLD_DAYS)
         else:
@@ -154,6 +159,8 @@ class CampaignForm(forms.ModelForm):
             self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
         if "code" in self.fields and not found.get("code"):
             found["code"] = slugify(found.get("name", ""))[:60]
+        before = self.initial.get("points") if self.instance.pk else 0
+        look_twice(form=self, questions=dear(unit=self.unit, points=found.get("points"), before=before or 0))
         return found
 
     def save(self, commit: bool = True) -> Campaign:

@@ -64,13 +64,30 @@ class Campaign(Promising, ForWhom):
         verbose_name = pgettext_lazy("loyalty", "campaign")
         verbose_name_plural = pgettext_lazy("loyalty", "campaigns")
         constraints = [
-            models.UniqueConstraint(fields=["program", "code"], name="loyalty_campaign_code"),
-            models.UniqueConstraint(fields=["program", "word"], name="loyalty_campaign_word"),
-            models.CheckConstraint(condition=models.Q(points__gte=1), name="loyalty_campaign_points"),
+            models.UniqueConstraint(
+                fields=["program", "code"],
+                name="loyalty_campaign_code",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There is a campaign with this code already. Choose another code."
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["program", "word"],
+                name="loyalty_campaign_word",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Another campaign has this code word already. Choose another word."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__gte=1),
+                name="loyalty_campaign_points",
+                violation_error_message=pgettext_lazy("loyalty", "A campaign gives at least one point."),
+            ),
             models.CheckConstraint(
                 condition=(models.Q(most=None) | models.Q(given__lte=models.F("most")))
                 & (models.Q(budget=None) | models.Q(spent__lte=models.F("budget"))),
                 name="loyalty_campaign_given",
+                violation_error_message=pgettext_lazy("loyalty", "More than that has been given already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(points__lte=MOST_POINTS)

@@ -13,6 +13,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import actors, money
 from loyalty_oscar.program.admin import BehindFront, ReadOnly
 from loyalty_oscar.program.finding import FindsMembers, FindsMembersOrKeys
+from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.paying import being_paid
@@ -26,6 +27,7 @@ from .queries import Owed, owed
 
 class LotInline(ReadOnly, admin.TabularInline):
     model = Lot
+    formset = Rows
     fk_name = "account"
     fields = ("source", "state", "granted", "remaining", "reserved", "available_at", "expires_at")
     ordering = ("-pk",)

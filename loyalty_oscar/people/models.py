@@ -22,7 +22,9 @@ class Birthday(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "birthdays")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(day__gte=1, day__lte=31, month__gte=1, month__lte=12), name="loyalty_birthday_day"
+                condition=models.Q(day__gte=1, day__lte=31, month__gte=1, month__lte=12),
+                name="loyalty_birthday_day",
+                violation_error_message=pgettext_lazy("loyalty", "That day doesn’t exist."),
             ),
         ]
         indexes = [models.Index(fields=["month", "day"], name="loyalty_birthday_date")]

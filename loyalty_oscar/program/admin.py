@@ -10,7 +10,9 @@ from zoneinfo import available_timezones
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -20,7 +22,18 @@ from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, operations
 from .finding import FindsMembersOrKeys
-from .forms import SegmentForm, StepForm, WorthForm, language_name, languages, plural_samples, unit_form, word_field
+from .forms import (
+    ProgramForm,
+    Rows,
+    SegmentForm,
+    StepForm,
+    WorthForm,
+    language_name,
+    languages,
+    plural_samples,
+    unit_form,
+    word_field,
+)
 from .history import TellsChanges
 from .hooks import program_pages, program_warnings, state_change_notes
 from .models import (
@@ -75,7 +88,17 @@ class ReadOnly:
         return False
 
 
-class BehindFront:
+class ReadsAnyAddress:
+    """A list that stands whatever somebody wrote into its address, also a number that no key can be."""
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_changelist_instance(request)  # type: ignore[misc]  # Of ModelAdmin.
+        except (OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error  # Which Django answers with the list as a whole.
+
+
+class BehindFront(ReadsAnyAddress):
     """
     Stands on the front page of loyalty, not in a box of its own on Django's index.
 
@@ -100,11 +123,13 @@ class NoDelete:
 
 class SiteInline(admin.TabularInline):
     model = ProgramSite
+    formset = Rows
     extra = 0
 
 
 class UnitInline(NoDelete, admin.StackedInline):
     model = Unit
+    formset = Rows
     extra = 0
     min_num = 1
 
@@ -127,17 +152,19 @@ class UnitInline(NoDelete, admin.StackedInline):
 class WorthInline(admin.TabularInline):
     model = PointWorth
     form = WorthForm
+    formset = Rows
     extra = 0
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         changes = self.has_change_permission(request, obj)
-        return ("points", "amount", "currency") if changes else ("points", "minor", "currency")
+        return ("points", "amount", "currency", "is_meant") if changes else ("points", "minor", "currency")
 
 
 class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
     model = TermsVersion
+    formset = Rows
     fields = (("version", "language", "starts_at"), "text")
     extra = 0
 
@@ -147,6 +174,7 @@ class TermsInline(NoDelete, NamesZone, admin.StackedInline):
 
 class PhaseInline(ReadOnly, admin.TabularInline):
     model = Phase
+    formset = Rows
     fields = ("state", "starts_at", "who", "reason", "earning_ends_at", "spending_ends_at")
     readonly_fields = ("who",)
     verbose_name_plural = pgettext_lazy("loyalty", "History")
@@ -157,14 +185,15 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
+class ProgramAdmin(ReadsAnyAddress, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
+    form = ProgramForm
     list_display = ("name", "state", "is_default", "earns_from", "currency")
     inlines = (UnitInline, WorthInline, SiteInline, TermsInline, PhaseInline)
     fieldsets = (
-        (None, {"fields": ("name", "code", "is_default", "currency", "time_zone")}),
+        (None, {"fields": ("name", "code", "is_default", "currency", "time_zone", "typed_name")}),
         (pgettext_lazy("loyalty", "Who takes part"), {"fields": ("enrolment",)}),
         (
             pgettext_lazy("loyalty", "How points are counted"),
@@ -178,6 +207,7 @@ class ProgramAdmin(TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
             pgettext_lazy("loyalty", "When points run out"),
             {"fields": ("expiry", "expiry_months", ("expiry_day", "expiry_month"), "max_extensions")},
         ),
+        (pgettext_lazy("loyalty", "What asks for a second look"), {"fields": ("much_percent", "much")}),
     )
 
     class Media:
@@ -331,7 +361,7 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
 
 
 @admin.register(Segment)
-class SegmentAdmin(TellsChanges, admin.ModelAdmin):
+class SegmentAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
     """Members who are named, for features to ask for. One that is asked for is not deleted."""
 
     form = SegmentForm
@@ -352,7 +382,8 @@ class SegmentAdmin(TellsChanges, admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Segment, form: SegmentForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
+        if form.has_changed():
+            set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
 
 
 @admin.register(Event)

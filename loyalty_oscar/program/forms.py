@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,16 +13,21 @@ from django import forms
 from django.conf import global_settings, settings
 from django.contrib.admin import site
 from django.contrib.admin.widgets import ManyToManyRawIdWidget
-from django.utils.translation import get_language_info, pgettext, pgettext_lazy
+from django.utils.translation import get_language_info, npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 
-from . import money
+from . import clock, money
 from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
-from .segments import members_of
+from .second_look import back_in_words, given_back, look_twice, meant_field, members_of, tick, too_much_back
+from .segments import members_of as members_of_segment
 
 #: What the column of an amount holds (minor units).
 MOST_MINOR = 2_147_483_647
+#: So many digits every key of a row has at most.
+LONGEST_KEY = 18
+#: A program is closed at most so many days ahead.
+FARTHEST_END = 3650
 #: Whole numbers that between them meet every plural category that points can have.
 SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
 
@@ -57,6 +62,25 @@ def language_name(language: str) -> str:
         return str(get_language_info(language)["name_translated"])
     except KeyError:
         return language
+
+
+class Rows(forms.BaseInlineFormSet):
+    """The rows of something on one page. What a browser cut short, or somebody tampered with, is said in words."""
+
+    default_error_messages = {
+        **forms.BaseInlineFormSet.default_error_messages,
+        "missing_management_form": pgettext_lazy(
+            "loyalty", "A part of this page did not arrive, so nothing is saved. Open it anew and type it again."
+        ),
+    }
+
+    def clean(self) -> None:
+        """Refuse a row that was sent twice: the second would be written over the first."""
+        super().clean()
+        sent = [form.instance.pk for form in self.initial_forms]
+        if len(set(sent)) < len(sent):
+            text = pgettext("loyalty", "One row came twice, so nothing is saved. Open the page anew and type it again.")
+            raise forms.ValidationError(text)
 
 
 class UnitFormBase(forms.ModelForm):
@@ -118,20 +142,10 @@ def unit_form() -> type[UnitFormBase]:
     return type("UnitForm", (UnitFormBase,), {**fields, "__module__": __name__})
 
 
-class WorthForm(forms.ModelForm):
-    """What points buy, typed as money."""
+class AmountForm(forms.ModelForm):
+    """A row that is an amount in a currency of its own, typed as money and kept in its smallest unit."""
 
-    amount = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "are worth"),
-        min_value=Decimal("0.01"),
-        max_digits=9,
-        decimal_places=2,
-        help_text=pgettext_lazy("loyalty", "Money of that currency: 100 points are worth 1.00, for example."),
-    )
-
-    class Meta:
-        model = PointWorth
-        fields = ("currency", "points")
+    amount: forms.DecimalField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -142,22 +156,159 @@ class WorthForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         amount, currency = data.get("amount"), data.get("currency")
-        if amount and currency:
-            minor = money.to_minor(amount=amount, currency=currency)
-            if minor > MOST_MINOR:
-                self.add_error("amount", pgettext("loyalty", "That is more than can be stored."))
-            elif to_major(minor=minor, exponent=money.exponent(currency=currency)) != amount:
-                text = pgettext("loyalty", "%(currency)s has no such fraction. Write a whole amount.")
-                self.add_error("amount", text % {"currency": currency})
-            else:
-                self.instance.minor = minor
+        if amount and currency and (minor := minor_of(form=self, name="amount", currency=currency)) is not None:
+            self.take(minor)
         return data
+
+    def take(self, minor: int) -> None:
+        """Keep the amount that was typed."""
+        self.instance.minor = minor
 
     def currencies(self, name: str) -> tuple[str, str]:
         """Return in which money the amount of the row was and is."""
         if name != "amount":
             return "", ""
         return self.initial.get("currency", ""), self.cleaned_data.get("currency", "")
+
+
+def minor_of(*, form: forms.BaseForm, name: str, currency: str) -> int | None:
+    """Return what was typed as an amount in minor units; None with an error at its field where that is none."""
+    amount = form.cleaned_data[name]
+    minor = money.to_minor(amount=amount, currency=currency)
+    if minor > MOST_MINOR:
+        form.add_error(name, pgettext("loyalty", "That is more than can be stored."))
+    elif to_major(minor=minor, exponent=money.exponent(currency=currency)) != amount:
+        text = pgettext("loyalty", "%(currency)s has no such fraction. Write a whole amount.")
+        form.add_error(name, text % {"currency": currency})
+    else:
+        return minor
+    return None
+
+
+class WorthForm(AmountForm):
+    """What points buy. Says what comes back of each purchase by it, and asks before much changes."""
+
+    amount = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "are worth"),
+        min_value=Decimal("0.01"),
+        max_digits=9,
+        decimal_places=2,
+        help_text=pgettext_lazy("loyalty", "Money of that currency: 100 points are worth 1.00, for example."),
+    )
+    is_meant = meant_field()
+
+    class Meta:
+        model = PointWorth
+        fields = ("currency", "points")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row = self.instance
+        if row.pk and row.currency == row.program.currency:
+            back = given_back(program=row.program, at=clock.now())
+            if back is not None:
+                self.fields["amount"].help_text = back_in_words(back)
+
+    def take(self, minor: int) -> None:
+        """Ask where what members have becomes worth something else, and where much comes back of each purchase."""
+        row, points = self.instance, self.cleaned_data.get("points")
+        before = PointWorth.objects.filter(pk=row.pk).first() if row.pk else None
+        row.minor = minor
+        if not points or (before and before.points * minor == points * before.minor):
+            return
+        program, asked = getattr(row, "program", None), []
+        if program is None:
+            return
+        if before and program.earns_from and (count := members_of(program=program)):
+            text = npgettext(
+                "loyalty",
+                "What %(count)s member has is worth something else from this moment on.",
+                "What %(count)s members have is worth something else from this moment on.",
+                count,
+            )
+            asked.append(tick(text % {"count": money.number(count)}))
+        if program.pk and self.cleaned_data.get("currency") == program.currency:
+            back = given_back(program=program, at=clock.now(), points=points, minor=minor)
+            asked += too_much_back(program=program, percent=back)
+        look_twice(form=self, questions=asked)
+
+
+class ProgramForm(forms.ModelForm):
+    """A program. What changes much for many, once it has begun, asks for its typed name."""
+
+    much = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "gift that asks for a second look"),
+        min_value=Decimal("0.01"),
+        max_digits=9,
+        decimal_places=2,
+        initial=Decimal(100),
+        help_text=pgettext_lazy(
+            "loyalty",
+            "Money of the program’s currency: what is worth more for one member is only given after “Yes, I mean it”.",
+        ),
+    )
+    typed_name = forms.CharField(
+        label=pgettext_lazy("loyalty", "Type the name of the program"),
+        required=False,
+        max_length=100,
+        widget=forms.HiddenInput,
+    )
+
+    class Meta:
+        model = Program
+        fields = ("name",)  # The page of the admin names the rest.
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            places = money.exponent(currency=self.instance.currency)
+            self.initial["much"] = to_major(minor=self.instance.much_minor, exponent=places)
+        for name in ("much", "much_percent"):
+            if name in self.fields:
+                self.fields[name].required = False
+
+    def clean_much_percent(self) -> int:
+        """Return what was typed, else what is usual."""
+        return self.cleaned_data["much_percent"] or Program._meta.get_field("much_percent").default
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("much") is not None and data.get("currency"):
+            minor = minor_of(form=self, name="much", currency=data["currency"])
+            if minor is not None:
+                self.instance.much_minor = minor
+        self._mind(data)
+        return data
+
+    def _mind(self, data: dict[str, Any]) -> None:
+        """Say what changes for how many, and take it only with the program's name beside it."""
+        before = Program.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
+        if before is None or before.earns_from is None or not self._does(before, data):
+            return
+        self.fields["typed_name"].widget = forms.TextInput()
+        if data.get("typed_name", "").strip() == before.name:
+            return
+        text = npgettext(
+            "loyalty",
+            "%(what)s That changes things for %(count)s member. Type “%(name)s” if you mean it.",
+            "%(what)s That changes things for %(count)s members. Type “%(name)s” if you mean it.",
+            count := members_of(program=before),
+        )
+        for what in self._does(before, data):
+            self.add_error("typed_name", text % {"what": what, "count": money.number(count), "name": before.name})
+
+    def _does(self, before: Program, data: dict[str, Any]) -> list[str]:
+        found = []
+        if data.get("currency") and data["currency"] != before.currency:
+            text = pgettext(
+                "loyalty",
+                "All amounts of this program will read %(after)s, rules in %(before)s no longer count, and levels begin"
+                " to count anew.",
+            )
+            found.append(text % {"before": before.currency, "after": data["currency"]})
+        if before.is_default and data.get("is_default") is False and not before.sites.exists():
+            found.append(pgettext("loyalty", "The program will serve no site any more, and its pages will be gone."))
+        return found
 
 
 class PointsAsMoney(forms.DecimalField):
@@ -224,10 +375,20 @@ def unit_chosen(*, form: forms.ModelForm) -> Unit | None:
     return program.unit_or_none if program else None
 
 
+class SeveralField(forms.ModelMultipleChoiceField):
+    """Some rows by their keys. A number that no key can be is said here; the database would break at it."""
+
+    def _check_values(self, value: Any) -> Any:
+        if any(not str(key).isdecimal() or len(str(key)) > LONGEST_KEY for key in value):
+            text = pgettext("loyalty", "One of them is not there. Choose them anew.")
+            raise forms.ValidationError(text, code="invalid_pk_value")
+        return super()._check_values(value)  # type: ignore[misc]  # Django has it, its stubs do not.
+
+
 class SegmentForm(forms.ModelForm):
     """A segment with the members that somebody names."""
 
-    people = forms.ModelMultipleChoiceField(
+    people = SeveralField(
         label=pgettext_lazy("loyalty", "members"),
         queryset=Member.objects.all(),
         required=False,
@@ -244,7 +405,7 @@ class SegmentForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "people" in self.fields:
-            self.fields["people"].initial = sorted(members_of(segment=self.instance))
+            self.fields["people"].initial = sorted(members_of_segment(segment=self.instance))
 
     def clean(self) -> dict[str, Any]:
         """Refuse members of another program."""
@@ -255,8 +416,27 @@ class SegmentForm(forms.ModelForm):
         return data
 
 
+class TypedName(forms.CharField):
+    """The name of what cannot be brought back, typed by hand."""
+
+    def __init__(self, *, name: str) -> None:
+        self.name = name
+        super().__init__(
+            label=pgettext("loyalty", "Type the name of the program"),
+            max_length=100,
+            help_text=pgettext("loyalty", "There is no way back from this. Type “%(name)s” to go on.") % {"name": name},
+        )
+
+    def clean(self, value: Any) -> Any:
+        typed = super().clean(value)
+        if typed and typed != self.name:
+            text = pgettext("loyalty", "That is not the name. Type “%(name)s”, or leave this page.")
+            raise forms.ValidationError(text % {"name": self.name})
+        return typed
+
+
 class StepForm(forms.Form):
-    """The reason for a step in the life of a program, and for closing the last day that earns."""
+    """The reason for a step in the life of a program, for closing the last day that earns, and its typed name."""
 
     reason = forms.CharField(
         label=pgettext_lazy("loyalty", "Reason"),
@@ -267,9 +447,8 @@ class StepForm(forms.Form):
     )
     last_day = forms.DateField(
         label=pgettext_lazy("loyalty", "Orders earn until"),
-        required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text=pgettext_lazy("loyalty", "This day included. Empty: earning stops at once."),
+        help_text=pgettext_lazy("loyalty", "This day included: choose today for an end this very day."),
     )
 
     def __init__(self, *args: Any, program: Program, to: str, at: datetime, **kwargs: Any) -> None:
@@ -277,11 +456,16 @@ class StepForm(forms.Form):
         self.zone, self.at = ZoneInfo(program.time_zone), at
         if to != State.CLOSING:
             del self.fields["last_day"]
+        if to in (State.CLOSING, State.CLOSED):
+            self.fields["typed_name"] = TypedName(name=program.name)
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]
-        if day and day < self.at.astimezone(self.zone).date():
+        today = self.at.astimezone(self.zone).date()
+        if day < today:
             raise forms.ValidationError(pgettext("loyalty", "Choose today or a later day."))
+        if day > today + timedelta(days=FARTHEST_END):
+            raise forms.ValidationError(pgettext("loyalty", "Choose a day within the next ten years."))
         return day
 
     def earning_ends_at(self) -> datetime | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Protocol
 
 from django.urls import URLPattern
@@ -16,7 +17,7 @@ from django.urls import URLPattern
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.hooks import RAISE, REPORT, SKIP, Failed, Hook, OnError
 
-from .models import Member, Program
+from .models import Member, Program, Unit
 
 __all__ = ["RAISE", "REPORT", "SKIP", "Failed", "Hook", "OnError"]
 
@@ -52,6 +53,17 @@ class StateChangeNote(Protocol):
 
 
 state_change_notes: Hook[StateChangeNote] = Hook("state_change_notes", StateChangeNote, on_error=RAISE)
+
+
+class EarnRate(Protocol):
+    """Says how much every purchase earns, whatever is bought and by whom."""
+
+    def __call__(self, *, unit: Unit, at: datetime) -> Fraction | None:
+        """Return points for each minor unit of the program's currency that is paid; None where nothing counts."""
+        ...
+
+
+earn_rates: Hook[EarnRate] = Hook("earn_rates", EarnRate, on_error=SKIP)
 
 
 class LevelList(Protocol):

@@ -81,7 +81,7 @@ class UseTermsAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         sets = ("excluded_sets",) if ProductSet.objects.exists() else ()
         together = ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")
         return [
-            (None, {"fields": ("program", "is_on")}),
+            (None, {"fields": ("program", "is_on", "is_meant")}),
             (pgettext("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
             (pgettext("loyalty", "For what"), {"fields": ("share", *sets)}),
             (pgettext("loyalty", "Not together"), {"fields": together}),

@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import money, words
-from loyalty_oscar.program.forms import WorthForm, as_money, unit_chosen
+from loyalty_oscar.program.forms import AmountForm, Rows, SeveralField, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.second_look import look_twice, meant_field, members_of, tell_cost, tick
 
 from .models import LeastOrder, UseTerms
 
@@ -18,12 +19,14 @@ from .models import LeastOrder, UseTerms
 class UseTermsForm(forms.ModelForm):
     """The limits of one program; each that does not fit is said beside its field."""
 
-    excluded_sets = forms.ModelMultipleChoiceField(
+    excluded_sets = SeveralField(
         ProductSet.objects.order_by("name"),
         label=pgettext_lazy("loyalty", "Products that points do not pay for"),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
+
+    is_meant = meant_field()
 
     class Meta:
         model = UseTerms
@@ -42,6 +45,7 @@ class UseTermsForm(forms.ModelForm):
                 self.fields["program"].initial = free.get()
         self.unit = unit_chosen(form=self)
         as_money(form=self, unit=self.unit, names=["minimum", "step", "per_day"])
+        tell_cost(form=self, unit=self.unit, names=["minimum", "per_day"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -56,13 +60,22 @@ class UseTermsForm(forms.ModelForm):
         if per_day and minimum and per_day < minimum:
             text = pgettext("loyalty", "Nobody could use points: the fewest are %(minimum)s. Write that or more.")
             self.add_error("per_day", text % {"minimum": self._number(minimum)})
+        if self.initial.get("is_on") and self.instance.pk and data.get("is_on") is False:
+            text = npgettext(
+                "loyalty",
+                "%(count)s member could not use points any more.",
+                "%(count)s members could not use points any more.",
+                count := members_of(program=self.instance.program),
+            )
+            if count:
+                look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
         return data
 
     def _number(self, points: int) -> str:
         return words.number(unit=self.unit, points=points) if self.unit else money.number(points)
 
 
-class LeastOrderForm(WorthForm):
+class LeastOrderForm(AmountForm):
     """From which amount of goods on points can be used, in a currency in which they are worth something."""
 
     amount = forms.DecimalField(
@@ -78,7 +91,7 @@ class LeastOrderForm(WorthForm):
         fields = ("currency",)
 
 
-class LeastOrderFormSet(forms.BaseInlineFormSet):
+class LeastOrderFormSet(Rows):
     """All least orders of one program."""
 
     def clean(self) -> None:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program.models import ProductSet, Program
 
@@ -27,19 +28,21 @@ class UseTerms(models.Model):
         ),
     )
     minimum = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "fewest points"), default=1, validators=[MinValueValidator(1)]
+        pgettext_lazy("loyalty", "fewest points"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)],
     )
     step = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "in steps of"),
         default=1,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)],
         help_text=pgettext_lazy("loyalty", "100 means that 100, 200, 300 … points can be used."),
     )
     per_day = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "most points a day"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)],
         help_text=pgettext_lazy("loyalty", "For each member, by the program's calendar. Empty: no limit."),
     )
     excluded_sets = models.ManyToManyField(
@@ -67,7 +70,11 @@ class UseTerms(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "limits of using points")
         constraints = [
             models.CheckConstraint(
-                condition=Q(share__gte=1, share__lte=100, minimum__gte=1, step__gte=1), name="loyalty_useterms_sound"
+                condition=Q(share__gte=1, share__lte=100, minimum__gte=1, step__gte=1),
+                name="loyalty_useterms_sound",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "The share must be from 1 to 100 percent, the fewest points and the steps at least 1."
+                ),
             )
         ]
 
@@ -89,7 +96,13 @@ class LeastOrder(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "least order")
         verbose_name_plural = pgettext_lazy("loyalty", "least orders")
-        constraints = [models.UniqueConstraint(fields=["terms", "currency"], name="loyalty_leastorder_currency")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["terms", "currency"],
+                name="loyalty_leastorder_currency",
+                violation_error_message=pgettext_lazy("loyalty", "There is a least order in this currency already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.minor} {self.currency}"

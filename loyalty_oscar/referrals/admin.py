@@ -60,7 +60,7 @@ class SchemeAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Scheme | None = None) -> tuple[str, ...]:
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         least = "least" if may else "least_in_words"
-        return ("program", "is_on", "giver_points", "newcomer_points", least, "per_month", "is_approved")
+        return ("program", "is_on", "giver_points", "newcomer_points", "is_meant", least, "per_month", "is_approved")
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

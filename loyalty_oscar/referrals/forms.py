@@ -13,8 +13,12 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.forms import MOST_MINOR, as_money, chosen
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost
 
 from .models import Scheme
+
+#: The rewards of the two sides.
+SIDES = ("giver_points", "newcomer_points")
 
 
 class SchemeForm(forms.ModelForm):
@@ -32,6 +36,8 @@ class SchemeForm(forms.ModelForm):
         ),
     )
 
+    is_meant = meant_field()
+
     class Meta:
         model = Scheme
         fields = ("program", "is_on", "giver_points", "newcomer_points", "per_month", "is_approved")
@@ -46,7 +52,8 @@ class SchemeForm(forms.ModelForm):
                 self.fields["program"].initial = free.get()
         program = chosen(form=self, name="program")
         unit = program.unit_or_none if program else None
-        as_money(form=self, unit=unit, names=["giver_points", "newcomer_points"])
+        as_money(form=self, unit=unit, names=SIDES)
+        tell_cost(form=self, unit=unit, names=SIDES)
         if program and "least" in self.fields:
             places = money.exponent(currency=program.currency)
             self.fields["least"].initial = to_major(minor=self.instance.least_minor, exponent=places)
@@ -67,6 +74,12 @@ class SchemeForm(forms.ModelForm):
                 self.add_error("least", text % {"currency": program.currency})
             else:
                 self.instance.least_minor = minor
+        unit = program.unit_or_none if program else None
+        asked = []
+        for name in SIDES:
+            before = self.initial.get(name) if self.instance.pk else 0
+            asked += dear(unit=unit, points=data.get(name), before=before or 0)
+        look_twice(form=self, questions=asked)
         return data
 
     def currencies(self, name: str) -> tuple[str, str]:

@@ -15,12 +15,13 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete
+from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.zones import InProgramZone, picked
 
-from .forms import GiveForm, LadderForm, TierForm, TierFormSet
+from .forms import GiveForm, LadderForm, MemberPriceForm, TierFormSet, name_field, tier_form
 from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 from .operations import give_tier, keep_all, set_out, take_given
 from .preview import preview
@@ -43,13 +44,24 @@ def reads(ladder: Ladder) -> str:
 
 class TierInline(admin.StackedInline):
     model = Tier
-    form = TierForm
     formset = TierFormSet
     extra = 0
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_formset(request, obj, **{**kwargs, "form": tier_form()})
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        takes = "takes" if self.has_change_permission(request, obj) else "threshold"
-        return ("rank", "name", "code"), (takes, "percent", "points"), ("color", "picture"), "text", "names"
+        if not self.has_change_permission(request, obj):
+            return ("rank", "name", "code"), ("threshold", "percent", "points"), ("color", "picture"), "text", "names"
+        others = tuple(name_field(language) for language in languages())
+        return (
+            ("rank", "name", "code"),
+            ("takes", "percent", "points"),
+            "is_meant",
+            ("color", "picture"),
+            "text",
+            others,
+        )
 
 
 @admin.register(Ladder)
@@ -112,7 +124,8 @@ class LadderAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
                 "loyalty", "Level 1 is no longer for every member: who has not reached it has no level now."
             )
             messages.warning(request, text, fail_silently=True)
-        ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
+        if form.has_changed() or any(formset.has_changed() for formset in formsets):
+            ladder_saved.send(sender=Ladder, ladder=ladder, is_back=change and "is_on" in form.changed_data)
 
     # By hand -----------------------------------------------------------------------------------------------------
 
@@ -200,7 +213,8 @@ class MemberPriceAdmin(BehindFront, TellsChanges, InProgramZone, admin.ModelAdmi
     list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")
     list_select_related = ("tier__ladder__program", "product_set")
     list_filter = ("is_on", "tier__ladder__program")
-    fields = ("tier", "product_set", "percent", ("starts_at", "ends_at"), "is_on")
+    form = MemberPriceForm
+    fields = ("tier", "product_set", "percent", "is_meant", ("starts_at", "ends_at"), "is_on")
 
     class Media:
         css = STYLES

@@ -10,24 +10,39 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import FileExtensionValidator
 from django.utils.functional import cached_property
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.rounding import to_major
-from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import as_money
+from loyalty_oscar.program import clock, money
+from loyalty_oscar.program.forms import Rows, as_money, language_name, languages
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.registries import metrics
+from loyalty_oscar.program.second_look import (
+    back_in_words,
+    dear,
+    given_back,
+    look_twice,
+    meant_field,
+    members_of,
+    tell_cost,
+    tick,
+    too_much_back,
+)
 
-from .models import GivenTier, Ladder, Standing, Tier
+from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
 from .sentences import faults, metric_choices
 
 MOST = 10**15
+#: A later end means none.
+LAST_YEAR = 2999
 PICTURES = ("png", "jpg", "jpeg", "gif", "webp")
 
 
 class LadderForm(forms.ModelForm):
-    """What counts, over which time, and how long the grace is."""
+    """What counts, over which time, and how long the grace is. Asks before levels are switched off."""
+
+    is_meant = meant_field()
 
     metric = forms.ChoiceField(
         label=pgettext_lazy("loyalty", "what counts"),
@@ -48,6 +63,22 @@ class LadderForm(forms.ModelForm):
             if free.count() == 1:
                 self.fields["program"].initial = free.get()
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.instance.pk and self.initial.get("is_on") and data.get("is_on") is False:
+            stand = Standing.objects.filter(
+                member__program_id=self.instance.program_id, is_current=True, tier__isnull=False
+            )
+            text = npgettext(
+                "loyalty",
+                "%(count)s member would stand on no level any more, without its points, prices and early doors.",
+                "%(count)s members would stand on no level any more, without its points, prices and early doors.",
+                count := stand.count(),
+            )
+            if count:
+                look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
+        return data
+
 
 class TierForm(forms.ModelForm):
     """One level. What it takes is typed as money, or as a whole number of points or orders."""
@@ -65,17 +96,27 @@ class TierForm(forms.ModelForm):
         ),
     )
 
+    is_meant = meant_field()
+
     class Meta:
         model = Tier
-        fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text", "names")
+        fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
 
     def know(self, ladder: Ladder, unit: Unit | None) -> None:
         """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
         self.ladder = ladder
         as_money(form=self, unit=unit, names=["points"])
+        people = members_of(program=unit.program) if unit else 0
+        tell_cost(form=self, unit=unit, names=["points"], members=people)
+        for language in self._languages():
+            self.fields[name_field(language)].initial = self.instance.names.get(language, "")
         if self.instance.pk and self.instance.threshold is not None:
             self.fields["takes"].initial = in_field(ladder=ladder, threshold=self.instance.threshold)
+
+    def _languages(self) -> list[str]:
+        """Return the languages that this form asks for a name in."""
+        return [language for language in languages() if name_field(language) in self.fields]
 
     def clean_takes(self) -> Decimal | None:
         """Store the threshold; a fraction that is none is refused."""
@@ -98,14 +139,6 @@ class TierForm(forms.ModelForm):
         currency = self.ladder.program.currency if is_money else ""
         return currency, currency
 
-    def clean(self) -> dict[str, Any] | None:
-        """Refuse a welcome gift of a level that nobody has to reach."""
-        found = super().clean()
-        if self.cleaned_data.get("takes") == 0 and self.cleaned_data.get("points"):
-            text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give points for joining.")
-            self.add_error("points", text)
-        return found
-
     def clean_rank(self) -> int:
         """Refuse to move a level that somebody stands or stood on."""
         rank, old = self.cleaned_data["rank"], self.initial.get("rank")
@@ -114,12 +147,22 @@ class TierForm(forms.ModelForm):
             raise forms.ValidationError(text % {"rank": money.number(old or 0)})
         return rank
 
-    def clean_names(self) -> dict[str, str]:
-        """Refuse what is no list of languages, each with a name."""
-        names = self.cleaned_data["names"] or {}
-        if not isinstance(names, dict) or not all(isinstance(name, str) and name.strip() for name in names.values()):
-            raise forms.ValidationError(pgettext("loyalty", 'Write {"de": "Gold"}: a language and a name for each.'))
-        return names
+    def clean(self) -> dict[str, Any]:
+        """
+        Keep the names in other languages; ask before a level gives a lot, and refuse a gift of one that nobody has to
+        reach.
+        """
+        data = super().clean() or {}
+        if data.get("takes") == 0 and data.get("points"):
+            text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give points for joining.")
+            self.add_error("points", text)
+        typed = {language: (data.get(name_field(language)) or "").strip() for language in self._languages()}
+        kept = {language: name for language, name in self.instance.names.items() if language not in typed}
+        self.instance.names = {**kept, **{language: name for language, name in typed.items() if name}}
+        before = self.initial.get("points") if self.instance.pk else 0
+        unit = self.ladder.program.unit_or_none if self.ladder.program_id else None
+        look_twice(form=self, questions=dear(unit=unit, points=data.get("points"), before=before or 0))
+        return data
 
     def clean_picture(self) -> Any:
         """Refuse a new file that is no picture for a web page: everybody loads it from the shop's own address."""
@@ -136,6 +179,54 @@ def counts_money(*, ladder: Ladder) -> bool:
     return ladder.metric in metrics and metrics.get(ladder.metric).is_money
 
 
+def name_field(language: str) -> str:
+    """Return the name of the field for a level's name in a language."""
+    return f"name_{language}"
+
+
+def tier_form() -> type[TierForm]:
+    """Return the form of a level with a field for its name in each of the shop's languages."""
+    fields: dict[str, Any] = {
+        name_field(language): forms.CharField(
+            label=pgettext("loyalty", "name in %(language)s") % {"language": language_name(language)},
+            max_length=Tier._meta.get_field("name").max_length,
+            required=False,
+        )
+        for language in languages()
+    }
+    form: Any = forms.models.ModelFormMetaclass("LevelForm", (TierForm,), {**fields, "__module__": __name__})
+    return form
+
+
+class MemberPriceForm(forms.ModelForm):
+    """A lower price. Says what it comes to together with the points, and asks before much is given away."""
+
+    is_meant = meant_field()
+
+    class Meta:
+        model = MemberPrice
+        fields = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "percent" in self.fields:
+            back = self._back(self.instance.tier, self.instance.percent)
+            self.fields["percent"].help_text = back_in_words(back)
+
+    def _back(self, tier: Tier, percent: int) -> Decimal:
+        """Return how much of the list price members have, off and in points, in percent."""
+        points = given_back(program=tier.ladder.program, at=clock.now()) or Decimal(0)
+        return percent + points * (100 - percent) / 100
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        tier, percent = data.get("tier"), data.get("percent")
+        if tier and percent and percent > (self.initial.get("percent") or 0):
+            back = self._back(tier, percent).quantize(Decimal("0.1"))
+            look_twice(form=self, questions=too_much_back(program=tier.ladder.program, percent=back))
+        return data
+
+
 def places_of(*, ladder: Ladder) -> int:
     """Return how many decimals the ladder's numbers have: those of the currency where money counts, else none."""
     is_money = counts_money(ladder=ladder)
@@ -148,7 +239,7 @@ def in_field(*, ladder: Ladder, threshold: int) -> Decimal:
     return to_major(minor=threshold, exponent=places_of(ladder=ladder))
 
 
-class TierFormSet(forms.BaseInlineFormSet):
+class TierFormSet(Rows):
     """All levels of one ladder: numbered without a gap, each taking more than the one below."""
 
     @cached_property
@@ -215,6 +306,8 @@ class GiveForm(forms.Form):
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]
+        if day and day.year > LAST_YEAR:
+            raise forms.ValidationError(pgettext("loyalty", "Leave this empty for as long as nobody takes it back."))
         if day and day < periods.local_day(at=self.at, zone=self.zone):
             raise forms.ValidationError(pgettext("loyalty", "This day is over. Choose today or later."))
         return day

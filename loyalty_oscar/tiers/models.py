@@ -126,10 +126,25 @@ class Tier(Promising):
         verbose_name_plural = pgettext_lazy("loyalty", "levels")
         ordering = ["rank"]
         constraints = [
-            models.UniqueConstraint(fields=["ladder", "rank"], name="loyalty_tier_rank"),
-            models.UniqueConstraint(fields=["ladder", "code"], name="loyalty_tier_code"),
+            models.UniqueConstraint(
+                fields=["ladder", "rank"],
+                name="loyalty_tier_rank",
+                violation_error_message=pgettext_lazy("loyalty", "There is a level with this number already."),
+            ),
+            models.UniqueConstraint(
+                fields=["ladder", "code"],
+                name="loyalty_tier_code",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There is a level with this code already. Choose another code."
+                ),
+            ),
             models.CheckConstraint(
-                condition=Q(rank__gte=1, threshold__gte=0, percent__gte=100), name="loyalty_tier_sound"
+                condition=Q(rank__gte=1, threshold__gte=0, percent__gte=100),
+                name="loyalty_tier_sound",
+                violation_error_message=pgettext_lazy(
+                    "loyalty",
+                    "A level has a number from 1 on, takes no less than nothing, and brings 100 percent or more.",
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(threshold__isnull=True) | Q(threshold__gt=0) | Q(rank=1, points=0),
@@ -180,9 +195,15 @@ class MemberPrice(models.Model):
         verbose_name = pgettext_lazy("loyalty", "member price")
         verbose_name_plural = pgettext_lazy("loyalty", "member prices")
         constraints = [
-            models.CheckConstraint(condition=Q(percent__gte=1, percent__lte=95), name="loyalty_memberprice_percent"),
             models.CheckConstraint(
-                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")), name="loyalty_memberprice_dates"
+                condition=Q(percent__gte=1, percent__lte=95),
+                name="loyalty_memberprice_percent",
+                violation_error_message=pgettext_lazy("loyalty", "A member price takes off from 1 to 95 percent."),
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="loyalty_memberprice_dates",
+                violation_error_message=pgettext_lazy("loyalty", "It must end after it begins."),
             ),
         ]
 
@@ -273,7 +294,9 @@ class GivenTier(models.Model):
         permissions = [("give_tier", "Can give a level by hand")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(until__isnull=True) | Q(until__gt=F("starts_at")), name="loyalty_giventier_dates"
+                condition=Q(until__isnull=True) | Q(until__gt=F("starts_at")),
+                name="loyalty_giventier_dates",
+                violation_error_message=pgettext_lazy("loyalty", "It must end after it begins."),
             ),
             models.UniqueConstraint(fields=["source"], name="loyalty_giventier_source"),
         ]

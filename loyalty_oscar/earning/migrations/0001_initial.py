@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='rule',
-            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_rule_code'),
+            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_rule_code', violation_error_message='There is a rule with this code already. Choose another code.'),
         ),
         migrations.AddConstraint(
             model_name='ruleversion',

@@ -101,11 +101,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sale',
-            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_sale_code'),
+            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_sale_code', violation_error_message='There is a sale with this code already. Choose another code.'),
         ),
         migrations.AddConstraint(
             model_name='sale',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__lte', 95)), name='loyalty_sale_percent'),
+            constraint=models.CheckConstraint(condition=models.Q(('percent__lte', 95)), name='loyalty_sale_percent', violation_error_message='A sale takes off at most 95 percent.'),
         ),
         migrations.AddConstraint(
             model_name='sale',
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='door',
-            constraint=models.CheckConstraint(condition=models.Q(('seen_from__lte', models.F('buys_from'))), name='loyalty_door_dates'),
+            constraint=models.CheckConstraint(condition=models.Q(('seen_from__lte', models.F('buys_from'))), name='loyalty_door_dates', violation_error_message='Nobody buys what they do not see yet: choose that day or a later one.'),
         ),
         migrations.AddConstraint(
             model_name='quotacounter',

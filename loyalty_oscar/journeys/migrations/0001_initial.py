@@ -71,19 +71,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_campaign_code'),
+            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_campaign_code', violation_error_message='There is a campaign with this code already. Choose another code.'),
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.UniqueConstraint(fields=('program', 'word'), name='loyalty_campaign_word'),
+            constraint=models.UniqueConstraint(fields=('program', 'word'), name='loyalty_campaign_word', violation_error_message='Another campaign has this code word already. Choose another word.'),
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='loyalty_campaign_points'),
+            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='loyalty_campaign_points', violation_error_message='A campaign gives at least one point.'),
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('most', None), ('given__lte', models.F('most')), _connector='OR'), models.Q(('budget', None), ('spent__lte', models.F('budget')), _connector='OR')), name='loyalty_campaign_given'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('most', None), ('given__lte', models.F('most')), _connector='OR'), models.Q(('budget', None), ('spent__lte', models.F('budget')), _connector='OR')), name='loyalty_campaign_given', violation_error_message='More than that has been given already.'),
         ),
         migrations.AddConstraint(
             model_name='campaign',

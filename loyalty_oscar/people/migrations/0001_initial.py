@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'birthday',
                 'verbose_name_plural': 'birthdays',
                 'indexes': [models.Index(fields=['month', 'day'], name='loyalty_birthday_date')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('day__gte', 1), ('day__lte', 31), ('month__gte', 1), ('month__lte', 12)), name='loyalty_birthday_day')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('day__gte', 1), ('day__lte', 31), ('month__gte', 1), ('month__lte', 12)), name='loyalty_birthday_day', violation_error_message='That day doesn’t exist.')],
             },
         ),
     ]

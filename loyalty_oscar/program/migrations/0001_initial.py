@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             name='ProductSet',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
+                ('code', models.SlugField(error_messages={'unique': 'This code is taken already. Choose another.'}, max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
             ],
             options={
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
             name='Program',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
+                ('code', models.SlugField(error_messages={'unique': 'This code is taken already. Choose another.'}, max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
                 ('name', models.CharField(help_text='As customers read it after “the”, for example Paw Club.', max_length=100, verbose_name='name')),
                 ('state', models.CharField(choices=[('draft', 'draft'), ('live', 'live'), ('paused', 'paused'), ('closing', 'closing'), ('closed', 'closed')], default='draft', editable=False, max_length=10, verbose_name='state')),
                 ('earns_from', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='earns from')),
@@ -167,6 +167,8 @@ class Migration(migrations.Migration):
                 ('expiry_month', models.PositiveSmallIntegerField(default=12, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(12)], verbose_name='month of the day')),
                 ('expiry_day', models.PositiveSmallIntegerField(default=31, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(31)], verbose_name='day of the month')),
                 ('max_extensions', models.PositiveSmallIntegerField(default=3, help_text='Points of somebody whom no notice reaches are extended so often before they run out. 0 = always.', verbose_name='extensions without an address')),
+                ('much_percent', models.PositiveSmallIntegerField(default=25, help_text='What gives back more than this of the money paid is only saved by whoever says “I mean it”.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='give-back that asks for a second look, in percent')),
+                ('much_minor', models.PositiveIntegerField(default=10000, editable=False, verbose_name='gift that asks for a second look (in cents)')),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('excluded_set', models.ForeignKey(blank=True, help_text='For example gift cards.', null=True, on_delete=django.db.models.deletion.SET_NULL, to='loyalty_program.productset', verbose_name='products that bring no points')),
@@ -218,7 +220,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sites', to='loyalty_program.program')),
-                ('site', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
+                ('site', models.OneToOneField(error_messages={'unique': 'This site has a program already.'}, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
                 'verbose_name': 'site',
@@ -328,15 +330,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='program',
-            constraint=models.UniqueConstraint(models.Case(models.When(is_default=True, then=1)), name='loyalty_program_one_default'),
+            constraint=models.UniqueConstraint(models.Case(models.When(is_default=True, then=1)), name='loyalty_program_one_default', violation_error_message='Another program is the default already.'),
         ),
         migrations.AddConstraint(
             model_name='pointworth',
-            constraint=models.UniqueConstraint(fields=('program', 'currency'), name='loyalty_worth_currency'),
+            constraint=models.UniqueConstraint(fields=('program', 'currency'), name='loyalty_worth_currency', violation_error_message='What points are worth in this currency stands here already.'),
         ),
         migrations.AddConstraint(
             model_name='pointworth',
-            constraint=models.CheckConstraint(condition=models.Q(('minor__gt', 0), ('points__gt', 0)), name='loyalty_worth_positive'),
+            constraint=models.CheckConstraint(condition=models.Q(('minor__gt', 0), ('points__gt', 0)), name='loyalty_worth_positive', violation_error_message='Points and what they are worth must both be above zero.'),
         ),
         migrations.AddConstraint(
             model_name='member',
@@ -356,7 +358,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='segment',
-            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_segment_code'),
+            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_segment_code', violation_error_message='There is a list with this code already. Choose another code.'),
         ),
         migrations.AddIndex(
             model_name='segmentmember',
@@ -372,6 +374,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='termsversion',
-            constraint=models.UniqueConstraint(fields=('program', 'version', 'language'), name='loyalty_terms_version'),
+            constraint=models.UniqueConstraint(fields=('program', 'version', 'language'), name='loyalty_terms_version', violation_error_message='There are terms of this version in this language already. Choose the next number.'),
         ),
     ]

@@ -5,13 +5,19 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
-from .programs import code_validator
+from .programs import TAKEN, code_validator
 
 
 class ProductSet(models.Model):
     """A named set of products. Which products it holds is the shop floor's business (an Oscar range)."""
 
-    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, unique=True, validators=[code_validator])
+    code = models.SlugField(
+        pgettext_lazy("loyalty", "code"),
+        max_length=60,
+        unique=True,
+        validators=[code_validator],
+        error_messages={"unique": TAKEN},
+    )
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
 
     class Meta:

@@ -20,6 +20,10 @@ code_validator = RegexValidator(
 )
 
 
+#: What is said of a code that another row has.
+TAKEN = pgettext_lazy("loyalty", "This code is taken already. Choose another.")
+
+
 def validate_zone(value: str) -> None:
     """Refuse a time zone that the machine does not know."""
     try:
@@ -74,7 +78,13 @@ class Program(models.Model):
         FIXED = "fixed", pgettext_lazy("loyalty", "on one day of the year")
         NEVER = "never", pgettext_lazy("loyalty", "never")
 
-    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=40, unique=True, validators=[code_validator])
+    code = models.SlugField(
+        pgettext_lazy("loyalty", "code"),
+        max_length=40,
+        unique=True,
+        validators=[code_validator],
+        error_messages={"unique": TAKEN},
+    )
     name = models.CharField(
         pgettext_lazy("loyalty", "name"),
         max_length=100,
@@ -166,6 +176,17 @@ class Program(models.Model):
             "Points of somebody whom no notice reaches are extended so often before they run out. 0 = always.",
         ),
     )
+    much_percent = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "give-back that asks for a second look, in percent"),
+        default=25,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=pgettext_lazy(
+            "loyalty", "What gives back more than this of the money paid is only saved by whoever says “I mean it”."
+        ),
+    )
+    much_minor = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "gift that asks for a second look (in cents)"), default=10_000, editable=False
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -180,7 +201,9 @@ class Program(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "programs")
         constraints = [
             models.UniqueConstraint(
-                models.Case(models.When(is_default=True, then=1)), name="loyalty_program_one_default"
+                models.Case(models.When(is_default=True, then=1)),
+                name="loyalty_program_one_default",
+                violation_error_message=pgettext_lazy("loyalty", "Another program is the default already."),
             ),
         ]
 
@@ -232,7 +255,11 @@ class ProgramSite(models.Model):
 
     program = models.ForeignKey(Program, models.CASCADE, related_name="sites")
     site = models.OneToOneField(
-        "sites.Site", models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "site")
+        "sites.Site",
+        models.CASCADE,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "site"),
+        error_messages={"unique": pgettext_lazy("loyalty", "This site has a program already.")},
     )
 
     class Meta:
@@ -276,7 +303,15 @@ class TermsVersion(models.Model):
         verbose_name = pgettext_lazy("loyalty", "terms")
         verbose_name_plural = pgettext_lazy("loyalty", "terms")
         ordering = ["-version", "language"]
-        constraints = [models.UniqueConstraint(fields=["program", "version", "language"], name="loyalty_terms_version")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "version", "language"],
+                name="loyalty_terms_version",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There are terms of this version in this language already. Choose the next number."
+                ),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.program} {self.version} ({self.language})"
@@ -303,8 +338,20 @@ class PointWorth(models.Model):
         verbose_name = pgettext_lazy("loyalty", "worth of points")
         verbose_name_plural = pgettext_lazy("loyalty", "worth of points")
         constraints = [
-            models.UniqueConstraint(fields=["program", "currency"], name="loyalty_worth_currency"),
-            models.CheckConstraint(condition=models.Q(points__gt=0, minor__gt=0), name="loyalty_worth_positive"),
+            models.UniqueConstraint(
+                fields=["program", "currency"],
+                name="loyalty_worth_currency",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "What points are worth in this currency stands here already."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__gt=0, minor__gt=0),
+                name="loyalty_worth_positive",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "Points and what they are worth must both be above zero."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -34,7 +34,15 @@ class Segment(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "segment of members")
         verbose_name_plural = pgettext_lazy("loyalty", "segments of members")
-        constraints = [models.UniqueConstraint(fields=["program", "code"], name="loyalty_segment_code")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "code"],
+                name="loyalty_segment_code",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There is a list with this code already. Choose another code."
+                ),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

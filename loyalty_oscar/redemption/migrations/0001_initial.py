@@ -21,9 +21,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('is_on', models.BooleanField(default=True, verbose_name='customers can use points')),
                 ('share', models.PositiveSmallIntegerField(default=100, help_text='So much of the goods can be paid with points. They never pay for delivery.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='share of the goods in percent')),
-                ('minimum', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='fewest points')),
-                ('step', models.PositiveIntegerField(default=1, help_text='100 means that 100, 200, 300 … points can be used.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='in steps of')),
-                ('per_day', models.PositiveIntegerField(blank=True, help_text="For each member, by the program's calendar. Empty: no limit.", null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='most points a day')),
+                ('minimum', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000000)], verbose_name='fewest points')),
+                ('step', models.PositiveIntegerField(default=1, help_text='100 means that 100, 200, 300 … points can be used.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000000)], verbose_name='in steps of')),
+                ('per_day', models.PositiveIntegerField(blank=True, help_text="For each member, by the program's calendar. Empty: no limit.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000000)], verbose_name='most points a day')),
                 ('not_on_exclusive', models.BooleanField(default=False, help_text='Oscar makes every offer exclusive unless you say otherwise.', verbose_name='not on products that an exclusive offer applies to')),
                 ('not_on_discounted', models.BooleanField(default=False, verbose_name='not on products that are reduced already')),
                 ('not_with_vouchers', models.BooleanField(default=False, verbose_name='not together with a voucher')),
@@ -77,10 +77,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='useterms',
-            constraint=models.CheckConstraint(condition=models.Q(('minimum__gte', 1), ('share__gte', 1), ('share__lte', 100), ('step__gte', 1)), name='loyalty_useterms_sound'),
+            constraint=models.CheckConstraint(condition=models.Q(('minimum__gte', 1), ('share__gte', 1), ('share__lte', 100), ('step__gte', 1)), name='loyalty_useterms_sound', violation_error_message='The share must be from 1 to 100 percent, the fewest points and the steps at least 1.'),
         ),
         migrations.AddConstraint(
             model_name='leastorder',
-            constraint=models.UniqueConstraint(fields=('terms', 'currency'), name='loyalty_leastorder_currency'),
+            constraint=models.UniqueConstraint(fields=('terms', 'currency'), name='loyalty_leastorder_currency', violation_error_message='There is a least order in this currency already.'),
         ),
     ]

@@ -24,7 +24,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, ReadOnly
+from loyalty_oscar.program.admin import STYLES, ReadOnly, ReadsAnyAddress
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member, Program
@@ -97,7 +97,15 @@ def shown(name: str, column: MemberColumn) -> Any:
 
 @admin.register(Member)
 class MemberAdmin(
-    FreezesMembers, MergesMembers, GivesToMany, ExportsMembers, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin
+    ReadsAnyAddress,
+    FreezesMembers,
+    MergesMembers,
+    GivesToMany,
+    ExportsMembers,
+    FindsMembers,
+    ReadOnly,
+    InProgramZone,
+    admin.ModelAdmin,
 ):
     """Members are made by joining, so their pages are for reading; points change through the form of their own."""
 

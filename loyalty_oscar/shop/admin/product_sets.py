@@ -11,8 +11,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.admin import BehindFront, ReadOnly
+from loyalty_oscar.program.admin import BehindFront, ReadOnly, ReadsAnyAddress
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.forms import Rows
+from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.models import ProductSet, Program
 
@@ -41,13 +43,14 @@ class RangeForm(forms.ModelForm):
 class RangeInline(admin.TabularInline):
     model = ProductSetRange
     form = RangeForm
+    formset = Rows
     can_delete = False
     min_num = 1
     verbose_name_plural = pgettext_lazy("loyalty", "The range whose products it holds")
 
 
 @admin.register(ProductSet)
-class ProductSetAdmin(admin.ModelAdmin):
+class ProductSetAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
     """A set of products that rules speak of. Without a range it suspends the rules that name it."""
 
     list_display = ("name", "code", "range")

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.forms import as_money
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost
 
 #: The list of reasons on the page of goodwill, and what it holds where the shop names none of its own.
 REASONS_ID = "loyalty-reasons"
@@ -32,6 +33,7 @@ class ByHandForm(forms.Form):
         max_value=10_000_000,
         help_text=pgettext_lazy("loyalty", "With a minus to take points. Only points that are ready can be taken."),
     )
+    is_meant = meant_field()
     reason = forms.CharField(
         label=pgettext_lazy("loyalty", "Reason"),
         max_length=300,
@@ -44,12 +46,20 @@ class ByHandForm(forms.Form):
     def __init__(self, *args: Any, unit: Unit | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         as_money(form=self, unit=unit, names=["points"])
+        tell_cost(form=self, unit=unit, names=["points"])
+        self.unit = unit
 
     def clean_points(self) -> int:
         points = self.cleaned_data["points"]
         if points == 0:
             raise forms.ValidationError(pgettext_lazy("loyalty", "0 points change nothing."))
         return points
+
+    def clean(self) -> dict[str, Any]:
+        """Ask before a number is given or taken that nobody means."""
+        data = super().clean() or {}
+        look_twice(form=self, questions=dear(unit=self.unit, points=data.get("points")))
+        return data
 
 
 class GoodwillForm(ByHandForm):

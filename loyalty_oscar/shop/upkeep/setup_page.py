@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
@@ -26,6 +27,7 @@ from loyalty_oscar.program.forms import language_name, languages, plural_samples
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.money import exponent
+from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
 
 from .setup import NAMES, Choices, coin, make_ready
 
@@ -68,6 +70,7 @@ class SetUpForm(forms.Form):
         help_text=pgettext_lazy("loyalty", "Points are ready so many days after the order reached its last status."),
     )
     time_zone = forms.ChoiceField(label=pgettext_lazy("loyalty", "Time zone"))
+    is_meant = meant_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +111,9 @@ class SetUpForm(forms.Form):
                 "loyalty", "You would give back %(rate)s of what members spend. Is a comma in the wrong place?"
             )
             self.add_error("worth", text % {"rate": self.rate()})
+        if not self.errors:
+            back = as_percent(Fraction(data["worth"]) / Fraction(data["spend"]) / 100)
+            look_twice(form=self, questions=too_much_back(program=Program(), percent=back))
         return data
 
     def _minor(self, name: str) -> int:

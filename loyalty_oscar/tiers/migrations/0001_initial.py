@@ -128,15 +128,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='tier',
-            constraint=models.UniqueConstraint(fields=('ladder', 'rank'), name='loyalty_tier_rank'),
+            constraint=models.UniqueConstraint(fields=('ladder', 'rank'), name='loyalty_tier_rank', violation_error_message='There is a level with this number already.'),
         ),
         migrations.AddConstraint(
             model_name='tier',
-            constraint=models.UniqueConstraint(fields=('ladder', 'code'), name='loyalty_tier_code'),
+            constraint=models.UniqueConstraint(fields=('ladder', 'code'), name='loyalty_tier_code', violation_error_message='There is a level with this code already. Choose another code.'),
         ),
         migrations.AddConstraint(
             model_name='tier',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__gte', 100), ('rank__gte', 1), ('threshold__gte', 0)), name='loyalty_tier_sound'),
+            constraint=models.CheckConstraint(condition=models.Q(('percent__gte', 100), ('rank__gte', 1), ('threshold__gte', 0)), name='loyalty_tier_sound', violation_error_message='A level has a number from 1 on, takes no less than nothing, and brings 100 percent or more.'),
         ),
         migrations.AddConstraint(
             model_name='tier',
@@ -164,15 +164,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='memberprice',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__gte', 1), ('percent__lte', 95)), name='loyalty_memberprice_percent'),
+            constraint=models.CheckConstraint(condition=models.Q(('percent__gte', 1), ('percent__lte', 95)), name='loyalty_memberprice_percent', violation_error_message='A member price takes off from 1 to 95 percent.'),
         ),
         migrations.AddConstraint(
             model_name='memberprice',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='loyalty_memberprice_dates'),
+            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='loyalty_memberprice_dates', violation_error_message='It must end after it begins.'),
         ),
         migrations.AddConstraint(
             model_name='giventier',
-            constraint=models.CheckConstraint(condition=models.Q(('until__isnull', True), ('until__gt', models.F('starts_at')), _connector='OR'), name='loyalty_giventier_dates'),
+            constraint=models.CheckConstraint(condition=models.Q(('until__isnull', True), ('until__gt', models.F('starts_at')), _connector='OR'), name='loyalty_giventier_dates', violation_error_message='It must end after it begins.'),
         ),
         migrations.AddConstraint(
             model_name='giventier',

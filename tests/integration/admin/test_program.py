@@ -1,6 +1,6 @@
 """The program's page and the steps of its life."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -260,7 +260,8 @@ class TestTheOtherSteps:
     def test_take_the_last_day_that_earns_when_closing(self, root, unit):
         with clock.at(clock.now()):
             day = (clock.now() + timedelta(days=5)).date()
-            assert root.post(step(unit.program, "closing"), {"last_day": day.isoformat()}).status_code == 302
+            told = {"last_day": day.isoformat(), "typed_name": unit.program.name}
+            assert root.post(step(unit.program, "closing"), told).status_code == 302
         phase = unit.program.phases.last()
         assert (phase.earning_ends_at.date(), (phase.spending_ends_at - phase.earning_ends_at).days) == (day, 90)
 
@@ -270,9 +271,28 @@ class TestTheOtherSteps:
         unit.program.refresh_from_db()
         assert unit.program.state == State.LIVE
 
+    @pytest.mark.parametrize(
+        ("told", "wrong"),
+        [
+            ({}, {"last_day", "typed_name"}),
+            ({"last_day": "2026-06-01"}, {"typed_name"}),
+            ({"last_day": "", "typed_name": "Paw Club"}, {"last_day"}),
+            ({"last_day": "2026-06-01", "typed_name": "paw club"}, {"typed_name"}),
+            ({"last_day": "9999-12-31", "typed_name": "Paw Club"}, {"last_day"}),
+        ],
+    )
+    def test_refuse_to_close_without_a_day_and_the_typed_name(self, root, unit, told, wrong):
+        Program.objects.update(name="Paw Club")
+        with clock.at(datetime(2026, 5, 6, tzinfo=UTC)):
+            response = root.post(step(unit.program, "closing"), told)
+        assert set(response.context["form"].errors) == wrong
+        unit.program.refresh_from_db()
+        assert unit.program.state == State.LIVE
+
     def test_refuse_to_close_while_points_may_be_used(self, root, unit):
-        root.post(step(unit.program, "closing"), {})
-        response = root.post(step(unit.program, "closed"), {})
+        told = {"last_day": clock.now().date().isoformat(), "typed_name": unit.program.name}
+        root.post(step(unit.program, "closing"), told)
+        response = root.post(step(unit.program, "closed"), {"typed_name": unit.program.name})
         assert "until" in response.context["form"].errors["__all__"][0]
         unit.program.refresh_from_db()
         assert unit.program.state == State.CLOSING

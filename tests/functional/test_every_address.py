@@ -1,0 +1,127 @@
+"""Every address of ours, opened with nonsense behind the question mark; and every constraint, with words of its own."""
+
+from collections import defaultdict
+
+import pytest
+from django.contrib import admin
+from django.db import models
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+from oscar.core.loading import get_model
+
+from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.operations import bind, code_of
+from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.models import GivenTier
+from tests.amount import TIMES
+from tests.everything import ours
+from tests.integration.admin.conftest import staff  # noqa: F401
+from tests.integration.admin.test_saved_unchanged import our_admins, shop  # noqa: F401
+from tests.integration.tiers.ladders import hand
+from tests.points import give
+from tests.silly import INPUTS
+from tests.storefront import TODAY, a_product, a_user, buy, day
+
+pytestmark = pytest.mark.django_db
+#: What pages of ours and of Django's admin read of an address.
+READ = (
+    *("q", "o", "p", "e", "all", "_popup", "_to_field", "_changelist_filters", "type", "program", "back", "kind"),
+    *("from", "to", "by", "next", "until", "month", "return-1", "ready", "points", "ordered", "level", "is_on"),
+    *("program__id__exact", "is_on__exact", "pk__in", "id__gt", "member__user__password", "decision__exact"),
+)
+#: Inputs for each of them in a modest run.
+EACH = TIMES
+
+
+def patterns(resolver=None, namespace=""):
+    """Every address with a name, and what stands in it."""
+    for one in (resolver or get_resolver()).url_patterns:
+        if not isinstance(one, URLPattern):
+            yield from patterns(one, namespace + (f"{one.namespace}:" if one.namespace else ""))
+        elif one.name:
+            yield namespace + one.name, list(one.pattern.converters)
+
+
+def ours_only():
+    """The addresses of customers' pages, of the dashboard's, and of our admins."""
+    labels = {site.opts.app_label for site in our_admins()}
+    for name, parts in patterns():
+        if name.startswith("loyalty:") or (name.startswith("admin:") and any(label in name for label in labels)):
+            yield name, parts
+
+
+@pytest.fixture
+def rows(shop):  # noqa: F811
+    """Somebody about whom every page has something to say; returns what stands in addresses, by name."""
+    boris = Member.objects.get(user__email="boris@example.com")
+    give(boris.user, 1000, shop)
+    buy(boris.user, (a_product("Ball", "20.00"), 1), on=day(5, 1))
+    friend = a_user("friend@example.com")
+    bind(code=code_of(member=boris).code, program_id=shop.program_id, user_id=friend.pk, at=day(5, 2))
+    gift = hand(shop.program.ladder, boris.user, 2, until=None, at=day(5, 2))
+    return {
+        "user_id": friend.pk, "unit_id": shop.pk, "entry_id": Entry.objects.first().pk, "member_id": boris.pk,
+        "given_id": gift.pk if gift else GivenTier.objects.first().pk, "to": "paused", "word": "woof", "token": "abc",
+        "code": Sale.objects.first().code, "pk": get_model("catalogue", "Product").objects.first().pk,
+        "app_label": "loyalty_program", "url": "x", "content_type_id": 1, "object_id": boris.pk,
+    }  # fmt: skip
+
+
+def keys_of(name, parts, rows):
+    """What stands in an address: of a row's own page, a row of that model."""
+    told = {part: rows[part] for part in parts}
+    site = next((site for site in our_admins() if f"{site.opts.app_label}_{site.opts.model_name}_" in name), None)
+    if site and "object_id" in parts:
+        row = site.model._base_manager.order_by("pk").first()
+        told["object_id"] = row.pk if row else 1
+    return told
+
+
+class TestEveryAddress:
+    def test_stands_with_nonsense_behind_it(self, rows, staff):  # noqa: F811
+        boss, boris = staff(superuser=True)[1], Client()
+        boris.force_login(Member.objects.get(pk=rows["member_id"]).user)
+        values, place, broken = list(INPUTS.values()), 0, defaultdict(list)
+        for name, parts in ours_only():
+            address = reverse(name, kwargs=keys_of(name, parts, rows))
+            client = boss if name.startswith("admin:") or "dashboard" in name else boris
+            read = READ if client is boss else READ[10:20]
+            for what in read:
+                for _one in range(EACH):
+                    place += 1
+                    value = values[place % len(values)]
+                    with clock.at(TODAY):
+                        try:
+                            status = client.get(address, {what: "" if value is None else value}).status_code
+                        except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault.
+                            status = f"{type(error).__name__}: {str(error)[:120]}"
+                    if not isinstance(status, int) or status >= 500:
+                        broken[f"{name}?{what}: {status}"].append(str(value)[:40])
+        assert not broken, "\n" + "\n".join(f"{said} <- {values}" for said, values in broken.items())
+
+    def test_is_one_of_many(self):
+        assert len(list(ours_only())) > 100
+
+
+class TestEveryConstraint:
+    """Of what stands in a form: no other constraint is ever met there."""
+
+    def typed(self):
+        for site in our_admins():
+            for model in (site.model, *(inline.model for inline in site.inlines)):
+                if site.has_add_permission is not admin.ModelAdmin.has_add_permission:
+                    continue
+                yield from ((model, one) for one in model._meta.constraints)
+
+    def test_has_words_of_its_own(self):
+        found = list(self.typed())
+        assert len(found) > 20
+        usual = models.BaseConstraint.default_violation_error_message
+        assert [one.name for _model, one in found if one.violation_error_message == usual] == []
+
+    def test_of_another_table_stands_in_no_form(self):
+        assert {Account, Entry, Referral}.isdisjoint({model for model, _one in self.typed()})
+        assert all(model in ours() for model, _one in self.typed())
