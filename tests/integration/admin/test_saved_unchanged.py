@@ -270,10 +270,11 @@ class TestAPageOfOurs:
     def test_is_saved_unchanged_in_a_shop_with_german_words(self, shop, boss, settings, monkeypatch):
         speaks(settings, monkeypatch, GERMAN, READY_STATUS="Geliefert")
         settings.LANGUAGE_CODE = "de"
-        for site in our_admins():
-            if site.has_change_permission(boss[0]):
-                for row in rows_with_all(site, boss[0]):
-                    save_unchanged(boss[1], reverse(f"{name_of(site)}_change", args=[row.pk]), "de")
+        changed = [site for site in our_admins() if site.has_change_permission(boss[0])]
+        assert changed
+        for site in changed:
+            for row in rows_with_all(site, boss[0]):
+                save_unchanged(boss[1], reverse(f"{name_of(site)}_change", args=[row.pk]), "de")
 
     @pytest.mark.parametrize("model", OF_POINTS, ids=lambda model: model.__name__)
     def test_is_saved_unchanged_where_points_are_money(self, shop, boss, model):
