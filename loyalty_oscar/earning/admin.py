@@ -22,9 +22,12 @@ from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.words import number as number_in_words
+from loyalty_oscar.program.words import points as points_in_words
 
 from . import operations, params
-from .forms import RuleFormBase, rule_form
+from .allowances import budgets_of
+from .forms import MOSTS, RuleFormBase, rule_form
 from .give_back import give_back
 from .models import Rule, RuleVersion
 from .queries import in_force, rule_book
@@ -113,6 +116,20 @@ def given_back(draft: Draft) -> str:
     return text % {"percent": money.number(back)}
 
 
+def budget_bar(draft: Draft) -> dict[str, Any] | None:
+    """Return how much of its budget a rule has given, in words and for a bar; None without a budget."""
+    given, most = budgets_of(rules=[draft.rule]).get(draft.rule.rule_id, (0, 0))
+    if not most:
+        return None
+    told = {
+        "given": number_in_words(unit=draft.unit, points=given),
+        "most": points_in_words(unit=draft.unit, points=most),
+        "percent": money.number(given * 100 // most),
+    }
+    text = pgettext("loyalty", "%(given)s of %(most)s are given (%(percent)s\u00a0%%).") % told
+    return {"text": text, "given": given, "most": most}
+
+
 class VersionInline(ReadOnly, admin.TabularInline):
     """What the rule said, and from when."""
 
@@ -195,7 +212,8 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
-            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "cap", "is_meant")}),
+            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "is_meant")}),
+            (pgettext("loyalty", "How much at most"), {"fields": MOSTS}),
             (
                 pgettext("loyalty", "For what"),
                 {
@@ -252,6 +270,7 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         draft = self.draft(context["adminform"].form, rule)
         if draft:
             context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
+            context["budget"] = budget_bar(draft)
             context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := rule.versions.last()):

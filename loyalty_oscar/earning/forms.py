@@ -11,47 +11,46 @@ from django.utils.text import slugify
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.segments import segment_names
+from loyalty_oscar.program.words import number as number_in_words
 
 from . import params as p
 from .give_back import SECOND_LOOK, give_back
-from .models import Rule, RuleVersion
+from .models import Rule, RuleBudget, RuleVersion
 from .queries import in_force
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
 from .words import WEEKDAYS
 
-#: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
-OWN = (
-    "minimum-spend",
-    "product-set",
-    "dates",
-    "tier",
-    "weekdays",
-    "hours",
-    "order-pieces",
-    "line-pieces",
-    "segment",
-    "cap-per-order",
-)
-#: The fields that they are typed in.
-NARROWING = (
-    "minimum",
-    "level",
-    "order_pieces",
-    "line_pieces",
-    "segment",
-    "cap",
-    "first",
-    "last",
-    "days",
-    "start",
-    "end",
-)
+#: Conditions that are one number or one choice: the field that it is typed in, and its parameter.
+ONE_FIELD = {
+    "tier": ("level", "rank"),
+    "order-pieces": ("order_pieces", "pieces"),
+    "line-pieces": ("line_pieces", "pieces"),
+    "cap-per-order": ("cap", "points"),
+    "cap-per-day": ("cap_day", "points"),
+    "cap-per-month": ("cap_month", "points"),
+    "cap-per-member": ("cap_member", "points"),
+    "budget": ("budget", "points"),
+    "segment": ("segment", "segment"),
+}
+#: Conditions that have fields of their own here, with those fields and what each holds, in the order in which they are
+#: stored; any other that is registered gets fields from its dataclass.
+OWN: dict[str, dict[str, str]] = {
+    "product-set": {"inside": "sets", "outside": "outside"},
+    "minimum-spend": {"minimum": "minimum_minor"},
+    "tier": {"level": "rank"},
+    "dates": {"last": "last", "first": "first"},
+    "weekdays": {"days": "days"},
+    "hours": {"end": "end", "start": "start"},
+    **{code: {field: param} for code, (field, param) in ONE_FIELD.items()},
+}
+#: Those that say how much a rule gives at most.
+MOSTS = ("cap", "cap_day", "cap_month", "cap_member", "budget")
 
 
 class DayInput(forms.DateInput):
@@ -70,6 +69,11 @@ class TimeInput(forms.TimeInput):
 
     def __init__(self) -> None:
         super().__init__(format="%H:%M")
+
+
+def most_field(**kwargs: Any) -> forms.IntegerField:
+    """Return a field for the most that a rule gives, over many orders."""
+    return forms.IntegerField(required=False, min_value=1, max_value=MOST_BUDGET, **kwargs)
 
 
 class RuleFormBase(forms.ModelForm):
@@ -115,6 +119,25 @@ class RuleFormBase(forms.ModelForm):
         min_value=1,
         max_value=MOST_POINTS,
         help_text=pgettext_lazy("loyalty", "The most that this rule gives one order. Empty: as many as it comes to."),
+    )
+    cap_day = most_field(
+        label=pgettext_lazy("loyalty", "At most, for each member a day"),
+        help_text=pgettext_lazy("loyalty", "By the program’s calendar. Empty: no limit."),
+    )
+    cap_month = most_field(
+        label=pgettext_lazy("loyalty", "At most, for each member a calendar month"),
+        help_text=pgettext_lazy("loyalty", "By the program’s calendar. Empty: no limit."),
+    )
+    cap_member = most_field(
+        label=pgettext_lazy("loyalty", "At most, for each member in all"),
+        help_text=pgettext_lazy("loyalty", "Orders count from the moment you save this. Empty: no limit."),
+    )
+    budget = most_field(
+        label=pgettext_lazy("loyalty", "At most, for all members together"),
+        help_text=pgettext_lazy(
+            "loyalty",
+            "The last order gets what is left. What is returned or cancelled can be given again. Empty: no limit.",
+        ),
     )
     segment = forms.TypedChoiceField(
         label=pgettext_lazy("loyalty", "Only for a list of members"),
@@ -173,7 +196,7 @@ class RuleFormBase(forms.ModelForm):
         self.newest = self.instance.versions.last() if self.instance.pk else None
         if self.newest:
             self._show(self.newest)
-        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", "cap"])
+        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", *MOSTS])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
         segment: Any = self.fields["segment"]
@@ -199,19 +222,14 @@ class RuleFormBase(forms.ModelForm):
             elif row["code"] == "minimum-spend":
                 self.initial["minimum_currency"] = values["currency"]
                 self.initial["minimum"] = p.from_minor(values["minimum_minor"], values["currency"])
-            elif row["code"] == "tier":
-                self.initial["level"] = values["rank"]
             elif row["code"] == "weekdays":
                 self.initial["days"] = values["days"]
             elif row["code"] == "hours":
                 told = {key: values.get(key) for key in ("start", "end")}
                 self.initial.update({key: time.fromisoformat(value) for key, value in told.items() if value})
-            elif row["code"] in ("order-pieces", "line-pieces"):
-                self.initial[row["code"].replace("-", "_")] = values["pieces"]
-            elif row["code"] == "cap-per-order":
-                self.initial["cap"] = values["points"]
-            elif row["code"] == "segment":
-                self.initial["segment"] = values["segment"]
+            elif row["code"] in ONE_FIELD:
+                field, param = ONE_FIELD[row["code"]]
+                self.initial[field] = values[param]
             else:
                 prefix = f"c_{row['code']}_"
                 found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
@@ -230,6 +248,7 @@ class RuleFormBase(forms.ModelForm):
         self._clean_code(data)
         self._clean_level(data)
         self._clean_times(data)
+        self._clean_budget(data)
         self.rule = self._built(data)
         if self.rule and not self.errors:
             self._look_twice(self.rule, bool(data.get("is_meant")))
@@ -277,6 +296,13 @@ class RuleFormBase(forms.ModelForm):
             text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
             self.add_error("end", text)
 
+    def _clean_budget(self, data: dict[str, Any]) -> None:
+        """Refuse a budget of which more is given already."""
+        counted = RuleBudget.objects.filter(rule=self.instance.pk).first() if data.get("budget") else None
+        if counted and data["budget"] < counted.taken:
+            given = number_in_words(unit=self.unit, points=counted.taken)
+            self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
+
     def _clean_level(self, data: dict[str, Any]) -> None:
         level = data.get("level")
         if level and level != self.initial.get("level") and level not in levels(program_id=self.unit.program_id):
@@ -301,7 +327,7 @@ class RuleFormBase(forms.ModelForm):
             self.add_error(None, error)
             return None
         fields = {"p_" + param.name: param.name for param in self.params}
-        if any(name in self.errors for name in [*fields, *NARROWING]):
+        if any(name in self.errors for name in [*fields, *(name for own in OWN.values() for name in own)]):
             return None
         rule = self._try(fields, registry=earning_rules, code=self.type, params=self.params_typed)
         narrow = [self._try(_fields_of(row, self.others), registry=conditions, **row) for row in self.narrowed]
@@ -309,7 +335,9 @@ class RuleFormBase(forms.ModelForm):
             return None
         code = self.instance.code or data.get("code", "")
         name = data.get("name") or self.instance.name
-        return RuleInForce(code=code, name=name, version_id=0, rule=rule, conditions=tuple(narrow))
+        return RuleInForce(
+            code=code, name=name, version_id=0, rule=rule, conditions=tuple(narrow), rule_id=self.instance.pk or 0
+        )
 
     def _try(self, fields: dict[str, str], **what: Any) -> Any:
         """Return what is built; a refusal lands on the field whose parameter it names, else on the first."""
@@ -333,8 +361,6 @@ class RuleFormBase(forms.ModelForm):
             except forms.ValidationError as error:
                 raise forms.ValidationError({"minimum": error}) from error
             found.append({"code": "minimum-spend", "params": {"currency": own, "minimum_minor": least}})
-        if data.get("level"):
-            found.append({"code": "tier", "params": {"rank": data["level"]}})
         days = {key: data[key].isoformat() for key in ("first", "last") if data.get(key)}
         if days:
             found.append({"code": "dates", "params": days})
@@ -343,13 +369,10 @@ class RuleFormBase(forms.ModelForm):
         times = {key: data[key].strftime("%H:%M") for key in ("start", "end") if data.get(key) is not None}
         if times:
             found.append({"code": "hours", "params": times})
-        for code in ("order-pieces", "line-pieces"):
-            if pieces := data.get(code.replace("-", "_")):
-                found.append({"code": code, "params": {"pieces": pieces}})
-        if data.get("cap"):
-            found.append({"code": "cap-per-order", "params": {"points": data["cap"]}})
-        if data.get("segment"):
-            found.append({"code": "segment", "params": {"segment": data["segment"]}})
+        for code, (field, param) in ONE_FIELD.items():
+            if data.get(field):
+                found.append({"code": code, "params": {param: data[field]}})
+        found.sort(key=lambda row: list(OWN).index(row["code"]))
         for code, params in self.others.items():
             if values := self._typed_of(code, params, data, currency):
                 found.append({"code": code, "params": values})
@@ -381,20 +404,8 @@ class RuleFormBase(forms.ModelForm):
 
 def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[str, str]:
     """Return the fields that a stored condition was typed in, with the parameter that each holds."""
-    own = {
-        "minimum-spend": {"minimum": "minimum_minor"},
-        "dates": {"last": "last", "first": "first"},
-        "product-set": {"inside": "sets", "outside": "outside"},
-        "tier": {"level": "rank"},
-        "weekdays": {"days": "days"},
-        "hours": {"end": "end", "start": "start"},
-        "order-pieces": {"order_pieces": "pieces"},
-        "line-pieces": {"line_pieces": "pieces"},
-        "segment": {"segment": "segment"},
-        "cap-per-order": {"cap": "points"},
-    }
     generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
-    return own.get(row["code"], generated)
+    return OWN.get(row["code"], generated)
 
 
 def level_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple[Any, str]]:

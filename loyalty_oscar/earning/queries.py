@@ -68,6 +68,15 @@ class RuleBook:
                 self._built[version.pk] = None
         return self._built[version.pk]
 
+    def budgeted(self) -> set[int]:
+        """Return the ids of the rules that have a budget in any version."""
+        return {
+            rule_id
+            for rules in self._by_unit.values()
+            for rule_id, versions in rules.items()
+            if any(condition.get("code") == "budget" for version in versions for condition in version.conditions)
+        }
+
     def sets(self) -> set[str]:
         """Return the codes of the product sets that any version names."""
         return {
@@ -87,7 +96,12 @@ def in_force(*, version: RuleVersion) -> RuleInForce:
         build(registry=conditions, code=row["code"], params=row.get("params", {})) for row in version.conditions
     )
     return RuleInForce(
-        code=version.rule.code, name=version.rule.name, version_id=version.pk, rule=rule, conditions=narrowed
+        code=version.rule.code,
+        name=version.rule.name,
+        version_id=version.pk,
+        rule=rule,
+        conditions=narrowed,
+        rule_id=version.rule_id,
     )
 
 

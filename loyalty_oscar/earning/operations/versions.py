@@ -21,9 +21,10 @@ from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.rows import write_fields
 
-from ..models import Award, Rule, RuleVersion
+from ..allowances import hold_still, settle
+from ..models import Award, Rule, RuleBudget, RuleVersion
 from ..queries import in_force
-from ..rules import build, conditions, earning_rules
+from ..rules import Budget, build, conditions, earning_rules
 
 #: Orders of a batch that are taken back in one transaction.
 REVOKED_AT_ONCE = 200
@@ -70,8 +71,21 @@ def save_rule(
                 valid_from=at,
                 actor=actor,
             )
+            _mind_budget(rule, says[1])
             touch_version(program_id=unit.program_id)
     return rule
+
+
+def _mind_budget(rule: Rule, narrowed: Iterable[Any]) -> None:
+    """Give a rule the row that counts its budget, and refuse a budget of which more is given already."""
+    most = min((condition.points for condition in narrowed if isinstance(condition, Budget)), default=None)
+    if most is None:
+        return
+    budgets = RuleBudget.objects.using(write_db())
+    budgets.get_or_create(rule=rule, defaults={"most": most})
+    if not budgets.filter(pk=rule.pk, taken__lte=most).update(most=most):
+        taken = budgets.get(pk=rule.pk).taken
+        raise BadRule(f"points must be at least {taken:,}, which have been given already")
 
 
 def _mind_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
@@ -149,14 +163,16 @@ def _revoke(*, award_ids: Sequence[int], actor: str, at: datetime) -> list[Award
         # Accounts before awards, as everywhere.
         list(Account.objects.using(db).select_for_update().filter(pk__in=set(accounts)).order_by("pk"))
         awards = list(standing.select_for_update().order_by("account_id", "pk"))
+        hold_still(awards=awards, fresh=(), books=())
         claws = {award.pk: _claw(award) for award in awards if award.given}
         posted = ledger.claw_back_together(claws=list(claws.values()), at=at, actor=actor)
         for award in awards:
             if claw := claws.get(award.pk):
                 award.forgiven += posted[claw.account_id, claw.key].forgiven
                 award.given, award.syncs = 0, award.syncs + 1
+            settle(award=award, target=0)
             award.revoked = True
-        write_fields(rows=awards, fields=["given", "forgiven", "syncs", "revoked"])
+        write_fields(rows=awards, fields=["given", "forgiven", "syncs", "revoked", "counted"])
     return awards
 
 
