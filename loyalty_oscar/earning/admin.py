@@ -206,7 +206,9 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
             return [(None, {"fields": who})]
         form = self.get_form(request, obj)
         gives = [name for name in form.base_fields if name.startswith("p_")]
-        sets = ("inside", "outside") if params.set_choices() else ()
+        picks = [name for name in form.base_fields if name.startswith(("inside_", "outside_"))]
+        sets = [*(("inside", "outside") if params.set_choices() else ()), *picks]
+        sets.sort(key=lambda name: name.partition("_")[0])
         level = ("level",) if form(instance=obj).fields["level"].choices else ()
         segment = ("segment",) if form(instance=obj).fields["segment"].choices else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
@@ -249,6 +251,7 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         return TemplateResponse(request, "loyalty/admin/rule_types.html", context)
 
     def save_model(self, request: HttpRequest, obj: Rule, form: RuleFormBase, change: bool) -> None:
+        form.make_picked()
         rule = operations.save_rule(
             unit=form.unit,
             code=obj.code,
@@ -269,7 +272,9 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         rule = kwargs.get("obj")
         draft = self.draft(context["adminform"].form, rule)
         if draft:
-            context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
+            form = context["adminform"].form
+            context["sentence"] = sentence(rule=draft.rule, unit=draft.unit, names=form.set_names())
+            context["picks"] = bool(form.picks)
             context["budget"] = budget_bar(draft)
             context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)

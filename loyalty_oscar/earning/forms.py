@@ -14,8 +14,9 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import as_money, chosen
+from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.levels import level_names, levels
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import number as number_in_words
 
@@ -48,6 +49,11 @@ OWN: dict[str, dict[str, str]] = {
     "weekdays": {"days": "days"},
     "hours": {"end": "end", "start": "start"},
     **{code: {field: param} for code, (field, param) in ONE_FIELD.items()},
+}
+#: Where products are picked, with what stands before the kind of thing.
+PLACES = {
+    "inside": pgettext_lazy("loyalty", "Only on: %(what)s"),
+    "outside": pgettext_lazy("loyalty", "Not on: %(what)s"),
 }
 #: Those that say how much a rule gives at most.
 MOSTS = ("cap", "cap_day", "cap_month", "cap_member", "budget")
@@ -188,6 +194,8 @@ class RuleFormBase(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kept: list[dict[str, Any]] = []
+        self.stored_picks: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.picks: list[dict[str, Any]] = []
         if "code" in self.fields:
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
@@ -215,7 +223,7 @@ class RuleFormBase(forms.ModelForm):
                 continue
             taken.add(place)
             if row["code"] == "product-set":
-                self.initial["outside" if place == "outside" else "inside"] = values["sets"]
+                self._show_sets("outside" if place == "outside" else "inside", values["sets"])
             elif row["code"] == "dates":
                 days = {key: values.get(key) for key in ("first", "last")}
                 self.initial.update({key: date.fromisoformat(day) for key, day in days.items() if day})
@@ -234,6 +242,19 @@ class RuleFormBase(forms.ModelForm):
                 prefix = f"c_{row['code']}_"
                 found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
                 self.initial.update({f"use_{row['code']}": True, **found})
+
+    def _show_sets(self, place: str, codes: list[str]) -> None:
+        """Tick product sets; one that was picked is shown by what is in it."""
+        picker = product_pickers.first()
+        for code in codes:
+            found = picker.picked(code=code) if picker and place not in self.stored_picks else None
+            if found is not None:
+                self.stored_picks[place] = code, found
+                self.initial.update({f"{place}_{kind}": keys for kind, keys in found.items()})
+        shown = [code for code in codes if code != self.stored_picks.get(place, ("",))[0]]
+        self.initial[place] = shown
+        field: Any = self.fields[place]
+        field.choices = p.set_choices(but_picked=shown)
 
     def is_valid(self) -> bool:
         # A preview answers with the page again: nothing is saved, whatever was typed.
@@ -350,10 +371,9 @@ class RuleFormBase(forms.ModelForm):
 
     def _typed(self, data: dict[str, Any], currency: str) -> list[dict[str, Any]]:
         found = []
-        if data.get("inside"):
-            found.append({"code": "product-set", "params": {"sets": list(data["inside"])}})
-        if data.get("outside"):
-            found.append({"code": "product-set", "params": {"sets": list(data["outside"]), "outside": True}})
+        for place, more in (("inside", {}), ("outside", {"outside": True})):
+            if sets := self._sets_of(place, data):
+                found.append({"code": "product-set", "params": {"sets": sets, **more}})
         if data.get("minimum"):
             own = data.get("minimum_currency") or currency
             try:
@@ -379,6 +399,41 @@ class RuleFormBase(forms.ModelForm):
             elif data.get(f"use_{code}"):
                 found.append({"code": code, "params": {}})
         return found
+
+    def _sets_of(self, place: str, data: dict[str, Any]) -> list[str]:
+        """Return the product sets that are ticked, and the one of what is picked; it is made when the rule is saved."""
+        sets, picker = list(data.get(place) or ()), product_pickers.first()
+        if picker is None:
+            return sets
+        picked = {kind: list(data.get(f"{place}_{kind}") or ()) for kind in picker.fields()}
+        stored, keys = self.stored_picks.get(place, ("", {}))
+        if stored and {kind: sorted(row.pk for row in rows) for kind, rows in picked.items()} == {
+            kind: sorted(found) for kind, found in keys.items()
+        }:
+            return self._in_order(place, [*sets, stored])
+        if code := picker.code(picked=picked):
+            self.picks.append(picked)
+            sets.append(code)
+        return sets
+
+    def _in_order(self, place: str, sets: list[str]) -> list[str]:
+        """Return sets as they are stored where they are the same ones."""
+        for row in self.newest.conditions if self.newest else ():
+            values = row.get("params", {})
+            if bool(values.get("outside")) == (place == "outside") and set(values.get("sets", ())) == set(sets):
+                return list(values["sets"])
+        return sets
+
+    def make_picked(self) -> None:
+        """Make the product sets of what was picked."""
+        for picked in self.picks:
+            product_pickers.first().make(picked=picked)
+
+    def set_names(self) -> dict[str, str]:
+        """Return the names of the product sets by code, of those too that are made when this is saved."""
+        found = dict(ProductSet.objects.values_list("code", "name"))
+        picker = product_pickers.first()
+        return {picker.code(picked=one): picker.name(picked=one) for one in self.picks} | found
 
     def _typed_of(self, code: str, params: list[p.Param], data: dict[str, Any], currency: str) -> dict[str, Any]:
         """
@@ -443,6 +498,11 @@ def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
         name = code.replace("-", " ").capitalize()
         fields[f"use_{code}"] = forms.BooleanField(label=name, required=False)
         fields.update({f"c_{code}_{param.name}": param.field for param in found})
+    if picker := product_pickers.first():
+        for place, text in PLACES.items():
+            for kind, field in picker.fields().items():
+                field.label = text % {"what": field.label}
+                fields[f"{place}_{kind}"] = field
     about = {"type": type, "params": params, "others": others, "__module__": __name__}
     form: Any = forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})
     return form

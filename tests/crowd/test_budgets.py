@@ -45,7 +45,8 @@ def unit(db):
 @pytest.fixture
 def orders(monkeypatch):
     """Orders of fifty people, one each, that nobody has looked at."""
-    monkeypatch.setattr("tests.storefront.sync_orders", lambda **_told: None)
+    for looks in ("tests.storefront.sync_orders", "loyalty_oscar.shop.orders.receivers.after_commit"):
+        monkeypatch.setattr(looks, lambda **_told: None)
     people = [a_user(f"m{number}@example.com") for number in range(PEOPLE)]
     product = a_product()
     return lambda: [buy(user, (product, 1), on=TODAY) for user in people]
