@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.text import slugify
@@ -23,7 +24,7 @@ from loyalty_oscar.program.words import number as number_in_words
 from . import params as p
 from .give_back import SECOND_LOOK, give_back
 from .models import Rule, RuleBudget, RuleVersion
-from .queries import in_force
+from .queries import in_force, version_shown
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
 from .words import WEEKDAYS
 
@@ -50,6 +51,8 @@ OWN: dict[str, dict[str, str]] = {
     "hours": {"end": "end", "start": "start"},
     **{code: {field: param} for code, (field, param) in ONE_FIELD.items()},
 }
+#: A version that begins later than that is a slip of the hand.
+MOST_YEARS_AHEAD = 5
 #: Where products are picked, with what stands before the kind of thing.
 PLACES = {
     "inside": pgettext_lazy("loyalty", "Only on: %(what)s"),
@@ -88,6 +91,8 @@ class RuleFormBase(forms.ModelForm):
     type: ClassVar[str] = ""
     params: ClassVar[list[p.Param]] = []
     others: ClassVar[dict[str, list[p.Param]]] = {}
+    #: The rule that a new one is a copy of.
+    source: ClassVar[Rule | None] = None
 
     inside = p.sets_field(
         label=pgettext_lazy("loyalty", "Only on"), help_text=pgettext_lazy("loyalty", "Nothing ticked: all products.")
@@ -179,6 +184,14 @@ class RuleFormBase(forms.ModelForm):
         input_formats=["%H:%M"],
         help_text=pgettext_lazy("loyalty", "Orders placed at this minute don’t count any more. Empty: until midnight."),
     )
+    counts_from = forms.DateField(
+        label=pgettext_lazy("loyalty", "Counts from"),
+        required=False,
+        widget=DayInput,
+        help_text=pgettext_lazy(
+            "loyalty", "A day ahead, from midnight on; until then the rule stays as it is. Empty: from now on."
+        ),
+    )
     is_on = forms.BooleanField(
         label=pgettext_lazy("loyalty", "In force"),
         required=False,
@@ -201,9 +214,17 @@ class RuleFormBase(forms.ModelForm):
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         if "unit" in self.fields and Unit.objects.count() == 1:
             self.fields["unit"].initial = Unit.objects.get()
-        self.newest = self.instance.versions.last() if self.instance.pk else None
+        now, there = clock.now(), self.instance.versions.all() if self.instance.pk else ()
+        self.newest = version_shown(versions=there, moment=now)
         if self.newest:
             self._show(self.newest)
+            if self.newest.valid_from > now:
+                zone = ZoneInfo(self.instance.program.time_zone)
+                self.initial["counts_from"] = self.newest.valid_from.astimezone(zone).date()
+        elif self.source and (copied := version_shown(versions=self.source.versions.all(), moment=now)):
+            self._show(copied)
+            name = pgettext("loyalty", "Copy of %(rule)s") % {"rule": self.source}
+            self.initial.update({"name": name[:100], "unit": self.source.unit_id, "is_on": False})
         as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", *MOSTS])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
@@ -211,7 +232,7 @@ class RuleFormBase(forms.ModelForm):
         segment.choices = segment_choices(rule=self.instance, stored=self.initial.get("segment"))
 
     def _show(self, version: RuleVersion) -> None:
-        currency = self.instance.unit.program.currency
+        currency = version.rule.unit.program.currency
         self.initial["is_on"] = version.is_on
         self.initial.update(p.shown(params=self.params, values=version.params, prefix="p_", currency=currency))
         taken: set[str] = set()
@@ -269,6 +290,9 @@ class RuleFormBase(forms.ModelForm):
         self._clean_code(data)
         self._clean_level(data)
         self._clean_times(data)
+        self._clean_start(data)
+        if "_draft" in self.data:
+            data["is_on"] = False
         self._clean_budget(data)
         self.rule = self._built(data)
         if self.rule and not self.errors:
@@ -316,6 +340,25 @@ class RuleFormBase(forms.ModelForm):
         elif start is not None and end is not None and start >= end:
             text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
             self.add_error("end", text)
+
+    def _clean_start(self, data: dict[str, Any]) -> None:
+        """Work out from when what is typed counts (`starts_at`, None = now), and refuse a day that is not ahead."""
+        self.starts_at: datetime | None = None
+        first, now = data.get("counts_from"), clock.now()
+        if first is None:
+            return
+        zone = ZoneInfo(self.unit.program.time_zone)
+        today = now.astimezone(zone).date()
+        if first == self.initial.get("counts_from") and self.newest:
+            self.starts_at = self.newest.valid_from
+        elif first <= today:
+            text = pgettext("loyalty", "This day is not ahead. Leave it empty to have the rule count from now on.")
+            self.add_error("counts_from", text)
+        elif first.year > today.year + MOST_YEARS_AHEAD:
+            text = pgettext("loyalty", "This is more than %(years)s years ahead.")
+            self.add_error("counts_from", text % {"years": money.number(MOST_YEARS_AHEAD)})
+        else:
+            self.starts_at = datetime.combine(first, time(0), tzinfo=zone)
 
     def _clean_budget(self, data: dict[str, Any]) -> None:
         """Refuse a budget of which more is given already."""
@@ -484,8 +527,11 @@ def segment_choices(*, rule: Rule | None, stored: int | None = None) -> list[tup
     return [("", pgettext("loyalty", "everybody")), *found.items()] if found else []
 
 
-def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
-    """Return the form for rules of one type (an unknown one has no fields); `codes` are currencies to choose from."""
+def rule_form(*, type: str, codes: list[str], source: Rule | None = None) -> type[RuleFormBase]:
+    """
+    Return the form for rules of one type (an unknown one has no fields); `codes` are currencies to choose from, and a
+    new rule is a copy of `source`.
+    """
     params = p.params_of(code=type, kind=earning_rules.get(type), codes=codes) if type in earning_rules else []
     others = {
         code: p.params_of(code=code, kind=kind, codes=codes, optional=True)
@@ -503,6 +549,6 @@ def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
             for kind, field in picker.fields().items():
                 field.label = text % {"what": field.label}
                 fields[f"{place}_{kind}"] = field
-    about = {"type": type, "params": params, "others": others, "__module__": __name__}
+    about = {"type": type, "params": params, "others": others, "source": source, "__module__": __name__}
     form: Any = forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})
     return form

@@ -15,7 +15,7 @@ from loyalty_oscar.program.models import Program, Unit, code_validator
 
 
 class Rule(models.Model):
-    """A way to earn. What it says is in its versions; the newest that has begun is in force."""
+    """A way to earn. What it says is in its versions; the one that began last is in force."""
 
     program = models.ForeignKey(
         Program, models.CASCADE, related_name="rules", verbose_name=pgettext_lazy("loyalty", "program")
@@ -37,7 +37,10 @@ class Rule(models.Model):
 
 
 class RuleVersion(models.Model):
-    """What a rule says from a moment on. Never changed, only followed: orders keep the terms they were placed under."""
+    """
+    What a rule says from a moment on, which may lie ahead. Never changed, only followed: orders keep the terms they
+    were placed under. One that has not begun can be taken back.
+    """
 
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()

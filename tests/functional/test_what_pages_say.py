@@ -201,6 +201,33 @@ class TestTimes:
         assert said == "What comes 7 paws for each order, from 7 May 2026."
 
 
+class TestWhatIsPlanned:
+    def test_comes_with_its_day_and_not_a_minute_before(self, says, brings, unit, client):
+        says(*PER_ORDER)
+        told = {"code": "tried", "name": "Tried", "type": "per-order", "params": {"points": 80}}
+        midnight = in_berlin(2026, 5, 10)
+        save_rule(unit=unit, actor="system", at=TODAY, starts_at=midnight, **told)
+        forget_cache()
+        with clock.at(TODAY):
+            text = text_of(client.get(HOW))
+        coming = text.partition("What comes")[2]
+        assert found(r"From (.*?): (\d+) paws for each order", coming) == ("10 May 2026", "80")
+        assert "50 paws for each order" in text.partition("What comes")[0]
+        before = midnight - timedelta(minutes=1)
+        assert [brings(), brings(at=before), brings(at=midnight)] == [50, 50, 80]
+
+    def test_of_a_rule_that_is_new_brings_nothing_before(self, unit, brings, client):
+        told = {"code": "tried", "name": "Tried", "type": "per-order", "params": {"points": 80}}
+        midnight = in_berlin(2026, 5, 10)
+        save_rule(unit=unit, actor="system", at=TODAY, starts_at=midnight, **told)
+        forget_cache()
+        with clock.at(TODAY):
+            text = text_of(client.get(HOW))
+        assert "What an order brings" not in text
+        assert "From 10 May 2026: 80 paws for each order" in text
+        assert [brings(), brings(at=midnight)] == [0, 80]
+
+
 class TestAList:
     def test_is_meant_by_its_name_from_when_somebody_is_on_it_until_not_any_more(self, says, brings, unit):
         segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
