@@ -49,7 +49,9 @@ def says(unit, client):
         save_rule(unit=unit, actor="system", at=day(1, 1), **told)
         with clock.at(TODAY):
             text = text_of(client.get(HOW)).replace(" .", ".").replace(" ,", ",")
-        return text.partition("What an order brings")[2].partition(" What counts is")[0].strip()
+        # Nothing counts now where only what comes is told.
+        told = text.partition("What an order brings")[2] or "".join(text.partition("What comes")[1:])
+        return told.partition(" What counts is")[0].strip()
 
     return saved
 
