@@ -30,6 +30,7 @@ from loyalty_oscar.program.words import points as points_in_words
 
 from . import operations, params
 from .allowances import budgets_of
+from .clashes import clashes, in_sentences
 from .forms import MOSTS, RuleFormBase, rule_form
 from .give_back import give_back
 from .models import Rule, RuleVersion
@@ -294,6 +295,10 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         )
         obj.pk, obj.program, obj.type = rule.pk, rule.program, rule.type
         obj._state.adding = False
+        if form.cleaned_data["is_on"]:
+            found = clashes(rule=form.rule, unit=form.unit, at=clock.now())
+            for text in in_sentences(found=found, unit=form.unit):
+                messages.warning(request, text, fail_silently=True)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -305,6 +310,8 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
             context["sentence"] = sentence(rule=draft.rule, unit=draft.unit, names=form.set_names())
             context["picks"] = bool(form.picks)
             context["budget"] = budget_bar(draft)
+            found = clashes(rule=draft.rule, unit=draft.unit, at=clock.now())
+            context["clashes"] = in_sentences(found=found, unit=draft.unit)
             context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := version_shown(versions=rule.versions.all(), moment=clock.now())):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -314,6 +314,16 @@ def _level_at_least(p: Params) -> str:
     if rank == max(called):
         return pgettext("loyalty", "for members of level %(level)s") % {"level": called[rank]}
     return pgettext("loyalty", "for members of level %(level)s or higher") % {"level": called[rank]}
+
+
+def on_products(*, names: Sequence[str], is_in_each: bool = False) -> str:
+    """Return on which products something counts: in some of these sets, or only what is in each; on all without any."""
+    if not names:
+        return pgettext("loyalty", "on everything")
+    told = {"products": ", ".join(names)}
+    if is_in_each:
+        return pgettext("loyalty", "on what is in each of %(products)s") % told
+    return pgettext("loyalty", "on %(products)s") % told
 
 
 ROUNDED = {

@@ -66,6 +66,10 @@ class ProductPicker(Protocol):
         """Return the keys of what stands in a product set that was picked, by field; None for any other set."""
         ...
 
+    def products(self, *, code: str) -> Collection[int]:
+        """Return the ids of the products in any product set; none where nobody said which."""
+        ...
+
 
 product_pickers: Hook[ProductPicker] = Hook("product_pickers", ProductPicker, on_error=RAISE)
 

@@ -18,6 +18,7 @@ from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.models import ProductSet
 
 from ..models import ProductSetRange
+from ..orders.product_sets import all_of
 
 #: Things that the name of a set names; of more the number is said.
 NAMED = 3
@@ -108,6 +109,9 @@ class Picker:
             "categories": list(tie.range.included_categories.order_by("path").values_list("pk", flat=True)),
             "products": list(tie.range.included_products.order_by("pk").values_list("pk", flat=True)),
         }
+
+    def products(self, *, code: str) -> frozenset[int]:
+        return all_of(code=code)
 
 
 product_pickers.register("catalogue")(Picker())
