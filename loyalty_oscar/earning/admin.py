@@ -10,8 +10,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
@@ -23,12 +25,17 @@ from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.words import day as in_words
+from loyalty_oscar.program.words import number as number_in_words
+from loyalty_oscar.program.words import points as points_in_words
 
 from . import operations, params
-from .forms import RuleFormBase, rule_form
+from .allowances import budgets_of
+from .clashes import clashes, in_sentences
+from .forms import MOSTS, RuleFormBase, rule_form
 from .give_back import give_back
 from .models import Rule, RuleVersion
-from .queries import in_force, rule_book
+from .queries import in_force, planned_after, rule_book, version_shown
 from .rules import RuleInForce, earning_rules
 from .sentences import sentence
 
@@ -114,6 +121,43 @@ def given_back(draft: Draft) -> str:
     return text % {"percent": money.number(back)}
 
 
+def begins(version: RuleVersion) -> str:
+    """Return the day on which a version begins, in words."""
+    return in_words(version.valid_from, zone=version.rule.unit.program.time_zone)
+
+
+def coming_of(rule: Rule) -> list[dict[str, Any]]:
+    """Return what is planned for a rule: from when, what it says then, and where that is taken back."""
+    return [
+        {
+            "day": begins(version),
+            "says": reads(version) if version.is_on else "",
+            "url": reverse("admin:loyalty_earning_rule_take_back", args=[rule.pk, version.pk]),
+        }
+        for version in planned_after(versions=rule.versions.select_related("rule__unit__program"), moment=clock.now())
+    ]
+
+
+def copied(key: str, kind: str) -> Rule | None:
+    """Return the rule that a new one of a kind is to be a copy of, if there is one."""
+    rules = Rule.objects.select_related("unit__program").filter(type=kind)
+    return rules.filter(pk=key).first() if key.isdecimal() and len(key) < 18 else None
+
+
+def budget_bar(draft: Draft) -> dict[str, Any] | None:
+    """Return how much of its budget a rule has given, in words and for a bar; None without a budget."""
+    given, most = budgets_of(rules=[draft.rule]).get(draft.rule.rule_id, (0, 0))
+    if not most:
+        return None
+    told = {
+        "given": number_in_words(unit=draft.unit, points=given),
+        "most": points_in_words(unit=draft.unit, points=most),
+        "percent": money.number(given * 100 // most),
+    }
+    text = pgettext("loyalty", "%(given)s of %(most)s are given (%(percent)s\u00a0%%).") % told
+    return {"text": text, "given": given, "most": most}
+
+
 class VersionInline(ReadOnly, admin.TabularInline):
     """What the rule said, and from when."""
 
@@ -151,7 +195,8 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         css = STYLES
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        newest = RuleVersion.objects.filter(rule=OuterRef("pk")).order_by("-number")
+        begun = RuleVersion.objects.filter(rule=OuterRef("pk"), valid_from__lte=clock.now())
+        newest = begun.order_by("-valid_from", "-number")
         rules = super().get_queryset(request).select_related("unit__program__excluded_set", "program")
         return rules.annotate(on=Subquery(newest.values("is_on")[:1])).prefetch_related("versions")
 
@@ -165,11 +210,11 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
     def says(self, rule: Rule) -> str:
-        versions = list(rule.versions.all())
-        if not versions:
+        version = version_shown(versions=rule.versions.all(), moment=clock.now())
+        if version is None:
             return ""
-        versions[-1].rule = rule
-        return reads(versions[-1])
+        version.rule = rule
+        return reads(version)
 
     # The form ---------------------------------------------------------------------------------------------------
 
@@ -179,7 +224,8 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Rule | None = None, change: bool = False, **kwargs: Any) -> Any:
         programs = [obj.program] if obj else list(Program.objects.prefetch_related("worths"))
         codes = params.currencies(programs) or ["EUR"]
-        form = rule_form(type=obj.type if obj else request.GET.get("type", ""), codes=codes)
+        kind = obj.type if obj else request.GET.get("type", "")
+        form = rule_form(type=kind, codes=codes, source=None if obj else copied(request.GET.get("copy", ""), kind))
         return super().get_form(request, obj, change, **{**kwargs, "form": form, "fields": ["name", "code", "unit"]})
 
     def get_inlines(self, request: HttpRequest, obj: Rule | None) -> Any:
@@ -191,13 +237,16 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
             return [(None, {"fields": who})]
         form = self.get_form(request, obj)
         gives = [name for name in form.base_fields if name.startswith("p_")]
-        sets = ("inside", "outside") if params.set_choices() else ()
+        picks = [name for name in form.base_fields if name.startswith(("inside_", "outside_"))]
+        sets = [*(("inside", "outside") if params.set_choices() else ()), *picks]
+        sets.sort(key=lambda name: name.partition("_")[0])
         level = ("level",) if form(instance=obj).fields["level"].choices else ()
         segment = ("segment",) if form(instance=obj).fields["segment"].choices else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
-            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "cap", "is_meant")}),
+            (pgettext("loyalty", "What it gives"), {"fields": (*gives, "is_meant")}),
+            (pgettext("loyalty", "How much at most"), {"fields": MOSTS}),
             (
                 pgettext("loyalty", "For what"),
                 {
@@ -213,7 +262,7 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
                     )
                 },
             ),
-            (pgettext("loyalty", "When"), {"fields": ("first", "last", "days", "start", "end")}),
+            (pgettext("loyalty", "When"), {"fields": ("first", "last", "days", "start", "end", "counts_from")}),
         ]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -233,6 +282,7 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         return TemplateResponse(request, "loyalty/admin/rule_types.html", context)
 
     def save_model(self, request: HttpRequest, obj: Rule, form: RuleFormBase, change: bool) -> None:
+        form.make_picked()
         rule = operations.save_rule(
             unit=form.unit,
             code=obj.code,
@@ -241,11 +291,16 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
             params=form.params_typed,
             narrowed=form.narrowed,
             is_on=form.cleaned_data["is_on"],
+            starts_at=form.starts_at,
             actor=actors.staff(request.user),
             at=clock.now(),
         )
         obj.pk, obj.program, obj.type = rule.pk, rule.program, rule.type
         obj._state.adding = False
+        if form.cleaned_data["is_on"]:
+            found = clashes(rule=form.rule, unit=form.unit, at=clock.now())
+            for text in in_sentences(found=found, unit=form.unit):
+                messages.warning(request, text, fail_silently=True)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -253,11 +308,19 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         rule = kwargs.get("obj")
         draft = self.draft(context["adminform"].form, rule)
         if draft:
-            context["sentence"] = sentence(rule=draft.rule, unit=draft.unit)
+            form = context["adminform"].form
+            context["sentence"] = sentence(rule=draft.rule, unit=draft.unit, names=form.set_names())
+            context["picks"] = bool(form.picks)
+            context["budget"] = budget_bar(draft)
+            found = clashes(rule=draft.rule, unit=draft.unit, at=clock.now())
+            context["clashes"] = in_sentences(found=found, unit=draft.unit)
             context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
-        elif rule and (newest := rule.versions.last()):
+        elif rule and (newest := version_shown(versions=rule.versions.all(), moment=clock.now())):
             context["sentence"] = reads(newest)
+        if rule:
+            context["coming"] = coming_of(rule)
+            context["copy_url"] = f"{reverse('admin:loyalty_earning_rule_add')}?type={rule.type}&copy={rule.pk}"
         context["previewing"] = "_preview" in request.POST
         context["show_save_and_add_another"] = False
         context["may_save"] = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
@@ -268,11 +331,34 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         if form.is_bound:
             typed = getattr(form, "rule", None)
             return Draft(form.unit, typed, stored=False) if typed else None
-        newest = rule.versions.last() if rule else None
+        newest = version_shown(versions=rule.versions.all(), moment=clock.now()) if rule else None
         try:
             return Draft(newest.rule.unit, in_force(version=newest), stored=newest.is_on) if newest else None
         except LoyaltyError:
             return None
+
+    # Planned versions ---------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        take_back = self.admin_site.admin_view(self.take_back)
+        name = "loyalty_earning_rule_take_back"
+        return [path("<int:rule_id>/take-back/<int:version_id>/", take_back, name=name), *super().get_urls()]
+
+    def take_back(self, request: HttpRequest, rule_id: int, version_id: int) -> HttpResponse:
+        """Take back a version that was planned."""
+        version = get_object_or_404(RuleVersion.objects.select_related("rule"), pk=version_id, rule_id=rule_id)
+        if request.method != "POST" or not self.has_change_permission(request, version.rule):
+            raise PermissionDenied
+        day = begins(version)
+        try:
+            operations.take_back_version(version=version, at=clock.now())
+        except LoyaltyError as error:
+            messages.error(request, str(error), fail_silently=True)
+        else:
+            text = pgettext("loyalty", "What was planned from %(day)s on is taken back.") % {"day": day}
+            self.log_change(request, version.rule, text)
+            messages.success(request, text, fail_silently=True)
+        return HttpResponseRedirect(reverse("admin:loyalty_earning_rule_change", args=[rule_id]))
 
     # Switching ----------------------------------------------------------------------------------------------------
 
@@ -309,7 +395,7 @@ def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
 
 def newest_versions(program: Program) -> list[RuleVersion]:
     """Return the newest version of each rule that is switched on."""
-    versions = RuleVersion.objects.filter(rule__program=program).select_related("rule").order_by("number")
+    versions = RuleVersion.objects.filter(rule__program=program).select_related("rule").order_by("valid_from", "number")
     newest = {version.rule_id: version for version in versions}
     return [version for version in newest.values() if version.is_on]
 

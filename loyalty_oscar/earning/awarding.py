@@ -26,6 +26,7 @@ from loyalty_oscar.program.queries import earns_at, expiry_of, terms_now
 from loyalty_oscar.program.rows import find_rows, write_rows
 
 from .activity import keep_alive
+from .allowances import decided_and_taken, given_by
 from .bounds import decided_within
 from .decision import Decision, LineAward, decide
 from .known import OrderQuestion, known_of
@@ -178,17 +179,39 @@ def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> list[Decision]:
         )
         for order, award in made
     ]
-    known, decisions = known_of(questions=questions), []
-    for order, award in made:
+    known, decisions = known_of(questions=questions), {}
+    # What is left of a budget goes to who ordered first.
+    for order, award in sorted(made, key=lambda one: (one[0].placed_at, one[0].order_id)):
         award.terms |= known[order.order_id]
-        decision, beyond = decided_of(purchase=order.purchase, terms=award.terms, rules=rules[order.order_id])
+        decision, beyond = decided_new(
+            order=order, award=award, rules=rules[order.order_id], beside=[other for _order, other in made]
+        )
         award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
         award.points = award.given = decision.points
         award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
         award.because = decision.because.to_json()
         award.terms["versions"] = list(decision.versions)
-        decisions.append(decision)
-    return decisions
+        decisions[order.order_id] = decision
+    return [decisions[order.order_id] for order, _award in made]
+
+
+def decided_new(
+    *, order: OrderFacts, award: Award, rules: Sequence[RuleInForce], beside: Iterable[Award] = ()
+) -> tuple[Decision, list[str]]:
+    """Return what an order brings within what is left of budgets and caps, and take it; and the rules left out."""
+    before = {int(rule_id): row["points"] for rule_id, row in award.counted.items()}
+
+    def more(decision: Decision) -> dict[int, int]:
+        given = given_by(decision=decision, rules=rules)
+        return {rule_id: given.get(rule_id, 0) - before.get(rule_id, 0) for rule_id in {*given, *before}}
+
+    return decided_and_taken(
+        award=award,
+        rules=rules,
+        decide=lambda some: decided_of(purchase=order.purchase, terms=award.terms, rules=some),
+        more=more,
+        beside=[other for other in beside if other is not award],
+    )
 
 
 def rules_of(*, award: Award) -> tuple[list[RuleInForce], list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -60,13 +60,18 @@ class Bonus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """Points of an order, split to lines and bonuses, with the reason."""
+    """
+    Points of an order, split to lines and bonuses, with the reason.
+
+    `of_rules` are the whole points on lines that rules with a budget or a cap of members gave, by the id of the rule.
+    """
 
     points: int
     lines: tuple[LineAward, ...]
     bonuses: tuple[Bonus, ...]
     versions: tuple[int, ...]
     because: Because
+    of_rules: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +99,9 @@ class _Counting:
         self.rules = [] if self.is_shut else admitted
         self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
         self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
+        self.own: dict[int, dict[int, Fraction]] = {}
         self.steps: list[dict[str, Any]] = []
+        self.cut: dict[int, dict[str, Any]] = {}
         self.used: set[int] = set()
 
     def stage(self, name: str) -> Iterable[tuple[RuleInForce, list[LineFacts]]]:
@@ -105,6 +112,8 @@ class _Counting:
                     yield rule, lines
 
     def step(self, rule: RuleInForce, exact: Fraction | int, **more: Any) -> None:
+        if not exact and rule.version_id in self.cut:
+            return  # What it does not give any more is said by itself.
         because = rule.rule.because()
         shown = rounding.two_places(exact=Fraction(exact))
         params = {**because.params, "rule": rule.name, "code": rule.code, "exact": shown, **more}
@@ -129,27 +138,41 @@ class _Counting:
     def add(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> Fraction:
         """Add what a rule gives each line, not more than it may; returns the sum."""
         given = self.within_cap(rule, shares)
+        self.own[rule.version_id] = given
         for line_id, share in given.items():
             self.exact[line_id] += share
         return sum(given.values(), Fraction(0))
 
     def within_cap(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> dict[int, Fraction]:
         """Return what a rule gives each line, not more than it may give an order; known lines come first."""
-        left = rule.most_of_an_order()
-        if left is None:
+        most = rule.most_of_an_order()
+        if most is None:
             return dict(shares)
-        found: dict[int, Fraction] = {}
+        left, found = most, {}
         told = set(self.known) if self.terms.stage == "order" else set()
         for ids in ([i for i in shares if i in told], [i for i in shares if i not in told]):
             total = sum((shares[i] for i in ids), Fraction(0))
-            if total > left:
+            # Each line is rounded by itself where the terms say so, and may come to a point more.
+            parts = [shares[i] for i in ids] if self.terms.stage == "line" else [total]
+            highest, rounded = (
+                sum(rounding.round_points(exact=part, mode=mode) for part in parts) for mode in ("ceil", self.mode())
+            )
+            if highest > left:
                 # Whole points, so that no rounding lifts them above the most.
-                parts = rounding.spread(total=left, weights=[shares[i] for i in ids])
-                found |= {i: Fraction(part) for i, part in zip(ids, parts, strict=True)}
+                whole = min(left, rounded)
+                spread = rounding.spread(total=whole, weights=[shares[i] for i in ids])
+                found |= {i: Fraction(part) for i, part in zip(ids, spread, strict=True)}
+                self.note(rule, most, sum(shares.values(), Fraction(0)))
             else:
                 found |= {i: shares[i] for i in ids}
-            left -= min(left, rounding.round_points(exact=total, mode="ceil"))
+            left -= min(left, highest)
         return found
+
+    def note(self, rule: RuleInForce, most: int, wanted: Fraction | int) -> None:
+        """Note why a rule gives less than it would, where that is more than the order itself may have of it."""
+        if rule.room is not None and most == rule.room.points and wanted > most:
+            because = rule.room.because
+            self.cut[rule.version_id] = {"c": because.code, "p": {**because.params, "rule": rule.name}}
 
     def worth(self, rule: RuleInForce, paid: int) -> Fraction:
         """Return the exact points of a rule for an amount; only full steps count where the terms say so."""
@@ -160,6 +183,10 @@ class _Counting:
     def multipliers(self) -> None:
         best: dict[tuple[int, str], tuple[int, RuleInForce]] = {}
         for rule, lines in self.stage("multiplier"):
+            if rule.room is not None and not rule.room.points:
+                # It is no better than another of its group any more.
+                self.note(rule, 0, sum(self.exact[line.line_id] for line in lines))
+                continue
             for line in lines:
                 slot = (line.line_id, rule.rule.group)
                 if slot not in best or rule.rule.percent > best[slot][0]:
@@ -190,6 +217,7 @@ class _Counting:
             count = sum(line.quantity for line in lines)
             shares = {line.line_id: Fraction(rule.rule.points * line.quantity) for line in lines}
             given = self.within_cap(rule, shares)
+            self.own[rule.version_id] = given
             for line_id, share in given.items():
                 self.fixed[line_id] += int(share)
             self.step(rule, sum(given.values(), Fraction(0)), quantity=count)
@@ -210,18 +238,28 @@ class _Counting:
         found = []
         for rule, lines in self.stage("bonus"):
             if rule.rule.wanted(purchase=self.purchase):
-                points = min(rule.rule.points, rule.most_of_an_order() or rule.rule.points)
-                found.append(self.bonus(rule, lines, points=points))
-                self.step(rule, points)
+                found += self.whole(rule, lines, rule.rule.points)
         for rule, lines in self.stage("every"):
             each, every = rule.rule.points, rule.rule.pieces
             count = sum(line.quantity for line in lines)
-            points = each * (count // every)
-            points = min(points, rule.most_of_an_order() or points)
-            if points:
-                found.append(self.bonus(rule, lines, points=points, every=every, each=each))
-                self.step(rule, points, quantity=count)
+            if points := each * (count // every):
+                found += self.whole(rule, lines, points, {"quantity": count}, every=every, each=each)
         return found
+
+    def whole(
+        self,
+        rule: RuleInForce,
+        lines: Sequence[LineFacts],
+        wanted: int,
+        told: Mapping[str, int] | None = None,
+        **more: int,
+    ) -> list[Bonus]:
+        """Return the bonus of a rule as far as it may give it; none where nothing is left."""
+        points = rule.within(points=wanted)
+        if points < wanted:
+            self.note(rule, points, wanted)
+        self.step(rule, points, **(told or {}))
+        return [self.bonus(rule, lines, points=points, **more)] if points else []
 
     def bonus(self, rule: RuleInForce, lines: Sequence[LineFacts], *, points: int, **more: int) -> Bonus:
         return Bonus(
@@ -235,14 +273,44 @@ class _Counting:
             **more,
         )
 
+    def mode(self) -> str:
+        """Return how the sum is rounded."""
+        return "floor" if self.terms.rounding == "block" else self.terms.rounding
+
     def rounded(self) -> dict[int, int]:
-        mode = "floor" if self.terms.rounding == "block" else self.terms.rounding
+        mode = self.mode()
         ids = list(self.exact)
         weights = [self.exact[line_id] for line_id in ids]
         if self.terms.stage == "line":
             return {i: rounding.round_points(exact=w, mode=mode) for i, w in zip(ids, weights, strict=True)}
         total = rounding.round_points(exact=sum(weights, Fraction(0)), mode=mode)
         return dict(zip(ids, rounding.share_out(total=total, exact=weights), strict=True))
+
+    def of_rules(self, ids: Collection[int], *, was: Fraction = Fraction(0)) -> dict[int, int]:
+        """
+        Return the whole points that each counted rule gave these lines, on top of an exact sum that `was` there.
+
+        In order of code, each is what the sum comes to with the rule less without it; so together they are no more
+        than the sum.
+        """
+        mode = self.mode()
+        groups = [[line_id] for line_id in ids] if self.terms.stage == "line" else [list(ids)]
+        left = [was + sum((self.exact.get(i, Fraction(0)) for i in group), Fraction(0)) for group in groups]
+        found: dict[int, int] = {}
+        for rule in self.rules:
+            own = self.own.get(rule.version_id)
+            if own is None or not rule.is_counted():
+                continue
+            shares = [sum((own.get(i, Fraction(0)) for i in group), Fraction(0)) for group in groups]
+            if rule.rule.stage == "unit":
+                found[rule.rule_id] = int(sum(shares, Fraction(0)))
+                continue
+            less = [exact - share for exact, share in zip(left, shares, strict=True)]
+            with_it, without = (
+                sum(rounding.round_points(exact=exact, mode=mode) for exact in sums) for sums in (left, less)
+            )
+            found[rule.rule_id], left = with_it - without, less
+        return found
 
 
 def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Decision:
@@ -256,11 +324,13 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
     rounded = whole.counted()
     new = [line for line in purchase.lines if line.line_id not in known]
     weights = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
+    was = Fraction(0)
     if terms.stage == "line":
         shares = [rounded.get(line.line_id, 0) for line in new]
     else:
-        added = _added(more=sum(weights, Fraction(0)), purchase=purchase, known=known, rules=rules, terms=terms)
-        shares = rounding.spread(total=added, weights=weights)
+        was = _known_sum(purchase=purchase, known=known, rules=rules, terms=terms)
+        shares = rounding.spread(total=_added(more=sum(weights, Fraction(0)), was=was, terms=terms), weights=weights)
+    of_rules = whole.of_rules([line.line_id for line in new], was=was)
     lines = tuple(
         LineAward(
             line_id=line.line_id,
@@ -274,16 +344,19 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
     bonuses = tuple(whole.bonuses())
     points = sum(line.points for line in lines)
     versions = tuple(sorted(whole.used))
-    return Decision(points=points, lines=lines, bonuses=bonuses, versions=versions, because=_because(whole, points))
+    because = _because(whole, points)
+    return Decision(points=points, lines=lines, bonuses=bonuses, versions=versions, because=because, of_rules=of_rules)
 
 
-def _added(
-    *, more: Fraction, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms
-) -> int:
-    """Return the whole points by which a sum, rounded once, grows over what the known lines came to by themselves."""
+def _known_sum(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Fraction:
+    """Return the exact sum that the known lines come to by themselves."""
     before = _Counting(replace(purchase, lines=tuple(i for i in purchase.lines if i.line_id in known)), rules, terms)
     before.counted()
-    was = before.total()
+    return before.total()
+
+
+def _added(*, more: Fraction, was: Fraction, terms: Terms) -> int:
+    """Return the whole points by which a sum, rounded once, grows over what was there."""
     mode = "floor" if terms.rounding == "block" else terms.rounding
     return max(0, rounding.round_points(exact=was + more, mode=mode) - rounding.round_points(exact=was, mode=mode))
 
@@ -315,6 +388,7 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
         bonuses=tuple(bonuses),
         versions=tuple(sorted(counting.used)),
         because=_because(counting, points),
+        of_rules=counting.of_rules(list(counting.exact)),
     )
 
 
@@ -322,10 +396,12 @@ def _because(counting: _Counting, points: int) -> Because:
     purchase, terms = counting.purchase, counting.terms
     base = sum(line.paid_minor for line in counting.lines)
     if counting.steps:
-        rounded = f"{terms.rounding}:{terms.stage}"
-        return Because(
-            "earned", currency=purchase.currency, base_minor=base, steps=counting.steps, rounding=rounded, points=points
-        )
+        told: dict[str, Any] = {"rounding": f"{terms.rounding}:{terms.stage}", "points": points}
+        if counting.cut:
+            told["cut"] = list(counting.cut.values())
+        return Because("earned", currency=purchase.currency, base_minor=base, steps=counting.steps, **told)
+    if counting.cut:
+        return Because.from_json(next(iter(counting.cut.values())))
     if not any(line.paid_minor > 0 for line in purchase.lines):
         return Because("nothing_paid")
     if counting.is_shut:

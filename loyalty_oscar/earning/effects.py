@@ -18,6 +18,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import begun_units
 
+from .allowances import hold_still
 from .awarding import award_new
 from .following import follow, post_difference
 from .models import Award
@@ -43,6 +44,9 @@ class EarningEffect:
                 for order in there
                 if order.order_id not in awards and order.unit_id in units
             ]
+            if len(there) > 1:
+                books = [book_of(unit=unit) for unit in units.values()]
+                hold_still(awards=awards.values(), fresh=fresh, books=books)
             # What came to nothing first: whoever bought in its place may be the first then.
             for order in there:
                 award = awards.get(order.order_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive, let_go
-from .awarding import FROZEN, award_lines, decided_of, expires_at, purchase_of, rules_of, with_missed
+from .allowances import decided_and_taken, rooms_of_award, settle, with_rooms
+from .awarding import FROZEN, award_lines, decided_new, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
 from .decision import Decision, LineLeft, decide_late, left_of
 from .models import Award
@@ -36,7 +38,7 @@ def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") ->
         _count_late(order, award, at)
     before = award.given
     if post_difference(order=order, award=award, at=at):
-        award.save(using=write_db(), update_fields=["given", "forgiven", "syncs"])
+        award.save(using=write_db(), update_fields=["given", "forgiven", "syncs", "counted"])
         if order.dead:
             let_go(award=award, at=at)
         elif not before and not award.batch:
@@ -51,7 +53,11 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
     rules, missed = rules_of(award=award)
     known = {line.line for line in award.lines.all()}
     lines = tuple(line for line in order.purchase.lines if line.line_id in known)
-    decision, beyond = decided_of(purchase=order.purchase_of(lines=lines), terms=award.terms, rules=rules)
+    order = replace(order, purchase=order.purchase_of(lines=lines))
+    rooms = rooms_of_award(award=award, rules=rules)
+    decision, beyond = decided_of(
+        purchase=order.purchase, terms=award.terms, rules=with_rooms(rules=rules, rooms=rooms)
+    )
     missed = with_missed(award=award, missed=missed, beyond=beyond)
     if missed == award.missed:
         return
@@ -59,12 +65,13 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
     award.save(using=write_db(), update_fields=["missed"])
     if decision.points <= award.points:
         return
-    _raise_to(order, award, decision.points, "rule_came_back", at)
+    decision, _beyond = decided_new(order=order, award=award, rules=rules)
+    _raise_to(order, award, max(award.points, decision.points), "rule_came_back", at)
     award.lines.all().delete()
     write_rows(rows=award_lines(award=award, decision=decision))
     award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
     award.because = decision.because.to_json()
-    award.save(using=write_db(), update_fields=["bonuses", "because"])
+    award.save(using=write_db(), update_fields=["bonuses", "because", "counted"])
     award.forget_lines()
 
 
@@ -76,25 +83,41 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     rules, _missed = rules_of(award=award)
     late: dict[str, Any] = {"purchase": purchase_of(purchase=order.purchase, terms=award.terms), "known": known}
     law = terms_from(stored=award.terms)
-    decision, beyond = decided_within(decide=lambda some: decide_late(rules=some, terms=law, **late), rules=rules)
     had = {bonus["rule"]: bonus for bonus in award.bonuses}
+    ids = {rule.code: rule.rule_id for rule in rules if rule.is_counted()}
+
+    def late_bonuses(decision: Decision) -> dict[str, int]:
+        # One for every so many pieces grows with the pieces that came; one that is there keeps its points.
+        points = {bonus.rule: bonus.points for bonus in decision.bonuses if bonus.every or bonus.rule not in had}
+        return {code: max(0, number - had.get(code, {"p": 0})["p"]) for code, number in points.items()}
+
+    def more_of(decision: Decision) -> dict[int, int]:
+        grown = {ids[code]: points for code, points in late_bonuses(decision).items() if code in ids}
+        return {key: decision.of_rules.get(key, 0) + grown.get(key, 0) for key in {*grown, *decision.of_rules}}
+
+    decision, beyond = decided_and_taken(
+        award=award,
+        rules=rules,
+        decide=lambda every: decided_within(
+            decide=lambda some: decide_late(rules=some, terms=law, **late), rules=every
+        ),
+        more=more_of,
+    )
     now = {bonus.rule: bonus for bonus in decision.bonuses}
-    # One for every so many pieces grows with the pieces that came.
-    grown = {code: bonus.points - had[code]["p"] for code, bonus in now.items() if code in had and bonus.every}
-    more = decision.points + sum(bonus.points for code, bonus in now.items() if code not in had)
-    more += sum(points for points in grown.values() if points > 0)
+    grown = late_bonuses(decision)
+    more = decision.points + sum(grown.values())
     if more:
         _raise_to(order, award, award.points + more, "line_came_late", at)
     write_rows(rows=award_lines(award=award, decision=decision))
     # A bonus that is there keeps its points; whether the order still deserves it, all of its lines say from now on.
     kept = [
-        {**now[code].to_json(), "p": bonus["p"] + max(0, grown.get(code, 0))} if code in now else bonus
+        {**now[code].to_json(), "p": bonus["p"] + grown.get(code, 0)} if code in now else bonus
         for code, bonus in had.items()
     ]
     award.bonuses = kept + [bonus.to_json() for code, bonus in now.items() if code not in had]
     award.because = _with_late(award.because, decision, more)
     award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
-    award.save(using=write_db(), update_fields=["bonuses", "because", "missed"])
+    award.save(using=write_db(), update_fields=["bonuses", "because", "missed", "counted"])
     award.forget_lines()
 
 
@@ -132,8 +155,13 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
     The award says so afterwards and is not saved.
     """
     target = 0 if order.dead or award.revoked else min(award.points, _target(order, award))
+    is_news = False
+    if award.counted:
+        before = dict(award.counted)
+        target -= _short(award, target)
+        is_news = before != award.counted
     if target == award.given:
-        return False
+        return is_news
     # A look ahead shows no entry by itself, and asks for as little as it can.
     told = _units_told(award) if award.syncs and looking_ahead.get() is None else 0
     units = units_gone(order)
@@ -165,6 +193,11 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
             )
     award.given = target
     return True
+
+
+def _short(award: Award, target: int) -> int:
+    """Give back to budgets what these points don't need, take what they do; return how many points none has left."""
+    return min(target, settle(award=award, target=target, looks_only=looking_ahead.get() is not None))
 
 
 def _units_told(award: Award) -> int:

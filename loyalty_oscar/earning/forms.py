@@ -2,57 +2,65 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.text import slugify
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import as_money, chosen
+from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.levels import level_names, levels
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.second_look import dear, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.segments import segment_names
+from loyalty_oscar.program.words import number as number_in_words
 
 from . import params as p
 from .give_back import give_back
-from .models import Rule, RuleVersion
-from .queries import in_force
+from .models import Rule, RuleBudget, RuleVersion
+from .queries import in_force, version_shown
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
 from .words import WEEKDAYS
 
-#: Conditions that have fields of their own here; any other that is registered gets fields from its dataclass.
-OWN = (
-    "minimum-spend",
-    "product-set",
-    "dates",
-    "tier",
-    "weekdays",
-    "hours",
-    "order-pieces",
-    "line-pieces",
-    "segment",
-    "cap-per-order",
-)
-#: The fields that they are typed in.
-NARROWING = (
-    "minimum",
-    "level",
-    "order_pieces",
-    "line_pieces",
-    "segment",
-    "cap",
-    "first",
-    "last",
-    "days",
-    "start",
-    "end",
-)
+#: Conditions that are one number or one choice: the field that it is typed in, and its parameter.
+ONE_FIELD = {
+    "tier": ("level", "rank"),
+    "order-pieces": ("order_pieces", "pieces"),
+    "line-pieces": ("line_pieces", "pieces"),
+    "cap-per-order": ("cap", "points"),
+    "cap-per-day": ("cap_day", "points"),
+    "cap-per-month": ("cap_month", "points"),
+    "cap-per-member": ("cap_member", "points"),
+    "budget": ("budget", "points"),
+    "segment": ("segment", "segment"),
+}
+#: Conditions that have fields of their own here, with those fields and what each holds, in the order in which they are
+#: stored; any other that is registered gets fields from its dataclass.
+OWN: dict[str, dict[str, str]] = {
+    "product-set": {"inside": "sets", "outside": "outside"},
+    "minimum-spend": {"minimum": "minimum_minor"},
+    "tier": {"level": "rank"},
+    "dates": {"last": "last", "first": "first"},
+    "weekdays": {"days": "days"},
+    "hours": {"end": "end", "start": "start"},
+    **{code: {field: param} for code, (field, param) in ONE_FIELD.items()},
+}
+#: A version that begins later than that is a slip of the hand.
+MOST_YEARS_AHEAD = 5
+#: Where products are picked, with what stands before the kind of thing.
+PLACES = {
+    "inside": pgettext_lazy("loyalty", "Only on: %(what)s"),
+    "outside": pgettext_lazy("loyalty", "Not on: %(what)s"),
+}
+#: Those that say how much a rule gives at most.
+MOSTS = ("cap", "cap_day", "cap_month", "cap_member", "budget")
 
 
 class DayInput(forms.DateInput):
@@ -73,12 +81,19 @@ class TimeInput(forms.TimeInput):
         super().__init__(format="%H:%M")
 
 
+def most_field(**kwargs: Any) -> forms.IntegerField:
+    """Return a field for the most that a rule gives, over many orders."""
+    return forms.IntegerField(required=False, min_value=1, max_value=MOST_BUDGET, **kwargs)
+
+
 class RuleFormBase(forms.ModelForm):
     """What every rule has; `rule_form` adds the parameters of its type."""
 
     type: ClassVar[str] = ""
     params: ClassVar[list[p.Param]] = []
     others: ClassVar[dict[str, list[p.Param]]] = {}
+    #: The rule that a new one is a copy of.
+    source: ClassVar[Rule | None] = None
 
     inside = p.sets_field(
         label=pgettext_lazy("loyalty", "Only on"), help_text=pgettext_lazy("loyalty", "Nothing ticked: all products.")
@@ -117,6 +132,25 @@ class RuleFormBase(forms.ModelForm):
         max_value=MOST_POINTS,
         help_text=pgettext_lazy("loyalty", "The most that this rule gives one order. Empty: as many as it comes to."),
     )
+    cap_day = most_field(
+        label=pgettext_lazy("loyalty", "At most, for each member a day"),
+        help_text=pgettext_lazy("loyalty", "By the program’s calendar. Empty: no limit."),
+    )
+    cap_month = most_field(
+        label=pgettext_lazy("loyalty", "At most, for each member a calendar month"),
+        help_text=pgettext_lazy("loyalty", "By the program’s calendar. Empty: no limit."),
+    )
+    cap_member = most_field(
+        label=pgettext_lazy("loyalty", "At most, for each member in all"),
+        help_text=pgettext_lazy("loyalty", "Orders count from the moment you save this. Empty: no limit."),
+    )
+    budget = most_field(
+        label=pgettext_lazy("loyalty", "At most, for all members together"),
+        help_text=pgettext_lazy(
+            "loyalty",
+            "The last order gets what is left. What is returned or cancelled can be given again. Empty: no limit.",
+        ),
+    )
     segment = forms.TypedChoiceField(
         label=pgettext_lazy("loyalty", "Only for a list of members"),
         required=False,
@@ -149,6 +183,14 @@ class RuleFormBase(forms.ModelForm):
         input_formats=["%H:%M"],
         help_text=pgettext_lazy("loyalty", "Orders placed at this minute don’t count any more. Empty: until midnight."),
     )
+    counts_from = forms.DateField(
+        label=pgettext_lazy("loyalty", "Counts from"),
+        required=False,
+        widget=DayInput,
+        help_text=pgettext_lazy(
+            "loyalty", "A day ahead, from midnight on; until then the rule stays as it is. Empty: from now on."
+        ),
+    )
     is_on = forms.BooleanField(
         label=pgettext_lazy("loyalty", "In force"),
         required=False,
@@ -164,22 +206,32 @@ class RuleFormBase(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kept: list[dict[str, Any]] = []
+        self.stored_picks: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.picks: list[dict[str, Any]] = []
         if "code" in self.fields:
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         if "unit" in self.fields and Unit.objects.count() == 1:
             self.fields["unit"].initial = Unit.objects.get()
-        self.newest = self.instance.versions.last() if self.instance.pk else None
+        now, there = clock.now(), self.instance.versions.all() if self.instance.pk else ()
+        self.newest = version_shown(versions=there, moment=now)
         if self.newest:
             self._show(self.newest)
-        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", "cap"])
+            if self.newest.valid_from > now:
+                zone = ZoneInfo(self.instance.program.time_zone)
+                self.initial["counts_from"] = self.newest.valid_from.astimezone(zone).date()
+        elif self.source and (copied := version_shown(versions=self.source.versions.all(), moment=now)):
+            self._show(copied)
+            name = pgettext("loyalty", "Copy of %(rule)s") % {"rule": self.source}
+            self.initial.update({"name": name[:100], "unit": self.source.unit_id, "is_on": False})
+        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", *MOSTS])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
         segment: Any = self.fields["segment"]
         segment.choices = segment_choices(rule=self.instance, stored=self.initial.get("segment"))
 
     def _show(self, version: RuleVersion) -> None:
-        currency = self.instance.unit.program.currency
+        currency = version.rule.unit.program.currency
         self.initial["is_on"] = version.is_on
         self.initial.update(p.shown(params=self.params, values=version.params, prefix="p_", currency=currency))
         taken: set[str] = set()
@@ -191,30 +243,38 @@ class RuleFormBase(forms.ModelForm):
                 continue
             taken.add(place)
             if row["code"] == "product-set":
-                self.initial["outside" if place == "outside" else "inside"] = values["sets"]
+                self._show_sets("outside" if place == "outside" else "inside", values["sets"])
             elif row["code"] == "dates":
                 days = {key: values.get(key) for key in ("first", "last")}
                 self.initial.update({key: date.fromisoformat(day) for key, day in days.items() if day})
             elif row["code"] == "minimum-spend":
                 self.initial["minimum_currency"] = values["currency"]
                 self.initial["minimum"] = p.from_minor(values["minimum_minor"], values["currency"])
-            elif row["code"] == "tier":
-                self.initial["level"] = values["rank"]
             elif row["code"] == "weekdays":
                 self.initial["days"] = values["days"]
             elif row["code"] == "hours":
                 told = {key: values.get(key) for key in ("start", "end")}
                 self.initial.update({key: time.fromisoformat(value) for key, value in told.items() if value})
-            elif row["code"] in ("order-pieces", "line-pieces"):
-                self.initial[row["code"].replace("-", "_")] = values["pieces"]
-            elif row["code"] == "cap-per-order":
-                self.initial["cap"] = values["points"]
-            elif row["code"] == "segment":
-                self.initial["segment"] = values["segment"]
+            elif row["code"] in ONE_FIELD:
+                field, param = ONE_FIELD[row["code"]]
+                self.initial[field] = values[param]
             else:
                 prefix = f"c_{row['code']}_"
                 found = p.shown(params=self.others[row["code"]], values=values, prefix=prefix, currency=currency)
                 self.initial.update({f"use_{row['code']}": True, **found})
+
+    def _show_sets(self, place: str, codes: list[str]) -> None:
+        """Tick product sets; one that was picked is shown by what is in it."""
+        picker = product_pickers.first()
+        for code in codes:
+            found = picker.picked(code=code) if picker and place not in self.stored_picks else None
+            if found is not None:
+                self.stored_picks[place] = code, found
+                self.initial.update({f"{place}_{kind}": keys for kind, keys in found.items()})
+        shown = [code for code in codes if code != self.stored_picks.get(place, ("",))[0]]
+        self.initial[place] = shown
+        field: Any = self.fields[place]
+        field.choices = p.set_choices(but_picked=shown)
 
     def is_valid(self) -> bool:
         # A preview answers with the page again: nothing is saved, whatever was typed.
@@ -229,6 +289,10 @@ class RuleFormBase(forms.ModelForm):
         self._clean_code(data)
         self._clean_level(data)
         self._clean_times(data)
+        self._clean_start(data)
+        if "_draft" in self.data:
+            data["is_on"] = False
+        self._clean_budget(data)
         self.rule = self._built(data)
         if self.rule and not self.errors:
             self._look_twice(self.rule)
@@ -279,6 +343,32 @@ class RuleFormBase(forms.ModelForm):
             text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
             self.add_error("end", text)
 
+    def _clean_start(self, data: dict[str, Any]) -> None:
+        """Work out from when what is typed counts (`starts_at`, None = now), and refuse a day that is not ahead."""
+        self.starts_at: datetime | None = None
+        first, now = data.get("counts_from"), clock.now()
+        if first is None:
+            return
+        zone = ZoneInfo(self.unit.program.time_zone)
+        today = now.astimezone(zone).date()
+        if first == self.initial.get("counts_from") and self.newest:
+            self.starts_at = self.newest.valid_from
+        elif first <= today:
+            text = pgettext("loyalty", "This day is not ahead. Leave it empty to have the rule count from now on.")
+            self.add_error("counts_from", text)
+        elif first.year > today.year + MOST_YEARS_AHEAD:
+            text = pgettext("loyalty", "This is more than %(years)s years ahead.")
+            self.add_error("counts_from", text % {"years": money.number(MOST_YEARS_AHEAD)})
+        else:
+            self.starts_at = datetime.combine(first, time(0), tzinfo=zone)
+
+    def _clean_budget(self, data: dict[str, Any]) -> None:
+        """Refuse a budget of which more is given already."""
+        counted = RuleBudget.objects.filter(rule=self.instance.pk).first() if data.get("budget") else None
+        if counted and data["budget"] < counted.taken:
+            given = number_in_words(unit=self.unit, points=counted.taken)
+            self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
+
     def _clean_level(self, data: dict[str, Any]) -> None:
         level = data.get("level")
         if level and level != self.initial.get("level") and level not in levels(program_id=self.unit.program_id):
@@ -303,7 +393,7 @@ class RuleFormBase(forms.ModelForm):
             self.add_error(None, error)
             return None
         fields = {"p_" + param.name: param.name for param in self.params}
-        if any(name in self.errors for name in [*fields, *NARROWING]):
+        if any(name in self.errors for name in [*fields, *(name for own in OWN.values() for name in own)]):
             return None
         rule = self._try(fields, registry=earning_rules, code=self.type, params=self.params_typed)
         narrow = [self._try(_fields_of(row, self.others), registry=conditions, **row) for row in self.narrowed]
@@ -311,7 +401,9 @@ class RuleFormBase(forms.ModelForm):
             return None
         code = self.instance.code or data.get("code", "")
         name = data.get("name") or self.instance.name
-        return RuleInForce(code=code, name=name, version_id=0, rule=rule, conditions=tuple(narrow))
+        return RuleInForce(
+            code=code, name=name, version_id=0, rule=rule, conditions=tuple(narrow), rule_id=self.instance.pk or 0
+        )
 
     def _try(self, fields: dict[str, str], **what: Any) -> Any:
         """Return what is built; a refusal lands on the field whose parameter it names, else on the first."""
@@ -324,10 +416,9 @@ class RuleFormBase(forms.ModelForm):
 
     def _typed(self, data: dict[str, Any], currency: str) -> list[dict[str, Any]]:
         found = []
-        if data.get("inside"):
-            found.append({"code": "product-set", "params": {"sets": list(data["inside"])}})
-        if data.get("outside"):
-            found.append({"code": "product-set", "params": {"sets": list(data["outside"]), "outside": True}})
+        for place, more in (("inside", {}), ("outside", {"outside": True})):
+            if sets := self._sets_of(place, data):
+                found.append({"code": "product-set", "params": {"sets": sets, **more}})
         if data.get("minimum"):
             own = data.get("minimum_currency") or currency
             try:
@@ -335,8 +426,6 @@ class RuleFormBase(forms.ModelForm):
             except forms.ValidationError as error:
                 raise forms.ValidationError({"minimum": error}) from error
             found.append({"code": "minimum-spend", "params": {"currency": own, "minimum_minor": least}})
-        if data.get("level"):
-            found.append({"code": "tier", "params": {"rank": data["level"]}})
         days = {key: data[key].isoformat() for key in ("first", "last") if data.get(key)}
         if days:
             found.append({"code": "dates", "params": days})
@@ -345,19 +434,51 @@ class RuleFormBase(forms.ModelForm):
         times = {key: data[key].strftime("%H:%M") for key in ("start", "end") if data.get(key) is not None}
         if times:
             found.append({"code": "hours", "params": times})
-        for code in ("order-pieces", "line-pieces"):
-            if pieces := data.get(code.replace("-", "_")):
-                found.append({"code": code, "params": {"pieces": pieces}})
-        if data.get("cap"):
-            found.append({"code": "cap-per-order", "params": {"points": data["cap"]}})
-        if data.get("segment"):
-            found.append({"code": "segment", "params": {"segment": data["segment"]}})
+        for code, (field, param) in ONE_FIELD.items():
+            if data.get(field):
+                found.append({"code": code, "params": {param: data[field]}})
+        found.sort(key=lambda row: list(OWN).index(row["code"]))
         for code, params in self.others.items():
             if values := self._typed_of(code, params, data, currency):
                 found.append({"code": code, "params": values})
             elif data.get(f"use_{code}"):
                 found.append({"code": code, "params": {}})
         return found
+
+    def _sets_of(self, place: str, data: dict[str, Any]) -> list[str]:
+        """Return the product sets that are ticked, and the one of what is picked; it is made when the rule is saved."""
+        sets, picker = list(data.get(place) or ()), product_pickers.first()
+        if picker is None:
+            return sets
+        picked = {kind: list(data.get(f"{place}_{kind}") or ()) for kind in picker.fields()}
+        stored, keys = self.stored_picks.get(place, ("", {}))
+        if stored and {kind: sorted(row.pk for row in rows) for kind, rows in picked.items()} == {
+            kind: sorted(found) for kind, found in keys.items()
+        }:
+            return self._in_order(place, [*sets, stored])
+        if code := picker.code(picked=picked):
+            self.picks.append(picked)
+            sets.append(code)
+        return sets
+
+    def _in_order(self, place: str, sets: list[str]) -> list[str]:
+        """Return sets as they are stored where they are the same ones."""
+        for row in self.newest.conditions if self.newest else ():
+            values = row.get("params", {})
+            if bool(values.get("outside")) == (place == "outside") and set(values.get("sets", ())) == set(sets):
+                return list(values["sets"])
+        return sets
+
+    def make_picked(self) -> None:
+        """Make the product sets of what was picked."""
+        for picked in self.picks:
+            product_pickers.first().make(picked=picked)
+
+    def set_names(self) -> dict[str, str]:
+        """Return the names of the product sets by code, of those too that are made when this is saved."""
+        found = dict(ProductSet.objects.values_list("code", "name"))
+        picker = product_pickers.first()
+        return {picker.code(picked=one): picker.name(picked=one) for one in self.picks} | found
 
     def _typed_of(self, code: str, params: list[p.Param], data: dict[str, Any], currency: str) -> dict[str, Any]:
         """
@@ -383,20 +504,8 @@ class RuleFormBase(forms.ModelForm):
 
 def _fields_of(row: dict[str, Any], others: dict[str, list[p.Param]]) -> dict[str, str]:
     """Return the fields that a stored condition was typed in, with the parameter that each holds."""
-    own = {
-        "minimum-spend": {"minimum": "minimum_minor"},
-        "dates": {"last": "last", "first": "first"},
-        "product-set": {"inside": "sets", "outside": "outside"},
-        "tier": {"level": "rank"},
-        "weekdays": {"days": "days"},
-        "hours": {"end": "end", "start": "start"},
-        "order-pieces": {"order_pieces": "pieces"},
-        "line-pieces": {"line_pieces": "pieces"},
-        "segment": {"segment": "segment"},
-        "cap-per-order": {"cap": "points"},
-    }
     generated = {f"c_{row['code']}_{param.name}": param.name for param in others.get(row["code"], ())}
-    return own.get(row["code"], generated)
+    return OWN.get(row["code"], generated)
 
 
 def level_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple[Any, str]]:
@@ -420,8 +529,11 @@ def segment_choices(*, rule: Rule | None, stored: int | None = None) -> list[tup
     return [("", pgettext("loyalty", "everybody")), *found.items()] if found else []
 
 
-def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
-    """Return the form for rules of one type (an unknown one has no fields); `codes` are currencies to choose from."""
+def rule_form(*, type: str, codes: list[str], source: Rule | None = None) -> type[RuleFormBase]:
+    """
+    Return the form for rules of one type (an unknown one has no fields); `codes` are currencies to choose from, and a
+    new rule is a copy of `source`.
+    """
     params = p.params_of(code=type, kind=earning_rules.get(type), codes=codes) if type in earning_rules else []
     others = {
         code: p.params_of(code=code, kind=kind, codes=codes, optional=True)
@@ -434,6 +546,11 @@ def rule_form(*, type: str, codes: list[str]) -> type[RuleFormBase]:
         name = code.replace("-", " ").capitalize()
         fields[f"use_{code}"] = forms.BooleanField(label=name, required=False)
         fields.update({f"c_{code}_{param.name}": param.field for param in found})
-    about = {"type": type, "params": params, "others": others, "__module__": __name__}
+    if picker := product_pickers.first():
+        for place, text in PLACES.items():
+            for kind, field in picker.fields().items():
+                field.label = text % {"what": field.label}
+                fields[f"{place}_{kind}"] = field
+    about = {"type": type, "params": params, "others": others, "source": source, "__module__": __name__}
     form: Any = forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})
     return form

@@ -9,12 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_BUDGET
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Program, Unit, code_validator
 
 
 class Rule(models.Model):
-    """A way to earn. What it says is in its versions; the newest that has begun is in force."""
+    """A way to earn. What it says is in its versions; the one that began last is in force."""
 
     program = models.ForeignKey(
         Program, models.CASCADE, related_name="rules", verbose_name=pgettext_lazy("loyalty", "program")
@@ -44,7 +45,10 @@ class Rule(models.Model):
 
 
 class RuleVersion(models.Model):
-    """What a rule says from a moment on. Never changed, only followed: orders keep the terms they were placed under."""
+    """
+    What a rule says from a moment on, which may lie ahead. Never changed, only followed: orders keep the terms they
+    were placed under. One that has not begun can be taken back.
+    """
 
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -70,6 +74,37 @@ class RuleVersion(models.Model):
         super().save(*args, **kwargs)
 
 
+class RuleBudget(models.Model):
+    """
+    How many points of a rule orders have taken of the `most` that it gives in all.
+
+    `taken` is changed by conditional updates alone (`allowances`), a constraint stands behind. What a version says is
+    its own budget; `most` is the highest of those that count or are planned.
+    """
+
+    rule = models.OneToOneField(Rule, models.CASCADE, primary_key=True, related_name="budget")
+    most = models.PositiveBigIntegerField()
+    taken = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "budget of a rule")
+        verbose_name_plural = pgettext_lazy("loyalty", "budgets of rules")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(taken__gte=0, taken__lte=models.F("most"), most__lte=MOST_BUDGET),
+                name="loyalty_rulebudget_taken",
+                violation_error_message=pgettext_lazy("loyalty", "More has been given than this budget holds."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.taken} / {self.most}"
+
+    def left_of(self, *, most: int | None) -> int:
+        """Return how many points are left of a budget that a version names."""
+        return max(0, (self.most if most is None else min(most, self.most)) - self.taken)
+
+
 class Award(models.Model):
     """
     What a source (an order) was found to bring, once, whoever asks how often.
@@ -77,6 +112,8 @@ class Award(models.Model):
     `points` is the snapshot, `given` what of it stands in the ledger now, `forgiven` what nobody had to
     give back; `syncs` counts the differences posted so far and numbers their keys. `terms` are those under which it
     was decided, with what was known of the member then; `missed` are the codes of rules that nobody could count.
+    `counted` says by rule what it has of a budget or of what a member may have: `points` of the whole award, `held` for
+    what stands of it, `most` where there is a budget.
     UNIQUE over the source guards across accounts: two members cannot keep one guest order.
     """
 
@@ -94,6 +131,7 @@ class Award(models.Model):
     terms = models.JSONField(default=dict)
     bonuses = models.JSONField(default=list)
     missed = models.JSONField(default=list)
+    counted = models.JSONField(default=dict)
     because = models.JSONField(default=dict)
     batch = models.CharField(max_length=60, blank=True, default="")
     revoked = models.BooleanField(default=False)

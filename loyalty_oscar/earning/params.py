@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -115,9 +115,14 @@ def currency_field(codes: list[str], **kwargs: Any) -> forms.ChoiceField:
     return forms.ChoiceField(choices=[(c, c) for c in codes], initial=codes[0], widget=widget, **kwargs)
 
 
-def set_choices() -> list[tuple[str, str]]:
-    """Return the product sets to choose from."""
-    return list(ProductSet.objects.order_by("name").values_list("code", "name"))
+#: What the code of a product set begins with that was picked in the form of a rule, and is not offered to others.
+PICKED = "picked-"
+
+
+def set_choices(*, but_picked: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return the product sets to choose from: all that somebody set up, and those of others that are ticked."""
+    rows = ProductSet.objects.order_by("name").values_list("code", "name")
+    return [(code, name) for code, name in rows if code in but_picked or not code.startswith(PICKED)]
 
 
 def sets_field(**kwargs: Any) -> forms.MultipleChoiceField:

@@ -22,6 +22,24 @@ from .rules import RuleInForce, Terms, build, conditions, earning_rules
 logger = logging.getLogger("loyalty_oscar")
 
 
+def version_at(*, versions: Iterable[RuleVersion], moment: datetime) -> RuleVersion | None:
+    """Return the version of a rule that is in force at a moment: of those that have begun, the one that began last."""
+    begun = (version for version in versions if version.valid_from <= moment)
+    return max(begun, key=lambda version: (version.valid_from, version.number), default=None)
+
+
+def planned_after(*, versions: Iterable[RuleVersion], moment: datetime) -> list[RuleVersion]:
+    """Return the versions of a rule that have not begun at a moment, the next one first."""
+    coming = (version for version in versions if version.valid_from > moment)
+    return sorted(coming, key=lambda version: (version.valid_from, version.number))
+
+
+def version_shown(*, versions: Iterable[RuleVersion], moment: datetime) -> RuleVersion | None:
+    """Return the version that a page of the rule is about: the one in force, or of a rule that comes the first."""
+    there = list(versions)
+    return version_at(versions=there, moment=moment) or next(iter(planned_after(versions=there, moment=moment)), None)
+
+
 class RuleBook:
     """All versions of the rules of some units, from which those in force at any moment are read."""
 
@@ -47,17 +65,27 @@ class RuleBook:
     def is_ended(self, *, code: str, unit_id: int) -> bool:
         """Return whether a rule is switched off by now, or gone."""
         versions = [v for v in self._all(unit_id) if v.rule.code == code]
-        return not versions or not max(versions, key=lambda version: version.number).is_on
+        return not versions or not max(versions, key=lambda version: (version.valid_from, version.number)).is_on
 
     def _all(self, unit_id: int) -> Iterable[RuleVersion]:
         return (version for versions in self._by_unit.get(unit_id, {}).values() for version in versions)
 
     def _newest(self, unit_id: int, moment: datetime) -> Iterable[RuleVersion]:
         for versions in self._by_unit.get(unit_id, {}).values():
-            begun = [version for version in versions if version.valid_from <= moment]
-            newest = max(begun, key=lambda version: version.number, default=None)
+            newest = version_at(versions=versions, moment=moment)
             if newest and newest.is_on:
                 yield newest
+
+    def coming(self, *, unit_id: int, moment: datetime) -> list[tuple[datetime, RuleInForce]]:
+        """Return the versions of a unit's rules that are planned at a moment, with when they begin; the next first."""
+        planned = [
+            version
+            for versions in self._by_unit.get(unit_id, {}).values()
+            for version in planned_after(versions=versions, moment=moment)
+            if version.is_on
+        ]
+        planned.sort(key=lambda version: (version.valid_from, version.rule.code))
+        return [(version.valid_from, rule) for version in planned if (rule := self._build(version))]
 
     def _build(self, version: RuleVersion) -> RuleInForce | None:
         if version.pk not in self._built:
@@ -67,6 +95,15 @@ class RuleBook:
                 logger.warning("the rule %s counts nothing: %s", version.rule.code, error)
                 self._built[version.pk] = None
         return self._built[version.pk]
+
+    def budgeted(self) -> set[int]:
+        """Return the ids of the rules that have a budget in any version."""
+        return {
+            rule_id
+            for rules in self._by_unit.values()
+            for rule_id, versions in rules.items()
+            if any(condition.get("code") == "budget" for version in versions for condition in version.conditions)
+        }
 
     def sets(self) -> set[str]:
         """Return the codes of the product sets that any version names."""
@@ -87,7 +124,12 @@ def in_force(*, version: RuleVersion) -> RuleInForce:
         build(registry=conditions, code=row["code"], params=row.get("params", {})) for row in version.conditions
     )
     return RuleInForce(
-        code=version.rule.code, name=version.rule.name, version_id=version.pk, rule=rule, conditions=narrowed
+        code=version.rule.code,
+        name=version.rule.name,
+        version_id=version.pk,
+        rule=rule,
+        conditions=narrowed,
+        rule_id=version.rule_id,
     )
 
 
@@ -144,7 +186,7 @@ def broken_versions(*, unit: Unit) -> Mapping[str, str]:
     a number beyond what is allowed.
     """
     wrong: dict[str, Any] = {}
-    for version in RuleVersion.objects.filter(rule__unit=unit).select_related("rule").order_by("number"):
+    for version in RuleVersion.objects.filter(rule__unit=unit).select_related("rule").order_by("valid_from", "number"):
         wrong.pop(version.rule.code, None)
         try:
             in_force(version=version)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
-from loyalty_oscar.kernel.limits import MOST_MINOR, MOST_PERCENT, MOST_POINTS, MOST_RATE
+from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_MINOR, MOST_PERCENT, MOST_POINTS, MOST_RATE
 from loyalty_oscar.kernel.registry import Registry
 
 
@@ -437,15 +437,16 @@ class InSegment:
         return Because("in_segment", segment=self.segment)
 
 
-@conditions.register("cap-per-order")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CapPerOrder:
-    """Admits every order and every line, and lets the rule give an order at most `points`."""
+class AtMost:
+    """Admits every order and every line, and lets the rule give at most `points`; of what, each kind says."""
 
+    most: ClassVar[int] = MOST_POINTS
+    told: ClassVar[str]
     points: int
 
     def __post_init__(self) -> None:
-        whole(most=MOST_POINTS, points=self.points)
+        whole(most=self.most, points=self.points)
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
         return True
@@ -454,22 +455,79 @@ class CapPerOrder:
         return True
 
     def because(self) -> Because:
-        return Because("cap_per_order", points=self.points)
+        return Because(self.told, points=self.points)
+
+
+@conditions.register("cap-per-order")
+class CapPerOrder(AtMost):
+    """At most `points` for one order."""
+
+    told = "cap_per_order"
+
+
+class CapPerMember(AtMost):
+    """At most `points` for a member in a `period` of the program's calendar; "" is for ever."""
+
+    most = MOST_BUDGET
+    period: ClassVar[str]
+
+
+@conditions.register("cap-per-day")
+class CapPerDay(CapPerMember):
+    """At most `points` for each member's orders of a day."""
+
+    told, period = "cap_per_day", "day"
+
+
+@conditions.register("cap-per-month")
+class CapPerMonth(CapPerMember):
+    """At most `points` for each member's orders of a calendar month."""
+
+    told, period = "cap_per_month", "month"
+
+
+@conditions.register("cap-per-member")
+class CapInAll(CapPerMember):
+    """At most `points` for each member, once and for all."""
+
+    told, period = "cap_per_member", ""
+
+
+@conditions.register("budget")
+class Budget(AtMost):
+    """At most `points` for all members together; `RuleBudget` counts them."""
+
+    most = MOST_BUDGET
+    told = "budget_in_all"
 
 
 #: Conditions that never look at single products, so that a rule with no others counts on everything.
-WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, InSegment, CapPerOrder)
+WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, InSegment, AtMost)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """How many points a rule may still give an order, besides what it says itself, and why it may not give more."""
+
+    points: int
+    because: Because
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleInForce:
-    """A rule with its conditions, as the version in force says."""
+    """
+    A rule with its conditions, as the version in force says.
+
+    `room` is what budgets and caps of members leave it; None where it has none, or nobody looked.
+    """
 
     code: str
     name: str
     version_id: int
     rule: Any
     conditions: tuple[Condition, ...] = ()
+    rule_id: int = 0
+    room: Room | None = None
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool:
         """Return whether this order may count at all."""
@@ -496,7 +554,25 @@ class RuleInForce:
 
     def most_of_an_order(self) -> int | None:
         """Return how many points it gives an order at most; None = as many as it comes to."""
-        return min((c.points for c in self.conditions if isinstance(c, CapPerOrder)), default=None)
+        caps = [c.points for c in self.conditions if isinstance(c, CapPerOrder)]
+        return min([*caps, *([self.room.points] if self.room else ())], default=None)
+
+    def within(self, *, points: int) -> int:
+        """Return as many of these points as it may give an order."""
+        most = self.most_of_an_order()
+        return points if most is None else min(points, most)
+
+    def budget(self) -> int | None:
+        """Return how many points it gives all members together at most; None = as many as it comes to."""
+        return min((c.points for c in self.conditions if isinstance(c, Budget)), default=None)
+
+    def caps_of_a_member(self) -> list[CapPerMember]:
+        """Return what it gives one member at most, by day, by month and in all."""
+        return [c for c in self.conditions if isinstance(c, CapPerMember)]
+
+    def is_counted(self) -> bool:
+        """Return whether what it gives is counted over many orders."""
+        return any(isinstance(c, (Budget, CapPerMember)) for c in self.conditions)
 
     def least_pieces(self) -> int:
         """Return how many pieces must stay in an order for its bonus to stay."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -248,10 +248,56 @@ def _in_segment(p: Params) -> str:
     return pgettext("loyalty", "for members on the list “%(list)s”") % {"list": name}
 
 
+def _most(p: Params) -> str:
+    return points_in_words(unit=p["unit"], points=int(p["points"])) if "unit" in p else money.number(int(p["points"]))
+
+
 @say("cap_per_order")
 def _cap_per_order(p: Params) -> str:
-    most = points_in_words(unit=p["unit"], points=int(p["points"])) if "unit" in p else money.number(int(p["points"]))
-    return pgettext("loyalty", "at most %(points)s an order") % {"points": most}
+    return pgettext("loyalty", "at most %(points)s an order") % {"points": _most(p)}
+
+
+@say("cap_per_day")
+def _cap_per_day(p: Params) -> str:
+    return pgettext("loyalty", "at most %(points)s a day for each member") % {"points": _most(p)}
+
+
+@say("cap_per_month")
+def _cap_per_month(p: Params) -> str:
+    return pgettext("loyalty", "at most %(points)s a calendar month for each member") % {"points": _most(p)}
+
+
+@say("cap_per_member")
+def _cap_per_member(p: Params) -> str:
+    return pgettext("loyalty", "at most %(points)s in all for each member") % {"points": _most(p)}
+
+
+@say("budget_in_all")
+def _budget_in_all(p: Params) -> str:
+    return pgettext("loyalty", "at most %(points)s for all members together") % {"points": _most(p)}
+
+
+@say("budget_spent")
+def _budget_spent(p: Params) -> str:
+    return pgettext("loyalty", "%(rule)s: not more, for its points are all given") % {"rule": p.get("rule", "")}
+
+
+@say("most_of_a_day")
+def _most_of_a_day(p: Params) -> str:
+    told = {"rule": p.get("rule", ""), "points": _most(p)}
+    return pgettext("loyalty", "%(rule)s: not more, for a day brings at most %(points)s") % told
+
+
+@say("most_of_a_month")
+def _most_of_a_month(p: Params) -> str:
+    told = {"rule": p.get("rule", ""), "points": _most(p)}
+    return pgettext("loyalty", "%(rule)s: not more, for a calendar month brings at most %(points)s") % told
+
+
+@say("most_of_a_member")
+def _most_of_a_member(p: Params) -> str:
+    told = {"rule": p.get("rule", ""), "points": _most(p)}
+    return pgettext("loyalty", "%(rule)s: not more, for it brings each member at most %(points)s") % told
 
 
 @say("spent_at_least")
@@ -284,6 +330,16 @@ def _level_at_least(p: Params) -> str:
     return pgettext("loyalty", "for members of level %(level)s or higher") % {"level": called[rank]}
 
 
+def on_products(*, names: Sequence[str], is_in_each: bool = False) -> str:
+    """Return on which products something counts: in some of these sets, or only what is in each; on all without any."""
+    if not names:
+        return pgettext("loyalty", "on everything")
+    told = {"products": ", ".join(names)}
+    if is_in_each:
+        return pgettext("loyalty", "on what is in each of %(products)s") % told
+    return pgettext("loyalty", "on %(products)s") % told
+
+
 ROUNDED = {
     "floor:order": lambda: pgettext("loyalty", "Rounded down"),
     "half_up:order": lambda: pgettext("loyalty", "Rounded"),
@@ -305,6 +361,11 @@ def _share(unit: Unit, exact: str) -> str:
     return money.number(amount, places=places if is_round else places + 2)
 
 
+def _words(because: Mapping[str, Any], unit: Unit) -> str:
+    told = {**because.get("p", {}), "unit": unit}
+    return reasons.get(because["c"])(told) if because["c"] in reasons else because["c"]
+
+
 def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
     """
     Return a stored reason (`Award.because`) as rows: what was paid, each step with its exact share, one rounding.
@@ -313,7 +374,7 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
     """
     p = because.get("p", {})
     if because["c"] != "earned":
-        return [WhyRow(reasons.get(because["c"])(p) if because["c"] in reasons else because["c"], "")]
+        return [WhyRow(_words(because, unit), "")]
     rows = [
         WhyRow(
             pgettext("loyalty", "Goods, after discounts"),
@@ -321,8 +382,8 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
         )
     ]
     for number, step in enumerate(p["steps"]):
-        text = reasons.get(step["c"])({**step["p"], "unit": unit}) if step["c"] in reasons else step["c"]
-        rows.append(WhyRow(text, ("+" if number else "") + _share(unit, step["p"]["exact"])))
+        rows.append(WhyRow(_words(step, unit), ("+" if number else "") + _share(unit, step["p"]["exact"])))
+    rows += [WhyRow(_words(cut, unit), "") for cut in p.get("cut", ())]
     rounded = ROUNDED.get(p["rounding"], ROUNDED["floor:order"])()
     points = p["points"]
     rows.append(WhyRow(rounded, points_in_words(unit=unit, points=points), is_total=True))

@@ -44,6 +44,37 @@ class ProgramPages(Protocol):
 program_pages: Hook[ProgramPages] = Hook("program_pages", ProgramPages, on_error=RAISE)
 
 
+class ProductPicker(Protocol):
+    """Lets staff pick products where a rule is set up, and makes the product set that holds what they picked."""
+
+    def fields(self) -> Mapping[str, Any]:
+        """Return the form fields to pick with, by a name for each kind of thing; what they clean to are its rows."""
+        ...
+
+    def code(self, *, picked: Mapping[str, Iterable[Any]]) -> str:
+        """Return the code of the product set for what was picked in each field; "" for nothing."""
+        ...
+
+    def name(self, *, picked: Mapping[str, Iterable[Any]]) -> str:
+        """Return what that set is called: what was picked, in words."""
+        ...
+
+    def make(self, *, picked: Mapping[str, Iterable[Any]]) -> None:
+        """Make the product set of `code`, unless it is there."""
+        ...
+
+    def picked(self, *, code: str) -> Mapping[str, Sequence[Any]] | None:
+        """Return the keys of what stands in a product set that was picked, by field; None for any other set."""
+        ...
+
+    def products(self, *, code: str) -> Collection[int]:
+        """Return the ids of the products in any product set; none where nobody said which."""
+        ...
+
+
+product_pickers: Hook[ProductPicker] = Hook("product_pickers", ProductPicker, on_error=RAISE)
+
+
 class StateChangeNote(Protocol):
     """Says on the page that changes a program's state what the step means."""
 

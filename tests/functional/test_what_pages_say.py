@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.models import Award, Rule
+from loyalty_oscar.earning.models import Award, Rule, RuleBudget
 from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.program.models import Member, Segment
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
@@ -20,6 +22,7 @@ from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
 from loyalty_oscar.testing import clock
 from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, send_back, text_of
 
+Basket = get_model("basket", "Basket")
 pytestmark = pytest.mark.django_db
 HOW = reverse("loyalty:how-it-works")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -46,7 +49,9 @@ def says(unit, client):
         save_rule(unit=unit, actor="system", at=day(1, 1), **told)
         with clock.at(TODAY):
             text = text_of(client.get(HOW)).replace(" .", ".").replace(" ,", ",")
-        return text.partition("What an order brings")[2].partition(" What counts is")[0].strip()
+        # Nothing counts now where only what comes is told.
+        told = text.partition("What an order brings")[2] or "".join(text.partition("What comes")[1:])
+        return told.partition(" What counts is")[0].strip()
 
     return saved
 
@@ -68,6 +73,12 @@ def found(pattern, sentence):
     match = re.search(pattern, sentence)
     assert match, sentence
     return match.groups()
+
+
+def why(award):
+    """The rows of a why, with plain spaces."""
+    rows = why_rows(because=award.because, unit=award.unit)
+    return [(row.text.replace("\xa0", " "), row.value.replace("\xa0", " ")) for row in rows]
 
 
 def in_berlin(*at):
@@ -192,6 +203,33 @@ class TestTimes:
         assert said == "What comes 7 paws for each order, from 7 May 2026."
 
 
+class TestWhatIsPlanned:
+    def test_comes_with_its_day_and_not_a_minute_before(self, says, brings, unit, client):
+        says(*PER_ORDER)
+        told = {"code": "tried", "name": "Tried", "type": "per-order", "params": {"points": 80}}
+        midnight = in_berlin(2026, 5, 10)
+        save_rule(unit=unit, actor="system", at=TODAY, starts_at=midnight, **told)
+        forget_cache()
+        with clock.at(TODAY):
+            text = text_of(client.get(HOW))
+        coming = text.partition("What comes")[2]
+        assert found(r"From (.*?): (\d+) paws for each order", coming) == ("10 May 2026", "80")
+        assert "50 paws for each order" in text.partition("What comes")[0]
+        before = midnight - timedelta(minutes=1)
+        assert [brings(), brings(at=before), brings(at=midnight)] == [50, 50, 80]
+
+    def test_of_a_rule_that_is_new_brings_nothing_before(self, unit, brings, client):
+        told = {"code": "tried", "name": "Tried", "type": "per-order", "params": {"points": 80}}
+        midnight = in_berlin(2026, 5, 10)
+        save_rule(unit=unit, actor="system", at=TODAY, starts_at=midnight, **told)
+        forget_cache()
+        with clock.at(TODAY):
+            text = text_of(client.get(HOW))
+        assert "What an order brings" not in text
+        assert "From 10 May 2026: 80 paws for each order" in text
+        assert [brings(), brings(at=midnight)] == [0, 80]
+
+
 class TestAList:
     def test_is_meant_by_its_name_from_when_somebody_is_on_it_until_not_any_more(self, says, brings, unit):
         segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
@@ -236,3 +274,120 @@ class TestAQuote:
             a_basket(user, (a_product(price=PRICE), pieces))
             promised = numbers(client.get(reverse("basket:summary")), "earn")
         assert (promised or [0]) == [brings(pieces, by=user)]
+
+
+class TestABudget:
+    """Points that a rule gives all members together."""
+
+    @pytest.mark.parametrize(
+        ("type", "params", "piece"), [("per-unit", {"points": 4}, 4), ("every-nth", {"points": 8, "pieces": 2}, 4)]
+    )
+    def test_is_given_to_the_last_point_and_no_further(self, says, brings, type, params, piece):
+        said = says(type, params, ("budget", {"points": 42}))
+        most, left = map(int, found(r"at most (\d+) paws for all members together\. .*: (\d+) paws\.", said))
+        assert (most, left) == (42, 42)
+        others = [a_user(f"m{number}@example.com") for number in range(4)]
+        pieces = (most - 2) // piece - 2
+        orders = [brings(pieces, by=others[0]), brings(2, by=others[1]), brings(2, by=others[2]), brings(by=others[3])]
+        assert orders == [most - 2 - 2 * piece, 2 * piece, 2, 0]
+
+    def test_is_told_with_what_is_left(self, says, brings):
+        budget = ("budget", {"points": 120})
+        told = []
+        for _order in range(4):
+            told.append(says(*PER_ORDER, budget).rpartition("together. ")[2])
+            brings()
+        left = [f"Still to be given: {points} paws." for points in (120, 70, 20)]
+        assert told == [*left, "All of it has been given."]
+
+    def test_that_is_spent_is_why_an_order_brings_none(self, says, brings):
+        says(*PER_ORDER, ("budget", {"points": 50}))
+        assert [brings(), brings()] == [50, 0]
+        award = Award.objects.latest("pk")
+        assert award.because == {"c": "budget_spent", "p": {"rule": "Tried"}}
+        assert why(award) == [("Tried: not more, for its points are all given", "")]
+
+    def test_of_which_a_part_is_left_is_told_beside_what_an_order_brings(self, says, brings):
+        says(*PER_ORDER, ("budget", {"points": 70}))
+        assert [brings(), brings()] == [50, 20]
+        award = Award.objects.latest("pk")
+        assert why(award)[1:] == [
+            ("Tried", "20.00"),
+            ("Tried: not more, for its points are all given", ""),
+            ("Rounded down", "20 paws"),
+        ]
+
+    def test_of_a_multiplier_counts_what_it_adds(self, says, brings, unit):
+        when = {"unit": unit, "actor": "system", "at": day(1, 1)}
+        save_rule(code="base", name="Base", type="per-amount", **when, params=ONE_EACH)
+        says("multiplier", {"percent": 250}, ("budget", {"points": 20}))
+        # 5.00 brings 5, and 7.5 more: 12 in all, of which 7 are the multiplier's.
+        assert [brings() for _order in range(4)] == [12, 12, 11, 5]
+        assert RuleBudget.objects.get().taken == 20
+
+
+ONE_EACH = {"currency": "EUR", "points": 1, "step_minor": 100}
+
+
+class TestAMostOfAMember:
+    def test_of_a_day_ends_with_the_day_of_the_program(self, says, brings):
+        said = says("per-unit", {"points": 4}, ("cap-per-day", {"points": 10}))
+        most = int(found(r"on everything, at most (\d+) paws a day for each member\.", said)[0])
+        late, midnight = in_berlin(2026, 5, 6, 23, 59), in_berlin(2026, 5, 7, 0, 0)
+        orders = [brings(at=TODAY), brings(at=late), brings(at=late), brings(at=late), brings(3, at=midnight)]
+        assert orders == [4, 4, most - 8, 0, most]
+
+    def test_of_a_day_is_as_long_as_the_day_in_both_clock_changes(self, says, brings):
+        says("per-unit", {"points": 4}, ("cap-per-day", {"points": 10}))
+        for month, number in ((3, 29), (10, 25)):
+            hours = [in_berlin(2026, month, number, hour, 30) for hour in (0, 23)]
+            after = in_berlin(2026, month, number, 23, 59) + timedelta(minutes=1)
+            assert [*(brings(2, at=at) for at in hours), brings(2, at=after)] == [8, 2, 8]
+
+    def test_of_a_month_ends_with_the_month(self, says, brings):
+        said = says("per-unit", {"points": 4}, ("cap-per-month", {"points": 10}))
+        most = int(found(r"on everything, at most (\d+) paws a calendar month for each member\.", said)[0])
+        last, first = in_berlin(2026, 5, 31, 23, 59), in_berlin(2026, 6, 1, 0, 0)
+        assert [brings(2, at=TODAY), brings(at=last), brings(at=last), brings(3, at=first)] == [8, most - 8, 0, most]
+
+    def test_in_all_never_ends_and_is_each_members_own(self, says, brings):
+        said = says("per-unit", {"points": 4}, ("cap-per-member", {"points": 10}))
+        most = int(found(r"on everything, at most (\d+) paws in all for each member\.", said)[0])
+        rex = a_user("rex@example.com")
+        orders = [brings(2), brings(at=day(12, 24)), brings(at=day(12, 25)), brings(3, by=rex)]
+        assert orders == [8, most - 8, 0, most]
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            ("cap-per-day", "a day brings at most 4 paws"),
+            ("cap-per-month", "a calendar month brings at most 4 paws"),
+            ("cap-per-member", "it brings each member at most 4 paws"),
+        ],
+    )
+    def test_is_why_an_order_brings_none(self, says, brings, code, words):
+        says("per-unit", {"points": 4}, (code, {"points": 4}))
+        assert [brings(), brings()] == [4, 0]
+        award = Award.objects.latest("pk")
+        assert why(award) == [(f"Tried: not more, for {words}", "")]
+
+    def test_and_of_all_together_leave_the_least(self, says, brings):
+        says("per-unit", {"points": 4}, ("cap-per-day", {"points": 10}), ("budget", {"points": 13}))
+        assert [brings(5), brings(5, by=a_user("rex@example.com"))] == [10, 3]
+
+
+class TestAQuoteOfWhatIsCounted:
+    @pytest.mark.parametrize("code", ["budget", "cap-per-day", "cap-per-month", "cap-per-member"])
+    def test_is_what_the_order_brings(self, says, brings, client, code):
+        says("per-unit", {"points": 4}, (code, {"points": 10}))
+        user = a_user("lola@example.com")
+        client.force_login(user)
+        product = a_product()
+        told, given = [], []
+        for _order in range(3):
+            a_basket(user, (product, 2))
+            with clock.at(TODAY):
+                told += numbers(client.get(reverse("basket:summary")), "earn") or [0]
+            Basket.objects.filter(owner=user, status="Open").delete()
+            given.append(brings(2, by=user))
+        assert (told, given) == ([8, 2, 0], [8, 2, 0])

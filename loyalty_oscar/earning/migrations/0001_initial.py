@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ('terms', models.JSONField(default=dict)),
                 ('bonuses', models.JSONField(default=list)),
                 ('missed', models.JSONField(default=list)),
+                ('counted', models.JSONField(default=dict)),
                 ('because', models.JSONField(default=dict)),
                 ('batch', models.CharField(blank=True, default='', max_length=60)),
                 ('revoked', models.BooleanField(default=False)),
@@ -91,6 +92,18 @@ class Migration(migrations.Migration):
                 'ordering': ['rule_id', 'number'],
             },
         ),
+        migrations.CreateModel(
+            name='RuleBudget',
+            fields=[
+                ('rule', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='budget', serialize=False, to='loyalty_earning.rule')),
+                ('most', models.PositiveBigIntegerField()),
+                ('taken', models.PositiveBigIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name': 'budget of a rule',
+                'verbose_name_plural': 'budgets of rules',
+            },
+        ),
         migrations.AddIndex(
             model_name='award',
             index=models.Index(fields=['batch'], name='loyalty_award_batch'),
@@ -114,5 +127,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='ruleversion',
             constraint=models.UniqueConstraint(fields=('rule', 'number'), name='loyalty_rule_version'),
+        ),
+        migrations.AddConstraint(
+            model_name='rulebudget',
+            constraint=models.CheckConstraint(condition=models.Q(('most__lte', 1000000000000), ('taken__gte', 0), ('taken__lte', models.F('most'))), name='loyalty_rulebudget_taken', violation_error_message='More has been given than this budget holds.'),
         ),
     ]

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
+from loyalty_oscar.kernel.errors import BadRule, LoyaltyError, NotAllowed
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import outermost_retried
@@ -21,8 +22,9 @@ from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.rows import write_fields
 
-from ..models import Award, Rule, RuleVersion
-from ..queries import in_force
+from ..allowances import hold_still, settle
+from ..models import Award, Rule, RuleBudget, RuleVersion
+from ..queries import in_force, planned_after, version_at
 from ..rules import build, conditions, earning_rules
 
 #: Orders of a batch that are taken back in one transaction.
@@ -38,11 +40,13 @@ def save_rule(
     params: Mapping[str, Any],
     narrowed: Iterable[Mapping[str, Any]] = (),
     is_on: bool = True,
+    starts_at: datetime | None = None,
     actor: str,
     at: datetime,
 ) -> Rule:
     """
-    Save what a rule says from now on, as its next version; nothing is written where nothing changed.
+    Save what a rule says from now on, or from `starts_at` on, as its next version; nothing is written where nothing
+    changed. What is planned for later stays.
 
     `narrowed` is a list of conditions, each `{"code": ..., "params": {...}}`. Raises `BadRule` (also for a level that
     the program does not have, unless the rule named it before) or `UnknownCode` before anything is written.
@@ -58,20 +62,41 @@ def save_rule(
         if (rule.name, rule.type) != (name, type):
             rule.name, rule.type = name, type
             rule.save(update_fields=["name", "type"])
-        last = rule.versions.using(write_db()).order_by("-number").first()
+        there = list(rule.versions.using(write_db()))
+        begins = max(starts_at, at) if starts_at else at
+        last = version_at(versions=there, moment=begins)
         _mind_levels(unit, [row for row in narrowed if last is None or row not in last.conditions])
         if last is None or last.is_on != is_on or not _is_said(last, says):
             RuleVersion.objects.using(write_db()).create(
                 rule=rule,
-                number=last.number + 1 if last else 1,
+                number=max((version.number for version in there), default=0) + 1,
                 params=dict(params),
                 conditions=narrowed,
                 is_on=is_on,
-                valid_from=at,
+                valid_from=begins,
                 actor=actor,
             )
+            _mind_budget(rule, at)
             touch_version(program_id=unit.program_id)
     return rule
+
+
+def _mind_budget(rule: Rule, at: datetime) -> None:
+    """
+    Let the row that counts a rule's budget hold the highest of those that count or are planned, and refuse one of which
+    more is given already.
+    """
+    versions = list(rule.versions.using(write_db()))
+    counting = [version_at(versions=versions, moment=at), *planned_after(versions=versions, moment=at)]
+    rows = (row for version in counting if version for row in version.conditions if row["code"] == "budget")
+    most = max((row["params"]["points"] for row in rows), default=None)
+    if most is None:
+        return
+    budgets = RuleBudget.objects.using(write_db())
+    budgets.get_or_create(rule=rule, defaults={"most": most})
+    if not budgets.filter(pk=rule.pk, taken__lte=most).update(most=most):
+        taken = budgets.get(pk=rule.pk).taken
+        raise BadRule(f"points must be at least {taken:,}, which have been given already")
 
 
 def _mind_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
@@ -111,20 +136,32 @@ def switch_rule(*, rule: Rule, is_on: bool, actor: str, at: datetime) -> None:
     """
     with transaction.atomic(using=write_db()):
         rule = Rule.objects.using(write_db()).select_for_update().get(pk=rule.pk)
-        last = rule.versions.using(write_db()).order_by("-number").first()
+        there = list(rule.versions.using(write_db()))
+        last = version_at(versions=there, moment=at)
         if last is None or last.is_on == is_on:
             return
         if is_on:
             in_force(version=last)
         RuleVersion.objects.using(write_db()).create(
             rule=rule,
-            number=last.number + 1,
+            number=max(version.number for version in there) + 1,
             params=last.params,
             conditions=last.conditions,
             is_on=is_on,
             valid_from=at,
             actor=actor,
         )
+        touch_version(program_id=rule.program_id)
+
+
+def take_back_version(*, version: RuleVersion, at: datetime) -> None:
+    """Take back a version that was planned. Raises `NotAllowed` for one that has begun: orders may keep its terms."""
+    with transaction.atomic(using=write_db()):
+        rule = Rule.objects.using(write_db()).select_for_update().get(pk=version.rule_id)
+        planned = rule.versions.using(write_db()).filter(pk=version.pk, valid_from__gt=at)
+        if not planned.exists():
+            raise NotAllowed(pgettext("loyalty", "It has begun, and orders may count by it. Save the next version."))
+        planned.delete()
         touch_version(program_id=rule.program_id)
 
 
@@ -149,14 +186,16 @@ def _revoke(*, award_ids: Sequence[int], actor: str, at: datetime) -> list[Award
         # Accounts before awards, as everywhere.
         list(Account.objects.using(db).select_for_update().filter(pk__in=set(accounts)).order_by("pk"))
         awards = list(standing.select_for_update().order_by("account_id", "pk"))
+        hold_still(awards=awards, fresh=(), books=())
         claws = {award.pk: _claw(award) for award in awards if award.given}
         posted = ledger.claw_back_together(claws=list(claws.values()), at=at, actor=actor)
         for award in awards:
             if claw := claws.get(award.pk):
                 award.forgiven += posted[claw.account_id, claw.key].forgiven
                 award.given, award.syncs = 0, award.syncs + 1
+            settle(award=award, target=0)
             award.revoked = True
-        write_fields(rows=awards, fields=["given", "forgiven", "syncs", "revoked"])
+        write_fields(rows=awards, fields=["given", "forgiven", "syncs", "revoked", "counted"])
     return awards
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Count
 
+from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.earning.queries import broken_versions, orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
@@ -30,6 +32,7 @@ def rules(*, at: datetime) -> Iterator[Finding]:
             yield Finding(level=Level.ERROR, about="rules", text=text, hint=hint)
         yield from _levels(unit, at)
         yield from _missed(unit, broken, at)
+        yield from _budgets(unit)
         if not broken and unit.program.state == State.LIVE:
             yield from _currencies(unit, at)
 
@@ -42,6 +45,22 @@ def _missed(unit: Unit, broken: Collection[str], at: datetime) -> Iterator[Findi
             text = f"{orders:,} order{'s' if orders != 1 else ''} of 90 days counted without {name}"
             hint = f"It gave less than 0 or more than {MOST_OF_AN_ORDER:,} points. Mend it, or switch it off."
             yield Finding(level=Level.WARNING, about="rules", text=text, hint=hint)
+
+
+def _budgets(unit: Unit) -> Iterator[Finding]:
+    """What is counted of each budget is what the orders have of it."""
+    budgets = RuleBudget.objects.filter(rule__unit=unit).select_related("rule").order_by("rule__code")
+    held: Counter[str] = Counter()
+    for counted in (
+        Award.objects.filter(unit=unit).exclude(counted={}).values_list("counted", flat=True) if budgets else ()
+    ):
+        held.update({rule_id: row["held"] for rule_id, row in counted.items() if "most" in row})
+    for budget in budgets:
+        if budget.taken != held[str(budget.pk)]:
+            name = f"{budget.rule.code} of “{unit.program.name}”"
+            text = f"the budget of {name} counts {budget.taken:,} points, its orders have {held[str(budget.pk)]:,}"
+            hint = "Somebody changed one of them by hand. Restore what was there."
+            yield Finding(level=Level.ERROR, about="rules", text=text, hint=hint)
 
 
 def _levels(unit: Unit, at: datetime) -> Iterator[Finding]:

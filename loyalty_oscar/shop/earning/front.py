@@ -14,7 +14,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.earning.give_back import share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
-from loyalty_oscar.earning.queries import book_of
+from loyalty_oscar.earning.queries import book_of, planned_after, version_at
 from loyalty_oscar.earning.rules import Dates
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.models import Program, Unit
@@ -27,17 +27,21 @@ LOOKED_BACK = timedelta(days=30)
 
 @planned_lists.register("earning", order=10)
 def rules(*, program: Program, at: datetime) -> Iterator[Planned]:
-    """Yield the rules that are switched on, from the day of their newest version or the first day they name."""
+    """
+    Yield the rules that are switched on, from the day of their version or the first day they name; and what is planned.
+    """
     zone = ZoneInfo(program.time_zone)
     for rule in Rule.objects.filter(program=program).prefetch_related("versions").order_by("code"):
-        version = max(rule.versions.all(), key=lambda one: one.number, default=None)
-        if version is None or not version.is_on:
-            continue
-        days = next((one.get("params", {}) for one in version.conditions if one.get("code") == "dates"), {})
-        first, last = (_midnight(days.get(name), zone) for name in ("first", "last"))
-        starts_at = max(first, version.valid_from) if first else version.valid_from
-        ends_at = last + timedelta(days=1) if last else None
-        yield Planned(kind=pgettext_lazy("loyalty", "Rule"), row=rule, starts_at=starts_at, ends_at=ends_at)
+        there = rule.versions.all()
+        planned = planned_after(versions=there, moment=at)
+        for version in [version_at(versions=there, moment=at), *planned]:
+            if version is None or not version.is_on:
+                continue
+            days = next((one.get("params", {}) for one in version.conditions if one.get("code") == "dates"), {})
+            first, last = (_midnight(days.get(name), zone) for name in ("first", "last"))
+            starts_at = max(first, version.valid_from) if first else version.valid_from
+            ends_at = last + timedelta(days=1) if last else None
+            yield Planned(kind=pgettext_lazy("loyalty", "Rule"), row=rule, starts_at=starts_at, ends_at=ends_at)
 
 
 def _midnight(day: Any, zone: ZoneInfo) -> datetime | None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.html import format_html
+from django.utils.translation import pgettext
+
+from loyalty_oscar.earning.allowances import budgets_of
+from loyalty_oscar.earning.queries import book_of
+from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.earning.sentences import sentence, set_names
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
@@ -23,7 +30,8 @@ EXAMPLE = (4250, 1990)
 def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the rules of a unit that count now, and those that come, each as a sentence, and an example basket."""
     telling = Quoter(unit=subject, at=clock.now())
-    if not telling.rules:
+    planned = book_of(unit=subject).coming(unit_id=subject.pk, moment=telling.at)
+    if not telling.rules and not planned:
         return None
     names = set_names()
     program = subject.program
@@ -41,12 +49,31 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
             ),
         )
     )
+    left = left_in_words(rules=now, unit=subject)
     return "loyalty/widgets/rules.html", {
         "unit": subject,
-        "rules": [sentence(rule=rule, unit=subject, names=names) for rule in now],
-        "coming": [sentence(rule=rule, unit=subject, names=names) for rule in coming],
+        "rules": [(sentence(rule=rule, unit=subject, names=names), left.get(rule.rule_id, "")) for rule in now],
+        "coming": [
+            *(sentence(rule=rule, unit=subject, names=names) for rule in coming),
+            *(_from_then(begins, sentence(rule=rule, unit=subject, names=names), subject) for begins, rule in planned),
+        ],
         "excluded": names.get(telling.terms.excluded_set or "", ""),
         "example": [money.in_words(minor=minor, currency=program.currency) for minor in EXAMPLE],
         "rows": why_rows(because=example.because.to_json(), unit=subject) if example.points else [],
         "points": words.points(unit=subject, points=example.points),
     }
+
+
+def _from_then(begins: datetime, said: str, unit: Unit) -> str:
+    day = words.day(begins, zone=unit.program.time_zone)
+    return format_html(pgettext("loyalty", "From {day}: {rule}"), day=day, rule=said)
+
+
+def left_in_words(*, rules: Sequence[RuleInForce], unit: Unit) -> dict[int, str]:
+    """Return of each rule with a budget how much of it is left, in a sentence, by its id."""
+    found = {}
+    for rule_id, (given, most) in budgets_of(rules=rules).items():
+        left = words.points(unit=unit, points=max(0, most - given))
+        text = pgettext("loyalty", "Still to be given: %(points)s.") if most > given else ""
+        found[rule_id] = text % {"points": left} if text else pgettext("loyalty", "All of it has been given.")
+    return found

@@ -11,6 +11,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
+from loyalty_oscar.earning.allowances import shown_within
 from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, frozen, on_base
 from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
@@ -55,8 +56,14 @@ class Quoter:
     def __init__(self, *, unit: Unit, at: datetime, visit: Visit | None = None) -> None:
         book = book_of(unit=unit)
         self.unit, self.at = unit, at
-        self.rules = book.at(unit_id=unit.pk, moment=at)
         self.terms = terms_of(program=unit.program)
+        account = visit.account if visit else None
+        self.rules = shown_within(
+            rules=book.at(unit_id=unit.pk, moment=at),
+            account_id=account and account.pk,
+            at=at,
+            zone=self.terms.zone,
+        )
         excluded = {self.terms.excluded_set} - {None}
         self.codes = frozenset(book.sets() | excluded)
         self.facts = visit.facts(names=facts_wanted(rules=self.rules), at=at) if visit else {}
@@ -218,7 +225,9 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
     rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
     shut = {FROZEN: True} if facts.user_id is not None and _is_shut(visit, facts.placed_at) else {}
     terms = {**facts.terms, **shut, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
-    decision = decided_of(purchase=facts.purchase, terms=terms, rules=rules)[0]
+    account = visit.account if facts.user_id is not None else None
+    within = shown_within(rules=rules, account_id=account and account.pk, at=facts.placed_at, zone=facts.terms["zone"])
+    decision = decided_of(purchase=facts.purchase, terms=terms, rules=within)[0]
     points, days = _left(decision, facts), facts.terms["hold_days"]
     return ExpectedAward(purchase=facts.purchase, decision=decision, points=points, hold_days=days)
 

@@ -85,6 +85,7 @@ def preview(*, subject: Any, request: Any) -> Piece | None:
         "rows": rows,
         "stored": subject.stored,
         "undated": len(undated) < len(draft.conditions),
+        "uncounted": draft.is_counted(),
         "change": words.points(unit=unit, points=change, signed=True) if change else "",
         "worth": worth(unit=unit, points=abs(change)),
     }

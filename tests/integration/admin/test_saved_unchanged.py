@@ -182,6 +182,10 @@ def shop(db):
         {"code": "order-pieces", "params": {"pieces": 3}},
         {"code": "line-pieces", "params": {"pieces": 2}},
         {"code": "cap-per-order", "params": {"points": 100}},
+        {"code": "cap-per-day", "params": {"points": 150}},
+        {"code": "cap-per-month", "params": {"points": 500}},
+        {"code": "cap-per-member", "params": {"points": 2000}},
+        {"code": "budget", "params": {"points": 1_000_000}},
         {"code": "segment", "params": {"segment": invited.pk}},
     ]
     third = {"points": 5, "pieces": 3}

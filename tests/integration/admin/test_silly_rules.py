@@ -46,7 +46,12 @@ TYPED = [
     *(("per-order", {"start": each}, "start") for each in HOURS),
     *(("per-order", {"order_pieces": each}, "order_pieces") for each in NUMBERS[1:]),
     *(("per-order", {"line_pieces": each}, "line_pieces") for each in NUMBERS[1:]),
-    *(("per-order", {"cap": each}, "cap") for each in NUMBERS[1:]),
+    *(
+        ("per-order", {most: each}, most)
+        for most in ("cap", "cap_day", "cap_month", "cap_member", "budget")
+        for each in NUMBERS[1:]
+    ),
+    ("per-order", {"budget": "1000000000001"}, "budget"),
     ("per-order", {"first": "2026-06-01", "last": "2026-05-31"}, "last"),
     ("per-order", {"first": "9999-12-31", "last": "0001-01-01"}, "last"),
     ("per-order", {"start": "22:00", "end": "02:00"}, "end"),

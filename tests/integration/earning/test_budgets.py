@@ -1,0 +1,202 @@
+"""Budgets of rules and caps of members after the order: returns, cancellations, edits, batches and second looks."""
+
+import pytest
+from django.db import IntegrityError, transaction
+from oscar.core.loading import get_model
+
+from loyalty_oscar.earning.models import Award, Rule, RuleBudget
+from loyalty_oscar.earning.operations import revoke_batch, save_rule
+from loyalty_oscar.kernel.errors import BadRule
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.earning.doctor import rules as doctor_of_rules
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
+from tests.integration.ledger.books import assert_clean
+from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, send_back
+
+pytestmark = pytest.mark.django_db
+Order = get_model("order", "Order")
+
+
+@pytest.fixture
+def unit(db):
+    unit = a_club()
+    Rule.objects.all().delete()
+    forget_cache()
+    return unit
+
+
+@pytest.fixture
+def rule(unit):
+    """Saves a rule of 4 points for each piece with these conditions."""
+
+    def saved(*conditions, points=4, at=None, **fields):
+        narrowed = [{"code": code, "params": {"points": most}} for code, most in conditions]
+        told = {"code": "tried", "name": "Tried", "type": "per-unit", "params": {"points": points}, **fields}
+        return save_rule(unit=unit, actor="system", at=at or day(1, 1), narrowed=narrowed, **told)
+
+    return saved
+
+
+def look_again(*orders, at=TODAY):
+    ids = [order.pk for order in orders]
+    OrderSync.objects.filter(order_id__in=ids).update(fingerprint=LOOK_AGAIN)
+    sync_orders(order_ids=ids, at=at)
+
+
+def set_status(order, status, *, at=TODAY):
+    Order.objects.filter(pk=order.pk).update(status=status)
+    look_again(order, at=at)
+
+
+def taken():
+    """What is counted, which is what the orders have of it."""
+    held = sum(row["held"] for award in Award.objects.all() for row in award.counted.values())
+    budget = RuleBudget.objects.get()
+    assert budget.taken == held <= budget.most
+    assert [found for found in doctor_of_rules(at=TODAY) if "budget" in found.text] == []
+    return budget.taken
+
+
+def points_of(order):
+    return Award.objects.get(source_id=order.pk).given
+
+
+def a_buy(pieces, who="boris@example.com"):
+    return buy(a_user(who), (a_product(), pieces), on=TODAY)
+
+
+class TestABudget:
+    def test_gets_back_what_goes_back_piece_by_piece(self, rule):
+        rule(("budget", 100))
+        order = a_buy(5)
+        found = [taken()]
+        for piece in range(5):
+            send_back(order, 1, on=day(5, 7 + piece))
+            found.append(taken())
+        assert found == [20, 16, 12, 8, 4, 0]
+        assert_clean()
+
+    def test_is_given_back_with_a_cancelled_order_and_taken_again_by_exactly_as_much(self, rule):
+        rule(("budget", 100))
+        order = a_buy(5)
+        found = [taken()]
+        for status in ("Cancelled", "Pending", "Cancelled", "Pending"):
+            set_status(order, status)
+            found.append((taken(), points_of(order)))
+        assert found == [20, (0, 0), (20, 20), (0, 0), (20, 20)]
+        assert_clean()
+
+    def test_is_never_taken_beyond_by_an_order_that_stands_again_when_others_have_it(self, rule):
+        rule(("budget", 30))
+        first = a_buy(5)
+        set_status(first, "Cancelled")
+        second = a_buy(6, "rex@example.com")
+        assert (taken(), points_of(second)) == (24, 24)
+        set_status(first, "Pending")
+        assert (taken(), points_of(first)) == (30, 6)
+        set_status(second, "Cancelled")
+        look_again(first)
+        assert (taken(), points_of(first)) == (20, 20)
+        assert_clean()
+
+    def test_stays_as_it_is_when_an_order_is_looked_at_again(self, rule):
+        rule(("budget", 30))
+        orders = [a_buy(5), a_buy(5, "rex@example.com")]
+        look_again(*orders)
+        look_again(*orders[::-1])
+        assert ([points_of(order) for order in orders], taken()) == ([20, 10], 30)
+
+    def test_is_shared_by_orders_that_are_looked_at_together_as_they_were_placed(self, rule, monkeypatch):
+        rule(("budget", 30))
+        monkeypatch.setattr("tests.storefront.sync_orders", lambda **_told: None)
+        people = [a_user(f"m{number}@example.com") for number in range(3)]
+        orders = [buy(user, (a_product(), 4), on=day(5, 9 - number)) for number, user in enumerate(people)]
+        sync_orders(order_ids=[order.pk for order in orders], at=day(5, 10))
+        assert ([points_of(order) for order in orders], taken()) == ([0, 14, 16], 30)
+
+    def test_is_taken_from_for_what_comes_late_as_far_as_it_goes(self, rule):
+        rule(("budget", 30))
+        order = a_buy(5)
+        line = order.lines.get()
+        line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", 4
+        line.save(force_insert=True)
+        look_again(order)
+        assert (taken(), points_of(order)) == (30, 30)
+        look_again(order)
+        assert (taken(), points_of(order)) == (30, 30)
+        assert_clean()
+
+    def test_of_earlier_orders_is_kept_where_it_is_taken_out_of_the_rule(self, rule):
+        rule(("budget", 30))
+        order = a_buy(5)
+        rule(at=day(5, 7))
+        send_back(order, 2, on=day(5, 8))
+        assert taken() == 12
+
+    def test_that_is_less_than_what_is_given_is_refused(self, rule):
+        rule(("budget", 30))
+        a_buy(5)
+        with pytest.raises(BadRule, match="20, which have been given already"):
+            rule(("budget", 19), at=day(5, 7))
+        assert (RuleBudget.objects.get().most, Rule.objects.get().versions.count()) == (30, 1)
+        rule(("budget", 20), at=day(5, 7))
+        assert RuleBudget.objects.get().most == 20
+
+    def test_is_given_back_with_a_batch(self, rule):
+        rule(("budget", 100))
+        order = a_buy(5)
+        Award.objects.filter(source_id=order.pk).update(batch="welcome")
+        assert len(list(revoke_batch(batch="welcome", actor="system", at=day(5, 8)))) == 1
+        assert (taken(), points_of(order)) == (0, 0)
+        assert_clean()
+
+    def test_can_never_be_overdrawn_whatever_writes_it(self, rule):
+        rule(("budget", 30))
+        for wrong in ({"taken": 31}, {"most": 10**13}):
+            with pytest.raises(IntegrityError), transaction.atomic():
+                RuleBudget.objects.update(**wrong)
+        assert taken() == 0
+
+    def test_that_somebody_changed_is_named_by_the_doctor(self, rule):
+        rule(("budget", 30))
+        a_buy(5)
+        RuleBudget.objects.update(taken=25)
+        said = [found.text for found in doctor_of_rules(at=TODAY)]
+        assert "the budget of tried of “Paw Club” counts 25 points, its orders have 20" in said
+
+
+class TestAMostOfAMember:
+    def test_has_room_again_for_later_orders_only(self, rule):
+        rule(("cap-per-day", 30))
+        user = a_user()
+        first, second = (buy(user, (a_product(), pieces), on=TODAY) for pieces in (5, 5))
+        set_status(first, "Cancelled")
+        look_again(second)
+        third = buy(user, (a_product(), 9), on=TODAY)
+        assert [points_of(order) for order in (first, second, third)] == [0, 10, 20]
+        set_status(first, "Pending")
+        assert [points_of(order) for order in (first, second, third)] == [20, 10, 20]
+        assert_clean()
+
+    def test_counts_orders_that_are_looked_at_together(self, rule, monkeypatch):
+        rule(("cap-per-month", 30))
+        monkeypatch.setattr("tests.storefront.sync_orders", lambda **_told: None)
+        user = a_user()
+        orders = [buy(user, (a_product(), 5), on=day(5, number)) for number in (4, 5, 6)]
+        sync_orders(order_ids=[order.pk for order in orders], at=TODAY)
+        assert [points_of(order) for order in orders] == [20, 10, 0]
+        assert Account.objects.get().pending == 30
+
+
+class TestAShopWithoutAny:
+    def test_asks_nothing_more_for_an_order(self, rule, django_assert_num_queries):
+        rule()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("loyalty_oscar.earning.allowances.rooms_of", None)
+            patch.setattr("loyalty_oscar.earning.allowances.lock", None)
+            order = a_buy(5)
+            send_back(order, 1, on=day(5, 7))
+        assert points_of(order) == 16
+        assert Award.objects.get().counted == {}
