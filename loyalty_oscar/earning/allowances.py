@@ -199,7 +199,8 @@ def _had(
         return found
     rows: list[tuple[datetime, dict[str, Any]]] = []
     if account_id is not None:
-        awards = Award.objects.using(db).filter(account_id=account_id).exclude(pk=but).exclude(counted={})
+        awards = Award.objects.using(db).filter(account_id=account_id).exclude(counted={})
+        awards = awards.exclude(pk=but) if but else awards
         rows += awards.values_list("placed_at", "counted")
     rows += [(award.placed_at, award.counted) for award in beside if award.account_id == account_id]
     now = _periods(placed_at, zone)
