@@ -297,7 +297,7 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         )
         obj.pk, obj.program, obj.type = rule.pk, rule.program, rule.type
         obj._state.adding = False
-        if form.cleaned_data["is_on"]:
+        if form.rule and form.cleaned_data["is_on"]:
             found = clashes(rule=form.rule, unit=form.unit, at=clock.now())
             for text in in_sentences(found=found, unit=form.unit):
                 messages.warning(request, text, fail_silently=True)

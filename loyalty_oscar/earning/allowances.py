@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,8 @@ from .rules import Room, RuleInForce
 
 #: What a cap of a member says once it is reached, by its period.
 REACHED = {"day": "most_of_a_day", "month": "most_of_a_month", "": "most_of_a_member"}
+#: No day or month is longer, in any zone.
+LONGEST = timedelta(days=33)
 Decide = Callable[[Sequence[RuleInForce]], tuple[Decision, list[str]]]
 
 
@@ -73,7 +75,7 @@ def decided_and_taken(
         points = had[short].get("points", 0) + taken[short] + _left(counted[short], is_locked=True)
         rooms[short] = Room(points=min(points, rooms[short].points), because=Because("budget_spent"))
     for rule_id, points in wants.items():
-        told = {key: had[rule_id].get(key, 0) + points for key in ("points", "held")}
+        told = {key: max(0, had[rule_id].get(key, 0) + points) for key in ("points", "held")}
         if any(told.values()):
             most = counted[rule_id].budget()
             award.counted[str(rule_id)] = told | ({"most": most} if most is not None else {})
@@ -199,7 +201,10 @@ def _had(
         return found
     rows: list[tuple[datetime, dict[str, Any]]] = []
     if account_id is not None:
-        awards = Award.objects.using(db).filter(account_id=account_id).exclude(pk=but).exclude(counted={})
+        awards = Award.objects.using(db).filter(account_id=account_id).exclude(counted={})
+        awards = awards.exclude(pk=but) if but else awards
+        if not any(period == "" for _rule_id, period in found):
+            awards = awards.filter(placed_at__range=(placed_at - LONGEST, placed_at + LONGEST))
         rows += awards.values_list("placed_at", "counted")
     rows += [(award.placed_at, award.counted) for award in beside if award.account_id == account_id]
     now = _periods(placed_at, zone)

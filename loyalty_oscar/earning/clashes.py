@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -57,8 +57,9 @@ def _between(rule: RuleInForce, other: RuleInForce, today: str) -> Iterator[Clas
     first, last = max(first, begins), min((day for day in (last, ends) if day), default="")
     if last and last < max(first, today):
         return
-    days = {*range(1, 8)}.intersection(*(c.days for one in (rule, other) for c in one.conditions if _is(c, Weekdays)))
-    hours = [c for one in (rule, other) for c in one.conditions if isinstance(c, Hours)]
+    narrowed = (*rule.conditions, *other.conditions)
+    days = {*range(1, 8)}.intersection(*(c.days for c in narrowed if isinstance(c, Weekdays)))
+    hours = [c for c in narrowed if isinstance(c, Hours)]
     ends_at = min((c.end for c in hours if c.end), default="")
     if not days or (ends_at and max((c.start for c in hours), default="") >= ends_at):
         return
@@ -67,20 +68,16 @@ def _between(rule: RuleInForce, other: RuleInForce, today: str) -> Iterator[Clas
         return
     sets, is_in_each = shared
     weekdays = tuple(sorted(days)) if len(days) < 7 else ()
-    where = {"other": other, "first": first, "last": last, "weekdays": weekdays, "sets": sets, "is_in_each": is_in_each}
+    clash = Clash(other=other, first=first, last=last, weekdays=weekdays, sets=sets, is_in_each=is_in_each)
     one, two = rule.rule, other.rule
     if isinstance(one, Multiplier) and isinstance(two, Multiplier):
         is_best_of = one.group == two.group
         percent = max(one.percent, two.percent) if is_best_of else one.percent + two.percent - 100
-        yield Clash(percent=percent, is_best_of=is_best_of, **where)
+        yield replace(clash, percent=percent, is_best_of=is_best_of)
     elif isinstance(one, PerAmount) and isinstance(two, PerAmount) and one.currency == two.currency:
         together = Fraction(one.points, one.step_minor) + Fraction(two.points, two.step_minor)
         step = lcm(together.denominator, max(one.step_minor, two.step_minor))
-        yield Clash(points=int(together * step), step_minor=step, **where)
-
-
-def _is(condition: object, kind: type) -> bool:
-    return isinstance(condition, kind)
+        yield replace(clash, points=int(together * step), step_minor=step)
 
 
 def _shared(rule: RuleInForce, other: RuleInForce) -> tuple[tuple[str, ...], bool] | None:

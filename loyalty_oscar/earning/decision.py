@@ -148,7 +148,8 @@ class _Counting:
         most = rule.most_of_an_order()
         if most is None:
             return dict(shares)
-        left, found = most, {}
+        left = most
+        found: dict[int, Fraction] = {}
         told = set(self.known) if self.terms.stage == "order" else set()
         for ids in ([i for i in shares if i in told], [i for i in shares if i not in told]):
             total = sum((shares[i] for i in ids), Fraction(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -206,7 +207,7 @@ class RuleFormBase(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kept: list[dict[str, Any]] = []
-        self.stored_picks: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.stored_picks: dict[str, tuple[str, Mapping[str, Sequence[Any]]]] = {}
         self.picks: list[dict[str, Any]] = []
         if "code" in self.fields:
             self.fields["code"].required = False
@@ -437,7 +438,8 @@ class RuleFormBase(forms.ModelForm):
         for code, (field, param) in ONE_FIELD.items():
             if data.get(field):
                 found.append({"code": code, "params": {param: data[field]}})
-        found.sort(key=lambda row: list(OWN).index(row["code"]))
+        places = {code: place for place, code in enumerate(OWN)}
+        found.sort(key=lambda row: places[str(row["code"])])
         for code, params in self.others.items():
             if values := self._typed_of(code, params, data, currency):
                 found.append({"code": code, "params": values})
@@ -472,13 +474,14 @@ class RuleFormBase(forms.ModelForm):
     def make_picked(self) -> None:
         """Make the product sets of what was picked."""
         for picked in self.picks:
-            product_pickers.first().make(picked=picked)
+            product_pickers.tell("make", picked=picked)
 
     def set_names(self) -> dict[str, str]:
         """Return the names of the product sets by code, of those too that are made when this is saved."""
         found = dict(ProductSet.objects.values_list("code", "name"))
         picker = product_pickers.first()
-        return {picker.code(picked=one): picker.name(picked=one) for one in self.picks} | found
+        picked = {picker.code(picked=one): picker.name(picked=one) for one in self.picks} if picker else {}
+        return picked | found
 
     def _typed_of(self, code: str, params: list[p.Param], data: dict[str, Any], currency: str) -> dict[str, Any]:
         """

@@ -1,17 +1,24 @@
 """Budgets of rules and caps of members after the order: returns, cancellations, edits, batches and second looks."""
 
+from dataclasses import replace
+
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from oscar.core.loading import get_model
 
+from loyalty_oscar.earning.effects import earning
 from loyalty_oscar.earning.models import Award, Rule, RuleBudget
 from loyalty_oscar.earning.operations import revoke_batch, save_rule
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations.foresight import foreseen
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.earning.doctor import rules as doctor_of_rules
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders.facts import gather_orders
 from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
+from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, send_back
 
@@ -127,6 +134,38 @@ class TestABudget:
         look_again(order)
         assert (taken(), points_of(order)) == (30, 30)
         assert_clean()
+
+    @pytest.mark.parametrize(("pieces", "points"), [(3, 12), (5, 20), (7, 20), (0, 0)])
+    def test_follows_an_order_whose_pieces_staff_change(self, rule, pieces, points):
+        rule(("budget", 100))
+        order = a_buy(5)
+        order.lines.update(quantity=pieces) if pieces else order.lines.all().delete()
+        look_again(order)
+        assert (taken(), points_of(order)) == (points, points)
+        order.lines.update(quantity=5)
+        look_again(order)
+        assert taken() == points_of(order)
+        assert_clean()
+
+    def test_is_right_after_the_nightly_look_and_the_audit(self, rule):
+        rule(("budget", 30))
+        orders = [a_buy(5), a_buy(5, "rex@example.com")]
+        Order.objects.filter(pk=orders[0].pk).update(status="Cancelled")
+        with clock.at(day(5, 7)):
+            call_command("loyalty_reconcile", verbosity=0)
+            call_command("loyalty_audit", verbosity=0)
+        assert ([points_of(order) for order in orders], taken()) == ([0, 10], 10)
+
+    def test_is_not_touched_by_the_preview_of_a_return(self, rule):
+        rule(("budget", 100))
+        order = a_buy(5)
+        facts = gather_orders(order_ids=[order.pk], set_codes=(), at=TODAY)
+        line = facts[0].purchase.lines[0]
+        back = replace(facts[0], purchase=facts[0].purchase_of(lines=(replace(line, gone=2),)))
+        with foreseen() as entries:
+            earning.foresee(orders=[back], at=TODAY)
+        assert sum(entry.d_pending for entry in entries) == -8
+        assert (taken(), points_of(order)) == (20, 20)
 
     def test_of_earlier_orders_is_kept_where_it_is_taken_out_of_the_rule(self, rule):
         rule(("budget", 30))

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils.html import strip_tags
 
+from loyalty_oscar.earning.allowances import with_rooms
 from loyalty_oscar.earning.decision import decide
 from loyalty_oscar.earning.operations import save_rule
-from loyalty_oscar.earning.rules import RuleInForce, Terms, build, conditions, earning_rules
+from loyalty_oscar.earning.rules import Room, RuleInForce, Terms, build, conditions, earning_rules
 from loyalty_oscar.earning.sentences import sentence
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import a_program
@@ -59,6 +61,10 @@ CONDITIONS = {
     "line-pieces": [{"pieces": 2}],
     "segment": [{"segment": 1}],
     "cap-per-order": [{"points": 9}],
+    "cap-per-day": [{"points": 8}],
+    "cap-per-month": [{"points": 7}],
+    "cap-per-member": [{"points": 6}],
+    "budget": [{"points": 10}],
 }  # fmt: skip
 #: The last second of Monday 4 May in Berlin, the first and last of Tuesday, the first of Wednesday.
 MOMENTS = [
@@ -186,7 +192,9 @@ def promised(text, order):
     assert text.endswith(".")
     gives, *parts = re.split(r", (?!which)", text[:-1])
     lines, admitted = [line for line in order.lines if line.paid_minor], True
-    mosts = [int(found[1]) for part in parts if (found := re.fullmatch(r"at most (\d+) paws an order", part))]
+    # Of somebody's first order: what holds for a day, a month and everybody holds for it too.
+    of_what = "an order|(?:a day|a calendar month|in all) for each member|for all members together"
+    mosts = [int(found[1]) for part in parts if (found := re.fullmatch(rf"at most (\d+) paws (?:{of_what})", part))]
     parts = [part for part in parts if not part.startswith("at most ")]
     for part in parts:
         if found := understood(part, ABOUT_ORDERS):
@@ -232,7 +240,13 @@ def words_of(rule, unit):
 
 
 def brought(order, *rules):
-    return decide(purchase=order, rules=rules, terms=Terms(zone=ZONE)).points
+    """What the first order that there is brings."""
+    counted = [rule for rule in rules if rule.is_counted()]
+    rooms = {}
+    for rule in counted:
+        most = min(*(cap.points for cap in rule.caps_of_a_member()), rule.budget() or MOST_POINTS, MOST_POINTS)
+        rooms[rule.rule_id] = Room(points=most, because=Because("budget_spent"))
+    return decide(purchase=order, rules=with_rooms(rules=rules, rooms=rooms), terms=Terms(zone=ZONE)).points
 
 
 EVERY_RULE = [(code, params) for code, tried in RULES.items() for params in tried]
