@@ -217,7 +217,9 @@ class TestTheCustomersPages:
         client.force_login(boris)
         assert "20 paws" in text_of(client.get(reverse("basket:summary")))
         freeze(boris, earns=False)
-        assert "20 paws" not in text_of(client.get(reverse("basket:summary")))
+        html = text_of(client.get(reverse("basket:summary")))
+        assert "20 paws" not in html
+        assert "Orders bring no points at the moment" in html
 
     def test_refuse_a_form_that_was_open_before(self, unit, boris, basket, client):
         client.force_login(boris)
