@@ -244,12 +244,13 @@ def decided_of(
     return decided_within(decide=lambda some: decide(purchase=counted, rules=some, terms=law), rules=rules)
 
 
-def frozen(*, purchase: Purchase) -> Decision:
-    """Return the decision about what a member bought whose orders brought nothing just then."""
+def frozen(*, purchase: Purchase, is_now: bool = False) -> Decision:
+    """Return the decision about what a member bought, or is about to buy, whose orders bring nothing then."""
     lines = [
         LineAward(line_id=i.line_id, quantity=i.quantity, points=0, paid_minor=0, exact="0") for i in purchase.lines
     ]
-    return Decision(points=0, lines=tuple(lines), bonuses=(), versions=(), because=Because("member_frozen"))
+    because = Because("member_frozen", **({"now": True} if is_now else {}))
+    return Decision(points=0, lines=tuple(lines), bonuses=(), versions=(), because=because)
 
 
 def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:

@@ -26,7 +26,7 @@ class AwardsMove:
 
     def move(self, *, member: Member, into: Member, at: datetime) -> list[int]:
         """Hang the awards of a member on the other's accounts; returns them."""
-        moved = []
+        moved: list[int] = []
         for old in Account.objects.using(write_db()).filter(member=member):
             new = Account.objects.using(write_db()).get(member=into, unit=old.unit_id)
             awards = Award.objects.using(write_db()).filter(account=old)

@@ -96,6 +96,8 @@ def _all_excluded(p: Params) -> str:
 
 @say("member_frozen")
 def _member_frozen(p: Params) -> str:
+    if p.get("now"):
+        return pgettext("loyalty", "Orders bring no points at the moment")
     return pgettext("loyalty", "Orders brought no points just then")
 
 

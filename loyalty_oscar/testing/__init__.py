@@ -77,6 +77,7 @@ def purge(*, using: str = "default") -> None:
     with allow_purge(using=using), transaction.atomic(using=using):
         for model in (HoldLot, LotMove, Note):
             model.objects.using(using).all().delete()
+        Lot.objects.using(using).update(came_from=None)
         Lot.objects.using(using).all().delete()
         Entry.objects.using(using).filter(reverses__isnull=False).delete()
         Entry.objects.using(using).all().delete()

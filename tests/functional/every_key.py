@@ -14,9 +14,10 @@ from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.ledger.receivers import catch_up
 from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.operations import bind
+from loyalty_oscar.shop import imports
 from loyalty_oscar.shop.dashboard.goodwill import give as give_goodwill
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -44,6 +45,7 @@ def every_key(folder: Path) -> list[str]:
     _used(unit, priya, at=day(4, 22))
     give_goodwill(staff=staff, user=boris, unit=unit, points=5, reason="a wait", token=uuid4(), at=day(4, 23))
     _imported(folder, at=day(4, 24))
+    _by_staff(unit, boris, staff, at=day(4, 24))
     _dated(order, at=day(4, 25))
     for number, to in enumerate(("paused", "live", "closing", "closed")):
         change_state(program=unit.program, to=to, actor="staff:1", at=day(4, 26) + timedelta(days=100 * number))
@@ -95,6 +97,19 @@ def _imported(folder: Path, *, at: datetime) -> None:
     with clock.at(at):
         said = manage("import", folder / "old.csv")
     assert said.code == 0, said.err
+
+
+def _by_staff(unit, user, staff, *, at: datetime) -> None:
+    """Points given from a file, all of it taken back; and two members who were one for a while."""
+    content = f"who,points,reason\n{user.email},7,a wait\n".encode()
+    gifts = imports.read_gifts(content=content, unit=unit, staff=staff)
+    imports.undo_all(batch=imports.give_all(gifts=gifts, name="May", staff=staff, at=at), staff=staff, at=at)
+    gone = a_user("twin@example.com")
+    member = join(program=unit.program, user_id=gone.pk, at=at)
+    LotFactory(account__member=member, points=4, key=f"manual:{uuid4()}", source="manual", at=at)
+    members = {"member": Member.objects.get(user=gone), "into": Member.objects.get(user=user)}
+    merge = ledger.merge(**members, actor="staff:1", at=at)
+    ledger.unmerge(merge=merge, actor="staff:1", at=at)
 
 
 def _dated(order, *, at: datetime) -> None:

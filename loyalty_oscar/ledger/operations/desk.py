@@ -203,12 +203,13 @@ class AccountWriter:
 
     def _with_origins(self, lots: Iterable[Lot]) -> set[int]:
         """Return the keys of lots, and of those that they go on since members were merged."""
-        found = {lot.pk: lot.came_from_id for lot in lots}
-        keys, more = set(found), set(found.values()) - {None}
+        known = list(lots)
+        keys = {lot.pk for lot in known}
+        more = {lot.came_from_id for lot in known if lot.came_from_id is not None}
         while more:
             keys |= more
-            rows = Lot.objects.using(self.db).filter(pk__in=more, came_from__isnull=False)
-            more = set(rows.values_list("came_from_id", flat=True)) - keys
+            rows = Lot.objects.using(self.db).filter(pk__in=more).values_list("came_from_id", flat=True)
+            more = {pk for pk in rows if pk is not None} - keys
         return keys
 
     def times_run_out(self, lots: Iterable[Lot]) -> dict[int, int]:

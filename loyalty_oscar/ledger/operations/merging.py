@@ -204,7 +204,7 @@ def _pass_back(row: Merge, told: dict[str, Any], at: datetime, actor: str) -> No
             raise CannotMerge("moved_on")
         for twin in twins:
             lot = twin.came_from
-            if twin.remaining:
+            if lot is not None and twin.remaining:
                 for name in LIKE:
                     setattr(lot, name, getattr(twin, name))
                 lot.state, points = twin.state, twin.remaining
@@ -220,7 +220,7 @@ def _pass_back(row: Merge, told: dict[str, Any], at: datetime, actor: str) -> No
                 because=Because("merge_undone", merge=row.pk, account=other.account.pk),
                 reverses=entry,
             )
-        _move_holds_back(told, {twin.pk: twin.came_from_id for twin in twins})
+        _move_holds_back(told, {twin.pk: twin.came_from_id for twin in twins if twin.came_from_id is not None})
         new.account.lifetime_earned -= told["earned"]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.widgets import AdminDateWidget
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -37,7 +36,7 @@ class FreezeForm(forms.Form):
     last_day = forms.DateField(
         label=pgettext_lazy("loyalty", "Last day"),
         required=False,
-        widget=AdminDateWidget,
+        widget=forms.DateInput(attrs={"type": "date"}),
         help_text=pgettext_lazy("loyalty", "Ends by itself after this day. Empty: until somebody ends it."),
     )
     earns = forms.BooleanField(
@@ -99,7 +98,7 @@ class FreezesMembers:
             "opts": page.opts,
             "original": member,
             "form": form,
-            "media": page.media + form.media,
+            "media": page.media,
             "now": current(member=member),
             "freezes": history(member=member),
         }

@@ -72,7 +72,7 @@ class Quoter:
     def decide(self, purchase: Purchase, *, is_piece: bool = False) -> Decision:
         """Return what a purchase brings; of a piece alone without what an order brings once, whatever is in it."""
         if self.visit and _is_shut(self.visit, self.at):
-            return frozen(purchase=purchase)
+            return frozen(purchase=purchase, is_now=True)
         once = [rule for rule in self.rules if is_piece and isinstance(rule.rule, PerOrder)]
         counted = [rule for rule in self.rules if rule not in once]
         purchase = replace(purchase, facts=self.facts) if self.facts else purchase

@@ -3,7 +3,7 @@
 from .before import ImportRow
 from .checking import Balances, read
 from .giving import GiftRow, Gifts, give_all, left_today, read_gifts, undo_all
-from .posting import is_there, post
+from .posting import is_there, post, undo
 from .sheet import BadFile, name_of
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "post",
     "read",
     "read_gifts",
+    "undo",
     "undo_all",
 ]

@@ -99,7 +99,8 @@ def read_gifts(*, content: bytes, unit: Unit, staff: Any) -> Gifts:
 def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit, staff: Any) -> GiftRow:
     faults: dict[str, str] = {}
     for column, cell in row.items():
-        if is_formula(cell):
+        # A sign before points is told with what points may be.
+        if column != "points" and is_formula(cell):
             faults[column] = pgettext("loyalty", "This is a formula. Write the value itself.")
     user_id, called = None, ""
     if "who" not in faults:
@@ -107,8 +108,8 @@ def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit, staff
         if not wrong and user_id == staff.pk:
             wrong = pgettext("loyalty", "Nobody gives points to themselves.")
         faults |= {"who": wrong} if wrong else {}
-    points = 0 if "points" in faults else words.parse(unit=unit, text=row["points"]) or 0
-    if "points" not in faults and not 1 <= points <= MOST_POINTS:
+    points = words.parse(unit=unit, text=row["points"]) or 0
+    if not 1 <= points <= MOST_POINTS:
         text = pgettext("loyalty", "Write a whole number from 1 to %(most)s.")
         if unit.is_money:
             text = pgettext("loyalty", "Write an amount up to %(most)s.")

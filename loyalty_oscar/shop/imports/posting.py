@@ -11,6 +11,7 @@ from django.db import transaction
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
+from loyalty_oscar.ledger.operations.desk import lock_many
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.operations import join_many
@@ -85,3 +86,34 @@ def _note(rows: Iterable[ImportRow], grants: dict[int, ledger.LotGrant]) -> None
         account_id__in={grant.account_id for grant in grants.values()}, key__in=list(texts), note__isnull=True
     )
     write_rows(rows=(Note(entry=entry, text=texts[entry.key]) for entry in entries))
+
+
+def undo(*, balances: Balances, at: datetime, actor: str = "system") -> int:
+    """
+    Take back what a file brought along, in one transaction; returns how many rows. What was taken back before stays so.
+
+    `balances` is the file as `read` reads it now. What is used already becomes points to make up, or the shop bears it,
+    as the program says. The file stays known: what it says is not brought along again.
+    """
+    keys = {(row.user_id, row.key(file=balances.name)) for row in balances.known}
+    with transaction.atomic(using=write_db()):
+        entries = list(_brought(balances.program, keys))
+        lock_many(account_ids=[entry.account_id for entry in entries])
+        gone = Entry.objects.using(write_db()).filter(reverses__in=entries)
+        undone = set(gone.values_list("reverses_id", flat=True))
+        left = [entry for entry in entries if entry.pk not in undone]
+        for entry in left:
+            about: dict[str, Any] = {"key": f"{entry.key}:undo", "at": at, "actor": actor}
+            ledger.reverse(entry=entry, because=Because("undone_by_hand"), **about)
+    return len(left)
+
+
+def _brought(program: Program, keys: set[tuple[Any, str]]) -> Iterator[Entry]:
+    """Yield the entries of rows, each (user, key), account by account."""
+    users = sorted({user_id for user_id, _key in keys}, key=str)
+    for some in _portions(users):
+        rows = Entry.objects.using(write_db()).filter(kind=Kind.IMPORT, account__unit__program=program)
+        rows = rows.filter(account__member__user_id__in=some).select_related("account__member")
+        for entry in rows.order_by("account_id", "pk"):
+            if (entry.account.member.user_id, entry.key) in keys:
+                yield entry

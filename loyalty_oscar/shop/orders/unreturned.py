@@ -83,7 +83,7 @@ def undo_return(*, order: Any, kind: str, event_id: int, staff: Any, at: datetim
     """
     with transaction.atomic(using=write_db()):
         orders = get_model("order", "Order").objects.using(write_db())
-        locked = orders.select_for_update(of=("self",)).get(pk=order.pk)
+        locked = orders.select_for_update().get(pk=order.pk)
         told = next((one for one in returns_of(order=locked) if (one.kind, one.event.pk) == (kind, event_id)), None)
         if told is None:
             raise NotAllowed("there is no such return of this order")

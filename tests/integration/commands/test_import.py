@@ -271,3 +271,29 @@ class TestBadInput:
     def test_leaves_no_reference_behind(self, file):
         manage("import", file("email,points,reference\nann@example.com,0,card-1\n"))
         assert not Note.objects.exists()
+
+
+class TestAnUndo:
+    def test_takes_back_what_the_file_brought_as_one_act_and_once(self, file):
+        manage("import", file(GOOD))
+        told = manage("import", file(GOOD), "--undo", "--dry-run")
+        assert "2 rows of this file brought 350 points along" in told.out
+        assert sorted(Account.objects.values_list("available", flat=True)) == [100, 250]
+        assert "2 balances taken back." in manage("import", file(GOOD), "--undo").out
+        assert sorted(Account.objects.values_list("available", "debt")) == [(0, 0), (0, 0)]
+        before = books()
+        assert "0 balances taken back." in manage("import", file(GOOD), "--undo").out
+        assert books() == before
+
+    def test_leaves_alone_what_another_file_brought_and_does_not_bring_it_again(self, file):
+        manage("import", file(GOOD))
+        manage("import", file("email,points,reference\nann@example.com,7,card-9\n", name="other.csv"))
+        manage("import", file(GOOD), "--undo")
+        assert sorted(Account.objects.values_list("available", flat=True)) == [0, 7]
+        manage("import", file(GOOD))
+        assert sorted(Account.objects.values_list("available", flat=True)) == [0, 7]
+
+    def test_of_a_file_that_nobody_imported_does_nothing(self, file):
+        before = books()
+        assert "0 balances taken back." in manage("import", file(GOOD), "--undo").out
+        assert books() == before

@@ -13,10 +13,12 @@ from django.urls import reverse
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import Frozen, LoyaltyError
+from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Entry, Hold
 from loyalty_oscar.program.freezing import freezes_of, without_points
 from loyalty_oscar.program.models import Freeze, Member
+from loyalty_oscar.program.operations import give as give_promised
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.shop.self_service.erasure import erase
@@ -24,8 +26,9 @@ from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.shop.storefront.basket_holds import fates
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, dump
+from tests.integration.tiers.ladders import a_ladder, now
 from tests.points import account, give, of, on, pay, reload, use
-from tests.storefront import TODAY, a_basket, a_product, a_user, text_of
+from tests.storefront import TODAY, a_basket, a_product, a_user, buy, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 LATER = TODAY + timedelta(days=3)
@@ -132,6 +135,21 @@ class TestUsing:
         assert of(boris) == (950, 0, 0, 0)
 
 
+class TestGifts:
+    def test_are_given_meanwhile_and_wait_with_the_rest(self, unit, boris):
+        freeze(boris, earns=False)
+        told = {"promise": Promise(points=50), "key": "tier:1:gift", "because": Because("tier_gift"), "at": TODAY}
+        assert give_promised(member_id=account(boris).member_id, **told) is Outcome.GIVEN
+        assert of(boris) == (1050, 0, 0, 0)
+
+    def test_of_levels_come_with_orders_that_bring_nothing_else(self, unit, boris):
+        a_ladder(unit=unit, gifts=(0, 40, 0))
+        freeze(boris, earns=False, at=TODAY)
+        with clock.at(LATER):
+            buy(boris, (a_product(price="200.00"), 1), on=LATER)
+        assert (now(boris).rank, of(boris)[1]) == (2, 40)
+
+
 class TestTheHistory:
     def test_keeps_every_freeze_with_who_and_why(self, boris):
         freeze(boris, reason="First")
@@ -217,7 +235,9 @@ class TestTheCustomersPages:
         client.force_login(boris)
         assert "20 paws" in text_of(client.get(reverse("basket:summary")))
         freeze(boris, earns=False)
-        assert "20 paws" not in text_of(client.get(reverse("basket:summary")))
+        html = text_of(client.get(reverse("basket:summary")))
+        assert "20 paws" not in html
+        assert "Orders bring no points at the moment" in html
 
     def test_refuse_a_form_that_was_open_before(self, unit, boris, basket, client):
         client.force_login(boris)

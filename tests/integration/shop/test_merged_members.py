@@ -20,6 +20,7 @@ from loyalty_oscar.program.segments import members_of, set_members
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.queries import giver_of
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.testing import purge
 from loyalty_oscar.tiers.models import Score
 from tests.integration.ledger.books import assert_clean, dump
 from tests.integration.referrals.friendly import an_inviting_club, bring
@@ -393,3 +394,9 @@ class TestUndone:
         undo(first)
         assert (of(ada), of(boris), of(third)) == ((300, 0, 0, 0), (1000, 0, 0, 0), (5, 20, 0, 0))
         assert_clean()
+
+
+def test_merged_members_are_purged_like_others(boris, ada):
+    merge(ada, boris)
+    purge()
+    assert (Lot.objects.count(), Entry.objects.count()) == (0, 0)

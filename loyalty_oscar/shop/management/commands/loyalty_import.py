@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, no_translations
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.shop import imports
 
@@ -29,17 +30,21 @@ class Command(LoyaltyCommand):
         )
         parser.add_argument("--program", metavar="CODE", help="which program (default: the default one)")
         parser.add_argument("--dry-run", action="store_true", help="only check it and show the totals")
+        parser.add_argument("--undo", action="store_true", help="take back everything that this file brought along")
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
 
-    def work(self, *, file: Path, program: str | None, dry_run: bool, **options: Any) -> None:
+    def work(self, *, file: Path, program: str | None, dry_run: bool, undo: bool, **options: Any) -> None:
         found, at = program_of(code=program), clock.now()
         try:
             content = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}") from error
+        if undo:
+            self.take_back(content, found, at, dry_run)
+            return
         if imports.is_there(program=found, name=imports.name_of(content=content)):
             self.say(f"{file} was imported already; nothing was written.")
             return
@@ -60,6 +65,19 @@ class Command(LoyaltyCommand):
             done += new
             self.progress(f"{done:,} of {len(balances.rows):,} rows")
         self.say(f"{done:,} balances brought along.")
+
+    def take_back(self, content: bytes, program: Program, at: datetime, dry_run: bool) -> None:
+        """Take back what a file brought along, as one act."""
+        try:
+            balances = imports.read(content=content, program=program, at=at)
+        except imports.BadFile as bad:
+            raise CommandError(self.all_of(bad.errors)) from bad
+        points = sum(row.points for row in balances.known)
+        self.say(f"{len(balances.known):,} rows of this file brought {points:,} points along")
+        if dry_run:
+            self.say("Nothing was written.")
+            return
+        self.say(f"{imports.undo(balances=balances, at=at):,} balances taken back.")
 
     def warn(self, balances: imports.Balances) -> None:
         """Say which rows were brought along before, and what somebody should look at."""
