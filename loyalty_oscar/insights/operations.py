@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.periods import local_day
@@ -40,7 +40,8 @@ def count(*, at: datetime) -> Iterator[int]:
     Yields how many entries each step counted. A program whose time zone was changed is counted anew, for its days are
     others.
     """
-    for unit in Unit.objects.using(write_db()).select_related("program").order_by("pk"):
+    moved = Account.objects.using(write_db()).filter(unit=OuterRef("pk"), seq__gt=0)
+    for unit in Unit.objects.using(write_db()).filter(Exists(moved)).select_related("program").order_by("pk"):
         book, _made = Book.objects.using(write_db()).get_or_create(unit=unit, defaults={"zone": unit.program.time_zone})
         if book.zone != unit.program.time_zone:
             with transaction.atomic(using=write_db()):
