@@ -213,6 +213,8 @@ def take_levels(browser: Any, address: str) -> None:
     admin.shoot("admin-levels", height=1000)
     admin.open_first("/admin/loyalty_referrals/referral/?state__exact=review")
     admin.shoot("admin-friend", height=840)
+    admin.go("/admin/loyalty_insights/book/?_popup=1")
+    admin.shoot("admin-figures", height=1320)
 
 
 def take_points(browser: Any, address: str, *, bed: str) -> None:

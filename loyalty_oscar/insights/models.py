@@ -84,7 +84,7 @@ class Day(models.Model):
 class Given(models.Model):
     """
     What one thing of a giver (`ledger.givers`) gave on a day (`plus`) and took back again (`minus`; below zero where
-    more was given again than taken back; points), in how many entries (`n`), and to whom: `accounts` are their ids,
+    more was given again than taken back; points), how often it gave (`n`), and to whom: `accounts` are their ids,
     packed, so that those of several days are counted once.
     """
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.periods import local_day
@@ -40,7 +40,8 @@ def count(*, at: datetime) -> Iterator[int]:
     Yields how many entries each step counted. A program whose time zone was changed is counted anew, for its days are
     others.
     """
-    for unit in Unit.objects.using(write_db()).select_related("program").order_by("pk"):
+    moved = Account.objects.using(write_db()).filter(unit=OuterRef("pk"), seq__gt=0)
+    for unit in Unit.objects.using(write_db()).filter(Exists(moved)).select_related("program").order_by("pk"):
         book, _made = Book.objects.using(write_db()).get_or_create(unit=unit, defaults={"zone": unit.program.time_zone})
         if book.zone != unit.program.time_zone:
             with transaction.atomic(using=write_db()):
@@ -140,6 +141,7 @@ def _add(unit: Unit, entries: Sequence[Entry]) -> int:
         row = days.setdefault(
             key, Day(unit=unit, day=day, kind=entry.kind, counter=entry.counter, **dict.fromkeys(SUMS, 0))
         )
+        row.n += 1
         _tally(row, entry.net)
         for bucket in BUCKETS:
             name = f"d_{bucket}"
@@ -150,8 +152,7 @@ def _add(unit: Unit, entries: Sequence[Entry]) -> int:
 
 
 def _tally(row: Day | Given, points: int, *, is_back: bool = False) -> None:
-    """Count an entry; with `is_back` what is given again is less taken back, not more given."""
-    row.n += 1
+    """Add points to one side; with `is_back` what is given again is less taken back, not more given."""
     if points > 0 and not is_back:
         row.plus += points
     else:
@@ -180,7 +181,8 @@ def _add_given(unit: Unit, entries: Sequence[Entry], zone: str) -> None:
             )
             is_back = flow_of(kind=entry.kind, counter=entry.counter) is Flow.BACK
             _tally(part.row, share.points, is_back=is_back)
-            if share.points > 0:
+            if share.points > 0 and not is_back:
+                part.row.n += 1
                 part.who.add(entry.account_id)
     known = Given.objects.using(write_db()).filter(unit=unit)
     for row in known.filter(day__in={key[0] for key in parts}) if parts else ():

@@ -57,7 +57,7 @@ class FlowMonth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GivenRow:
-    """What one thing of a giver gave in a period and took back (points), how often, and to how many members."""
+    """What one thing of a giver gave in a period and took back (points), how often it gave, and to how many members."""
 
     giver: str
     item: str

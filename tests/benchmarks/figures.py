@@ -273,7 +273,7 @@ def givers_by_sql(unit_id: int, first: date, last: date) -> dict[str, tuple[int,
     rows = ask(
         f"""
         SELECT CASE WHEN key LIKE 'order:%%' THEN 'rules' WHEN key LIKE 'manual:%%' THEN 'staff' END,
-          SUM({NET}), COUNT(DISTINCT a.id) FILTER (WHERE {NET} > 0)
+          SUM({NET}), COUNT(DISTINCT a.id) FILTER (WHERE {NET} > 0 AND NOT (counter = 'issuance' AND kind = 'restore'))
         FROM {ENTRIES}
         WHERE a.unit_id = %s AND {DAY} BETWEEN %s AND %s AND counter IN ('issuance', 'adjustment') AND {NET} <> 0
         GROUP BY 1

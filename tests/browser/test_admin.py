@@ -13,6 +13,7 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test import factories
 
+from loyalty_oscar.insights.operations import count
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet, State
@@ -21,13 +22,14 @@ from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.testing import a_program
 from loyalty_oscar.testing.factories import ProgramFactory
 from tests.browser.stage import DESK, at_widths
+from tests.browser.test_strict_policy import LISTEN, strict
 from tests.orders import come_back, deliver, imported, place
 from tests.permissions import oscars_pages
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product
 
 #: Where on pages of Django's and Oscar's our own parts stand.
-OURS = (".loyalty-card", ".loyalty-scroll", ".loyalty-panel", ".loyalty-types", ".loyalty-page")
+OURS = (".loyalty-figures", ".loyalty-card", ".loyalty-scroll", ".loyalty-panel", ".loyalty-types", ".loyalty-page")
 
 
 @pytest.fixture
@@ -186,6 +188,29 @@ class TestTheMerchant:
         desk.get_by_text("100\xa0paws came back").wait_for()
         assert said(desk) == "€36.00 back, 36 paws go, 400 paws return"
         assert Account.objects.get().available == 400
+
+    def test_reads_the_figures_under_a_strict_policy(self, desk, customer):
+        now = clock.now()
+        unit = points_club()
+        for months in range(4):
+            given = now - timedelta(days=30 * months, hours=2)
+            give(customer, 1250 * (months + 1), unit, source=f"gift{months}", at=given)
+        list(count(at=now))
+        desk.add_init_script(LISTEN)
+        desk.context.route("**/*", strict)
+
+        desk.visit("admin:loyalty_insights_book_changelist")
+        looked_at(desk, "figures")
+        assert [what for what, is_ours in desk.evaluate("refused") if is_ours] == []
+        assert desk.get_by_role("img", name="Points given, used and run out by month").is_visible()
+        with desk.expect_download() as saved:
+            desk.get_by_role("link", name="Download “By month” as a CSV file").click()
+        assert saved.value.suggested_filename.endswith(".csv")
+        desk.fill("#id_first", "2020-05-02")
+        desk.fill("#id_last", "2020-05-01")
+        desk.get_by_role("button", name="Show").click()
+        desk.get_by_text("The last day comes before the first.").wait_for()
+        looked_at(desk, "figures-refused")
 
     def test_says_what_points_may_pay_for(self, desk):
         unit = points_club()

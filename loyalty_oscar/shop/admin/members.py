@@ -27,8 +27,8 @@ from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, ReadOnly, ReadsAnyAddress
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import note
-from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import expiry_of
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import expiry_of, versions
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -77,11 +77,9 @@ def columns_of(request: Any) -> list[tuple[str, MemberColumn, list[tuple[str, st
     return request.loyalty_member_columns
 
 
-def has_programs(request: Any) -> bool:
-    """Return whether there are several programs to tell apart, asked once a request."""
-    if not hasattr(request, "loyalty_has_programs"):
-        request.loyalty_has_programs = Program.objects.count() > 1
-    return request.loyalty_has_programs
+def has_programs() -> bool:
+    """Return whether there are several programs to tell apart, as this process knows them."""
+    return len(versions()) > 1
 
 
 def shown(name: str, column: MemberColumn) -> Any:
@@ -133,12 +131,12 @@ class MemberAdmin(
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         added = [shown(name, column) for name, column, _choices in columns_of(request)]
-        program = ("program",) if has_programs(request) else ()
+        program = ("program",) if has_programs() else ()
         return ("__str__", *program, *added, "ready", "on_the_way", "to_make_up", "last_order", "joined")
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
         added = [filter_of(name=name, column=column, choices=choices) for name, column, choices in columns_of(request)]
-        program = ("program",) if has_programs(request) else ()
+        program = ("program",) if has_programs() else ()
         return (*added, PointsFilter, StateOfPointsFilter, FrozenFilter, LastOrderFilter, *program)
 
     @admin.action(description=pgettext_lazy("loyalty", "Download as a CSV file"), permissions=["view"])

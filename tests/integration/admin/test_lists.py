@@ -11,7 +11,7 @@ from loyalty_oscar.testing.factories import LadderFactory, MemberFactory, Progra
 
 LONG_AGO = datetime(2025, 1, 2, tzinfo=UTC)
 #: With the session, the user and Oscar's notifications.
-MEMBERS, NOBODY, FOUND, SEVERAL, RULES = 8, 7, 10, 9, 9
+MEMBERS, NOBODY, FOUND, SEVERAL, RULES = 7, 6, 9, 8, 9
 
 
 def address(name, more=""):

@@ -286,3 +286,19 @@ class TestMonths:
         [month] = queries.months(unit=unit, first=date(2026, 6, 5), last=date(2026, 6, 6))
         assert (month.first, month.last, month.flows[Flow.GIVEN]) == (date(2026, 6, 5), date(2026, 6, 6), 11)
         assert month.end.points == 4 + 5 + 6
+
+
+class TestMembersWhoAreMerged:
+    def test_pass_points_on_and_change_no_sum(self, unit):
+        boris, old = an_account(unit), an_account(unit)
+        give(old, 100, source="order:1", key="order:1:earn")
+        give(old, 30, ready=None)
+        claw(old, 100, source="order:1", key="merge:1", counter="transfer")
+        give(boris, 100, kind="transfer", counter="transfer", key="merge:1:to")
+        old.member.merged_into = boris.member
+        old.member.save()
+        counted()
+        assert flows(unit) == {"given": 130}
+        assert stock(unit) == of_accounts(unit) == (100, 30, 0, 0)
+        assert [row.net for row in queries.given(unit=unit, first=NOW.date(), last=NOW.date())] == [130]
+        assert list(operations.check(at=later(hours=3))) == [0]

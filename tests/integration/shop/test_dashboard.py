@@ -314,7 +314,7 @@ class TestThePageOfOurOwn:
 class TestTheMerchantsPermissions:
     def test_are_all_of_ours_and_nothing_else(self, db):
         labels = {permission.content_type.app_label for permission in loyalty_permissions()}
-        features = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys")
+        features = ("earning", "redemption", "tiers", "referrals", "exclusives", "journeys", "insights")
         always = ("program", "ledger", "people", "shop")
         assert labels == {f"loyalty_{name}" for name in (*always, *features)}
         codes = set(loyalty_permissions().values_list("codename", flat=True))
