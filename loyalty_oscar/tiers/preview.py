@@ -85,11 +85,12 @@ def _by_orders(
 
 
 def _by_years_of_membership(program: Program, law: rules.LadderTerms, at: datetime) -> Iterable[int]:
-    start = rules.carrying(window=law.window, at=at, zone=law.zone)[0][0]
+    start, _end, _until = rules.carrying(window=law.window, at=at, zone=law.zone)[0]
     rows = Score.objects.using(write_db()).filter(member__program_id=program.pk, member__merged_into=None)
+    rows = rows.filter(placed(span=(start, None)))
     wanted = rows.order_by("member_id").values_list("member_id", "member__joined_at", "placed_at", "value")
     for (_member_id, joined_at), own in groupby(wanted.iterator(), key=lambda row: row[:2]):
-        counted = [rules.Counted(at=placed_at, value=value) for *_who, placed_at, value in own if placed_at >= start]
+        counted = [rules.Counted(at=placed_at, value=value) for *_who, placed_at, value in own]
         since = periods.local_day(at=joined_at, zone=law.zone)
         yield rules.deserved(counted=counted, ladder=replace(law, since=since), at=at)[0]
 

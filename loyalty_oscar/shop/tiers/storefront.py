@@ -215,8 +215,7 @@ def rules(*, ladder: Ladder) -> list[str]:
         ),
         Ladder.Window.MEMBER_YEAR: pgettext(
             "loyalty",
-            "What you order in a year of your membership counts; it begins on the day on which you joined. You keep a"
-            " level to the end of the next year.",
+            "What you order in a year of your membership counts. You keep a level to the end of the next year.",
         ),
         Ladder.Window.QUARTER: pgettext(
             "loyalty",
@@ -235,6 +234,8 @@ def rules(*, ladder: Ladder) -> list[str]:
     )
     down %= {"days": money.listed(numbers=sorted(conf.LEVEL_NOTICE_DAYS, reverse=True))}
     found = [window, up] if ladder.window == Ladder.Window.LIFETIME else [window, up, down]
+    if ladder.window == Ladder.Window.MEMBER_YEAR:
+        found.insert(1, pgettext("loyalty", "Your year begins on the day on which you joined."))
     if conf.COUNTS_FROM_STATUS:
         text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
         found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
