@@ -15,7 +15,13 @@ from .steps import gift_source, now_of, reached
 
 
 def gifts_ahead(
-    *, ladder: Ladder, member_id: int | None, standing: Standing | None, value: int, at: datetime
+    *,
+    ladder: Ladder,
+    member_id: int | None,
+    standing: Standing | None,
+    value: int,
+    at: datetime,
+    joined_at: datetime | None = None,
 ) -> list[Tier]:
     """
     Return the levels with a gift that an order of this value (what the ladder's metric counts) would reach now.
@@ -27,7 +33,7 @@ def gifts_ahead(
     step = rules.decide(
         now=now_of(standing=standing),
         counted=[*known, rules.Counted(at=at, value=value)],
-        ladder=rules_of(ladder=ladder),
+        ladder=rules_of(ladder=ladder, joined_at=joined_at or at),
         at=at,
         given=(gift.tier.rank, gift.until) if gift else (0, None),
     )

@@ -26,7 +26,10 @@ class Ladder(models.Model):
 
     class Window(models.TextChoices):
         CALENDAR_YEAR = rules.CALENDAR_YEAR, pgettext_lazy("loyalty", "a calendar year, kept to the end of the next")
+        MEMBER_YEAR = rules.MEMBER_YEAR, pgettext_lazy("loyalty", "a year of membership, kept to the end of the next")
+        QUARTER = rules.QUARTER, pgettext_lazy("loyalty", "a quarter of the year, kept to the end of the next")
         ROLLING = rules.ROLLING, pgettext_lazy("loyalty", "the last 12 months")
+        HALF_YEAR = rules.HALF_YEAR, pgettext_lazy("loyalty", "the last 6 months")
         LIFETIME = rules.LIFETIME, pgettext_lazy("loyalty", "since joining, for good")
 
     program = models.OneToOneField(

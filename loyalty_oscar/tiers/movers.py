@@ -103,6 +103,9 @@ def _rank(n: int, span: Bounds, law: rules.LadderTerms) -> Piece:
 
 def _moves(spans: list[rules.Carrying], older: list[rules.Carrying], law: rules.LadderTerms, at: datetime) -> Piece:
     """Return what `rules.decide` asks of sums, standing and date, without what it asks of each order."""
+    if law.window == rules.MEMBER_YEAR:
+        # Everybody's year is another: whoever stands anywhere is looked at.
+        return "rank0 > stands OR stands > 0", []
     up = [f"rank{n} > stands" for n in range(len(spans))]
     less = " AND ".join(f"rank{n} < stands" for n in range(len(spans)))
     # What was ordered before a standing began no longer says that it was carried.

@@ -19,7 +19,7 @@ from loyalty_oscar.program.operations import touch_version
 from . import rules
 from .models import GivenTier, Ladder, Score, Standing, Tier
 from .movers import movers
-from .queries import counted_of, given_to, promised_to, rules_of
+from .queries import counted_of, given_to, joined_of, promised_to, rules_of
 from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
 
 logger = logging.getLogger("loyalty_oscar")
@@ -51,7 +51,7 @@ def settle(
         gifts = [tier.rank for tier in ladder.known_tiers if tier.points]
         # Accounts are locked before anything of ours, here as where an order is looked at.
         waiting = _waiting(ids) if gifts else frozenset()
-        current, stood = _current(ids), _stood(ids, at)
+        current, stood = _current(ids), _stood(ladder, ids, at)
         moves = _decided(ladder, ids, current, stood, at, announced, taken)
         keep(ladder=ladder, moves=[move for move in moves if not move.is_row])
         made = take(ladder=ladder, moves=[move for move in moves if move.is_row], stood=stood, at=at)
@@ -78,13 +78,17 @@ def date_waiting_gifts(*, ladder: Ladder, at: datetime) -> Iterator[int]:
         with transaction.atomic(using=write_db()):
             still = _waiting(some)
             current = {pk: row for pk, row in _current(some).items() if pk in still}
-            yield date_gifts(ladder=ladder, standings=current, stood=_stood(some, at), at=at)
+            yield date_gifts(ladder=ladder, standings=current, stood=_stood(ladder, some, at), at=at)
 
 
-def _stood(ids: Collection[int], at: datetime, instead: Collection[Score] = ()) -> Stood:
-    """Return what members stand on: what their orders count, and what staff gave. Two queries."""
+def _stood(ladder: Ladder, ids: Collection[int], at: datetime, instead: Collection[Score] = ()) -> Stood:
+    """
+    Return what members stand on: what their orders count, and what staff gave. Two queries, three where years of
+    membership count.
+    """
     counted = counted_of(member_ids=ids, instead=instead) if instead else counted_of(member_ids=ids)
-    return Stood(counted=counted, given=given_to(member_ids=ids, at=at))
+    joined = joined_of(ladder=ladder, member_ids=ids)
+    return Stood(counted=counted, given=given_to(member_ids=ids, at=at), joined=joined)
 
 
 def take_gifts_of(
@@ -100,7 +104,7 @@ def take_gifts_of(
     rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
     current = {row.member_id: row for row in rows}
     falls = []
-    for move in _decided(ladder, ids, current, _stood(ids, at, instead), at):
+    for move in _decided(ladder, ids, current, _stood(ladder, ids, at, instead), at):
         if move.is_row and move.step.rank < move.rank:
             falls.append((move.rank, move.step.rank))
             take_gifts(
@@ -144,7 +148,7 @@ def _decided(
         step = rules.decide(
             now=now_of(standing=before),
             counted=stood.counted.get(member_id, ()),
-            ladder=law,
+            ladder=stood.law(ladder=ladder, member_id=member_id) if stood.joined else law,
             at=at,
             given=(gift.tier.rank, gift.until) if gift else (0, None),
             announced=member_id in announced,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Protocol
 
 from django.db.models import Sum
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Program
@@ -62,6 +64,9 @@ def preview(*, program: Program, metric: str, law: rules.LadderTerms, at: dateti
 
 
 def _by_scores(program: Program, law: rules.LadderTerms, at: datetime) -> Iterable[int]:
+    if law.window == rules.MEMBER_YEAR:
+        yield from _by_years_of_membership(program, law, at)
+        return
     spans = rules.carrying(window=law.window, at=at, zone=law.zone)
     sums = {f"span{n}": Sum("value", filter=placed(span=span[:2]), default=0) for n, span in enumerate(spans)}
     rows = Score.objects.using(write_db()).filter(member__program_id=program.pk, member__merged_into=None)
@@ -72,7 +77,22 @@ def _by_scores(program: Program, law: rules.LadderTerms, at: datetime) -> Iterab
 def _by_orders(
     counted: Mapping[object, Sequence[rules.Counted]], law: rules.LadderTerms, at: datetime
 ) -> Iterable[int]:
-    return (rules.deserved(counted=own, ladder=law, at=at)[0] for own in counted.values())
+    for own in counted.values():
+        # Who buys for the first time joins with that.
+        first = min((one.at for one in own), default=at)
+        since = periods.local_day(at=first, zone=law.zone)
+        yield rules.deserved(counted=own, ladder=replace(law, since=since), at=at)[0]
+
+
+def _by_years_of_membership(program: Program, law: rules.LadderTerms, at: datetime) -> Iterable[int]:
+    start, _end, _until = rules.carrying(window=law.window, at=at, zone=law.zone)[0]
+    rows = Score.objects.using(write_db()).filter(member__program_id=program.pk, member__merged_into=None)
+    rows = rows.filter(placed(span=(start, None)))
+    wanted = rows.order_by("member_id").values_list("member_id", "member__joined_at", "placed_at", "value")
+    for (_member_id, joined_at), own in groupby(wanted.iterator(), key=lambda row: row[:2]):
+        counted = [rules.Counted(at=placed_at, value=value) for *_who, placed_at, value in own]
+        since = periods.local_day(at=joined_at, zone=law.zone)
+        yield rules.deserved(counted=counted, ladder=replace(law, since=since), at=at)[0]
 
 
 def _tally(ranks: Iterable[int], law: rules.LadderTerms, *, among: int) -> LadderPreview:

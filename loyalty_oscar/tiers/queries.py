@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
 from django.utils.translation import get_language
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -40,8 +41,13 @@ def _load() -> list[Ladder]:
     return ladders
 
 
-def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.LadderTerms:
-    """Return the ladder as the rules see it, with its own levels or with others (lowest first)."""
+def rules_of(
+    *, ladder: Ladder, tiers: Sequence[Tier] | None = None, joined_at: datetime | None = None
+) -> rules.LadderTerms:
+    """
+    Return the ladder as the rules see it, with its own levels or with others (lowest first); as they are for a member
+    where years of membership count, by when the member joined.
+    """
     return rules.LadderTerms(
         thresholds=tuple(tier.threshold for tier in tiers or ladder.known_tiers),
         window=ladder.window,
@@ -49,7 +55,16 @@ def rules_of(*, ladder: Ladder, tiers: Sequence[Tier] | None = None) -> rules.La
         grace_days=ladder.grace_days,
         set_at=ladder.set_at,
         told_days=max(conf.LEVEL_NOTICE_DAYS),
+        since=periods.local_day(at=joined_at, zone=ladder.program.time_zone) if joined_at else None,
     )
+
+
+def joined_of(*, ladder: Ladder, member_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when members joined; asked only where years of membership count."""
+    if ladder.window != Ladder.Window.MEMBER_YEAR:
+        return {}
+    rows = Member.objects.using(write_db()).filter(pk__in=member_ids)
+    return dict(rows.values_list("pk", "joined_at"))
 
 
 def tier_of_rank(*, ladder: Ladder, rank: int) -> Tier | None:
@@ -219,13 +234,27 @@ class TierProgress:
     ends_at: datetime | None
 
 
-def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at: datetime) -> TierProgress:
-    """Return how far a member is on the ladder. One query."""
-    zone, kept = ladder.program.time_zone, standing.kept_until if standing else None
-    spans = {"counts": rules.span(window=ladder.window, at=at, zone=zone)}
+def progress_of(
+    *,
+    ladder: Ladder,
+    member_id: int,
+    standing: Standing | None,
+    at: datetime,
+    joined_at: datetime | None = None,
+) -> TierProgress:
+    """
+    Return how far a member is on the ladder; `joined_at` is asked for where years of membership count. One query.
+
+    What keeps a level is told from when on it can be ordered: in a quarter not what the next one asks.
+    """
+    law, kept = rules_of(ladder=ladder, joined_at=joined_at), standing.kept_until if standing else None
+    told: dict[str, Any] = {"window": law.window, "at": at, "zone": law.zone, "since": law.since}
+    spans = {"counts": rules.span(**told)}
     spans["keeps"] = spans["counts"]
     if kept:
-        spans["keeps"] = rules.span_to_keep(window=ladder.window, at=at, kept_until=kept, zone=zone)
+        spans["keeps"] = rules.span_to_keep(**told, kept_until=kept)
+    keeps_from = spans["keeps"][0]
+    is_keeping = kept is not None and (keeps_from is None or keeps_from <= at)
     unsafe = placed(span=spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
     wanted = {name: placed(span=span) for name, span in spans.items()} | {"unsafe": unsafe}
     sums = (
@@ -243,7 +272,7 @@ def progress_of(*, ladder: Ladder, member_id: int, standing: Standing | None, at
         unsafe=sums["unsafe"],
         next_tier=above,
         missing=max(0, above.threshold - sums["counts"]) if above else 0,
-        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and tier.threshold and kept else 0,
+        to_keep=max(0, tier.threshold - sums["keeps"]) if tier and tier.threshold and is_keeping else 0,
         ends_at=spans["counts"][1],
     )
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from loyalty_oscar.kernel import periods
 
-CALENDAR_YEAR, ROLLING, LIFETIME = "calendar-year", "rolling", "lifetime"
+CALENDAR_YEAR, MEMBER_YEAR, QUARTER = "calendar-year", "member-year", "quarter"
+ROLLING, HALF_YEAR, LIFETIME = "rolling", "half-year", "lifetime"
+#: Windows that begin anew after so many months; what is reached in one is kept to the end of the next.
+PERIODS = {CALENDAR_YEAR: 12, MEMBER_YEAR: 12, QUARTER: 3}
+#: Windows that roll along, so many months long.
+ROLLS = {ROLLING: 12, HALF_YEAR: 6}
 #: Days beyond those of the first notice within which a date may have been announced, or put off to, already.
 LEEWAY = 3
 #: Start and end of a span (None = open), and until when its orders carry a level (None = it depends on them).
@@ -40,7 +45,8 @@ class LadderTerms:
     it is no level; who reads puts it under those who have none.
 
     `set_at` is when they became what they are (None = nobody knows); orders from before it lift quietly. An end is told
-    of at most `told_days` before it: a date so near stays whatever is returned.
+    of at most `told_days` before it: a date so near stays whatever is returned. Years of membership begin on the day of
+    `since`, on which the member joined.
     """
 
     thresholds: tuple[int | None, ...]
@@ -49,6 +55,7 @@ class LadderTerms:
     grace_days: int = 30
     set_at: datetime | None = None
     told_days: int = 60
+    since: date | None = None
 
     def rank(self, value: int) -> int:
         """Return the highest rank above everybody's whose threshold a value reaches; 0 is none."""
@@ -95,26 +102,47 @@ class TierDecision:
     is_given: bool = False
 
 
-def span(*, window: str, at: datetime, zone: str) -> tuple[datetime | None, datetime | None]:
-    """Return the first instant that counts at a moment and the first that no longer does (None = open)."""
-    today = periods.local_day(at=at, zone=zone)
-    if window == CALENDAR_YEAR:
-        return periods.start_of_year(year=today.year, zone=zone), periods.start_of_year(year=today.year + 1, zone=zone)
-    if window == ROLLING:
-        return periods.start_of_day(day=periods.add_months(day=today, months=-12), zone=zone), None
+def span(*, window: str, at: datetime, zone: str, since: date | None = None) -> tuple[datetime | None, datetime | None]:
+    """
+    Return the first instant that counts at a moment and the first that no longer does (None = open); a year of
+    membership begins on the day of the month on which the member joined (`since`).
+    """
+    if window in PERIODS:
+        return _start(window, at, zone, since, 0), _start(window, at, zone, since, 1)
+    if window in ROLLS:
+        today = periods.local_day(at=at, zone=zone)
+        return periods.start_of_day(day=periods.add_months(day=today, months=-ROLLS[window]), zone=zone), None
     return None, None
+
+
+def _start(window: str, at: datetime, zone: str, since: date | None, step: int) -> datetime:
+    """
+    Return when the period begins in which a moment lies, or one so many periods later.
+
+    Counted from the first one, never from the one before: who joined on 29 or 31 keeps that day where the month has it.
+    """
+    today, months = periods.local_day(at=at, zone=zone), PERIODS[window]
+    first = since if since and window == MEMBER_YEAR else date(today.year, 1, 1)
+    passed = (today.year - first.year) * 12 + today.month - first.month
+    passed -= passed % months
+    if periods.add_months(day=first, months=passed) > today:
+        passed -= months
+    return periods.start_of_day(day=periods.add_months(day=first, months=passed + step * months), zone=zone)
 
 
 def carrying(*, window: str, at: datetime, zone: str) -> list[Carrying]:
     """
     Return the spans whose orders carry a level at a moment, the newest first: (start, end, until when they carry it).
 
-    None is open; until when the rolling window carries depends on its orders, so it is None too.
+    None is open; until when a rolling window carries depends on its orders, so it is None too. Years of membership are
+    everybody's own: there it is the longest span in which both lie.
     """
-    if window != CALENDAR_YEAR:
+    if window == MEMBER_YEAR:
+        today = periods.local_day(at=at, zone=zone)
+        return [(periods.start_of_day(day=periods.add_months(day=today, months=-25), zone=zone), None, None)]
+    if window not in PERIODS:
         return [(*span(window=window, at=at, zone=zone), None)]
-    year = periods.local_day(at=at, zone=zone).year
-    last, this, following, then = (periods.start_of_year(year=y, zone=zone) for y in range(year - 1, year + 3))
+    last, this, following, then = (_start(window, at, zone, None, step) for step in range(-1, 3))
     return [(this, following, then), (last, this, following)]
 
 
@@ -122,17 +150,17 @@ def carried(*, ladder: LadderTerms, at: datetime) -> list[Carrying]:
     """
     Return an older span worth asking about: in the grace it still says that a level was really carried.
 
-    Only of calendar years; whoever is not in it is looked at order by order.
+    Only of periods that are the same for all; whoever is not in it is looked at order by order.
     """
-    year = periods.local_day(at=at, zone=ladder.zone).year
-    older, last, this = (periods.start_of_year(year=y, zone=ladder.zone) for y in range(year - 2, year + 1))
-    is_grace = ladder.window == CALENDAR_YEAR and at <= this + timedelta(days=ladder.grace_days)
-    return [(older, last, this)] if is_grace else []
+    if ladder.window not in PERIODS or ladder.window == MEMBER_YEAR:
+        return []
+    older, last, this = (_start(ladder.window, at, ladder.zone, None, step) for step in range(-2, 1))
+    return [(older, last, this)] if at <= this + timedelta(days=ladder.grace_days) else []
 
 
-def value(*, counted: Iterable[Counted], window: str, at: datetime, zone: str) -> int:
-    """Return what counts at a moment: of this year, of the last 12 months, or of a lifetime."""
-    start, end = span(window=window, at=at, zone=zone)
+def value(*, counted: Iterable[Counted], window: str, at: datetime, zone: str, since: date | None = None) -> int:
+    """Return what counts at a moment: of this period, of the last months, or of a lifetime."""
+    start, end = span(window=window, at=at, zone=zone, since=since)
     return sum(one.value for one in counted if (start is None or one.at >= start) and (end is None or one.at < end))
 
 
@@ -140,23 +168,21 @@ def deserved(*, counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -
     """
     Return the rank that the orders carry at a moment, and until when they carry it (None = for good).
 
-    A calendar year carries to the end of the next; the rolling window as long as the value in it lasts.
+    A period carries to the end of the next; a rolling window as long as the value in it lasts.
     """
-    if ladder.window == CALENDAR_YEAR:
-        return _by_years(counted, ladder, at)
+    if ladder.window in PERIODS:
+        return _by_periods(counted, ladder, at)
     rank = ladder.rank(value(counted=counted, window=ladder.window, at=at, zone=ladder.zone))
     if ladder.window == LIFETIME or not rank:
         return rank, None
     return rank, _rolls_out(counted, ladder, at, rank)
 
 
-def _by_years(counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> tuple[int, datetime | None]:
-    year = periods.local_day(at=at, zone=ladder.zone).year
-    starts = [periods.start_of_year(year=y, zone=ladder.zone) for y in (year - 1, year, year + 1)]
-    last, this = (ladder.rank(_between(counted, *span)) for span in pairwise(starts))
-    newest = year if this >= last else year - 1
+def _by_periods(counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> tuple[int, datetime | None]:
+    starts = [_start(ladder.window, at, ladder.zone, ladder.since, step) for step in range(-1, 3)]
+    last, this = (ladder.rank(_between(counted, *span)) for span in pairwise(starts[:3]))
     best = max(last, this)
-    return best, periods.start_of_year(year=newest + 2, zone=ladder.zone) if best else None
+    return best, starts[3 if this >= last else 2] if best else None
 
 
 def _between(counted: Iterable[Counted], start: datetime, end: datetime) -> int:
@@ -165,18 +191,26 @@ def _between(counted: Iterable[Counted], start: datetime, end: datetime) -> int:
 
 def _rolls_out(counted: Sequence[Counted], ladder: LadderTerms, at: datetime, rank: int) -> datetime:
     """Return when so much has rolled out of the window that the rank no longer stands."""
-    left = value(counted=counted, window=ROLLING, at=at, zone=ladder.zone)
-    start, _end = span(window=ROLLING, at=at, zone=ladder.zone)
+    left = value(counted=counted, window=ladder.window, at=at, zone=ladder.zone)
+    start, _end = span(window=ladder.window, at=at, zone=ladder.zone)
     gone = at
     for one in sorted(counted, key=lambda one: one.at):
         if start is not None and one.at < start:
             continue
         left -= one.value
-        day = periods.local_day(at=one.at, zone=ladder.zone) + timedelta(days=1)
-        gone = periods.start_of_day(day=periods.add_months(day=day, months=12), zone=ladder.zone)
+        day = periods.local_day(at=one.at, zone=ladder.zone)
+        gone = periods.start_of_day(day=_first_without(day, ROLLS[ladder.window]), zone=ladder.zone)
         if ladder.rank(left) < rank:
             break
     return gone
+
+
+def _first_without(day: date, months: int) -> date:
+    """Return the first day whose rolling window no longer holds a day: at the end of a short month it holds longer."""
+    found = periods.add_months(day=day, months=months)
+    while periods.add_months(day=found, months=-months) <= day:
+        found += timedelta(days=1)
+    return found
 
 
 def still_carried(
@@ -315,17 +349,17 @@ def _past(counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> int:
 
 
 def span_to_keep(
-    *, window: str, at: datetime, kept_until: datetime, zone: str
+    *, window: str, at: datetime, kept_until: datetime, zone: str, since: date | None = None
 ) -> tuple[datetime | None, datetime | None]:
     """Return the span (first instant, first that no longer counts) whose orders keep a level past its date."""
-    if window == CALENDAR_YEAR:
-        return span(window=window, at=max(at, kept_until - timedelta(microseconds=1)), zone=zone)
+    if window in PERIODS:
+        return span(window=window, at=max(at, kept_until - timedelta(microseconds=1)), zone=zone, since=since)
     return span(window=window, at=max(at, kept_until), zone=zone)
 
 
 def next_end(*, ladder: LadderTerms, at: datetime) -> datetime:
-    """Return until when a level is kept that somebody came down to: the end of the year, or 12 months."""
-    today = periods.local_day(at=at, zone=ladder.zone)
-    if ladder.window == CALENDAR_YEAR:
-        return periods.start_of_year(year=today.year + 1, zone=ladder.zone)
-    return periods.start_of_day(day=periods.add_months(day=today, months=12) + timedelta(days=1), zone=ladder.zone)
+    """Return until when a level is kept that somebody came down to: the end of the period, or a window from now."""
+    if ladder.window in PERIODS:
+        return _start(ladder.window, at, ladder.zone, ladder.since, 1)
+    today, months = periods.local_day(at=at, zone=ladder.zone), ROLLS.get(ladder.window, 12)
+    return periods.start_of_day(day=periods.add_months(day=today, months=months) + timedelta(days=1), zone=ladder.zone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
@@ -45,10 +45,18 @@ topics.register(DOWN)(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stood:
-    """What members stand on, by member: what their orders `counted`, and the highest level that staff gave."""
+    """
+    What members stand on, by member: what their orders `counted`, the highest level that staff gave, and where years of
+    membership count when they joined.
+    """
 
     counted: Mapping[int, Sequence[rules.Counted]]
     given: Mapping[int, GivenTier]
+    joined: Mapping[int, datetime] = field(default_factory=dict)
+
+    def law(self, *, ladder: Ladder, member_id: int) -> rules.LadderTerms:
+        """Return the ladder as it is for a member."""
+        return rules_of(ladder=ladder, joined_at=self.joined.get(member_id))
 
     def ready_at(self, *, ladder: Ladder, tier: Tier, member_id: int, reached_at: datetime) -> datetime | None:
         """
@@ -59,7 +67,7 @@ class Stood:
         given = self.given.get(member_id)
         if given and given.tier.rank >= tier.rank:
             return reached_at
-        own, law = self.counted.get(member_id, ()), rules_of(ladder=ladder)
+        own, law = self.counted.get(member_id, ()), self.law(ladder=ladder, member_id=member_id)
         safe = rules.safe_from(counted=own, ladder=law, rank=tier.rank, at=reached_at)
         return safe and max(safe, reached_at)
 

@@ -60,7 +60,8 @@ def opening(*, sale: Sale, is_hidden: bool = False) -> str:
 def cheaper(*, sale: Sale) -> str:
     """Return who pays less from when, in one line: "20 % off: Gold from 9 May · Everyone from 11 May"."""
     text = pgettext("loyalty", "%(percent)s %% off: %(opening)s")
-    return text % {"percent": f"{money.number(sale.percent)}{words.NBSP}", "opening": opening(sale=sale)}
+    said = text % {"percent": money.number(sale.percent), "opening": opening(sale=sale)}
+    return said.replace(" %", f"{words.NBSP}%")  # A number never parts from its unit.
 
 
 def for_you(*, sale: Sale, at: datetime) -> str:

@@ -7,7 +7,7 @@ Before that some of them say how many would stand where.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -21,7 +21,7 @@ from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.models import Ladder, Score, Tier
 from loyalty_oscar.tiers.preview import buyer_samples
-from loyalty_oscar.tiers.rules import CALENDAR_YEAR, Counted, span
+from loyalty_oscar.tiers.rules import Counted, carrying
 from loyalty_oscar.tiers.signals import ladder_saved
 
 from ..models import OrderSync
@@ -48,10 +48,8 @@ def count_past(*, ladder: Ladder, is_back: bool = False, **_signal: Any) -> int:
 
 
 def _orders(program: Program, window: str, at: datetime) -> QuerySet[Any]:
-    """Return the orders of customers that may count at a moment: in a calendar year those of the last one too."""
-    start, _end = span(window=window, at=at, zone=program.time_zone)
-    if start and window == CALENDAR_YEAR:
-        start, _end = span(window=window, at=start - timedelta(days=1), zone=program.time_zone)
+    """Return the orders of customers that may count at a moment: those of the last period too."""
+    start, _end, _until = carrying(window=window, at=at, zone=program.time_zone)[-1]
     since = max(filter(None, (start, program.earns_from)))
     return get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since, user__isnull=False)
 

@@ -63,7 +63,7 @@ def last_day(moment: datetime, zone: str) -> str:
 def _standing(event: Event) -> Standing | None:
     """Return the standing that an event is about, if the member still stands there."""
     rows = Standing.objects.using(write_db()).filter(pk=event.payload["standing"], is_current=True)
-    return rows.select_related("tier").first()
+    return rows.select_related("tier", "member").first()
 
 
 @letters.register(UP)
@@ -137,7 +137,8 @@ timings.register(DOWN)(in_daytime)
 
 
 def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime) -> dict[str, str]:
-    found = progress_of(ladder=ladder, member_id=standing.member_id, standing=standing, at=at)
+    told = {"member_id": standing.member_id, "joined_at": standing.member.joined_at}
+    found = progress_of(ladder=ladder, standing=standing, at=at, **told)
     zone = ladder.program.time_zone
     end = standing.kept_until + timedelta(days=ladder.grace_days)
     return {

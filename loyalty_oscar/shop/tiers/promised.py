@@ -38,6 +38,7 @@ class LevelGift:
         reached = gifts_ahead(
             ladder=ladder,
             member_id=visit.member.pk if visit.member else None,
+            joined_at=visit.member.joined_at if visit.member else None,
             standing=standing,
             value=value_of_purchase(ladder=ladder, purchase=purchase, visit=visit),
             at=at,

@@ -66,7 +66,7 @@ def _stands(member: Member) -> dict[str, Any] | None:
     if ladder is None:
         return None
     standing = standing_of(ladder=ladder, member_id=member.pk, at=at)
-    found = progress_of(ladder=ladder, member_id=member.pk, standing=standing, at=at)
+    found = progress_of(ladder=ladder, member_id=member.pk, standing=standing, at=at, joined_at=member.joined_at)
     zone = ladder.program.time_zone
     kept = found.kept_until and words.day(periods.last_day(expires_at=found.kept_until, zone=zone), zone=zone)
     return {

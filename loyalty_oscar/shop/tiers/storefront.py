@@ -213,7 +213,16 @@ def rules(*, ladder: Ladder) -> list[str]:
         Ladder.Window.CALENDAR_YEAR: pgettext(
             "loyalty", "What you order in a calendar year counts. You keep a level to the end of the next year."
         ),
+        Ladder.Window.MEMBER_YEAR: pgettext(
+            "loyalty",
+            "What you order in a year of your membership counts. You keep a level to the end of the next year.",
+        ),
+        Ladder.Window.QUARTER: pgettext(
+            "loyalty",
+            "What you order in a quarter of the year counts. You keep a level to the end of the next quarter.",
+        ),
         Ladder.Window.ROLLING: pgettext("loyalty", "What you ordered in the last 12 months counts."),
+        Ladder.Window.HALF_YEAR: pgettext("loyalty", "What you ordered in the last 6 months counts."),
         Ladder.Window.LIFETIME: pgettext("loyalty", "Everything you ever ordered counts. You keep a level for good."),
     }[ladder.window]
     up = pgettext("loyalty", "You climb at once. What you send back no longer counts; using points takes nothing away.")
@@ -225,6 +234,8 @@ def rules(*, ladder: Ladder) -> list[str]:
     )
     down %= {"days": money.listed(numbers=sorted(conf.LEVEL_NOTICE_DAYS, reverse=True))}
     found = [window, up] if ladder.window == Ladder.Window.LIFETIME else [window, up, down]
+    if ladder.window == Ladder.Window.MEMBER_YEAR:
+        found.insert(1, pgettext("loyalty", "Your year begins on the day on which you joined."))
     if conf.COUNTS_FROM_STATUS:
         text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
         found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
@@ -238,11 +249,13 @@ def _progress(visit: Visit, ladder: Ladder) -> TierProgress:
     if visit.member is None:
         base = base_of(ladder=ladder)
         first = next((tier for tier in ladder.known_tiers if tier.threshold), None)
-        _start, end = span(window=ladder.window, at=clock.now(), zone=ladder.program.time_zone)
+        at, zone = clock.now(), ladder.program.time_zone
+        _start, end = span(window=ladder.window, at=at, zone=zone, since=periods.local_day(at=at, zone=zone))
         nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": base}
         return TierProgress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
     standing = standing_of_visit(visit=visit)
-    return progress_of(ladder=ladder, member_id=visit.member.pk, standing=standing, at=clock.now())
+    told = {"member_id": visit.member.pk, "joined_at": visit.member.joined_at}
+    return progress_of(ladder=ladder, standing=standing, at=clock.now(), **told)
 
 
 def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('metric', models.CharField(default='spend', help_text='Using points or losing them never lowers it; a return does.', max_length=20, verbose_name='what counts')),
-                ('window', models.CharField(choices=[('calendar-year', 'a calendar year, kept to the end of the next'), ('rolling', 'the last 12 months'), ('lifetime', 'since joining, for good')], default='calendar-year', max_length=15, verbose_name='counted over')),
+                ('window', models.CharField(choices=[('calendar-year', 'a calendar year, kept to the end of the next'), ('member-year', 'a year of membership, kept to the end of the next'), ('quarter', 'a quarter of the year, kept to the end of the next'), ('rolling', 'the last 12 months'), ('half-year', 'the last 6 months'), ('lifetime', 'since joining, for good')], default='calendar-year', max_length=15, verbose_name='counted over')),
                 ('grace_days', models.PositiveSmallIntegerField(default=30, help_text='A level ends so many days after its date, and only if that was announced.', validators=[django.core.validators.MaxValueValidator(365)], verbose_name='days of grace')),
                 ('is_on', models.BooleanField(default=True, verbose_name='in force')),
                 ('gifts_past', models.BooleanField(default=False, help_text='Members whom earlier orders lift get no letter, and no welcome gift unless this is ticked.', verbose_name='welcome gifts for the past too')),

@@ -140,7 +140,7 @@ class TestThePageOfASale:
     def test_does_not_show_what_another_hidden_sale_keeps(self, unit, carrier, mode):
         silver = a_member_of(unit, SILVER)
         a_sale(unit, carrier, mode=Sale.Mode.HIDE)
-        a_sale(unit, carrier, code="early", mode=mode, doors=((SILVER, day(5, 10)),))
+        a_sale(unit, carrier, code="early", mode=mode, percent=10, doors=((SILVER, day(5, 10)),))
         hide(carrier)
         own = f"/loyalty/sales/early/{carrier.pk}/"
         assert look(own, silver, at=day(5, 6)).status_code == 404

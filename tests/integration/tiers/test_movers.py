@@ -74,13 +74,14 @@ def moved_by_the_rules(ladder, at):
             rank=row.rank, since=row.starts_at, kept_until=row.kept_until, is_counted=row.is_counted,
             is_strict=row.is_strict,
         ) if row else rules.Now()  # fmt: skip
+        own = rules_of(ladder=ladder, joined_at=EDGES[0])
         step = rules.decide(
-            now=now, counted=counted.get(pk, ()), ladder=law, at=at, announced=True,
+            now=now, counted=counted.get(pk, ()), ladder=own, at=at, announced=True,
             given=(gift.tier.rank, gift.until) if gift else (0, None),
         )  # fmt: skip
         is_kept = step is not None and step.why == "kept"
         # In the rolling window each order moves the date at once; the walk looks at it when it has come.
-        is_later = is_kept and law.window == rules.ROLLING and now.kept_until and now.kept_until > at
+        is_later = is_kept and law.window in rules.ROLLS and now.kept_until and now.kept_until > at
         # Only a return makes a date earlier, and it settles its member at once; so does what a level stands on.
         dates = (step.kept_until, now.kept_until) if is_kept else (None, None)
         is_sooner = is_kept and (dates[0] == dates[1] or (dates[0] and (dates[1] is None or dates[0] < dates[1])))
@@ -119,5 +120,11 @@ class TestTheMovers:
         at = datetime(2025, 8, 1, tzinfo=UTC)
         if window == rules.ROLLING:
             until = datetime(2026, 7, 31, 22, tzinfo=UTC)
+        if window == rules.HALF_YEAR:
+            until = datetime(2026, 2, 1, 23, tzinfo=UTC)
+        if window == rules.QUARTER:
+            until = datetime(2025, 12, 31, 23, tzinfo=UTC)
+        if window == rules.MEMBER_YEAR:
+            return  # Everybody's year is another, so whoever stands anywhere is looked at.
         settle_down(ladder, [{"orders": [(at, 20_000)], "stands": (2, until, (True, False)), "gift": None}] * 3)
         assert movers(ladder=ladder, after=0, last=2**40, at=at) == []

@@ -36,7 +36,7 @@ def a_crowd(ladder, *, seed):
 
 
 class TestTheWalk:
-    @pytest.mark.parametrize("window", ["calendar-year", "rolling", "lifetime"])
+    @pytest.mark.parametrize("window", Ladder.Window.values)
     @pytest.mark.parametrize("seed", range(3))
     def test_leaves_nobody_whom_a_closer_look_would_move(self, window, seed):
         ladder = a_ladder(bronze=5_000, window=window)

@@ -1,7 +1,7 @@
 """Levels by the calendar: year ends, leap days, time zones, clock changes, windows, grace, returns and gifts."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from loyalty_oscar.tiers.rules import (
     CALENDAR_YEAR,
+    HALF_YEAR,
     LIFETIME,
+    MEMBER_YEAR,
+    QUARTER,
     ROLLING,
     Counted,
     LadderTerms,
@@ -168,6 +171,108 @@ class TestTheLastTwelveMonths:
         assert (rank, until.date().isoformat()) == (2, "2027-03-11")
 
 
+class TestAQuarter:
+    @pytest.mark.parametrize("zone", ZONES)
+    @pytest.mark.parametrize(
+        ("placed", "asked", "rank", "until"),
+        [
+            ("2026-03-31T23:59:59", "2026-03-31T23:59:59", 1, "2026-07-01"),
+            ("2026-04-01T00:00:00", "2026-04-01T00:00:00", 1, "2026-10-01"),
+            ("2026-03-31T23:59:59", "2026-06-30T23:59:59", 1, "2026-07-01"),
+            ("2026-03-31T23:59:59", "2026-07-01T00:00:00", 0, None),
+            ("2026-12-31T23:59:59", "2027-03-31T23:59:59", 1, "2027-04-01"),
+            ("2026-12-31T23:59:59", "2027-04-01T00:00:00", 0, None),
+            ("2028-02-29T12:00:00", "2028-06-30T23:59:59", 1, "2028-07-01"),
+            ("2026-10-25T02:30:00", "2027-03-31T23:59:59", 1, "2027-04-01"),
+        ],
+    )
+    def test_carries_to_the_end_of_the_next(self, zone, placed, asked, rank, until):
+        ladder = a_ladder(QUARTER, zone=zone)
+        found = deserved(counted=orders((placed, 150), zone=zone), ladder=ladder, at=here(asked, zone))
+        assert (found[0], found[1] and midnight(found[1], zone)) == (rank, until)
+
+    def test_never_adds_two_up(self):
+        both = orders(("2026-03-31T23:59:59", 60), ("2026-04-01T00:00:00", 60))
+        assert deserved(counted=both, ladder=a_ladder(QUARTER), at=here("2026-05-01T00:00:00")) == (0, None)
+
+    def test_that_a_level_ends_with_leads_to_the_end_of_this_one(self):
+        now = Now(rank=3, since=here("2026-01-10T00:00:00"), kept_until=here("2026-07-01T00:00:00"))
+        step = decide(
+            now=now, counted=orders(("2026-01-10T00:00:00", 600)), ladder=a_ladder(QUARTER, grace=10),
+            at=here("2026-07-11T00:00:00"), announced=True,
+        )  # fmt: skip
+        assert (step.rank, step.kept_until.date().isoformat()) == (2, "2026-10-01")
+
+
+class TestTheLastSixMonths:
+    @pytest.mark.parametrize("zone", ZONES)
+    @pytest.mark.parametrize(
+        ("placed", "last_moment"),
+        [
+            ("2026-05-06T10:00:00", "2026-11-06T23:59:59"),
+            ("2026-10-25T02:30:00", "2027-04-25T23:59:59"),
+            ("2027-08-28T12:00:00", "2028-02-28T23:59:59"),
+            ("2026-08-28T12:00:00", "2027-02-28T23:59:59"),
+            ("2026-12-30T23:59:59", "2027-06-30T23:59:59"),
+        ],
+    )
+    def test_hold_an_order_through_the_same_day_of_the_sixth_month(self, zone, placed, last_moment):
+        counted, ladder = orders((placed, 100), zone=zone), a_ladder(HALF_YEAR, zone)
+        last = here(last_moment, zone)
+        assert deserved(counted=counted, ladder=ladder, at=last)[0] == 1
+        assert deserved(counted=counted, ladder=ladder, at=last + timedelta(seconds=1))[0] == 0
+
+    @pytest.mark.parametrize("placed", ["2026-08-29", "2026-08-30", "2026-08-31"])
+    def test_hold_the_last_days_of_a_long_month_until_the_short_one_is_over(self, placed):
+        counted, ladder = orders((f"{placed}T12:00:00", 100)), a_ladder(HALF_YEAR)
+        rank, until = deserved(counted=counted, ladder=ladder, at=counted[0].at)
+        assert rank == 1
+        assert until.date().isoformat() == "2027-03-01"
+        for at, carried in ((until - timedelta(seconds=1), 1), (until, 0)):
+            assert deserved(counted=counted, ladder=ladder, at=at)[0] == carried
+
+    def test_say_to_the_second_when_so_much_has_rolled_out(self):
+        counted = orders(("2026-01-10T12:00:00", 50), ("2026-03-10T12:00:00", 250), ("2026-06-10T12:00:00", 60))
+        rank, until = deserved(counted=counted, ladder=a_ladder(HALF_YEAR), at=here("2026-07-01T00:00:00"))
+        assert (rank, until.date().isoformat()) == (2, "2026-09-11")
+
+
+class TestAYearOfMembership:
+    @pytest.mark.parametrize("zone", ZONES)
+    @pytest.mark.parametrize(
+        ("joined", "placed", "asked", "rank", "until"),
+        [
+            ("2024-05-06", "2026-05-05T23:59:59", "2026-05-05T23:59:59", 1, "2027-05-06"),
+            ("2024-05-06", "2026-05-06T00:00:00", "2026-05-06T00:00:00", 1, "2028-05-06"),
+            ("2024-05-06", "2026-05-05T23:59:59", "2027-05-05T23:59:59", 1, "2027-05-06"),
+            ("2024-05-06", "2026-05-05T23:59:59", "2027-05-06T00:00:00", 0, None),
+            # Who joined on 29 February has 28 February where there is no other, and 29 where there is.
+            ("2024-02-29", "2026-02-27T23:59:59", "2026-02-27T23:59:59", 1, "2027-02-28"),
+            ("2024-02-29", "2026-02-28T00:00:00", "2026-02-28T00:00:00", 1, "2028-02-29"),
+            ("2024-02-29", "2028-02-28T23:59:59", "2028-02-28T23:59:59", 1, "2029-02-28"),
+            ("2024-02-29", "2028-02-29T00:00:00", "2028-02-29T00:00:00", 1, "2030-02-28"),
+            ("2023-08-31", "2026-08-31T00:00:00", "2026-08-31T00:00:00", 1, "2028-08-31"),
+            ("2025-10-25", "2026-10-24T23:59:59", "2026-10-24T23:59:59", 1, "2027-10-25"),
+            ("2025-03-29", "2026-03-29T01:30:00", "2026-03-29T12:00:00", 1, "2028-03-29"),
+            ("2026-01-15", "2026-01-15T00:00:00", "2026-01-15T00:00:00", 1, "2028-01-15"),
+        ],
+    )
+    def test_carries_to_the_end_of_the_next(self, zone, joined, placed, asked, rank, until):
+        ladder = replace(a_ladder(MEMBER_YEAR, zone=zone), since=date.fromisoformat(joined))
+        found = deserved(counted=orders((placed, 150), zone=zone), ladder=ladder, at=here(asked, zone))
+        assert (found[0], found[1] and midnight(found[1], zone)) == (rank, until)
+
+    @pytest.mark.parametrize("joined", ["2024-02-29", "2024-05-06", "2023-12-31"])
+    def test_follows_on_the_one_before_without_a_gap(self, joined):
+        told = {"window": MEMBER_YEAR, "zone": "Europe/Berlin", "since": date.fromisoformat(joined)}
+        at = here("2024-06-01T00:00:00")
+        for _year in range(9):
+            start, end = span(**told, at=at)
+            assert start <= at < end and span(**told, at=end)[0] == end
+            assert span(**told, at=end - timedelta(microseconds=1)) == (start, end)
+            at = end
+
+
 class TestALifetime:
     @pytest.mark.parametrize("years", [0, 1, 10, 60])
     def test_never_forgets(self, years):
@@ -175,7 +280,7 @@ class TestALifetime:
         at = here(f"{2020 + years}-12-31T00:00:00")
         assert deserved(counted=counted, ladder=a_ladder(LIFETIME), at=at) == (1, None)
 
-    @pytest.mark.parametrize("window", [CALENDAR_YEAR, ROLLING, LIFETIME])
+    @pytest.mark.parametrize("window", [CALENDAR_YEAR, MEMBER_YEAR, QUARTER, ROLLING, HALF_YEAR, LIFETIME])
     def test_or_any_window_begins_with_nothing(self, window):
         assert deserved(counted=[], ladder=a_ladder(window), at=here("2026-05-06T00:00:00")) == (0, None)
 
