@@ -22,6 +22,7 @@ from loyalty_oscar.program.contributions import Contribution
 from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.hooks import (
     DataExport,
+    EarnRate,
     Erasure,
     LevelList,
     MemberFinder,
@@ -30,6 +31,7 @@ from loyalty_oscar.program.hooks import (
     OrderFinder,
     ProgramPages,
     ProgramWarning,
+    SetUse,
     StateChangeNote,
     data_exports,
     earn_rates,
@@ -41,6 +43,7 @@ from loyalty_oscar.program.hooks import (
     order_finders,
     program_pages,
     program_warnings,
+    set_uses,
     state_change_notes,
 )
 from loyalty_oscar.program.paying import Payments, payments
@@ -116,6 +119,7 @@ __all__ = [
     "Contribution",
     "Cut",
     "DataExport",
+    "EarnRate",
     "EarningRule",
     "Erasure",
     "FactProvider",
@@ -158,6 +162,7 @@ __all__ = [
     "ReferralCheck",
     "RehearsalPart",
     "ResponseHook",
+    "SetUse",
     "SetupStep",
     "StateChangeNote",
     "Step",
@@ -217,6 +222,7 @@ __all__ = [
     "rehearsal_parts",
     "report_bounce",
     "response_hooks",
+    "set_uses",
     "setup_steps",
     "state_change_notes",
     "task_backends",

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.models import Unit
@@ -33,8 +33,8 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
-    """What brings points besides orders; switched off, never deleted."""
+class CampaignAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+    """What brings points besides orders; switched off, and deleted only as long as it gave nothing."""
 
     change_form_template = "loyalty/admin/campaign.html"
     form = CampaignForm
@@ -45,6 +45,9 @@ class CampaignAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.Mo
 
     class Media:
         css = STYLES
+
+    def is_used(self, obj: Campaign) -> bool:
+        return obj.occurrences.exists()
 
     @admin.display(description=pgettext_lazy("loyalty", "for what"), ordering="occasion")
     def for_what(self, campaign: Campaign) -> str:

@@ -86,6 +86,8 @@ class Rows(forms.BaseInlineFormSet):
 class UnitFormBase(forms.ModelForm):
     """The kind of points with its word in each language, a field for each plural form."""
 
+    is_meant = meant_field()
+
     class Meta:
         model = Unit
         fields = ("code", "is_money")
@@ -113,8 +115,24 @@ class UnitFormBase(forms.ModelForm):
                     self.add_error(word_field(language, category), text)
             kept = {category: word for category, word in names.get(language, {}).items() if category != "title"}
             names[language] = {**kept, **given, **({"title": title} if title else {})}
+        self._mind(names)
         self.instance.names = names
         return data
+
+    def _mind(self, names: dict[str, Any]) -> None:
+        """Ask before what members have is called something else."""
+        program = self.instance.program if self.instance.pk else None
+        before = Unit.objects.filter(pk=self.instance.pk).values_list("names", flat=True).first()
+        count = members_of(program=program) if program and program.earns_from and before != names else 0
+        if not count:
+            return
+        text = npgettext(
+            "loyalty",
+            "%(count)s member reads the new words from now on, in old lines too.",
+            "%(count)s members read the new words from now on, in old lines too.",
+            count,
+        )
+        look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
 
     def has_changed(self) -> bool:
         # A new program always gets its points, also where nobody typed a word for them.

@@ -91,10 +91,14 @@ def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[i
     Ranks run 1, 2, 3 without a gap, and each level takes more than the one below; one that is only given takes nothing.
     """
     below: tuple[int, str] | None = None
+    called: set[str] = set()
     for number, (rank, threshold, name) in enumerate(sorted(levels), start=1):
         if rank != number:
             text = pgettext("loyalty", "Number the levels 1, 2, 3 without a gap: this must be %(number)s.")
             yield rank, text % {"number": money.number(number)}
+        if name.strip().casefold() in called:
+            yield rank, pgettext("loyalty", "There is a level “%(name)s” already.") % {"name": name}
+        called.add(name.strip().casefold())
         if threshold is None:
             continue
         if below and threshold <= below[0]:

@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from .. import money
 from ..unit_uses import unit_uses
 
 code_validator = RegexValidator(
@@ -355,7 +356,7 @@ class PointWorth(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.points} = {self.minor} {self.currency}"
+        return f"{money.number(self.points)} = {money.in_words(minor=self.minor, currency=self.currency)}"
 
 
 class Unit(models.Model):

@@ -154,8 +154,13 @@ class TestACampaignInTheAdmin:
 
         assert has(member) == (50, 0)
 
-    def test_is_switched_off_and_never_deleted(self, root, unit):
-        campaign = a_campaign(unit)
-
-        assert root.post(reverse("admin:loyalty_journeys_campaign_delete", args=[campaign.pk])).status_code == 403
+    def test_is_switched_off_and_deleted_only_as_long_as_it_gave_nothing(self, root, unit):
+        campaign = a_campaign(unit, "sign-up")
+        page = reverse("admin:loyalty_journeys_campaign_delete", args=[campaign.pk])
+        member = a_member(unit)
+        act(program=unit.program, user_id=member.user_id, occasion="sign-up", at=clock.now())
+        assert root.post(page, {"post": "yes"}).status_code == 403
         assert Campaign.objects.exists()
+        Occurrence.objects.all().delete()
+        assert root.post(page, {"post": "yes"}).status_code == 302
+        assert not Campaign.objects.exists()
