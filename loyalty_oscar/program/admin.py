@@ -20,7 +20,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
-from . import actors, clock, contributions, operations
+from . import actors, clock, contributions, money, operations
 from .finding import FindsMembersOrKeys
 from .forms import (
     ProgramForm,
@@ -50,6 +50,7 @@ from .models import (
     TermsVersion,
     Unit,
 )
+from .second_look import back_in_words, given_back
 from .segments import set_members
 from .words import day
 from .zones import InProgramZone, NamesZone
@@ -177,11 +178,25 @@ class WorthInline(admin.TabularInline):
     model = PointWorth
     form = WorthForm
     formset = Rows
+    readonly_fields = ("back", "worth")
     extra = 0
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         changes = self.has_change_permission(request, obj)
-        return ("points", "amount", "currency", "is_meant") if changes else ("points", "minor", "currency")
+        typed = ("points", "amount", "currency", "back", "is_meant")
+        return typed if changes else ("points", "worth", "currency", "back")
+
+    @admin.display(description=pgettext_lazy("loyalty", "what comes back"))
+    def back(self, row: PointWorth) -> str:
+        """Say how much of what members spend comes back by it."""
+        if not row.pk or row.currency != row.program.currency:
+            return ""
+        percent = given_back(program=row.program, at=clock.now())
+        return back_in_words(percent) if percent is not None else ""
+
+    @admin.display(description=pgettext_lazy("loyalty", "are worth"))
+    def worth(self, row: PointWorth) -> str:
+        return money.in_words(minor=row.minor, currency=row.currency) if row.pk else ""
 
 
 class TermsInline(NoDelete, NamesZone, admin.StackedInline):

@@ -19,7 +19,7 @@ from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
 from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
-from .second_look import back_in_words, given_back, look_twice, meant_field, members_of, tick, too_much_back
+from .second_look import given_back, look_twice, meant_field, members_of, tick, too_much_back
 from .segments import members_of as members_of_segment
 
 #: What the column of an amount holds (minor units).
@@ -198,7 +198,7 @@ def minor_of(*, form: forms.BaseForm, name: str, currency: str) -> int | None:
 
 
 class WorthForm(AmountForm):
-    """What points buy. Says what comes back of each purchase by it, and asks before much changes."""
+    """What points buy. Asks before what members have is worth something else, and before much comes back."""
 
     amount = forms.DecimalField(
         label=pgettext_lazy("loyalty", "are worth"),
@@ -212,14 +212,6 @@ class WorthForm(AmountForm):
     class Meta:
         model = PointWorth
         fields = ("currency", "points")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        row = self.instance
-        if row.pk and row.currency == row.program.currency:
-            back = given_back(program=row.program, at=clock.now())
-            if back is not None:
-                self.fields["amount"].help_text = back_in_words(back)
 
     def take(self, minor: int) -> None:
         """Ask where what members have becomes worth something else, and where much comes back of each purchase."""

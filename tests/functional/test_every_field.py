@@ -338,6 +338,8 @@ def after_that(door, answer):
             return
         if status >= 500:
             yield f"was taken, and {page} broke: {status}"
+    if not Member.objects.filter(user__email="boris@example.com").exists():
+        return
     try:
         order = imported(user=Member.objects.get(user__email="boris@example.com").user, lines=[("200.00", 3)],
                          placed_at=day(5, 5))  # fmt: skip
@@ -370,7 +372,9 @@ def walk(doors, inputs):
     """What is wrong with these forms, with the inputs that showed it."""
     wrong, place = defaultdict(list), 0
     for door in doors:
-        assert (answer := door.send()).status_code == 302, f"{door.name} is refused as it stands: {said_wrong(answer)}"
+        with taken_back(), clock.at(TODAY):
+            answer = door.send()
+            assert answer.status_code == 302, f"{door.name} is refused as it stands: {said_wrong(answer)}"
     for door in doors:
         for name in door.names:
             place, looks = place + 1, LOOKS
@@ -501,7 +505,7 @@ class TestTheWalk:
                         parts = len(getattr(field_.widget, "widgets", ())) or 1
                         own = form.add_prefix(name)
                         names = [own] if parts == 1 else [f"{own}_{number}" for number in range(parts)]
-                        missed = set(names) - set(door.names)
+                        missed = {one for one in names if not one.endswith("-DELETE")} - set(door.names)
                         assert not missed, f"{door.name}: nobody tries {missed}"
         known = {one.__name__ for form in [*met, *met_before] for one in type(form).__mro__}
         missed = {form.__name__ for form in forms_of_ours()} - known - CHOSEN_IN_AN_ADDRESS

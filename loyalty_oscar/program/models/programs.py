@@ -295,7 +295,9 @@ class TermsVersion(models.Model):
     """What members agreed to: a text per language with a start. Never edited, only followed by the next."""
 
     program = models.ForeignKey(Program, models.CASCADE, related_name="terms")
-    version = models.PositiveIntegerField(pgettext_lazy("loyalty", "version"))
+    version = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "version"), validators=[MinValueValidator(1), MaxValueValidator(10_000)]
+    )
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=10, default="en")
     text = models.TextField(pgettext_lazy("loyalty", "text"))
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "in force from"))
