@@ -91,7 +91,7 @@ class CampaignForm(forms.ModelForm):
     """A campaign as a merchant sets it up. What was given stays as it was given; a change counts from now on."""
 
     told_days = forms.IntegerField(
-        label=pgettext_lazy("loyalty", "a birthday is told so many days before"),
+        label=pgettext_lazy("loyalty", "A birthday is told so many days before"),
         help_text=pgettext_lazy(
             "loyalty", "Who tells a birthday later waits for the next one. 0: also on the very day. Else unused."
         ),

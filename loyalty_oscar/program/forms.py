@@ -241,7 +241,7 @@ class ProgramForm(forms.ModelForm):
     """A program. What changes much for many, once it has begun, asks for its typed name."""
 
     much = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "gift that asks for a second look"),
+        label=pgettext_lazy("loyalty", "Gift that asks for a second look"),
         min_value=Decimal("0.01"),
         max_digits=9,
         decimal_places=2,
@@ -393,7 +393,7 @@ class SegmentForm(forms.ModelForm):
     """A segment with the members that somebody names."""
 
     people = SeveralField(
-        label=pgettext_lazy("loyalty", "members"),
+        label=pgettext_lazy("loyalty", "Members"),
         queryset=Member.objects.all(),
         required=False,
         widget=ManyToManyRawIdWidget(

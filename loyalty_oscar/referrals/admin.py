@@ -70,7 +70,11 @@ class SchemeAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     ) -> Any:
         scheme = self.get_object(request, object_id) if object_id else None
         if scheme and self.has_view_or_change_permission(request, scheme):
-            extra_context = {**(extra_context or {}), "sentence": self.says(scheme)}
+            extra_context = {
+                **(extra_context or {}),
+                "sentence": self.says(scheme),
+                "reads": pgettext("loyalty", "This invitation reads"),
+            }
         return super().changeform_view(request, object_id, form_url, extra_context)
 
 

@@ -45,7 +45,7 @@ class LadderForm(forms.ModelForm):
     is_meant = meant_field()
 
     metric = forms.ChoiceField(
-        label=pgettext_lazy("loyalty", "what counts"),
+        label=pgettext_lazy("loyalty", "What counts"),
         choices=metric_choices,
         help_text=pgettext_lazy("loyalty", "Using points or losing them never lowers it; a return does."),
     )
@@ -85,7 +85,7 @@ class TierForm(forms.ModelForm):
 
     ladder: Ladder
     takes = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "from"),
+        label=pgettext_lazy("loyalty", "From"),
         required=False,
         min_value=Decimal("0.01"),
         max_digits=14,
