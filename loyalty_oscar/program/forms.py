@@ -78,7 +78,7 @@ class Rows(forms.BaseInlineFormSet):
         """Refuse a row that was sent twice: the second would be written over the first."""
         super().clean()
         if not 0 <= self.initial_form_count() <= self.total_form_count():
-            raise forms.ValidationError(self.error_messages["missing_management_form"])
+            raise forms.ValidationError(self.default_error_messages["missing_management_form"])
         sent = [form.instance.pk for form in self.initial_forms]
         if len(set(sent)) < len(sent):
             text = pgettext("loyalty", "One row came twice, so nothing is saved. Open the page anew and type it again.")

@@ -170,7 +170,7 @@ def tier_form() -> type[TierForm]:
     """Return the form of a level with a field for its name in each of the shop's languages."""
     fields: dict[str, Any] = {
         name_field(language): forms.CharField(
-            label=pgettext("loyalty", "name in %(language)s") % {"language": language_name(language)},
+            label=pgettext("loyalty", "Name in %(language)s") % {"language": language_name(language)},
             max_length=Tier._meta.get_field("name").max_length,
             required=False,
         )
