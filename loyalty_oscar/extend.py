@@ -23,6 +23,7 @@ from loyalty_oscar.program.contributions import Contribution
 from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.hooks import (
     DataExport,
+    EarnRate,
     Erasure,
     LevelCount,
     LevelList,
@@ -34,6 +35,7 @@ from loyalty_oscar.program.hooks import (
     ProductPicker,
     ProgramPages,
     ProgramWarning,
+    SetUse,
     StateChangeNote,
     data_exports,
     earn_rates,
@@ -48,6 +50,7 @@ from loyalty_oscar.program.hooks import (
     product_pickers,
     program_pages,
     program_warnings,
+    set_uses,
     state_change_notes,
 )
 from loyalty_oscar.program.paying import Payments, payments
@@ -123,6 +126,7 @@ __all__ = [
     "Contribution",
     "Cut",
     "DataExport",
+    "EarnRate",
     "EarningRule",
     "Erasure",
     "FactProvider",
@@ -169,6 +173,7 @@ __all__ = [
     "ReferralCheck",
     "RehearsalPart",
     "ResponseHook",
+    "SetUse",
     "SetupStep",
     "Share",
     "StateChangeNote",
@@ -233,6 +238,7 @@ __all__ = [
     "rehearsal_parts",
     "report_bounce",
     "response_hooks",
+    "set_uses",
     "setup_steps",
     "state_change_notes",
     "task_backends",

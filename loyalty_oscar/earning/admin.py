@@ -20,11 +20,11 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import program_warnings, state_change_notes
-from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.hooks import program_warnings, set_uses, state_change_notes
+from loyalty_oscar.program.models import ProductSet, Program, State, Unit
 from loyalty_oscar.program.words import day as in_words
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
@@ -34,7 +34,7 @@ from .allowances import budgets_of
 from .clashes import clashes, in_sentences
 from .forms import MOSTS, RuleFormBase, rule_form
 from .give_back import give_back
-from .models import Rule, RuleVersion
+from .models import Award, Rule, RuleVersion
 from .queries import in_force, planned_after, rule_book, version_shown
 from .rules import RuleInForce, earning_rules
 from .sentences import sentence
@@ -93,6 +93,19 @@ class KindFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+class InForceFilter(admin.SimpleListFilter):
+    """Filters rules by whether they are switched on."""
+
+    title = pgettext_lazy("loyalty", "in force")
+    parameter_name = "on"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", pgettext("loyalty", "Yes")), ("0", pgettext("loyalty", "No"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(on=self.value() == "1") if self.value() in ("0", "1") else queryset
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +194,12 @@ class VersionInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Rule)
-class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
-    """A page for each rule; saving writes its next version."""
+class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+    """A page for each rule; saving writes its next version. One that no order was counted by is deleted."""
 
     change_form_template = "loyalty/admin/rule.html"
     list_display = ("name", "kind", "says", "is_on", "program")
-    list_filter = ("program", KindFilter)
+    list_filter = ("program", InForceFilter, KindFilter)
     search_fields = ("name", "code")
     actions = ("switch_off", "switch_on")
     inlines = (VersionInline,)
@@ -199,6 +212,13 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
         newest = begun.order_by("-valid_from", "-number")
         rules = super().get_queryset(request).select_related("unit__program__excluded_set", "program")
         return rules.annotate(on=Subquery(newest.values("is_on")[:1])).prefetch_related("versions")
+
+    def is_used(self, obj: Rule) -> bool:
+        versions = list(obj.versions.all())
+        if not versions or not has_begun(obj.program):
+            return False
+        since = min(version.valid_from for version in versions)
+        return versions[-1].is_on or Award.objects.filter(unit=obj.unit, placed_at__gte=since).exists()
 
     @admin.display(description=pgettext_lazy("loyalty", "kind"), ordering="type")
     def kind(self, rule: Rule) -> str:
@@ -376,6 +396,15 @@ class RuleAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
                 operations.switch_rule(rule=rule, is_on=is_on, actor=actors.staff(request.user), at=clock.now())
             except LoyaltyError as error:
                 messages.error(request, f"{rule}: {error}", fail_silently=True)
+
+
+@set_uses.register("rules")
+def sets_of_rules(*, product_set: ProductSet) -> Iterator[str]:
+    """Name the rules that ever named it: orders were counted by what they said."""
+    for version in RuleVersion.objects.select_related("rule"):
+        named = [code for row in version.conditions for code in row.get("params", {}).get("sets", ())]
+        if product_set.code in named:
+            yield version.rule.name
 
 
 @program_warnings.register("rules", order=30)

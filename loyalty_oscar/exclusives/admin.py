@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -12,13 +13,15 @@ from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused
 from loyalty_oscar.program.history import TellsChanges
+from loyalty_oscar.program.hooks import set_uses
+from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .faults import sale_warnings
 from .forms import DoorForm, DoorFormSet, SaleForm
-from .models import Door, Sale
+from .models import Door, Sale, pieces_of
 from .sentences import sentence
 
 
@@ -31,8 +34,8 @@ class DoorInline(NamesZone, admin.TabularInline):
 
 
 @admin.register(Sale)
-class SaleAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
-    """A sale that opens to some before others; switched off, never deleted."""
+class SaleAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+    """A sale that opens to some before others; switched off, and deleted only as long as nobody bought in it."""
 
     change_form_template = "loyalty/admin/sale.html"
     form = SaleForm
@@ -51,6 +54,9 @@ class SaleAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelA
 
     class Media:
         css = STYLES
+
+    def is_used(self, obj: Sale) -> bool:
+        return obj.is_on or pieces_of(sale_id=obj.pk) > 0 or obj.reminders.exists()
 
     def get_queryset(self, request: HttpRequest) -> Any:
         found = super().get_queryset(request).select_related("program", "product_set", "count")
@@ -101,6 +107,12 @@ class SaleAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelA
         except NoReverseMatch:
             return "-"
         return format_html('<a href="{}">{}</a>', url, pgettext("loyalty", "Look at the page of this sale"))
+
+
+@set_uses.register("sales")
+def sets_of_sales(*, product_set: ProductSet) -> Iterable[str]:
+    """Name the sales of its products."""
+    return Sale.objects.filter(product_set=product_set).values_list("name", flat=True)
 
 
 def warnings_of(sale: Sale) -> list[str]:

@@ -36,7 +36,7 @@ class DoorForm(forms.ModelForm):
     """Who gets in, and from when."""
 
     rank = forms.TypedChoiceField(
-        label=pgettext_lazy("loyalty", "from level"),
+        label=pgettext_lazy("loyalty", "From level"),
         coerce=int,
         initial=0,  # What a browser sends of an empty row: without, the row would count as filled in.
         help_text=pgettext_lazy("loyalty", "The lowest level that gets in; whoever stands higher gets in too."),

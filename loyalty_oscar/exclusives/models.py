@@ -16,6 +16,9 @@ from loyalty_oscar.program.models import Member, ProductSet, Program, code_valid
 from . import rules
 from .levels import levels
 
+#: More pieces than any shop sells of anything.
+MOST_PIECES = 10_000_000
+
 
 class Sale(models.Model):
     """
@@ -64,11 +67,14 @@ class Sale(models.Model):
         pgettext_lazy("loyalty", "pieces in all"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PIECES)],
         help_text=pgettext_lazy("loyalty", "Empty: as many as there are in stock."),
     )
     per_member = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "pieces for each member"), null=True, blank=True, validators=[MinValueValidator(1)]
+        pgettext_lazy("loyalty", "pieces for each member"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PIECES)],
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=False)
     published_at = models.DateTimeField(null=True, editable=False)
@@ -125,6 +131,9 @@ class Sale(models.Model):
                 "taken",
             )
             raise ValidationError({"quota": ValidationError(wrong % {"taken": taken}, code="taken")})
+        if self.quota is not None and self.per_member is not None and self.per_member > self.quota:
+            wrong = pgettext_lazy("loyalty", "There are fewer pieces in all: choose that number or less.")
+            raise ValidationError({"per_member": wrong})
         if self.ends_at and self.public_from and self.ends_at <= self.public_from:
             wrong = pgettext_lazy("loyalty", "It must end after it has opened to everybody.")
             raise ValidationError({"ends_at": wrong})

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.models import Unit
@@ -33,8 +35,8 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
-    """What brings points besides orders; switched off, never deleted."""
+class CampaignAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+    """What brings points besides orders; switched off, and deleted only as long as it gave nothing."""
 
     change_form_template = "loyalty/admin/campaign.html"
     form = CampaignForm
@@ -45,6 +47,9 @@ class CampaignAdmin(BehindFront, TellsChanges, NoDelete, InProgramZone, admin.Mo
 
     class Media:
         css = STYLES
+
+    def is_used(self, obj: Campaign) -> bool:
+        return obj.occurrences.exists()
 
     @admin.display(description=pgettext_lazy("loyalty", "for what"), ordering="occasion")
     def for_what(self, campaign: Campaign) -> str:
@@ -112,7 +117,9 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
         return request.user.has_perm("loyalty_journeys.change_campaign")
 
     @admin.action(description=pgettext_lazy("loyalty", "Take these points back, for good"), permissions=["take_back"])
-    def take_back(self, request: HttpRequest, queryset: Any) -> None:
+    def take_back(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            return self.ask(request, queryset)
         who, at = actors.staff(request.user), clock.now()
         taken: dict[Unit | None, int] = {}
         for row in queryset.order_by("pk"):
@@ -120,6 +127,36 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
             taken[unit] = taken.get(unit, 0) + operations.take_back(occurrence=row, actor=who, at=at)
         for unit, points in taken.items():
             messages.success(request, _taken(unit, points), fail_silently=True)
+        return None
+
+    def ask(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        """Say how much is taken from how many, before it is."""
+        rows = list(queryset.exclude(state=Occurrence.State.BACK))
+        sums: dict[Unit | None, int] = {}
+        for row in rows:
+            unit = row.campaign.program.unit_or_none
+            sums[unit] = sums.get(unit, 0) + row.points
+        people = len({row.member_id for row in rows})
+        text = npgettext(
+            "loyalty",
+            "Up to %(points)s of %(count)s member.",
+            "Up to %(points)s of %(count)s members.",
+            people,
+        )
+        told = {unit: words.points(unit=unit, points=points) for unit, points in sums.items() if unit}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": pgettext("loyalty", "Take these points back, for good"),
+            "opts": self.opts,
+            "media": self.media,
+            "chosen": [row.pk for row in rows],
+            "sentences": [
+                *(text % {"points": points, "count": money.number(people)} for points in told.values()),
+                pgettext("loyalty", "What of them is used already becomes points to make up. There is no way back."),
+            ],
+            "cancel": reverse("admin:loyalty_journeys_occurrence_changelist"),
+        }
+        return TemplateResponse(request, "loyalty/admin/take_back.html", context)
 
 
 def _taken(unit: Unit | None, points: int) -> str:

@@ -91,7 +91,7 @@ class CampaignForm(forms.ModelForm):
     """A campaign as a merchant sets it up. What was given stays as it was given; a change counts from now on."""
 
     told_days = forms.IntegerField(
-        label=pgettext_lazy("loyalty", "a birthday is told so many days before"),
+        label=pgettext_lazy("loyalty", "A birthday is told so many days before"),
         help_text=pgettext_lazy(
             "loyalty", "Who tells a birthday later waits for the next one. 0: also on the very day. Else unused."
         ),
@@ -126,7 +126,8 @@ class CampaignForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "occasion" in self.fields:
-            choices = [(code, occasion_name(code)) for code in occasions]
+            # Nothing is chosen beforehand: a code word would become a birthday.
+            choices = [("", "---------"), *((code, occasion_name(code)) for code in occasions)]
             self.fields["occasion"] = forms.ChoiceField(label=self.fields["occasion"].label, choices=choices)
         if "code" in self.fields:
             self.fields["code"].required = False
@@ -154,6 +155,7 @@ class CampaignForm(forms.ModelForm):
             self.add_error("word", pgettext("loyalty", "At least 4 letters or digits: a shorter word is soon guessed."))
         if found.get("starts_at") and found.get("ends_at") and found["ends_at"] <= found["starts_at"]:
             self.add_error("ends_at", pgettext("loyalty", "It ends before it begins."))
+        self._mind_what_nobody_gets(found, occasion)
         if found.get("budget") is not None and found["budget"] < self.instance.spent:
             given = words.number(unit=self.unit, points=self.instance.spent) if self.unit else self.instance.spent
             self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
@@ -162,6 +164,29 @@ class CampaignForm(forms.ModelForm):
         before = self.initial.get("points") if self.instance.pk else 0
         look_twice(form=self, questions=dear(unit=self.unit, points=found.get("points"), before=before or 0))
         return found
+
+    def _mind_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:
+        """Refuse what would give nobody anything: too small a sum, an end that is over, a second one of its kind."""
+        budget, points, ends_at = (found.get(name) for name in ("budget", "points", "ends_at"))
+        is_on, spent, changed = found.get("is_on"), self.instance.spent, {"budget", "points"} & {*self.changed_data}
+        if changed and budget is not None and points and spent <= budget < spent + points:
+            text = pgettext("loyalty", "That is not enough for one more time. Write more, or switch it off.")
+            self.add_error("budget", text)
+        if is_on and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
+            text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
+            self.add_error("ends_at", text)
+        program = found.get("program") or (self.instance.program if self.instance.program_id else None)
+        if not program or occasion == WORD or not is_on or (self.instance.pk and self.initial.get("is_on")):
+            return
+        others = Campaign.objects.filter(program=program, occasion=occasion, is_on=True).exclude(pk=self.instance.pk)
+        if (other := others.first()) and not (found.get("starts_at") and found.get("ends_at")):
+            text = pgettext(
+                "loyalty",
+                "“%(name)s” is for this already, and of several only the one that gives most counts. Switch it off"
+                " first, or say from when until when this one counts.",
+            )
+            field = "occasion" if "occasion" in self.fields else "is_on"
+            self.add_error(field, text % {"name": other.name})
 
     def save(self, commit: bool = True) -> Campaign:
         if self.instance.occasion == BIRTHDAY:

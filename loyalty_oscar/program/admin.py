@@ -20,7 +20,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
-from . import actors, clock, contributions, operations
+from . import actors, clock, contributions, money, operations
 from .finding import FindsMembersOrKeys
 from .forms import (
     ProgramForm,
@@ -35,13 +35,14 @@ from .forms import (
     word_field,
 )
 from .history import TellsChanges
-from .hooks import program_pages, program_warnings, state_change_notes
+from .hooks import program_pages, program_warnings, set_uses, state_change_notes
 from .models import (
     Delivery,
     Event,
     JobRun,
     Phase,
     PointWorth,
+    ProductSet,
     Program,
     ProgramSite,
     Segment,
@@ -49,6 +50,7 @@ from .models import (
     TermsVersion,
     Unit,
 )
+from .second_look import back_in_words, given_back
 from .segments import set_members
 from .words import day
 from .zones import InProgramZone, NamesZone
@@ -114,6 +116,29 @@ class BehindFront(ReadsAnyAddress):
         return is_own and super().has_module_permission(request)  # type: ignore[misc]
 
 
+class DeletesUnused:
+    """What nobody used is deleted; the rest is followed or switched off, one at a time."""
+
+    def is_used(self, obj: Any) -> bool:
+        """Return whether something hangs on a row: then it stays."""
+        raise NotImplementedError
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]  # Of ModelAdmin.
+        return may and (obj is None or not self.is_used(obj))
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        # Only its own page says why a row stays.
+        found = super().get_actions(request)  # type: ignore[misc]  # Of ModelAdmin.
+        found.pop("delete_selected", None)
+        return found
+
+
+def has_begun(program: Program) -> bool:
+    """Return whether a program was ever live or has members: what belongs to it stays from then on."""
+    return program.earns_from is not None or program.members.exists()
+
+
 class NoDelete:
     """For what is followed or switched off, never deleted."""
 
@@ -146,18 +171,32 @@ class UnitInline(NoDelete, admin.StackedInline):
             )
             for language in languages()
         ]
-        return [(None, {"fields": [("code", "is_money")]}), *words]
+        return [(None, {"fields": [("code", "is_money"), "is_meant"]}), *words]
 
 
 class WorthInline(admin.TabularInline):
     model = PointWorth
     form = WorthForm
     formset = Rows
+    readonly_fields = ("back", "worth")
     extra = 0
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         changes = self.has_change_permission(request, obj)
-        return ("points", "amount", "currency", "is_meant") if changes else ("points", "minor", "currency")
+        typed = ("points", "amount", "currency", "back", "is_meant")
+        return typed if changes else ("points", "worth", "currency", "back")
+
+    @admin.display(description=pgettext_lazy("loyalty", "what comes back"))
+    def back(self, row: PointWorth) -> str:
+        """Say how much of what members spend comes back by it."""
+        if not row.pk or row.currency != row.program.currency:
+            return ""
+        percent = given_back(program=row.program, at=clock.now())
+        return back_in_words(percent) if percent is not None else ""
+
+    @admin.display(description=pgettext_lazy("loyalty", "are worth"))
+    def worth(self, row: PointWorth) -> str:
+        return money.in_words(minor=row.minor, currency=row.currency) if row.pk else ""
 
 
 class TermsInline(NoDelete, NamesZone, admin.StackedInline):
@@ -185,7 +224,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(ReadsAnyAddress, TellsChanges, NoDelete, InProgramZone, admin.ModelAdmin):
+class ProgramAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
@@ -220,6 +259,9 @@ class ProgramAdmin(ReadsAnyAddress, TellsChanges, NoDelete, InProgramZone, admin
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         # Django leaves out a box without any right in it; this one says no more than that the box is there.
         return {**super().get_model_perms(request), "front": self.has_module_permission(request)}
+
+    def is_used(self, obj: Program) -> bool:
+        return has_begun(obj)
 
     def program_of(self, obj: Program) -> Program | None:
         return obj
@@ -315,6 +357,12 @@ def step_url(program: Program, to: str) -> str:
 def warnings_of(program: Program, at: datetime) -> list[str]:
     """Return what is wrong with a program, as all features see it."""
     return [text for said in program_warnings.answers(program=program, at=at) for text in said]
+
+
+@set_uses.register("program")
+def sets_of_programs(*, product_set: ProductSet) -> Iterable[str]:
+    """Name the programs in which its products bring no points."""
+    return Program.objects.filter(excluded_set=product_set).values_list("name", flat=True)
 
 
 @program_warnings.register("program", order=10)

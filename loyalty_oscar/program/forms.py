@@ -19,7 +19,7 @@ from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
 from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
-from .second_look import back_in_words, given_back, look_twice, meant_field, members_of, tick, too_much_back
+from .second_look import given_back, look_twice, meant_field, members_of, tick, too_much_back
 from .segments import members_of as members_of_segment
 
 #: What the column of an amount holds (minor units).
@@ -77,6 +77,8 @@ class Rows(forms.BaseInlineFormSet):
     def clean(self) -> None:
         """Refuse a row that was sent twice: the second would be written over the first."""
         super().clean()
+        if not 0 <= self.initial_form_count() <= self.total_form_count():
+            raise forms.ValidationError(self.default_error_messages["missing_management_form"])
         sent = [form.instance.pk for form in self.initial_forms]
         if len(set(sent)) < len(sent):
             text = pgettext("loyalty", "One row came twice, so nothing is saved. Open the page anew and type it again.")
@@ -85,6 +87,8 @@ class Rows(forms.BaseInlineFormSet):
 
 class UnitFormBase(forms.ModelForm):
     """The kind of points with its word in each language, a field for each plural form."""
+
+    is_meant = meant_field()
 
     class Meta:
         model = Unit
@@ -113,8 +117,24 @@ class UnitFormBase(forms.ModelForm):
                     self.add_error(word_field(language, category), text)
             kept = {category: word for category, word in names.get(language, {}).items() if category != "title"}
             names[language] = {**kept, **given, **({"title": title} if title else {})}
+        self._mind(names)
         self.instance.names = names
         return data
+
+    def _mind(self, names: dict[str, Any]) -> None:
+        """Ask before what members have is called something else."""
+        program = self.instance.program if self.instance.pk else None
+        before = Unit.objects.filter(pk=self.instance.pk).values_list("names", flat=True).first()
+        count = members_of(program=program) if program and program.earns_from and before != names else 0
+        if not count:
+            return
+        text = npgettext(
+            "loyalty",
+            "%(count)s member reads the new words from now on, in old lines too.",
+            "%(count)s members read the new words from now on, in old lines too.",
+            count,
+        )
+        look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
 
     def has_changed(self) -> bool:
         # A new program always gets its points, also where nobody typed a word for them.
@@ -186,7 +206,7 @@ def minor_of(*, form: forms.BaseForm, name: str, currency: str) -> int | None:
 
 
 class WorthForm(AmountForm):
-    """What points buy. Says what comes back of each purchase by it, and asks before much changes."""
+    """What points buy. Asks before what members have is worth something else, and before much comes back."""
 
     amount = forms.DecimalField(
         label=pgettext_lazy("loyalty", "are worth"),
@@ -200,14 +220,6 @@ class WorthForm(AmountForm):
     class Meta:
         model = PointWorth
         fields = ("currency", "points")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        row = self.instance
-        if row.pk and row.currency == row.program.currency:
-            back = given_back(program=row.program, at=clock.now())
-            if back is not None:
-                self.fields["amount"].help_text = back_in_words(back)
 
     def take(self, minor: int) -> None:
         """Ask where what members have becomes worth something else, and where much comes back of each purchase."""
@@ -237,7 +249,7 @@ class ProgramForm(forms.ModelForm):
     """A program. What changes much for many, once it has begun, asks for its typed name."""
 
     much = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "gift that asks for a second look"),
+        label=pgettext_lazy("loyalty", "Gift that asks for a second look"),
         min_value=Decimal("0.01"),
         max_digits=9,
         decimal_places=2,
@@ -389,7 +401,7 @@ class SegmentForm(forms.ModelForm):
     """A segment with the members that somebody names."""
 
     people = SeveralField(
-        label=pgettext_lazy("loyalty", "members"),
+        label=pgettext_lazy("loyalty", "Members"),
         queryset=Member.objects.all(),
         required=False,
         widget=ManyToManyRawIdWidget(

@@ -17,7 +17,7 @@ from django.urls import URLPattern
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.hooks import RAISE, REPORT, SKIP, Failed, Hook, OnError
 
-from .models import Member, Program, Unit
+from .models import Member, ProductSet, Program, Unit
 
 __all__ = ["RAISE", "REPORT", "SKIP", "Failed", "Hook", "OnError"]
 
@@ -95,6 +95,17 @@ class EarnRate(Protocol):
 
 
 earn_rates: Hook[EarnRate] = Hook("earn_rates", EarnRate, on_error=SKIP)
+
+
+class SetUse(Protocol):
+    """Says what a product set is named by."""
+
+    def __call__(self, *, product_set: ProductSet) -> Iterable[str]:
+        """Return the name of each thing that would miss it."""
+        ...
+
+
+set_uses: Hook[SetUse] = Hook("set_uses", SetUse, on_error=RAISE)
 
 
 class LevelList(Protocol):

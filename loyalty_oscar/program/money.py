@@ -16,6 +16,9 @@ from django.utils.translation import get_language, to_locale
 
 from loyalty_oscar.kernel import rounding
 
+#: No number of anything; only a form that is refused shows one.
+UNSPEAKABLE = 10**20
+
 
 def exponent(*, currency: str) -> int:
     """Return how many decimals a currency has (EUR 2, JPY 0)."""
@@ -67,4 +70,6 @@ def listed(*, numbers: Iterable[int]) -> str:
 def number(value: int | Decimal, *, places: int | None = None) -> str:
     """Return a number in the visitor's format, with a typographic minus; with exactly so many decimals if told."""
     pattern = f"#,##0.{'0' * places}" if places else None
+    if isinstance(value, int) and abs(value) >= UNSPEAKABLE:
+        return str(value)[:20] + "…"  # More digits than the arithmetic of decimals has.
     return format_decimal(value, format=pattern, locale=locale()).replace("-", "\N{MINUS SIGN}")

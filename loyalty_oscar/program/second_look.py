@@ -16,7 +16,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.kernel.rounding import worth_minor
 
 from . import money, words
@@ -129,8 +129,11 @@ def tell_cost(*, form: Any, unit: Unit | None, names: Iterable[str], members: in
             points = field.clean(form[name].value())
         except forms.ValidationError:
             points = None
+        if points is not None and abs(points) > MOST_BUDGET:
+            continue  # The field says so itself.
         cost = gift_in_words(unit=unit, points=points, members=members)
-        field.help_text = " ".join(filter(None, [str(field.help_text), cost]))
+        # The field on the page was made when its value was asked for, and keeps the help of then.
+        field.help_text = form[name].help_text = " ".join(filter(None, [str(field.help_text), cost]))
 
 
 def members_of(*, program: Program) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -15,10 +15,10 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import contributions, money
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import order_finders
+from loyalty_oscar.program.hooks import order_finders, set_uses
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.words import points as in_words
 
@@ -47,6 +47,12 @@ def limits_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, M
     return "loyalty/admin/using.html", {"terms": terms, "sentence": reads(terms) if terms else "", "url": url}
 
 
+@set_uses.register("using")
+def sets_of_limits(*, product_set: ProductSet) -> Iterable[str]:
+    """Name the programs in which points do not pay for its products."""
+    return UseTerms.objects.filter(excluded_sets=product_set).values_list("program__name", flat=True)
+
+
 class LeastOrderInline(admin.TabularInline):
     model = LeastOrder
     form = LeastOrderForm
@@ -58,7 +64,7 @@ class LeastOrderInline(admin.TabularInline):
 
 
 @admin.register(UseTerms)
-class UseTermsAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
+class UseTermsAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What points may pay for in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -69,6 +75,9 @@ class UseTermsAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
 
     class Media:
         css = STYLES
+
+    def is_used(self, obj: UseTerms) -> bool:
+        return has_begun(obj.program)
 
     @admin.display(description=pgettext_lazy("loyalty", "the limits"))
     def says(self, terms: UseTerms) -> str:

@@ -79,7 +79,7 @@ class LeastOrderForm(AmountForm):
     """From which amount of goods on points can be used, in a currency in which they are worth something."""
 
     amount = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "goods for at least"),
+        label=pgettext_lazy("loyalty", "Goods for at least"),
         min_value=Decimal("0.01"),
         max_digits=9,
         decimal_places=2,

@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.ledger.models import Hold
+from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Program
 
 
@@ -105,7 +106,7 @@ class LeastOrder(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.minor} {self.currency}"
+        return money.in_words(minor=self.minor, currency=self.currency)
 
 
 class Redemption(models.Model):

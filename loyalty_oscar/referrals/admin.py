@@ -15,7 +15,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import erasures, member_finders
@@ -34,7 +34,7 @@ ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
 
 
 @admin.register(Scheme)
-class SchemeAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
+class SchemeAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What each side gets in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -44,6 +44,9 @@ class SchemeAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
 
     class Media:
         css = STYLES
+
+    def is_used(self, obj: Scheme) -> bool:
+        return has_begun(obj.program)
 
     @admin.display(description=pgettext_lazy("loyalty", "who gets what"))
     def says(self, scheme: Scheme) -> str:
@@ -67,7 +70,11 @@ class SchemeAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
     ) -> Any:
         scheme = self.get_object(request, object_id) if object_id else None
         if scheme and self.has_view_or_change_permission(request, scheme):
-            extra_context = {**(extra_context or {}), "sentence": self.says(scheme)}
+            extra_context = {
+                **(extra_context or {}),
+                "sentence": self.says(scheme),
+                "reads": pgettext("loyalty", "This invitation reads"),
+            }
         return super().changeform_view(request, object_id, form_url, extra_context)
 
 

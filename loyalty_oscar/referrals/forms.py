@@ -25,7 +25,7 @@ class SchemeForm(forms.ModelForm):
     """What each side gets. A change counts for those who come from now on."""
 
     least = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "first order for at least"),
+        label=pgettext_lazy("loyalty", "First order for at least"),
         min_value=Decimal(0),
         max_digits=9,
         decimal_places=2,

@@ -13,12 +13,13 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import actors, clock, contributions, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, NoDelete
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, has_begun
 from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.history import TellsChanges, note
-from loyalty_oscar.program.hooks import program_warnings
-from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.hooks import program_warnings, set_uses
+from loyalty_oscar.program.models import Member, ProductSet, Program
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, MemberPriceForm, TierFormSet, name_field, tier_form
@@ -65,7 +66,7 @@ class TierInline(admin.StackedInline):
 
 
 @admin.register(Ladder)
-class LadderAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
+class LadderAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """The levels of a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/ladder.html"
@@ -76,6 +77,9 @@ class LadderAdmin(BehindFront, TellsChanges, NoDelete, admin.ModelAdmin):
 
     class Media:
         css = STYLES
+
+    def is_used(self, obj: Ladder) -> bool:
+        return has_begun(obj.program)
 
     @admin.display(description=pgettext_lazy("loyalty", "the levels"))
     def says(self, ladder: Ladder) -> str:
@@ -277,10 +281,15 @@ def _row(standing: Standing, zone: str) -> dict[str, Any]:
         "standing": standing,
         "level": standing.tier.name if standing.tier else pgettext("loyalty", "no level"),
         "since": words.day(standing.starts_at, zone=zone),
-        "until": words.day(standing.kept_until, zone=zone) if standing.kept_until else "",
+        "until": _last_day(standing.kept_until, zone),
         "why": words.why(standing.because),
         "who": actors.name(standing.actor),
     }
+
+
+def _last_day(ends_at: datetime | None, zone: str) -> str:
+    """Return the last day before an end, as members read it; nothing for no end."""
+    return words.day(periods.last_day(expires_at=ends_at, zone=zone), zone=zone) if ends_at else ""
 
 
 def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]:
@@ -288,10 +297,16 @@ def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]
     return {
         "gift": gift,
         "since": words.day(gift.starts_at, zone=zone),
-        "until": words.day(gift.until, zone=zone) if gift.until else "",
+        "until": _last_day(gift.until, zone),
         "who": actors.name(gift.actor),
         "url": reverse("admin:loyalty_tiers_take", args=[gift.pk]) if may and in_force else "",
     }
+
+
+@set_uses.register("tiers")
+def sets_of_prices(*, product_set: ProductSet) -> Iterator[str]:
+    """Name the member prices of its products."""
+    yield from (str(price) for price in MemberPrice.objects.filter(product_set=product_set))
 
 
 @program_warnings.register("tiers", order=50)

@@ -45,7 +45,7 @@ class LadderForm(forms.ModelForm):
     is_meant = meant_field()
 
     metric = forms.ChoiceField(
-        label=pgettext_lazy("loyalty", "what counts"),
+        label=pgettext_lazy("loyalty", "What counts"),
         choices=metric_choices,
         help_text=pgettext_lazy("loyalty", "Using points or losing them never lowers it; a return does."),
     )
@@ -85,7 +85,7 @@ class TierForm(forms.ModelForm):
 
     ladder: Ladder
     takes = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "from"),
+        label=pgettext_lazy("loyalty", "From"),
         required=False,
         min_value=Decimal(0),
         max_digits=14,
@@ -188,7 +188,7 @@ def tier_form() -> type[TierForm]:
     """Return the form of a level with a field for its name in each of the shop's languages."""
     fields: dict[str, Any] = {
         name_field(language): forms.CharField(
-            label=pgettext("loyalty", "name in %(language)s") % {"language": language_name(language)},
+            label=pgettext("loyalty", "Name in %(language)s") % {"language": language_name(language)},
             max_length=Tier._meta.get_field("name").max_length,
             required=False,
         )

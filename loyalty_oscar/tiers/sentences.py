@@ -94,10 +94,14 @@ def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[i
     The first may begin at 0: every member has it.
     """
     below: tuple[int, str] | None = None
+    called: set[str] = set()
     for number, (rank, threshold, name) in enumerate(sorted(levels), start=1):
         if rank != number:
             text = pgettext("loyalty", "Number the levels 1, 2, 3 without a gap: this must be %(number)s.")
             yield rank, text % {"number": money.number(number)}
+        if name.strip().casefold() in called:
+            yield rank, pgettext("loyalty", "There is a level “%(name)s” already.") % {"name": name}
+        called.add(name.strip().casefold())
         if threshold is None:
             continue
         if threshold == 0 and number > 1:

@@ -3,7 +3,7 @@ Every field of every form of ours, on every kind of page, with silly inputs of o
 
 A form, a field or an address that the walk does not know of fails it. What is refused is said in a shop keeper's words,
 keeps what was typed, and writes nothing; what is taken leaves a shop whose pages open and whose orders can be counted.
-Each field gets some of the table, the next field the next; with LOYALTY_EXAMPLES=60 each gets all of it.
+Each field gets some of the table, the next field the next; with LOYALTY_EXAMPLES=100 each gets all of it.
 """
 
 import re
@@ -48,7 +48,7 @@ from tests.storefront import TODAY, a_basket, a_product, a_user, day
 
 pytestmark = pytest.mark.django_db
 #: So many of the table each field gets in a modest run, and what only browsers fill in.
-EACH, HIDDEN = 3 * TIMES, 1
+EACH, HIDDEN = 2 * TIMES, 1
 #: How often it is looked what became of the shop after something was taken.
 LOOKS = 2
 #: The walk goes in so many parts.
@@ -179,7 +179,7 @@ def fill(form):
             offered = [value for value in form.offered.get(name, ()) if value]
             if last in CHOSEN and offered:
                 form.data[name] = [offered[-1]]
-            elif last in FILLED and (not offered or FILLED[last] in offered):
+            elif last in FILLED and (not offered or (FILLED[last] in offered and last != "rank")):
                 form.data[name] = [FILLED[last]]
 
 
@@ -338,6 +338,8 @@ def after_that(door, answer):
             return
         if status >= 500:
             yield f"was taken, and {page} broke: {status}"
+    if not Member.objects.filter(user__email="boris@example.com").exists():
+        return
     try:
         order = imported(user=Member.objects.get(user__email="boris@example.com").user, lines=[("200.00", 3)],
                          placed_at=day(5, 5))  # fmt: skip
@@ -370,7 +372,9 @@ def walk(doors, inputs):
     """What is wrong with these forms, with the inputs that showed it."""
     wrong, place = defaultdict(list), 0
     for door in doors:
-        assert (answer := door.send()).status_code == 302, f"{door.name} is refused as it stands: {said_wrong(answer)}"
+        with taken_back(), clock.at(TODAY):
+            answer = door.send()
+            assert answer.status_code == 302, f"{door.name} is refused as it stands: {said_wrong(answer)}"
     for door in doors:
         for name in door.names:
             place, looks = place + 1, LOOKS
@@ -501,6 +505,7 @@ class TestTheWalk:
                         parts = len(getattr(field_.widget, "widgets", ())) or 1
                         own = form.add_prefix(name)
                         names = [own] if parts == 1 else [f"{own}_{number}" for number in range(parts)]
+                        names = [one for one in names if not one.endswith("-DELETE") and "__prefix__" not in one]
                         missed = set(names) - set(door.names)
                         assert not missed, f"{door.name}: nobody tries {missed}"
         known = {one.__name__ for form in [*met, *met_before] for one in type(form).__mro__}

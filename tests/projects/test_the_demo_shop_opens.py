@@ -18,6 +18,7 @@ STEPS = [
     ":loyalty_audit",
     ":sandbox_seed --address 127.0.0.1:8456",
     "demo",
+    "unchanged",
 ]
 
 
@@ -65,6 +66,10 @@ class TestTheDemoShop:
     def test_has_an_order_of_a_guest_that_waits_to_be_kept(self, steps):
         assert (steps[1]["waiting"], steps[1]["owned"]) == (1, 0)
         assert "guest@example.com" not in steps[1]["ranks"]
+
+    def test_writes_nothing_where_a_page_is_saved_as_it_was_opened(self, steps):
+        assert steps[7]["wrong"] == []
+        assert steps[7]["saved"] > 15
 
     def test_leads_its_links_to_where_it_is_served_now(self, steps):
         assert steps[1]["link"] == "http://127.0.0.1:8123/"

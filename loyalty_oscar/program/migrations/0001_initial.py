@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
             name='TermsVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(verbose_name='version')),
+                ('version', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)], verbose_name='version')),
                 ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
                 ('text', models.TextField(verbose_name='text')),
                 ('starts_at', models.DateTimeField(verbose_name='in force from')),

@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from .. import money
 from ..unit_uses import unit_uses
 
 code_validator = RegexValidator(
@@ -294,7 +295,9 @@ class TermsVersion(models.Model):
     """What members agreed to: a text per language with a start. Never edited, only followed by the next."""
 
     program = models.ForeignKey(Program, models.CASCADE, related_name="terms")
-    version = models.PositiveIntegerField(pgettext_lazy("loyalty", "version"))
+    version = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "version"), validators=[MinValueValidator(1), MaxValueValidator(10_000)]
+    )
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=10, default="en")
     text = models.TextField(pgettext_lazy("loyalty", "text"))
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "in force from"))
@@ -355,7 +358,7 @@ class PointWorth(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.points} = {self.minor} {self.currency}"
+        return f"{money.number(self.points)} = {money.in_words(minor=self.minor, currency=self.currency)}"
 
 
 class Unit(models.Model):

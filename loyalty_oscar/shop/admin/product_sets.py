@@ -11,11 +11,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.admin import BehindFront, ReadOnly, ReadsAnyAddress
+from loyalty_oscar.program.admin import BehindFront, DeletesUnused, ReadOnly, ReadsAnyAddress
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import program_warnings
+from loyalty_oscar.program.hooks import program_warnings, set_uses
 from loyalty_oscar.program.models import ProductSet, Program
 
 from ..models import OrderSync, ProductSetRange
@@ -50,7 +50,7 @@ class RangeInline(admin.TabularInline):
 
 
 @admin.register(ProductSet)
-class ProductSetAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
+class ProductSetAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """A set of products that rules speak of. Without a range it suspends the rules that name it."""
 
     list_display = ("name", "code", "range")
@@ -66,9 +66,8 @@ class ProductSetAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: ProductSet | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
 
-    def has_delete_permission(self, request: HttpRequest, obj: ProductSet | None = None) -> bool:
-        # Rules keep the code of a set for ever; an empty range does what deleting would.
-        return False
+    def is_used(self, obj: ProductSet) -> bool:
+        return any(name for names in set_uses.answers(product_set=obj) for name in names)
 
     @admin.display(description=pgettext_lazy("loyalty", "range of products"))
     def range(self, product_set: ProductSet) -> str:
@@ -107,6 +106,8 @@ def unclear(*, program: Program, at: datetime) -> Iterator[str]:
     for question in statuses.questions():
         yield (of_line if question.is_line else of_order) % {"status": question.status}
     for product_set in ProductSet.objects.filter(tie__range=None):
+        if not any(name for names in set_uses.answers(product_set=product_set) for name in names):
+            continue  # Nobody misses its products.
         text = pgettext("loyalty", "The product set “%(name)s” has no range, so the rules that name it are suspended.")
         shut = [one.shut for one in closed_by(set_ids=[product_set.pk], using=write_db()) if one.shut]
         yield " ".join([text % {"name": product_set}, *shut])

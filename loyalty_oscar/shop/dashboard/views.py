@@ -87,8 +87,6 @@ class GoodwillView(StaffView, FormView):
             customer=called(user=self.customer),
             unit=self.unit,
             left=words.points(unit=self.unit, points=left),
-            hundred=words.points(unit=self.unit, points=100),
-            hundred_worth=worth(unit=self.unit, points=100),
             cancel=self.get_success_url(),
         )
 

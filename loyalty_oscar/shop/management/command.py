@@ -89,11 +89,11 @@ class LoyaltyCommand(BaseCommand):
         """Do what the command is for; raise `CommandError` or `LoyaltyError` to refuse."""
         raise NotImplementedError
 
-    def confirm(self, question: str) -> None:
-        """Ask, and refuse where the answer is not yes or nobody is there to give one."""
+    def confirm(self, question: str, *, word: str = "yes") -> None:
+        """Ask for a word, and refuse where the answer is another or nobody is there to give one."""
         if not sys.stdin or not sys.stdin.isatty():
             raise CommandError("nobody is here to confirm it; say --yes")
-        if input(f"{question} Type yes to go on: ").strip().lower() != "yes":
+        if input(f"{question} Type {word} to go on: ").strip().lower() != word.lower():
             raise CommandError("nothing was done")
 
 

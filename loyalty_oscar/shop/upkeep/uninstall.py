@@ -16,8 +16,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger import triggers
+from loyalty_oscar.ledger.queries import owed
+from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.worth import worth
 
 PREFIX = "loyalty_"
 #: What is always installed, though no table of ours refers to it, and why it cannot go alone.
@@ -126,6 +130,27 @@ def tables(*, names: list[str]) -> list[Table]:
         for model in found
         if model._meta.db_table in there
     ]
+
+
+def word_for(*, names: list[str]) -> str:
+    """Return what is typed before these apps go: the name of the program, where that goes and there is one."""
+    if "program" not in names or not tables(names=["program"]):
+        return "yes"
+    return Program.objects.using(write_db()).order_by("pk").values_list("name", flat=True).first() or "yes"
+
+
+@uninstall_notes.register("points")
+def lost_points(*, names: list[str]) -> Iterator[str]:
+    """Say how many points of how many members go, and what they are worth."""
+    if "ledger" not in names or not tables(names=["ledger"]):
+        return
+    for unit in Unit.objects.using(write_db()).select_related("program"):
+        sums = owed(unit_id=unit.pk)
+        if sums.points:
+            points = words.points(unit=unit, points=sums.points)
+            value = worth(unit=unit, points=sums.points)
+            told = f"{points} worth {value}" if value else points
+            yield f"{told} of {sums.accounts:,} members of “{unit.program}” are gone."
 
 
 def consequences(*, names: list[str]) -> Iterator[str]:

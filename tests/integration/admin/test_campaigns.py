@@ -139,6 +139,10 @@ class TestACampaignInTheAdmin:
         act(user_id=member.user_id, **told)
         rows = reverse("admin:loyalty_journeys_occurrence_changelist")
         data = {"action": "take_back", "_selected_action": [Occurrence.objects.get().pk]}
+        asked = text_of(root.post(rows, data))
+        assert "Up to 50 paws of 1 member." in asked and "There is no way back." in asked
+        assert has(member) == (50, 0)
+        data["confirmed"] = "yes"
 
         assert "50 points were taken back." in text_of(root.post(rows, data, follow=True))
         assert act(user_id=member.user_id, **told) is None
@@ -150,12 +154,18 @@ class TestACampaignInTheAdmin:
         act(program=unit.program, user_id=member.user_id, occasion="sign-up", at=clock.now())
         _user, client = staff("loyalty_journeys.view_occurrence")
         rows = reverse("admin:loyalty_journeys_occurrence_changelist")
-        client.post(rows, {"action": "take_back", "_selected_action": [Occurrence.objects.get().pk]})
+        data = {"action": "take_back", "_selected_action": [Occurrence.objects.get().pk], "confirmed": "yes"}
+        client.post(rows, data)
 
         assert has(member) == (50, 0)
 
-    def test_is_switched_off_and_never_deleted(self, root, unit):
-        campaign = a_campaign(unit)
-
-        assert root.post(reverse("admin:loyalty_journeys_campaign_delete", args=[campaign.pk])).status_code == 403
+    def test_is_switched_off_and_deleted_only_as_long_as_it_gave_nothing(self, root, unit):
+        campaign = a_campaign(unit, "sign-up")
+        page = reverse("admin:loyalty_journeys_campaign_delete", args=[campaign.pk])
+        member = a_member(unit)
+        act(program=unit.program, user_id=member.user_id, occasion="sign-up", at=clock.now())
+        assert root.post(page, {"post": "yes"}).status_code == 403
         assert Campaign.objects.exists()
+        Occurrence.objects.all().delete()
+        assert root.post(page, {"post": "yes"}).status_code == 302
+        assert not Campaign.objects.exists()

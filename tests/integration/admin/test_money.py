@@ -137,7 +137,7 @@ class TestACampaign:
         rows = reverse("admin:loyalty_journeys_occurrence_changelist")
         assert [word in text_of(campaigns) for word in ("€2.50", "€50.00")] == [True, True]
         assert "€2.50" in text_of(root.get(rows))
-        done = root.post(rows, {"action": "take_back", "_selected_action": [given.pk]}, follow=True)
+        done = root.post(rows, {"action": "take_back", "_selected_action": [given.pk], "confirmed": "yes"}, follow=True)
         assert "€2.50 was taken back." in text_of(done)
         assert Occurrence.objects.get().state == "back"
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils.html import strip_tags
 from oscar.core.loading import get_model
@@ -140,10 +141,17 @@ class TestTheProgramsPage:
         settings.OSCAR_ORDER_STATUS_PIPELINE = {"New": ("Sent", "Fetched"), "Sent": (), "Fetched": ()}
         assert "Sent, Fetched" in root.get(page(draft)).context["warnings"][0]
 
-    def test_is_never_deleted(self, root, draft):
-        response = root.post(reverse("admin:loyalty_program_program_delete", args=[draft.pk]), {"post": "yes"})
-        assert response.status_code == 403
-        assert Program.objects.filter(pk=draft.pk).exists()
+    def test_is_deleted_only_as_a_draft_without_members(self, root, draft):
+        page = reverse("admin:loyalty_program_program_delete", args=[draft.pk])
+        Program.objects.update(earns_from=clock.now())
+        assert root.post(page, {"post": "yes"}).status_code == 403
+        Program.objects.update(earns_from=None)
+        member = join(program=draft, user_id=get_user_model().objects.first().pk, at=clock.now())
+        assert root.post(page, {"post": "yes"}).status_code == 403
+        member.delete()
+        draft.rules.all().delete()
+        assert root.post(page, {"post": "yes"}).status_code == 302
+        assert not Program.objects.exists()
 
     def test_is_only_read_by_somebody_who_may_only_look(self, staff, draft):
         names = ("program", "unit", "pointworth", "programsite", "termsversion", "phase")

@@ -4,12 +4,14 @@ import pytest
 from django.urls import reverse
 from oscar.test.factories import RangeFactory
 
+from loyalty_oscar.earning.models import Rule
+from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.events import announce
-from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet
+from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import mark
@@ -86,7 +88,18 @@ class TestAProductSet:
         ProductSet.objects.create(code="cats", name="Cat food")
         assert "its rules are suspended" in root.get(url(ProductSet, "changelist")).content.decode()
 
-    def test_is_never_deleted(self, root, db):
+    def test_is_deleted_only_where_nothing_names_it(self, root, books):
+        program = Program.objects.get()
         product_set = ProductSet.objects.create(code="cats", name="Cat food")
-        assert root.post(url(ProductSet, "delete", product_set.pk), {"post": "yes"}).status_code == 403
-        assert ProductSet.objects.exists()
+        page, told = url(ProductSet, "delete", product_set.pk), {"params": {"points": 5}, "actor": "system"}
+        narrowed = [{"code": "product-set", "params": {"sets": ["cats"]}}]
+        save_rule(
+            unit=program.unit, code="cats", name="Cats", type="per-unit", narrowed=narrowed, at=clock.now(), **told
+        )
+        assert root.post(page, {"post": "yes"}).status_code == 403
+        Rule.objects.filter(code="cats").delete()
+        for field in ({"excluded_set": product_set}, {"excluded_set": None}):
+            Program.objects.update(**field)
+            left = root.post(page, {"post": "yes"}).status_code
+            assert left == (403 if field["excluded_set"] else 302)
+        assert not ProductSet.objects.exists()

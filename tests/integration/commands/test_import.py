@@ -217,7 +217,7 @@ class TestABadFile:
         said = manage("import", file(f"{head}{row}\n"))
         assert (said.code, books()) == (1, before)
         assert says in said.err
-        assert "1 mistake(s); nothing was written" in said.err
+        assert "1 mistake; nothing was written" in said.err
 
     @pytest.mark.parametrize(
         ("content", "says"),
@@ -244,7 +244,7 @@ class TestABadFile:
         said = manage("import", file("email,points\na@example.com,x\nb@example.com,1\n"))
         assert said.err.count("row 2, ") == 2
         assert said.err.count("row 3, ") == 1
-        assert said.err.endswith("3 mistake(s); nothing was written")
+        assert said.err.endswith("3 mistakes; nothing was written")
 
     def test_is_one_whose_address_two_people_have(self, file):
         UserFactory(username="ann2", email="Ann@example.com")

@@ -62,7 +62,7 @@ class TestGoodwill:
 
     def test_says_what_points_are_worth_and_offers_reasons(self, desk, unit, customer, settings):  # noqa: F811
         html = text(desk[1].get(goodwill(customer, unit)))
-        assert "100 paws are worth €1.00." in html
+        assert "Worth of 100 paws: €1.00." in html
         assert '<option value="The parcel was late">' in html
         settings.LOYALTY_GOODWILL_REASONS = ("Rain",)
         html = text(desk[1].get(goodwill(customer, unit)))

@@ -95,7 +95,8 @@ class Command(LoyaltyCommand):
         for line in errors[:SHOWN]:
             self.stderr.write(line)
         more = f" ({len(errors) - SHOWN:,} of them not shown)" if len(errors) > SHOWN else ""
-        return f"{len(errors):,} mistake(s){more}; nothing was written"
+        mistakes = "1 mistake" if len(errors) == 1 else f"{len(errors):,} mistakes"
+        return f"{mistakes}{more}; nothing was written"
 
     def show(self, balances: imports.Balances) -> None:
         """Say what the file brings before anything is written."""

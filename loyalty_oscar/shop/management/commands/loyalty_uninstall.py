@@ -35,7 +35,7 @@ class Command(LoyaltyCommand):
         for sentence in uninstall.consequences(names=names):
             self.say(sentence)
         if not yes:
-            self.confirm("Points and their history are gone afterwards.")
+            self.confirm("Points and their history are gone afterwards.", word=uninstall.word_for(names=names))
         if export:
             for table, path in uninstall.export(tables=tables, folder=export):
                 self.say(f"{path}: {table.rows:,} rows")
