@@ -10,9 +10,11 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 from oscar.test import factories
 
+from loyalty_oscar.earning.models import Rule, RuleBudget
 from loyalty_oscar.insights.operations import count
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
@@ -236,3 +238,36 @@ class TestTheMerchant:
 def said(page):
     """What the preview of a return says."""
     return page.locator("#loyalty-return-answer strong").inner_text().replace("\xa0", " ")
+
+
+class TestARuleWithLimits:
+    def test_is_set_up_planned_and_followed_on_its_page(self, desk, customer):
+        unit = a_program()
+        bed, category = a_product("Orthopaedic bed", "100.00"), create_from_breadcrumbs("Dogs > Dog beds")
+        get_model("catalogue", "ProductCategory").objects.create(product=bed, category=category)
+        desk.visit("admin:loyalty_earning_rule_add", more="?type=multiplier")
+        desk.locator("#id_name").fill("Dog bed week")
+        desk.locator("#id_p_percent").fill("2.5")
+        desk.get_by_label("At most, for all members together").fill("10000")
+        desk.get_by_label("At most, for each member in all").fill("500")
+        desk.get_by_label("Only on: Categories").select_option(label="– Dog beds")
+        looked_at(desk, "rule-limits-typed")
+        desk.get_by_role("button", name="Save and continue editing").click()
+        rule = Rule.objects.get(code="dog-bed-week")
+        RuleBudget.objects.filter(pk=rule.pk).update(taken=7_500)
+        desk.visit("admin:loyalty_earning_rule_change", rule.pk)
+        assert "7,500 of 10,000" in desk.locator("[data-loyalty=budget]").inner_text()
+        assert "on Dog beds" in desk.locator("[data-loyalty=rule]").first.inner_text()
+        ahead = clock.now() + timedelta(days=30)
+        desk.locator("#id_p_percent").fill("3")
+        desk.get_by_label("Counts from").fill(ahead.date().isoformat())
+        desk.get_by_role("button", name="Save and continue editing").click()
+        looked_at(desk, "rule-limits-planned")
+        desk.get_by_role("button", name="Take this back").click()
+        assert desk.get_by_text("is taken back").first.is_visible()
+        assert rule.versions.count() == 1
+        desk.get_by_role("link", name="Copy").click()
+        assert desk.locator("#id_name").input_value() == "Copy of Dog bed week"
+        desk.get_by_role("button", name="Save as a draft, switched off").click()
+        assert Rule.objects.get(code="copy-of-dog-bed-week").versions.get().is_on is False
+        assert unit.program_id == rule.program_id
