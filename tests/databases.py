@@ -13,6 +13,9 @@ from pathlib import Path, PurePosixPath
 #: Folders and files under `tests/` that run on PostgreSQL alone.
 POSTGRES_ALONE = {
     # The admin, the dashboard and the API.
+    "functional/test_every_address.py",
+    "functional/test_every_field.py",
+    "functional/test_figures.py",
     "functional/test_the_dashboard.py",
     "integration/admin",
     "integration/api",

@@ -34,7 +34,7 @@ from .allowances import budgets_of
 from .clashes import clashes, in_sentences
 from .forms import MOSTS, RuleFormBase, rule_form
 from .give_back import give_back
-from .models import Award, Rule, RuleVersion
+from .models import Rule, RuleVersion
 from .queries import in_force, planned_after, rule_book, version_shown
 from .rules import RuleInForce, earning_rules
 from .sentences import sentence
@@ -195,7 +195,7 @@ class VersionInline(ReadOnly, admin.TabularInline):
 
 @admin.register(Rule)
 class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
-    """A page for each rule; saving writes its next version. One that no order was counted by is deleted."""
+    """A page for each rule; saving writes its next version. One that was never in force is deleted."""
 
     change_form_template = "loyalty/admin/rule.html"
     list_display = ("name", "kind", "says", "is_on", "program")
@@ -214,11 +214,8 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
         return rules.annotate(on=Subquery(newest.values("is_on")[:1])).prefetch_related("versions")
 
     def is_used(self, obj: Rule) -> bool:
-        versions = list(obj.versions.all())
-        if not versions or not has_begun(obj.program):
-            return False
-        since = min(version.valid_from for version in versions)
-        return versions[-1].is_on or Award.objects.filter(unit=obj.unit, placed_at__gte=since).exists()
+        # Orders of the time when it was in force may wait to be counted, and be looked at for years.
+        return has_begun(obj.program) and any(version.is_on for version in obj.versions.all())
 
     @admin.display(description=pgettext_lazy("loyalty", "kind"), ordering="type")
     def kind(self, rule: Rule) -> str:

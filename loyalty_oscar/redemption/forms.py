@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.forms import AmountForm, Rows, SeveralField, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
@@ -46,6 +48,9 @@ class UseTermsForm(forms.ModelForm):
         self.unit = unit_chosen(form=self)
         as_money(form=self, unit=self.unit, names=["minimum", "step", "per_day"])
         tell_cost(form=self, unit=self.unit, names=["minimum", "per_day"])
+        for name in ("minimum", "step", "per_day"):
+            if name in self.fields:
+                self.fields[name].validators.append(MaxValueValidator(MOST_POINTS))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -14,6 +14,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.params import PICKED
 from loyalty_oscar.program import money
+from loyalty_oscar.program.forms import SeveralField
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.models import ProductSet
 
@@ -31,19 +32,7 @@ def is_key(value: Any) -> bool:
     return str(value).isdecimal() and len(str(value)) <= MOST_DIGITS
 
 
-class Things(forms.ModelMultipleChoiceField):
-    """Rows to pick; a key that no database can look for is one that is not there."""
-
-    def clean(self, value: Any) -> Any:
-        for key in value or ():
-            if not is_key(key):
-                raise forms.ValidationError(
-                    self.error_messages["invalid_choice"], code="invalid_choice", params={"value": str(key)[:20]}
-                )
-        return super().clean(value)
-
-
-class Categories(Things):
+class Categories(SeveralField):
     """Categories of the shop, each below the one it belongs to."""
 
     def label_from_instance(self, obj: Any) -> str:
@@ -69,7 +58,7 @@ class Picker:
                 required=False,
                 help_text=pgettext_lazy("loyalty", "With everything in the categories below them."),
             ),
-            "products": Things(
+            "products": SeveralField(
                 label=pgettext_lazy("loyalty", "Products"),
                 queryset=get_model("catalogue", "Product").objects.all(),
                 widget=Found(chosen, admin.site),

@@ -1,6 +1,7 @@
 """The pages of rules in the admin."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils.html import strip_tags
 
 from loyalty_oscar.earning.decision import decide
 from loyalty_oscar.earning.models import Rule, RuleVersion
-from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.earning.operations import save_rule, switch_rule
 from loyalty_oscar.earning.queries import rule_book
 from loyalty_oscar.earning.rules import Terms, build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
@@ -169,6 +170,17 @@ class TestASavedRule:
         data = {"action": "switch_off", "_selected_action": [base.pk]}
         root.post(reverse("admin:loyalty_earning_rule_changelist"), data)
         assert [v.is_on for v in base.versions.all()] == [True, False]
+
+    def test_is_deleted_only_if_it_was_never_in_force(self, root, unit):
+        at = clock.now()
+        told = {"unit": unit, "type": "per-order", "params": {"points": 5}, "actor": "staff:1", "at": at}
+        draft = save_rule(code="draft", name="Draft", is_on=False, **told)
+        was_on = save_rule(code="was-on", name="Was on", **told)
+        switch_rule(rule=was_on, is_on=False, actor="staff:1", at=at + timedelta(seconds=1))
+        for rule, status in ((draft, 302), (was_on, 403)):
+            address = reverse("admin:loyalty_earning_rule_delete", args=[rule.pk])
+            assert root.post(address, {"post": "yes"}).status_code == status
+        assert list(Rule.objects.filter(pk__in=[draft.pk, was_on.pk])) == [was_on]
 
     def test_is_never_deleted(self, root, base):
         response = root.post(reverse("admin:loyalty_earning_rule_delete", args=[base.pk]), {"post": "yes"})
