@@ -218,6 +218,20 @@ def other_doors(client, boris, unit):
         form = opened(client, address, "reason")
         fill(form)
         yield Door(name, client, address, form.data, form.names)
+    address = reverse("admin:loyalty_program_member_freeze", args=[member.pk])
+    form = opened(client, address, "reason")
+    fill(form)
+    yield Door("freeze", client, address, form.data, form.names)
+    other = a_user("twice@example.com")
+    give(other, 5, unit)
+    address = reverse("admin:loyalty_program_member_merge", args=[Member.objects.get(user=other).pk])
+    address += f"?into={member.pk}"
+    form = opened(client, address, "typed")
+    form.data["typed"] = [str(Member.objects.get(user=other))]
+    yield Door("merge", client, address, form.data, form.names)
+    address = reverse("admin:loyalty_program_member_give")
+    data = {"unit": [str(unit.pk)], "name": ["Sorry"], "text": [f"who,points,reason\n{boris.email},5,Sorry\n"]}
+    yield Door("give many", client, address, {**data, "give": ["1"]}, [*data, "file"])
     address = reverse("loyalty:dashboard-goodwill", args=[boris.pk, unit.pk])
     form = opened(client, address, "token")
     fill(form)
@@ -485,7 +499,7 @@ def forms_of_ours(kind=forms.BaseForm):
 
 
 #: Forms that stand in an address or beside a list, and have tests of their own: what they hold is chosen, not typed.
-CHOSEN_IN_AN_ADDRESS = {"StatementForm", "ReasonForm"}
+CHOSEN_IN_AN_ADDRESS = {"StatementForm", "ReasonForm", "FiguresForm", "IntoForm"}
 
 
 class TestTheWalk:
