@@ -82,7 +82,7 @@ class TestAShopThatIsWell:
         manage("setup")
         [(level, text)] = found("program")
         assert level == Level.NOTE
-        assert text.startswith("“Points” (points) is a draft: not live yet")
+        assert text.startswith("“Loyalty Club” (points) is a draft: not live yet")
         assert found("jobs") == []
 
 
@@ -277,6 +277,20 @@ class TestAnInstallMistake:
 
 
 class TestTheStateOfThings:
+    def test_is_an_error_where_nobody_calls_the_jobs_of_a_live_program(self):
+        at = clock.now()
+        program = a_program(live_from=at - timedelta(hours=1)).program
+        assert [level for level, _text in found("jobs")] == [Level.WARNING]  # They may be set up next.
+        Program.objects.filter(pk=program.pk).update(earns_from=at - timedelta(hours=3))
+        assert [level for level, _text in found("jobs")] == [Level.ERROR]
+        said = manage("doctor --json")
+        assert (said.code, json.loads(said.out)["ok"]) == (1, False)
+        manage("run")
+        JobRun.objects.filter(name="sweep").update(started_at=at - timedelta(hours=3))
+        assert [level for level, _text in found("jobs")] == [Level.WARNING]  # One is late, the others are called.
+        JobRun.objects.update(started_at=at - timedelta(hours=30))
+        assert {level for level, _text in found("jobs")} == {Level.ERROR}
+
     def test_names_jobs_that_never_ran_failed_or_are_late(self):
         at = clock.now()
         a_program(live_from=at - timedelta(days=3))

@@ -98,8 +98,13 @@ def unlisted_tables(*, at: datetime) -> Iterator[Finding]:
 
 @doctor_checks.register("jobs", order=33)
 def jobs_ran(*, at: datetime) -> Iterator[Finding]:
-    """When each job last ran to its end; without a program on, none is needed."""
-    if not Program.objects.exclude(state=State.DRAFT).exists():
+    """
+    When each job last ran to its end; without a program on, none is needed.
+
+    Where nobody calls any of them points never become ready and no mail leaves: that is an error for who watches.
+    """
+    begun = Program.objects.exclude(state=State.DRAFT)
+    if not begun.exists():
         return
     hint = "Call `manage.py loyalty_run` every five minutes, by cron or by a queue's schedule."
     ran = {row.name: row for row in JobRun.objects.all()}
@@ -125,8 +130,11 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
         if row.good_at and row.good_at < row.started_at:
             text += f" (it last went well {timesince(row.good_at, at)} ago)"
         texts.append(text)
+    often = [job.name for job in jobs.JOBS if not job.nightly]
+    is_called = set(often) - {*never, *(row.name for row in late)} or not begun.filter(earns_from__lte=at - LATE)
+    level = Level.WARNING if is_called else Level.ERROR
     for text in texts:
-        yield Finding(level=Level.WARNING, about="jobs", text=text, hint=hint)
+        yield Finding(level=level, about="jobs", text=text, hint=hint)
     if not texts:
         last = min(row.started_at for row in ran.values())
         yield Finding(level=Level.OK, about="jobs", text=f"all ran since {last:%Y-%m-%d %H:%M} UTC")
