@@ -14,6 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
@@ -132,8 +134,10 @@ def tell_cost(*, form: Any, unit: Unit | None, names: Iterable[str], members: in
         if points is not None and abs(points) > MOST_BUDGET:
             continue  # The field says so itself.
         cost = gift_in_words(unit=unit, points=points, members=members)
+        # Help is markup to Django's admin, and what points are called was typed.
+        told = SafeString(" ".join(filter(None, [str(field.help_text), escape(cost)])))
         # The field on the page was made when its value was asked for, and keeps the help of then.
-        field.help_text = form[name].help_text = " ".join(filter(None, [str(field.help_text), cost]))
+        field.help_text = form[name].help_text = told
 
 
 def members_of(*, program: Program) -> int:

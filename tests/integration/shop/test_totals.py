@@ -100,7 +100,8 @@ class TestATotalThatGrew:
         assert not Order.objects.exists()
 
     def test_would_be_paid_in_silence_without_the_guard(self, gold, bed, monkeypatch):
-        monkeypatch.delitem(checkout_guards._things, "totals")
+        others = [one for one in checkout_guards.items() if one[0] != "totals"]
+        monkeypatch.setattr(checkout_guards, "_sorted", others)
         with clock.at(BEFORE):
             client, _page = a_client(gold, bed)
         with clock.at(END):

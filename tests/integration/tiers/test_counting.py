@@ -56,7 +56,7 @@ class TestALadderThatWasOff:
     def switch(self, ladder, on):
         client, _user = staff(superuser=True) if not hasattr(self, "client") else (self.client, None)
         self.client = client
-        fields = {"is_on": "on"} if on else {"is_on": ""}
+        fields = {"is_on": "on"} if on else {"is_on": "", "is_meant": "on"}
         assert saved(client, ladder, *((None, 1, "Bronze", "0.01", 100), *THREE[1:]), **fields).status_code == 302
         forget_cache()
 
