@@ -1,15 +1,15 @@
 """Several workers announce and deliver at the same time: each message leaves once."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.db import connections
-from django.db.models import QuerySet
 from oscar.core.loading import get_model
 
-from loyalty_oscar.program import clock
+from loyalty_oscar.program import clock, delivery
 from loyalty_oscar.program.models import Delivery, Event, Notice
 from loyalty_oscar.shop.notices import announce_expiry, deliver
 from loyalty_oscar.testing import a_program
@@ -62,6 +62,21 @@ class TestManyWorkers:
 
     def test_would_send_some_twice_without_the_lock(self, at, monkeypatch):
         list(announce_expiry(at=at))
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
+        monkeypatch.setattr(delivery, "_locked", Unlocked)
         all_at_once(lambda: deliver(at=at))
         assert len(mail.outbox) > MEMBERS
+
+
+class Unlocked:
+    """Rows that are read without a lock; all workers have read before the first goes on, as long as all come."""
+
+    met = threading.Barrier(WORKERS)
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __getitem__(self, part):
+        found = list(self.rows[part])
+        with suppress(threading.BrokenBarrierError):
+            self.met.wait(2)
+        return found
