@@ -264,7 +264,9 @@ class TestARuleWithLimits:
         desk.get_by_role("button", name="Save and continue editing").click()
         looked_at(desk, "rule-limits-planned")
         desk.get_by_role("button", name="Take this back").click()
-        assert desk.get_by_text("is taken back").first.is_visible()
+        told = desk.get_by_text("is taken back").first
+        told.wait_for()
+        assert told.is_visible()
         assert rule.versions.count() == 1
         desk.get_by_role("link", name="Copy").click()
         assert desk.locator("#id_name").input_value() == "Copy of Dog bed week"
