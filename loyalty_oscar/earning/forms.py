@@ -196,7 +196,9 @@ class RuleFormBase(forms.ModelForm):
         label=pgettext_lazy("loyalty", "In force"),
         required=False,
         initial=True,
-        help_text=pgettext_lazy("loyalty", "A rule that was in force is never deleted, only switched off: orders keep its terms."),
+        help_text=pgettext_lazy(
+            "loyalty", "A rule that was in force is never deleted, only switched off: orders keep its terms."
+        ),
     )
 
     class Meta:
