@@ -84,7 +84,8 @@ class TimeInput(forms.TimeInput):
 
 def most_field(**kwargs: Any) -> forms.IntegerField:
     """Return a field for the most that a rule gives, over many orders."""
-    return forms.IntegerField(required=False, min_value=1, max_value=MOST_BUDGET, **kwargs)
+    said = {"max_value": pgettext_lazy("loyalty", "That is more than can be counted. Leave it empty for no limit.")}
+    return forms.IntegerField(required=False, min_value=1, max_value=MOST_BUDGET, error_messages=said, **kwargs)
 
 
 class RuleFormBase(forms.ModelForm):
