@@ -34,13 +34,20 @@ LONGEST = timedelta(days=33)
 Decide = Callable[[Sequence[RuleInForce]], tuple[Decision, list[str]]]
 
 
-def given_by(*, decision: Decision, rules: Iterable[RuleInForce]) -> dict[int, int]:
-    """Return the whole points that each counted rule gives in a decision, by the id of the rule."""
+def given_by(
+    *, decision: Decision, rules: Iterable[RuleInForce], bonuses: Mapping[str, int] | None = None
+) -> dict[int, int]:
+    """
+    Return the whole points that each counted rule gives in a decision, by the id of the rule.
+
+    `bonuses` says how much of its bonuses counts, by the code of the rule; all of them without.
+    """
     ids = {rule.code: rule.rule_id for rule in rules if rule.is_counted()}
+    if bonuses is None:
+        bonuses = {bonus.rule: bonus.points for bonus in decision.bonuses}
     found = dict(decision.of_rules)
-    for bonus in decision.bonuses:
-        if bonus.rule in ids:
-            found[ids[bonus.rule]] = found.get(ids[bonus.rule], 0) + bonus.points
+    for code in ids.keys() & bonuses.keys():
+        found[ids[code]] = found.get(ids[code], 0) + bonuses[code]
     return found
 
 

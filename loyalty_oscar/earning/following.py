@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from loyalty_oscar.kernel import periods
@@ -17,7 +19,7 @@ from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
 
 from .activity import keep_alive, let_go
-from .allowances import decided_and_taken, rooms_of_award, settle, with_rooms
+from .allowances import decided_and_taken, given_by, rooms_of_award, settle, with_rooms
 from .awarding import FROZEN, award_lines, decided_new, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
 from .decision import Decision, LineLeft, decide_late, left_of
@@ -81,30 +83,17 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     if all(line.line_id in known for line in order.purchase.lines):
         return
     rules, _missed = rules_of(award=award)
-    late: dict[str, Any] = {"purchase": purchase_of(purchase=order.purchase, terms=award.terms), "known": known}
-    law = terms_from(stored=award.terms)
+    bought, law = purchase_of(purchase=order.purchase, terms=award.terms), terms_from(stored=award.terms)
+    late = partial(decide_late, purchase=bought, known=known, terms=law)
     had = {bonus["rule"]: bonus for bonus in award.bonuses}
-    ids = {rule.code: rule.rule_id for rule in rules if rule.is_counted()}
-
-    def late_bonuses(decision: Decision) -> dict[str, int]:
-        # One for every so many pieces grows with the pieces that came; one that is there keeps its points.
-        points = {bonus.rule: bonus.points for bonus in decision.bonuses if bonus.every or bonus.rule not in had}
-        return {code: max(0, number - had.get(code, {"p": 0})["p"]) for code, number in points.items()}
-
-    def more_of(decision: Decision) -> dict[int, int]:
-        grown = {ids[code]: points for code, points in late_bonuses(decision).items() if code in ids}
-        return {key: decision.of_rules.get(key, 0) + grown.get(key, 0) for key in {*grown, *decision.of_rules}}
-
     decision, beyond = decided_and_taken(
         award=award,
         rules=rules,
-        decide=lambda every: decided_within(
-            decide=lambda some: decide_late(rules=some, terms=law, **late), rules=every
-        ),
-        more=more_of,
+        decide=lambda every: decided_within(decide=lambda some: late(rules=some), rules=every),
+        more=lambda decision: given_by(decision=decision, rules=rules, bonuses=_grown(decision, had)),
     )
     now = {bonus.rule: bonus for bonus in decision.bonuses}
-    grown = late_bonuses(decision)
+    grown = _grown(decision, had)
     more = decision.points + sum(grown.values())
     if more:
         _raise_to(order, award, award.points + more, "line_came_late", at)
@@ -119,6 +108,13 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
     award.save(using=write_db(), update_fields=["bonuses", "because", "missed", "counted"])
     award.forget_lines()
+
+
+def _grown(decision: Decision, had: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Return what bonuses bring more than those that are there (`had`, as stored), by the code of the rule."""
+    # One for every so many pieces grows with the pieces that came; one that is there keeps its points.
+    points = {bonus.rule: bonus.points for bonus in decision.bonuses if bonus.every or bonus.rule not in had}
+    return {code: max(0, number - had.get(code, {"p": 0})["p"]) for code, number in points.items()}
 
 
 def _with_late(because: dict[str, Any], decision: Decision, more: int) -> dict[str, Any]:
