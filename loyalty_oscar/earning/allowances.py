@@ -79,7 +79,8 @@ def decided_and_taken(
         short = _take_each(counted, had, wants, taken)
         if short is None:
             break
-        points = had[short].get("points", 0) + taken[short] + _left(counted[short], is_locked=True)
+        left = _left(rule_id=short, most=counted[short].budget() or 0)
+        points = had[short].get("points", 0) + taken[short] + left
         rooms[short] = Room(points=min(points, rooms[short].points), because=Because("budget_spent"))
     for rule_id, points in wants.items():
         told = {key: max(0, had[rule_id].get(key, 0) + points) for key in ("points", "held")}
@@ -115,10 +116,10 @@ def take(*, rule_id: int, points: int, most: int) -> bool:
     return bool(budget.update(taken=F("taken") + points))
 
 
-def _left(rule: RuleInForce, *, is_locked: bool = False) -> int:
-    rows = RuleBudget.objects.using(write_db()).filter(pk=rule.rule_id)
-    budget = (rows.select_for_update() if is_locked else rows).first()
-    return budget.left_of(most=rule.budget()) if budget else 0
+def _left(*, rule_id: int, most: int) -> int:
+    """Lock a budget of `most`, and return what it has."""
+    budget = RuleBudget.objects.using(write_db()).select_for_update().filter(pk=rule_id).first()
+    return budget.left_of(most=most) if budget else 0
 
 
 def rooms_of_award(*, award: Award, rules: Iterable[RuleInForce], beside: Iterable[Award] = ()) -> dict[int, Room]:
@@ -256,8 +257,7 @@ def _taken(rule_id: int, points: int, most: int) -> int:
     """Take points from a budget, or as many of them as it has; returns how many."""
     if take(rule_id=rule_id, points=points, most=most) or points < 0:
         return points
-    budget = RuleBudget.objects.using(write_db()).select_for_update().filter(pk=rule_id).first()
-    some = min(points, budget.left_of(most=most)) if budget else 0
+    some = min(points, _left(rule_id=rule_id, most=most))
     return some if some and take(rule_id=rule_id, points=some, most=most) else 0
 
 
