@@ -151,13 +151,10 @@ def post_difference(*, order: OrderFacts, award: Award, at: datetime) -> bool:
     The award says so afterwards and is not saved.
     """
     target = 0 if order.dead or award.revoked else min(award.points, _target(order, award))
-    is_news = False
-    if award.counted:
-        before = dict(award.counted)
-        target -= _short(award, target)
-        is_news = before != award.counted
+    counted = dict(award.counted)
+    target -= _short(award, target)
     if target == award.given:
-        return is_news
+        return counted != award.counted
     # A look ahead shows no entry by itself, and asks for as little as it can.
     told = _units_told(award) if award.syncs and looking_ahead.get() is None else 0
     units = units_gone(order)
