@@ -21,7 +21,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
-from loyalty_oscar.program.forms import Rows
+from loyalty_oscar.program.forms import Rows, is_key
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, set_uses, state_change_notes
 from loyalty_oscar.program.models import ProductSet, Program, State, Unit
@@ -154,7 +154,7 @@ def coming_of(rule: Rule) -> list[dict[str, Any]]:
 def copied(key: str, kind: str) -> Rule | None:
     """Return the rule that a new one of a kind is to be a copy of, if there is one."""
     rules = Rule.objects.select_related("unit__program").filter(type=kind)
-    return rules.filter(pk=key).first() if key.isdecimal() and len(key) < 18 else None
+    return rules.filter(pk=key).first() if is_key(key) else None
 
 
 def budget_bar(draft: Draft) -> dict[str, Any] | None:

@@ -387,11 +387,16 @@ def unit_chosen(*, form: forms.ModelForm) -> Unit | None:
     return program.unit_or_none if program else None
 
 
+def is_key(value: Any) -> bool:
+    """Return whether something typed can be the key of a row: digits, and no more than a column holds."""
+    return str(value).isdecimal() and len(str(value)) <= LONGEST_KEY
+
+
 class SeveralField(forms.ModelMultipleChoiceField):
     """Some rows by their keys. A number that no key can be is said here; the database would break at it."""
 
     def _check_values(self, value: Any) -> Any:
-        if any(not str(key).isdecimal() or len(str(key)) > LONGEST_KEY for key in value):
+        if not all(is_key(key) for key in value):
             text = pgettext("loyalty", "One of them is not there. Choose them anew.")
             raise forms.ValidationError(text, code="invalid_pk_value")
         return super()._check_values(value)  # type: ignore[misc]  # Django has it, its stubs do not.

@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.params import PICKED
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import SeveralField
+from loyalty_oscar.program.forms import SeveralField, is_key
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.models import ProductSet
 
@@ -23,13 +23,7 @@ from ..orders.product_sets import all_of
 
 #: Things that the name of a set names; of more the number is said.
 NAMED = 3
-MOST_DIGITS = 18
 Picked = Mapping[str, Iterable[Any]]
-
-
-def is_key(value: Any) -> bool:
-    """Return whether something typed can be the key of a row: digits, and no more than a column holds."""
-    return str(value).isdecimal() and len(str(value)) <= MOST_DIGITS
 
 
 class Categories(SeveralField):
