@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import lock, lock_many
 from loyalty_oscar.program.db import write_db
@@ -171,7 +171,7 @@ def rooms_of(
     budgeted = [rule_id for rule_id, rule in counted.items() if rule.budget() is not None]
     budgets = RuleBudget.objects.using(db).in_bulk(budgeted) if budgeted else {}
     capped = [rule for rule in counted.values() if rule.caps_of_a_member()]
-    has = _had(capped, account_id, placed_at, ZoneInfo(zone), but, beside, db)
+    has = _had(capped, account_id, placed_at, zone, but, beside, db)
     found = {}
     for rule_id, rule in counted.items():
         mine, most = (own or {}).get(rule_id, 0), rule.budget()
@@ -198,7 +198,7 @@ def _had(
     rules: Collection[RuleInForce],
     account_id: int | None,
     placed_at: datetime,
-    zone: ZoneInfo,
+    zone: str,
     but: int | None,
     beside: Iterable[Award],
     db: str | None,
@@ -224,8 +224,8 @@ def _had(
     return found
 
 
-def _periods(moment: datetime, zone: ZoneInfo) -> dict[str, str]:
-    day = moment.astimezone(zone).date().isoformat()
+def _periods(moment: datetime, zone: str) -> dict[str, str]:
+    day = local_day(at=moment, zone=zone).isoformat()
     return {"day": day, "month": day[:7], "": ""}
 
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 from math import lcm
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import pgettext
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import money
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.models import ProductSet, Unit
@@ -47,7 +47,7 @@ def clashes(*, rule: RuleInForce, unit: Unit, at: datetime) -> list[Clash]:
     Levels and lists of members are left aside: somebody may be in both. Rules that give whole points never multiply,
     and are left out.
     """
-    today = at.astimezone(ZoneInfo(unit.program.time_zone)).date().isoformat()
+    today = periods.local_day(at=at, zone=unit.program.time_zone).isoformat()
     others = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
     return [found for other in others if other.code != rule.code for found in _between(rule, other, today)]
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.text import slugify
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
@@ -222,8 +222,8 @@ class RuleFormBase(forms.ModelForm):
         if self.newest:
             self._show(self.newest)
             if self.newest.valid_from > now:
-                zone = ZoneInfo(self.instance.program.time_zone)
-                self.initial["counts_from"] = self.newest.valid_from.astimezone(zone).date()
+                zone = self.instance.program.time_zone
+                self.initial["counts_from"] = periods.local_day(at=self.newest.valid_from, zone=zone)
         elif self.source and (copied := version_shown(versions=self.source.versions.all(), moment=now)):
             self._show(copied)
             name = pgettext("loyalty", "Copy of %(rule)s") % {"rule": self.source}
@@ -350,11 +350,10 @@ class RuleFormBase(forms.ModelForm):
     def _clean_start(self, data: dict[str, Any]) -> None:
         """Work out from when what is typed counts (`starts_at`, None = now), and refuse a day that is not ahead."""
         self.starts_at: datetime | None = None
-        first, now = data.get("counts_from"), clock.now()
+        first, zone = data.get("counts_from"), self.unit.program.time_zone
         if first is None:
             return
-        zone = ZoneInfo(self.unit.program.time_zone)
-        today = now.astimezone(zone).date()
+        today = periods.local_day(at=clock.now(), zone=zone)
         if first == self.initial.get("counts_from") and self.newest:
             self.starts_at = self.newest.valid_from
         elif first <= today:
@@ -364,7 +363,7 @@ class RuleFormBase(forms.ModelForm):
             text = pgettext("loyalty", "This is more than %(years)s years ahead.")
             self.add_error("counts_from", text % {"years": money.number(MOST_YEARS_AHEAD)})
         else:
-            self.starts_at = datetime.combine(first, time(0), tzinfo=zone)
+            self.starts_at = periods.start_of_day(day=first, zone=zone)
 
     def _clean_budget(self, data: dict[str, Any]) -> None:
         """Refuse a budget of which more is given already."""

@@ -16,6 +16,7 @@ from loyalty_oscar.earning.give_back import share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
 from loyalty_oscar.earning.queries import book_of, planned_after, version_at
 from loyalty_oscar.earning.rules import Dates
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import worth_of
@@ -66,7 +67,7 @@ def promised_rate(*, unit: Unit, at: datetime) -> Fraction | None:
     Rules that somebody narrowed to days, products or people count for some purchases only, and are left out.
     """
     found = book_of(unit=unit).at(unit_id=unit.pk, moment=at)
-    today = at.astimezone(ZoneInfo(unit.program.time_zone)).date().isoformat()
+    today = periods.local_day(at=at, zone=unit.program.time_zone).isoformat()
     always = [
         one for one in found if all(isinstance(each, Dates) for each in one.conditions) and one.counts_on(day=today)
     ]

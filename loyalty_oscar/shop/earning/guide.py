@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.html import format_html
 from django.utils.translation import pgettext
@@ -15,6 +14,7 @@ from loyalty_oscar.earning.queries import book_of
 from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.earning.sentences import sentence, set_names
 from loyalty_oscar.earning.words import why_rows
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import Unit
@@ -35,7 +35,7 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
         return None
     names = set_names()
     program = subject.program
-    today = telling.at.astimezone(ZoneInfo(program.time_zone)).date().isoformat()
+    today = periods.local_day(at=telling.at, zone=program.time_zone).isoformat()
     now = [rule for rule in telling.rules if rule.counts_on(day=today)]
     coming = [rule for rule in telling.rules if (first := rule.days()[0]) > today and rule.counts_on(day=first)]
     example = telling.decide(
