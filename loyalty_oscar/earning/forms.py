@@ -24,7 +24,7 @@ from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import number as number_in_words
 
 from . import params as p
-from .give_back import give_back
+from .give_back import SHARES, give_back
 from .models import Rule, RuleBudget, RuleVersion
 from .queries import in_force, version_shown
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
@@ -304,17 +304,15 @@ class RuleFormBase(forms.ModelForm):
 
     def _look_twice(self, rule: RuleInForce) -> None:
         """Ask whether it is meant where a rule gives back a lot, or a lot at once, and more than it does already."""
-        back = give_back(rule=rule, unit=self.unit, at=clock.now())
-        asked = too_much_back(program=self.unit.program, percent=back)
-        gift, before = (version.get("points") for version in (self.params_typed, self._stored_params()))
-        if rule.rule.stage not in ("amount", "multiplier") and type(gift) is int:
-            asked += dear(unit=self.unit, points=gift, before=before or 0)
-        elif back is not None and back <= self._given_back():
-            asked = []
+        asked: list[str] = []
+        if rule.rule.stage in SHARES:
+            back = give_back(rule=rule, unit=self.unit, at=clock.now())
+            if back is not None and back > self._given_back():
+                asked = too_much_back(program=self.unit.program, percent=back)
+        elif type(gift := self.params_typed.get("points")) is int:
+            stored = self.newest.params if self.newest and self.newest.is_on else {}
+            asked = dear(unit=self.unit, points=gift, before=stored.get("points") or 0)
         look_twice(form=self, questions=asked)
-
-    def _stored_params(self) -> dict[str, Any]:
-        return self.newest.params if self.newest and self.newest.is_on else {}
 
     def _given_back(self) -> Decimal:
         """Return what the rule gives back as it is stored and in force; 0 for a new one and one that is off."""
