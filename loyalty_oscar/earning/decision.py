@@ -330,7 +330,8 @@ def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[R
         shares = [rounded.get(line.line_id, 0) for line in new]
     else:
         was = _known_sum(purchase=purchase, known=known, rules=rules, terms=terms)
-        shares = rounding.spread(total=_added(more=sum(weights, Fraction(0)), was=was, terms=terms), weights=weights)
+        added = _added(more=sum(weights, Fraction(0)), was=was, mode=whole.mode())
+        shares = rounding.spread(total=added, weights=weights)
     of_rules = whole.of_rules([line.line_id for line in new], was=was)
     lines = tuple(
         LineAward(
@@ -356,9 +357,8 @@ def _known_sum(*, purchase: Purchase, known: Collection[int], rules: Sequence[Ru
     return before.total()
 
 
-def _added(*, more: Fraction, was: Fraction, terms: Terms) -> int:
+def _added(*, more: Fraction, was: Fraction, mode: str) -> int:
     """Return the whole points by which a sum, rounded once, grows over what was there."""
-    mode = "floor" if terms.rounding == "block" else terms.rounding
     return max(0, rounding.round_points(exact=was + more, mode=mode) - rounding.round_points(exact=was, mode=mode))
 
 
