@@ -28,7 +28,7 @@ from loyalty_oscar.program.rows import find_rows, write_rows
 from .activity import keep_alive
 from .allowances import decided_and_taken, given_by
 from .bounds import decided_within
-from .decision import Decision, LineAward, decide
+from .decision import Decision, decide, frozen
 from .known import OrderQuestion, known_of
 from .models import Award, AwardLine
 from .queries import book_of, terms_from
@@ -242,15 +242,6 @@ def decided_of(
         return frozen(purchase=purchase), []
     counted, law = purchase_of(purchase=purchase, terms=terms), terms_from(stored=terms)
     return decided_within(decide=lambda some: decide(purchase=counted, rules=some, terms=law), rules=rules)
-
-
-def frozen(*, purchase: Purchase, is_now: bool = False) -> Decision:
-    """Return the decision about what a member bought, or is about to buy, whose orders bring nothing then."""
-    lines = [
-        LineAward(line_id=i.line_id, quantity=i.quantity, points=0, paid_minor=0, exact="0") for i in purchase.lines
-    ]
-    because = Because("member_frozen", **({"now": True} if is_now else {}))
-    return Decision(points=0, lines=tuple(lines), bonuses=(), versions=(), because=because)
 
 
 def purchase_of(*, purchase: Purchase, terms: Mapping[str, Any]) -> Purchase:

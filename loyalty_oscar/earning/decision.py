@@ -393,6 +393,15 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
     )
 
 
+def frozen(*, purchase: Purchase, is_now: bool = False) -> Decision:
+    """Return the decision about what a member bought, or is about to buy, whose orders bring nothing then."""
+    lines = [
+        LineAward(line_id=i.line_id, quantity=i.quantity, points=0, paid_minor=0, exact="0") for i in purchase.lines
+    ]
+    because = Because("member_frozen", **({"now": True} if is_now else {}))
+    return Decision(points=0, lines=tuple(lines), bonuses=(), versions=(), because=because)
+
+
 def _because(counting: _Counting, points: int) -> Because:
     purchase, terms = counting.purchase, counting.terms
     base = sum(line.paid_minor for line in counting.lines)

@@ -12,9 +12,9 @@ from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.allowances import shown_within
-from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, frozen, on_base
+from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, on_base
 from loyalty_oscar.earning.bounds import decided_within
-from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
+from loyalty_oscar.earning.decision import Decision, LineLeft, decide, frozen, left_of
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
