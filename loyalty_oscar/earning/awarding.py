@@ -180,12 +180,11 @@ def _decide(made: Sequence[tuple[OrderFacts, Award]]) -> list[Decision]:
         for order, award in made
     ]
     known, decisions = known_of(questions=questions), {}
+    awards = [award for _order, award in made]
     # What is left of a budget goes to who ordered first.
     for order, award in sorted(made, key=lambda one: (one[0].placed_at, one[0].order_id)):
         award.terms |= known[order.order_id]
-        decision, beyond = decided_new(
-            order=order, award=award, rules=rules[order.order_id], beside=[other for _order, other in made]
-        )
+        decision, beyond = decided_new(order=order, award=award, rules=rules[order.order_id], beside=awards)
         award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
         award.points = award.given = decision.points
         award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
@@ -210,7 +209,7 @@ def decided_new(
         rules=rules,
         decide=lambda some: decided_of(purchase=order.purchase, terms=award.terms, rules=some),
         more=more,
-        beside=[other for other in beside if other is not award],
+        beside=(other for other in beside if other is not award),
     )
 
 
