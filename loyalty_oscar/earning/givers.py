@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from django.db.models import QuerySet
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.sources import number_of
@@ -22,9 +23,8 @@ def _order_of(entry: Entry) -> int | None:
     return number_of(name=":".join(entry.key.split(":")[:2]), kind="order")
 
 
-def _awards(unit: Unit, order_ids: Iterable[int]) -> dict[int, Award]:
-    found = Award.objects.using(write_db()).filter(unit=unit, source_kind="order", source_id__in=set(order_ids))
-    return {award.source_id: award for award in found.only("source_id", "points", "because", "batch")}
+def _awards(unit: Unit, order_ids: Iterable[int]) -> QuerySet[Award]:
+    return Award.objects.using(write_db()).filter(unit=unit, source_kind="order", source_id__in=set(order_ids))
 
 
 class Welcomes:
@@ -34,8 +34,7 @@ class Welcomes:
 
     def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
         orders = {entry.pk: order for entry in entries if (order := _order_of(entry)) is not None}
-        welcomed = Award.objects.using(write_db()).filter(unit=unit, source_kind="order").exclude(batch="")
-        ids = set(welcomed.filter(source_id__in=set(orders.values())).values_list("source_id", flat=True))
+        ids = set(_awards(unit, orders.values()).exclude(batch="").values_list("source_id", flat=True))
         return {entry.pk: [Share("", entry.net)] for entry in entries if orders.get(entry.pk) in ids}
 
     def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
@@ -49,7 +48,8 @@ class Rules:
 
     def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
         orders = {entry.pk: order for entry in entries if (order := _order_of(entry)) is not None}
-        awards = _awards(unit, orders.values())
+        rows = _awards(unit, orders.values()).only("source_id", "points", "because")
+        awards = {award.source_id: award for award in rows}
         mine = [entry for entry in entries if orders.get(entry.pk) in awards]
         stood = _stood_before(mine)
         found = {}
