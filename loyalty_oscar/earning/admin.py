@@ -257,8 +257,9 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
         picks = [name for name in form.base_fields if name.startswith(("inside_", "outside_"))]
         sets = [*(("inside", "outside") if params.set_choices() else ()), *picks]
         sets.sort(key=lambda name: name.partition("_")[0])
-        level = ("level",) if form(instance=obj).fields["level"].choices else ()
-        segment = ("segment",) if form(instance=obj).fields["segment"].choices else ()
+        shown = form(instance=obj).fields
+        level = ("level",) if shown["level"].choices else ()
+        segment = ("segment",) if shown["segment"].choices else ()
         others = [name for name in form.base_fields if name.startswith(("use_", "c_"))]
         return [
             (None, {"fields": (*who, "is_on")}),
