@@ -73,7 +73,9 @@ def left_in_words(*, rules: Sequence[RuleInForce], unit: Unit) -> dict[int, str]
     """Return of each rule with a budget how much of it is left, in a sentence, by its id."""
     found = {}
     for rule_id, (given, most) in budgets_of(rules=rules).items():
-        left = words.points(unit=unit, points=max(0, most - given))
-        text = pgettext("loyalty", "Still to be given: %(points)s.") if most > given else ""
-        found[rule_id] = text % {"points": left} if text else pgettext("loyalty", "All of it has been given.")
+        if most > given:
+            left = words.points(unit=unit, points=most - given)
+            found[rule_id] = pgettext("loyalty", "Still to be given: %(points)s.") % {"points": left}
+        else:
+            found[rule_id] = pgettext("loyalty", "All of it has been given.")
     return found
