@@ -34,10 +34,16 @@ def planned_after(*, versions: Iterable[RuleVersion], moment: datetime) -> list[
     return sorted(coming, key=lambda version: (version.valid_from, version.number))
 
 
+def versions_from(*, versions: Iterable[RuleVersion], moment: datetime) -> list[RuleVersion]:
+    """Return the version of a rule that is in force at a moment, if one has begun, and those planned then, in order."""
+    there = list(versions)
+    now = version_at(versions=there, moment=moment)
+    return [*([now] if now else ()), *planned_after(versions=there, moment=moment)]
+
+
 def version_shown(*, versions: Iterable[RuleVersion], moment: datetime) -> RuleVersion | None:
     """Return the version that a page of the rule is about: the one in force, or of a rule that comes the first."""
-    there = list(versions)
-    return version_at(versions=there, moment=moment) or next(iter(planned_after(versions=there, moment=moment)), None)
+    return next(iter(versions_from(versions=versions, moment=moment)), None)
 
 
 class RuleBook:

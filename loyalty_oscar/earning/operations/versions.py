@@ -24,7 +24,7 @@ from loyalty_oscar.program.rows import write_fields
 
 from ..allowances import hold_still, settle
 from ..models import Award, Rule, RuleBudget, RuleVersion
-from ..queries import in_force, planned_after, version_at
+from ..queries import in_force, version_at, versions_from
 from ..rules import build, conditions, earning_rules
 
 #: Orders of a batch that are taken back in one transaction.
@@ -86,9 +86,8 @@ def _mind_budget(rule: Rule, at: datetime) -> None:
     Let the row that counts a rule's budget hold the highest of those that count or are planned, and refuse one of which
     more is given already.
     """
-    versions = list(rule.versions.using(write_db()))
-    counting = [version_at(versions=versions, moment=at), *planned_after(versions=versions, moment=at)]
-    rows = (row for version in counting if version for row in version.conditions if row["code"] == "budget")
+    counting = versions_from(versions=rule.versions.using(write_db()), moment=at)
+    rows = (row for version in counting for row in version.conditions if row["code"] == "budget")
     most = max((row["params"]["points"] for row in rows), default=None)
     if most is None:
         return

@@ -14,7 +14,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.earning.give_back import share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
-from loyalty_oscar.earning.queries import book_of, planned_after, version_at
+from loyalty_oscar.earning.queries import book_of, versions_from
 from loyalty_oscar.earning.rules import Dates
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, contributions, money
@@ -33,10 +33,8 @@ def rules(*, program: Program, at: datetime) -> Iterator[Planned]:
     """
     zone = ZoneInfo(program.time_zone)
     for rule in Rule.objects.filter(program=program).prefetch_related("versions").order_by("code"):
-        there = rule.versions.all()
-        planned = planned_after(versions=there, moment=at)
-        for version in [version_at(versions=there, moment=at), *planned]:
-            if version is None or not version.is_on:
+        for version in versions_from(versions=rule.versions.all(), moment=at):
+            if not version.is_on:
                 continue
             days = next((one.get("params", {}) for one in version.conditions if one.get("code") == "dates"), {})
             first, last = (_midnight(days.get(name), zone) for name in ("first", "last"))
