@@ -408,23 +408,16 @@ def sets_of_rules(*, product_set: ProductSet) -> Iterator[str]:
 @program_warnings.register("rules", order=30)
 def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nothing earns, or that a rule no longer works."""
-    for version in newest_versions(program):
-        try:
-            in_force(version=version)
-        except LoyaltyError as error:
-            text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
-            yield text % {"rule": version.rule, "error": error}
-            return
     unit = program.unit_or_none
-    if unit and not rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at):
+    if unit is None:
+        return
+    book = rule_book(unit_ids=[unit.pk])
+    for rule, wrong in book.broken_at(moment=at).items():
+        text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
+        yield text % {"rule": rule, "error": wrong}
+        return
+    if not book.at(unit_id=unit.pk, moment=at):
         yield pgettext("loyalty", "No rule is in force, so no order brings points. Add one under “earning rules”.")
-
-
-def newest_versions(program: Program) -> list[RuleVersion]:
-    """Return the newest version of each rule that is switched on."""
-    versions = RuleVersion.objects.filter(rule__program=program).select_related("rule").order_by("valid_from", "number")
-    newest = {version.rule_id: version for version in versions}
-    return [version for version in newest.values() if version.is_on]
 
 
 @state_change_notes.register("rules", order=30)

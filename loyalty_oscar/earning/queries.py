@@ -16,7 +16,7 @@ from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
 from loyalty_oscar.program.registries import facts, order_facts
 
-from .models import Award, AwardLine, RuleVersion
+from .models import Award, AwardLine, Rule, RuleVersion
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
 
 logger = logging.getLogger("loyalty_oscar")
@@ -67,6 +67,22 @@ class RuleBook:
     def missing_at(self, *, unit_id: int, moment: datetime) -> list[str]:
         """Return the codes of the rules that were in force at a moment and that nobody can count any more."""
         return sorted(v.rule.code for v in self._newest(unit_id, moment) if self._build(v) is None)
+
+    def broken_at(self, *, moment: datetime) -> dict[Rule, str]:
+        """
+        Return the rules that are switched on at a moment, or planned then to be, and no longer build, with what is
+        wrong: a code that left, a number beyond what is allowed.
+        """
+        wrong: dict[Rule, str] = {}
+        for rules in self._by_unit.values():
+            for versions in rules.values():
+                for version in versions_from(versions=versions, moment=moment):
+                    try:
+                        in_force(version=version)
+                    except LoyaltyError as error:
+                        if version.is_on:
+                            wrong.setdefault(version.rule, str(error))
+        return wrong
 
     def is_ended(self, *, code: str, unit_id: int) -> bool:
         """Return whether a rule is switched off by now, or gone."""
@@ -184,22 +200,6 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
 def award_of_order(*, order_id: int) -> Award | None:
     """Return what an order was found to bring, with its lines, or None where nobody looked yet."""
     return awards_of(source_kind="order", source_ids=[order_id]).get(order_id)
-
-
-def broken_versions(*, unit: Unit) -> Mapping[str, str]:
-    """
-    Return the rules of a unit that are switched on and no longer build, by code, with what is wrong: a code that left,
-    a number beyond what is allowed.
-    """
-    wrong: dict[str, Any] = {}
-    for version in RuleVersion.objects.filter(rule__unit=unit).select_related("rule").order_by("valid_from", "number"):
-        wrong.pop(version.rule.code, None)
-        try:
-            in_force(version=version)
-        except LoyaltyError as error:
-            if version.is_on:
-                wrong[version.rule.code] = str(error)
-    return wrong
 
 
 def orders_without(*, unit: Unit, since: datetime) -> Mapping[str, int]:

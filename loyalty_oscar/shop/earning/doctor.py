@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count
 
 from loyalty_oscar.earning.models import Award, RuleBudget
-from loyalty_oscar.earning.queries import broken_versions, orders_without, rule_book
+from loyalty_oscar.earning.queries import orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.program.levels import levels
@@ -25,7 +25,8 @@ LOOK_BACK = timedelta(days=90)
 def rules(*, at: datetime) -> Iterator[Finding]:
     """Every rule of every program builds, and a live program has one that counts money."""
     for unit in Unit.objects.select_related("program"):
-        broken = broken_versions(unit=unit)
+        wrong_rules = rule_book(unit_ids=[unit.pk]).broken_at(moment=at)
+        broken = {rule.code: wrong for rule, wrong in wrong_rules.items()}
         for code, wrong in broken.items():
             text = f"{code} of “{unit.program.name}” no longer builds: {wrong}"
             hint = "Save it anew in the admin or switch it off, or put back the code that registered it."

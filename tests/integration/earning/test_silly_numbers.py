@@ -1,6 +1,7 @@
 """A slip of the hand in a number never makes an order impossible to count."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -18,6 +19,7 @@ from loyalty_oscar.kernel.errors import BadRule, LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations import LotGrant
+from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.referrals.models import Scheme
@@ -165,6 +167,17 @@ class TestARuleFromBeforeTheCaps:
         assert Award.objects.get().missed == []
         assert points() == 50
         assert says() == []
+
+    def test_is_named_until_the_day_on_which_it_is_mended(self, unit):
+        saved_before_there_were_caps(unit, currency="EUR", points=SILLY, step_minor=100)
+        [said] = says()
+        told = {"code": "silly", "name": "Silly", "type": "per-amount", "actor": "system"}
+        mended, begins = {"currency": "EUR", "points": 2, "step_minor": 100}, TODAY + timedelta(days=7)
+        save_rule(unit=unit, params=mended, starts_at=begins, at=TODAY, **told)
+        assert says() == [said]
+        warn = program_warnings.get("rules")
+        assert "The rule “Silly” no longer works" in "".join(warn(program=unit.program, at=TODAY))
+        assert list(warn(program=unit.program, at=begins)) == []
 
 
 @dataclass(frozen=True, kw_only=True)
