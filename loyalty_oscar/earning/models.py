@@ -100,9 +100,9 @@ class RuleBudget(models.Model):
     def __str__(self) -> str:
         return f"{self.taken} / {self.most}"
 
-    def left_of(self, *, most: int | None) -> int:
+    def left_of(self, *, most: int) -> int:
         """Return how many points are left of a budget that a version names."""
-        return max(0, (self.most if most is None else min(most, self.most)) - self.taken)
+        return max(0, min(most, self.most) - self.taken)
 
 
 class Award(models.Model):
