@@ -236,9 +236,3 @@ def _move_holds_back(told: dict[str, Any], lots: dict[int, int]) -> None:
         part.lot_id = lots.get(part.lot_id, part.lot_id)
     HoldLot.objects.using(write_db()).bulk_update(parts, ["lot"], batch_size=500)
     holds.update(account_id=told["old"])
-
-
-def merge_of(*, member: Member) -> Merge | None:
-    """Return the merge that a member went with, or None."""
-    rows = Merge.objects.using(write_db()).filter(member=member, undone_at=None).select_related("into__user")
-    return rows.order_by("-pk").first()
