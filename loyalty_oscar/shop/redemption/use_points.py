@@ -16,7 +16,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
-from loyalty_oscar.ledger.operations.holds import ASKED_WITH, why_stopped
+from loyalty_oscar.ledger.operations.holds import asked_with, why_stopped
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -56,7 +56,7 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
         return ready
     slot = redemption.slot if redemption else ""
     others = Hold.objects.using(write_db()).filter(account=account, state=Hold.State.OPEN).exclude(slot=slot)
-    held = list(others.annotate(**ASKED_WITH))
+    held = list(others.annotate(**asked_with(at=at)))
     told = fates(held)
     # Asked by pages too, so nothing is locked here: a payment that nobody sees yet shows when points are set aside.
     return ready + sum(
@@ -67,7 +67,7 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
 def is_over(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
     """Return whether the next who looks gives a hold back."""
     until = max(hold.expires_at, fate.until or hold.expires_at)
-    return fate.is_gone or bool(why_stopped(hold=hold, at=at)) or (fate.is_at_work is None and until <= at)
+    return fate.is_gone or bool(why_stopped(hold=hold)) or (fate.is_at_work is None and until <= at)
 
 
 @outermost_retried
