@@ -97,7 +97,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
             if not points:
                 return _give_back(before, slot, at)
             if account.member.is_frozen(at=at):
-                raise Frozen("the points of this member are frozen")
+                raise _refused(Because("points_frozen"), unit)
             worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
             terms = _mind_terms(unit, worth, points, at)
             _mind_ready(fresh, before, unit, points)
@@ -118,7 +118,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
         account.refresh_from_db()
         raise _not_enough(unit, account.available) from error
     except Frozen as error:
-        raise Refused(code="points_frozen", text=words.why(Because("points_frozen"))) from error
+        raise _refused(Because("points_frozen"), unit) from error
     except NotAllowed as error:
         raise _not_now() from error
 
@@ -140,8 +140,7 @@ def use_in_request(
         return found
     use_points(**told, points=0)
     look_again(basket=basket, request=request)
-    because = applied.quote.because
-    raise Refused(code=because.code, text=sentence(because=because, unit=unit))
+    raise _refused(applied.quote.because, unit)
 
 
 def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
@@ -219,8 +218,13 @@ def _taken(basket: Any, unit: Unit, points: int, worth: Worth) -> int:
         return points
     quote = quote_for(basket=basket, unit=unit, points=points, worth=worth)
     if not quote.points:
-        raise Refused(code=quote.because.code, text=sentence(because=quote.because, unit=unit))
+        raise _refused(quote.because, unit)
     return quote.points
+
+
+def _refused(because: Because, unit: Unit) -> Refused:
+    """Return a refusal whose code is that of a reason."""
+    return Refused(code=because.code, text=sentence(because=because, unit=unit))
 
 
 def _not_enough(unit: Unit, ready: int) -> Refused:
