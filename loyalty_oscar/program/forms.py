@@ -295,7 +295,7 @@ class ProgramForm(forms.ModelForm):
     def _mind(self, data: dict[str, Any]) -> None:
         """Say what changes for how many, and take it only with the program's name beside it."""
         before = Program.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
-        if before is None or before.earns_from is None or not self._does(before, data):
+        if before is None or before.earns_from is None or not (changes := self._does(before, data)):
             return
         self.fields["typed_name"].widget = forms.TextInput()
         if data.get("typed_name", "").strip() == before.name:
@@ -306,7 +306,7 @@ class ProgramForm(forms.ModelForm):
             "%(what)s That changes things for %(count)s members. Type “%(name)s” if you mean it.",
             count := members_of(program=before),
         )
-        for what in self._does(before, data):
+        for what in changes:
             self.add_error("typed_name", text % {"what": what, "count": money.number(count), "name": before.name})
 
     def _does(self, before: Program, data: dict[str, Any]) -> list[str]:
