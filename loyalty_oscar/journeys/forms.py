@@ -12,7 +12,8 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.forms import as_money, unit_chosen
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.second_look import dear, look_twice, meant_field, members_of, tell_cost
+from loyalty_oscar.program.queries import count_members
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost
 
 from .models import Campaign
 from .occasions import BIRTHDAY, REVIEW, SIGN_UP, TOLD_DAYS, WORD, fold, occasions
@@ -134,7 +135,7 @@ class CampaignForm(forms.ModelForm):
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.unit = unit_chosen(form=self)
         as_money(form=self, unit=self.unit, names=["points", "budget"])
-        people = members_of(program=self.unit.program) if self.unit else 0
+        people = count_members(program=self.unit.program) if self.unit else 0
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)
         tell_cost(form=self, unit=self.unit, names=["budget"])
         if self.instance.pk:

@@ -50,6 +50,7 @@ from .models import (
     TermsVersion,
     Unit,
 )
+from .queries import count_members
 from .second_look import back_in_words, given_back
 from .segments import set_members
 from .words import day
@@ -380,7 +381,7 @@ def missing(*, program: Program, at: datetime) -> Iterator[str]:
 @state_change_notes.register("program", order=10)
 def consequences(*, program: Program, to: str, at: datetime) -> Iterable[str]:
     """Say what a step means for orders, and for how many people."""
-    count = program.members.filter(merged_into=None, user__isnull=False).count()
+    count = count_members(program=program)
     members = npgettext("loyalty", "%(count)d member takes part.", "%(count)d members take part.", count)
     return [*_meaning(program, to, at), members % {"count": count}]
 

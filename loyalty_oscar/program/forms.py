@@ -19,8 +19,9 @@ from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
 from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
-from .second_look import given_back, look_twice, meant_field, members_of, tick, too_much_back
-from .segments import members_of as members_of_segment
+from .queries import count_members
+from .second_look import given_back, look_twice, meant_field, tick, too_much_back
+from .segments import members_of
 
 #: What the column of an amount holds (minor units).
 MOST_MINOR = 2_147_483_647
@@ -125,7 +126,7 @@ class UnitFormBase(forms.ModelForm):
         """Ask before what members have is called something else."""
         program = self.instance.program if self.instance.pk else None
         before = Unit.objects.filter(pk=self.instance.pk).values_list("names", flat=True).first()
-        count = members_of(program=program) if program and program.earns_from and before != names else 0
+        count = count_members(program=program) if program and program.earns_from and before != names else 0
         if not count:
             return
         text = npgettext(
@@ -231,7 +232,7 @@ class WorthForm(AmountForm):
         program, asked = getattr(row, "program", None), []
         if program is None:
             return
-        if before and program.earns_from and (count := members_of(program=program)):
+        if before and program.earns_from and (count := count_members(program=program)):
             text = npgettext(
                 "loyalty",
                 "What %(count)s member has is worth something else from this moment on.",
@@ -295,7 +296,7 @@ class ProgramForm(forms.ModelForm):
     def _mind(self, data: dict[str, Any]) -> None:
         """Say what changes for how many, and take it only with the program's name beside it."""
         before = Program.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
-        if before is None or before.earns_from is None or not self._does(before, data):
+        if before is None or before.earns_from is None or not (changes := self._does(before, data)):
             return
         self.fields["typed_name"].widget = forms.TextInput()
         if data.get("typed_name", "").strip() == before.name:
@@ -304,9 +305,9 @@ class ProgramForm(forms.ModelForm):
             "loyalty",
             "%(what)s That changes things for %(count)s member. Type “%(name)s” if you mean it.",
             "%(what)s That changes things for %(count)s members. Type “%(name)s” if you mean it.",
-            count := members_of(program=before),
+            count := count_members(program=before),
         )
-        for what in self._does(before, data):
+        for what in changes:
             self.add_error("typed_name", text % {"what": what, "count": money.number(count), "name": before.name})
 
     def _does(self, before: Program, data: dict[str, Any]) -> list[str]:
@@ -422,7 +423,7 @@ class SegmentForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "people" in self.fields:
-            self.fields["people"].initial = sorted(members_of_segment(segment=self.instance))
+            self.fields["people"].initial = sorted(members_of(segment=self.instance))
 
     def clean(self) -> dict[str, Any]:
         """Refuse members of another program."""

@@ -6,10 +6,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from loyalty_oscar.kernel.errors import LoyaltyError
 
 from .db import write_db
 from .models import Freeze, Member
+
+
+def frozen(*, at: datetime, through: str = "") -> Q:
+    """Return what `Member.is_frozen` says, for queries; `through` leads to the members (`account__member__`)."""
+    since, until = f"{through}frozen_since", f"{through}frozen_until"
+    return Q(**{f"{since}__isnull": False}) & (Q(**{f"{until}__isnull": True}) | Q(**{f"{until}__gt": at}))
 
 
 def freezes_of(*, member_id: int) -> list[Freeze]:

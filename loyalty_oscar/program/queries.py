@@ -193,6 +193,11 @@ def member_of(*, program_id: int, user_id: Any) -> Member | None:
     return members.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
 
 
+def count_members(*, program: Program) -> int:
+    """Return how many people take part."""
+    return program.members.filter(merged_into=None, user__isnull=False).count()
+
+
 def terms_now(*, program: Program) -> dict[str, Any]:
     """Return how a program counts now, as it is written down with an order that is placed (JSON)."""
     return {

@@ -138,8 +138,3 @@ def tell_cost(*, form: Any, unit: Unit | None, names: Iterable[str], members: in
         told = SafeString(" ".join(filter(None, [str(field.help_text), escape(cost)])))
         # The field on the page was made when its value was asked for, and keeps the help of then.
         field.help_text = form[name].help_text = told
-
-
-def members_of(*, program: Program) -> int:
-    """Return how many people take part."""
-    return program.members.filter(merged_into=None, user__isnull=False).count()

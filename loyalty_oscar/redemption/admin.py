@@ -65,7 +65,7 @@ class LeastOrderInline(admin.TabularInline):
 
 @admin.register(UseTerms)
 class UseTermsAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
-    """What points may pay for in a program; switched off, never deleted."""
+    """What points may pay for in a program; once that began, switched off and not deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
     form = UseTermsForm

@@ -13,7 +13,8 @@ from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.forms import AmountForm, Rows, SeveralField, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
-from loyalty_oscar.program.second_look import look_twice, meant_field, members_of, tell_cost, tick
+from loyalty_oscar.program.queries import count_members
+from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
 
 from .models import LeastOrder, UseTerms
 
@@ -70,7 +71,7 @@ class UseTermsForm(forms.ModelForm):
                 "loyalty",
                 "%(count)s member could not use points any more.",
                 "%(count)s members could not use points any more.",
-                count := members_of(program=self.instance.program),
+                count := count_members(program=self.instance.program),
             )
             if count:
                 look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])

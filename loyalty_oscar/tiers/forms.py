@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import Rows, as_money, language_name, languages
 from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.second_look import (
     back_in_words,
@@ -24,7 +25,6 @@ from loyalty_oscar.program.second_look import (
     given_back,
     look_twice,
     meant_field,
-    members_of,
     tell_cost,
     tick,
     too_much_back,
@@ -107,7 +107,7 @@ class TierForm(forms.ModelForm):
         """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
         self.ladder = ladder
         as_money(form=self, unit=unit, names=["points"])
-        people = members_of(program=unit.program) if unit else 0
+        people = count_members(program=unit.program) if unit else 0
         tell_cost(form=self, unit=unit, names=["points"], members=people)
         for language in self._languages():
             self.fields[name_field(language)].initial = self.instance.names.get(language, "")

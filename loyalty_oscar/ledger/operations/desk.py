@@ -24,6 +24,7 @@ from django.db.models import Count, Exists, F, QuerySet, Sum
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import KeyMismatch, LoyaltyError
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.freezing import frozen
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.rows import among, find_row, write_fields, write_rows
 
@@ -263,9 +264,8 @@ class AccountWriter:
     @cached_property
     def program(self) -> Program:
         """The program of the account, as it is after the account was locked, and whether its member is frozen."""
-        frozen = Member.objects.using(self.db).filter(pk=self.account.member_id, frozen_since__isnull=False)
-        frozen = frozen.exclude(frozen_until__lte=self.at)
-        programs = Program.objects.using(self.db).only("state", "debt_policy").annotate(has_frozen=Exists(frozen))
+        is_frozen = Exists(Member.objects.using(self.db).filter(frozen(at=self.at), pk=self.account.member_id))
+        programs = Program.objects.using(self.db).only("state", "debt_policy").annotate(has_frozen=is_frozen)
         return programs.get(unit=self.account.unit_id)
 
     @cached_property
@@ -276,7 +276,7 @@ class AccountWriter:
     @property
     def is_frozen(self) -> bool:
         """Whether staff froze the member's points, so that none can be used."""
-        return bool(getattr(self.program, "has_frozen", False))
+        return bool(self.program.has_frozen)  # type: ignore[attr-defined]  # It was asked with the program.
 
     @property
     def shop_bears(self) -> bool:

@@ -13,6 +13,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import Frozen, LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.freezing import frozen
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.rows import write_rows
@@ -263,7 +264,7 @@ def settle_holds(
     """
     mind_foresight()
     with desk(account_id=account_id, at=at) as working:
-        found = _open_holds(working).annotate(**ASKED_WITH, first_date=_first_date()).order_by("pk")
+        found = _open_holds(working).annotate(**asked_with(at=at), first_date=_first_date()).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]
         told = fates(held) if held else {}
         ending = []
@@ -279,13 +280,13 @@ def settle_holds(
     return len(over)
 
 
-#: What open holds are asked for with: the state of their program, and whether their member is frozen.
-ASKED_WITH = {
-    "program_state": F("account__unit__program__state"),
-    "frozen_since": F("account__member__frozen_since"),
-    "frozen_until": F("account__member__frozen_until"),
-}
 STOPPED: dict[str, str] = {State.PAUSED: "program_paused", State.CLOSED: "program_closed"}
+
+
+def asked_with(*, at: datetime) -> dict[str, Any]:
+    """Return what open holds are asked for with: the state of their program, and whether their member is frozen."""
+    is_frozen = frozen(at=at, through="account__member__")
+    return {"program_state": F("account__unit__program__state"), "is_frozen": is_frozen}
 
 
 def _first_date() -> Subquery:
@@ -298,18 +299,16 @@ def _why_over(hold: Any, fate: HoldOutcome, at: datetime) -> str:
     """Return why a hold is to be given back, or nothing."""
     if fate.is_gone:
         return "slot_gone"
-    return why_stopped(hold=hold, at=at) or ("hold_ran_out" if hold.expires_at <= at else "")
+    return why_stopped(hold=hold) or ("hold_ran_out" if hold.expires_at <= at else "")
 
 
-def why_stopped(*, hold: Any, at: datetime) -> str:
-    """Return why the points of a hold, asked for with `ASKED_WITH`, cannot be used by anybody now, or nothing."""
-    if hold.frozen_since is not None and (hold.frozen_until is None or at < hold.frozen_until):
-        return "freeze_began"
-    return STOPPED.get(hold.program_state, "")
+def why_stopped(*, hold: Any) -> str:
+    """Return why the points of a hold, asked for with `asked_with`, cannot be used by anybody now, or nothing."""
+    return "freeze_began" if hold.is_frozen else STOPPED.get(hold.program_state, "")
 
 
 def is_news(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
-    """Return whether a hold, asked for with `ASKED_WITH`, is over, or began or ended to be paid for."""
+    """Return whether a hold, asked for with `asked_with`, is over, or began or ended to be paid for."""
     return bool(_why_over(hold, fate, at)) or (fate.is_at_work is None) != (hold.paying_since is None)
 
 

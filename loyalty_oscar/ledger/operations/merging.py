@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
@@ -97,7 +98,7 @@ def _fresh(*members: Member) -> list[Member]:
 
 def _pass_on(row: Merge, old_id: int, new_id: int, at: datetime, actor: str) -> dict[str, Any]:
     """Let what is on one account go on at another; returns what undoing needs to know."""
-    told: dict[str, Any] = {"old": old_id, "new": new_id, "holds": [], "debt": 0, "is_netted": False}
+    told: dict[str, Any] = {"old": old_id, "new": new_id}
     with desk(account_id=old_id, at=at, actor=actor) as old, desk(account_id=new_id, at=at, actor=actor) as new:
         _give_back_open(old, at)
         for one in (old, new):
@@ -108,7 +109,9 @@ def _pass_on(row: Merge, old_id: int, new_id: int, at: datetime, actor: str) -> 
         twins = {lot.pk: new.go_on(lot) for lot in lots}
         if lots or debt:
             _write_both(row, old, new, lots, debt)
-        told["holds"] = _move_holds(old_id, new_id, {pk: twin.pk for pk, twin in twins.items()})
+        holds = Hold.objects.using(write_db()).filter(account_id=old_id)
+        told["holds"] = list(holds.order_by("pk").values_list("pk", flat=True))
+        _move_holds(holds, new_id, {pk: twin.pk for pk, twin in twins.items()})
         new.account.lifetime_earned += old.account.lifetime_earned
     accounts = Account.objects.using(write_db())
     told["passed"] = list(accounts.filter(passed_to=old_id).values_list("pk", flat=True))
@@ -145,16 +148,13 @@ def _give_back_open(working: AccountWriter, at: datetime) -> None:
         let_go(working, hold, because=Because("merged_away"))
 
 
-def _move_holds(old_id: int, new_id: int, lots: dict[int, int]) -> list[int]:
-    """Let what was used go on at the other account, so that it comes back there; returns the holds."""
-    holds = Hold.objects.using(write_db()).filter(account_id=old_id)
-    keys = list(holds.order_by("pk").values_list("pk", flat=True))
-    parts = list(HoldLot.objects.using(write_db()).filter(hold_id__in=keys))
+def _move_holds(holds: QuerySet[Hold], account_id: int, lots: dict[int, int]) -> None:
+    """Let what was used go on at another account, in the lots that stand for its own there."""
+    parts = list(HoldLot.objects.using(write_db()).filter(hold__in=holds.values("pk")))
     for part in parts:
-        part.lot_id = lots[part.lot_id]
+        part.lot_id = lots.get(part.lot_id, part.lot_id)
     HoldLot.objects.using(write_db()).bulk_update(parts, ["lot"], batch_size=500)
-    holds.update(account_id=new_id)
-    return keys
+    holds.update(account_id=account_id)
 
 
 @outermost_retried
@@ -220,25 +220,11 @@ def _pass_back(row: Merge, told: dict[str, Any], at: datetime, actor: str) -> No
                 because=Because("merge_undone", merge=row.pk, account=other.account.pk),
                 reverses=entry,
             )
-        _move_holds_back(told, {twin.pk: twin.came_from_id for twin in twins if twin.came_from_id is not None})
+        holds = Hold.objects.using(write_db()).filter(pk__in=told["holds"])
+        _move_holds(holds, told["old"], {twin.pk: twin.came_from_id for twin in twins if twin.came_from_id is not None})
         new.account.lifetime_earned -= told["earned"]
 
 
 def _is_changed(twin: Any, there: dict[int, int]) -> bool:
     """Return whether a lot that went on is not as it came: points were used, set aside, taken back or ran out."""
     return bool(twin.reserved) or twin.remaining != there.get(twin.came_from_id, 0)
-
-
-def _move_holds_back(told: dict[str, Any], lots: dict[int, int]) -> None:
-    holds = Hold.objects.using(write_db()).filter(pk__in=told["holds"])
-    parts = list(HoldLot.objects.using(write_db()).filter(hold__in=holds.values("pk")))
-    for part in parts:
-        part.lot_id = lots.get(part.lot_id, part.lot_id)
-    HoldLot.objects.using(write_db()).bulk_update(parts, ["lot"], batch_size=500)
-    holds.update(account_id=told["old"])
-
-
-def merge_of(*, member: Member) -> Merge | None:
-    """Return the merge that a member went with, or None."""
-    rows = Merge.objects.using(write_db()).filter(member=member, undone_at=None).select_related("into__user")
-    return rows.order_by("-pk").first()

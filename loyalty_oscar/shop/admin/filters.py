@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock, money
+from loyalty_oscar.program.freezing import frozen
 
 from ..dashboard.members import MemberColumn
 
@@ -77,8 +78,8 @@ class FrozenFilter(_OneOf):
         ]
 
     def narrow(self, members: Any, value: str) -> Any:
-        over = Q(frozen_until__lte=clock.now())
-        return members.filter(over if value == "before" else ~over, frozen_since__isnull=False)
+        now = frozen(at=clock.now())
+        return members.filter(~now if value == "before" else now, frozen_since__isnull=False)
 
 
 class LastOrderFilter(_OneOf):

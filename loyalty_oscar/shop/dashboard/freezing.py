@@ -64,11 +64,11 @@ def history(*, member: Member) -> list[dict[str, str]]:
 @contributions.register("dashboard:user", "frozen", order=5)
 def frozen(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return which of a customer's points cannot be used, and why."""
-    at, staff = clock.now(), request.user
+    staff = request.user
     members = Member.objects.filter(user_id=subject.pk, merged_into=None, frozen_since__isnull=False)
     rows = [
         {"program": member.program, "url": freeze_url(staff=staff, member=member), **told}
-        for member in members.exclude(frozen_until__lte=at).select_related("program").order_by("pk")
+        for member in members.select_related("program").order_by("pk")
         if (told := current(member=member))
     ]
     return ("loyalty/dashboard/frozen.html", {"rows": rows}) if rows else None

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
 from django.utils.translation import npgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.ledger.queries import moved_since, owed
 from loyalty_oscar.program import contributions, words
 from loyalty_oscar.program.models import Delivery, JobRun, Program, Unit
+from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.worth import worth
 
 from ..dashboard.links import admin_url
@@ -64,7 +64,7 @@ def _program(request: Any, unit: Unit, at: datetime) -> dict[str, Any]:
         "program": program,
         "unit": unit,
         "url": row_url(user, program),
-        "members": program.members.filter(Q(merged_into=None), user__isnull=False).count(),
+        "members": count_members(program=program),
         "given": words.points(unit=unit, points=sum(moved[flow] for flow in GIVEN)),
         "back": words.points(unit=unit, points=-moved[Flow.BACK]),
         "used": words.points(unit=unit, points=-moved[Flow.USED]),

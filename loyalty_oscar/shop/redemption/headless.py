@@ -76,13 +76,15 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Bask
         worth=to_major(minor=applied.minor if applied else 0, exponent=decimals),
         currency=currency,
         total=to_major(minor=to_minor(amount=total, currency=currency), exponent=decimals),
-        because=Because("points_frozen")
-        if account and account.member.is_frozen(at=clock.now()) and not applied
-        else _why(basket, unit, found, applied.quote if applied else None),
+        because=_why(basket, unit, account, found, applied.quote if applied else None),
     )
 
 
-def _why(basket: Any, unit: Unit, found: Redemption | None, quote: RedemptionQuote | None) -> Because:
+def _why(
+    basket: Any, unit: Unit, account: Account | None, found: Redemption | None, quote: RedemptionQuote | None
+) -> Because:
+    if account is not None and quote is None and account.member.is_frozen(at=clock.now()):
+        return Because("points_frozen")
     if basket.is_empty:
         return Because("no_goods_for_points")
     said = (quote or quote_of(basket=basket, unit=unit, redemption=found)).because

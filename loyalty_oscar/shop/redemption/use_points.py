@@ -16,7 +16,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
-from loyalty_oscar.ledger.operations.holds import ASKED_WITH, why_stopped
+from loyalty_oscar.ledger.operations.holds import asked_with, why_stopped
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -56,7 +56,7 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
         return ready
     slot = redemption.slot if redemption else ""
     others = Hold.objects.using(write_db()).filter(account=account, state=Hold.State.OPEN).exclude(slot=slot)
-    held = list(others.annotate(**ASKED_WITH))
+    held = list(others.annotate(**asked_with(at=at)))
     told = fates(held)
     # Asked by pages too, so nothing is locked here: a payment that nobody sees yet shows when points are set aside.
     return ready + sum(
@@ -67,7 +67,7 @@ def may_use(*, account: Account, redemption: Redemption | None, at: datetime) ->
 def is_over(*, hold: Hold, fate: HoldOutcome, at: datetime) -> bool:
     """Return whether the next who looks gives a hold back."""
     until = max(hold.expires_at, fate.until or hold.expires_at)
-    return fate.is_gone or bool(why_stopped(hold=hold, at=at)) or (fate.is_at_work is None and until <= at)
+    return fate.is_gone or bool(why_stopped(hold=hold)) or (fate.is_at_work is None and until <= at)
 
 
 @outermost_retried
@@ -97,7 +97,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
             if not points:
                 return _give_back(before, slot, at)
             if account.member.is_frozen(at=at):
-                raise Frozen("the points of this member are frozen")
+                raise _refused(Because("points_frozen"), unit)
             worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
             terms = _mind_terms(unit, worth, points, at)
             _mind_ready(fresh, before, unit, points)
@@ -118,7 +118,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
         account.refresh_from_db()
         raise _not_enough(unit, account.available) from error
     except Frozen as error:
-        raise Refused(code="points_frozen", text=words.why(Because("points_frozen"))) from error
+        raise _refused(Because("points_frozen"), unit) from error
     except NotAllowed as error:
         raise _not_now() from error
 
@@ -140,8 +140,7 @@ def use_in_request(
         return found
     use_points(**told, points=0)
     look_again(basket=basket, request=request)
-    because = applied.quote.because
-    raise Refused(code=because.code, text=sentence(because=because, unit=unit))
+    raise _refused(applied.quote.because, unit)
 
 
 def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
@@ -219,8 +218,13 @@ def _taken(basket: Any, unit: Unit, points: int, worth: Worth) -> int:
         return points
     quote = quote_for(basket=basket, unit=unit, points=points, worth=worth)
     if not quote.points:
-        raise Refused(code=quote.because.code, text=sentence(because=quote.because, unit=unit))
+        raise _refused(quote.because, unit)
     return quote.points
+
+
+def _refused(because: Because, unit: Unit) -> Refused:
+    """Return a refusal whose code is that of a reason."""
+    return Refused(code=because.code, text=sentence(because=because, unit=unit))
 
 
 def _not_enough(unit: Unit, ready: int) -> Refused:

@@ -16,7 +16,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.ledger.operations import HoldOutcome
-from loyalty_oscar.ledger.operations.holds import ASKED_WITH, is_news
+from loyalty_oscar.ledger.operations.holds import asked_with, is_news
 from loyalty_oscar.ledger.operations.skipping import AccountsSkipped, Skips
 from loyalty_oscar.ledger.receivers import catch_up
 from loyalty_oscar.program import clock
@@ -115,7 +115,7 @@ def _accounts_to_settle(at: datetime) -> Iterator[list[int]]:
     """Walk through all open holds, some hundred at a time, for those that are over or began or ended to be paid."""
     last = ""
     # By slot, which only open holds have: its index tells them from all that ever were.
-    holds = Hold.objects.using(write_db()).annotate(**ASKED_WITH).order_by("slot")
+    holds = Hold.objects.using(write_db()).annotate(**asked_with(at=at)).order_by("slot")
     while held := list(holds.filter(slot__gt=last)[: conf.SWEEP_BATCH]):
         last, told = held[-1].slot, basket_holds.fates(held)
         news = (hold for hold in held if is_news(hold=hold, fate=told.get(hold.origin, HoldOutcome()), at=at))
