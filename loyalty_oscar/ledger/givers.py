@@ -17,6 +17,8 @@ from .models import Counter, Entry, Kind
 
 #: Whoever gave what nobody owns up to, such as a grant of the store's own.
 OTHERS = "others"
+#: How keys of entries begin that staff made: one by one, and from a file.
+BY_HAND = ("manual:", "bulk:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,12 @@ def names_of(*, unit: Unit, items: Mapping[str, Collection[str]]) -> dict[tuple[
 
 
 class ByHand:
-    """What staff gave and took: goodwill, and changes by hand. An undo counts for whoever gave."""
+    """What staff gave and took: goodwill, changes by hand and from files. An undo counts for whoever gave."""
 
     title = pgettext_lazy("loyalty", "Staff")
 
     def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
-        mine = [entry for entry in entries if entry.key.startswith("manual:")]
+        mine = [entry for entry in entries if entry.key.startswith(BY_HAND)]
         ids = {entry.reverses_id for entry in mine if entry.reverses_id}
         undone = Entry.objects.using(write_db()).in_bulk(ids) if ids else {}
         return {entry.pk: [Share(self.item(undone.get(entry.reverses_id or 0, entry)), entry.net)] for entry in mine}
