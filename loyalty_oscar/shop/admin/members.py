@@ -10,7 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
@@ -35,7 +35,7 @@ from ..dashboard import freezing, merging
 from ..dashboard.by_hand import undone
 from ..dashboard.forms import ByHandForm
 from ..dashboard.history import messages_to, names_of, undo_url
-from ..dashboard.links import user_url
+from ..dashboard.links import url_of, user_url
 from ..dashboard.members import MemberColumn, member_columns
 from ..dashboard.permissions import ADJUST, is_own, may_give
 from .export import members_as_csv
@@ -269,10 +269,8 @@ def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
     """Return where somebody may give this member goodwill points, or nothing."""
     if account is None or member.merged_into_id or member.user_id in (None, user.pk) or not may_give(user):
         return ""
-    try:
-        return reverse("loyalty:dashboard-goodwill", args=[member.user_id, account.unit_id]) + "?back=member"
-    except NoReverseMatch:
-        return ""
+    url = url_of("loyalty:dashboard-goodwill", member.user_id, account.unit_id)
+    return f"{url}?back=member" if url else ""
 
 
 def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:
