@@ -12,6 +12,7 @@ from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.periods import local_day
+from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import GIVING, Flow, flow_of
 from loyalty_oscar.ledger.givers import shares_of
 from loyalty_oscar.ledger.models import Account, Entry
@@ -26,7 +27,6 @@ from .packing import pack, unpack
 SETTLED = timedelta(hours=1)
 #: Entries of one step.
 TOGETHER = 5000
-BUCKETS = ("available", "pending", "reserved", "debt")
 SUMS = ("n", "plus", "minus", *(f"d_{bucket}" for bucket in BUCKETS))
 #: Of an entry, what counting needs.
 NEEDED = ("key", "kind", "counter", "because", "actor", "created_at", "account_id", "reverses_id",
