@@ -73,6 +73,16 @@ def shares_of(*, unit: Unit, entries: Iterable[Entry]) -> dict[int, tuple[str, S
     return found | {pk: (OTHERS, [Share("", entry.net)]) for pk, entry in left.items()}
 
 
+def by_key(*, entries: Iterable[Entry], kind: str, place: int = 1) -> dict[int, Sequence[Share]]:
+    """
+    Return the shares of entries whose keys are of a kind ("tier" of "tier:7:gift"), by id.
+
+    Each entry is of one item: the part of its key at a place ("7" at 1), nothing where the key is shorter.
+    """
+    parts = {entry.pk: (entry.key.split(":"), entry.net) for entry in entries if entry.key.startswith(f"{kind}:")}
+    return {pk: [Share("".join(key[place : place + 1]), net)] for pk, (key, net) in parts.items()}
+
+
 def titles() -> dict[str, str]:
     """Return what each giver is called, in their order; `OTHERS` last."""
     told = {name: str(givers.get(name).title) for name in givers}
