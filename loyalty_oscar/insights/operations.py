@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.periods import local_day
+from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import GIVING, Flow, flow_of
 from loyalty_oscar.ledger.givers import shares_of
 from loyalty_oscar.ledger.models import Account, Entry
@@ -26,7 +27,6 @@ from .packing import pack, unpack
 SETTLED = timedelta(hours=1)
 #: Entries of one step.
 TOGETHER = 5000
-BUCKETS = ("available", "pending", "reserved", "debt")
 SUMS = ("n", "plus", "minus", *(f"d_{bucket}" for bucket in BUCKETS))
 #: Of an entry, what counting needs.
 NEEDED = ("key", "kind", "counter", "because", "actor", "created_at", "account_id", "reverses_id",
@@ -146,7 +146,8 @@ def _add(unit: Unit, entries: Sequence[Entry]) -> int:
         for bucket in BUCKETS:
             name = f"d_{bucket}"
             setattr(row, name, getattr(row, name) + getattr(entry, name))
-    _merge(Day.objects.using(write_db()).filter(unit=unit), days, ("day", "kind", "counter"), SUMS)
+    there = _there(Day.objects.using(write_db()).filter(unit=unit), days, ("day", "kind", "counter"))
+    _merge(there, days, SUMS)
     _add_given(unit, [entry for entry in entries if entry.counter in GIVING and entry.net], zone)
     return len(entries)
 
@@ -184,32 +185,30 @@ def _add_given(unit: Unit, entries: Sequence[Entry], zone: str) -> None:
             if share.points > 0 and not is_back:
                 part.row.n += 1
                 part.who.add(entry.account_id)
-    known = Given.objects.using(write_db()).filter(unit=unit)
-    for row in known.filter(day__in={key[0] for key in parts}) if parts else ():
-        if part := parts.get((row.day, row.giver, row.item)):
-            part.who.update(unpack(row.accounts))
-    rows = {}
-    for key, part in parts.items():
-        part.row.accounts = pack(part.who)
-        rows[key] = part.row
-    _merge(known, rows, ("day", "giver", "item"), ("n", "plus", "minus"), also=("accounts",))
+    there = _there(Given.objects.using(write_db()).filter(unit=unit), parts, ("day", "giver", "item"))
+    for place, part in parts.items():
+        known = unpack(there[place].accounts) if place in there else ()
+        part.row.accounts = pack(part.who.union(known))
+    rows = {place: part.row for place, part in parts.items()}
+    _merge(there, rows, ("n", "plus", "minus"), also=("accounts",))
+
+
+def _there(known: QuerySet[Any], places: Collection[Any], key: Sequence[str]) -> dict[tuple[Any, ...], Any]:
+    """Return those of these rows that are there already, by `key`, which begins with the day."""
+    rows = known.filter(day__in={day for day, *_rest in places}) if places else ()
+    found = {tuple(getattr(row, name) for name in key): row for row in rows}
+    return {place: row for place, row in found.items() if place in places}
 
 
 def _merge(
-    known: QuerySet[Any], rows: dict[tuple[Any, ...], Any], key: Sequence[str], sums: Sequence[str], *,
+    there: dict[tuple[Any, ...], Any], rows: dict[tuple[Any, ...], Any], sums: Sequence[str], *,
     also: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Add rows to those that are there already, found by `key`; fields in `also` replace theirs."""
-    there = {
-        tuple(getattr(row, name) for name in key): row
-        for row in (known.filter(day__in={day for day, *_rest in rows}) if rows else ())
-    }
-    old = [there[place] for place in rows if place in there]
+    """Add rows to those that are there already; fields in `also` replace theirs."""
     for place, row in there.items():
-        if place in rows:
-            for name in sums:
-                setattr(row, name, getattr(row, name) + getattr(rows[place], name))
-            for name in also:
-                setattr(row, name, getattr(rows[place], name))
+        for name in sums:
+            setattr(row, name, getattr(row, name) + getattr(rows[place], name))
+        for name in also:
+            setattr(row, name, getattr(rows[place], name))
     write_rows(rows=[row for place, row in rows.items() if place not in there])
-    write_fields(rows=old, fields=[*sums, *also])
+    write_fields(rows=list(there.values()), fields=[*sums, *also])

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Sum
 from django.db.models.functions import TruncMonth
 
+from loyalty_oscar.kernel.periods import add_months, end_of_month
+from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import Flow, flow_of
 from loyalty_oscar.ledger.givers import OTHERS, names_of, titles
 from loyalty_oscar.ledger.models import Lot
@@ -17,8 +19,6 @@ from loyalty_oscar.program.models import Unit
 
 from .models import Book, Day, Given
 from .packing import unpack
-
-BUCKETS = ("available", "pending", "reserved", "debt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +129,9 @@ def months(*, unit: Unit, first: date, last: date) -> list[FlowMonth]:
     for start in _months_from(begin, last):
         found = by_month.get(start, _Sums())
         stock = stock.plus(found.stock)
-        told.append(FlowMonth(first=max(start, first), last=min(_end_of(start), last), flows=found.flows, end=stock))
+        told.append(
+            FlowMonth(first=max(start, first), last=min(end_of_month(day=start), last), flows=found.flows, end=stock)
+        )
     return told
 
 
@@ -137,12 +139,7 @@ def _months_from(first: date, last: date) -> Iterable[date]:
     month = first
     while month <= last:
         yield month
-        month = _end_of(month) + timedelta(days=1)
-
-
-def _end_of(month: date) -> date:
-    """Return the last day of the month that begins on a day."""
-    return (month.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        month = add_months(day=month, months=1)
 
 
 def given(*, unit: Unit, first: date, last: date, giver: str = "") -> list[GivenRow]:

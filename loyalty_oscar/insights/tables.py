@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel.periods import end_of_month
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.program import money, words
@@ -37,6 +38,11 @@ class Column:
     label: str
     sort: Sort = Sort.POINTS
 
+    @property
+    def is_number(self) -> bool:
+        """Whether its cells are numbers."""
+        return self.sort not in (Sort.TEXT, Sort.MONTH)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FiguresTable:
@@ -59,7 +65,7 @@ class FiguresTable:
 
     def heads(self) -> list[tuple[str, bool]]:
         """Return what stands above the columns, each with whether it stands above numbers."""
-        return [(column.label, column.sort not in (Sort.TEXT, Sort.MONTH)) for column in self.columns]
+        return [(column.label, column.is_number) for column in self.columns]
 
     def lines(self) -> Iterator[list[Any]]:
         """Yield the lines of its file: heads with their currency, then the rows with bare numbers; no sums."""
@@ -73,21 +79,15 @@ class FiguresTable:
 
     def _in_words(self, row: Sequence[Any]) -> list[tuple[str, bool]]:
         cells = zip(self.columns, row, strict=True)
-        return [
-            (SHOWN[column.sort](self.unit, cell), column.sort not in (Sort.TEXT, Sort.MONTH)) for column, cell in cells
-        ]
+        return [(SHOWN[column.sort](self.unit, cell), column.is_number) for column, cell in cells]
 
 
 def _month(unit: Unit, days: tuple[date, date] | str) -> str:
     if isinstance(days, str):
         return days
     first, last = days
-    is_whole = first.day == 1 and last == _last(first)
+    is_whole = first.day == 1 and last == end_of_month(day=first)
     return words.month(first) if is_whole else _days(first, last)
-
-
-def _next_month(first: date) -> date:
-    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
 def _days(first: date, last: date) -> str:
@@ -136,6 +136,11 @@ FLOWS = (
 )
 
 
+def _sums(rows: Sequence[Sequence[Any]], first: int, last: int) -> list[int]:
+    """Return the sums of the columns from one to another, both included."""
+    return [sum(row[number] for row in rows) for number in range(first, last + 1)]
+
+
 def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
     """Return what points did, month by month, and what was owed at the end of each."""
     flows = [row for row in FLOWS if row[3] or any(month.flows.get(row[0]) for month in months)]
@@ -150,7 +155,7 @@ def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
         ]
         for month in months
     ]
-    sums = [sum(row[number] for row in rows) for number in range(1, len(flows) + 1)]
+    sums = _sums(rows, 1, len(flows))
     end: list[Any] = ["", "", *([""] if owes else [])]
     return FiguresTable(
         name="months",
@@ -171,7 +176,7 @@ def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
 def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> FiguresTable:
     """Return what gave points, thing by thing."""
     cells = [[row.title, row.name, row.times, row.plus, row.minus, row.net, row.net, row.members] for row in rows]
-    sums = [sum(row[number] for row in cells) for number in range(2, 7)]
+    sums = _sums(cells, 2, 6)
     return FiguresTable(
         name="givers",
         title=pgettext("loyalty", "What gave points"),
@@ -217,10 +222,16 @@ def due(*, unit: Unit, rows: Iterable[Due]) -> FiguresTable:
     """Return what members have now, by the month in which it runs out."""
     never = pgettext("loyalty", "No date yet, or never")
     cells = [
-        [(row.first, _last(row.first)) if row.first else never, row.ready, row.ready, row.pending, row.pending]
+        [
+            (row.first, end_of_month(day=row.first)) if row.first else never,
+            row.ready,
+            row.ready,
+            row.pending,
+            row.pending,
+        ]
         for row in rows
     ]
-    sums = [sum(row[number] for row in cells) for number in range(1, 5)]
+    sums = _sums(cells, 1, 4)
     return FiguresTable(
         name="due",
         title=pgettext("loyalty", "Owed now, by the month in which it runs out"),
@@ -235,7 +246,3 @@ def due(*, unit: Unit, rows: Iterable[Due]) -> FiguresTable:
         rows=cells,
         sums=[pgettext("loyalty", "In all"), *sums],
     )
-
-
-def _last(first: date) -> date:
-    return date.fromordinal(_next_month(first).toordinal() - 1)

@@ -15,6 +15,11 @@ def add_months(*, day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
+def end_of_month(*, day: date) -> date:
+    """Return the last day of the month of a day."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
 def start_of_day(*, day: date, zone: str) -> datetime:
     """Return the instant (UTC) at which a day begins in a time zone."""
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)

@@ -17,6 +17,8 @@ from .models import Counter, Entry, Kind
 
 #: Whoever gave what nobody owns up to, such as a grant of the store's own.
 OTHERS = "others"
+#: How keys of entries begin that staff made: one by one, and from a file.
+BY_HAND = ("manual:", "bulk:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ def shares_of(*, unit: Unit, entries: Iterable[Entry]) -> dict[int, tuple[str, S
     return found | {pk: (OTHERS, [Share("", entry.net)]) for pk, entry in left.items()}
 
 
+def by_key(*, entries: Iterable[Entry], kind: str, place: int = 1) -> dict[int, Sequence[Share]]:
+    """
+    Return the shares of entries whose keys are of a kind ("tier" of "tier:7:gift"), by id.
+
+    Each entry is of one item: the part of its key at a place ("7" at 1), nothing where the key is shorter.
+    """
+    parts = {entry.pk: (entry.key.split(":"), entry.net) for entry in entries if entry.key.startswith(f"{kind}:")}
+    return {pk: [Share("".join(key[place : place + 1]), net)] for pk, (key, net) in parts.items()}
+
+
 def titles() -> dict[str, str]:
     """Return what each giver is called, in their order; `OTHERS` last."""
     told = {name: str(givers.get(name).title) for name in givers}
@@ -85,12 +97,12 @@ def names_of(*, unit: Unit, items: Mapping[str, Collection[str]]) -> dict[tuple[
 
 
 class ByHand:
-    """What staff gave and took: goodwill, and changes by hand. An undo counts for whoever gave."""
+    """What staff gave and took: goodwill, changes by hand and from files. An undo counts for whoever gave."""
 
     title = pgettext_lazy("loyalty", "Staff")
 
     def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
-        mine = [entry for entry in entries if entry.key.startswith("manual:")]
+        mine = [entry for entry in entries if entry.key.startswith(BY_HAND)]
         ids = {entry.reverses_id for entry in mine if entry.reverses_id}
         undone = Entry.objects.using(write_db()).in_bulk(ids) if ids else {}
         return {entry.pk: [Share(self.item(undone.get(entry.reverses_id or 0, entry)), entry.net)] for entry in mine}

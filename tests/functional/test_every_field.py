@@ -82,7 +82,6 @@ class Door:
     address: str
     data: dict[str, list[str]]
     names: list[str] = field(default_factory=list)
-    shown: str = ""  # Where it is looked at, if not where it is sent.
 
     def send(self, **changed: Any) -> Any:
         data = {**self.data, **changed}
@@ -183,10 +182,17 @@ def fill(form):
                 form.data[name] = [FILLED[last]]
 
 
+def door_at(name, client, address, having):
+    """The form of a page, by a control that it has, filled in."""
+    form = opened(client, address, having)
+    fill(form)
+    return Door(name, client, address, form.data, form.names)
+
+
 def admin_doors(client):
     """Each page of each model on which something is added or changed."""
-    request = type("Request", (), {"user": client.get("/").wsgi_request.user, "method": "GET", "GET": {}})()
-    request.user = client.get(reverse("admin:index")).context["user"]
+    user = client.get(reverse("admin:index")).context["user"]
+    request = type("Request", (), {"user": user, "method": "GET", "GET": {}})()
     for site in our_admins():
         label = site.opts.object_name
         if site.has_change_permission(request):
@@ -210,18 +216,11 @@ def other_doors(client, boris, unit):
     member, program = Member.objects.get(user=boris), unit.program
     for to in (State.PAUSED, State.CLOSING):
         address = reverse("admin:loyalty_program_program_step", args=[program.pk, to])
-        form = opened(client, address, "reason")
-        fill(form)
-        yield Door(f"Step to {to}", client, address, form.data, form.names)
+        yield door_at(f"Step to {to}", client, address, "reason")
     for name in ("loyalty_program_member_adjust", "loyalty_tiers_give"):
         address = reverse(f"admin:{name}", args=[member.pk])
-        form = opened(client, address, "reason")
-        fill(form)
-        yield Door(name, client, address, form.data, form.names)
-    address = reverse("admin:loyalty_program_member_freeze", args=[member.pk])
-    form = opened(client, address, "reason")
-    fill(form)
-    yield Door("freeze", client, address, form.data, form.names)
+        yield door_at(name, client, address, "reason")
+    yield door_at("freeze", client, reverse("admin:loyalty_program_member_freeze", args=[member.pk]), "reason")
     other = a_user("twice@example.com")
     give(other, 5, unit)
     address = reverse("admin:loyalty_program_member_merge", args=[Member.objects.get(user=other).pk])
@@ -232,10 +231,7 @@ def other_doors(client, boris, unit):
     address = reverse("admin:loyalty_program_member_give")
     data = {"unit": [str(unit.pk)], "name": ["Sorry"], "text": [f"who,points,reason\n{boris.email},5,Sorry\n"]}
     yield Door("give many", client, address, {**data, "give": ["1"]}, [*data, "file"])
-    address = reverse("loyalty:dashboard-goodwill", args=[boris.pk, unit.pk])
-    form = opened(client, address, "token")
-    fill(form)
-    yield Door("goodwill", client, address, form.data, form.names)
+    yield door_at("goodwill", client, reverse("loyalty:dashboard-goodwill", args=[boris.pk, unit.pk]), "token")
 
 
 def customers_doors(client, boris):
@@ -453,11 +449,8 @@ def keeping():
 @pytest.fixture
 def set_up(db, staff):  # noqa: F811
     """The form that sets a shop's first program up."""
-    address = reverse("admin:loyalty_program_program_set_up")
     client = staff(superuser=True)[1]
-    form = opened(client, address, "spend")
-    fill(form)
-    return Door("set up", client, address, form.data, form.names)
+    return door_at("set up", client, reverse("admin:loyalty_program_program_set_up"), "spend")
 
 
 class TestSettingUp:

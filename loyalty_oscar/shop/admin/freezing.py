@@ -8,8 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -20,6 +19,7 @@ from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member
 
 from ..dashboard.freezing import current, history, may_freeze
+from .pages import MemberPages
 
 
 class FreezeForm(forms.Form):
@@ -67,21 +67,17 @@ class FreezeForm(forms.Form):
         return periods.start_of_day(day=day + timedelta(days=1), zone=self.zone) if day else None
 
 
-class FreezesMembers:
+class FreezesMembers(MemberPages):
     """For the page of members: the page beside it that freezes."""
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.freeze_view)  # type: ignore[attr-defined]  # Of ModelAdmin.
-        freeze = path("<path:object_id>/freeze/", view, name="loyalty_program_member_freeze")
-        return [freeze, *super().get_urls()]  # type: ignore[misc]
+        view = self.admin_site.admin_view(self.freeze_view)
+        return [path("<path:object_id>/freeze/", view, name="loyalty_program_member_freeze"), *super().get_urls()]
 
     def freeze_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Freeze a member's points, freeze them on other terms, or release them."""
-        page: Any = self
-        member: Member | None = page.get_object(request, object_id)
-        if member is None:
-            raise Http404
-        if not page.has_view_permission(request, member) or not may_freeze(staff=request.user, member=member):
+        member = self.member_of(request, object_id)
+        if not may_freeze(staff=request.user, member=member):
             raise PermissionDenied
         at, zone = clock.now(), member.program.time_zone
         back = HttpResponseRedirect(reverse("admin:loyalty_program_member_change", args=[member.pk]))
@@ -92,17 +88,15 @@ class FreezesMembers:
         if request.method == "POST" and form.is_valid():
             freeze(request, member, form, at)
             return back
-        context = {
-            **page.admin_site.each_context(request),
-            "title": pgettext("loyalty", "Freeze the points"),
-            "opts": page.opts,
-            "original": member,
-            "form": form,
-            "media": page.media,
-            "now": current(member=member),
-            "freezes": history(member=member),
-        }
-        return TemplateResponse(request, "loyalty/admin/freeze.html", context)
+        return self.page_of(
+            request,
+            "loyalty/admin/freeze.html",
+            title=pgettext("loyalty", "Freeze the points"),
+            original=member,
+            form=form,
+            now=current(member=member),
+            freezes=history(member=member),
+        )
 
 
 def freeze(request: HttpRequest, member: Member, form: FreezeForm, at: datetime) -> None:

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
@@ -21,7 +20,8 @@ from loyalty_oscar.program.models import State, Unit
 from loyalty_oscar.program.worth import worth
 
 from .. import imports
-from ..dashboard.permissions import BULK
+from ..dashboard.permissions import BULK, may
+from .pages import MemberPages
 
 #: So many bytes a file has at most: two thousand rows with long reasons.
 MOST_BYTES = 900_000
@@ -68,32 +68,26 @@ class FileForm(forms.Form):
         return data
 
 
-class GivesToMany:
+class GivesToMany(MemberPages):
     """For the list of members: the page beside it that gives points from a file, and the one that undoes it."""
 
     def get_urls(self) -> list[Any]:
-        wrap = self.admin_site.admin_view  # type: ignore[attr-defined]  # Of ModelAdmin.
+        wrap = self.admin_site.admin_view
         ways = [
             path("give/", wrap(self.give_view), name="loyalty_program_member_give"),
             path("give/<int:batch_id>/undo/", wrap(self.undo_view), name="loyalty_program_member_take"),
         ]
-        return [*ways, *super().get_urls()]  # type: ignore[misc]
+        return [*ways, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the way to the page above the list."""
-        more = {"may_give_many": may_give_many(request.user), **(extra_context or {})}
-        return super().changelist_view(request, more)  # type: ignore[misc]
+        more = {"may_give_many": may(request.user, BULK), **(extra_context or {})}
+        return super().changelist_view(request, more)
 
     def mind(self, request: HttpRequest) -> None:
         """Refuse who may not. Raises `PermissionDenied`."""
-        page: Any = self
-        if not page.has_view_permission(request) or not may_give_many(request.user):
+        if not self.has_view_permission(request) or not may(request.user, BULK):
             raise PermissionDenied
-
-    def page_of(self, request: HttpRequest, template: str, **more: Any) -> TemplateResponse:
-        page: Any = self
-        context = {**page.admin_site.each_context(request), "opts": page.opts, "media": page.media, **more}
-        return TemplateResponse(request, template, context)
 
     def give_view(self, request: HttpRequest) -> HttpResponse:
         """Show what a file would give, row by row; give it once that is confirmed."""
@@ -127,11 +121,6 @@ class GivesToMany:
         return self.page_of(
             request, "loyalty/admin/take_many.html", title=pgettext("loyalty", "Take it back"), row=in_words(batch)
         )
-
-
-def may_give_many(user: Any) -> bool:
-    """Return whether somebody may give points from a file."""
-    return bool(user.is_active and user.is_staff and user.has_perm(BULK))
 
 
 def looked_at(form: FileForm, staff: Any) -> tuple[imports.Gifts | None, str]:

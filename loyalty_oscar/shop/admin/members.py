@@ -9,9 +9,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, path, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
@@ -36,9 +35,9 @@ from ..dashboard import freezing, merging
 from ..dashboard.by_hand import undone
 from ..dashboard.forms import ByHandForm
 from ..dashboard.history import messages_to, names_of, undo_url
-from ..dashboard.links import user_url
+from ..dashboard.links import url_of, user_url
 from ..dashboard.members import MemberColumn, member_columns
-from ..dashboard.permissions import ADJUST, may_give
+from ..dashboard.permissions import ADJUST, is_own, may_give
 from .export import members_as_csv
 from .filters import FrozenFilter, LastOrderFilter, PointsFilter, StateOfPointsFilter, filter_of
 from .freezing import FreezesMembers
@@ -169,12 +168,8 @@ class MemberAdmin(
         return short_day(member, member.joined_at)
 
     def get_urls(self) -> list[Any]:
-        adjust = path(
-            "<path:object_id>/adjust/",
-            self.admin_site.admin_view(self.adjust_view),
-            name="loyalty_program_member_adjust",
-        )
-        return [adjust, *super().get_urls()]
+        view = self.admin_site.admin_view(self.adjust_view)
+        return [path("<path:object_id>/adjust/", view, name="loyalty_program_member_adjust"), *super().get_urls()]
 
     def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
         member = self.get_object(request, object_id) if object_id else None
@@ -232,10 +227,8 @@ class MemberAdmin(
 
     def adjust_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Give or take points by hand, with a reason."""
-        member = self.get_object(request, object_id)
-        if member is None:
-            raise Http404
-        if not self.has_view_permission(request, member) or not may_adjust(request.user, member):
+        member = self.member_of(request, object_id)
+        if not may_adjust(request.user, member):
             raise PermissionDenied
         unit = member.program.unit_or_none
         form = ByHandForm(request.POST if request.method == "POST" else None, unit=unit)
@@ -244,17 +237,9 @@ class MemberAdmin(
             messages.success(request, text, fail_silently=True)
             return HttpResponseRedirect(reverse("admin:loyalty_program_member_change", args=[member.pk]))
         account = account_of(member)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": pgettext("loyalty", "Give or take points"),
-            "opts": self.opts,
-            "original": member,
-            "form": form,
-            "media": self.media,
-            "account": account,
-            "unit": unit,
-        }
-        return TemplateResponse(request, "loyalty/admin/adjust.html", context)
+        title = pgettext("loyalty", "Give or take points")
+        about = {"original": member, "form": form, "account": account, "unit": unit}
+        return self.page_of(request, "loyalty/admin/adjust.html", title=title, **about)
 
 
 def short_day(member: Member, at: datetime) -> str:
@@ -277,18 +262,15 @@ def account_of(member: Member) -> Account | None:
 
 def may_adjust(user: Any, member: Member) -> bool:
     """Return whether somebody may change a member's points: with the permission of its own, and never on oneself."""
-    own = member.user_id is not None and member.user_id == user.pk
-    return user.has_perm(ADJUST) and not own and member.merged_into_id is None
+    return user.has_perm(ADJUST) and not is_own(user, member) and member.merged_into_id is None
 
 
 def goodwill_url(user: Any, member: Member, account: Account | None) -> str:
     """Return where somebody may give this member goodwill points, or nothing."""
     if account is None or member.merged_into_id or member.user_id in (None, user.pk) or not may_give(user):
         return ""
-    try:
-        return reverse("loyalty:dashboard-goodwill", args=[member.user_id, account.unit_id]) + "?back=member"
-    except NoReverseMatch:
-        return ""
+    url = url_of("loyalty:dashboard-goodwill", member.user_id, account.unit_id)
+    return f"{url}?back=member" if url else ""
 
 
 def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:

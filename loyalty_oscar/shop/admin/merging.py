@@ -9,7 +9,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -19,6 +18,7 @@ from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member, Merge
 
 from ..dashboard.merging import WHY_NOT, may_merge, refusal, says
+from .pages import MemberPages
 
 #: So many members are offered where a search finds more than one.
 OFFERED = 10
@@ -54,11 +54,11 @@ class TypedForm(forms.Form):
         return typed
 
 
-class MergesMembers:
+class MergesMembers(MemberPages):
     """For the page of members: the pages beside it that merge, and that undo it."""
 
     def get_urls(self) -> list[Any]:
-        wrap = self.admin_site.admin_view  # type: ignore[attr-defined]  # Of ModelAdmin.
+        wrap = self.admin_site.admin_view
         ways = [
             path("<path:object_id>/merge/", wrap(self.merge_view), name="loyalty_program_member_merge"),
             path(
@@ -67,33 +67,23 @@ class MergesMembers:
                 name="loyalty_program_member_unmerge",
             ),
         ]
-        return [*ways, *super().get_urls()]  # type: ignore[misc]
-
-    def of_staff(self, request: HttpRequest, object_id: str) -> Member:
-        """Return a member whom somebody may merge. Raises `PermissionDenied`, or `Http404`."""
-        page: Any = self
-        member: Member | None = page.get_object(request, object_id)
-        if member is None:
-            raise Http404
-        if not page.has_view_permission(request, member) or not may_merge(staff=request.user, member=member):
-            raise PermissionDenied
-        return member
+        return [*ways, *super().get_urls()]
 
     def found(self, request: HttpRequest, text: str) -> list[Member]:
         """Return whom a search finds, as the list of members does."""
-        page: Any = self
-        rows, several = page.get_search_results(request, page.get_queryset(request), text)
+        rows, several = self.get_search_results(request, self.get_queryset(request), text)
         return list((rows.distinct() if several else rows)[:OFFERED])
 
     def merge_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask into whom, say what moves, and do it once the name is typed."""
-        page: Any = self
-        member, at = self.of_staff(request, object_id), clock.now()
+        member, at = self.member_of(request, object_id), clock.now()
+        if not may_merge(staff=request.user, member=member):
+            raise PermissionDenied
         whom = IntoForm(request.GET if "q" in request.GET else None)
         offered = self.found(request, whom.cleaned_data["q"]) if whom.is_bound and whom.is_valid() else []
         offered = [one for one in offered if one.pk != member.pk]
         chosen = request.GET.get("into", "")
-        into = page.get_object(request, chosen) if chosen else offered[0] if len(offered) == 1 else None
+        into = self.get_object(request, chosen) if chosen else offered[0] if len(offered) == 1 else None
         if into is not None and not may_merge(staff=request.user, member=into):
             raise PermissionDenied
         why = refusal(member=member, into=into, at=at) if into is not None else ""
@@ -102,26 +92,25 @@ class MergesMembers:
             why = merged(request, member, into, at)
             if not why:
                 return HttpResponseRedirect(reverse("admin:loyalty_program_member_change", args=[into.pk]))
-        context = {
-            **page.admin_site.each_context(request),
-            "title": pgettext("loyalty", "Merge into another member"),
-            "opts": page.opts,
-            "original": member,
-            "media": page.media,
-            "whom": whom,
-            "offered": [] if into is not None else offered,
-            "nobody": whom.is_bound and not offered and into is None,
-            "into": into,
-            "why": why,
-            "says": says(member=member, into=into, at=at) if into is not None and not why else (),
-            "form": form,
-        }
-        return TemplateResponse(request, "loyalty/admin/merge.html", context)
+        return self.page_of(
+            request,
+            "loyalty/admin/merge.html",
+            title=pgettext("loyalty", "Merge into another member"),
+            original=member,
+            whom=whom,
+            offered=[] if into is not None else offered,
+            nobody=whom.is_bound and not offered and into is None,
+            into=into,
+            why=why,
+            says=says(member=member, into=into, at=at) if into is not None and not why else (),
+            form=form,
+        )
 
     def unmerge_view(self, request: HttpRequest, object_id: str, merge_id: int) -> HttpResponse:
         """Undo a merge, once that is confirmed."""
-        page: Any = self
-        member = self.of_staff(request, object_id)
+        member = self.member_of(request, object_id)
+        if not may_merge(staff=request.user, member=member):
+            raise PermissionDenied
         row = Merge.objects.filter(pk=merge_id, member=member).select_related("into__user").first()
         if row is None:
             raise Http404
@@ -130,15 +119,8 @@ class MergesMembers:
         if request.method == "POST":
             undone(request, row)
             return HttpResponseRedirect(reverse("admin:loyalty_program_member_change", args=[member.pk]))
-        context = {
-            **page.admin_site.each_context(request),
-            "title": pgettext("loyalty", "Undo the merge"),
-            "opts": page.opts,
-            "original": member,
-            "media": page.media,
-            "into": row.into,
-        }
-        return TemplateResponse(request, "loyalty/admin/unmerge.html", context)
+        title = pgettext("loyalty", "Undo the merge")
+        return self.page_of(request, "loyalty/admin/unmerge.html", title=title, original=member, into=row.into)
 
 
 def merged(request: HttpRequest, member: Member, into: Member, at: datetime) -> str:

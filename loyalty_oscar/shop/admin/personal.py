@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
@@ -18,8 +18,9 @@ from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member
 
 from ..dashboard.links import admin_url
-from ..dashboard.permissions import BIRTHDAY, EXPORT
+from ..dashboard.permissions import BIRTHDAY, EXPORT, may
 from ..self_service.export import export_member
+from .pages import MemberPages
 
 #: A year that has every day.
 LEAP_YEAR = 2024
@@ -40,34 +41,25 @@ def lines(*, member: Member, staff: Any) -> Iterator[str]:
         yield pgettext("loyalty", "E-mail address confirmed on %(day)s") % {"day": words.day(confirmed, zone=zone)}
 
 
-def may_export(*, staff: Any) -> bool:
-    """Return whether somebody may hand out what is kept about members."""
-    return bool(staff.is_active and staff.is_staff and staff.has_perm(EXPORT))
-
-
 @contributions.register("admin:member", "personal", order=5)
 def personal(*, subject: Member, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what a member told, and where all of it is downloaded."""
-    url = admin_url("loyalty_program_member_export", subject.pk) if may_export(staff=request.user) else ""
+    url = admin_url("loyalty_program_member_export", subject.pk) if may(request.user, EXPORT) else ""
     found = list(lines(member=subject, staff=request.user))
     return ("loyalty/admin/personal.html", {"lines": found, "url": url}) if found or url else None
 
 
-class ExportsMembers:
+class ExportsMembers(MemberPages):
     """For the page of members: a file with all that is kept about one."""
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.export_view)  # type: ignore[attr-defined]  # Of ModelAdmin.
-        export = path("<path:object_id>/export/", view, name="loyalty_program_member_export")
-        return [export, *super().get_urls()]  # type: ignore[misc]
+        view = self.admin_site.admin_view(self.export_view)
+        return [path("<path:object_id>/export/", view, name="loyalty_program_member_export"), *super().get_urls()]
 
     def export_view(self, request: HttpRequest, object_id: str) -> JsonResponse:
         """Return what the member's own download holds, and write down that it was handed out."""
-        page: Any = self
-        member: Member | None = page.get_object(request, object_id)
-        if member is None:
-            raise Http404
-        if not page.has_view_permission(request, member) or not may_export(staff=request.user):
+        member = self.member_of(request, object_id)
+        if not may(request.user, EXPORT):
             raise PermissionDenied
         data = {"memberships": [export_member(member=member, at=clock.now())]}
         note(staff=request.user, member=member, text=pgettext("loyalty", "Data downloaded"))

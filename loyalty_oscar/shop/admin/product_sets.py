@@ -49,6 +49,11 @@ class RangeInline(admin.TabularInline):
     verbose_name_plural = pgettext_lazy("loyalty", "The range whose products it holds")
 
 
+def is_named(product_set: ProductSet) -> bool:
+    """Return whether anything uses a set of products."""
+    return any(name for names in set_uses.answers(product_set=product_set) for name in names)
+
+
 @admin.register(ProductSet)
 class ProductSetAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """A set of products that rules speak of. Without a range it suspends the rules that name it."""
@@ -67,7 +72,7 @@ class ProductSetAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, admin.ModelA
         return {} if obj else {"code": ("name",)}
 
     def is_used(self, obj: ProductSet) -> bool:
-        return any(name for names in set_uses.answers(product_set=obj) for name in names)
+        return is_named(obj)
 
     @admin.display(description=pgettext_lazy("loyalty", "range of products"))
     def range(self, product_set: ProductSet) -> str:
@@ -106,7 +111,7 @@ def unclear(*, program: Program, at: datetime) -> Iterator[str]:
     for question in statuses.questions():
         yield (of_line if question.is_line else of_order) % {"status": question.status}
     for product_set in ProductSet.objects.filter(tie__range=None):
-        if not any(name for names in set_uses.answers(product_set=product_set) for name in names):
+        if not is_named(product_set):
             continue  # Nobody misses its products.
         text = pgettext("loyalty", "The product set “%(name)s” has no range, so the rules that name it are suspended.")
         shut = [one.shut for one in closed_by(set_ids=[product_set.pk], using=write_db()) if one.shut]

@@ -7,13 +7,11 @@ from typing import Any
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.givers import BY_HAND
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.program import actors
 
 from .permissions import ADJUST, may_give
-
-#: How keys of entries begin that staff made: one by one, and from a file.
-BY_HAND = ("manual:", "bulk:")
 
 
 def may_undo(*, entry: Entry, staff: Any) -> bool:

@@ -13,14 +13,13 @@ from loyalty_oscar.program.freezing import freeze_now, freezes_of
 from loyalty_oscar.program.models import Freeze, Member
 
 from .links import admin_url
-from .permissions import FREEZE
+from .permissions import FREEZE, is_own, may
 
 
 def may_freeze(*, staff: Any, member: Member) -> bool:
     """Return whether somebody may freeze a member's points: with the permission of its own, and never one's own."""
-    own = member.user_id is not None and member.user_id == staff.pk
     gone = member.merged_into_id is not None or member.erased_at is not None
-    return bool(staff.is_active and staff.is_staff and staff.has_perm(FREEZE)) and not own and not gone
+    return may(staff, FREEZE) and not is_own(staff, member) and not gone
 
 
 def freeze_url(*, staff: Any, member: Member) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import pgettext
@@ -17,6 +16,7 @@ from loyalty_oscar.program.events import topics
 from loyalty_oscar.program.models import Delivery, Member
 
 from .by_hand import may_undo, undone
+from .links import url_of
 
 NEWEST = 5
 MESSAGES = 10
@@ -52,10 +52,8 @@ def undo_url(*, entry: Entry, staff: Any, back: str = "") -> str:
     """Return where somebody undoes an entry, or nothing."""
     if not may_undo(entry=entry, staff=staff):
         return ""
-    try:
-        return reverse("loyalty:dashboard-undo", args=[entry.pk]) + (f"?back={back}" if back else "")
-    except NoReverseMatch:
-        return ""
+    url = url_of("loyalty:dashboard-undo", entry.pk)
+    return f"{url}?back={back}" if url and back else url
 
 
 def messages_to(*, member: Member) -> list[dict[str, Any]]:

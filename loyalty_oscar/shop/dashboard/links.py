@@ -7,25 +7,24 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 
 
-def admin_url(name: str, *args: Any) -> str:
-    """Return an address in Django's admin, or nothing where the store has none."""
+def url_of(name: str, *args: Any, **kwargs: Any) -> str:
+    """Return an address, or nothing where the store has none."""
     try:
-        return reverse(f"admin:{name}", args=args)
+        return reverse(name, args=args, kwargs=kwargs)
     except NoReverseMatch:
         return ""
+
+
+def admin_url(name: str, *args: Any) -> str:
+    """Return an address in Django's admin, or nothing where the store has none."""
+    return url_of(f"admin:{name}", *args)
 
 
 def user_url(user: Any) -> str:
     """Return the page of a customer in Oscar's dashboard, or nothing where there is none."""
-    try:
-        return reverse("dashboard:user-detail", kwargs={"pk": user.pk})
-    except NoReverseMatch:
-        return ""
+    return url_of("dashboard:user-detail", pk=user.pk)
 
 
 def order_url(order: Any) -> str:
     """Return the page of an order in Oscar's dashboard, or nothing where there is none."""
-    try:
-        return reverse("dashboard:order-detail", kwargs={"number": order.number})
-    except NoReverseMatch:
-        return ""
+    return url_of("dashboard:order-detail", number=order.number)

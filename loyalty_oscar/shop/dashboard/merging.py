@@ -17,7 +17,7 @@ from loyalty_oscar.program.models import Member, Merge
 from loyalty_oscar.program.worth import worth
 
 from .links import admin_url
-from .permissions import MERGE
+from .permissions import MERGE, is_own, may
 
 #: Why two members cannot be merged, or a merge not be undone, by the code of `CannotMerge`.
 WHY_NOT = {
@@ -36,8 +36,7 @@ WHY_NOT = {
 
 def may_merge(*, staff: Any, member: Member) -> bool:
     """Return whether somebody may merge a member: with the permission of its own, and never oneself."""
-    own = member.user_id is not None and member.user_id == staff.pk
-    return bool(staff.is_active and staff.is_staff and staff.has_perm(MERGE)) and not own
+    return may(staff, MERGE) and not is_own(staff, member)
 
 
 def merge_url(*, staff: Any, member: Member) -> str:

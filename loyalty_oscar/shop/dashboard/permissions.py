@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 
+from loyalty_oscar.program.models import Member
+
 LOOK = "loyalty_ledger.view_account"
 GOODWILL = "loyalty_ledger.goodwill_account"
 ADJUST = "loyalty_ledger.adjust_account"
@@ -23,9 +25,19 @@ def loyalty_permissions() -> QuerySet[Permission]:
     return Permission.objects.filter(content_type__app_label__startswith="loyalty_").order_by("pk")
 
 
+def may(user: Any, permission: str) -> bool:
+    """Return whether somebody is of staff and has a permission."""
+    return bool(user.is_active and user.is_staff and user.has_perm(permission))
+
+
+def is_own(user: Any, member: Member) -> bool:
+    """Return whether a member is the one who asks: nobody of staff changes anything of themselves."""
+    return member.user_id is not None and member.user_id == user.pk
+
+
 def may_look(user: Any) -> bool:
     """Return whether somebody of staff may see points."""
-    return bool(user.is_active and user.is_staff and user.has_perm(LOOK))
+    return may(user, LOOK)
 
 
 def may_give(user: Any) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import npgettext, pgettext
@@ -15,6 +14,7 @@ from loyalty_oscar.program import clock, contributions, money, words
 from ..orders.buyers import mark_of
 from ..orders.returns import ReturnPreview, look_at, preview, preview_cancelled
 from ..orders.unreturned import returns_of
+from .links import url_of
 from .permissions import UNRETURN
 
 #: `?return-7=2`: two units of line 7.
@@ -50,11 +50,9 @@ def undoable(order: Any) -> Iterator[dict[str, Any]]:
         )
         day = date_format(localtime(told.event.date_created), "SHORT_DATE_FORMAT")
         said = {"event": told.event.event_type.name, "day": day, "units": told.units}
-        where = {"number": order.number, "kind": told.kind, "event_id": told.event.pk}
-        try:
-            yield {"text": text % said, "url": reverse("loyalty:dashboard-unreturn", kwargs=where)}
-        except NoReverseMatch:
-            return
+        url = url_of("loyalty:dashboard-unreturn", number=order.number, kind=told.kind, event_id=told.event.pk)
+        if url:
+            yield {"text": text % said, "url": url}
 
 
 def chosen(typed: Mapping[str, str]) -> dict[int, int] | None:

@@ -25,7 +25,7 @@ from loyalty_oscar.program.queries import member_of
 from loyalty_oscar.program.worth import worth
 
 from ..orders.returns import preview_undone
-from ..orders.unreturned import returns_of, undo_return, units_back
+from ..orders.unreturned import return_of, undo_return, units_back
 from . import goodwill
 from .by_hand import may_undo, undo
 from .forms import GoodwillForm
@@ -198,28 +198,19 @@ class UnreturnView(StaffView, TemplateView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.test_func():
             self.order = get_object_or_404(get_model("order", "Order"), number=kwargs["number"])
-            self.told = next(
-                (
-                    one
-                    for one in returns_of(order=self.order)
-                    if (one.kind, one.event.pk) == (kwargs["kind"], kwargs["event_id"])
-                ),
-                None,
-            )
-            if self.told is None and request.method != "POST":
-                raise Http404
         return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        at, back = clock.now(), units_back(told=self.told) if self.told else {}
-        found = preview_undone(order=self.order, quantities=back, at=at)
-        lines = self.order.lines.in_bulk(list(self.told.quantities)) if self.told else {}
-        rows = [(lines[pk].title, units) for pk, units in self.told.quantities.items()] if self.told else []
+        told = return_of(order=self.order, kind=kwargs["kind"], event_id=kwargs["event_id"])
+        if told is None:
+            raise Http404
+        found = preview_undone(order=self.order, quantities=units_back(told=told), at=clock.now())
+        lines = self.order.lines.in_bulk(list(told.quantities))
         return super().get_context_data(
             **kwargs,
             order=self.order,
-            told=self.told,
-            rows=rows,
+            told=told,
+            rows=[(lines[pk].title, units) for pk, units in told.quantities.items()],
             parts=[text for name, _value, text in parts(found) if name != "return-money"],
             notes=list(notes(found)),
             cancel=order_url(self.order) or reverse("loyalty:dashboard"),

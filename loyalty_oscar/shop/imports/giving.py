@@ -18,18 +18,17 @@ from django.utils.translation import pgettext
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Account, Batch, Counter, Entry, Kind, Note
-from loyalty_oscar.ledger.operations.desk import lock_many
+from loyalty_oscar.ledger.models import Batch, Counter, Entry, Kind, Note
 from loyalty_oscar.ledger.queries import bulk_given
 from loyalty_oscar.program import actors, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.rows import write_rows
 
 from .before import CHUNK
+from .posting import accounts_of, take_back
 from .sheet import BadFile, Columns, cells, is_formula, name_of
 
 GIFTS = Columns(must=("who", "points", "reason"))
@@ -207,20 +206,11 @@ def give_all(*, gifts: Gifts, name: str, staff: Any, at: datetime) -> Batch:
         if gifts.points > left_today(staff=staff, at=at):
             raise NotAllowed("more points than are left for today")
         batch = batches.create(unit=unit, mark=gifts.mark, **told)
-        accounts = _accounts(unit, [row.user_id for row in gifts.rows], at)
+        accounts = accounts_of(unit, [row.user_id for row in gifts.rows], at)
         grants = [_grant(batch, row, accounts[row.user_id], at) for row in gifts.rows]
         ledger.post_many(grants=grants, at=at, actor=actor)
         _note(batch, gifts.rows)
     return batch
-
-
-def _accounts(unit: Unit, user_ids: Iterable[Any], at: datetime) -> dict[Any, int]:
-    """Return the account of each of these people, made where there is none; who is no member yet joins."""
-    members = join_many(program=unit.program, joined_at=dict.fromkeys(user_ids, at))
-    write_rows(rows=[Account(member=member, unit=unit) for member in members.values()], skip=True)
-    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values())
-    by_member = dict(accounts.values_list("member_id", "pk"))
-    return {user_id: by_member[member.pk] for user_id, member in members.items()}
 
 
 def _grant(batch: Batch, row: GiftRow, account_id: int, at: datetime) -> ledger.LotGrant:
@@ -262,19 +252,8 @@ def undo_all(*, batch: Batch, staff: Any, at: datetime) -> int:
         row = Batch.objects.using(write_db()).select_for_update().get(pk=batch.pk)
         if row.undone_at is not None:
             raise NotAllowed("this was undone before")
-        entries = entries_of(batch=row)
-        lock_many(account_ids=[entry.account_id for entry in entries])
-        gone = Entry.objects.using(write_db()).filter(reverses__in=entries).values_list("reverses_id", flat=True)
-        left = [entry for entry in entries if entry.pk not in set(gone)]
-        for entry in left:
-            ledger.reverse(
-                entry=entry,
-                key=f"{entry.key}:undo",
-                because=Because("undone_by_hand"),
-                at=at,
-                actor=actors.staff(staff),
-            )
+        taken = take_back(entries_of(batch=row), at=at, actor=actors.staff(staff))
         row.undone_at, row.undone_by = at, actors.staff(staff)
         row.save(using=write_db(), update_fields=["undone_at", "undone_by"])
     batch.undone_at, batch.undone_by = row.undone_at, row.undone_by
-    return len(left)
+    return taken

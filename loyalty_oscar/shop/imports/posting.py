@@ -13,7 +13,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Note
 from loyalty_oscar.ledger.operations.desk import lock_many
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.rows import write_rows
 
@@ -42,7 +42,7 @@ def post(*, balances: Balances, at: datetime, actor: str = "system") -> Iterator
     with transaction.atomic(using=write_db()):
         accounts: dict[Any, int] = {}
         for user_ids in _portions(sorted(dict.fromkeys(row.user_id for row in rows), key=str)):
-            accounts |= _accounts(program, user_ids, at)
+            accounts |= accounts_of(program.unit, user_ids, at)
         for some in _portions(sorted(rows, key=lambda row: (accounts[row.user_id], row.number))):
             grants = {row.number: _grant(balances, row, accounts[row.user_id], at) for row in some}
             new = ledger.post_many(grants=list(grants.values()), at=at, actor=actor)
@@ -55,12 +55,12 @@ def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[start : start + CHUNK]
 
 
-def _accounts(program: Program, user_ids: Sequence[Any], at: datetime) -> dict[Any, int]:
-    """Return the account of each of these people, made in their order where there is none."""
-    members = join_many(program=program, joined_at=dict.fromkeys(user_ids, at))
-    rows = [Account(member=members[user_id], unit=program.unit) for user_id in user_ids]
+def accounts_of(unit: Unit, user_ids: Iterable[Any], at: datetime) -> dict[Any, int]:
+    """Return the account of each of these people, made in one order where there is none; who is no member yet joins."""
+    members = join_many(program=unit.program, joined_at=dict.fromkeys(user_ids, at))
+    rows = [Account(member=members[user_id], unit=unit) for user_id in sorted(members, key=str)]
     write_rows(rows=rows, skip=True)
-    accounts = Account.objects.using(write_db()).filter(unit=program.unit, member__in=members.values())
+    accounts = Account.objects.using(write_db()).filter(unit=unit, member__in=members.values())
     return dict(accounts.values_list("member__user_id", "pk"))
 
 
@@ -97,14 +97,18 @@ def undo(*, balances: Balances, at: datetime, actor: str = "system") -> int:
     """
     keys = {(row.user_id, row.key(file=balances.name)) for row in balances.known}
     with transaction.atomic(using=write_db()):
-        entries = list(_brought(balances.program, keys))
-        lock_many(account_ids=[entry.account_id for entry in entries])
-        gone = Entry.objects.using(write_db()).filter(reverses__in=entries)
-        undone = set(gone.values_list("reverses_id", flat=True))
-        left = [entry for entry in entries if entry.pk not in undone]
-        for entry in left:
-            about: dict[str, Any] = {"key": f"{entry.key}:undo", "at": at, "actor": actor}
-            ledger.reverse(entry=entry, because=Because("undone_by_hand"), **about)
+        return take_back(list(_brought(balances.program, keys)), at=at, actor=actor)
+
+
+def take_back(entries: Sequence[Entry], *, at: datetime, actor: str) -> int:
+    """Reverse what a file brought, within the caller's transaction; returns how many entries were not reversed yet."""
+    lock_many(account_ids=[entry.account_id for entry in entries])
+    gone = Entry.objects.using(write_db()).filter(reverses__in=entries)
+    undone = set(gone.values_list("reverses_id", flat=True))
+    left = [entry for entry in entries if entry.pk not in undone]
+    for entry in left:
+        key = f"{entry.key}:undo"
+        ledger.reverse(entry=entry, key=key, because=Because("undone_by_hand"), at=at, actor=actor)
     return len(left)
 
 

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-
-#: What a spreadsheet would work out: nobody types it as a value.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from loyalty_oscar.program.csv_files import FORMULAS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,5 +92,5 @@ def _wrong_columns(names: Collection[str], columns: Columns) -> list[str]:
 
 
 def is_formula(cell: str) -> bool:
-    """Return whether a cell is what a spreadsheet would work out."""
-    return cell.startswith(FORMULA)
+    """Return whether a cell is what a spreadsheet would work out: nobody types it as a value."""
+    return cell.startswith(FORMULAS)

@@ -51,6 +51,11 @@ def returns_of(*, order: Any) -> list[Returned]:
     return sorted(found, key=lambda told: (told.event.date_created, told.event.pk), reverse=True)
 
 
+def return_of(*, order: Any, kind: str, event_id: int) -> Returned | None:
+    """Return one of these events, or None where there is no such one (any more)."""
+    return next((told for told in returns_of(order=order) if (told.kind, told.event.pk) == (kind, event_id)), None)
+
+
 def _codes(kind: str) -> tuple[str, ...]:
     return tuple(conf.RETURN_EVENT_CODES if kind == "shipping" else conf.REFUND_EVENT_CODES)
 
@@ -84,7 +89,7 @@ def undo_return(*, order: Any, kind: str, event_id: int, staff: Any, at: datetim
     with transaction.atomic(using=write_db()):
         orders = get_model("order", "Order").objects.using(write_db())
         locked = orders.select_for_update().get(pk=order.pk)
-        told = next((one for one in returns_of(order=locked) if (one.kind, one.event.pk) == (kind, event_id)), None)
+        told = return_of(order=locked, kind=kind, event_id=event_id)
         if told is None:
             raise NotAllowed("there is no such return of this order")
         text = pgettext("loyalty", "Undone: “%(event)s” of %(day)s.")

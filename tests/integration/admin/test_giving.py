@@ -1,9 +1,13 @@
 """Points for many from a file: every row and fault is shown first, given once as one batch, and undone as one act."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from loyalty_oscar.insights.models import Given
+from loyalty_oscar.insights.operations import count
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Batch, Entry, Note
 from loyalty_oscar.program.models import Member
@@ -165,6 +169,13 @@ class TestGiving:
         ledger.merge(member=gone, into=into, actor="staff:1", at=TODAY)
         confirm(clerk, unit, "who,points,reason\nada@example.com,5,a\n")
         assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1015, 0, 0, 0))
+
+    def test_counts_in_the_figures_for_who_gave_also_once_it_is_undone(self, clerk, unit, boris):
+        confirm(clerk, unit, "who,points,reason\nboris@example.com,5,a\n")
+        imports.undo_all(batch=Batch.objects.get(), staff=a_user("other@example.com"), at=TODAY)
+        list(count(at=TODAY + timedelta(hours=2)))
+        [row] = Given.objects.filter(unit=unit, giver="staff")
+        assert (row.item, row.plus, row.minus) == (f"by-hand:staff:{clerk.user.pk}", 5, 5)
 
     def test_is_for_who_may(self, staff, unit, boris):
         client = staff(MAY[0])[1]
