@@ -67,12 +67,14 @@ class LevelsMove:
             # What was reached together goes, and its gift with it.
             settle(ladder=ladder, member_ids=[into.pk], at=at)
         now, kept = _now([into]).get(into.pk), rows.get(moved["kept"]) or Standing(rank=0)
-        if now is not None and now.rank != kept.rank:
+        # What own orders carry by now was reached since, and stays.
+        has_climbed = now is not None and now.is_counted and now.rank > kept.rank
+        if now is not None and now.rank != kept.rank and not has_climbed:
             _stand_on(into.pk, kept, "tier_parted", at)
         if gone := rows.get(moved["gone"]):
             _stand_on(member.pk, gone, "tier_parted", at)
         if ladder:
-            settle(ladder=ladder, member_ids=[member.pk], at=at)
+            settle(ladder=ladder, member_ids=[into.pk, member.pk], at=at)
 
 
 def _now(members: list[Member]) -> dict[int, Standing]:
