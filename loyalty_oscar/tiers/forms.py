@@ -31,6 +31,7 @@ from loyalty_oscar.program.second_look import (
 )
 
 from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
+from .queries import counts_of
 from .sentences import faults, metric_choices
 
 MOST = 10**15
@@ -66,14 +67,12 @@ class LadderForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if self.instance.pk and self.initial.get("is_on") and data.get("is_on") is False:
-            stand = Standing.objects.filter(
-                member__program_id=self.instance.program_id, is_current=True, tier__isnull=False
-            )
+            count = sum(counts_of(program_id=self.instance.program_id).values())
             text = npgettext(
                 "loyalty",
                 "%(count)s member would stand on no level any more, without its points, prices and early doors.",
                 "%(count)s members would stand on no level any more, without its points, prices and early doors.",
-                count := stand.count(),
+                count,
             )
             if count:
                 look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
