@@ -26,12 +26,17 @@ from .hooks import earn_rates
 from .models import Program, Unit
 from .worth import rate_of, worth
 
+MEANT = pgettext_lazy("loyalty", "Yes, I mean it")
 
-def meant_field() -> forms.BooleanField:
+
+def meant_field(*, label: Any = MEANT) -> forms.BooleanField:
     """Return the tick that a form shows where it looks twice."""
-    return forms.BooleanField(
-        label=pgettext_lazy("loyalty", "Yes, I mean it"), required=False, initial=False, widget=forms.HiddenInput
-    )
+    return forms.BooleanField(label=label, required=False, initial=False, widget=forms.HiddenInput)
+
+
+def show_tick(*, form: forms.BaseForm) -> None:
+    """Show the tick of a form."""
+    form.fields["is_meant"].widget = forms.CheckboxInput()
 
 
 def look_twice(*, form: forms.BaseForm, questions: Iterable[str]) -> None:
@@ -39,7 +44,7 @@ def look_twice(*, form: forms.BaseForm, questions: Iterable[str]) -> None:
     asked = list(questions)
     if not asked or form.errors:
         return
-    form.fields["is_meant"].widget = forms.CheckboxInput()
+    show_tick(form=form)
     if not form.cleaned_data.get("is_meant"):
         for text in asked:
             form.add_error("is_meant", text)
