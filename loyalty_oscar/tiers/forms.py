@@ -20,7 +20,7 @@ from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.second_look import (
     back_in_words,
-    dear,
+    dearer,
     given_back,
     look_twice,
     meant_field,
@@ -158,9 +158,8 @@ class TierForm(forms.ModelForm):
         typed = {language: (data.get(name_field(language)) or "").strip() for language in self._languages()}
         kept = {language: name for language, name in self.instance.names.items() if language not in typed}
         self.instance.names = {**kept, **{language: name for language, name in typed.items() if name}}
-        before = self.initial.get("points") if self.instance.pk else 0
         unit = self.ladder.program.unit_or_none if self.ladder.program_id else None
-        look_twice(form=self, questions=dear(unit=unit, points=data.get("points"), before=before or 0))
+        look_twice(form=self, questions=dearer(form=self, unit=unit, names=["points"]))
         return data
 
     def clean_picture(self) -> Any:
