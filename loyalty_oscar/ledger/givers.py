@@ -52,6 +52,12 @@ class Giver(Protocol):
 givers: Hook[Giver] = Hook("givers", Giver, on_error=SKIP)
 
 
+def shares_by_key(*, entries: Iterable[Entry], kind: str, part: int = 1) -> dict[int, Sequence[Share]]:
+    """Return by id whose points entries of one kind of key are: one part of the key tells ("tier:7:gift" is of 7)."""
+    mine = [entry for entry in entries if entry.key.startswith(f"{kind}:")]
+    return {entry.pk: [Share("".join(entry.key.split(":")[part : part + 1]), entry.net)] for entry in mine}
+
+
 def shares_of(*, unit: Unit, entries: Iterable[Entry]) -> dict[int, tuple[str, Sequence[Share]]]:
     """
     Return by id who gave each of these entries of a unit, and which of their things how much of it.
