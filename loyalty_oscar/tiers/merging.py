@@ -26,10 +26,10 @@ class LevelsMove:
 
     def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
         """Say that orders count together, and which level stands."""
-        if not Score.objects.filter(member=member).exists() and not _now([member, into]):
+        found = _now([member, into])
+        if not found and not Score.objects.filter(member=member).exists():
             return
         yield pgettext("loyalty", "Orders of both count for the level.")
-        found = _now([member, into])
         before, other = found.get(into.pk), found.get(member.pk)
         if other and other.tier and _is_higher(other, before):
             text = pgettext("loyalty", "The level %(level)s moves: it is the higher one.")
