@@ -83,6 +83,7 @@ class TierForm(forms.ModelForm):
     """One level. What it takes is typed as money, or as a whole number of points or orders."""
 
     ladder: Ladder
+    unit: Unit | None
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "From"),
         required=False,
@@ -102,12 +103,11 @@ class TierForm(forms.ModelForm):
         fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
 
-    def know(self, ladder: Ladder, unit: Unit | None) -> None:
-        """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
-        self.ladder = ladder
+    def know(self, ladder: Ladder, unit: Unit | None, members: int = 0) -> None:
+        """Learn from the ladder what the number counts, and from its unit and members what a gift is and costs."""
+        self.ladder, self.unit = ladder, unit
         as_money(form=self, unit=unit, names=["points"])
-        people = members_of(program=unit.program) if unit else 0
-        tell_cost(form=self, unit=unit, names=["points"], members=people)
+        tell_cost(form=self, unit=unit, names=["points"], members=members)
         for language in self._languages():
             self.fields[name_field(language)].initial = self.instance.names.get(language, "")
         if self.instance.pk and self.instance.threshold is not None:
@@ -158,8 +158,7 @@ class TierForm(forms.ModelForm):
         typed = {language: (data.get(name_field(language)) or "").strip() for language in self._languages()}
         kept = {language: name for language, name in self.instance.names.items() if language not in typed}
         self.instance.names = {**kept, **{language: name for language, name in typed.items() if name}}
-        unit = self.ladder.program.unit_or_none if self.ladder.program_id else None
-        look_twice(form=self, questions=dearer(form=self, unit=unit, names=["points"]))
+        look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
         return data
 
     def clean_picture(self) -> Any:
@@ -245,17 +244,22 @@ class TierFormSet(Rows):
         """What the program counts, where it is known by now."""
         return Unit.objects.filter(program=self.instance.program_id).select_related("program").first()
 
+    @cached_property
+    def members(self) -> int:
+        """How many people take part in the program."""
+        return members_of(program=self.unit.program) if self.unit else 0
+
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form = super()._construct_form(i, **kwargs)  # type: ignore[misc]  # Django has it, its stubs do not.
         if isinstance(form, TierForm):
-            form.know(self.instance, self.unit)
+            form.know(self.instance, self.unit, self.members)
         return form
 
     @property
     def empty_form(self) -> Any:
         form = super().empty_form
         if isinstance(form, TierForm):
-            form.know(self.instance, self.unit)
+            form.know(self.instance, self.unit, self.members)
         return form
 
     def is_valid(self) -> bool:
