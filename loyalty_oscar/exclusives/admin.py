@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -77,13 +76,6 @@ class SaleAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.M
             told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}
             extra_context = {**(extra_context or {}), **told}
         return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Show the tick of the second look where it is asked for."""
-        form = context["adminform"].form
-        if getattr(form.instance, "asks", False):
-            form.fields["is_meant"].widget = forms.CheckboxInput()
-        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Say at once what is wrong with the sale that was saved."""

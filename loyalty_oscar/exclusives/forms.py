@@ -11,6 +11,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.models import Segment
+from loyalty_oscar.program.second_look import meant_field, show_tick
 
 from . import rules
 from .faults import sale_consequences
@@ -22,13 +23,11 @@ from .queries import dates_of
 class SaleForm(forms.ModelForm):
     """A sale; what it closes that is on sale now is asked about once more."""
 
-    is_meant = forms.BooleanField(
-        label=pgettext_lazy("loyalty", "close what is on sale now"), required=False, widget=forms.HiddenInput
-    )
+    is_meant = meant_field(label=pgettext_lazy("loyalty", "close what is on sale now"))
 
     def clean(self) -> dict[str, Any] | None:
-        """Tell the doors below, which know when the sale opens, whether it is meant."""
-        self.instance.is_meant = self.cleaned_data.get("is_meant", False)
+        """Let the doors below, which know when the sale opens, ask with the tick that stands here."""
+        self.instance.typed_in = self
         return super().clean()
 
 
@@ -85,7 +84,8 @@ class DoorFormSet(Rows):
             raise ValidationError(
                 pgettext("loyalty", "Nobody would ever get in: name somebody here, or open it to everybody one day.")
             )
-        if sale.is_on and sale.product_set_id and not any(self.errors) and not getattr(sale, "is_meant", False):
+        is_meant = sale.typed_in.cleaned_data.get("is_meant")
+        if sale.is_on and sale.product_set_id and not any(self.errors) and not is_meant:
             self._look_twice([form.cleaned_data for form in left])
 
     def _look_twice(self, doors: list[dict[str, Any]]) -> None:
@@ -94,9 +94,10 @@ class DoorFormSet(Rows):
         answers = sale_consequences.answers(sale=self.instance, dates=dates, at=clock.now())
         told = [text for said in answers for text in said]
         if told:
-            self.instance.asks = True
+            above = self.instance.typed_in
+            show_tick(form=above)
             more = pgettext("loyalty", "If that is meant, tick “%(field)s” above.")
-            raise ValidationError([*told, more % {"field": SaleForm.base_fields["is_meant"].label}])
+            raise ValidationError([*told, more % {"field": above.fields["is_meant"].label}])
 
 
 def _as_typed(door: dict[str, Any]) -> rules.DoorTerms:

@@ -13,7 +13,7 @@ from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.forms import as_money, unit_chosen
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members
-from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost
+from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from .models import Campaign
 from .occasions import BIRTHDAY, REVIEW, SIGN_UP, TOLD_DAYS, WORD, fold, occasions
@@ -162,8 +162,7 @@ class CampaignForm(forms.ModelForm):
             self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
         if "code" in self.fields and not found.get("code"):
             found["code"] = slugify(found.get("name", ""))[:60]
-        before = self.initial.get("points") if self.instance.pk else 0
-        look_twice(form=self, questions=dear(unit=self.unit, points=found.get("points"), before=before or 0))
+        look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
         return found
 
     def _mind_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:

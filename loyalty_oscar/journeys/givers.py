@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.ledger.givers import Share, by_key, givers
+from loyalty_oscar.ledger.givers import Share, givers, shares_by_key
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Unit
 
@@ -19,7 +19,7 @@ class Campaigns:
     title = pgettext_lazy("loyalty", "Campaigns")
 
     def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
-        return by_key(entries=entries, kind="campaign")
+        return shares_by_key(entries=entries, kind="campaign")
 
     def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
         ids = [item for item in items if item.isdigit()]

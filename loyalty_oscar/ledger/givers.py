@@ -54,6 +54,12 @@ class Giver(Protocol):
 givers: Hook[Giver] = Hook("givers", Giver, on_error=SKIP)
 
 
+def shares_by_key(*, entries: Iterable[Entry], kind: str, part: int = 1) -> dict[int, Sequence[Share]]:
+    """Return by id whose points entries of one kind of key are: one part of the key tells ("tier:7:gift" is of 7)."""
+    mine = [entry for entry in entries if entry.key.startswith(f"{kind}:")]
+    return {entry.pk: [Share("".join(entry.key.split(":")[part : part + 1]), entry.net)] for entry in mine}
+
+
 def shares_of(*, unit: Unit, entries: Iterable[Entry]) -> dict[int, tuple[str, Sequence[Share]]]:
     """
     Return by id who gave each of these entries of a unit, and which of their things how much of it.
@@ -71,16 +77,6 @@ def shares_of(*, unit: Unit, entries: Iterable[Entry]) -> dict[int, tuple[str, S
                 del left[pk]
                 found[pk] = (name, shares)
     return found | {pk: (OTHERS, [Share("", entry.net)]) for pk, entry in left.items()}
-
-
-def by_key(*, entries: Iterable[Entry], kind: str, place: int = 1) -> dict[int, Sequence[Share]]:
-    """
-    Return the shares of entries whose keys are of a kind ("tier" of "tier:7:gift"), by id.
-
-    Each entry is of one item: the part of its key at a place ("7" at 1), nothing where the key is shorter.
-    """
-    parts = {entry.pk: (entry.key.split(":"), entry.net) for entry in entries if entry.key.startswith(f"{kind}:")}
-    return {pk: [Share("".join(key[place : place + 1]), net)] for pk, (key, net) in parts.items()}
 
 
 def titles() -> dict[str, str]:

@@ -26,12 +26,17 @@ from .hooks import earn_rates
 from .models import Program, Unit
 from .worth import rate_of, worth
 
+MEANT = pgettext_lazy("loyalty", "Yes, I mean it")
 
-def meant_field() -> forms.BooleanField:
+
+def meant_field(*, label: Any = MEANT) -> forms.BooleanField:
     """Return the tick that a form shows where it looks twice."""
-    return forms.BooleanField(
-        label=pgettext_lazy("loyalty", "Yes, I mean it"), required=False, initial=False, widget=forms.HiddenInput
-    )
+    return forms.BooleanField(label=label, required=False, initial=False, widget=forms.HiddenInput)
+
+
+def show_tick(*, form: forms.BaseForm) -> None:
+    """Show the tick of a form."""
+    form.fields["is_meant"].widget = forms.CheckboxInput()
 
 
 def look_twice(*, form: forms.BaseForm, questions: Iterable[str]) -> None:
@@ -39,7 +44,7 @@ def look_twice(*, form: forms.BaseForm, questions: Iterable[str]) -> None:
     asked = list(questions)
     if not asked or form.errors:
         return
-    form.fields["is_meant"].widget = forms.CheckboxInput()
+    show_tick(form=form)
     if not form.cleaned_data.get("is_meant"):
         for text in asked:
             form.add_error("is_meant", text)
@@ -117,6 +122,13 @@ def dear(*, unit: Unit | None, points: int | None, before: int = 0) -> list[str]
     text = pgettext("loyalty", "That comes to %(worth)s (%(points)s), more than the usual %(limit)s for a gift.")
     told = {"points": words.points(unit=unit, points=abs(points)), "worth": worth(unit=unit, points=abs(points))}
     return [tick(text % {**told, "limit": money.in_words(minor=limit, currency=row.currency)})]
+
+
+def dearer(*, form: Any, unit: Unit | None, names: Iterable[str]) -> list[str]:
+    """Return the questions about the points typed into these fields of a row's form, where they were fewer before."""
+    stored = form.initial if form.instance.pk else {}
+    asked = (dear(unit=unit, points=form.cleaned_data.get(name), before=stored.get(name) or 0) for name in names)
+    return [text for said in asked for text in said]
 
 
 def tell_cost(*, form: Any, unit: Unit | None, names: Iterable[str], members: int = 0) -> None:

@@ -17,6 +17,7 @@ from babel.numbers import get_group_symbol
 from django.utils.text import capfirst
 from django.utils.translation import get_language, npgettext, pgettext
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
@@ -122,6 +123,11 @@ def day(value: date | datetime, *, zone: str, year: bool = True, weekday: bool =
     if weekday:
         pattern = f"EEEE {pattern}" if language.language == "en" else f"EEEE, {pattern}"
     return format_date(value, f"{pattern} y" if year else pattern, locale=language)
+
+
+def last_day(ends_at: datetime, *, zone: str, year: bool = True) -> str:
+    """Return the last day before an end in words, as people read it."""
+    return day(periods.last_day(expires_at=ends_at, zone=zone), zone=zone, year=year)
 
 
 def month(value: date, *, short: bool = False) -> str:

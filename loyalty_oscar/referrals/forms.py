@@ -13,7 +13,7 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.forms import MOST_MINOR, as_money, chosen
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost
+from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from .models import Scheme
 
@@ -75,11 +75,7 @@ class SchemeForm(forms.ModelForm):
             else:
                 self.instance.least_minor = minor
         unit = program.unit_or_none if program else None
-        asked = []
-        for name in SIDES:
-            before = self.initial.get(name) if self.instance.pk else 0
-            asked += dear(unit=unit, points=data.get(name), before=before or 0)
-        look_twice(form=self, questions=asked)
+        look_twice(form=self, questions=dearer(form=self, unit=unit, names=SIDES))
         return data
 
     def currencies(self, name: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.ledger.givers import Share, by_key, givers
+from loyalty_oscar.ledger.givers import Share, givers, shares_by_key
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Unit
 
@@ -22,7 +22,7 @@ class Friends:
     title = pgettext_lazy("loyalty", "Friends")
 
     def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
-        return by_key(entries=entries, kind="referral", place=2)
+        return shares_by_key(entries=entries, kind="referral", part=2)
 
     def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
         return {item: str(NAMES.get(item, pgettext("loyalty", "Friends"))) for item in items}

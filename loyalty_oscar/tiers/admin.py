@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, has_begun
 from loyalty_oscar.program.forms import languages
@@ -281,15 +280,10 @@ def _row(standing: Standing, zone: str) -> dict[str, Any]:
         "standing": standing,
         "level": standing.tier.name if standing.tier else pgettext("loyalty", "no level"),
         "since": words.day(standing.starts_at, zone=zone),
-        "until": _last_day(standing.kept_until, zone),
+        "until": words.last_day(standing.kept_until, zone=zone) if standing.kept_until else "",
         "why": words.why(standing.because),
         "who": actors.name(standing.actor),
     }
-
-
-def _last_day(ends_at: datetime | None, zone: str) -> str:
-    """Return the last day before an end, as members read it; nothing for no end."""
-    return words.day(periods.last_day(expires_at=ends_at, zone=zone), zone=zone) if ends_at else ""
 
 
 def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]:
@@ -297,7 +291,7 @@ def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]
     return {
         "gift": gift,
         "since": words.day(gift.starts_at, zone=zone),
-        "until": _last_day(gift.until, zone),
+        "until": words.last_day(gift.until, zone=zone) if gift.until else "",
         "who": actors.name(gift.actor),
         "url": reverse("admin:loyalty_tiers_take", args=[gift.pk]) if may and in_force else "",
     }

@@ -21,7 +21,7 @@ from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.second_look import (
     back_in_words,
-    dear,
+    dearer,
     given_back,
     look_twice,
     meant_field,
@@ -31,6 +31,7 @@ from loyalty_oscar.program.second_look import (
 )
 
 from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
+from .queries import counts_of
 from .sentences import faults, metric_choices
 
 MOST = 10**15
@@ -66,14 +67,12 @@ class LadderForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if self.instance.pk and self.initial.get("is_on") and data.get("is_on") is False:
-            stand = Standing.objects.filter(
-                member__program_id=self.instance.program_id, is_current=True, tier__isnull=False
-            )
+            count = sum(counts_of(program_id=self.instance.program_id).values())
             text = npgettext(
                 "loyalty",
                 "%(count)s member would stand on no level any more, without its points, prices and early doors.",
                 "%(count)s members would stand on no level any more, without its points, prices and early doors.",
-                count := stand.count(),
+                count,
             )
             if count:
                 look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
@@ -84,6 +83,7 @@ class TierForm(forms.ModelForm):
     """One level. What it takes is typed as money, or as a whole number of points or orders."""
 
     ladder: Ladder
+    unit: Unit | None
     takes = forms.DecimalField(
         label=pgettext_lazy("loyalty", "From"),
         required=False,
@@ -103,12 +103,11 @@ class TierForm(forms.ModelForm):
         fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
 
-    def know(self, ladder: Ladder, unit: Unit | None) -> None:
-        """Learn from the ladder what the number counts, and from its unit how a gift is typed."""
-        self.ladder = ladder
+    def know(self, ladder: Ladder, unit: Unit | None, members: int = 0) -> None:
+        """Learn from the ladder what the number counts, and from its unit and members what a gift is and costs."""
+        self.ladder, self.unit = ladder, unit
         as_money(form=self, unit=unit, names=["points"])
-        people = count_members(program=unit.program) if unit else 0
-        tell_cost(form=self, unit=unit, names=["points"], members=people)
+        tell_cost(form=self, unit=unit, names=["points"], members=members)
         for language in self._languages():
             self.fields[name_field(language)].initial = self.instance.names.get(language, "")
         if self.instance.pk and self.instance.threshold is not None:
@@ -159,9 +158,7 @@ class TierForm(forms.ModelForm):
         typed = {language: (data.get(name_field(language)) or "").strip() for language in self._languages()}
         kept = {language: name for language, name in self.instance.names.items() if language not in typed}
         self.instance.names = {**kept, **{language: name for language, name in typed.items() if name}}
-        before = self.initial.get("points") if self.instance.pk else 0
-        unit = self.ladder.program.unit_or_none if self.ladder.program_id else None
-        look_twice(form=self, questions=dear(unit=unit, points=data.get("points"), before=before or 0))
+        look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
         return data
 
     def clean_picture(self) -> Any:
@@ -247,17 +244,22 @@ class TierFormSet(Rows):
         """What the program counts, where it is known by now."""
         return Unit.objects.filter(program=self.instance.program_id).select_related("program").first()
 
+    @cached_property
+    def members(self) -> int:
+        """How many people take part in the program."""
+        return count_members(program=self.unit.program) if self.unit else 0
+
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form = super()._construct_form(i, **kwargs)  # type: ignore[misc]  # Django has it, its stubs do not.
         if isinstance(form, TierForm):
-            form.know(self.instance, self.unit)
+            form.know(self.instance, self.unit, self.members)
         return form
 
     @property
     def empty_form(self) -> Any:
         form = super().empty_form
         if isinstance(form, TierForm):
-            form.know(self.instance, self.unit)
+            form.know(self.instance, self.unit, self.members)
         return form
 
     def is_valid(self) -> bool:

@@ -26,10 +26,10 @@ class LevelsMove:
 
     def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
         """Say that orders count together, and which level stands."""
-        if not Score.objects.filter(member=member).exists() and not _now([member, into]):
+        found = _now([member, into])
+        if not found and not Score.objects.filter(member=member).exists():
             return
         yield pgettext("loyalty", "Orders of both count for the level.")
-        found = _now([member, into])
         before, other = found.get(into.pk), found.get(member.pk)
         if other and other.tier and _is_higher(other, before):
             text = pgettext("loyalty", "The level %(level)s moves: it is the higher one.")
@@ -67,12 +67,14 @@ class LevelsMove:
             # What was reached together goes, and its gift with it.
             settle(ladder=ladder, member_ids=[into.pk], at=at)
         now, kept = _now([into]).get(into.pk), rows.get(moved["kept"]) or Standing(rank=0)
-        if now is not None and now.rank != kept.rank:
+        # What own orders carry by now was reached since, and stays.
+        has_climbed = now is not None and now.is_counted and now.rank > kept.rank
+        if now is not None and now.rank != kept.rank and not has_climbed:
             _stand_on(into.pk, kept, "tier_parted", at)
         if gone := rows.get(moved["gone"]):
             _stand_on(member.pk, gone, "tier_parted", at)
         if ladder:
-            settle(ladder=ladder, member_ids=[member.pk], at=at)
+            settle(ladder=ladder, member_ids=[into.pk, member.pk], at=at)
 
 
 def _now(members: list[Member]) -> dict[int, Standing]:

@@ -10,7 +10,6 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program import words as program_words
 
@@ -70,6 +69,5 @@ def _day(sale: Sale) -> dict[str, str]:
     if sale.public_from:
         return {"day": words.on_day(at=sale.public_from, sale=sale)}
     if sale.ends_at:
-        zone = sale.program.time_zone
-        return {"day": program_words.day(periods.last_day(expires_at=sale.ends_at, zone=zone), zone=zone, year=False)}
+        return {"day": program_words.last_day(sale.ends_at, zone=sale.program.time_zone, year=False)}
     return {}

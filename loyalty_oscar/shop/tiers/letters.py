@@ -8,7 +8,6 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import pgettext
 
-from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Member, Unit
@@ -50,14 +49,9 @@ def shared(*, member: Member, standing: Standing) -> dict[str, Any]:
         "points": name or pgettext("loyalty", "No level"),
         "tier_picture": full(site=site, address=tier.picture.url) if tier and tier.picture else "",
         "tier_color": tier.color if tier else "",
-        "day": last_day(standing.kept_until, zone) if standing.kept_until else "",
+        "day": words.last_day(standing.kept_until, zone=zone) if standing.kept_until else "",
         "is_given": standing.because.get("c") == "tier_given",
     }
-
-
-def last_day(moment: datetime, zone: str) -> str:
-    """Return the last day before an exclusive instant, in words."""
-    return words.day(periods.last_day(expires_at=moment, zone=zone), zone=zone)
 
 
 def _standing(event: Event) -> Standing | None:
@@ -143,5 +137,5 @@ def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime
     end = standing.kept_until + timedelta(days=ladder.grace_days)
     return {
         "to_keep": counted(ladder=ladder, value=found.to_keep, unit=unit) if found.to_keep else "",
-        "grace_day": last_day(end, zone) if ladder.grace_days else "",
+        "grace_day": words.last_day(end, zone=zone) if ladder.grace_days else "",
     }

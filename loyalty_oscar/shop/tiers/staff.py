@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Member
@@ -67,8 +66,7 @@ def _stands(member: Member) -> dict[str, Any] | None:
         return None
     standing = standing_of(ladder=ladder, member_id=member.pk, at=at)
     found = progress_of(ladder=ladder, member_id=member.pk, standing=standing, at=at, joined_at=member.joined_at)
-    zone = ladder.program.time_zone
-    kept = found.kept_until and words.day(periods.last_day(expires_at=found.kept_until, zone=zone), zone=zone)
+    kept = found.kept_until and words.last_day(found.kept_until, zone=ladder.program.time_zone)
     return {
         "program": member.program,
         "rank": found.tier.rank if found.tier else 0,
@@ -88,6 +86,5 @@ def _next(ladder: Ladder, found: TierProgress, member: Member) -> str:
     }
     if found.ends_at is None:
         return pgettext("loyalty", "%(away)s to %(level)s.") % said
-    zone = ladder.program.time_zone
-    said["day"] = words.day(periods.last_day(expires_at=found.ends_at, zone=zone), zone=zone)
+    said["day"] = words.last_day(found.ends_at, zone=ladder.program.time_zone)
     return pgettext("loyalty", "%(away)s to %(level)s by %(day)s.") % said

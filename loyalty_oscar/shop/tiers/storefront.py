@@ -307,8 +307,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def _day(ladder: Ladder, moment: Any) -> str:
-    zone = ladder.program.time_zone
-    return words.day(periods.last_day(expires_at=moment, zone=zone), zone=zone)
+    return words.last_day(moment, zone=ladder.program.time_zone)
 
 
 def _until(visit: Visit, ladder: Ladder, found: TierProgress) -> str:

@@ -328,6 +328,13 @@ class TestASecondLook:
         assert "If that is meant, tick “close what is on sale now” above." in said
         assert not Sale.objects.exists()
 
+    def test_shows_the_tick_only_where_it_asks(self, root, unit, on_sale):
+        a_ladder(unit=unit)
+        assert b'type="hidden" name="is_meant"' in root.get(ADD).content
+        with clock.at(GOLD_FROM):
+            page = root.post(ADD, self.data(unit, on_sale)).content
+        assert b'type="checkbox" name="is_meant"' in page and b'type="hidden" name="is_meant"' not in page
+
     def test_takes_a_tick_for_an_answer(self, root, unit, on_sale):
         a_ladder(unit=unit)
         assert self.said(root, self.data(unit, on_sale, is_meant="on")) is None

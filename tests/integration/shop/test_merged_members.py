@@ -24,7 +24,7 @@ from loyalty_oscar.testing import purge
 from loyalty_oscar.tiers.models import Score
 from tests.integration.ledger.books import assert_clean, dump
 from tests.integration.referrals.friendly import an_inviting_club, bring
-from tests.integration.tiers.ladders import a_ladder, now
+from tests.integration.tiers.ladders import a_ladder, a_night, hand, now
 from tests.points import account, give, of, pay, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back
 
@@ -268,6 +268,36 @@ class TestLevels:
         merge(ada, boris)
         buy(ada, (a_product(price="200.00"), 1), on=LATER)
         assert now(boris).rank == 2
+
+    def test_of_the_one_who_stays_that_own_orders_reached_meanwhile_outlasts_an_undo(self, unit, boris, ada):
+        a_ladder(unit=unit)
+        row = merge(ada, boris)
+        buy(boris, (a_product(price="200.00"), 1), on=LATER)
+        assert now(boris).rank == 2
+        before = now(boris).pk
+        undo(row)
+        assert now(boris).pk == before
+
+    @pytest.mark.parametrize("by", ["orders", "gift"])
+    def test_of_the_one_who_goes_is_left_behind_by_an_undo(self, unit, boris, ada, by):
+        ladder = a_ladder(unit=unit)
+        if by == "orders":
+            buy(ada, (a_product(price="200.00"), 1), on=TODAY)
+        else:
+            hand(ladder, ada, 2, until=None, at=TODAY)
+            a_night(ladder, TODAY)
+        row = merge(ada, boris)
+        assert now(boris).rank == 2
+        undo(row)
+        assert (now(boris).rank, now(ada).rank) == (0, 2)
+
+    def test_given_meanwhile_to_the_one_who_stays_outlasts_an_undo(self, unit, boris, ada):
+        ladder = a_ladder(unit=unit)
+        row = merge(ada, boris)
+        hand(ladder, boris, 3, until=None, at=TODAY)
+        a_night(ladder, TODAY)
+        undo(row)
+        assert now(boris).rank == 3
 
 
 class TestFriends:

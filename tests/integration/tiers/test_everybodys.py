@@ -202,6 +202,11 @@ class TestTheForm:
         assert page.status_code == 302
         assert "no longer for every member" in text_of(root.get(reverse("admin:loyalty_tiers_ladder_changelist")))
 
+    def test_asks_of_everybody_before_levels_are_switched_off(self, root, ladder, newcomer):  # noqa: F811
+        said = text_of(saved(root, ladder, *self.ROWS, is_on=""))
+        assert "1 member would stand on no level any more" in said
+        assert Ladder.objects.get().is_on
+
 
 class TestPages:
     def test_show_the_badge_of_somebody_who_never_ordered(self, ladder, newcomer, visit):  # noqa: F811
