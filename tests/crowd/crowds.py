@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 CROWD = 20
+MANY = 200
 PATIENCE = 60
 #: `make crowds` does the races as often as the reliability plan says; every other run a fifth of it.
 FULL = os.environ.get("LOYALTY_CROWDS") == "full"
@@ -24,13 +25,14 @@ def runs_of(full: int) -> int:
     return full if FULL else max(3, full // 5)
 
 
-def broken_after(rounds: Iterable[bool], *, most: int) -> int:
+def broken_after(rounds: Iterable[bool]) -> int:
     """
-    Return in which round something broke, at most so many; 0 where nothing did.
+    Return in which round something broke; 0 where nothing did in any, of `MANY` at most.
 
-    For twins without their guard: whether a race is lost in one round is a matter of luck, in one of many it is not.
+    For twins without their guard: whether a race is lost in some rounds is a matter of luck and of the machine, in
+    one of many it is not.
     """
-    for number, is_broken in enumerate(islice(rounds, most), start=1):
+    for number, is_broken in enumerate(islice(rounds, MANY), start=1):
         if is_broken:
             return number
     return 0

@@ -15,7 +15,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day
 
-from .crowds import Crowd, bare_copies, broken_after, runs_of
+from .crowds import MANY, Crowd, bare_copies, broken_after, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Order, Line = get_model("order", "Order"), get_model("order", "Line")
@@ -92,7 +92,7 @@ class TestABudgetForTenThatFiftyOrdersWant:
         monkeypatch.setattr(allowances, "take", look_then_take)
         with bare_copies(RuleBudget) as search_path, Crowd(search_path=search_path, size=PEOPLE) as crowd:
             RuleBudget.objects.create(rule=Rule.objects.get(), most=BUDGET)
-            broken = broken_after((run(crowd, orders())[1] > BUDGET for _run in range(10)), most=10)
+            broken = broken_after(run(crowd, orders())[1] > BUDGET for _run in range(MANY))
 
         assert broken
         tell(f"its broken twin, without the conditional update and the CHECK: overdrawn in run {broken}")

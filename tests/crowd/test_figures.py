@@ -10,7 +10,7 @@ from loyalty_oscar.insights.operations import check, count, difference
 from loyalty_oscar.ledger.models import Entry
 from tests.integration.ledger.books import NOW, a_unit, an_account, give, later
 
-from .crowds import Crowd, broken_after, runs_of
+from .crowds import MANY, Crowd, broken_after, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE, ENTRIES = 6, 40
@@ -57,8 +57,8 @@ class TestManyWhoCount:
         with Crowd(size=SIZE) as crowd:
             wrong = (
                 set(result) != {"done"} or difference(book=Book.objects.get()) != 0
-                for result in rounds(crowd, unit, 20)
+                for result in rounds(crowd, unit, MANY)
             )
-            found = broken_after(wrong, most=20)
+            found = broken_after(wrong)
         assert found
         tell(f"its broken twin, without the lock on the book: wrong in round {found}")

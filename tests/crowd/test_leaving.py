@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 
 from tests.integration.ledger.books import assert_clean
 
-from .crowds import broken_after, runs_of
+from .crowds import MANY, broken_after, runs_of
 from .served import a_post, a_server, at_once
 from .test_using_points_by_http import THANKS, a_session, sent, typed_at_checkout, wanted
 from .using import a_member, a_shop, baskets_of, use
@@ -58,9 +58,9 @@ class TestAProfileThatIsDeletedWhileItsOwnerOrders:
 
     @BOTH
     def test_would_meet_errors_without_the_locks(self, atomic, tell):
-        shop, most = a_shop(), 100
+        shop = a_shop()
         with a_server(atomic=atomic, broken="leaving_unlocked") as port:
-            told = (answers for _member, answers in leave(shop, port, runs=most))
-            first = broken_after((any(status >= 500 for status, _where in one) for one in told), most=most)
+            told = (answers for _member, answers in leave(shop, port, runs=MANY))
+            first = broken_after(any(status >= 500 for status, _where in one) for one in told)
         assert first
         tell(f"profiles deleted while ordering, the broken twin: an error in round {first}")

@@ -17,7 +17,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Merge
 from tests.integration.ledger.books import assert_clean, balance
 
-from .crowds import Crowd, broken_after, runs_of
+from .crowds import MANY, Crowd, broken_after, runs_of
 from .using import a_member, a_shop, baskets_of, placed, use, used
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,11 +89,11 @@ class TestAMergeWhileBothOrderAndUsePoints:
         monkeypatch.setattr(ledger_desk, "lock", stays)
 
         def lost():
-            for gone, _into, _result in rush(a_shop(), runs=20, undoes=False):
+            for gone, _into, _result in rush(a_shop(), runs=MANY, undoes=False):
                 merged = Member.objects.get(pk=gone.account.member_id).merged_into_id is not None
                 yield merged and has(gone) != 0
 
-        found = broken_after(lost(), most=20)
+        found = broken_after(lost())
         assert found
         tell(f"points stayed at a merged member in round {found} where its account passed nothing on")
 
@@ -126,6 +126,6 @@ class TestAFreezeWhileTheMemberUsesPoints:
     def test_would_leave_some_without_the_lock_and_the_look_at_it(self, tell, monkeypatch):
         monkeypatch.setattr(freezing, "_locked", lambda member: list(member.accounts.values_list("pk", flat=True)))
         monkeypatch.setattr(ledger_desk.AccountWriter, "is_frozen", False)
-        found = broken_after((balance(one.account)[2] > 0 for one in self.rush(a_shop(), runs=60)), most=60)
+        found = broken_after(balance(one.account)[2] > 0 for one in self.rush(a_shop(), runs=MANY))
         assert found
         tell(f"points stayed set aside for a frozen member in round {found} without lock and look")

@@ -15,7 +15,7 @@ from tests.integration.ledger.books import assert_clean
 from tests.points import reload, terms
 from tests.promising import with_offers
 
-from .crowds import Crowd, runs_of
+from .crowds import MANY, Crowd, broken_after, runs_of
 from .using import a_member, a_shop, baskets_of, place, undercharged, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,6 +123,5 @@ class TestCustomersAtTheGateway:
         monkeypatch.setattr(discount, "mind_order", lambda *, basket, off: None)
         monkeypatch.setattr(keeping, "mind_order", lambda *, basket, off: None)
         shop = a_shop()
-        list(payments(shop, runs=RUNS, outer=False))
-        assert dearer(shop)
+        assert broken_after(bool(dearer(shop)) for _result in payments(shop, runs=MANY, outer=False))
         tell(f"its broken twin: {len(dearer(shop))} of {Order.objects.count()} paid more")

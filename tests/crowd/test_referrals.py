@@ -21,7 +21,7 @@ from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, code_for, points
 from tests.storefront import a_basket, a_product, a_user, day
 
-from .crowds import Crowd, bare_copies, runs_of
+from .crowds import MANY, Crowd, bare_copies, broken_after, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
@@ -60,11 +60,10 @@ class TestANewcomerClaimedByTwo:
     def test_would_be_tied_several_times_without_the_constraint(self, tell):
         club = self.people()
         with bare_copies(Referral) as search_path, Crowd(search_path=search_path, size=self.SIZE) as crowd:
-            found = [self.run(club, crowd, number) for number in range(10)]
+            first = broken_after(self.run(club, crowd, number) > 1 for number in range(MANY))
 
-        broken = sum(ties > 1 for ties in found)
-        assert broken >= 5
-        tell(f"its broken twin, without UNIQUE (newcomer): {broken} of 10 runs tied more than once")
+        assert first
+        tell(f"its broken twin, without UNIQUE (newcomer): tied more than once in run {first}")
 
 
 class TestTwoFirstOrdersAtOnce:
@@ -109,7 +108,7 @@ class TestTwoFirstOrdersAtOnce:
         tell(f"two first orders at once, {RUNS} runs {'in' if outer else 'without'} an outer: one reward on each side")
 
     def test_are_told_apart_by_the_lock_of_this_feature_alone(self, tell, monkeypatch):
-        assert self.taken_for_the_first(monkeypatch) == Counter({1: 20})
+        assert list(self.taken_for_the_first(monkeypatch, runs=20)) == [1] * 20
         assert_clean()
         tell("two first orders at once, only this effect at work, 20 runs: one of them is the first")
 
@@ -119,25 +118,26 @@ class TestTwoFirstOrdersAtOnce:
             return {row.order_id: row for row in found}, {row.newcomer.user_id: row for row in found}
 
         monkeypatch.setattr(effects, "locked_referrals", unlocked)
-        found = self.taken_for_the_first(monkeypatch)
-        assert found[2] >= 5
-        tell(f"its broken twin, without the lock: {found[2]} of 20 referrals took two orders for the first")
+        first = broken_after(orders > 1 for orders in self.taken_for_the_first(monkeypatch, runs=MANY))
+        assert first
+        tell(f"its broken twin, without the lock: two orders taken for the first in run {first}")
 
-    def taken_for_the_first(self, monkeypatch):
-        """Twenty runs; returns how many referrals there were with so many orders taken for the first."""
-        looked = Counter()
+    def taken_for_the_first(self, monkeypatch, *, runs):
+        """Yield of each run how many orders of a referral were taken for the first."""
+        looked = []
 
         def noted(*, referral, at):
-            looked[referral.pk] += 1
+            looked.append(referral.pk)
             operations.look(referral=referral, at=at)
 
         monkeypatch.setattr(effects, "look", noted)
         club = an_inviting_club(per_month=1000)
         product = a_product(price="30.00")
         with Crowd(size=2) as crowd:
-            for number in range(20):
+            for number in range(runs):
+                looked.clear()
                 self.run(club, crowd, number, product, monkeypatch, look=self.alone)
-        return Counter(looked.values())
+                yield len(looked)
 
 
 class TestTheCapOfAMonth:
@@ -178,8 +178,8 @@ class TestTheCapOfAMonth:
         club = an_inviting_club(per_month=1)
         product = a_product(price="30.00")
         with Crowd(size=2) as crowd:
-            found = [self.run(club, crowd, number, product, monkeypatch) for number in range(20)]
+            runs = (self.run(club, crowd, number, product, monkeypatch) for number in range(MANY))
+            first = broken_after(through > 1 for through, _rows in runs)
 
-        broken = sum(through > 1 for through, _rows in found)
-        assert broken >= 1
-        tell(f"its broken twin, without the lock: {broken} of 20 runs let both through")
+        assert first
+        tell(f"its broken twin, without the lock: run {first} let both through")

@@ -20,7 +20,7 @@ from loyalty_oscar.program import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.storefront import a_basket, a_club, a_product, a_user
 
-from .crowds import Crowd, bare_copies, broken_after, runs_of
+from .crowds import MANY, Crowd, bare_copies, broken_after, runs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = pytest.mark.parametrize("outer", [False, True], ids=["plain", "atomic-requests"])
@@ -92,8 +92,8 @@ class TestFiftyBuyersForTenPieces:
     def test_would_buy_more_than_there_is_without_lock_and_constraint(self, monkeypatch, tell):
         without_lock(monkeypatch)
         with bare_copies(QuotaCounter, Reservation) as search_path:
-            runs = rush(runs=10, outer=False, search_path=search_path)
-            first = broken_after((sold() > PIECES for _result, _sale in runs), most=10)
+            runs = rush(runs=MANY, outer=False, search_path=search_path)
+            first = broken_after(sold() > PIECES for _result, _sale in runs)
         assert first
         assert Sale.objects.count() == 1
         tell(f"sale, the broken twin: oversold in run {first}")
@@ -130,6 +130,6 @@ class TestTheTabsOfOneCustomer:
 
     def test_would_get_it_wrong_without_the_lock(self, monkeypatch, tell):
         without_lock(monkeypatch)
-        first = broken_after((bool(wrong) or set(result) != {"done"} for result, wrong in tabs(runs=30)), most=30)
+        first = broken_after(bool(wrong) or set(result) != {"done"} for result, wrong in tabs(runs=MANY))
         assert first
         tell(f"sale, the broken twin of the tabs: wrong in run {first}")

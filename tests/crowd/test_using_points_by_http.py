@@ -17,7 +17,7 @@ from loyalty_oscar.redemption.models import Redemption
 from tests.integration.ledger.books import TABLES, assert_clean, balance
 
 from . import using
-from .crowds import bare_copies, broken_after, runs_of
+from .crowds import MANY, bare_copies, broken_after, runs_of
 from .served import a_post, a_server, at_once
 from .using import a_member, a_shop, baskets_of, many_baskets_of, undercharged, used
 
@@ -101,14 +101,14 @@ class TestFiftyDevicesThatWantOneBalance:
         tell(f"T2, {runs} runs of 50 requests{' with ATOMIC_REQUESTS' * atomic}: {dict(total)}")
 
     def test_would_all_get_it_without_lock_and_constraints(self, tell):
-        shop, most = a_shop(), 40
+        shop = a_shop()
         with (
             bare_copies(*TABLES, Redemption) as search_path,
             a_server(broken="without_lock", search_path=search_path.replace(" ", "")) as port,
         ):
-            members = redeem(shop, port, runs=most, size=20)
+            members = redeem(shop, port, runs=MANY, size=20)
             uses = (Redemption.objects.filter(hold__account_id=member.account.pk).count() for member in members)
-            first = broken_after((winners > 1 for winners in uses), most=most)
+            first = broken_after(winners > 1 for winners in uses)
         assert first
         tell(f"T2's broken twin: several winners in round {first}")
 
