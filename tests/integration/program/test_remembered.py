@@ -25,6 +25,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
+def slow_machines_count_as_others_do():
+    """Here the second itself is looked at."""
+
+
+@pytest.fixture
 def program():
     return points_club().program
 
