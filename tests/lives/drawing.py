@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,7 +104,13 @@ def _codes(chance: random.Random) -> list[str]:
 
 
 def rule(chance: random.Random, code: str) -> Rule:
-    """Draw what a rule says."""
+    """Draw what a rule says, and what it gives at most: most budgets are far away, some are reached at once."""
+    budget = chance.choice((1_000_000, 1_000_000, 1_000_000, 300, 60)) if chance.random() < 0.4 else None
+    caps = (chance.choice((("order", 80), ("day", 100), ("month", 150), ("", 200))),) if chance.random() < 0.15 else ()
+    return replace(_unlimited(chance, code), budget=budget, caps=caps)
+
+
+def _unlimited(chance: random.Random, code: str) -> Rule:
     if code == "base":
         points, step = chance.choice(((1, 100), (1, 100), (3, 200), (1, 150), (10, 100)))
         return Rule(code=code, type="per-amount", params={"points": points, "step_minor": step})
@@ -215,7 +221,8 @@ class _Telling:
         return self.chance.randrange(3)
 
     def undone(self) -> None:
-        self.add(does.Undone(order=self.some(), number=self.chance.randrange(2)))
+        number, noted = self.chance.randrange(2), self.chance.random() < 0.5
+        self.add(does.Undone(order=self.some(), number=number, noted=noted))
 
     def line_status(self) -> None:
         to = self.chance.choice(("Cancelled", "Cancelled", "Pending"))
@@ -258,6 +265,15 @@ class _Telling:
             to = self.chance.choice(("shown", "shown", "shown", "hidden", "deleted"))
             self.add(does.Reviews(who=self.who(), product=self.chance.randrange(THINGS), to=to))
 
+    def freezes(self) -> None:
+        earns, days = self.chance.random() < 0.4, self.chance.choice((None, None, 3, 20))
+        self.add(does.Freezes(who=self.who(), earns=earns, days=days))
+
+    def thaws(self) -> None:
+        frozen = [step.who for step in self.told if isinstance(step, does.Freezes)]
+        if frozen:
+            self.add(does.Thaws(who=self.chance.choice(frozen[-2:])))
+
     def merchant(self) -> None:
         chance = self.chance
         kinds: list[Callable[[], Step]] = [
@@ -289,5 +305,5 @@ class _Telling:
 KINDS = {
     "buys": 16, "guest_buys": 4, "keeps": 5, "imports": 5, "delivered": 10, "dead": 6, "again": 4, "comes_back": 10,
     "undone": 3, "line_status": 3, "edits": 20, "loses_product": 1, "deleted": 2, "moves": 2, "brings": 5, "acts": 5,
-    "merchant": 12, "waits": 14, "job": 12,
+    "freezes": 4, "thaws": 4, "merchant": 12, "waits": 14, "job": 12,
 }  # fmt: skip
