@@ -105,7 +105,7 @@ def _codes(chance: random.Random) -> list[str]:
 
 def rule(chance: random.Random, code: str) -> Rule:
     """Draw what a rule says, and what it gives at most: most budgets are far away, some are reached at once."""
-    budget = chance.choice((1_000_000, 1_000_000, 1_000_000, 300, 60)) if chance.random() < 0.4 else None
+    budget = chance.choice((1_000_000, 1_000_000, 300, 100, 30)) if chance.random() < 0.4 else None
     caps = (chance.choice((("order", 80), ("day", 100), ("month", 150), ("", 200))),) if chance.random() < 0.15 else ()
     return replace(_unlimited(chance, code), budget=budget, caps=caps)
 
@@ -174,10 +174,11 @@ class _Telling:
         """The label of an order, one of the last rather than of the first."""
         return self.chance.choice(self.orders[-3:])
 
-    def buys(self) -> None:
+    def buys(self, *, who: int | None = None) -> None:
         points = self.chance.choice((0, 0, 100, 300, 733, 5000))
         pays = not points or self.chance.random() < 0.7
-        step = does.Buys(order=self.new(), who=self.who(), goods=self.goods(), points=points, pays=pays)
+        who = self.who() if who is None else who
+        step = does.Buys(order=self.new(), who=who, goods=self.goods(), points=points, pays=pays)
         self.add(step)
         if not pays:
             self.waiting.append(step.order)
@@ -207,7 +208,9 @@ class _Telling:
         self.add(does.Status(order=self.some(), to="Cancelled", how=how))
 
     def again(self) -> None:
-        self.add(does.Status(order=self.some(), to=self.chance.choice(("Pending", "Shipped")), how="save"))
+        dead = [step.order for step in self.told if isinstance(step, does.Status) and step.to == "Cancelled"]
+        order = self.chance.choice(dead) if dead and self.chance.random() < 0.6 else self.some()
+        self.add(does.Status(order=order, to=self.chance.choice(("Pending", "Shipped")), how="save"))
 
     def comes_back(self) -> None:
         self.add(
@@ -268,6 +271,8 @@ class _Telling:
     def freezes(self) -> None:
         earns, days = self.chance.random() < 0.4, self.chance.choice((None, None, 3, 20))
         self.add(does.Freezes(who=self.who(), earns=earns, days=days))
+        if self.chance.random() < 0.5:
+            self.buys(who=self.told[-1].who)
 
     def thaws(self) -> None:
         frozen = [step.who for step in self.told if isinstance(step, does.Freezes)]

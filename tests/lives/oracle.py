@@ -259,7 +259,9 @@ class Oracle:
         free = {code: room - had.get(code, 0) for code, room in rooms.items()}
         there = {bonus.rule.code for bonus in known.bonuses}
         while True:
-            said = counting.count(known=list(old), new=new, rules=known.rules, terms=known.terms, rooms=rooms, had=there)
+            said = counting.count(
+                known=list(old), new=new, rules=known.rules, terms=known.terms, rooms=rooms, had=there
+            )
             known.bound |= said.bound
             over = next((code for code, points in said.given.items() if points > free[code]), None)
             if over is None:
