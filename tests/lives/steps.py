@@ -21,6 +21,7 @@ from loyalty_oscar.journeys.operations import use_word
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.freezing import end_freeze, freeze
+from loyalty_oscar.ledger.operations.merging import merge, unmerge
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import PointWorth, ProductSet
 from loyalty_oscar.program.queries import forget_cache
@@ -690,6 +691,22 @@ class Thaws(Step):
             stage.troubles.append(f"person {self.who} was {'' if was else 'not '}frozen")
         stage.oracle.thaw(user.pk, stage.now)
         return DONE if ended else REFUSED
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergesByMistake(Step):
+    """Staff merge somebody into another member, see that they are two people, and undo it: everything is as before."""
+
+    who: int
+    into: int
+
+    def do(self, stage: Stage) -> Any:
+        member, into = (stage.member(stage.user(number).pk) for number in (self.who, self.into))
+        if member is None or into is None or member == into:
+            return NOTHING
+        merged = merge(member=member, into=into, actor="system", at=stage.now)
+        unmerge(merge=merged, actor="system", at=stage.now)
+        return DONE
 
 
 # The merchant --------------------------------------------------------------------------------------------------------
