@@ -45,7 +45,7 @@ def draw(*, seed: int, number: int, length: int = 14) -> Life:
     made = [step.order for step in told if step.makes]
     never = chance.choice(made) if made else ""
     ended = chance.choice(("cancelled", "cancelled", "deleted"))
-    if chance.random() < 0.2:
+    if chance.random() < 0.1:
         who, into = chance.sample(range(start.people), 2)
         told.insert(chance.randint(1, len(told)), does.MergesByMistake(who=who, into=into))
     return Life(name=f"{seed}/{number}", start=start, steps=tuple(told), never=never, ended=ended)

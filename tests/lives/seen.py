@@ -44,7 +44,8 @@ def differences(
     _levels(oracle, list(people), same)
     _friends(oracle, labels, same)
     _campaigns(oracle, same)
-    _rule_budgets(oracle, same)
+    if oracle.rule_budgets:
+        _rule_budgets(oracle, same)
     if sale:
         _sale(oracle, labels, sale, same)
     return found
