@@ -64,7 +64,7 @@ def decided_and_taken(
 
     `more` says how many points each rule gives on top of what the award has of it; `beside` are awards that are not
     written yet. Only a part is left: the order gets the part. Locks the account first. Without a counted rule nothing
-    is asked.
+    is asked. Each round leaves a rule less room than the one before, so it comes to an end.
     """
     counted = {rule.rule_id: rule for rule in rules if rule.is_counted()}
     if not counted:
@@ -72,16 +72,22 @@ def decided_and_taken(
     lock(account_id=award.account_id)
     had = {rule_id: award.counted.get(str(rule_id), {}) for rule_id in counted}
     rooms = rooms_of_award(award=award, rules=rules, beside=beside)
+    free = {rule_id: room.points - had[rule_id].get("points", 0) for rule_id, room in rooms.items()}
     taken: dict[int, int] = dict.fromkeys(counted, 0)
     while True:
         decision, beyond = decide(with_rooms(rules=rules, rooms=rooms))
         wants = {rule_id: points for rule_id, points in more(decision).items() if rule_id in counted}
-        short = _take_each(counted, had, wants, taken)
+        short = next((rule_id for rule_id in sorted(wants) if wants[rule_id] > free[rule_id]), None)
         if short is None:
-            break
-        left = _left(rule_id=short, most=counted[short].budget() or 0)
-        points = had[short].get("points", 0) + taken[short] + left
-        rooms[short] = Room(points=min(points, rooms[short].points), because=Because("budget_spent"))
+            short = _take_each(counted, had, wants, taken)
+            if short is None:
+                break
+            free[short] = taken[short] + _left(rule_id=short, most=counted[short].budget() or 0)
+            rooms[short] = replace(rooms[short], because=Because("budget_spent"))
+        # What it had is no room for lines that came late, also where another rule counts for those it had it of by now.
+        room, excess = rooms[short].points, wants[short] - free[short]
+        points = min(had[short].get("points", 0) + free[short], room - excess)
+        rooms[short] = replace(rooms[short], points=max(0, points))
     for rule_id, points in wants.items():
         told = {key: max(0, had[rule_id].get(key, 0) + points) for key in ("points", "held")}
         if any(told.values()):

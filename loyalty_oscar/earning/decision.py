@@ -150,8 +150,7 @@ class _Counting:
             return dict(shares)
         left = most
         found: dict[int, Fraction] = {}
-        told = set(self.known) if self.terms.stage == "order" else set()
-        for ids in ([i for i in shares if i in told], [i for i in shares if i not in told]):
+        for ids in ([i for i in shares if i in self.known], [i for i in shares if i not in self.known]):
             total = sum((shares[i] for i in ids), Fraction(0))
             # Each line is rounded by itself where the terms say so, and may come to a point more.
             parts = [shares[i] for i in ids] if self.terms.stage == "line" else [total]

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
+from loyalty_oscar.earning import awarding, following
 from loyalty_oscar.kernel import left
 from loyalty_oscar.program import paying
 from loyalty_oscar.program.hooks import order_effects
@@ -86,6 +87,16 @@ def nobody_is_paying(patch):
         patch.setattr(module, "in_force", lambda **asked: None)
 
 
+def gives_nothing_back_to_budgets(patch):
+    """Let budgets of rules keep what went back with an order."""
+    patch.setattr(following, "settle", lambda *, award, target, looks_only: 0)
+
+
+def forgets_freezes(patch):
+    """Let orders bring points while staff have stopped them."""
+    patch.setattr(awarding, "without_points", lambda placed: set())
+
+
 class Breaks:
     """An effect that fails whenever it looks at an order."""
 
@@ -119,7 +130,9 @@ class TestALifeWithoutOneOfTheFourRoots:
         with a_shop() as shop:
             assert "was promised" in str(first_fault(shop, lived=hindered))
 
-    @pytest.mark.parametrize("switched_off", [reads_today, knows_lines_by_number])
+    @pytest.mark.parametrize(
+        "switched_off", [reads_today, knows_lines_by_number, gives_nothing_back_to_budgets, forgets_freezes]
+    )
     def test_is_not_as_it_must_be(self, monkeypatch, switched_off):
         switched_off(monkeypatch)
         with a_shop() as shop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,10 +44,11 @@ def draw(*, seed: int, number: int, length: int = 14) -> Life:
     told = _Telling(chance, start, length).tell()
     made = [step.order for step in told if step.makes]
     never = chance.choice(made) if made else ""
-    return Life(
-        name=f"{seed}/{number}", start=start, steps=tuple(told), never=never,
-        ended=chance.choice(("cancelled", "cancelled", "deleted")),
-    )  # fmt: skip
+    ended = chance.choice(("cancelled", "cancelled", "deleted"))
+    if chance.random() < 0.1:
+        who, into = chance.sample(range(start.people), 2)
+        told.insert(chance.randint(1, len(told)), does.MergesByMistake(who=who, into=into))
+    return Life(name=f"{seed}/{number}", start=start, steps=tuple(told), never=never, ended=ended)
 
 
 def _some(chance: random.Random, most: int) -> tuple[int, ...]:
@@ -104,7 +105,13 @@ def _codes(chance: random.Random) -> list[str]:
 
 
 def rule(chance: random.Random, code: str) -> Rule:
-    """Draw what a rule says."""
+    """Draw what a rule says, and what it gives at most: most budgets are far away, some are reached at once."""
+    budget = chance.choice((1_000_000, 1_000_000, 300, 100, 30)) if chance.random() < 0.4 else None
+    caps = (chance.choice((("order", 80), ("day", 100), ("month", 150), ("", 200))),) if chance.random() < 0.15 else ()
+    return replace(_unlimited(chance, code), budget=budget, caps=caps)
+
+
+def _unlimited(chance: random.Random, code: str) -> Rule:
     if code == "base":
         points, step = chance.choice(((1, 100), (1, 100), (3, 200), (1, 150), (10, 100)))
         return Rule(code=code, type="per-amount", params={"points": points, "step_minor": step})
@@ -168,10 +175,11 @@ class _Telling:
         """The label of an order, one of the last rather than of the first."""
         return self.chance.choice(self.orders[-3:])
 
-    def buys(self) -> None:
+    def buys(self, *, who: int | None = None) -> None:
         points = self.chance.choice((0, 0, 100, 300, 733, 5000))
         pays = not points or self.chance.random() < 0.7
-        step = does.Buys(order=self.new(), who=self.who(), goods=self.goods(), points=points, pays=pays)
+        who = self.who() if who is None else who
+        step = does.Buys(order=self.new(), who=who, goods=self.goods(), points=points, pays=pays)
         self.add(step)
         if not pays:
             self.waiting.append(step.order)
@@ -201,7 +209,9 @@ class _Telling:
         self.add(does.Status(order=self.some(), to="Cancelled", how=how))
 
     def again(self) -> None:
-        self.add(does.Status(order=self.some(), to=self.chance.choice(("Pending", "Shipped")), how="save"))
+        dead = [step.order for step in self.told if isinstance(step, does.Status) and step.to == "Cancelled"]
+        order = self.chance.choice(dead) if dead and self.chance.random() < 0.6 else self.some()
+        self.add(does.Status(order=order, to=self.chance.choice(("Pending", "Shipped")), how="save"))
 
     def comes_back(self) -> None:
         self.add(
@@ -215,7 +225,8 @@ class _Telling:
         return self.chance.randrange(3)
 
     def undone(self) -> None:
-        self.add(does.Undone(order=self.some(), number=self.chance.randrange(2)))
+        number, noted = self.chance.randrange(2), self.chance.random() < 0.5
+        self.add(does.Undone(order=self.some(), number=number, noted=noted))
 
     def line_status(self) -> None:
         to = self.chance.choice(("Cancelled", "Cancelled", "Pending"))
@@ -258,6 +269,17 @@ class _Telling:
             to = self.chance.choice(("shown", "shown", "shown", "hidden", "deleted"))
             self.add(does.Reviews(who=self.who(), product=self.chance.randrange(THINGS), to=to))
 
+    def freezes(self) -> None:
+        earns, days = self.chance.random() < 0.4, self.chance.choice((None, None, 3, 20))
+        self.add(does.Freezes(who=self.who(), earns=earns, days=days))
+        if self.chance.random() < 0.5:
+            self.buys(who=self.told[-1].who)
+
+    def thaws(self) -> None:
+        frozen = [step.who for step in self.told if isinstance(step, does.Freezes)]
+        if frozen:
+            self.add(does.Thaws(who=self.chance.choice(frozen[-2:])))
+
     def merchant(self) -> None:
         chance = self.chance
         kinds: list[Callable[[], Step]] = [
@@ -289,5 +311,5 @@ class _Telling:
 KINDS = {
     "buys": 16, "guest_buys": 4, "keeps": 5, "imports": 5, "delivered": 10, "dead": 6, "again": 4, "comes_back": 10,
     "undone": 3, "line_status": 3, "edits": 20, "loses_product": 1, "deleted": 2, "moves": 2, "brings": 5, "acts": 5,
-    "merchant": 12, "waits": 14, "job": 12,
+    "freezes": 4, "thaws": 4, "merchant": 12, "waits": 14, "job": 12,
 }  # fmt: skip

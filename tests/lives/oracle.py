@@ -11,7 +11,10 @@ jobs ran). Its rules are those of the documentation: `docs/explanation/rounding.
 - what comes later is a part of its own and costs what its line costs beyond the pieces that were known;
 - a price that staff change moves nothing; a discount that they take away brings back the points that paid it;
 - dead, deleted before its return period was over, or without a line left, it came to nothing for everybody;
-- given to somebody else, it stays what it was for whom it belonged to first.
+- given to somebody else, it stays what it was for whom it belonged to first;
+- what it has of a budget goes back with its points and comes again by as much, as far as the budget has it by then;
+  what was left for it of a budget, a day, a month or a member when it was counted stays decided;
+- placed by somebody whose orders bring nothing then, it never brings anything.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from . import counting, rows
-from .counting import Bonus, Part, Rule, Terms
+from .counting import Bonus, Has, Part, Rule, Terms
 from .ladder import stands
 
 SETTLED = timedelta(days=60)
@@ -52,13 +56,29 @@ class Known:
     ready_at: datetime | None = None
     used: int = 0
     back: int = 0
+    #: By the code of a rule: what it has of what the rule gives in all, and where it met an end of that, how much.
+    has: dict[str, Has] = field(default_factory=dict)
+    bound: dict[str, int] = field(default_factory=dict)
+    #: Points for which no budget had anything left when it stood again.
+    short: int = 0
+    looked: Any = None
+
+    @property
+    def left(self) -> int:
+        """What is left of what it brought, whatever budgets have."""
+        if self.dead or not self.is_counted:
+            return 0
+        return min(self.points, counting.left(parts=self.parts, bonuses=self.bonuses, terms=self.terms))
+
+    @property
+    def points(self) -> int:
+        """What it brought in all."""
+        return sum(part.points for part in self.parts) + sum(bonus.points for bonus in self.bonuses)
 
     @property
     def earned(self) -> int:
         """What it brings now."""
-        if self.dead or not self.is_counted:
-            return 0
-        return counting.left(parts=self.parts, bonuses=self.bonuses, terms=self.terms)
+        return max(0, self.left - self.short)
 
     @property
     def goods(self) -> int:
@@ -115,6 +135,10 @@ class Oracle:
         self.given: dict[int, int] = defaultdict(int)
         self.acts: dict[tuple[int, str], int] = {}
         self.budgets: dict[str, list[int | None]] = {}
+        #: code -> the most that the rule gives all members together, and how much orders have of it
+        self.rule_budgets: dict[str, list[int]] = {}
+        #: Since when, until when, and whether orders go on bringing points.
+        self.freezes: dict[int, list[tuple[datetime, datetime | None, bool]]] = defaultdict(list)
         self.aside: dict[int, tuple[int, int]] = {}
         self.worths: dict[int, tuple[int, int]] = {}
         self.quota, self.was_full = None, False
@@ -130,6 +154,23 @@ class Oracle:
     def say(self, rule: Rule) -> None:
         """A rule says something else from now on."""
         self.rules.append(rule)
+        if rule.budget is not None:
+            self.rule_budgets.setdefault(rule.code, [0, 0])[0] = rule.budget
+
+    def freeze(self, member: int, at: datetime, *, until: datetime | None, earns: bool) -> None:
+        """Somebody's points cannot be used from now on."""
+        self.thaw(member, at)
+        self.freezes[member].append((at, until, earns))
+
+    def thaw(self, member: int, at: datetime) -> None:
+        """They can be used again."""
+        if self.is_frozen(member, at):
+            since, _until, earns = self.freezes[member][-1]
+            self.freezes[member][-1] = since, at, earns
+
+    def is_frozen(self, member: int, at: datetime) -> bool:
+        """Return whether somebody's points can't be used now."""
+        return any(since <= at and (until is None or at < until) for since, until, _earns in self.freezes[member])
 
     def sold(self, order: int, product: int, quantity: int) -> None:
         """An order took pieces of the sale."""
@@ -144,7 +185,19 @@ class Oracle:
         if not wanted:
             return
         found = rows.orders(wanted)
-        seen = [pk for pk in wanted if self._see(pk, found.get(pk), at)]
+        counted = [pk for pk in wanted if pk in self.orders and self.orders[pk].is_counted]
+        seen = []
+        for pk in counted:
+            if self._see(pk, found.get(pk), at):
+                self._settle_budgets(pk, found.get(pk))
+                seen.append(pk)
+        # Those that were placed first get what is left of budgets; what of them is gone already goes back afterwards.
+        fresh = [pk for pk in wanted if pk not in counted]
+        fresh.sort(key=lambda pk: (found[pk].placed_at, pk) if pk in found else (at, pk))
+        fresh = sorted(pk for pk in fresh if self._see(pk, found.get(pk), at))
+        for pk in fresh:
+            self._settle_budgets(pk, found.get(pk))
+        seen += fresh
         for order in (self.orders[pk] for pk in seen):
             over = order.placed_at if order.dead else order.final_at
             order.is_over = order.gone_for_good or (over is not None and over + SETTLED < at)
@@ -190,9 +243,84 @@ class Oracle:
         known.is_counted = True
         known.terms.rank, known.terms.percent = self._level_at(known)
         known.terms.is_first = known.terms.is_first and not self._had_first(pk, known.owner)
-        known.bonuses = counting.count(known=(), new=known.parts, rules=known.rules, terms=known.terms)
+        known.terms.is_frozen = any(
+            not earns and since <= known.placed_at and (until is None or known.placed_at < until)
+            for since, until, earns in self.freezes[known.owner]
+        )
+        if not known.terms.is_frozen:
+            self._bring(pk, known, (), known.parts)
         if known.ready_at is not None and known.ready_at <= at:
             self.ready.add(("order", pk))
+
+    def _bring(self, pk: int, known: Known, old: Iterable[Part], new: list[Part]) -> None:
+        """Count what new parts bring, as far as there is room for it, and take that from budgets."""
+        rooms = self._rooms(pk, known)
+        had = {code: has.points for code, has in known.has.items()}
+        free = {code: room - had.get(code, 0) for code, room in rooms.items()}
+        there = {bonus.rule.code for bonus in known.bonuses}
+        while True:
+            said = counting.count(
+                known=list(old), new=new, rules=known.rules, terms=known.terms, rooms=rooms, had=there
+            )
+            known.bound |= said.bound
+            over = next((code for code, points in said.given.items() if points > free[code]), None)
+            if over is None:
+                break
+            rooms[over] -= said.given[over] - free[over]
+        known.bonuses = [*known.bonuses, *said.bonuses]
+        budgets = {rule.code: rule.budget for rule in known.rules}
+        for code, points in said.given.items():
+            has = known.has.setdefault(code, Has(points=0, held=0, budget=budgets[code]))
+            has.points, has.held = has.points + points, has.held + points
+            if has.budget is not None:
+                self.rule_budgets[code][1] += points
+
+    def _rooms(self, pk: int, known: Known) -> dict[str, int]:
+        """Return how much an order may have of each rule that is counted, what it has of it with it."""
+        found = {}
+        for rule in known.rules:
+            if not rule.is_counted():
+                continue
+            mine = known.has[rule.code].points if rule.code in known.has else 0
+            rooms = [
+                max(mine, points - self._had_in(period, rule.code, pk, known))
+                for period, points in rule.caps
+                if period != "order"
+            ]
+            if rule.budget is not None:
+                most, taken = self.rule_budgets[rule.code]
+                rooms.append(mine + max(0, min(most, rule.budget) - taken))
+            found[rule.code] = min(rooms)
+        return found
+
+    def _had_in(self, period: str, code: str, pk: int, known: Known) -> int:
+        """Return what other orders of a member's day or month have of a rule; of all without a period."""
+        zone, letters = ZoneInfo(self.zone), {"day": 10, "month": 7, "": 0}[period]
+        day = known.placed_at.astimezone(zone).date().isoformat()[:letters]
+        return sum(
+            other.has[code].held
+            for number, other in self.orders.items()
+            if number != pk and other.owner == known.owner and code in other.has
+            and other.placed_at.astimezone(zone).date().isoformat()[:letters] == day
+        )  # fmt: skip
+
+    def _settle_budgets(self, pk: int, row: Any) -> None:
+        """What an order has of budgets is what its points need; what stands again takes what there is."""
+        known = self.orders[pk]
+        told = (row and (row.lines, row.user, row.status), known.dead, known.final_at, known.left)
+        if not known.is_counted or known.looked == told:
+            return
+        known.looked, known.short = told, 0
+        for code, has in known.has.items():
+            wanted = -(-has.points * known.left // known.points) if known.points else 0
+            change = wanted - has.held
+            if has.budget is not None:
+                most, taken = self.rule_budgets[code]
+                room = max(0, min(most, has.budget) - taken)
+                known.short += max(0, change - room)
+                change = min(change, room) if change > 0 else change
+                self.rule_budgets[code][1] += change
+            has.held += change
 
     def _lost(self, pk: int, known: Known, at: datetime) -> bool:
         """An order was deleted: it never was, unless its return period is over."""
@@ -239,9 +367,8 @@ class Oracle:
         free = {line.line: line.quantity - sum(places[line.line].values()) for line in row.lines}
         late = [line for line in row.lines if free[line.line]]
         new = [self._late(known, line, free[line.line], places[line.line]) for line in late]
-        if new and known.is_counted:
-            had = {bonus.rule.code for bonus in known.bonuses}
-            known.bonuses += counting.count(known=known.parts, new=new, rules=known.rules, terms=known.terms, had=had)
+        if new and known.is_counted and not known.terms.is_frozen:
+            self._bring(pk, known, known.parts, new)
         for line, part in zip(late, new, strict=True):
             places[line.line][len(known.parts)] = part.quantity
             known.parts.append(part)

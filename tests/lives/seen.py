@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.models import Account, Entry, Kind
@@ -44,6 +44,8 @@ def differences(
     _levels(oracle, list(people), same)
     _friends(oracle, labels, same)
     _campaigns(oracle, same)
+    if oracle.rule_budgets:
+        _rule_budgets(oracle, same)
     if sale:
         _sale(oracle, labels, sale, same)
     return found
@@ -126,6 +128,12 @@ def _campaigns(oracle: Oracle, same: Any) -> None:
     given = dict(Campaign.objects.values_list("code", "spent"))
     for code, (_budget, right) in oracle.budgets.items():
         same("budget", code, given.get(code), right)
+
+
+def _rule_budgets(oracle: Oracle, same: Any) -> None:
+    rows = {code: [most, taken] for code, most, taken in RuleBudget.objects.values_list("rule__code", "most", "taken")}
+    for code in rows.keys() | oracle.rule_budgets.keys():
+        same("budget of the rule", code, rows.get(code), oracle.rule_budgets.get(code))
 
 
 def _sale(oracle: Oracle, labels: Mapping[int, str], sale: int, same: Any) -> None:

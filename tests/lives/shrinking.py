@@ -61,12 +61,25 @@ def _shorter(life: Life) -> Iterator[Life]:
         yield replace(life, start=replace(begins, program={k: v for k, v in begins.program.items() if k != name}))
     for rule in begins.rules[1:]:
         yield replace(life, start=replace(begins, rules=tuple(one for one in begins.rules if one is not rule)))
+    for number, rule in enumerate(begins.rules):
+        for plain_rule in _unlimited(rule):
+            rules = (*begins.rules[:number], plain_rule, *begins.rules[number + 1 :])
+            yield replace(life, start=replace(begins, rules=rules))
     for number, step in enumerate(steps):
         for simpler in _simpler(step):
             yield replace(life, steps=(*steps[:number], simpler, *steps[number + 1 :]))
 
 
+def _unlimited(rule) -> Iterator:
+    if rule.budget is not None:
+        yield replace(rule, budget=None)
+    if rule.caps:
+        yield replace(rule, caps=())
+
+
 def _simpler(step) -> Iterator:
+    if rule := getattr(step, "rule", None):
+        yield from (replace(step, rule=plain) for plain in _unlimited(rule))
     goods = getattr(step, "goods", ())
     for number, (thing, pieces) in enumerate(goods):
         if len(goods) > 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -263,13 +263,16 @@ class Stage:
             narrowed.append({"code": "minimum-spend", "params": {"currency": "EUR", "minimum_minor": rule.minimum}})
         if rule.rank:
             narrowed.append({"code": "tier", "params": {"rank": rule.rank}})
+        if rule.budget is not None:
+            narrowed.append({"code": "budget", "params": {"points": rule.budget}})
+        for period, points in rule.caps:
+            narrowed.append({"code": f"cap-per-{period or 'member'}", "params": {"points": points}})
         params = {**rule.params, "currency": "EUR"} if rule.type == "per-amount" else rule.params
         save_rule(
             unit=self.unit, code=rule.code, name=rule.code, type=rule.type, params=params, narrowed=narrowed,
             is_on=rule.is_on, actor="system", at=at,
         )  # fmt: skip
-        told = {name: getattr(rule, name) for name in ("code", "type", "params", "sets", "outside", "minimum", "rank")}
-        self.oracle.say(Rule(**told, is_on=rule.is_on, since=at))
+        self.oracle.say(replace(rule, since=at))
 
     def basket(self, user: Any, goods: Iterable[tuple[int, int]]) -> Any:
         """Return a basket that holds these things, as the page loads it; None where they are gone from the shop."""

@@ -20,11 +20,14 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.journeys.operations import use_word
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations.freezing import end_freeze, freeze
+from loyalty_oscar.ledger.operations.merging import merge, unmerge
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import PointWorth, ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 from loyalty_oscar.referrals.models import Code
+from loyalty_oscar.shop.orders.unreturned import undo_return
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.use_points import Refused, use_points
 from loyalty_oscar.shop.referrals.attribution import bind_first
@@ -111,6 +114,8 @@ class Buys(Step):
                 found = use_points(**told, points=points) if points else None
         except Refused:
             return 0
+        if found and stage.oracle.is_frozen(user.pk, stage.now):
+            stage.troubles.append(f"{self.order} could use points that are frozen")
         if found and applied_to(basket=stage.loaded(basket.pk, user)).minor:
             return found.hold.points
         if found:
@@ -291,9 +296,10 @@ class ComesBack(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Undone(Step):
-    """What said that pieces came back is deleted."""
+    """What said that pieces came back is deleted, or undone on the dashboard, which also notes it."""
 
     number: int = 0
+    noted: bool = False
 
     def do(self, stage: Stage) -> Any:
         order = stage.order(self.order)
@@ -302,7 +308,15 @@ class Undone(Step):
         events = [*order.shipping_events.order_by("pk"), *order.payment_events.order_by("pk")]
         if not events:
             return NOTHING
-        events[self.number % len(events)].delete()
+        event = events[self.number % len(events)]
+        if self.noted:
+            kind = "shipping" if event._meta.model_name == "shippingevent" else "payment"
+            undo_return(order=order, kind=kind, event_id=event.pk, staff=stage.user(0), at=stage.now)
+            stage.oracle.look({order.pk}, stage.now)  # It is looked at at once.
+            if not order.notes.filter(note_type="System").exists():
+                stage.troubles.append(f"nothing notes that a return of {self.order} was undone")
+        else:
+            event.delete()
         stage.look_at(order)
         return DONE
 
@@ -639,6 +653,59 @@ class Reviews(Step):
         else:
             return NOTHING
         stage.doing.reviewed.add((user.pk, product.pk))
+        return DONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freezes(Step):
+    """Staff freeze somebody's points, for some days or until they end it."""
+
+    who: int
+    earns: bool = True
+    days: int | None = None
+
+    def do(self, stage: Stage) -> Any:
+        user = stage.user(self.who)
+        member = stage.member(user.pk)
+        if member is None:
+            return NOTHING
+        until = stage.now + timedelta(days=self.days) if self.days else None
+        freeze(member=member, until=until, earns=self.earns, reason="To look", actor="system", at=stage.now)
+        stage.oracle.freeze(user.pk, stage.now, until=until, earns=self.earns)
+        return DONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thaws(Step):
+    """Staff let somebody use their points again."""
+
+    who: int
+
+    def do(self, stage: Stage) -> Any:
+        user = stage.user(self.who)
+        member = stage.member(user.pk)
+        if member is None:
+            return NOTHING
+        was, ended = stage.oracle.is_frozen(user.pk, stage.now), end_freeze(member=member, actor="system", at=stage.now)
+        if was != ended:
+            stage.troubles.append(f"person {self.who} was {'' if was else 'not '}frozen")
+        stage.oracle.thaw(user.pk, stage.now)
+        return DONE if ended else REFUSED
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergesByMistake(Step):
+    """Staff merge somebody into another member, see that they are two people, and undo it: everything is as before."""
+
+    who: int
+    into: int
+
+    def do(self, stage: Stage) -> Any:
+        member, into = (stage.member(stage.user(number).pk) for number in (self.who, self.into))
+        if member is None or into is None or member == into:
+            return NOTHING
+        merged = merge(member=member, into=into, actor="system", at=stage.now)
+        unmerge(merge=merged, actor="system", at=stage.now)
         return DONE
 
 

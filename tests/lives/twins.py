@@ -6,6 +6,10 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
 - **What was true when it was placed stays true.** Orders that were placed while the other order stood keep what was
   promised then: the percent of a level that stood on it, or that they were not the first. What such orders bring is
   left out on both sides, and with it where it leads (a level that counts points).
+- **What was left is decided once.** Orders that met the end of a budget, or of what a member may have of a rule in a
+  day, a month or for ever, where the other order had taken of it, keep the part that they got. They count as promised
+  otherwise, as do those that stood again when the budget had nothing left; what they have of budgets is left out, and
+  everything else that orders have of every budget must be alike.
 - **What a sale had no room for is not made up for.** Pieces that staff add to an order when the other order had taken
   the last ones stay uncounted.
 - **What ran out is gone**, and **what the shop bore it bore**: where points ran out in either life, or the shop bears
@@ -17,8 +21,10 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
+from loyalty_oscar.earning.models import RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.redemption.models import Redemption
@@ -43,6 +49,7 @@ class Twin:
         self.gifts = {self.people[pk]: sorted(held) for pk, held in stage.oracle.held.items() if held}
         self.friends = self._friends()
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
+        self.of_rules = dict(RuleBudget.objects.values_list("rule__code", "taken"))
         self.used = self._used()
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
@@ -74,6 +81,15 @@ class Twin:
             self.people[user]: (self.labels.get(order), rewarded is not None, ready)
             for user, order, rewarded, ready in rows
         }
+
+    def of_rules_without(self, labels: Collection[str]) -> dict[str, int]:
+        """Return what budgets of rules have given to orders, but for these."""
+        found = dict(self.of_rules)
+        for label in labels:
+            for code, has in self.orders[label].has.items():
+                if has.budget is not None:
+                    found[code] -= has.held
+        return found
 
     def _used(self) -> dict[str, tuple[int, int]]:
         rows = Redemption.objects.exclude(order_id=None).values_list("order_id", "points", "returned")
@@ -113,6 +129,9 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):
         if getattr(one, name) != getattr(other, name):
             found.append((name, "all", getattr(one, name), getattr(other, name)))
+    mine, theirs = one.of_rules_without(promised), other.of_rules_without(promised)
+    if mine != theirs:
+        found.append(("budgets of rules", "all", mine, theirs))
     for label in sorted((one.used.keys() | other.used.keys()) - {never}):
         if one.used.get(label) != other.used.get(label):
             found.append(("used", label, one.used.get(label), other.used.get(label)))
@@ -128,4 +147,4 @@ def _in_all(told: dict[int, Any], who: int) -> dict[int, Any]:
 
 
 def _promise(order: Any) -> Any:
-    return order.terms.percent, order.terms.rank, order.terms.is_first
+    return order.terms.percent, order.terms.rank, order.terms.is_first, order.bound, order.short

@@ -13,6 +13,7 @@ from loyalty_oscar.earning.operations import revoke_batch, save_rule
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.foresight import foreseen
+from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.earning.doctor import rules as doctor_of_rules
 from loyalty_oscar.shop.models import OrderSync
@@ -55,6 +56,14 @@ def look_again(*orders, at=TODAY):
 def set_status(order, status, *, at=TODAY):
     Order.objects.filter(pk=order.pk).update(status=status)
     look_again(order, at=at)
+
+
+def come_late(order, *, pieces):
+    """Staff add another product to an order."""
+    line = order.lines.first()
+    line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", pieces
+    line.save(force_insert=True)
+    look_again(order)
 
 
 def taken():
@@ -126,13 +135,40 @@ class TestABudget:
     def test_is_taken_from_for_what_comes_late_as_far_as_it_goes(self, rule):
         rule(("budget", 30))
         order = a_buy(5)
-        line = order.lines.get()
-        line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", 4
-        line.save(force_insert=True)
-        look_again(order)
+        come_late(order, pieces=4)
         assert (taken(), points_of(order)) == (30, 30)
         look_again(order)
         assert (taken(), points_of(order)) == (30, 30)
+        assert_clean()
+
+    @pytest.mark.parametrize("stage", ["order", "line"])
+    @pytest.mark.parametrize("condition", ["budget", "cap-per-day", "cap-per-order"])
+    def test_has_nothing_for_what_comes_late_once_it_is_reached_however_points_are_rounded(
+        self, rule, condition, stage
+    ):
+        Program.objects.update(rounding_stage=stage)
+        rule((condition, 20))
+        order = a_buy(5)
+        come_late(order, pieces=4)
+        assert points_of(order) == 20
+        assert_clean()
+
+    @pytest.mark.parametrize("condition", ["budget", "cap-per-day"])
+    @pytest.mark.parametrize(("most", "points"), [(100, 300), (150, 350), (500, 400)])
+    def test_has_what_is_left_for_what_comes_late_where_another_rule_counts_for_the_rest_by_then(
+        self, rule, condition, most, points
+    ):
+        rule(code="base", type="per-amount", params={"points": 1, "step_minor": 100, "currency": "EUR"})
+        rule((condition, most), code="double", type="multiplier", params={"percent": 200})
+        narrowed = [("minimum-spend", {"minimum_minor": 15_000, "currency": "EUR"}), ("line-pieces", {"pieces": 5})]
+        save_rule(
+            unit=Rule.objects.first().unit, code="many", name="Many", type="multiplier", params={"percent": 300},
+            narrowed=[{"code": code, "params": params} for code, params in narrowed], actor="system", at=day(1, 1),
+        )  # fmt: skip
+        order = buy(a_user(), (a_product(price="20.00"), 5), on=TODAY)
+        assert points_of(order) == 200
+        come_late(order, pieces=4)
+        assert points_of(order) == points
         assert_clean()
 
     @pytest.mark.parametrize(("pieces", "points"), [(3, 12), (5, 20), (7, 20), (0, 0)])
