@@ -81,7 +81,7 @@ def decided_and_taken(
             break
         left = _left(rule_id=short, most=counted[short].budget() or 0)
         points = had[short].get("points", 0) + taken[short] + left
-        rooms[short] = Room(points=min(points, rooms[short].points), because=Because("budget_spent"))
+        rooms[short] = replace(rooms[short], points=points, because=Because("budget_spent"))
     for rule_id, points in wants.items():
         told = {key: max(0, had[rule_id].get(key, 0) + points) for key in ("points", "held")}
         if any(told.values()):
@@ -185,7 +185,7 @@ def rooms_of(
         if most is not None:
             left = budgets[rule_id].left_of(most=most) if rule_id in budgets else 0
             rooms.append(Room(points=mine + left, because=Because("budget_spent")))
-        found[rule_id] = min(rooms, key=lambda room: room.points)
+        found[rule_id] = replace(min(rooms, key=lambda room: room.points), had=mine)
     return found
 
 

@@ -507,10 +507,14 @@ WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, I
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
-    """How many points a rule may still give an order, besides what it says itself, and why it may not give more."""
+    """
+    How many points a rule may give an order, besides what it says itself, and why it may not give more; `had` of them
+    the order has already.
+    """
 
     points: int
     because: Because
+    had: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
