@@ -509,12 +509,13 @@ WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, I
 class Room:
     """
     How many points a rule may give an order, besides what it says itself, and why it may not give more; `had` of them
-    the order has already.
+    the order has already, and `of_budget` are left for all members together (None: no budget).
     """
 
     points: int
     because: Because
     had: int = 0
+    of_budget: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.translation import pgettext
 
-from loyalty_oscar.earning.allowances import budgets_of
 from loyalty_oscar.earning.queries import book_of
 from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.earning.sentences import sentence, set_names
@@ -72,10 +71,11 @@ def _from_then(begins: datetime, said: str, unit: Unit) -> str:
 def left_in_words(*, rules: Sequence[RuleInForce], unit: Unit) -> dict[int, str]:
     """Return of each rule with a budget how much of it is left, in a sentence, by its id."""
     found = {}
-    for rule_id, (given, most) in budgets_of(rules=rules).items():
-        if most > given:
-            left = words.points(unit=unit, points=most - given)
-            found[rule_id] = pgettext("loyalty", "Still to be given: %(points)s.") % {"points": left}
-        else:
-            found[rule_id] = pgettext("loyalty", "All of it has been given.")
+    for rule in rules:
+        left = rule.room.of_budget if rule.room else None
+        if left:
+            points = words.points(unit=unit, points=left)
+            found[rule.rule_id] = pgettext("loyalty", "Still to be given: %(points)s.") % {"points": points}
+        elif left is not None:
+            found[rule.rule_id] = pgettext("loyalty", "All of it has been given.")
     return found

@@ -29,9 +29,11 @@ RECENT_AWARDS = 100
 
 
 def teller(request: Any) -> quotes.Quoter | None:
-    """Return who tells what would be earned in this shop now, or None while nothing is earned."""
+    """Return who tells what would be earned in this shop now, once a visit, or None while nothing is earned."""
     visit = request.loyalty
-    return quotes.Quoter(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
+    if not visit.is_earning:
+        return None
+    return visit.once(key="teller", load=lambda: quotes.Quoter(unit=visit.unit, at=clock.now(), visit=visit))
 
 
 @contributions.register("product:earns", "earning")
@@ -67,7 +69,7 @@ def card(*, subject: Any, request: Any) -> Piece | None:
     At most a query for each product set of a rule, for the whole list and once a minute.
     """
     visit = request.loyalty
-    telling = visit.once(key="teller", load=lambda: teller(request))
+    telling = teller(request)
     if telling is None or subject.is_parent:
         return None
     visit.once(key="sets of cards", load=lambda: telling.know_sets(products=visit.beside()))
