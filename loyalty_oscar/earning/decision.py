@@ -14,7 +14,7 @@ from typing import Any
 
 from loyalty_oscar.kernel import rounding
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.facts import DELIVERY, LineFacts, Purchase
 
 from .rules import RuleInForce, Terms
 
@@ -63,7 +63,8 @@ class Decision:
     Points of an order, split to lines and bonuses, with the reason.
 
     `of_rules` are the whole points on lines that rules with a most of any kind gave, by the id of the rule: what the
-    lines come to with a rule less what they come to without it.
+    lines come to with a rule less what they come to without it. `counts_delivery` says that a rule for money counts
+    what is paid for delivery, if there is any.
     """
 
     points: int
@@ -72,6 +73,7 @@ class Decision:
     versions: tuple[int, ...]
     because: Because
     of_rules: Mapping[int, int] = field(default_factory=dict)
+    counts_delivery: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +88,11 @@ class LineLeft:
 
 
 WHOLE = Fraction(1)
+
+
+def counts_delivery(rule: RuleInForce) -> bool:
+    """Return whether a rule for money counts what is paid for delivery."""
+    return bool(getattr(rule.rule, "delivery", False))
 
 
 class _Counting:
@@ -116,6 +123,9 @@ class _Counting:
         self.given: dict[int, int] = {}
         self.tier = purchase.facts.get("tier") or {}
         self.more_of_tier = Fraction(max(0, int(self.tier.get("percent", 100)) - 100), 100)
+        #: What is paid for delivery, as one piece; it is counted with the lines that were there first.
+        self.delivery = replace(purchase.delivery, quantity=1) if purchase.delivery and before is None else None
+        self.counts_delivery = False
         self.steps: list[dict[str, Any]] = []
         self.cut: dict[int, dict[str, Any]] = {}
         self.used: set[int] = set()
@@ -156,10 +166,16 @@ class _Counting:
             new = [line for line in lines if line.line_id in self.exact]
             if not new:
                 continue
+            if counts_delivery(rule):
+                self.counts_delivery = True
+                if self.delivery:
+                    self.exact[DELIVERY] = Fraction(0)
+                    new.append(self.delivery)
             # Known lines keep the full steps that they made; the others share what they add to them.
             paid, known = sum(line.paid_minor for line in new), 0
-            if len(new) < len(lines) and self.terms.stage == "order":
+            if self.before and self.terms.stage == "order":
                 known = sum(line.paid_minor for line in lines) - paid
+                known += self.before.delivery.paid_minor if self.before.delivery and counts_delivery(rule) else 0
             points = self.worth(rule, known + paid) - self.worth(rule, known)
             self.own.append((rule, {line.line_id: points * line.paid_minor / paid for line in new}))
 
@@ -171,8 +187,11 @@ class _Counting:
 
     def multipliers(self) -> None:
         """Find what multiplies those shares, the best first."""
-        found = self.stage("multiplier")
-        rows = [(rule, [line.line_id for line in lines if line.line_id in self.exact]) for rule, lines in found]
+        also = [self.delivery] if self.delivery and DELIVERY in self.exact else []
+        rows = [
+            (rule, [i.line_id for i in (*lines, *(i for i in also if rule.covers(line=i))) if i.line_id in self.exact])
+            for rule, lines in self.stage("multiplier")
+        ]
         self.best_first = sorted(rows, key=lambda row: -row[0].rule.percent)
 
     def let_in(self) -> None:
@@ -265,6 +284,7 @@ class _Counting:
         base = self.base()
         lifts = self.lifts(base)
         paid = {line.line_id: line.paid_minor for line in self.counted_lines}
+        paid |= {DELIVERY: self.delivery.paid_minor} if self.delivery else {}
         for rule, own in self.own:
             exact = sum((self.part(rule, share, line_id) for line_id, share in own.items()), Fraction(0))
             self.step(rule, exact, base_minor=sum(paid[line_id] for line_id in own))
@@ -318,6 +338,7 @@ class _Counting:
     def lines_awarded(self) -> list[LineAward]:
         """Count everything but bonuses; returns what each new line brings."""
         rounded = self.counted()
+        also = [self.purchase.delivery] if self.purchase.delivery and DELIVERY in self.exact else []
         return [
             LineAward(
                 line_id=line.line_id,
@@ -326,7 +347,7 @@ class _Counting:
                 points=rounded.get(line.line_id, 0) + self.fixed.get(line.line_id, 0),
                 exact=rounding.two_places(exact=self.exact.get(line.line_id, Fraction(0))),
             )
-            for line in self.purchase.lines
+            for line in (*self.purchase.lines, *also)
             if line.line_id not in self.known
         ]
 
@@ -337,6 +358,7 @@ class _Counting:
             bonuses=tuple(bonuses),
             versions=tuple(sorted(self.used)),
             because=_because(self, points),
+            counts_delivery=self.counts_delivery,
             of_rules={rule.rule_id: given for rule in self.rules if (given := self.given.get(rule.version_id))},
         )
 
@@ -422,6 +444,8 @@ def _because(counting: _Counting, points: int) -> Because:
     base = sum(line.paid_minor for line in counting.counted_lines)
     if counting.steps:
         told: dict[str, Any] = {"rounding": f"{terms.rounding}:{terms.stage}", "points": points}
+        if counting.delivery and DELIVERY in counting.exact:
+            told["delivery_minor"] = counting.delivery.paid_minor
         if counting.cut:
             told["cut"] = list(counting.cut.values())
         return Because("earned", currency=purchase.currency, base_minor=base, steps=counting.steps, **told)

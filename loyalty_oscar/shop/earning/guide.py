@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.translation import pgettext
 
+from loyalty_oscar.earning.decision import counts_delivery
 from loyalty_oscar.earning.queries import book_of
 from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.earning.sentences import sentence, set_names
@@ -56,6 +57,7 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
             *(sentence(rule=rule, unit=subject, names=names) for rule in coming),
             *(_from_then(begins, sentence(rule=rule, unit=subject, names=names), subject) for begins, rule in planned),
         ],
+        "delivery": any(counts_delivery(rule) for rule in (*now, *coming, *(rule for _begins, rule in planned))),
         "excluded": names.get(telling.terms.excluded_set or "", ""),
         "example": [money.in_words(minor=minor, currency=program.currency) for minor in EXAMPLE],
         "rows": why_rows(because=example.because.to_json(), unit=subject) if example.points else [],
