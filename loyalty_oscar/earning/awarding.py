@@ -254,8 +254,9 @@ def on_base(*, purchase: Purchase, base: str) -> Purchase:
     """Return the purchase with the amounts that a program counts on (`Program.Base`: with or without tax)."""
     if base != Program.Base.EXCL:
         return purchase
-    excl = [line and replace(line, paid_minor=line.paid_excl_minor) for line in (*purchase.lines, purchase.delivery)]
-    return replace(purchase, lines=tuple(excl[:-1]), delivery=excl[-1])
+    lines = tuple(replace(line, paid_minor=line.paid_excl_minor) for line in purchase.lines)
+    delivery = purchase.delivery and replace(purchase.delivery, paid_minor=purchase.delivery.paid_excl_minor)
+    return replace(purchase, lines=lines, delivery=delivery)
 
 
 def ready_at(*, order: OrderFacts, program: Program) -> datetime | None:
