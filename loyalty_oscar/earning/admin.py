@@ -317,7 +317,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
         obj._state.adding = False
         if form.rule and form.cleaned_data["is_on"]:
             found = clashes(rule=form.rule, unit=form.unit, at=clock.now())
-            for text in in_sentences(found=found, unit=form.unit):
+            for text in in_sentences(found=found, unit=form.unit, about=form.rule):
                 messages.warning(request, text, fail_silently=True)
 
     def render_change_form(
@@ -331,7 +331,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
             context["picks"] = bool(form.picks)
             context["budget"] = budget_bar(draft)
             found = clashes(rule=draft.rule, unit=draft.unit, at=clock.now())
-            context["clashes"] = in_sentences(found=found, unit=draft.unit)
+            context["clashes"] = in_sentences(found=found, unit=draft.unit, about=draft.rule)
             context["give_back"] = given_back(draft)
             context["panels"] = contributions.render("admin:rule", subject=draft, request=request)
         elif rule and (newest := version_shown(versions=rule.versions.all(), moment=clock.now())):

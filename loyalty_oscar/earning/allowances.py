@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, FilteredRelation, Q, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
@@ -64,7 +64,7 @@ def decided_and_taken(
 
     `more` says how many points each rule gives on top of what the award has of it; `beside` are awards that are not
     written yet. Only a part is left: the order gets the part. Locks the account first. Without a counted rule nothing
-    is asked. Each round leaves a rule less room than the one before, so it comes to an end.
+    is asked.
     """
     counted = {rule.rule_id: rule for rule in rules if rule.is_counted()}
     if not counted:
@@ -72,22 +72,16 @@ def decided_and_taken(
     lock(account_id=award.account_id)
     had = {rule_id: award.counted.get(str(rule_id), {}) for rule_id in counted}
     rooms = rooms_of_award(award=award, rules=rules, beside=beside)
-    free = {rule_id: room.points - had[rule_id].get("points", 0) for rule_id, room in rooms.items()}
     taken: dict[int, int] = dict.fromkeys(counted, 0)
     while True:
         decision, beyond = decide(with_rooms(rules=rules, rooms=rooms))
         wants = {rule_id: points for rule_id, points in more(decision).items() if rule_id in counted}
-        short = next((rule_id for rule_id in sorted(wants) if wants[rule_id] > free[rule_id]), None)
+        short = _take_each(counted, had, wants, taken)
         if short is None:
-            short = _take_each(counted, had, wants, taken)
-            if short is None:
-                break
-            free[short] = taken[short] + _left(rule_id=short, most=counted[short].budget() or 0)
-            rooms[short] = replace(rooms[short], because=Because("budget_spent"))
-        # What it had is no room for lines that came late, also where another rule counts for those it had it of by now.
-        room, excess = rooms[short].points, wants[short] - free[short]
-        points = min(had[short].get("points", 0) + free[short], room - excess)
-        rooms[short] = replace(rooms[short], points=max(0, points))
+            break
+        left = _left(rule_id=short, most=counted[short].budget() or 0)
+        points = had[short].get("points", 0) + taken[short] + left
+        rooms[short] = replace(rooms[short], points=points, because=Because("budget_spent"))
     for rule_id, points in wants.items():
         told = {key: max(0, had[rule_id].get(key, 0) + points) for key in ("points", "held")}
         if any(told.values()):
@@ -170,14 +164,18 @@ def rooms_of(
     """
     Return how many points each counted rule may give an order of an account at a moment, by the id of the rule.
 
-    `own` is what the order has of it already, its award is `but`. A query where there is a budget, and one where there
-    is a cap of members.
+    `own` is what the order has of it already, its award is `but`. One query, where there is a budget, or an account and
+    a cap of members.
     """
     counted = {rule.rule_id: rule for rule in rules if rule.is_counted()}
     budgeted = [rule_id for rule_id, rule in counted.items() if rule.budget() is not None]
-    budgets = RuleBudget.objects.using(db).in_bulk(budgeted) if budgeted else {}
-    capped = [rule for rule in counted.values() if rule.caps_of_a_member()]
-    has = _had(capped, account_id, placed_at, zone, but, beside, db)
+    periods = {(rule_id, cap.period) for rule_id, rule in counted.items() for cap in rule.caps_of_a_member()}
+    if account_id is not None and periods:
+        awards, budgets = _of_member(account_id, periods, placed_at, but, budgeted, db)
+    else:
+        awards, budgets = [], RuleBudget.objects.using(db).in_bulk(budgeted) if budgeted else {}
+    awards += [(award.placed_at, award.counted) for award in beside if award.account_id == account_id]
+    has = _had(awards, periods, placed_at, zone)
     found = {}
     for rule_id, rule in counted.items():
         mine, most = (own or {}).get(rule_id, 0), rule.budget()
@@ -188,10 +186,11 @@ def rooms_of(
             )
             for cap in rule.caps_of_a_member()
         ]
+        left = None
         if most is not None:
             left = budgets[rule_id].left_of(most=most) if rule_id in budgets else 0
             rooms.append(Room(points=mine + left, because=Because("budget_spent")))
-        found[rule_id] = min(rooms, key=lambda room: room.points)
+        found[rule_id] = replace(min(rooms, key=lambda room: room.points), had=mine, of_budget=left)
     return found
 
 
@@ -200,29 +199,49 @@ def with_rooms(*, rules: Iterable[RuleInForce], rooms: Mapping[int, Room]) -> li
     return [replace(rule, room=rooms[rule.rule_id]) if rule.is_counted() else rule for rule in rules]
 
 
+def _of_member(
+    account_id: int,
+    periods: Collection[tuple[int, str]],
+    placed_at: datetime,
+    but: int | None,
+    budgeted: Iterable[int],
+    db: str | None,
+) -> tuple[list[tuple[datetime, dict[str, Any]]], dict[int, RuleBudget]]:
+    """Return when a member's orders were placed, with what they have of rules; and budgets, in the same query."""
+    wanted = ~Q(awards__counted={})
+    if but is not None:
+        wanted &= ~Q(awards__pk=but)
+    if not any(period == "" for _rule_id, period in periods):
+        wanted &= Q(awards__placed_at__range=(placed_at - LONGEST, placed_at + LONGEST))
+    budgets = {rule_id: RuleBudget.objects.filter(pk=rule_id) for rule_id in budgeted}
+    rows = list(
+        Account.objects.using(db)
+        .filter(pk=account_id)
+        .annotate(theirs=FilteredRelation("awards", condition=wanted))
+        .values_list(
+            "theirs__placed_at",
+            "theirs__counted",
+            *(Subquery(found.values(name)) for found in budgets.values() for name in ("most", "taken")),
+        )
+    )
+    numbers = iter(rows[0][2:])
+    counts = {rule_id: (next(numbers), next(numbers)) for rule_id in budgets}
+    there = {pk: RuleBudget(pk=pk, most=most, taken=taken) for pk, (most, taken) in counts.items() if most is not None}
+    return [(placed, counted) for placed, counted, *_numbers in rows if counted], there
+
+
 def _had(
-    rules: Collection[RuleInForce],
-    account_id: int | None,
+    awards: Iterable[tuple[datetime, Mapping[str, Any]]],
+    periods: Collection[tuple[int, str]],
     placed_at: datetime,
     zone: str,
-    but: int | None,
-    beside: Iterable[Award],
-    db: str | None,
 ) -> dict[tuple[int, str], int]:
     """Return what a member's other orders have of rules, by rule and period of the moment."""
-    found = {(rule.rule_id, cap.period): 0 for rule in rules for cap in rule.caps_of_a_member()}
+    found = dict.fromkeys(periods, 0)
     if not found:
         return found
-    rows: list[tuple[datetime, dict[str, Any]]] = []
-    if account_id is not None:
-        awards = Award.objects.using(db).filter(account_id=account_id).exclude(counted={})
-        awards = awards.exclude(pk=but) if but else awards
-        if not any(period == "" for _rule_id, period in found):
-            awards = awards.filter(placed_at__range=(placed_at - LONGEST, placed_at + LONGEST))
-        rows += awards.values_list("placed_at", "counted")
-    rows += [(award.placed_at, award.counted) for award in beside if award.account_id == account_id]
     now = _periods(placed_at, zone)
-    for moment, counted in rows:
+    for moment, counted in awards:
         then = _periods(moment, zone)
         for rule_id, period in found:
             if then[period] == now[period]:

@@ -254,7 +254,9 @@ def on_base(*, purchase: Purchase, base: str) -> Purchase:
     """Return the purchase with the amounts that a program counts on (`Program.Base`: with or without tax)."""
     if base != Program.Base.EXCL:
         return purchase
-    return replace(purchase, lines=tuple(replace(line, paid_minor=line.paid_excl_minor) for line in purchase.lines))
+    lines = tuple(replace(line, paid_minor=line.paid_excl_minor) for line in purchase.lines)
+    delivery = purchase.delivery and replace(purchase.delivery, paid_minor=purchase.delivery.paid_excl_minor)
+    return replace(purchase, lines=lines, delivery=delivery)
 
 
 def ready_at(*, order: OrderFacts, program: Program) -> datetime | None:

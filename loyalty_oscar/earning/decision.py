@@ -7,7 +7,6 @@ Pure, like `rules`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,7 +14,7 @@ from typing import Any
 
 from loyalty_oscar.kernel import rounding
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.facts import DELIVERY, LineFacts, Purchase
 
 from .rules import RuleInForce, Terms
 
@@ -63,7 +62,9 @@ class Decision:
     """
     Points of an order, split to lines and bonuses, with the reason.
 
-    `of_rules` are the whole points on lines that rules with a budget or a cap of members gave, by the id of the rule.
+    `of_rules` are the whole points on lines that rules with a most of any kind gave, by the id of the rule: what the
+    lines come to with a rule less what they come to without it. `counts_delivery` says that a rule for money counts
+    what is paid for delivery, if there is any.
     """
 
     points: int
@@ -72,6 +73,7 @@ class Decision:
     versions: tuple[int, ...]
     because: Because
     of_rules: Mapping[int, int] = field(default_factory=dict)
+    counts_delivery: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,21 +87,45 @@ class LineLeft:
     gone: int
 
 
+WHOLE = Fraction(1)
+
+
+def counts_delivery(rule: RuleInForce) -> bool:
+    """Return whether a rule for money counts what is paid for delivery."""
+    return bool(getattr(rule.rule, "delivery", False))
+
+
 class _Counting:
-    """The state of one decision while it is made."""
+    """
+    The state of one decision while it is made.
+
+    Of an order to which lines came late, those are counted; the ones `before` keep what they have.
+    """
 
     def __init__(
-        self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms, known: Collection[int] = ()
+        self, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms, before: _Counting | None = None
     ) -> None:
-        self.purchase, self.terms, self.known = purchase, terms, known
+        self.purchase, self.terms, self.before = purchase, terms, before
         self.lines = [line for line in purchase.lines if line.paid_minor > 0 and terms.excluded_set not in line.sets]
         # Nobody knows what the program leaves out while that set is tied to no products, so nothing brings points.
         self.is_shut = terms.excluded_set is not None and terms.excluded_set not in purchase.known_sets
         admitted = [rule for rule in rules if rule.admits(purchase=purchase, terms=terms)]
         self.rules = [] if self.is_shut else admitted
-        self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.lines}
+        self.known = {line.line_id for line in before.purchase.lines} if before else set()
+        self.counted_lines = [line for line in self.lines if line.line_id not in self.known]
+        #: The exact sum to which what is counted here comes on top, rounded once with it.
+        self.was = before.total() if before and terms.stage == "order" else Fraction(0)
+        self.exact: dict[int, Fraction] = {line.line_id: Fraction(0) for line in self.counted_lines}
         self.fixed: dict[int, int] = dict.fromkeys(self.exact, 0)
-        self.own: dict[int, dict[int, Fraction]] = {}
+        self.own: list[tuple[RuleInForce, dict[int, Fraction]]] = []
+        self.best_first: list[tuple[RuleInForce, list[int]]] = []
+        self.parts: dict[int, dict[int, Fraction]] = {}
+        self.given: dict[int, int] = {}
+        self.tier = purchase.facts.get("tier") or {}
+        self.more_of_tier = Fraction(max(0, int(self.tier.get("percent", 100)) - 100), 100)
+        #: What is paid for delivery, as one piece; it is counted with the lines that were there first.
+        self.delivery = replace(purchase.delivery, quantity=1) if purchase.delivery and before is None else None
+        self.counts_delivery = False
         self.steps: list[dict[str, Any]] = []
         self.cut: dict[int, dict[str, Any]] = {}
         self.used: set[int] = set()
@@ -120,59 +146,41 @@ class _Counting:
         self.steps.append({"c": because.code, "p": params})
         self.used.add(rule.version_id)
 
+    def counted(self) -> dict[int, int]:
+        """Count everything but bonuses; returns the rounded points of each line, whole points apart (`fixed`)."""
+        self.amounts()
+        self.multipliers()
+        self.let_in()
+        self.shares()
+        rounded = self.rounded()
+        self.units()
+        return rounded
+
+    # Shares of the money paid -------------------------------------------------------------------------------------
+
     def amounts(self) -> None:
+        """Find what each rule gives each line for the money paid, as if nothing limited it."""
         for rule, lines in self.stage("amount"):
             if rule.rule.currency != self.purchase.currency:
                 continue
-            paid = sum(line.paid_minor for line in lines)
-            # Known lines keep the full steps that they made; the others share what they add to them.
-            told = [line for line in lines if line.line_id in self.known and self.terms.stage == "order"]
-            new = [line for line in lines if line not in told]
-            before = self.worth(rule, sum(line.paid_minor for line in told))
-            shares: dict[int, Fraction] = {}
-            for some, points in ((told, before), (new, self.worth(rule, paid) - before)):
-                base = sum(line.paid_minor for line in some)
-                shares |= {line.line_id: points * line.paid_minor / base for line in some}
-            self.step(rule, self.add(rule, shares), base_minor=paid)
-
-    def add(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> Fraction:
-        """Add what a rule gives each line, not more than it may; returns the sum."""
-        given = self.within_cap(rule, shares)
-        self.own[rule.version_id] = given
-        for line_id, share in given.items():
-            self.exact[line_id] += share
-        return sum(given.values(), Fraction(0))
-
-    def within_cap(self, rule: RuleInForce, shares: Mapping[int, Fraction]) -> dict[int, Fraction]:
-        """Return what a rule gives each line, not more than it may give an order; known lines come first."""
-        most = rule.most_of_an_order()
-        if most is None:
-            return dict(shares)
-        left = most
-        found: dict[int, Fraction] = {}
-        for ids in ([i for i in shares if i in self.known], [i for i in shares if i not in self.known]):
-            total = sum((shares[i] for i in ids), Fraction(0))
-            # Each line is rounded by itself where the terms say so, and may come to a point more.
-            parts = [shares[i] for i in ids] if self.terms.stage == "line" else [total]
-            highest, rounded = (
-                sum(rounding.round_points(exact=part, mode=mode) for part in parts) for mode in ("ceil", self.mode())
-            )
-            if highest > left:
-                # Whole points, so that no rounding lifts them above the most.
-                whole = min(left, rounded)
-                spread = rounding.spread(total=whole, weights=[shares[i] for i in ids])
-                found |= {i: Fraction(part) for i, part in zip(ids, spread, strict=True)}
-                self.note(rule, most, sum(shares.values(), Fraction(0)))
+            new = [line for line in lines if line.line_id in self.exact]
+            if not new:
+                continue
+            if counts_delivery(rule):
+                self.counts_delivery = True
+                if self.delivery:
+                    self.exact[DELIVERY] = Fraction(0)
+                    new.append(self.delivery)
+            paid = sum(line.paid_minor for line in new)
+            known = sum(line.paid_minor for line in lines if line.line_id in self.known)
+            if self.before and self.before.delivery and counts_delivery(rule):
+                known += self.before.delivery.paid_minor
+            if self.terms.stage == "line":
+                points, base = self.worth(rule, known + paid), known + paid
             else:
-                found |= {i: shares[i] for i in ids}
-            left -= min(left, highest)
-        return found
-
-    def note(self, rule: RuleInForce, most: int, wanted: Fraction | int) -> None:
-        """Note why a rule gives less than it would, where that is more than the order itself may have of it."""
-        if rule.room is not None and most == rule.room.points and wanted > most:
-            because = rule.room.because
-            self.cut[rule.version_id] = {"c": because.code, "p": {**because.params, "rule": rule.name}}
+                # Known lines keep the full steps that they made; the others share what they add to them.
+                points, base = self.worth(rule, known + paid) - self.worth(rule, known), paid
+            self.own.append((rule, {line.line_id: points * line.paid_minor / base for line in new}))
 
     def worth(self, rule: RuleInForce, paid: int) -> Fraction:
         """Return the exact points of a rule for an amount; only full steps count where the terms say so."""
@@ -181,72 +189,195 @@ class _Counting:
         return rule.rule.share(amount_minor=paid)
 
     def multipliers(self) -> None:
-        best: dict[tuple[int, str], tuple[int, RuleInForce]] = {}
-        for rule, lines in self.stage("multiplier"):
-            if rule.room is not None and not rule.room.points:
-                # It is no better than another of its group any more.
-                self.note(rule, 0, sum(self.exact[line.line_id] for line in lines))
+        """Find what multiplies those shares, the best first."""
+        also = [self.delivery] if self.delivery and DELIVERY in self.exact else []
+        rows = [
+            (rule, [i.line_id for i in (*lines, *(i for i in also if rule.covers(line=i))) if i.line_id in self.exact])
+            for rule, lines in self.stage("multiplier")
+        ]
+        self.best_first = sorted(rows, key=lambda row: -row[0].rule.percent)
+
+    def let_in(self) -> None:
+        """
+        Let each rule that gives at most so many points give each line the part of its own that this leaves it.
+
+        One after the other, shares before what multiplies them and the best of these first, each is let in as far as
+        what the lines come to with it passes what they come to without it by no more than its most.
+        """
+        limited = [(one, most) for one, _what in (*self.own, *self.best_first) if (most := self.most(one)) is not None]
+        self.parts = {rule.version_id: dict.fromkeys(self.exact, Fraction(0)) for rule, _most in limited}
+        groups = [[line_id] for line_id in self.exact] if self.terms.stage == "line" else [list(self.exact)]
+        for rule, most in limited:
+            without, parts = self.sums(), self.parts.pop(rule.version_id)
+            with_it = self.sums()
+            less, more = ([sum((sums[i] for i in ids), self.was) for ids in groups] for sums in (without, with_it))
+            points = [self.whole(exact) for exact in less]
+            wanted = [self.whole(exact) - some for exact, some in zip(more, points, strict=True)]
+            self.given[rule.version_id] = min(most, sum(wanted))
+            if sum(wanted) <= most:
                 continue
-            for line in lines:
-                slot = (line.line_id, rule.rule.group)
-                if slot not in best or rule.rule.percent > best[slot][0]:
-                    best[slot] = (rule.rule.percent, rule)
-        base = dict(self.exact)
-        self.tier(base)
-        extra: dict[int, dict[int, Fraction]] = defaultdict(dict)
-        by_version = {rule.version_id: rule for _percent, rule in best.values()}
-        for (line_id, _group), (percent, rule) in best.items():
-            extra[rule.version_id][line_id] = base[line_id] * (percent - 100) / 100
-        for version_id, shares in extra.items():
-            if more := self.add(by_version[version_id], shares):
-                self.step(by_version[version_id], more)
+            self.note(rule)
+            for place, some in enumerate(rounding.spread(total=most, weights=wanted)):
+                # Up to a whole number, so that no rounding lifts it above the most.
+                low, high = less[place], more[place]
+                part = min(WHOLE, (points[place] + some - low) / (high - low)) if some else Fraction(0)
+                parts |= dict.fromkeys(groups[place], part)
+            self.parts[rule.version_id] = parts
 
-    def tier(self, base: Mapping[int, Fraction]) -> None:
-        """A level is a group of its own, and stands before the campaigns."""
-        tier = self.purchase.facts.get("tier") or {}
-        percent = int(tier.get("percent", 100))
-        more = sum(base.values(), Fraction(0)) * (percent - 100) / 100
-        if more > 0:
-            for line_id, share in base.items():
-                self.exact[line_id] += share * (percent - 100) / 100
-            params = {"rule": tier.get("name", ""), "percent": percent, "exact": rounding.two_places(exact=more)}
+    def most(self, rule: RuleInForce) -> int | None:
+        """Return how many points a rule may give the lines that are counted; None = as many as it comes to."""
+        most = rule.most_of_an_order()
+        if most is None or self.before is None:
+            return most
+        return max(0, most - (rule.room.had if rule.room else self.before.given.get(rule.version_id, 0)))
+
+    def note(self, rule: RuleInForce) -> None:
+        """Note why a rule gives less than it would, where that is more than the order itself may have of it."""
+        if rule.room is not None and rule.room.points == rule.most_of_an_order():
+            because = rule.room.because
+            self.cut[rule.version_id] = {"c": because.code, "p": {**because.params, "rule": rule.name}}
+
+    def part(self, rule: RuleInForce, share: Fraction, line_id: int) -> Fraction:
+        """Return the part of a share that a rule may give a line."""
+        parts = self.parts.get(rule.version_id)
+        return share if parts is None else share * parts[line_id]
+
+    def base(self) -> dict[int, Fraction]:
+        """Return what the rules for money give each line, as far as they are let in."""
+        found = dict(self.exact)
+        for rule, own in self.own:
+            for line_id, share in own.items():
+                found[line_id] += self.part(rule, share, line_id)
+        return found
+
+    def lifts(self, base: Mapping[int, Fraction]) -> dict[int, dict[int, Fraction]]:
+        """
+        Return what comes on top of that by each multiplier, as far as it is let in, by its version.
+
+        Of one group the best counts; for the part of a line that it may not lift, the next best does.
+        """
+        left: dict[tuple[int, str], Fraction] = {}
+        found: dict[int, dict[int, Fraction]] = {}
+        for rule, ids in self.best_first:
+            found[rule.version_id] = more = {}
+            for line_id in ids:
+                slot = (line_id, rule.rule.group)
+                if rest := left.get(slot, WHOLE):
+                    part = self.part(rule, rest, line_id)
+                    left[slot] = rest - part
+                    more[line_id] = base[line_id] * part * (rule.rule.percent - 100) / 100
+        return found
+
+    def sums(self) -> dict[int, Fraction]:
+        """Return what the rules that are let in bring each line together, not rounded."""
+        base = self.base()
+        return self.added(base, self.lifts(base))
+
+    def added(self, base: Mapping[int, Fraction], lifts: Mapping[int, Mapping[int, Fraction]]) -> dict[int, Fraction]:
+        found = dict(base)
+        if self.more_of_tier:
+            found = {line_id: own * (1 + self.more_of_tier) for line_id, own in base.items()}
+        for more in lifts.values():
+            for line_id, share in more.items():
+                found[line_id] += share
+        return found
+
+    def shares(self) -> None:
+        """Add the shares of each line up, and say of each rule what it gives. A level stands before the campaigns."""
+        base = self.base()
+        lifts = self.lifts(base)
+        paid = {line.line_id: line.paid_minor for line in self.counted_lines}
+        paid |= {DELIVERY: self.delivery.paid_minor} if self.delivery else {}
+        for rule, own in self.own:
+            exact = sum((self.part(rule, share, line_id) for line_id, share in own.items()), Fraction(0))
+            self.step(rule, exact, base_minor=sum(paid[line_id] for line_id in own))
+        if self.more_of_tier and (more := sum(base.values(), Fraction(0)) * self.more_of_tier):
+            percent = int(self.tier["percent"])
+            params = {"rule": self.tier.get("name", ""), "percent": percent, "exact": rounding.two_places(exact=more)}
             self.steps.append({"c": "tier_bonus", "p": params})
+        for rule in self.rules:
+            if more := sum(lifts.get(rule.version_id, {}).values(), Fraction(0)):
+                self.step(rule, more)
+        self.exact = self.added(base, lifts)
 
-    def units(self) -> None:
-        for rule, lines in self.stage("unit"):
-            count = sum(line.quantity for line in lines)
-            shares = {line.line_id: Fraction(rule.rule.points * line.quantity) for line in lines}
-            given = self.within_cap(rule, shares)
-            self.own[rule.version_id] = given
-            for line_id, share in given.items():
-                self.fixed[line_id] += int(share)
-            self.step(rule, sum(given.values(), Fraction(0)), quantity=count)
+    def whole(self, exact: Fraction) -> int:
+        """Return a sum rounded as the terms say."""
+        mode = "floor" if self.terms.rounding == "block" else self.terms.rounding
+        return rounding.round_points(exact=exact, mode=mode)
 
     def total(self) -> Fraction:
         """Return the exact sum that is rounded; whole points are not in it."""
         return sum(self.exact.values(), Fraction(0))
 
-    def counted(self) -> dict[int, int]:
-        """Count everything but bonuses; returns the rounded points of each line, whole points apart (`fixed`)."""
-        self.amounts()
-        self.multipliers()
-        rounded = self.rounded()
-        self.units()
-        return rounded
+    def rounded(self) -> dict[int, int]:
+        """Return the whole points of each line, which add up to the sum that was rounded once."""
+        if self.terms.stage == "line":
+            return {line_id: self.whole(exact) for line_id, exact in self.exact.items()}
+        weights = list(self.exact.values())
+        if self.before:
+            added = max(0, self.whole(self.was + self.total()) - self.whole(self.was))
+            parts = rounding.spread(total=added, weights=weights)
+        else:
+            parts = rounding.share_out(total=self.whole(self.total()), exact=weights)
+        return dict(zip(self.exact, parts, strict=True))
+
+    # Whole points -------------------------------------------------------------------------------------------------
+
+    def units(self) -> None:
+        for rule, lines in self.stage("unit"):
+            wanted = {i.line_id: rule.rule.points * i.quantity for i in lines if i.line_id in self.exact}
+            if not wanted:
+                continue
+            most, points = self.most(rule), sum(wanted.values())
+            if most is not None and points > most:
+                self.note(rule)
+                shared = rounding.spread(total=most, weights=list(wanted.values()))
+                points, wanted = most, dict(zip(wanted, shared, strict=True))
+            for line_id, share in wanted.items():
+                self.fixed[line_id] += share
+            self.given[rule.version_id] = points
+            self.step(rule, points, quantity=sum(line.quantity for line in lines if line.line_id in self.exact))
+
+    def lines_awarded(self) -> list[LineAward]:
+        """Count everything but bonuses; returns what each new line brings."""
+        rounded = self.counted()
+        also = [self.purchase.delivery] if self.purchase.delivery and DELIVERY in self.exact else []
+        return [
+            LineAward(
+                line_id=line.line_id,
+                quantity=line.quantity,
+                paid_minor=line.paid_minor,
+                points=rounded.get(line.line_id, 0) + self.fixed.get(line.line_id, 0),
+                exact=rounding.two_places(exact=self.exact.get(line.line_id, Fraction(0))),
+            )
+            for line in (*self.purchase.lines, *also)
+            if line.line_id not in self.known
+        ]
+
+    def decision(self, points: int, lines: Sequence[LineAward], bonuses: Sequence[Bonus]) -> Decision:
+        return Decision(
+            points=points,
+            lines=tuple(lines),
+            bonuses=tuple(bonuses),
+            versions=tuple(sorted(self.used)),
+            because=_because(self, points),
+            counts_delivery=self.counts_delivery,
+            of_rules={rule.rule_id: given for rule in self.rules if (given := self.given.get(rule.version_id))},
+        )
 
     def bonuses(self) -> list[Bonus]:
         found = []
         for rule, lines in self.stage("bonus"):
             if rule.rule.wanted(purchase=self.purchase):
-                found += self.whole(rule, lines, rule.rule.points)
+                found += self.of_order(rule, lines, rule.rule.points)
         for rule, lines in self.stage("every"):
             each, every = rule.rule.points, rule.rule.pieces
             count = sum(line.quantity for line in lines)
             if points := each * (count // every):
-                found += self.whole(rule, lines, points, {"quantity": count}, every=every, each=each)
+                found += self.of_order(rule, lines, points, {"quantity": count}, every=every, each=each)
         return found
 
-    def whole(
+    def of_order(
         self,
         rule: RuleInForce,
         lines: Sequence[LineFacts],
@@ -257,7 +388,7 @@ class _Counting:
         """Return the bonus of a rule as far as it may give it; none where nothing is left."""
         points = rule.within(points=wanted)
         if points < wanted:
-            self.note(rule, points, wanted)
+            self.note(rule)
         self.step(rule, points, **(told or {}))
         return [self.bonus(rule, lines, points=points, **more)] if points else []
 
@@ -273,93 +404,6 @@ class _Counting:
             **more,
         )
 
-    def mode(self) -> str:
-        """Return how the sum is rounded."""
-        return "floor" if self.terms.rounding == "block" else self.terms.rounding
-
-    def rounded(self) -> dict[int, int]:
-        mode = self.mode()
-        ids = list(self.exact)
-        weights = [self.exact[line_id] for line_id in ids]
-        if self.terms.stage == "line":
-            return {i: rounding.round_points(exact=w, mode=mode) for i, w in zip(ids, weights, strict=True)}
-        total = rounding.round_points(exact=sum(weights, Fraction(0)), mode=mode)
-        return dict(zip(ids, rounding.share_out(total=total, exact=weights), strict=True))
-
-    def of_rules(self, ids: Collection[int], *, was: Fraction = Fraction(0)) -> dict[int, int]:
-        """
-        Return the whole points that each counted rule gave these lines, on top of an exact sum that `was` there.
-
-        In order of code, each is what the sum comes to with the rule less without it; so together they are no more
-        than the sum.
-        """
-        mode = self.mode()
-        groups = [[line_id] for line_id in ids] if self.terms.stage == "line" else [list(ids)]
-        left = [was + sum((self.exact.get(i, Fraction(0)) for i in group), Fraction(0)) for group in groups]
-        found: dict[int, int] = {}
-        for rule in self.rules:
-            own = self.own.get(rule.version_id)
-            if own is None or not rule.is_counted():
-                continue
-            shares = [sum((own.get(i, Fraction(0)) for i in group), Fraction(0)) for group in groups]
-            if rule.rule.stage == "unit":
-                found[rule.rule_id] = int(sum(shares, Fraction(0)))
-                continue
-            less = [exact - share for exact, share in zip(left, shares, strict=True)]
-            with_it, without = (
-                sum(rounding.round_points(exact=exact, mode=mode) for exact in sums) for sums in (left, less)
-            )
-            found[rule.rule_id], left = with_it - without, less
-        return found
-
-
-def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Decision:
-    """
-    Return what the lines that are not `known` add to a purchase whose known lines were decided before.
-
-    Those keep theirs, and the sum is rounded once. Conditions see the whole order: what it reaches with the new lines
-    counts for these. `bonuses` are those of the whole order; who calls keeps what it has.
-    """
-    whole = _Counting(purchase, rules, terms, known)
-    rounded = whole.counted()
-    new = [line for line in purchase.lines if line.line_id not in known]
-    weights = [whole.exact.get(line.line_id, Fraction(0)) for line in new]
-    was = Fraction(0)
-    if terms.stage == "line":
-        shares = [rounded.get(line.line_id, 0) for line in new]
-    else:
-        was = _known_sum(purchase=purchase, known=known, rules=rules, terms=terms)
-        added = _added(more=sum(weights, Fraction(0)), was=was, mode=whole.mode())
-        shares = rounding.spread(total=added, weights=weights)
-    of_rules = whole.of_rules([line.line_id for line in new], was=was)
-    lines = tuple(
-        LineAward(
-            line_id=line.line_id,
-            quantity=line.quantity,
-            paid_minor=line.paid_minor,
-            points=share + whole.fixed.get(line.line_id, 0),
-            exact=rounding.two_places(exact=weight),
-        )
-        for line, share, weight in zip(new, shares, weights, strict=True)
-    )
-    bonuses = tuple(whole.bonuses())
-    points = sum(line.points for line in lines)
-    versions = tuple(sorted(whole.used))
-    because = _because(whole, points)
-    return Decision(points=points, lines=lines, bonuses=bonuses, versions=versions, because=because, of_rules=of_rules)
-
-
-def _known_sum(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Fraction:
-    """Return the exact sum that the known lines come to by themselves."""
-    before = _Counting(replace(purchase, lines=tuple(i for i in purchase.lines if i.line_id in known)), rules, terms)
-    before.counted()
-    return before.total()
-
-
-def _added(*, more: Fraction, was: Fraction, mode: str) -> int:
-    """Return the whole points by which a sum, rounded once, grows over what was there."""
-    return max(0, rounding.round_points(exact=was + more, mode=mode) - rounding.round_points(exact=was, mode=mode))
-
 
 def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) -> Decision:
     """
@@ -369,27 +413,24 @@ def decide(*, purchase: Purchase, rules: Sequence[RuleInForce], terms: Terms) ->
     remainder; a purchase that brings nothing is a decision too, with its reason.
     """
     counting = _Counting(purchase, rules, terms)
-    rounded = counting.counted()
-    bonuses = counting.bonuses()
-    lines = tuple(
-        LineAward(
-            line_id=line.line_id,
-            quantity=line.quantity,
-            paid_minor=line.paid_minor,
-            points=rounded.get(line.line_id, 0) + counting.fixed.get(line.line_id, 0),
-            exact=rounding.two_places(exact=counting.exact.get(line.line_id, Fraction(0))),
-        )
-        for line in purchase.lines
-    )
+    lines, bonuses = counting.lines_awarded(), counting.bonuses()
     points = sum(line.points for line in lines) + sum(bonus.points for bonus in bonuses)
-    return Decision(
-        points=points,
-        lines=lines,
-        bonuses=tuple(bonuses),
-        versions=tuple(sorted(counting.used)),
-        because=_because(counting, points),
-        of_rules=counting.of_rules(list(counting.exact)),
-    )
+    return counting.decision(points, lines, bonuses)
+
+
+def decide_late(*, purchase: Purchase, known: Collection[int], rules: Sequence[RuleInForce], terms: Terms) -> Decision:
+    """
+    Return what the lines that are not `known` add to a purchase whose known lines were decided before.
+
+    Those keep theirs, and the sum is rounded once. Conditions see the whole order: what it reaches with the new lines
+    counts for these. `bonuses` are those of the whole order; who calls keeps what it has.
+    """
+    there = tuple(line for line in purchase.lines if line.line_id in known)
+    before = _Counting(replace(purchase, lines=there), rules, terms)
+    before.counted()
+    counting = _Counting(purchase, rules, terms, before)
+    lines = counting.lines_awarded()
+    return counting.decision(sum(line.points for line in lines), lines, counting.bonuses())
 
 
 def frozen(*, purchase: Purchase, is_now: bool = False) -> Decision:
@@ -403,9 +444,11 @@ def frozen(*, purchase: Purchase, is_now: bool = False) -> Decision:
 
 def _because(counting: _Counting, points: int) -> Because:
     purchase, terms = counting.purchase, counting.terms
-    base = sum(line.paid_minor for line in counting.lines)
+    base = sum(line.paid_minor for line in counting.counted_lines)
     if counting.steps:
         told: dict[str, Any] = {"rounding": f"{terms.rounding}:{terms.stage}", "points": points}
+        if counting.delivery and DELIVERY in counting.exact:
+            told["delivery_minor"] = counting.delivery.paid_minor
         if counting.cut:
             told["cut"] = list(counting.cut.values())
         return Because("earned", currency=purchase.currency, base_minor=base, steps=counting.steps, **told)

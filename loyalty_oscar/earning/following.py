@@ -212,14 +212,14 @@ def _unforgiven(award: Award, rise: int) -> int:
 
 
 def _target(order: OrderFacts, award: Award) -> int:
-    now = {line.line_id: line for line in order.purchase.lines}
+    gone = order.purchase.gone()
     lines = [
         LineLeft(
             line_id=row.line,
             quantity=row.quantity,
             points=row.points,
             paid_minor=row.paid_minor,
-            gone=now[row.line].gone if row.line in now else row.quantity,
+            gone=gone.get(row.line, row.quantity),
         )
         for row in award.lines.all()
     ]

@@ -132,7 +132,10 @@ class RuleFormBase(forms.ModelForm):
         required=False,
         min_value=1,
         max_value=MOST_POINTS,
-        help_text=pgettext_lazy("loyalty", "The most that this rule gives one order. Empty: as many as it comes to."),
+        help_text=pgettext_lazy(
+            "loyalty",
+            "The most that this rule gives one order, with what multiplies its points. Empty: as many as it comes to.",
+        ),
     )
     cap_day = most_field(
         label=pgettext_lazy("loyalty", "At most, for each member a day"),

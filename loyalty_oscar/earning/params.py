@@ -24,7 +24,16 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
     ("per-amount", "points"): (pgettext_lazy("loyalty", "Points"), "", (1, MOST_POINTS)),
     ("per-amount", "step_minor"): (
         pgettext_lazy("loyalty", "For each amount of"),
-        pgettext_lazy("loyalty", "Money paid for goods, after all discounts and without delivery."),
+        pgettext_lazy("loyalty", "Money paid for goods, after all discounts."),
+        None,
+    ),
+    ("per-amount", "delivery"): (
+        pgettext_lazy("loyalty", "Delivery counts, too"),
+        pgettext_lazy(
+            "loyalty",
+            "What is paid for delivery brings points as well, in orders in which something else does. They go when the "
+            "delivery is paid back, or nothing is left of the order.",
+        ),
         None,
     ),
     ("multiplier", "percent"): (
@@ -191,7 +200,7 @@ def stored(*, params: Iterable[Param], data: Mapping[str, Any], prefix: str, cur
     own = data.get(f"{prefix}currency") or currency
     for param in params:
         value = data.get(prefix + param.name)
-        if value in (None, "", []):
+        if value in (None, "", []) or (value is False and param.field.initial is False):
             continue
         try:
             found[param.name] = param.store(value, own)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 from django.db.models import Count, Prefetch
@@ -108,6 +109,20 @@ class RuleBook:
         ]
         planned.sort(key=lambda version: (version.valid_from, version.rule.code))
         return [(version.valid_from, rule) for version in planned if (rule := self._build(version))]
+
+    def spans(
+        self, *, unit_id: int, moment: datetime
+    ) -> Iterator[tuple[RuleInForce, datetime | None, datetime | None]]:
+        """
+        Yield the versions of a unit's rules that are in force at a moment or planned then, with when each begins
+        (None: it has begun) and when the next one takes its place (None: none is planned).
+        """
+        for versions in self._by_unit.get(unit_id, {}).values():
+            there = versions_from(versions=versions, moment=moment)
+            for version, after in zip_longest(there, there[1:]):
+                if version.is_on and (rule := self._build(version)):
+                    begins = version.valid_from if version.valid_from > moment else None
+                    yield rule, begins, after.valid_from if after else None
 
     def _build(self, version: RuleVersion) -> RuleInForce | None:
         if version.pk not in self._built:

@@ -105,15 +105,21 @@ def a_currency(value: Any) -> None:
 @earning_rules.register("per-amount")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PerAmount:
-    """Give `points` for each `step_minor` (minor units of `currency`) paid. Rounded with the whole order, once."""
+    """
+    Give `points` for each `step_minor` (minor units of `currency`) paid for goods, and with `delivery` for that too in
+    orders in which something counts. Rounded with the whole order, once.
+    """
 
     stage: ClassVar[str] = "amount"
     currency: str
     points: int
     step_minor: int
+    delivery: bool = False
 
     def __post_init__(self) -> None:
         a_currency(self.currency)
+        if type(self.delivery) is not bool:
+            raise BadRule("delivery is true or false")
         whole(most=MOST_POINTS, points=self.points)
         whole(most=MOST_MINOR, step_minor=self.step_minor)
         if self.points > MOST_RATE * self.step_minor:
@@ -507,10 +513,15 @@ WHOLE_ORDER = (MinimumSpend, Dates, AtLeastTier, Weekdays, Hours, OrderPieces, I
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
-    """How many points a rule may still give an order, besides what it says itself, and why it may not give more."""
+    """
+    How many points a rule may give an order, besides what it says itself, and why it may not give more; `had` of them
+    the order has already, and `of_budget` are left for all members together (None: no budget).
+    """
 
     points: int
     because: Because
+    had: int = 0
+    of_budget: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from loyalty_oscar.program.queries import remembered, versions
 from loyalty_oscar.program.words import points as in_words
 from loyalty_oscar.program.words import reasons
 
+from .decision import counts_delivery
 from .rules import (
     WHOLE_ORDER,
     Condition,
@@ -41,7 +42,8 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     """
     found = set_names() if names is None else names
     narrowed, is_unsaid = _narrowed(rule, unit)
-    parts = [_gives(rule, unit), *_products(rule, unit, found), *narrowed]
+    also = [_strong(pgettext("loyalty", "delivery included"))] if counts_delivery(rule) else []
+    parts = [_gives(rule, unit), *also, *_products(rule, unit, found), *narrowed]
     text = ", ".join(conditional_escape(part) for part in parts if part) + "."
     if is_unsaid:
         text += " " + conditional_escape(pgettext("loyalty", "This counts only under a condition of the shop."))

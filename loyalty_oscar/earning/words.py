@@ -108,6 +108,8 @@ def _no_rule(p: Params) -> str:
 
 @say("earned")
 def _earned(p: Params) -> str:
+    if p.get("delivery_minor"):
+        return pgettext("loyalty", "Counted on what you paid for goods and delivery, after discounts")
     return pgettext("loyalty", "Counted on what you paid for goods, after discounts")
 
 
@@ -383,6 +385,9 @@ def why_rows(*, because: Mapping[str, Any], unit: Unit) -> list[WhyRow]:
             money.in_words(minor=p["base_minor"], currency=p["currency"]),
         )
     ]
+    if p.get("delivery_minor"):
+        delivery = money.in_words(minor=p["delivery_minor"], currency=p["currency"])
+        rows.append(WhyRow(pgettext("loyalty", "Delivery"), delivery))
     for number, step in enumerate(p["steps"]):
         rows.append(WhyRow(_words(step, unit), ("+" if number else "") + _share(unit, step["p"]["exact"])))
     rows += [WhyRow(_words(cut, unit), "") for cut in p.get("cut", ())]

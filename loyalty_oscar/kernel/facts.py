@@ -56,7 +56,8 @@ class Purchase:
     What a rule decides about: lines in one currency at a moment.
 
     `is_first` says that this person bought nothing before; `known_sets` are the product sets that are
-    tied to products at all; `facts` is what other features offer about the member.
+    tied to products at all; `facts` is what other features offer about the member. `delivery` is what is paid for
+    delivery, apart from all goods, for who asks for it: a line whose pieces are the minor units of its price.
     """
 
     currency: str
@@ -65,6 +66,32 @@ class Purchase:
     is_first: bool = False
     known_sets: frozenset[str] = frozenset()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    delivery: LineFacts | None = None
+
+    def gone(self) -> dict[int, int]:
+        """Return how much of each line is gone, delivery among them; all of that goes with the last piece."""
+        found = {line.line_id: line.gone for line in self.lines}
+        if self.delivery:
+            is_left = any(line.gone < line.quantity for line in self.lines)
+            found[self.delivery.line_id] = self.delivery.gone if is_left else self.delivery.quantity
+        return found
+
+
+#: The number of what is paid for delivery among the lines of an order; none of Oscar's has it.
+DELIVERY = 0
+
+
+def delivery_of(*, paid_minor: int, paid_excl_minor: int, back_minor: int = 0) -> LineFacts | None:
+    """Return what is paid for delivery as a line, of which so many minor units were paid back; None for nothing."""
+    if paid_minor <= 0:
+        return None
+    return LineFacts(
+        line_id=DELIVERY,
+        quantity=paid_minor,
+        paid_minor=paid_minor,
+        paid_excl_minor=paid_excl_minor,
+        gone=min(back_minor, paid_minor),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +133,7 @@ class OrderFacts:
     @property
     def has_gone(self) -> bool:
         """Whether nothing or not all is left of it."""
-        return self.dead or any(line.gone for line in self.purchase.lines)
+        return self.dead or any(self.purchase.gone().values())
 
     @property
     def placed_at(self) -> datetime:

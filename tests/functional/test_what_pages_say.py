@@ -20,6 +20,7 @@ from loyalty_oscar.program.segments import set_members
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
 from loyalty_oscar.testing import clock
+from tests.integration.exclusives.sales import searching_tables
 from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, send_back, text_of
 
 Basket = get_model("basket", "Basket")
@@ -391,3 +392,22 @@ class TestAQuoteOfWhatIsCounted:
             Basket.objects.filter(owner=user, status="Open").delete()
             given.append(brings(2, by=user))
         assert (told, given) == ([8, 2, 0], [8, 2, 0])
+
+    @pytest.mark.parametrize("code", ["budget", "cap-per-day", "cap-per-month", "cap-per-member"])
+    def test_is_on_a_product_and_its_card_what_is_left_to_that_visitor(self, says, brings, client, code):
+        says("per-unit", {"points": 4}, (code, {"points": 10}))
+        lola, rex = a_user("lola@example.com"), a_user("rex@example.com")
+        product = a_product()
+        shown = {lola: [], rex: [], None: []}
+        for pieces in (2, 1, 0):
+            for user, told in shown.items():
+                client.logout() if user is None else client.force_login(user)
+                with clock.at(TODAY), searching_tables():
+                    pages = [text_of(client.get(page)) for page in (product.get_absolute_url(), "/catalogue/")]
+                said = [re.findall(r"Earn (\d+) paws", page) for page in pages]
+                assert set(said[0]) == set(said[1])
+                told += [int(number) for number in said[0]] or [0]
+            if pieces:
+                brings(pieces, by=lola)
+        others = [4, 2, 0] if code == "budget" else [4, 4, 4]
+        assert list(shown.values()) == [[4, 2, 0], others, others]

@@ -128,34 +128,35 @@ def count(
     rules: Sequence[Rule],
     terms: Terms,
     rooms: Mapping[str, int],
+    has: Mapping[str, int],
     had: Collection[str] = (),
 ) -> Said:
     """
     Write on the new parts what they bring; returns that with the bonuses that the order reaches with them and had not
-    before. `rooms` is what is left for this order of what rules give in all, a day, a month or a member.
+    before (`had`, codes of rules). `rooms` is what this order may have of what rules give in all, a day, a month or a
+    member, with what it `has` of it.
 
     Known parts keep what they have. Conditions see the whole order. The sum is rounded once.
     """
     whole = [*known, *new]
-    goods = sum(paid(part, terms) for part in whole)
-    admitted = [rule for rule in rules if rule.minimum <= goods and rule.rank <= terms.rank]
-    sums = _exact(known, new, admitted, terms, rooms)
-    for number, part in enumerate(new, start=len(known)):
-        part.exact = sums.exact[number]
-    before = _alone(known, rules, terms, rooms)
-    _share(known, new, terms, before=before)
-    for number, part in enumerate(new, start=len(known)):
-        part.points += sums.fixed[number]
-    said = Said(bound=sums.bound, given=_given(sums, admitted, len(known), terms, before))
-    for rule in admitted:
+    before = _Sums(known=(), new=known, rules=rules, terms=terms, rooms=rooms) if known else None
+    sums = _Sums(known=known, new=new, rules=rules, terms=terms, rooms=rooms, has=has, before=before)
+    for part, exact in zip(new, sums.exact(), strict=True):
+        part.exact = exact
+    _share(known, new, terms, before=sum(before.exact(), Fraction(0)) if before else Fraction(0))
+    for part, points in zip(new, sums.whole_points(), strict=True):
+        part.points += points
+    said = Said(bound=sums.bound, given=dict(sums.given))
+    for rule in sums.rules:
         if rule.type == "first-order" and terms.is_first and rule.code not in had and _counted(whole, rule, terms):
             points, wanted = rule.within(rule.params["points"], rooms), rule.params["points"]
             if points < wanted and rule.code in rooms:
                 said.bound[rule.code] = rooms[rule.code]
             if points:
                 said.bonuses.append(Bonus(rule=rule, points=points))
-            if rule.is_counted():
-                said.given[rule.code] = points
+            said.given[rule.code] = points
+    counted = {rule.code for rule in sums.rules if rule.is_counted()}
+    said.given = {code: points for code, points in said.given.items() if code in counted}
     return said
 
 
@@ -169,123 +170,125 @@ def _counted(parts: Iterable[Part], rule: Rule, terms: Terms) -> list[Part]:
     return [part for part in parts if paid(part, terms) > 0 and terms.excluded not in part.sets and covers(rule, part)]
 
 
-@dataclass(kw_only=True, slots=True)
 class _Sums:
-    """What parts, by their place, come to before rounding, in whole points beside it, and by the code of each rule."""
-
-    exact: list[Fraction]
-    fixed: list[int]
-    own: dict[str, dict[int, Fraction]] = field(default_factory=dict)
-    bound: dict[str, int] = field(default_factory=dict)
-
-
-def _exact(
-    known: Sequence[Part], new: Sequence[Part], rules: Sequence[Rule], terms: Terms, rooms: Mapping[str, int]
-) -> _Sums:
-    whole = [*known, *new]
-    places = {id(part): number for number, part in enumerate(whole)}
-    sums = _Sums(exact=[Fraction(0)] * len(whole), fixed=[0] * len(whole))
-
-    def within(rule: Rule, shares: dict[int, Fraction]) -> dict[int, Fraction]:
-        sums.own[rule.code] = _within(rule, shares, len(known), terms, rooms, sums.bound)
-        return sums.own[rule.code]
-
-    best: dict[tuple[int, str], Rule] = {}
-    for rule in rules:
-        mine = _counted(whole, rule, terms)
-        if rule.type == "per-amount" and mine:
-            old = [part for part in mine if places[id(part)] < len(known)]
-            late = [part for part in mine if places[id(part)] >= len(known)]
-            shares = {places[id(part)]: _amount(rule, part, old, late, terms) for part in mine}
-            for number, share in within(rule, shares).items():
-                sums.exact[number] += share
-        elif rule.type == "multiplier" and mine and rooms.get(rule.code) == 0:
-            sums.bound[rule.code] = 0
-        elif rule.type == "multiplier":
-            for part in mine:
-                slot = (places[id(part)], rule.params.get("group", "campaign"))
-                if slot not in best or rule.params["percent"] > best[slot].params["percent"]:
-                    best[slot] = rule
-        elif rule.type == "per-unit" and mine:
-            shares = {places[id(part)]: Fraction(rule.params["points"] * part.quantity) for part in mine}
-            for number, share in within(rule, shares).items():
-                sums.fixed[number] += int(share)
-    base = list(sums.exact)
-    for number, exact in enumerate(base):
-        sums.exact[number] += exact * (terms.percent - 100) / 100
-    for rule in rules:
-        numbers = [number for (number, _group), one in best.items() if one is rule]
-        if numbers:
-            more = {number: base[number] * (rule.params["percent"] - 100) / 100 for number in numbers}
-            for number, share in within(rule, more).items():
-                sums.exact[number] += share
-    return sums
-
-
-def _within(
-    rule: Rule, shares: dict[int, Fraction], known: int, terms: Terms, rooms: Mapping[str, int], bound: dict[str, int]
-) -> dict[int, Fraction]:
-    """Return what a rule gives each part of what it would, those that were there first."""
-    left = rule.within(None, rooms)
-    if left is None:
-        return shares
-    found: dict[int, Fraction] = {}
-    for numbers in ([n for n in shares if n < known], [n for n in shares if n >= known]):
-        mine = [shares[n] for n in numbers]
-        each = mine if terms.stage == "line" else [sum(mine, Fraction(0))]
-        highest = sum(ceil(one) for one in each)
-        if highest > left:
-            # No more than the whole points that it comes to, so that no rounding lifts them above.
-            mine = [Fraction(n) for n in spread(min(left, sum(rounded(one, terms.rounding) for one in each)), mine)]
-            if rule.code in rooms:
-                bound[rule.code] = rooms[rule.code]
-        found |= dict(zip(numbers, mine, strict=True))
-        left -= min(left, highest)
-    return found
-
-
-def _given(sums: _Sums, rules: Sequence[Rule], known: int, terms: Terms, before: Fraction) -> dict[str, int]:
     """
-    Return the whole points that late parts have of each rule that is counted, in order of code: what the sum comes to
-    with it less without it.
+    What new parts come to, by their place, and what each rule with a most gives: what they come to with it less
+    without it. Rules for money are let in first, then multipliers, the best first.
     """
-    late = range(known, len(sums.exact))
-    groups = [[number] for number in late] if terms.stage == "line" else [list(late)]
-    was = Fraction(0) if terms.stage == "line" else before
-    left = [was + sum((sums.exact[n] for n in group), Fraction(0)) for group in groups]
-    found = {}
-    for rule in sorted(rules, key=lambda rule: rule.code):
-        own = sums.own.get(rule.code)
-        if own is None or not rule.is_counted():
-            continue
-        shares = [sum((own.get(n, Fraction(0)) for n in group), Fraction(0)) for group in groups]
-        if rule.type == "per-unit":
-            found[rule.code] = int(sum(shares))
-            continue
-        less = [one - share for one, share in zip(left, shares, strict=True)]
-        found[rule.code] = sum(rounded(one, terms.rounding) for one in left)
-        found[rule.code] -= sum(rounded(one, terms.rounding) for one in less)
-        left = less
-    return found
 
+    def __init__(
+        self,
+        *,
+        known: Sequence[Part],
+        new: Sequence[Part],
+        rules: Sequence[Rule],
+        terms: Terms,
+        rooms: Mapping[str, int],
+        has: Mapping[str, int] | None = None,
+        before: _Sums | None = None,
+    ) -> None:
+        self.known, self.new, self.terms, self.rooms, self.has, self.before = known, new, terms, rooms, has, before
+        goods = sum(paid(part, terms) for part in (*known, *new))
+        self.rules = [rule for rule in rules if rule.minimum <= goods and rule.rank <= terms.rank]
+        self.own = {rule.code: self._amounts(rule) for rule in self.rules if rule.type == "per-amount"}
+        multipliers = [rule for rule in self.rules if rule.type == "multiplier"]
+        self.lifting = sorted(multipliers, key=lambda rule: -rule.params["percent"])
+        self.was = sum(before.exact(), Fraction(0)) if before and terms.stage == "order" else Fraction(0)
+        self.given: dict[str, int] = {}
+        self.bound: dict[str, int] = {}
+        #: How much of what a rule would give each part counts; all of it where nothing is said.
+        self.let: dict[str, list[Fraction]] = {}
+        self._let_in()
 
-def _amount(rule: Rule, part: Part, old: Sequence[Part], late: Sequence[Part], terms: Terms) -> Fraction:
-    step, points, own = rule.params["step_minor"], rule.params["points"], paid(part, terms)
-    if terms.rounding != "block":
-        return Fraction(points * own, step)
-    before, now = (sum(paid(one, terms) for one in some) for some in (old, late))
-    if terms.stage == "line":
-        return Fraction((before + now) // step * points * own, before + now)
-    if any(one is part for one in old):
-        return Fraction(before // step * points * own, before)
-    return Fraction(((before + now) // step - before // step) * points * own, now)
+    def _places(self, rule: Rule) -> list[int]:
+        mine = {id(part) for part in _counted(self.new, rule, self.terms)}
+        return [number for number, part in enumerate(self.new) if id(part) in mine]
 
+    def _amounts(self, rule: Rule) -> dict[int, Fraction]:
+        """Return what a rule for money gives each new part, alone and not limited."""
+        step, points = rule.params["step_minor"], rule.params["points"]
+        own = {number: paid(self.new[number], self.terms) for number in self._places(rule)}
+        old = sum(paid(part, self.terms) for part in _counted(self.known, rule, self.terms))
+        if self.terms.rounding != "block":
+            return {number: Fraction(points * money, step) for number, money in own.items()}
+        late = sum(own.values())
+        if self.terms.stage == "line":
+            return {
+                number: Fraction((old + late) // step * points * money, old + late) for number, money in own.items()
+            }
+        steps = (old + late) // step - old // step
+        return {number: Fraction(steps * points * money, late) for number, money in own.items()}
 
-def _alone(parts: Sequence[Part], rules: Sequence[Rule], terms: Terms, rooms: Mapping[str, int]) -> Fraction:
-    """Return what parts would bring together if nothing else had been bought, not rounded."""
-    goods = sum(paid(part, terms) for part in parts)
-    admitted = [rule for rule in rules if rule.minimum <= goods and rule.rank <= terms.rank]
-    return sum(_exact((), parts, admitted, terms, rooms).exact, Fraction(0))
+    def _most(self, rule: Rule) -> int | None:
+        """Return how many points a rule may give the new parts."""
+        most = rule.within(None, self.rooms)
+        if most is None or self.before is None:
+            return most
+        there = (self.has or {}).get(rule.code, 0) if rule.is_counted() else self.before.given.get(rule.code, 0)
+        return max(0, most - there)
+
+    def _let_in(self) -> None:
+        order = [*(rule for rule in self.rules if rule.type == "per-amount" and self.own[rule.code]), *self.lifting]
+        limited = [rule for rule in order if self._most(rule) is not None]
+        none = [Fraction(0)] * len(self.new)
+        self.let = {rule.code: none for rule in limited}
+        one_by_one = self.terms.stage == "line"
+        groups = [[n] for n in range(len(self.new))] if one_by_one else [list(range(len(self.new)))]
+        for rule in limited:
+            less = self._of(groups)
+            del self.let[rule.code]
+            more = self._of(groups)
+            points = [rounded(exact, self.terms.rounding) for exact in less]
+            wanted = [rounded(exact, self.terms.rounding) - n for exact, n in zip(more, points, strict=True)]
+            most = self._most(rule) or 0
+            self.given[rule.code] = min(most, sum(wanted))
+            if sum(wanted) <= most:
+                continue
+            if rule.code in self.rooms:
+                self.bound[rule.code] = self.rooms[rule.code]
+            parts = list(none)
+            for place, some in enumerate(spread(most, wanted)):
+                for number in groups[place] if some else ():
+                    parts[number] = min(Fraction(1), (points[place] + some - less[place]) / (more[place] - less[place]))
+            self.let[rule.code] = parts
+
+    def _of(self, groups: Sequence[Sequence[int]]) -> list[Fraction]:
+        exact = self.exact()
+        return [self.was + sum((exact[number] for number in group), Fraction(0)) for group in groups]
+
+    def exact(self) -> list[Fraction]:
+        """Return what each new part comes to, not rounded."""
+        base = [Fraction(0)] * len(self.new)
+        for code, own in self.own.items():
+            for number, share in own.items():
+                base[number] += share * self.let[code][number] if code in self.let else share
+        found = [one * max(100, self.terms.percent) / 100 for one in base]
+        free: dict[tuple[int, str], Fraction] = {}
+        for rule in self.lifting:
+            for number in self._places(rule):
+                slot = (number, rule.params.get("group", "campaign"))
+                rest = free.get(slot, Fraction(1))
+                lifted = rest * self.let[rule.code][number] if rule.code in self.let else rest
+                free[slot] = rest - lifted
+                found[number] += base[number] * lifted * (rule.params["percent"] - 100) / 100
+        return found
+
+    def whole_points(self) -> list[int]:
+        """Return the points for pieces of each new part."""
+        found = [0] * len(self.new)
+        for rule in self.rules:
+            places = self._places(rule) if rule.type == "per-unit" else []
+            wanted = [rule.params["points"] * self.new[number].quantity for number in places]
+            most = self._most(rule)
+            if places and most is not None and sum(wanted) > most:
+                if rule.code in self.rooms:
+                    self.bound[rule.code] = self.rooms[rule.code]
+                wanted = spread(most, wanted)
+            for number, points in zip(places, wanted, strict=True):
+                found[number] += points
+            if places:
+                self.given[rule.code] = sum(wanted)
+        return found
 
 
 def _share(known: Sequence[Part], new: Sequence[Part], terms: Terms, *, before: Fraction) -> None:

@@ -255,24 +255,18 @@ class Oracle:
     def _bring(self, pk: int, known: Known, old: Iterable[Part], new: list[Part]) -> None:
         """Count what new parts bring, as far as there is room for it, and take that from budgets."""
         rooms = self._rooms(pk, known)
-        had = {code: has.points for code, has in known.has.items()}
-        free = {code: room - had.get(code, 0) for code, room in rooms.items()}
-        there = {bonus.rule.code for bonus in known.bonuses}
-        while True:
-            said = counting.count(
-                known=list(old), new=new, rules=known.rules, terms=known.terms, rooms=rooms, had=there
-            )
-            known.bound |= said.bound
-            over = next((code for code, points in said.given.items() if points > free[code]), None)
-            if over is None:
-                break
-            rooms[over] -= said.given[over] - free[over]
+        has = {code: there.points for code, there in known.has.items()}
+        said = counting.count(
+            known=list(old), new=new, rules=known.rules, terms=known.terms, rooms=rooms, has=has,
+            had={bonus.rule.code for bonus in known.bonuses},
+        )  # fmt: skip
+        known.bound |= said.bound
         known.bonuses = [*known.bonuses, *said.bonuses]
         budgets = {rule.code: rule.budget for rule in known.rules}
         for code, points in said.given.items():
-            has = known.has.setdefault(code, Has(points=0, held=0, budget=budgets[code]))
-            has.points, has.held = has.points + points, has.held + points
-            if has.budget is not None:
+            there = known.has.setdefault(code, Has(points=0, held=0, budget=budgets[code]))
+            there.points, there.held = there.points + points, there.held + points
+            if there.budget is not None:
                 self.rule_budgets[code][1] += points
 
     def _rooms(self, pk: int, known: Known) -> dict[str, int]:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.earning.clashes import in_sentences, meetings
 from loyalty_oscar.earning.give_back import share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
 from loyalty_oscar.earning.queries import book_of, versions_from
@@ -56,6 +57,13 @@ def give_back(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | No
         return None
     shown = {"promised": promised and in_percent(promised), "real": real and in_percent(real)}
     return "loyalty/front/give_back.html", shown
+
+
+@contributions.register("front:program", "clashes", order=20)
+def meeting(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return where rules count together, now or in time to come, with what they come to."""
+    told = in_sentences(found=meetings(unit=subject, at=clock.now()), unit=subject)
+    return ("loyalty/front/clashes.html", {"clashes": told}) if told else None
 
 
 def promised_rate(*, unit: Unit, at: datetime) -> Fraction | None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.translation import pgettext
 
-from loyalty_oscar.earning.allowances import budgets_of
+from loyalty_oscar.earning.decision import counts_delivery
 from loyalty_oscar.earning.queries import book_of
 from loyalty_oscar.earning.rules import RuleInForce
 from loyalty_oscar.earning.sentences import sentence, set_names
@@ -57,6 +57,7 @@ def how_it_works(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]
             *(sentence(rule=rule, unit=subject, names=names) for rule in coming),
             *(_from_then(begins, sentence(rule=rule, unit=subject, names=names), subject) for begins, rule in planned),
         ],
+        "delivery": any(counts_delivery(rule) for rule in (*now, *coming, *(rule for _begins, rule in planned))),
         "excluded": names.get(telling.terms.excluded_set or "", ""),
         "example": [money.in_words(minor=minor, currency=program.currency) for minor in EXAMPLE],
         "rows": why_rows(because=example.because.to_json(), unit=subject) if example.points else [],
@@ -72,10 +73,11 @@ def _from_then(begins: datetime, said: str, unit: Unit) -> str:
 def left_in_words(*, rules: Sequence[RuleInForce], unit: Unit) -> dict[int, str]:
     """Return of each rule with a budget how much of it is left, in a sentence, by its id."""
     found = {}
-    for rule_id, (given, most) in budgets_of(rules=rules).items():
-        if most > given:
-            left = words.points(unit=unit, points=most - given)
-            found[rule_id] = pgettext("loyalty", "Still to be given: %(points)s.") % {"points": left}
-        else:
-            found[rule_id] = pgettext("loyalty", "All of it has been given.")
+    for rule in rules:
+        left = rule.room.of_budget if rule.room else None
+        if left:
+            points = words.points(unit=unit, points=left)
+            found[rule.rule_id] = pgettext("loyalty", "Still to be given: %(points)s.") % {"points": points}
+        elif left is not None:
+            found[rule.rule_id] = pgettext("loyalty", "All of it has been given.")
     return found

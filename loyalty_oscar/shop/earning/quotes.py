@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.earning.allowances import shown_within
 from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, on_base
 from loyalty_oscar.earning.bounds import decided_within
-from loyalty_oscar.earning.decision import Decision, LineLeft, decide, frozen, left_of
+from loyalty_oscar.earning.decision import Decision, LineLeft, counts_delivery, decide, frozen, left_of
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
@@ -27,9 +27,10 @@ from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import order_facts
 
 from ..orders.buyers import has_bought
-from ..orders.facts import gather_basket, gather_orders
+from ..orders.facts import delivery_priced, gather_basket, gather_orders
 from ..orders.product_sets import sets_shown, ties
 from ..storefront.promised import PromisedPart, parts_coming, parts_that_came
+from ..storefront.shown_total import delivery_charge
 from ..storefront.visit import Visit
 
 
@@ -171,6 +172,9 @@ def of_basket(*, basket: Any, request: Any, teller: Quoter) -> PurchaseQuote:
     asks, user = teller.asks_for_the_first_order(), request.user
     is_first = asks and user.is_authenticated and not has_bought(user_id=user.pk)
     purchase = teller.in_sets(gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first))
+    if any(counts_delivery(rule) for rule in teller.rules):
+        charge = delivery_charge(basket=basket, request=request)
+        purchase = replace(purchase, delivery=delivery_priced(charge=charge))
     decision = teller.decide(purchase)
     parts = parts_coming(purchase=purchase, request=request, at=teller.at)
     if asks and not user.is_authenticated:
@@ -248,7 +252,7 @@ def _begun(unit: Unit | None) -> Unit | None:
 
 
 def _left(decision: Decision, order: OrderFacts) -> int:
-    gone = {line.line_id: line.gone for line in order.purchase.lines}
+    gone = order.purchase.gone()
     lines = [
         LineLeft(
             line_id=line.line_id,

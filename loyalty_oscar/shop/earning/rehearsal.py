@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from loyalty_oscar.kernel.facts import delivery_of
 from loyalty_oscar.ledger.models import Kind
 
 from ..orders.facts import gather_basket
@@ -22,6 +24,8 @@ class EarningPart:
         """Compare what the order earned with what stood in the basket."""
         teller = Quoter(unit=scene.unit, at=scene.at)
         bought = gather_basket(basket=scene.basket, set_codes=(), at=scene.at, is_first=True)
+        incl, excl = scene.minor(scene.order.shipping_incl_tax), scene.minor(scene.order.shipping_excl_tax)
+        bought = replace(bought, delivery=delivery_of(paid_minor=incl, paid_excl_minor=excl))
         promised = teller.decide(teller.in_sets(bought)).points
         yield Number(what="points earned", got=str(scene.booked(Kind.EARN)), expected=str(promised))
 

@@ -29,9 +29,11 @@ RECENT_AWARDS = 100
 
 
 def teller(request: Any) -> quotes.Quoter | None:
-    """Return who tells what would be earned in this shop now, or None while nothing is earned."""
+    """Return who tells what would be earned in this shop now, once a visit, or None while nothing is earned."""
     visit = request.loyalty
-    return quotes.Quoter(unit=visit.unit, at=clock.now(), visit=visit) if visit.is_earning else None
+    if not visit.is_earning:
+        return None
+    return visit.once(key="teller", load=lambda: quotes.Quoter(unit=visit.unit, at=clock.now(), visit=visit))
 
 
 @contributions.register("product:earns", "earning")
@@ -49,7 +51,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
         }
         note = pgettext("loyalty", "It depends on which one you choose.")
     else:
-        points, note = words.points(unit=unit, points=least), ready_note(unit)
+        points, note = words.points(unit=unit, points=least), ready_note(unit, quote.least)
     rows = [] if quote.is_range else why_rows(because=quote.least.because.to_json(), unit=unit)
     return "loyalty/widgets/earn_product.html", {
         **asked(unit, quote.least, rows, note),
@@ -67,7 +69,7 @@ def card(*, subject: Any, request: Any) -> Piece | None:
     At most a query for each product set of a rule, for the whole list and once a minute.
     """
     visit = request.loyalty
-    telling = visit.once(key="teller", load=lambda: teller(request))
+    telling = teller(request)
     if telling is None or subject.is_parent:
         return None
     visit.once(key="sets of cards", load=lambda: telling.know_sets(products=visit.beside()))
@@ -94,7 +96,7 @@ def basket(*, subject: Any, request: Any) -> Piece | None:
     if not decision.points:
         text = none_because(unit, decision.because.to_json())
     rows = why_rows(because=decision.because.to_json(), unit=unit) if decision.points else []
-    note = ready_note(unit) if decision.points else ""
+    note = ready_note(unit, decision) if decision.points else ""
     return "loyalty/widgets/earn_basket.html", {
         **asked(unit, decision, rows, note),
         **in_all(unit=unit, points=decision.points, parts=quote.parts),
@@ -230,9 +232,19 @@ def needs_to_join(request: Any) -> bool:
     return program.enrolment == program.Enrolment.OPT_IN and not takes_part(visit=request.loyalty)
 
 
-def ready_note(unit: Unit) -> str:
-    """Return when points of an order placed now are ready."""
+def ready_note(unit: Unit, decision: Decision) -> str:
+    """Return when points of an order placed now are ready, and whether delivery counts."""
     days = unit.program.hold_days
+    if decision.counts_delivery:
+        if not days:
+            return pgettext("loyalty", "On the way as soon as you order, ready on delivery. Delivery counts, too.")
+        text = npgettext(
+            "loyalty",
+            "On the way as soon as you order, ready %(days)d day after delivery. Delivery counts, too.",
+            "On the way as soon as you order, ready %(days)d days after delivery. Delivery counts, too.",
+            days,
+        )
+        return text % {"days": days}
     if not days:
         return pgettext("loyalty", "On the way as soon as you order, ready on delivery. Delivery itself brings none.")
     text = npgettext(

@@ -30,7 +30,7 @@ topics.register(TOPIC)(
 
 
 def _what_is_left(order: OrderFacts, lines: Sequence[tuple[int, int, int, int]]) -> list[LineLeft]:
-    gone = {line.line_id: line.gone for line in order.purchase.lines}
+    gone = order.purchase.gone()
     return [
         LineLeft(line_id=pk, quantity=quantity, points=points, paid_minor=paid, gone=gone.get(pk, quantity))
         for pk, quantity, points, paid in lines

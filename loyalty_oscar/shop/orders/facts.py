@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
-from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase
+from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase, delivery_of
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.money import to_minor
@@ -36,7 +36,10 @@ from .placed import (
 from .product_sets import sets_of, ties, ties_now
 
 #: The columns that count, so that a row is light to read and to carry.
-ORDER = ("pk", "number", "site_id", "user_id", "status", "currency", "date_placed")
+ORDER = (
+    *("pk", "number", "site_id", "user_id", "status", "currency", "date_placed"),
+    *("shipping_incl_tax", "shipping_excl_tax"),
+)
 LINE = (
     *("pk", "order_id", "product_id", "title", "quantity", "status"),
     *("line_price_incl_tax", "line_price_excl_tax", "line_price_before_discounts_incl_tax"),
@@ -139,6 +142,9 @@ def _facts(
             placed.user_id = order.user_id
             placed.is_first = order.loyalty_first in (None, order_id) and not order.loyalty_moved
         placed.is_moved = placed.user_id is not None and not is_same_person(placed=placed, user_id=order.user_id)
+        charged, excl, _back = placed.delivery
+        now = to_minor(amount=order.shipping_incl_tax, currency=placed.currency)
+        placed.delivery = (charged, excl, max(0, charged - now))
         purchase = _purchase(placed, rows)
         placed.gone = tuple(line.gone for line in purchase.lines)
         placed.is_dead = statuses.is_dead(status=order.status)
@@ -186,6 +192,9 @@ def _purchase(placed: Placed, rows: tuple[LineState, ...]) -> Purchase:
         # Of a guest's nobody knows yet: it may be.
         is_first=placed.is_first is not False,
         known_sets=placed.known_sets,
+        delivery=delivery_of(
+            paid_minor=placed.delivery[0], paid_excl_minor=placed.delivery[1], back_minor=placed.delivery[2]
+        ),
     )
 
 
@@ -220,6 +229,7 @@ def _fingerprint(order: OrderFacts, row: Any) -> str:
         (order.status, order.dead, order.final_at, order.is_deleted, order.counts, bought.currency, bought.placed_at),
         [(i.line_id, i.product_id, i.quantity, i.gone, i.paid_minor, i.list_minor) for i in order.rows],
         [(i.line_id, i.gone, i.withdrawn_minor) for i in bought.lines],
+        bought.delivery and bought.delivery.gone,
     )
     return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()
 
@@ -318,6 +328,13 @@ def gather_basket(*, basket: Any, set_codes: Iterable[str], at: datetime, is_fir
         known_sets=frozenset(ranges),
         lines=tuple(_basket_line(line, basket.currency, sets) for line in lines),
     )
+
+
+def delivery_priced(*, charge: Any) -> LineFacts | None:
+    """Return what a delivery that costs this (a price of Oscar's) is in a purchase; None where it costs nothing."""
+    shown = charge.incl_tax if charge.is_tax_known else charge.excl_tax
+    minor, excl = (to_minor(amount=amount, currency=charge.currency) for amount in (shown, charge.excl_tax))
+    return delivery_of(paid_minor=minor, paid_excl_minor=excl)
 
 
 def _basket_line(line: Any, currency: str, sets: Mapping[int, frozenset[str]]) -> LineFacts:

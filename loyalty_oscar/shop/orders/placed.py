@@ -16,6 +16,7 @@ from typing import Any
 from loyalty_oscar.kernel.facts import LineFacts, LineState
 from loyalty_oscar.kernel.left import LineSnapshot, what_is_left
 from loyalty_oscar.program.hooks import moment_notes
+from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import terms_now, unit_for_site
 
 
@@ -25,7 +26,8 @@ class Placed:
     What was written down of one order. `user_id` is whoever it belonged to first (None: a guest so far), `is_first`
     whether it was that person's first (None: nobody's so far), `asked_sets` the product sets of which it is written
     down whether its products were in them, `known_sets` those that were tied to products at all, `then` what features
-    noted, `gone` how many pieces of each part were gone at the last look, `is_dead` whether all of it was. Of one that
+    noted, `delivery` what was paid for delivery with and without tax and how much of it was paid back at the last look
+    (minor units), `gone` how many pieces of each part were gone then, `is_dead` whether all of it was. Of one that
     was deleted: when that was seen (`gone_at`), and what it `came_to`. `is_moved` says that it is somebody else's now,
     or nobody's; it is not stored.
     """
@@ -42,6 +44,7 @@ class Placed:
     asked_sets: frozenset[str] = frozenset()
     known_sets: frozenset[str] = frozenset()
     parts: tuple[LineSnapshot, ...] = ()
+    delivery: tuple[int, int, int] = (0, 0, 0)
     gone: tuple[int, ...] = ()
     is_dead: bool = False
     gone_at: datetime | None = None
@@ -51,22 +54,27 @@ class Placed:
     def to_json(self) -> dict[str, Any]:
         """Return it as it stands on the mark."""
         gone = {"gone": self.gone_at.isoformat(), "came_to": self.came_to} if self.gone_at else {}
-        return gone | {
-            "number": self.number,
-            "site": self.site_id,
-            "currency": self.currency,
-            "at": self.placed_at.isoformat(),
-            "unit": self.unit_id,
-            "user": self.user_id if isinstance(self.user_id, int | None) else str(self.user_id),
-            "first": self.is_first,
-            "terms": self.terms,
-            "then": self.then,
-            "asked": sorted(self.asked_sets),
-            "sets": sorted(self.known_sets),
-            "parts": [part.to_json() for part in self.parts],
-            "back": list(self.gone),
-            "dead": self.is_dead,
-        }
+        delivery = {"delivery": list(self.delivery)} if any(self.delivery) else {}
+        return (
+            gone
+            | delivery
+            | {
+                "number": self.number,
+                "site": self.site_id,
+                "currency": self.currency,
+                "at": self.placed_at.isoformat(),
+                "unit": self.unit_id,
+                "user": self.user_id if isinstance(self.user_id, int | None) else str(self.user_id),
+                "first": self.is_first,
+                "terms": self.terms,
+                "then": self.then,
+                "asked": sorted(self.asked_sets),
+                "sets": sorted(self.known_sets),
+                "parts": [part.to_json() for part in self.parts],
+                "back": list(self.gone),
+                "dead": self.is_dead,
+            }
+        )
 
 
 def from_json(stored: Mapping[str, Any]) -> Placed | None:
@@ -86,6 +94,7 @@ def from_json(stored: Mapping[str, Any]) -> Placed | None:
         asked_sets=frozenset(stored["asked"]),
         known_sets=frozenset(stored["sets"]),
         parts=tuple(LineSnapshot.from_json(part) for part in stored["parts"]),
+        delivery=tuple(stored.get("delivery", (0, 0, 0))),
         gone=tuple(stored["back"]),
         is_dead=stored["dead"],
         gone_at=datetime.fromisoformat(stored["gone"]) if "gone" in stored else None,
@@ -113,12 +122,16 @@ def see_deleted(*, placed: Placed, final_at: datetime | None, at: datetime) -> N
 def first_look(*, order: Any) -> Placed:
     """Return what is to be written down of an order that nobody looked at yet, without its lines."""
     unit = unit_for_site(site_id=order.site_id)
+    charged = (
+        to_minor(amount=each, currency=order.currency) for each in (order.shipping_incl_tax, order.shipping_excl_tax)
+    )
     return Placed(
         number=str(order.number),
         site_id=order.site_id,
         currency=order.currency,
         placed_at=order.date_placed,
         unit_id=unit.pk if unit else None,
+        delivery=(*charged, 0),
         terms=terms_now(program=unit.program) if unit else {},
         then={name: note for name, note in moment_notes.each(program_id=unit.program_id) if note} if unit else {},
     )

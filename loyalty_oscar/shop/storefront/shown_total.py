@@ -39,22 +39,26 @@ class OrderCost:
 
 
 def order_cost(*, basket: Any, request: Any) -> OrderCost:
-    """
-    Return what a basket would cost as an order, by the shop's own delivery, surcharges and total.
+    """Return what a basket would cost as an order, by the shop's own delivery, surcharges and total."""
+    charge = delivery_charge(basket=basket, request=request)
+    applicator = get_class("checkout.applicator", "SurchargeApplicator")(request)
+    surcharges = applicator.get_applicable_surcharges(basket=basket, shipping_charge=charge)
+    calculator = get_class("checkout.calculators", "OrderTotalCalculator")(request)
+    total = calculator.calculate(basket, charge, surcharges=surcharges)
+    return OrderCost(total=_shown_price(total), delivery=_shown_price(charge))
 
-    Delivery is the method that the page shows (`visit.shipping_method`), else the shop's first for this basket.
+
+def delivery_charge(*, basket: Any, request: Any) -> Any:
+    """
+    Return what the delivery of a basket costs, as a price of Oscar's: by the method that the page shows
+    (`visit.shipping_method`), else by the shop's first for this basket.
     """
     method = request.loyalty.shipping_method
     if method is None:
         repository = get_class("shipping.repository", "Repository")()
         method = repository.get_default_shipping_method(basket=basket, user=request.user, request=request)
         request.loyalty.shipping_method = method
-    charge = method.calculate(basket)
-    applicator = get_class("checkout.applicator", "SurchargeApplicator")(request)
-    surcharges = applicator.get_applicable_surcharges(basket=basket, shipping_charge=charge)
-    calculator = get_class("checkout.calculators", "OrderTotalCalculator")(request)
-    total = calculator.calculate(basket, charge, surcharges=surcharges)
-    return OrderCost(total=_shown_price(total), delivery=_shown_price(charge))
+    return method.calculate(basket)
 
 
 def _shown_price(price: Any) -> int:

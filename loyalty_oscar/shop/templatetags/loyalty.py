@@ -140,6 +140,7 @@ def loyalty_earn_card(context: Context, product: Any) -> str:
 @widget
 def loyalty_earn_basket(context: Context, basket: Any) -> str:
     """Show what this basket brings, with the why."""
+    context["request"].loyalty.shipping_method = context.get("shipping_method") or None
     return shown(context, "basket:earns", basket)
 
 

@@ -171,6 +171,28 @@ class TestABudget:
         assert points_of(order) == points
         assert_clean()
 
+    def test_is_taken_from_for_what_comes_late_beside_fewer_pieces_than_before(self, rule):
+        rule(("budget", 30))
+        order = a_buy(5)
+        order.lines.update(quantity=2)
+        line = order.lines.get()
+        line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", 4
+        line.save(force_insert=True)
+        look_again(order)
+        # Of 30 the order had 20: the new pieces get the 10 that are left, and then 12 of what came first go back.
+        assert (taken(), Award.objects.get().points) == (points_of(order), 30)
+        assert_clean()
+
+    def test_counts_what_a_multiplier_makes_of_the_points_of_the_rule(self, unit, rule):
+        rule(("budget", 50), type="per-amount", params={"currency": "EUR", "points": 1, "step_minor": 100})
+        told = {"code": "double", "name": "Double", "type": "multiplier", "params": {"percent": 200}}
+        save_rule(unit=unit, actor="system", at=day(1, 1), **told)
+        orders = [buy(a_user(f"m{n}@example.com"), (a_product(price="10.00"), 1), on=TODAY) for n in range(4)]
+        assert ([points_of(order) for order in orders], taken()) == ([20, 20, 10, 0], 50)
+        send_back(orders[0], 1, on=day(5, 7))
+        assert taken() == 30
+        assert_clean()
+
     @pytest.mark.parametrize(("pieces", "points"), [(3, 12), (5, 20), (7, 20), (0, 0)])
     def test_follows_an_order_whose_pieces_staff_change(self, rule, pieces, points):
         rule(("budget", 100))

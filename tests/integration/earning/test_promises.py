@@ -19,7 +19,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import Room, RuleInForce, Terms, build, conditions, earning_rules
 from loyalty_oscar.earning.sentences import sentence
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.facts import LineFacts, Purchase
+from loyalty_oscar.kernel.facts import LineFacts, Purchase, delivery_of
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
@@ -41,6 +41,7 @@ RULES = {
     "per-amount": [
         {"currency": "EUR", "points": 1, "step_minor": 100},
         {"currency": "USD", "points": 3, "step_minor": 250},
+        {"currency": "EUR", "points": 2, "step_minor": 100, "delivery": True},
     ],
     "multiplier": [{"percent": 250}],
     "per-unit": [{"points": 5}],
@@ -94,6 +95,7 @@ def purchases():
             is_first=first,
             known_sets=frozenset(SETS),
             facts={"tier_rank": rank} if rank else {},
+            delivery=delivery_of(paid_minor=490, paid_excl_minor=412),
             lines=tuple(
                 LineFacts(line_id=n, product_id=n, quantity=pieces, paid_minor=paid, sets=frozenset(sets))
                 for n, (sets, paid, pieces) in enumerate(lines, start=1)
@@ -195,7 +197,8 @@ def promised(text, order):
     # Of somebody's first order: what holds for a day, a month and everybody holds for it too.
     of_what = "an order|(?:a day|a calendar month|in all) for each member|for all members together"
     mosts = [int(found[1]) for part in parts if (found := re.fullmatch(rf"at most (\d+) paws (?:{of_what})", part))]
-    parts = [part for part in parts if not part.startswith("at most ")]
+    delivery = "delivery included" in parts
+    parts = [part for part in parts if not part.startswith("at most ") and part != "delivery included"]
     for part in parts:
         if found := understood(part, ABOUT_ORDERS):
             means, words = found
@@ -203,6 +206,8 @@ def promised(text, order):
         else:
             means, words = understood(part, ABOUT_LINES)
             lines = [line for line in lines if means(line, *words)]
+    if delivery and lines:
+        lines.append(order.delivery)
     means, words = understood(gives, GIVES)
     return min([means(order, lines, *words), *mosts]) if admitted else 0
 

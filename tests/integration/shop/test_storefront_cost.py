@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from loyalty_oscar.earning.models import Rule
+from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from tests.integration.exclusives.sales import searching_tables
@@ -99,6 +100,52 @@ class TestPagesForStrangers:
         for number in range(12):
             a_product(f"More {number}", "7.00")
         assert (more("/catalogue/")[0], few) == (few, few)
+
+
+class TestPagesWhereARuleHasLimits:
+    """A budget for all and what a member may have are read with one question, as fresh as points are."""
+
+    @pytest.fixture
+    def limited(self, shop):
+        def saved(*codes):
+            narrowed = [{"code": code, "params": {"points": 500}} for code in codes]
+            told = {"code": "limited", "name": "Limited", "type": "per-unit", "params": {"points": 3}}
+            unit = Program.objects.get().unit
+            save_rule(unit=unit, actor="system", at=day(1, 1), narrowed=narrowed, **told)
+            forget_cache()
+            return shop
+
+        return saved
+
+    @pytest.mark.parametrize("page", ["/catalogue/", "bed", "toy", "basket"])
+    @pytest.mark.parametrize("codes", [["budget"], ["cap-per-day"], ["cap-per-member", "cap-per-month", "budget"]])
+    def test_ask_members_one_question_more(self, limited, page, codes):
+        shop = limited()
+        address = {"basket": reverse("basket:summary")}.get(page) or shop.get(page, page)
+        before = more(address, shop["user"])[1]
+        limited(*codes)
+        buy(shop["user"], (a_product("Lead"), 1), on=day(5, 2))
+        assert more(address, shop["user"])[1] == before + 1
+
+    @pytest.mark.parametrize("page", ["/catalogue/", "bed", "toy", "/loyalty/how-it-works/"])
+    @pytest.mark.parametrize(("codes", "times"), [(["budget", "cap-per-day"], 1), (["cap-per-day"], 0)])
+    def test_ask_strangers_one_for_a_budget_alone(self, limited, page, codes, times):
+        shop = limited()
+        client = visitor()
+        asked(client, shop.get(page, page))
+        before = asked(client, shop.get(page, page))
+        limited(*codes)
+        asked(client, shop.get(page, page))
+        assert asked(client, shop.get(page, page)) == before + times
+
+    def test_stay_as_cacheable_for_strangers(self, limited):
+        found = []
+        for codes in ([], ["budget", "cap-per-day"]):
+            response = visitor().get(limited(*codes)["bed"])
+            found.append(
+                (response.headers.get("vary"), sorted(response.cookies), response.headers.get("cache-control"))
+            )
+        assert found[0] == found[1]
 
 
 class TestPagesForMembers:
