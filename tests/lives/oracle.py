@@ -56,9 +56,10 @@ class Known:
     ready_at: datetime | None = None
     used: int = 0
     back: int = 0
-    #: By the code of a rule: what it has of what the rule gives in all, and where it met an end of that, how much.
+    #: By the code of a rule: what it has of what the rule gives in all, and where it met an end of that, how much each
+    #: time that something of it was counted.
     has: dict[str, Has] = field(default_factory=dict)
-    bound: dict[str, int] = field(default_factory=dict)
+    bound: list[dict[str, int]] = field(default_factory=list)
     #: Points for which no budget had anything left when it stood again.
     short: int = 0
     looked: Any = None
@@ -260,7 +261,7 @@ class Oracle:
             known=list(old), new=new, rules=known.rules, terms=known.terms, rooms=rooms, has=has,
             had={bonus.rule.code for bonus in known.bonuses},
         )  # fmt: skip
-        known.bound |= said.bound
+        known.bound.append(said.bound)
         known.bonuses = [*known.bonuses, *said.bonuses]
         budgets = {rule.code: rule.budget for rule in known.rules}
         for code, points in said.given.items():
