@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
 from .front.views import DashboardView
-from .notices.views import GoView
+from .notices.views import GoView, MailsView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
 from .storefront.views.pages import BadgeView, CloseWelcomeView, HowItWorksView, JoinView
@@ -22,6 +22,7 @@ urlpatterns = [
     path("welcome/", CloseWelcomeView.as_view(), name="close-welcome"),
     path("badge/", BadgeView.as_view(), name="badge"),
     path("go/", GoView.as_view(), name="go"),
+    path("mails/", MailsView.as_view(), name="mails"),
     *(
         path("", include(f"loyalty_oscar.shop.{feature}.urls"))
         for feature in WITH_PAGES

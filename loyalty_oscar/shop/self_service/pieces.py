@@ -83,6 +83,7 @@ def own_data(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/people/own_data.html", {
         "email": getattr(request.user, "email", ""),
         "may_keep": may_keep(user=request.user),
+        "is_above": request.loyalty.sends_link,
         "days": conf.GUEST_DAYS,
     }
 
