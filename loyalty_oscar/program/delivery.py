@@ -74,6 +74,8 @@ def _claim(name: str, consumer: Consumer, at: datetime) -> list[Delivery]:
     with transaction.atomic(using=db):
         due = Delivery.objects.using(db).filter(consumer=name, is_open=True, next_at__lte=at)
         rows = list(_locked(due.order_by("next_at", "pk"))[:most])
+        if not rows:
+            return []
         for row in rows:
             row.next_at = at + consumer.pause(row.attempts)
             row.attempts += 1

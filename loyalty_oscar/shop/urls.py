@@ -5,9 +5,10 @@ from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
 from .front.views import DashboardView
-from .notices.views import GoView, MailsView
+from .notices.views import GoView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
+from .storefront.views.mails import MailsView
 from .storefront.views.pages import BadgeView, CloseWelcomeView, HowItWorksView, JoinView
 from .storefront.views.statement import StatementView
 

@@ -85,4 +85,6 @@ def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) 
     }
 
 
-mail_kinds.register(reminders.TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A sale you asked to be told of")))
+mail_kinds.register(reminders.TOPIC)(
+    MailKind(text=lambda: pgettext("loyalty", "A sale that opens for you, if you asked"))
+)
