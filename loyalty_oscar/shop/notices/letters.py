@@ -117,9 +117,11 @@ def language_of(*, user: Any) -> Any:
 
 def site_of(*, member: Member, site_id: int | None = None) -> Site:
     """Return the site that a mail speaks for: the given one, else the program's first, else the shop's."""
-    own = ProgramSite.objects.using(write_db()).filter(program_id=member.program_id).order_by("pk")
-    wanted = site_id or own.values_list("site_id", flat=True).first() or getattr(settings, "SITE_ID", None)
-    sites = Site.objects.using(write_db())
+    if site_id is None:
+        own = ProgramSite.objects.using(write_db()).filter(program_id=member.program_id)
+        if first := own.select_related("site").order_by("pk").first():
+            return first.site
+    sites, wanted = Site.objects.using(write_db()), site_id or getattr(settings, "SITE_ID", None)
     return sites.filter(pk=wanted).first() or sites.order_by("pk").first() or Site(domain="localhost")
 
 
