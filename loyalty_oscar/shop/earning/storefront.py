@@ -175,16 +175,19 @@ def about(*, unit: Unit) -> str:
 
 @first_steps.register("earning", order=30)
 def first_order_step(*, request: Any, unit: Unit) -> Step:
-    """Return that a first order is what starts it all."""
-    brings = about(unit=unit)
+    """Return that a first order is what starts it all; what it brought stands in the account once it is placed."""
+    is_done = has_bought(user_id=request.user.pk)
+    brings = "" if is_done else about(unit=unit)
     text = pgettext("loyalty", "Place your first order.")
-    if brings:
+    if is_done:
+        text = pgettext("loyalty", "Your first order is placed")
+    elif brings:
         text = pgettext("loyalty", "Your first order brings about %(points)s") % {"points": brings}
     return Step(
         text=text,
         button=pgettext("loyalty", "Find something nice"),
         url=reverse("catalogue:index"),
-        is_done=has_bought(user_id=request.user.pk),
+        is_done=is_done,
     )
 
 
