@@ -31,6 +31,7 @@ PAGES = (
     ("member", "account", "/loyalty/"),
     ("member", "statement", "/loyalty/statement/"),
     ("member", "levels", "/loyalty/levels/"),
+    ("member", "mails", "/loyalty/mails/"),
     ("member", "invite", "/loyalty/invite/"),
     ("member", "list", "/catalogue/"),
     ("member", "product", "{bed}"),

@@ -46,6 +46,12 @@ def waits(*, sale: Sale, member: Member) -> Reminder | None:
     return Reminder.objects.using(write_db()).filter(sale=sale, member=member, told_at=None).first()
 
 
+def waiting_of(*, member_id: int) -> list[Reminder]:
+    """Return what a member asked to be told of and was not told yet, with the sales, the first one asked first."""
+    rows = Reminder.objects.using(write_db()).filter(member_id=member_id, told_at=None, sale__is_on=True)
+    return list(rows.select_related("sale").order_by("asked_at", "pk"))
+
+
 def key_of(*, row: Reminder) -> str:
     """Return the key of the one message for what was asked."""
     return f"sale:{row.sale_id}:opens:{row.member_id}:{row.asked_at:%Y%m%d%H%M%S}"

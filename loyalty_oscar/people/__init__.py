@@ -1,1 +1,2 @@
-"""What the house knows of people besides their points: the birthday that they told, the address that they confirmed."""
+"""What the house knows of people besides their points: the birthday that they told, the mails that they do not
+want, the address that they confirmed."""

@@ -1,4 +1,4 @@
-"""Birthdays that members told, and addresses that people confirmed."""
+"""Birthdays that members told, mails that they do not want, and addresses that people confirmed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,22 @@ class Birthday(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:02}-{self.day:02}"
+
+
+class UnwantedMail(models.Model):
+    """A member wants no mails about events of a topic; what is told stands in Oscar's inbox all the same."""
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="unwanted_mails")
+    topic = models.CharField(pgettext_lazy("loyalty", "topic"), max_length=40)
+    since = models.DateTimeField(pgettext_lazy("loyalty", "since"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "unwanted mail")
+        verbose_name_plural = pgettext_lazy("loyalty", "unwanted mails")
+        constraints = [models.UniqueConstraint(fields=["member", "topic"], name="loyalty_unwanted_mail_once")]
+
+    def __str__(self) -> str:
+        return self.topic
 
 
 class ConfirmedAddress(models.Model):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
+
+from django.db import transaction
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 
-from .models import Birthday, ConfirmedAddress
+from .models import Birthday, ConfirmedAddress, UnwantedMail
 from .rules import is_day
 
 
@@ -31,6 +34,25 @@ def save_birthday(*, member: Member, day: int, month: int, at: datetime) -> Birt
 def forget_birthday(*, member: Member) -> None:
     """Forget a member's birthday; gifts that were given stay."""
     Birthday.objects.using(write_db()).filter(member=member).delete()
+
+
+def choose_mails(*, member: Member, unwanted: Collection[str], offered: Collection[str], at: datetime) -> None:
+    """
+    Keep which mails a member does not want, of those that were offered (topics of events); other refusals stay.
+
+    What was refused before keeps its day.
+    """
+    rows = UnwantedMail.objects.using(write_db())
+    wanted = set(offered).difference(unwanted)
+    refused = [UnwantedMail(member=member, topic=topic, since=at) for topic in sorted(set(offered) - wanted)]
+    with transaction.atomic(using=write_db()):
+        rows.filter(member=member, topic__in=wanted).delete()
+        rows.bulk_create(refused, ignore_conflicts=True)
+
+
+def forget_mails(*, member: Member) -> None:
+    """Forget which mails a member did not want."""
+    UnwantedMail.objects.using(write_db()).filter(member=member).delete()
 
 
 def confirm_address(*, user_id: Any, mark: str, at: datetime) -> None:

@@ -8,12 +8,18 @@ from typing import Any
 
 from loyalty_oscar.program.db import write_db
 
-from .models import Birthday, ConfirmedAddress
+from .models import Birthday, ConfirmedAddress, UnwantedMail
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:
     """Return the birthday that a member told, or None."""
     return Birthday.objects.filter(member_id=member_id).first()
+
+
+def unwanted_mails(*, member_id: int) -> dict[str, datetime]:
+    """Return the topics of which a member wants no mails, each with since when."""
+    rows = UnwantedMail.objects.using(write_db()).filter(member_id=member_id).order_by("topic")
+    return dict(rows.values_list("topic", "since"))
 
 
 def confirmed_at(*, user_id: Any) -> datetime | None:

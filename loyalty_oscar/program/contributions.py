@@ -75,6 +75,7 @@ PLACES = (
     Place("account:foot", "unit", "there: at the foot"),
     Place("account:order", "order", "on the order's page of the customer's account"),
     Place("account:orders", "orders", "below the list of the customer's orders; all of a page"),
+    Place("account:mails", "unit", "on the page where members choose their mails: what they asked to be told of"),
     Place("profile:delete", "user", "on the page that deletes a profile"),
     Place("how-it-works:parts", "unit", "on the page that explains the program"),
     Place("sale:locked", "sale", "on the page of a sale that is not open yet"),

@@ -42,10 +42,11 @@ def deliver(*, at: datetime) -> Iterator[tuple[str, int]]:
     waiting = dict(consumers.items())
     while waiting:
         for name, consumer in list(waiting.items()):
-            if claimed := _claim(name, consumer, at):
-                yield name, sum(_tell(consumer, delivery, at) for delivery in claimed)
-            else:
+            claimed = _claim(name, consumer, at)
+            if len(claimed) < _most(consumer):
                 del waiting[name]
+            if claimed:
+                yield name, sum(_tell(consumer, delivery, at) for delivery in claimed)
     _clear(at)
 
 
@@ -69,11 +70,11 @@ def _hand_out() -> None:
 
 def _claim(name: str, consumer: Consumer, at: datetime) -> list[Delivery]:
     db = write_db()
-    # One at a time where a claim cannot be taken back: whoever dies then leaves one in doubt.
-    most = BATCH if consumer.is_repeatable else 1
     with transaction.atomic(using=db):
         due = Delivery.objects.using(db).filter(consumer=name, is_open=True, next_at__lte=at)
-        rows = list(_locked(due.order_by("next_at", "pk"))[:most])
+        rows = list(_locked(due.order_by("next_at", "pk"))[: _most(consumer)])
+        if not rows:
+            return []
         for row in rows:
             row.next_at = at + consumer.pause(row.attempts)
             row.attempts += 1
@@ -84,6 +85,11 @@ def _claim(name: str, consumer: Consumer, at: datetime) -> list[Delivery]:
     ids = [row.pk for row in rows]
     loaded = Delivery.objects.using(db).select_related("event__member__user", "event__member__program")
     return list(loaded.filter(pk__in=ids).order_by("pk"))
+
+
+def _most(consumer: Consumer) -> int:
+    """Return how many are claimed together: one where no claim is taken back, so that who dies leaves one in doubt."""
+    return BATCH if consumer.is_repeatable else 1
 
 
 def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -8,6 +8,7 @@ from .front.views import DashboardView
 from .notices.views import GoView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
+from .storefront.views.mails import MailsView
 from .storefront.views.pages import BadgeView, CloseWelcomeView, HowItWorksView, JoinView
 from .storefront.views.statement import StatementView
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("welcome/", CloseWelcomeView.as_view(), name="close-welcome"),
     path("badge/", BadgeView.as_view(), name="badge"),
     path("go/", GoView.as_view(), name="go"),
+    path("mails/", MailsView.as_view(), name="mails"),
     *(
         path("", include(f"loyalty_oscar.shop.{feature}.urls"))
         for feature in WITH_PAGES

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import F
+from django.db.models.signals import post_save
 from django.utils import timezone
+from oscar.apps.customer.alerts.receivers import send_product_alerts
+from oscar.apps.partner.receivers import update_stock_alerts
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.shop.redemption.use_points import use_points
@@ -160,6 +164,19 @@ class History:
         """Oscar dates rows by the wall clock; what this event left is moved to its moment."""
         for name in LEAVES[event.kind]:
             getattr(order, name).filter(date_created__gte=self.began).update(date_created=event.at)
+
+
+@contextmanager
+def shelves_that_nobody_watches() -> Iterator[None]:
+    """Let Oscar not look after each piece whether somebody waits for it, or a shelf runs low: nobody does, and none."""
+    watching = (send_product_alerts, update_stock_alerts)
+    for receiver in watching:
+        post_save.disconnect(receiver, sender=StockRecord)
+    try:
+        yield
+    finally:
+        for receiver in watching:
+            post_save.connect(receiver, sender=StockRecord)
 
 
 def open_the_store_room() -> None:

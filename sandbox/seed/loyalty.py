@@ -41,8 +41,11 @@ TERMS = (
     "1 paw for each 1.00 € you pay for goods. Paws are ready 14 days after delivery and last 12 months, to the end "
     "of the month. 100 paws are worth 1.00 €. When goods come back, their paws do too. Leave whenever you like."
 )
-#: Jobs that look again at what signals have told. Nothing is silent in this past, so its first and last day suffice.
-LOOKS_AGAIN = frozenset({"sweep", "nightly", "programs", "prices", "sale-counts", "farewells"})
+#: Jobs that look again at what signals have told, or count what is written down with its day. Nothing is silent in this
+#: past, so its first and last day suffice.
+LOOKS_AGAIN = frozenset(
+    {"sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"}
+)
 
 
 def open_club(*, at: datetime) -> None:

@@ -18,7 +18,9 @@ from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, arrive,
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDTHS = [320, 375, 640, 1280]
-OVERVIEW, STATEMENT, LEVELS = (reverse(f"loyalty:{name}") for name in ("overview", "statement", "levels"))
+OVERVIEW, STATEMENT, LEVELS, MAILS = (
+    reverse(f"loyalty:{name}") for name in ("overview", "statement", "levels", "mails")
+)
 #: The looks of a browser's own fonts where the shop names none: Windows and phones, and Linux.
 FONTS = ("Arial, 'Liberation Sans', sans-serif", "'DejaVu Sans', sans-serif")
 UNITS = (
@@ -78,6 +80,7 @@ class TestThePagesOfAMember:
             (OVERVIEW, "[data-loyalty=welcome]"),
             (STATEMENT, "#statement"),
             (LEVELS, ".loyalty-here"),
+            (MAILS, "[data-loyalty=mails]"),
         ):
             page = open_page(address, newcomer)
             page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
@@ -109,6 +112,17 @@ class TestThePagesOfAMember:
         page.goto(live_server.url + OVERVIEW)
         page.get_by_role("link", name="See what the next level brings").click()
         assert page.url.endswith("#level-gold")
+        page.goto(live_server.url + MAILS)
+        page.get_by_label("A level you reached").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Save").press("Enter")
+        page.get_by_text("Your choice is saved.").wait_for()
+        ticked = page.locator("[data-loyalty=mails] input:checked")
+        assert [one.get_attribute("value") for one in ticked.all()] == [
+            "friend-joined",
+            "friend-ordered",
+            "points-ready",
+        ]
         context.close()
 
 

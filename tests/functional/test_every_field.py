@@ -240,6 +240,7 @@ def customers_doors(client, boris):
         "birthday", client, reverse("loyalty:birthday"), {"day": ["5"], "month": ["5"]}, ["day", "month", "forget"]
     )
     yield Door("invite", client, reverse("loyalty:use-invite"), {"code": ["bafi-muzob"]}, ["code", "from"])
+    yield Door("mails", client, reverse("loyalty:mails"), {"wanted": ["tier-up"]}, ["wanted"])
     a_basket(boris, (a_product(), 1))
     data = {"points": ["100"], "next": ["/basket/"]}
     yield Door("points", client, reverse("loyalty:use-points"), data, ["points", "use", "next"])

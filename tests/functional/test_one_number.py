@@ -149,6 +149,28 @@ class TestAGuest:
         points_club()
         assert Promise.on(Shopper().take(a_product()).basket()) == Promise(24, [], 24)
 
+    def test_reads_the_gift_of_each_level_it_would_reach_and_has_it_afterwards(
+        self, django_capture_on_commit_callbacks
+    ):
+        a_ladder(unit=points_club(), gifts=(20, 50, 100))
+        shopper = Shopper().take(a_product(price="160.00"))
+        before = [Promise.on(shopper.basket()), Promise.on(shopper.preview())]
+        assert before == [Promise(160, [20, 50], 160)] * 2
+        thanks = shopper.order(django_capture_on_commit_callbacks)
+        assert Promise.on(thanks) == Promise(160, [20, 50], 160)
+        assert "Plus 50 paws for reaching Silver" in text_of(thanks)
+        with django_capture_on_commit_callbacks(execute=True):
+            shopper.client.post(reverse("loyalty:keep"), {"password": "a sentence is fine"})
+        shopper.user = User.objects.get(email="mei@mail.example")
+        same_everywhere(shopper, Promise(160), pending=230)
+
+    def test_with_an_account_reads_of_no_level_that_it_may_have_already(self, django_capture_on_commit_callbacks):
+        a_ladder(unit=points_club(), gifts=(20, 50, 100))
+        shopper = Shopper().take(a_product(price="160.00"))
+        shopper.preview()
+        a_user("mei@mail.example")
+        assert Promise.on(shopper.order(django_capture_on_commit_callbacks)) == Promise(160, [], 160)
+
 
 class TestANewcomer:
     def test_reads_one_number_with_the_first_order_in_it(self, django_capture_on_commit_callbacks):

@@ -29,6 +29,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='UnwantedMail',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('topic', models.CharField(max_length=40, verbose_name='topic')),
+                ('since', models.DateTimeField(verbose_name='since')),
+                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='unwanted_mails', to='loyalty_program.member')),
+            ],
+            options={
+                'verbose_name': 'unwanted mail',
+                'verbose_name_plural': 'unwanted mails',
+                'constraints': [models.UniqueConstraint(fields=('member', 'topic'), name='loyalty_unwanted_mail_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Birthday',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -12,13 +12,14 @@ from django.urls import path
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
 
-from loyalty_oscar.people.queries import birthday_of, confirmed_at
+from loyalty_oscar.people.queries import birthday_of, confirmed_at, unwanted_mails
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member
 
 from ..dashboard.links import admin_url
 from ..dashboard.permissions import BIRTHDAY, EXPORT, may
+from ..notices.letters import mail_kinds
 from ..self_service.export import export_member
 from .pages import MemberPages
 
@@ -39,6 +40,10 @@ def lines(*, member: Member, staff: Any) -> Iterator[str]:
     confirmed = confirmed_at(user_id=member.user_id) if member.user_id is not None else None
     if confirmed is not None:
         yield pgettext("loyalty", "E-mail address confirmed on %(day)s") % {"day": words.day(confirmed, zone=zone)}
+    for topic, since in unwanted_mails(member_id=member.pk).items():
+        if topic in mail_kinds:
+            said = {"kind": mail_kinds.get(topic).text(), "day": words.day(since, zone=zone)}
+            yield pgettext("loyalty", "Mails not wanted since %(day)s: %(kind)s") % said
 
 
 @contributions.register("admin:member", "personal", order=5)

@@ -12,7 +12,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, topics
 from loyalty_oscar.program.models import Event
 
-from ..notices.letters import Letter, inbox_links, letters, shared
+from ..notices.letters import Letter, MailKind, inbox_links, letters, mail_kinds, shared
 
 TOPIC = "goodwill"
 topics.register(TOPIC)(
@@ -35,3 +35,4 @@ def goodwill(*, event: Event, at: datetime) -> Letter | None:
 
 
 inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See your points"))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A gift")))

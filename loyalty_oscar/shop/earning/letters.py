@@ -19,7 +19,18 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Unit
 
-from ..notices.letters import Letter, balances, in_daytime, inbox_links, letters, shared, site_of, timings
+from ..notices.letters import (
+    Letter,
+    MailKind,
+    balances,
+    in_daytime,
+    inbox_links,
+    letters,
+    mail_kinds,
+    shared,
+    site_of,
+    timings,
+)
 from .welcome import TOPIC as WELCOME
 
 
@@ -70,3 +81,5 @@ def welcome(*, event: Event, at: datetime) -> Letter | None:
 
 timings.register(WELCOME)(in_daytime)
 inbox_links.register(WELCOME)(lambda: pgettext("loyalty", "See your points"))
+mail_kinds.register(EARNED)(MailKind(text=lambda: pgettext("loyalty", "What an order brings")))
+mail_kinds.register(WELCOME)(MailKind(text=lambda: pgettext("loyalty", "What earlier orders brought")))

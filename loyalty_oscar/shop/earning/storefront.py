@@ -20,7 +20,7 @@ from ..orders.buyers import has_bought
 from ..pricing.labels import told_of
 from ..storefront.newcomers import Step, first_steps
 from ..storefront.promised import in_all, parts_coming
-from ..storefront.reasons import order_quotes, order_reasons
+from ..storefront.reasons import Quoted, order_quotes, order_reasons
 from ..storefront.visit import Visit, takes_part
 from . import quotes
 
@@ -177,16 +177,19 @@ def about(*, unit: Unit) -> str:
 
 @first_steps.register("earning", order=30)
 def first_order_step(*, request: Any, unit: Unit) -> Step:
-    """Return that a first order is what starts it all."""
-    brings = about(unit=unit)
+    """Return that a first order is what starts it all; what it brought stands in the account once it is placed."""
+    is_done = has_bought(user_id=request.user.pk)
+    brings = "" if is_done else about(unit=unit)
     text = pgettext("loyalty", "Place your first order.")
-    if brings:
+    if is_done:
+        text = pgettext("loyalty", "Your first order is placed")
+    elif brings:
         text = pgettext("loyalty", "Your first order brings about %(points)s") % {"points": brings}
     return Step(
         text=text,
         button=pgettext("loyalty", "Find something nice"),
         url=reverse("catalogue:index"),
-        is_done=has_bought(user_id=request.user.pk),
+        is_done=is_done,
     )
 
 
@@ -207,10 +210,14 @@ def whys(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
 
 
 @order_quotes.register("earning")
-def order_quote(*, order: Any, request: Any) -> tuple[int, int] | None:
-    """Return how many points an order will bring that has no award yet, and how many days after delivery."""
-    quote = quotes.of_order(order=order, visit=request.loyalty, at=clock.now())
-    return (quote.points, quote.hold_days) if quote else None
+def order_quote(*, order: Any, request: Any) -> Quoted | None:
+    """Return what an order will bring that has no award yet."""
+    at = clock.now()
+    quote = quotes.of_order(order=order, visit=request.loyalty, at=at)
+    if quote is None:
+        return None
+    parts = parts_coming(purchase=quote.purchase, request=request, at=at)
+    return Quoted(points=quote.points, hold_days=quote.hold_days, parts=parts)
 
 
 def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from loyalty_oscar.exclusives.models import Reminder, Sale
 from loyalty_oscar.exclusives.queries import dates_of, with_doors
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Event
+from loyalty_oscar.program.models import Event, Unit
 
-from ..notices.letters import Letter, frame, inbox_links, letters, site_of, through_login
+from ..notices.letters import Letter, MailKind, frame, inbox_links, letters, mail_kinds, site_of, through_login
 from .visitors import who_visits
 from .words import on_day
 
@@ -41,6 +41,16 @@ def asked(*, subject: Sale, request: Any) -> tuple[str, Mapping[str, Any]] | Non
     day = on_day(at=opens_at, sale=subject) if opens_at else ""
     told = {"reminder": found, "since": since, "day": day, "consent": consent(email=getattr(user, "email", ""))}
     return "loyalty/widgets/remind.html", {"sale": subject, **told}
+
+
+@contributions.register("account:mails", "reminders")
+def waiting(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the sales that a member asked to be told of, each with the way to take that back."""
+    member = request.loyalty.member
+    rows = reminders.waiting_of(member_id=member.pk) if member else []
+    zone = subject.program.time_zone
+    found = [{"sale": row.sale, "since": words.day(row.asked_at, zone=zone)} for row in rows]
+    return ("loyalty/widgets/reminders.html", {"rows": found}) if found else None
 
 
 @letters.register(reminders.TOPIC)
@@ -73,3 +83,8 @@ def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) 
         "asked_day": words.day(row.asked_at, zone=zone),
         "link": through_login(site=site, path=reverse("loyalty:sale", kwargs={"code": sale.code})),
     }
+
+
+mail_kinds.register(reminders.TOPIC)(
+    MailKind(text=lambda: pgettext("loyalty", "A sale that opens for you, if you asked"))
+)

@@ -13,7 +13,17 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
 
-from ..notices.letters import Letter, account_of, in_daytime, inbox_links, letters, shared, timings
+from ..notices.letters import (
+    Letter,
+    MailKind,
+    account_of,
+    in_daytime,
+    inbox_links,
+    letters,
+    mail_kinds,
+    shared,
+    timings,
+)
 
 
 @letters.register(TOPIC)
@@ -37,3 +47,4 @@ def points_gift(*, event: Event, at: datetime) -> Letter | None:
 
 timings.register(TOPIC)(in_daytime)
 inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See your points"))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A gift")))

@@ -76,6 +76,8 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
     slip = request.session.pop(SLIP, None) if SLIP in request.session else None
     of_birthday = slip if slip and slip["of"] == "birthday" else None
     words_ask = [campaign for campaign in campaigns if campaign.occasion == WORD and campaign.confirmed_only]
+    confirm_for_words = bool(best[WORD] and words_ask and not is_confirmed(user=request.user))
+    request.loyalty.sends_link = bool(best[SIGN_UP] or confirm_for_words)
     return "loyalty/widgets/campaigns.html", {
         "points": {
             name.replace("-", "_"): words.points(unit=subject, points=campaign.points)
@@ -85,7 +87,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
         "values": {name.replace("-", "_"): campaign.points for name, campaign in best.items() if campaign},
         "email": request.user.email,
         "limits": {name.replace("-", "_"): asked(campaign) for name, campaign in best.items() if campaign},
-        "confirm_for_words": bool(best[WORD] and words_ask and not is_confirmed(user=request.user)),
+        "confirm_for_words": confirm_for_words,
         "birthday": told,
         "form": BirthdayForm(told=told, slip=of_birthday) if best[BIRTHDAY] else None,
         "slip": slip,

@@ -17,6 +17,7 @@ from django.utils.html import conditional_escape, format_html
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.people.queries import unwanted_mails
 from loyalty_oscar.program import delivery
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -24,7 +25,7 @@ from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.models import Event, Notice
 from loyalty_oscar.program.rows import write_rows
 
-from .letters import Letter, SiteRequest, inbox_links, language_of, letters, site_of, timings, write
+from .letters import Letter, SiteRequest, inbox_links, is_optional, language_of, letters, site_of, timings, write
 
 INBOX = "inbox"
 
@@ -86,6 +87,8 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
     user = event.member.user
     if not getattr(user, "email", ""):
         return "no address"
+    if is_optional(topic=event.topic) and event.topic in unwanted_mails(member_id=event.member_id):
+        return "not wanted"
     dispatcher_class = get_class("communication.utils", "Dispatcher")
     site = site_of(member=event.member)
     message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"

@@ -37,7 +37,7 @@ from loyalty_oscar.program.models import Event, Notice, PointWorth, Program, Sta
 from loyalty_oscar.program.worth import worth
 
 from .arrival import told
-from .letters import Letter, LetterRow, in_daytime, inbox_links, letters, shared, timings
+from .letters import Letter, LetterRow, MailKind, in_daytime, inbox_links, letters, mail_kinds, shared, timings
 
 TOPIC = "points-expiring"
 topics.register(TOPIC)(
@@ -242,3 +242,4 @@ def points_expiring(*, event: Event, at: datetime) -> Letter | None:
 
 timings.register(TOPIC)(in_daytime)
 inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what you have and what you can do with it."))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "What runs out soon")))

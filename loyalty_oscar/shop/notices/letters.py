@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
@@ -71,6 +71,21 @@ inbox_links: Registry[Callable[[], str]] = Registry("inbox link")
 timings: Registry[Callable[..., datetime]] = Registry("timing")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailKind:
+    """
+    How the page on which members choose their mails names a kind: `text()` is what it tells of. One that nothing hangs
+    on is optional, all others always come.
+    """
+
+    text: Callable[[], str]
+    is_optional: bool = False
+
+
+#: topic of an event -> what kind of mail it is. Topics without one always come.
+mail_kinds: Registry[MailKind] = Registry("kind of mail")
+
+
 class LanguageSource(Protocol):
     """Knows what language people read, for mails; the first that knows counts."""
 
@@ -102,9 +117,11 @@ def language_of(*, user: Any) -> Any:
 
 def site_of(*, member: Member, site_id: int | None = None) -> Site:
     """Return the site that a mail speaks for: the given one, else the program's first, else the shop's."""
-    own = ProgramSite.objects.using(write_db()).filter(program_id=member.program_id).order_by("pk")
-    wanted = site_id or own.values_list("site_id", flat=True).first() or getattr(settings, "SITE_ID", None)
-    sites = Site.objects.using(write_db())
+    if site_id is None:
+        own = ProgramSite.objects.using(write_db()).filter(program_id=member.program_id)
+        if first := own.select_related("site").order_by("pk").first():
+            return first.site
+    sites, wanted = Site.objects.using(write_db()), site_id or getattr(settings, "SITE_ID", None)
     return sites.filter(pk=wanted).first() or sites.order_by("pk").first() or Site(domain="localhost")
 
 
@@ -189,6 +206,7 @@ def frame(*, user: Any, site: Site, program: Program | None) -> dict[str, Any]:
         "emblem": full(site=site, address=emblem),
         "terms_link": absolute(site=site, path=reverse("loyalty:how-it-works")) if program else "",
         "account_link": absolute(site=site, path=reverse("loyalty:overview")) if program else "",
+        "mails_link": through_login(site=site, path=reverse("loyalty:mails")) if program else "",
     }
 
 
@@ -221,4 +239,12 @@ def account_of(*, member: Member) -> Account | None:
 
 def write(*, event: Event, at: datetime) -> Letter | None:
     """Return the letter about an event in the language in force; None where there is nothing left to tell."""
-    return letters.get(event.topic)(event=event, at=at)
+    letter = letters.get(event.topic)(event=event, at=at)
+    if letter is None:
+        return None
+    return replace(letter, context={**letter.context, "is_optional": is_optional(topic=event.topic)})
+
+
+def is_optional(*, topic: str) -> bool:
+    """Return whether members may refuse mails about a topic."""
+    return topic in mail_kinds and mail_kinds.get(topic).is_optional

@@ -21,7 +21,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.models import Event, State
 
-from .letters import Letter, in_daytime, inbox_links, letters, shared, timings
+from .letters import Letter, MailKind, in_daytime, inbox_links, letters, mail_kinds, shared, timings
 
 TOPIC = "points-ready"
 topics.register(TOPIC)(
@@ -86,3 +86,4 @@ def points_ready(*, event: Event, at: datetime) -> Letter | None:
 
 timings.register(TOPIC)(in_daytime)
 inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what you can do with them"))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "What is ready to use"), is_optional=True))

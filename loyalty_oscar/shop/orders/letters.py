@@ -23,7 +23,17 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
 
-from ..notices.letters import Letter, LetterRow, inbox_links, letters, once_settled, shared, timings
+from ..notices.letters import (
+    Letter,
+    LetterRow,
+    MailKind,
+    inbox_links,
+    letters,
+    mail_kinds,
+    once_settled,
+    shared,
+    timings,
+)
 from .statuses import is_dead
 from .went_back import OWN, TOPIC
 
@@ -106,3 +116,4 @@ def _units(own: Iterable[Entry]) -> int:
 
 timings.register(TOPIC)(once_settled)
 inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what happened"))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "What a return or a canceled order changes")))

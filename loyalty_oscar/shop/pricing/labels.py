@@ -28,6 +28,17 @@ def cut_of(*, product: Any, request: Any) -> Mapping[str, Any] | None:
     return _in_words(get_language(), cut.kind, price.currency, seen, seen_of(price=before), lowest)
 
 
+def kind_of(*, price: Any) -> str:
+    """Return what lowered a price: "tier", "sale", or "" for the price that everybody pays."""
+    cut = getattr(price, "loyalty_cut", None)
+    return cut.kind if cut else ""
+
+
+def tag_of(*, kind: str) -> str:
+    """Return the tag of a lower price in words."""
+    return pgettext("loyalty", "Sale") if kind == "sale" else pgettext("loyalty", "Member price")
+
+
 @lru_cache(maxsize=10_000)
 def _in_words(
     _language: str | None, kind: str, currency: str, seen: Decimal, seen_before: Decimal, minor: int | None
@@ -48,7 +59,7 @@ def _in_words(
     )
     said = {
         "kind": kind,
-        "tag": pgettext("loyalty", "Sale") if is_sale else pgettext("loyalty", "Member price"),
+        "tag": tag_of(kind=kind),
         "percent": off,
         "lowest": lowest,
         "told": told % {"lowest": lowest, "percent": off} if lowest else "",

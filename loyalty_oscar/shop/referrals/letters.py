@@ -15,7 +15,17 @@ from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import JOINED, ORDERED
 from loyalty_oscar.referrals.queries import schemes
 
-from ..notices.letters import Letter, account_of, in_daytime, inbox_links, letters, shared, timings
+from ..notices.letters import (
+    Letter,
+    MailKind,
+    account_of,
+    in_daytime,
+    inbox_links,
+    letters,
+    mail_kinds,
+    shared,
+    timings,
+)
 from .friends import name_of
 
 State = Referral.State
@@ -63,3 +73,5 @@ def _context(event: Event, referral: Referral) -> dict[str, Any]:
 for topic in (JOINED, ORDERED):
     timings.register(topic)(in_daytime)
     inbox_links.register(topic)(lambda: pgettext("loyalty", "See your friends"))
+mail_kinds.register(JOINED)(MailKind(text=lambda: pgettext("loyalty", "A friend who joined"), is_optional=True))
+mail_kinds.register(ORDERED)(MailKind(text=lambda: pgettext("loyalty", "A friend’s first order"), is_optional=True))

@@ -25,7 +25,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many
-from loyalty_oscar.people.operations import forget_address, forget_birthday
+from loyalty_oscar.people.operations import forget_address, forget_birthday, forget_mails
 from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.freezing import forget_reasons
@@ -63,6 +63,7 @@ def erase(*, member: Member, at: datetime) -> None:
         events.forget(member_id=member.pk, at=at)
         forget_member(member=member, at=at)
         forget_birthday(member=member)
+        forget_mails(member=member)
         forget_reasons(member=member)
         if member.user_id is not None:
             forget_address(user_id=member.user_id)

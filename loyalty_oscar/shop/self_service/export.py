@@ -9,7 +9,7 @@ from django.db.models import Prefetch
 
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
-from loyalty_oscar.people.queries import birthday_of, confirmed_at
+from loyalty_oscar.people.queries import birthday_of, confirmed_at, unwanted_mails
 from loyalty_oscar.program import words
 from loyalty_oscar.program.freezing import freezes_of
 from loyalty_oscar.program.hooks import data_exports
@@ -36,6 +36,7 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
             "birthday": (
                 {"day": birthday.day, "month": birthday.month, "told_at": _iso(birthday.set_at)} if birthday else None
             ),
+            "unwanted_mails": {topic: _iso(since) for topic, since in unwanted_mails(member_id=member.pk).items()},
             "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],

@@ -34,7 +34,8 @@ def offer(*, order: Any, request: Any) -> dict[str, Any] | None:
     placed_here = order is not None and str(request.session.get("checkout_order_id")) == str(order.pk)
     if not placed_here or visit.unit is None or not may_be_kept(order=order, at=clock.now()):
         return None
-    points, hold_days = brings(order=order, request=request)
+    quoted = brings(order=order, request=request)
+    points, is_known = quoted.points, has_account(email=order.guest_email)
     if not points:
         return None
     return {
@@ -44,9 +45,11 @@ def offer(*, order: Any, request: Any) -> dict[str, Any] | None:
         "value": points,
         "points": words.points(unit=visit.unit, points=points),
         "worth": worth(unit=visit.unit, points=points),
-        "hold_days": hold_days,
+        "hold_days": quoted.hold_days,
+        # What an account that is there has already, nobody knows before its owner signs in.
+        "parts": [] if is_known and not request.user.is_authenticated else quoted.parts,
         "is_signed_in": request.user.is_authenticated,
-        "has_account": has_account(email=order.guest_email),
+        "has_account": is_known,
         "helps": password_validators_help_texts()[:1],
     }
 
@@ -83,6 +86,7 @@ def own_data(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/people/own_data.html", {
         "email": getattr(request.user, "email", ""),
         "may_keep": may_keep(user=request.user),
+        "is_above": request.loyalty.sends_link,
         "days": conf.GUEST_DAYS,
     }
 

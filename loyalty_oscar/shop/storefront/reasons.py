@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
+
+from .promised import PromisedPart
 
 
 class OrderReasons(Protocol):
@@ -17,11 +19,19 @@ class OrderReasons(Protocol):
         ...
 
 
+class Quoted(NamedTuple):
+    """What an order is about to bring: points, ready so many days after delivery, and the parts beside them."""
+
+    points: int = 0
+    hold_days: int = 0
+    parts: Sequence[PromisedPart] = ()
+
+
 class OrderQuote(Protocol):
     """Tells what an order is about to bring."""
 
-    def __call__(self, *, order: Any, request: Any) -> tuple[int, int] | None:
-        """Return how many points, and how many days after delivery they are ready; None for nothing."""
+    def __call__(self, *, order: Any, request: Any) -> Quoted | None:
+        """Return it; None for nothing."""
         ...
 
 
@@ -52,10 +62,9 @@ def whys_of(*, order_ids: Sequence[int], unit: Unit) -> dict[int, Any]:
     return {order_id: why for found in told for order_id, why in found.items()}
 
 
-def brings(*, order: Any, request: Any) -> tuple[int, int]:
-    """
-    Return how many points an order is about to bring (also a guest's, who could keep them), and how many days after
-    delivery they are ready.
-    """
-    told = [quote or (0, 0) for quote in order_quotes.answers(order=order, request=request)]
-    return sum(points for points, _days in told), max((days for _points, days in told), default=0)
+def brings(*, order: Any, request: Any) -> Quoted:
+    """Return what an order is about to bring, also a guest's, who could keep it."""
+    told = [quote or Quoted() for quote in order_quotes.answers(order=order, request=request)]
+    parts = [part for quote in told for part in quote.parts]
+    days = max((quote.hold_days for quote in told), default=0)
+    return Quoted(points=sum(quote.points for quote in told), hold_days=days, parts=parts)

@@ -50,6 +50,8 @@ class Visit:
         self.reserved_to_pay: str | None = None
         #: Whether the visitor registered with this request.
         self.has_registered = False
+        #: Whether this page has the button that sends a link to the visitor's address; one is enough.
+        self.sends_link = False
         #: What a newcomer is told after registering, unless the page that follows tells it.
         self.welcomes: list[str] = []
 

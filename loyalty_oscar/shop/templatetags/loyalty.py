@@ -248,6 +248,39 @@ def _beside_price(context: Context, product: Any) -> str:
     return SafeString(said + loyalty_earn_card(context, product) if "loyalty_card" in context else said)
 
 
+#: The heading that links the product of a line.
+HEADING = r'<h(\d)\b(?:(?!</h\1>).)*?href="{address}"(?:(?!</h\1>).)*</h\1>'
+
+
+class InLines(template.Node):
+    """Oscar's table of a basket with a tag below the name of each line that costs less; below the table without one."""
+
+    def __init__(self, inside: template.NodeList, basket: template.base.FilterExpression) -> None:
+        self.inside, self.basket = inside, basket
+
+    def render(self, context: Context) -> str:
+        html, basket, done, rest = self.inside.render(context), self.basket.resolve(context), 0, ""
+        for line in basket.all_lines() if basket else ():
+            if tag := loyalty_cut_line(context, line):
+                spot = HEADING.format(address=re.escape(conditional_escape(line.product.get_absolute_url())))
+                if found := re.compile(spot, re.DOTALL).search(html, done):
+                    html = f"{html[: found.end()]}{tag}{html[found.end() :]}"
+                    done = found.end() + len(tag)
+                else:
+                    rest += loyalty_cut_line(context, line, named=True)
+        return SafeString(html + rest)
+
+
+@register.tag
+def loyalty_in_lines(parser: Any, token: Any) -> InLines:
+    """Say at the name of each line of a basket, around Oscar's table of them, that its price is a lower one."""
+    _name, basket = token.split_contents()
+    basket = parser.compile_filter(basket)
+    inside = parser.parse(["end_loyalty_in_lines"])
+    parser.delete_first_token()
+    return InLines(inside, basket)
+
+
 @register.filter
 def roomy(text: str) -> str:
     """Return the class that lets a number be larger whose parts are short ("118,400", "paws"), with a space before."""
@@ -301,6 +334,14 @@ def loyalty_cut(context: Context, product: Any) -> str:
         return ""
     template = context.template.engine.get_template("loyalty/widgets/cut.html")
     return _pure(template, get_language(), tuple(found.items()))
+
+
+@widget
+def loyalty_cut_line(context: Context, line: Any, named: bool = False) -> str:
+    """Tag a line of a basket whose price is a lower one; with `named=True` it names the product too."""
+    kind = labels.kind_of(price=line.purchase_info.price)
+    said = {"kind": kind, "tag": labels.tag_of(kind=kind), "name": line.description if named else ""}
+    return rendered(context, "loyalty/widgets/cut_line.html", said) if kind else ""
 
 
 @lru_cache(maxsize=2_000)

@@ -18,6 +18,7 @@ from loyalty_oscar.tiers.words import counted
 
 from ..notices.letters import (
     Letter,
+    MailKind,
     account_of,
     balances,
     frame,
@@ -25,6 +26,7 @@ from ..notices.letters import (
     in_daytime,
     inbox_links,
     letters,
+    mail_kinds,
     site_of,
     through_login,
     timings,
@@ -128,6 +130,9 @@ for topic, said in (
     inbox_links.register(topic)(said)
 timings.register(TOPIC)(in_daytime)
 timings.register(DOWN)(in_daytime)
+mail_kinds.register(UP)(MailKind(text=lambda: pgettext("loyalty", "A level you reached"), is_optional=True))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A level that ends soon")))
+mail_kinds.register(DOWN)(MailKind(text=lambda: pgettext("loyalty", "A level that ended")))
 
 
 def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime) -> dict[str, str]:

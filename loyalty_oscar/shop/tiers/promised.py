@@ -29,7 +29,14 @@ class LevelGift:
         """Return the gift of each level that this purchase would reach. No query where no level above brings any."""
         visit = request.loyalty
         ladder = ladder_of(program_id=visit.unit.program_id)
-        if purchase is None or ladder is None or not takes_part(visit=visit) or not _counts_at_once():
+        is_in = takes_part(visit=visit)
+        # A stranger could keep the order as a guest: then it is the first of a new account.
+        if (
+            purchase is None
+            or ladder is None
+            or not (is_in or not visit.user.is_authenticated)
+            or not _counts_at_once()
+        ):
             return ()
         standing = standing_of_visit(visit=visit)
         rank = standing.rank if standing else 0
@@ -43,7 +50,7 @@ class LevelGift:
             value=value_of_purchase(ladder=ladder, purchase=purchase, visit=visit),
             at=at,
         )
-        return [_part(tier, visit.unit, tier.points) for tier in reached]
+        return [_part(tier, visit.unit, tier.points, is_sure=is_in) for tier in reached]
 
     def came(self, *, order: Any, request: Any, at: datetime) -> Sequence[PromisedPart]:
         """Return the gifts that came since this order was placed. One query where levels bring any."""
@@ -58,10 +65,10 @@ class LevelGift:
 purchase_gifts.register("tiers", order=30)(LevelGift())
 
 
-def _part(tier: Tier, unit: Unit, points: int) -> PromisedPart:
+def _part(tier: Tier, unit: Unit, points: int, is_sure: bool = True) -> PromisedPart:
     text = pgettext("loyalty", "Plus %(points)s for reaching %(tier)s")
     told = {"points": words.points(unit=unit, points=points), "tier": tier_name(tier=tier)}
-    return PromisedPart(points=points, text=text % told)
+    return PromisedPart(points=points, text=text % told, is_sure=is_sure)
 
 
 def _counts_at_once() -> bool:

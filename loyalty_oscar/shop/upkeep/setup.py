@@ -22,10 +22,10 @@ ACTOR = "system"
 CODE = "points"
 WENT_LIVE = "It is live: orders placed from now on earn."
 NAMES = {
-    "en": {"one": "point", "other": "points", "title": "points"},
+    "en": {"one": "point", "other": "points", "title": "Points"},
     "de": {"one": "Punkt", "other": "Punkte", "title": "Punkte"},
-    "pl": {"one": "punkt", "few": "punkty", "many": "punktów", "other": "punktu", "title": "punkty"},
-    "ru": {"one": "балл", "few": "балла", "many": "баллов", "other": "балла", "title": "баллы"},
+    "pl": {"one": "punkt", "few": "punkty", "many": "punktów", "other": "punktu", "title": "Punkty"},
+    "ru": {"one": "балл", "few": "балла", "many": "баллов", "other": "балла", "title": "Баллы"},
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from loyalty_oscar.people.operations import confirm_address, save_birthday
+from loyalty_oscar.people.operations import choose_mails, confirm_address, save_birthday
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import SaleFactory
@@ -50,6 +50,13 @@ class TestTheMembersPage:
         html = staff(LOOK)[1].get(page(member)).content.decode()
         assert "Send me one mail" in html
         assert "Bones" in html
+
+
+    def test_tells_which_mails_are_not_wanted(self, staff, member):
+        choose_mails(member=member, unwanted=["tier-up"], offered=["tier-up", "points-ready"], at=TODAY)
+        html = staff(LOOK)[1].get(page(member)).content.decode()
+        assert "Mails not wanted since 6 May 2026: A level you reached" in html
+        assert html.count("Mails not wanted") == 1
 
 
 class TestTheDownload:

@@ -10,7 +10,7 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.program.models import PointWorth, Program, State
-from loyalty_oscar.program.words import points
+from loyalty_oscar.program.words import points, title
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption.offer import our_offers
 from tests import forks
@@ -149,6 +149,14 @@ class TestSettingUp:
         unit = Program.objects.get().unit
         with translation.override(language):
             assert [points(unit=unit, points=n).replace("\xa0", " ") for n in (1, 2, 5)] == words
+
+    @pytest.mark.parametrize(
+        ("language", "word"), [("en", "Points"), ("de", "Punkte"), ("pl", "Punkty"), ("ru", "Баллы")]
+    )
+    def test_names_them_with_a_capital_where_a_heading_begins(self, language, word):
+        manage("setup")
+        with translation.override(language):
+            assert title(unit=Program.objects.get().unit) == word
 
 
 class TestTheOfferAndItsLimits:

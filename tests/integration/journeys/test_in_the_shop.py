@@ -155,6 +155,23 @@ class TestAConfirmedAddress:
         assert "a confirmed address brought no points" in caplog.text
 
 
+class TestTheButtonThatSendsALink:
+    ACTION = f'action="{reverse("loyalty:confirm-address")}"'
+
+    @pytest.mark.parametrize("campaigns", [[], ["sign-up"], ["word"], ["sign-up", "word"]])
+    def test_is_there_once_for_a_newcomer_who_may_have_been_a_guest(self, unit, settings, campaigns):
+        settings.OSCAR_ALLOW_ANON_CHECKOUT = True
+        for occasion in campaigns:
+            word = {"word": "woof", "confirmed_only": True} if occasion == "word" else {}
+            a_campaign(unit, occasion, **word)
+        _member, client = joined(unit)
+        page = client.get(OVERVIEW).content.decode()
+        assert page.count(self.ACTION) == 1
+        assert "Ordered as a guest before?" in page
+        link = '<a href="#confirm">Confirm my address</a>'
+        assert (page.count('id="confirm"'), page.count(link)) == ((1, 1) if campaigns else (0, 0))
+
+
 class TestA4SignUpBonus:
     def test_kept_again_and_again_is_one_award(self, unit):
         a_campaign(unit, "sign-up")

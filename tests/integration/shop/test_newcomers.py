@@ -66,6 +66,8 @@ class TestTheFirstSteps:
             client.post(reverse("loyalty:birthday"), {"day": "7", "month": "5"})
         response = page_of(newcomer, client=client)
         assert "2 of 4 steps done" in text_of(response)
+        assert "Your first order is placed" in text_of(response)
+        assert "brings about" not in text_of(response), "what it brought stands above"
         assert response.content.decode().count("loyalty-done") == 2
 
     def test_go_when_all_are_done_or_closed(self, newcomer):

@@ -1,16 +1,20 @@
 """Levels on the customer's pages: badge, card, table, thank-you, reviews, and what they cost."""
 
+import re
+
 import pytest
 from django.db import connection
+from django.template import RequestContext, Template
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Standing, Tier
 from loyalty_oscar.tiers.operations import give_tier, settle
 from loyalty_oscar.tiers.queries import ladder_of
@@ -274,6 +278,65 @@ class TestTheTableOfLevels:
     def test_is_not_there_without_levels(self, visit):
         a_ladder(is_on=False)
         assert 'id="levels"' not in visit(reverse("loyalty:how-it-works")).content.decode()
+
+
+class TestTheBasket:
+    TAG = re.compile(r'data-loyalty="cut" data-value="(\w+)".*?</p>', re.DOTALL)
+
+    @pytest.fixture
+    def bed(self):
+        """A bed that members from Silver on get for 10 % less."""
+        ladder, bed = a_ladder(), a_product("Trail bed", "89.00")
+        ProductSetFactory(code="beds", products=[bed])
+        told = {"product_set": ProductSet.objects.get(), "percent": 10, "starts_at": day(1, 1)}
+        MemberPrice.objects.create(tier=ladder.tiers.get(rank=2), **told)
+        forget_cache()
+        return bed
+
+    def basket(self, user, *products):
+        a_basket(user, *((product, 1) for product in products))
+        client = Client()
+        client.force_login(user)
+        with clock.at(TODAY):
+            return client.get(reverse("basket:summary"))
+
+    def test_tags_the_line_that_costs_less_at_its_name(self, bed):
+        page = self.basket(silver(), a_product("Bone"), bed, a_product("Bowl")).content.decode()
+        assert self.TAG.findall(page) == ["tier"]
+        place = page.index('data-loyalty="cut"')
+        assert page.index(f"{bed.title}</a></h3>") < place < page.index("availability", place)
+        assert "Member price" in page[place : page.index("availability", place)]
+        assert bed.title not in self.TAG.search(page)[0]
+
+    def test_tags_each_line_of_a_product(self, bed):
+        user, option = silver(), get_model("catalogue", "Option").objects.create(name="Engraving", code="engraving")
+        basket = a_basket(user, (bed, 1))
+        basket.add_product(bed, 1, [{"option": option, "value": "Rex"}])
+        client = Client()
+        client.force_login(user)
+        with clock.at(TODAY):
+            page = client.get(reverse("basket:summary")).content.decode()
+        first, second = re.split("Engraving", page, maxsplit=1)
+        assert (self.TAG.findall(first), self.TAG.findall(second)) == (["tier"], ["tier"])
+
+    def test_has_none_for_who_pays_what_everybody_pays(self, bed):
+        assert self.TAG.findall(self.basket(a_user("new@example.com"), bed).content.decode()) == []
+
+    def test_asks_the_database_nothing_more(self, bed):
+        user = silver()
+        a_basket(user, (bed, 1))
+        tagged = asked(user, reverse("basket:summary"))
+        MemberPrice.objects.update(tier=Tier.objects.get(code="gold"))
+        forget_cache()
+        assert asked(user, reverse("basket:summary")) == tagged
+
+    def test_of_a_store_whose_rows_link_no_product_names_it_below(self, bed):
+        user = silver()
+        request = self.basket(user, bed).wsgi_request
+        tags = "{% load loyalty %}{% loyalty_in_lines request.basket %}<table>Ours</table>{% end_loyalty_in_lines %}"
+        with clock.at(TODAY):
+            found = Template(tags).render(RequestContext(request))
+        assert re.sub(r"<[^>]+>|\s+", " ", found).split() == ["Ours", "Member", "price", "Trail", "bed"]
 
 
 class TestTheThankYouPage:

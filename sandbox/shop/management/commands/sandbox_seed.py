@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         gc.set_threshold(*SELDOM)
-        with override_settings(**MEANWHILE):
+        with override_settings(**MEANWHILE), history.shelves_that_nobody_watches():
             self._open(address=options["address"])
 
     def _open(self, *, address: str) -> None:

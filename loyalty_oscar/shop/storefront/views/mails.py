@@ -1,0 +1,73 @@
+"""The page on which a member chooses which mails to get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.utils.translation import pgettext, pgettext_lazy
+from django.views.generic import FormView
+
+from loyalty_oscar.people.operations import choose_mails
+from loyalty_oscar.people.queries import unwanted_mails
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
+
+from ...notices.letters import mail_kinds
+from ..visit import joined, takes_part
+from .account import MembersPage
+
+
+def kinds(*, optional: bool) -> dict[str, str]:
+    """Return the kinds of mail that members may refuse, or those that always come: topics with what each tells of."""
+    found = [(topic, kind) for topic, kind in mail_kinds.items() if topic not in conf.UNTOLD_TOPICS]
+    return {topic: kind.text() for topic, kind in found if kind.is_optional is optional}
+
+
+class MailsForm(forms.Form):
+    """Which mails a member wants, of those that may be refused."""
+
+    wanted = forms.MultipleChoiceField(
+        label=pgettext_lazy("loyalty", "Mail me about"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["wanted"].choices = list(kinds(optional=True).items())
+
+
+class MailsView(MembersPage, FormView):
+    """Choose which mails one wants. What has to be told always comes, and the page names it."""
+
+    template_name = "loyalty/mails.html"
+    form_class = MailsForm
+    success_url = reverse_lazy("loyalty:mails")
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.user.is_authenticated and request.loyalty.unit and not takes_part(visit=request.loyalty):
+            return redirect("loyalty:join")
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_page_title(self) -> str:
+        return pgettext("loyalty", "Your mails")
+
+    def get_initial(self) -> dict[str, Any]:
+        member = self.request.loyalty.member
+        unwanted = unwanted_mails(member_id=member.pk) if member else {}
+        return {"wanted": [topic for topic in kinds(optional=True) if topic not in unwanted]}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        always = sorted(set(kinds(optional=False).values()))
+        return super().get_context_data(always=always, email=getattr(self.request.user, "email", ""), **kwargs)
+
+    def form_valid(self, form: MailsForm) -> HttpResponse:
+        at, offered = clock.now(), kinds(optional=True)
+        if member := joined(visit=self.request.loyalty, at=at):
+            unwanted = set(offered).difference(form.cleaned_data["wanted"])
+            choose_mails(member=member, unwanted=unwanted, offered=offered, at=at)
+            messages.success(self.request, pgettext("loyalty", "Your choice is saved."), fail_silently=True)
+        return super().form_valid(form)
