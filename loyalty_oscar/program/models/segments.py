@@ -32,8 +32,8 @@ class Segment(models.Model):
     counted_at = models.DateTimeField(pgettext_lazy("loyalty", "counted"), null=True, editable=False)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "segment of members")
-        verbose_name_plural = pgettext_lazy("loyalty", "segments of members")
+        verbose_name = pgettext_lazy("loyalty", "list of members")
+        verbose_name_plural = pgettext_lazy("loyalty", "lists of members")
         constraints = [
             models.UniqueConstraint(
                 fields=["program", "code"],
