@@ -99,7 +99,7 @@ class CampaignAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, adm
 class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
-    list_display = ("member", "campaign", "says", "gave", "state", "at", "who")
+    list_display = ("member", "says", "gave", "state", "at", "who")
     fields = ("member", "campaign", "says", "gave", "state", "at", "who", "source")
     readonly_fields = ("says", "gave", "who")
     actions = ("take_back",)
@@ -107,6 +107,9 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
     list_select_related = ("member__user", "campaign__program__unit")
     ordering = ("-pk",)
     show_full_result_count = False
+
+    class Media:
+        css = STYLES
 
     @admin.display(description=pgettext_lazy("loyalty", "why"))
     def says(self, occurrence: Occurrence) -> str:

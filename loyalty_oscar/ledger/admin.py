@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, money
-from loyalty_oscar.program.admin import BehindFront, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly
 from loyalty_oscar.program.finding import FindsMembers, FindsMembersOrKeys
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.hooks import state_change_notes
@@ -78,6 +78,9 @@ class AccountAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     set_aside, to_make_up = points_of(Account, "reserved"), points_of(Account, "debt")
     earned = points_of(Account, "lifetime_earned")
 
+    class Media:
+        css = STYLES
+
 
 NUMBERS = ("ready", "on_the_way", "set_aside", "to_make_up")
 
@@ -86,7 +89,7 @@ NUMBERS = ("ready", "on_the_way", "set_aside", "to_make_up")
 class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """Every change of every account, newest first."""
 
-    list_display = ("member", "kind", *NUMBERS, "says", "effective_at", "key")
+    list_display = ("member", "kind", *NUMBERS, "says", "effective_at")
     list_filter = ("kind", "counter", "account__unit")
     list_select_related = ("account__member__user", "account__unit__program", "note")
     member_paths = ("account__member",)
@@ -100,6 +103,9 @@ class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     ready, on_the_way = (points_of(Entry, f"d_{one}", signed=True) for one in ("available", "pending"))
     set_aside, to_make_up = (points_of(Entry, f"d_{one}", signed=True) for one in ("reserved", "debt"))
     after = points_of(Entry, "available_after")
+
+    class Media:
+        css = STYLES
 
     @admin.display(description=pgettext_lazy("loyalty", "member"))
     def member(self, entry: Entry) -> str:

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.words import why
 
 
 class Account(models.Model):
@@ -146,7 +147,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return why(self.because)
 
     @property
     def net(self) -> int:

@@ -136,6 +136,15 @@ def has_begun(program: Program) -> bool:
     return program.earns_from is not None or program.members.exists()
 
 
+class OnePerProgram:
+    """For what a program has once: where every program has it, no button adds another."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_add_permission(request)  # type: ignore[misc]  # Of ModelAdmin.
+        taken = self.model._default_manager.values("program")  # type: ignore[attr-defined]
+        return may and Program.objects.exclude(pk__in=taken).exists()
+
+
 class NoDelete:
     """For what is followed or switched off, never deleted."""
 

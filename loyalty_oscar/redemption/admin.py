@@ -16,7 +16,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.ledger.words import basket_in_words
 from loyalty_oscar.program import contributions, money
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, ReadOnly, has_begun
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import order_finders, set_uses
@@ -65,7 +65,7 @@ class LeastOrderInline(admin.TabularInline):
 
 
 @admin.register(UseTerms)
-class UseTermsAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class UseTermsAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What points may pay for in a program; once that began, switched off and not deleted."""
 
     change_form_template = "loyalty/admin/limits.html"

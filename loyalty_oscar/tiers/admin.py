@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, has_begun
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, has_begun
 from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, set_uses
@@ -65,7 +65,7 @@ class TierInline(admin.StackedInline):
 
 
 @admin.register(Ladder)
-class LadderAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """The levels of a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/ladder.html"

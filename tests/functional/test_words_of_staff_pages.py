@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -15,9 +16,12 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.admin import ReadOnly
 from loyalty_oscar.program.events import topics
 from loyalty_oscar.program.models import Delivery
-from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.testing import clock
+from loyalty_oscar.redemption.models import Redemption, UseTerms
+from loyalty_oscar.referrals.models import Referral, Scheme
+from loyalty_oscar.shop.front.checklist import Tick
+from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing.factories import LadderFactory, SchemeFactory, UseTermsFactory
+from loyalty_oscar.tiers.models import Ladder
 from tests.everything import everything
 from tests.integration.admin.test_saved_unchanged import name_of, our_admins
 from tests.storefront import TODAY
@@ -124,3 +128,26 @@ class TestEveryPageOfTheAdmin:
         Account.objects.filter(pk=account.pk).update(lifetime_earned=1234567)
         told = words_of(root, reverse("admin:loyalty_ledger_account_change", args=[account.pk]))
         assert "1,234,567" in told, "numbers as people write them"
+
+
+class TestWhatAProgramHasOnce:
+    @pytest.mark.parametrize("model", [Scheme, UseTerms, Ladder])
+    def test_is_added_once(self, root, model):
+        unit = a_program()
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        assert root.get(reverse(f"{name}_add")).status_code == 200
+        model.objects.filter(program=unit.program).delete()
+        row = {Scheme: SchemeFactory, UseTerms: UseTermsFactory, Ladder: LadderFactory}[model](program=unit.program)
+        assert root.get(reverse(f"{name}_add")).status_code == 403
+        html = root.get(reverse(f"{name}_change", args=[row.pk])).content.decode()
+        assert 'name="_save"' in html
+        assert 'name="_addanother"' not in html
+
+
+class TestTheFrontPage:
+    def test_offers_to_make_what_is_missing_only_while_something_is(self, root):
+        a_program()
+        front = reverse("admin:app_list", args=["loyalty_program"])
+        assert "Make what is missing" in words_of(root, front)
+        with patch("loyalty_oscar.shop.front.page.checklist_of", return_value=[Tick(text="All", done=True)]):
+            assert "Make what is missing" not in words_of(root, front)

@@ -42,8 +42,10 @@ def front_of(*, request: Any, at: datetime) -> dict[str, Any]:
     """
     user, looks = request.user, may_look(request.user)
     units = Unit.objects.select_related("program").order_by("program__name") if looks else ()
+    programs = [_program(request, unit, at) for unit in units]
     return {
-        "programs": [_program(request, unit, at) for unit in units],
+        "programs": programs,
+        "is_open": not programs or any(row["open"] for row in programs),
         "is_empty": not Program.objects.exists(),
         "looks": looks,
         "waiting": list(_waiting(user)) if looks else [],
