@@ -148,7 +148,7 @@ def of_a_member(*, desk: Desk) -> None:
 def on_the_dashboard(*, desk: Desk) -> None:
     """Take what stands on Oscar's pages of a customer and an order, and what is done there."""
     desk.go(CUSTOMER)
-    desk.page.locator("table a[href*='/dashboard/users/']").first.click()
+    desk.page.locator("table a[href*='/dashboard/users/']", has_text="member@example.com").first.click()
     desk.page.wait_for_load_state()
     desk.keep("dashboard-customer")
     desk.page.get_by_role("link", name="Give goodwill points").click()

@@ -338,8 +338,8 @@ class HoldLot(models.Model):
     returned = models.BigIntegerField(default=0)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "reserved lot")
-        verbose_name_plural = pgettext_lazy("loyalty", "reserved lots")
+        verbose_name = pgettext_lazy("loyalty", "points set aside, by their dates")
+        verbose_name_plural = pgettext_lazy("loyalty", "points set aside, by their dates")
         constraints = [
             models.UniqueConstraint(fields=["hold", "lot"], name="loyalty_holdlot_once"),
             models.CheckConstraint(

@@ -144,8 +144,8 @@ class Migration(migrations.Migration):
                 ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_ledger.lot')),
             ],
             options={
-                'verbose_name': 'reserved lot',
-                'verbose_name_plural': 'reserved lots',
+                'verbose_name': 'points set aside, by their dates',
+                'verbose_name_plural': 'points set aside, by their dates',
             },
         ),
         migrations.CreateModel(

@@ -255,8 +255,8 @@ class Migration(migrations.Migration):
                 ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='loyalty_program.segment')),
             ],
             options={
-                'verbose_name': 'member of a segment',
-                'verbose_name_plural': 'members of segments',
+                'verbose_name': 'member on a list',
+                'verbose_name_plural': 'members on lists',
             },
         ),
         migrations.CreateModel(

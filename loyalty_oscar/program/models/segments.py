@@ -62,8 +62,8 @@ class SegmentMember(models.Model):
     is_current = models.BooleanField(null=True, default=True)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "member of a segment")
-        verbose_name_plural = pgettext_lazy("loyalty", "members of segments")
+        verbose_name = pgettext_lazy("loyalty", "member on a list")
+        verbose_name_plural = pgettext_lazy("loyalty", "members on lists")
         constraints = [
             models.UniqueConstraint(fields=["segment", "member", "is_current"], name="loyalty_segmentmember_current"),
             models.CheckConstraint(

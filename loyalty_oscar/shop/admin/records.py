@@ -15,7 +15,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money
 from loyalty_oscar.program.admin import BehindFront, ReadOnly
-from loyalty_oscar.program.events import title_of
+from loyalty_oscar.program.events import title_of, topics
 from loyalty_oscar.program.finding import FindsMembersOrKeys
 from loyalty_oscar.program.hooks import order_finders
 from loyalty_oscar.program.models import Delivery, Event, JobRun
@@ -31,12 +31,25 @@ def in_lines(rows: Mapping[str, Any]) -> str:
     return format_html_join(mark_safe("<br>"), "{}: {}", rows.items())
 
 
+class TopicFilter(admin.SimpleListFilter):
+    """Filters events by what happened, in words."""
+
+    title = pgettext_lazy("loyalty", "what happened")
+    parameter_name = "topic"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return sorted(((code, title_of(topic=code)) for code, _topic in topics.items()), key=lambda one: one[1])
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(topic=self.value()) if self.value() else queryset
+
+
 @admin.register(Event)
 class EventAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """What happened, as whoever wants to know is told."""
 
-    list_display = ("about", "member", "at", "is_new", "key")
-    list_filter = ("topic", "is_new")
+    list_display = ("about", "member", "at")
+    list_filter = (TopicFilter, "is_new")
     list_select_related = ("member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
