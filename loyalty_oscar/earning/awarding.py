@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connections
 from django.db.models import F, QuerySet
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -38,7 +39,13 @@ logger = logging.getLogger("loyalty_oscar")
 EARNED = "points-earned"
 #: Among the terms of an award: staff had stopped the member from earning when the order was placed.
 FROZEN = "frozen"
-topics.register(EARNED)(Topic(text="an order brought points", payload={"order": "key of the order"}))
+topics.register(EARNED)(
+    Topic(
+        title=pgettext_lazy("loyalty", "Points for an order"),
+        text="an order brought points",
+        payload={"order": "key of the order"},
+    )
+)
 
 
 def award_new(

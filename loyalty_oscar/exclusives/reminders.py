@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import connections, transaction
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
@@ -19,7 +20,11 @@ from .queries import dates_of, with_doors
 
 TOPIC = "sale-open"
 topics.register(TOPIC)(
-    Topic(text="a sale opened for a member who asked to be told", payload={"sale": "key of the sale"})
+    Topic(
+        title=pgettext_lazy("loyalty", "A sale opened"),
+        text="a sale opened for a member who asked to be told",
+        payload={"sale": "key of the sale"},
+    )
 )
 BATCH = 500
 

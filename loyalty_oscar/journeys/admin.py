@@ -31,7 +31,9 @@ def reads(campaign: Campaign) -> str:
 def in_column(*, campaign: Campaign, points: int | None) -> Any:
     """Return points of a campaign as a list shows them: the number, which of a unit that is money is an amount."""
     unit = campaign.program.unit_or_none
-    return words.points(unit=unit, points=points) if points is not None and unit and unit.is_money else points
+    if points is None or unit is None:
+        return points
+    return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
 
 
 @admin.register(Campaign)
@@ -97,12 +99,21 @@ class CampaignAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, adm
 class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who got points for what, newest first."""
 
-    list_display = ("member", "campaign", "source", "gave", "state", "at", "who")
+    list_display = ("member", "says", "gave", "state", "at", "who")
+    fields = ("member", "campaign", "says", "gave", "state", "at", "who", "source")
+    readonly_fields = ("says", "gave", "who")
     actions = ("take_back",)
     list_filter = ("campaign", "state")
     list_select_related = ("member__user", "campaign__program__unit")
     ordering = ("-pk",)
     show_full_result_count = False
+
+    class Media:
+        css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "why"))
+    def says(self, occurrence: Occurrence) -> str:
+        return words.why(occurrence.because)
 
     @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
     def gave(self, occurrence: Occurrence) -> Any:

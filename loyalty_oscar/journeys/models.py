@@ -145,7 +145,7 @@ class Occurrence(models.Model):
     member = models.ForeignKey(
         Member, models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "member")
     )
-    source = models.CharField(pgettext_lazy("loyalty", "for"), max_length=70)
+    source = models.CharField(pgettext_lazy("loyalty", "reference"), max_length=70)
     order_id = models.BigIntegerField(null=True)
     state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=8, choices=State, default=State.DONE)
     is_open = models.BooleanField(default=False)
@@ -158,8 +158,8 @@ class Occurrence(models.Model):
     barred_by = models.CharField(pgettext_lazy("loyalty", "taken back by"), max_length=40, blank=True, default="")
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "occurrence of a campaign")
-        verbose_name_plural = pgettext_lazy("loyalty", "occurrences of campaigns")
+        verbose_name = pgettext_lazy("loyalty", "gift of a campaign")
+        verbose_name_plural = pgettext_lazy("loyalty", "gifts of campaigns")
         constraints = [
             models.UniqueConstraint(fields=["campaign", "member", "source"], name="loyalty_occurrence_once"),
             models.UniqueConstraint(fields=["program", "mark"], name="loyalty_occurrence_mark"),
@@ -171,4 +171,4 @@ class Occurrence(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.source
+        return str(self.campaign)

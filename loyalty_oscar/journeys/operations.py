@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -39,6 +40,7 @@ BATCH = 500
 TOPIC = "points-gift"
 topics.register(TOPIC)(
     Topic(
+        title=pgettext_lazy("loyalty", "Points from a campaign"),
         text="a campaign brought points: a review, a birthday, an occasion of the store's",
         payload={
             "occurrence": "key of the occurrence",

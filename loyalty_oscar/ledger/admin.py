@@ -7,60 +7,105 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, money
-from loyalty_oscar.program.admin import BehindFront, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly
 from loyalty_oscar.program.finding import FindsMembers, FindsMembersOrKeys
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.paying import being_paid
+from loyalty_oscar.program.words import last_day as last_day_in_words
+from loyalty_oscar.program.words import number, why
 from loyalty_oscar.program.words import points as in_words
-from loyalty_oscar.program.words import why
 from loyalty_oscar.program.worth import worth
 
 from .models import Account, Entry, Hold, Lot
 from .queries import Owed, owed
+from .words import basket_in_words
+
+
+def points_of(model: type[Model], name: str, *, signed: bool = False) -> Any:
+    """Return a column of points as people write numbers, under the words of their field; none say nothing."""
+
+    @admin.display(description=model._meta.get_field(name).verbose_name, ordering=name, empty_value="")
+    def told(site: Any, row: Any) -> str:
+        points, unit = getattr(row, name), getattr(row, "account", row).unit
+        return number(unit=unit, points=points, signed=signed) if points else ""
+
+    return told
 
 
 class LotInline(ReadOnly, admin.TabularInline):
     model = Lot
     formset = Rows
     fk_name = "account"
-    fields = ("source", "state", "granted", "remaining", "reserved", "available_at", "expires_at")
+    fields = ("what", "state", "points", "left", "held", "available_at", "last_day")
+    readonly_fields = ("what", "points", "left", "held", "last_day")
     ordering = ("-pk",)
+    points = points_of(Lot, "granted")
+    left = points_of(Lot, "remaining")
+    held = points_of(Lot, "reserved")
+
+    @admin.display(description=pgettext_lazy("loyalty", "brought by"))
+    def what(self, lot: Lot) -> str:
+        return why(lot.entry.because)
+
+    @admin.display(description=pgettext_lazy("loyalty", "last day"))
+    def last_day(self, lot: Lot) -> str:
+        return last_day_in_words(lot.expires_at, zone=lot.account.unit.program.time_zone) if lot.expires_at else ""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).filter(is_open=True)
+        return super().get_queryset(request).filter(is_open=True).select_related("entry", "account__unit__program")
 
 
 @admin.register(Account)
 class AccountAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     """What each member has, in four numbers, with the points that are still there."""
 
-    list_display = ("pk", "member", "unit", "available", "pending", "reserved", "debt")
-    list_display_links = ("pk", "member")
+    list_display = ("member", "unit", "ready", "on_the_way", "set_aside", "to_make_up")
     list_filter = ("unit",)
     list_select_related = ("member__user", "unit__program")
     ordering = ("-pk",)
     show_full_result_count = False
+    fields = ("member", "unit", "ready", "on_the_way", "set_aside", "to_make_up", "earned")
+    readonly_fields = ("ready", "on_the_way", "set_aside", "to_make_up", "earned")
     inlines = (LotInline,)
+    ready, on_the_way = points_of(Account, "available"), points_of(Account, "pending")
+    set_aside, to_make_up = points_of(Account, "reserved"), points_of(Account, "debt")
+    earned = points_of(Account, "lifetime_earned")
+
+    class Media:
+        css = STYLES
+
+
+NUMBERS = ("ready", "on_the_way", "set_aside", "to_make_up")
 
 
 @admin.register(Entry)
 class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     """Every change of every account, newest first."""
 
-    list_display = ("key", "member", "kind", "d_available", "d_pending", "d_reserved", "d_debt", "says", "effective_at")
+    list_display = ("member", "kind", *NUMBERS, "says", "effective_at")
     list_filter = ("kind", "counter", "account__unit")
     list_select_related = ("account__member__user", "account__unit__program", "note")
     member_paths = ("account__member",)
     ordering = ("-pk",)
     show_full_result_count = False
-    exclude = ("fingerprint", "because", "actor")
-    readonly_fields = ("says", "who", "reason")
+    fields = (
+        *("member", "kind", "says", *NUMBERS, "after", "effective_at", "created_at", "who", "reason"),
+        *("counter", "reverses", "key"),
+    )
+    readonly_fields = ("member", *NUMBERS, "after", "says", "who", "reason")
+    ready, on_the_way = (points_of(Entry, f"d_{one}", signed=True) for one in ("available", "pending"))
+    set_aside, to_make_up = (points_of(Entry, f"d_{one}", signed=True) for one in ("reserved", "debt"))
+    after = points_of(Entry, "available_after")
+
+    class Media:
+        css = STYLES
 
     @admin.display(description=pgettext_lazy("loyalty", "member"))
     def member(self, entry: Entry) -> str:
@@ -81,14 +126,26 @@ class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
 
 @admin.register(Hold)
 class HoldAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
-    """Points set aside for baskets."""
+    """Points set aside for baskets, and what became of them."""
 
-    list_display = ("public_id", "member", "origin", "points", "state", "created_at", "expires_at")
+    list_display = ("member", "basket", "set_aside", "state", "created_at", "expires_at")
     list_filter = ("state",)
-    list_select_related = ("account__member__user",)
+    list_select_related = ("account__member__user", "account__unit__program")
     member_paths, key_path = ("account__member",), "origin"
     ordering = ("-pk",)
     show_full_result_count = False
+    fields = (
+        *("member", "basket", "wanted", "set_aside", "used", "came_back", "borne", "state"),
+        *("created_at", "expires_at", "paying_since", "closed_at", "public_id"),
+    )
+    readonly_fields = ("member", "basket", "wanted", "set_aside", "used", "came_back", "borne", "public_id")
+    wanted, set_aside = (points_of(Hold, one) for one in ("asked", "points"))
+    used, came_back = (points_of(Hold, one) for one in ("captured", "returned"))
+    borne = points_of(Hold, "forgiven")
+
+    @admin.display(description=pgettext_lazy("loyalty", "for"), ordering="origin")
+    def basket(self, hold: Hold) -> str:
+        return basket_in_words(origin=hold.origin)
 
     @admin.display(description=pgettext_lazy("loyalty", "member"))
     def member(self, hold: Hold) -> str:

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.words import why
 
 
 class Account(models.Model):
@@ -55,7 +56,7 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return str(self.member)
 
     @property
     def net(self) -> int:
@@ -89,33 +90,46 @@ class Counter(models.TextChoices):
     BREAKAGE = "breakage", pgettext_lazy("loyalty", "points never used")
     ADJUSTMENT = "adjustment", pgettext_lazy("loyalty", "adjustments")
     TRANSFER = "transfer", pgettext_lazy("loyalty", "between members")
-    SELF = "self", pgettext_lazy("loyalty", "between own buckets")
+    SELF = "self", pgettext_lazy("loyalty", "within one account")
 
 
 class Entry(models.Model):
     """One change of one account. `because` is a short code with parameters; words are found when it is shown."""
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="entries", db_index=False)
+    account = models.ForeignKey(
+        Account,
+        models.PROTECT,
+        related_name="entries",
+        db_index=False,
+        verbose_name=pgettext_lazy("loyalty", "account"),
+    )
     seq = models.PositiveBigIntegerField()
-    key = models.CharField(max_length=100)
+    key = models.CharField(pgettext_lazy("loyalty", "reference"), max_length=100)
     fingerprint = models.BinaryField(max_length=16)
     kind = models.CharField(pgettext_lazy("loyalty", "kind"), max_length=10, choices=Kind)
-    counter = models.CharField(pgettext_lazy("loyalty", "other side"), max_length=10, choices=Counter)
+    counter = models.CharField(pgettext_lazy("loyalty", "in the books"), max_length=10, choices=Counter)
     d_available = models.BigIntegerField(pgettext_lazy("loyalty", "ready"), default=0)
     d_pending = models.BigIntegerField(pgettext_lazy("loyalty", "on the way"), default=0)
     d_reserved = models.BigIntegerField(pgettext_lazy("loyalty", "set aside"), default=0)
     d_debt = models.BigIntegerField(pgettext_lazy("loyalty", "to make up"), default=0)
     net_after = models.BigIntegerField()
-    available_after = models.BigIntegerField(pgettext_lazy("loyalty", "ready after"))
+    available_after = models.BigIntegerField(pgettext_lazy("loyalty", "ready afterwards"))
     because = models.JSONField(default=dict)
     actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, default="system")
-    effective_at = models.DateTimeField(pgettext_lazy("loyalty", "at"))
-    created_at = models.DateTimeField()
-    reverses = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", db_index=False)
+    effective_at = models.DateTimeField(pgettext_lazy("loyalty", "when"))
+    created_at = models.DateTimeField(pgettext_lazy("loyalty", "written down"))
+    reverses = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=pgettext_lazy("loyalty", "undoes"),
+    )
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "entry")
-        verbose_name_plural = pgettext_lazy("loyalty", "entries")
+        verbose_name = pgettext_lazy("loyalty", "change of points")
+        verbose_name_plural = pgettext_lazy("loyalty", "changes of points")
         constraints = [
             models.UniqueConstraint(fields=["account", "seq"], name="loyalty_entry_seq"),
             # Keys are mostly numbered: new ones come last in the index, which so stays small, and its end in memory.
@@ -133,7 +147,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return why(self.because)
 
     @property
     def net(self) -> int:
@@ -204,22 +218,22 @@ class Lot(models.Model):
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="lots", db_index=False)
     entry = models.ForeignKey(Entry, models.PROTECT, related_name="lots")
-    source = models.CharField(max_length=60)
-    granted = models.BigIntegerField()
-    remaining = models.BigIntegerField()
-    reserved = models.BigIntegerField(default=0)
-    state = models.CharField(max_length=8, choices=State)
+    source = models.CharField(pgettext_lazy("loyalty", "brought by"), max_length=60)
+    granted = models.BigIntegerField(pgettext_lazy("loyalty", "points"))
+    remaining = models.BigIntegerField(pgettext_lazy("loyalty", "left"))
+    reserved = models.BigIntegerField(pgettext_lazy("loyalty", "of them set aside"), default=0)
+    state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=8, choices=State)
     is_open = models.BooleanField()
-    available_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
+    available_at = models.DateTimeField(pgettext_lazy("loyalty", "ready from"), null=True, blank=True)
+    expires_at = models.DateTimeField(pgettext_lazy("loyalty", "run out"), null=True, blank=True)
     first_expires_at = models.DateTimeField(null=True, blank=True)
     extensions = models.PositiveSmallIntegerField(default=0)
     graced = models.BooleanField(default=False)
     came_from = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+", db_index=False)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "lot")
-        verbose_name_plural = pgettext_lazy("loyalty", "lots")
+        verbose_name = pgettext_lazy("loyalty", "points with their dates")
+        verbose_name_plural = pgettext_lazy("loyalty", "points with their dates")
         constraints = [
             models.CheckConstraint(
                 condition=Q(granted__gt=0, remaining__gte=0, reserved__gte=0)
@@ -275,24 +289,24 @@ class Hold(models.Model):
         CAPTURED = "captured", pgettext_lazy("loyalty", "used")
         RELEASED = "released", pgettext_lazy("loyalty", "given back")
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    public_id = models.UUIDField(pgettext_lazy("loyalty", "public id"), default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(Account, models.PROTECT, related_name="holds")
     slot = models.CharField(max_length=60, null=True)
     origin = models.CharField(max_length=60)
-    asked = models.BigIntegerField()
-    points = models.BigIntegerField()
-    captured = models.BigIntegerField(default=0)
-    returned = models.BigIntegerField(default=0)
-    forgiven = models.BigIntegerField(default=0, db_default=0)
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    paying_since = models.DateTimeField(null=True, blank=True)
-    closed_at = models.DateTimeField(null=True, blank=True)
+    asked = models.BigIntegerField(pgettext_lazy("loyalty", "asked for"))
+    points = models.BigIntegerField(pgettext_lazy("loyalty", "set aside"))
+    captured = models.BigIntegerField(pgettext_lazy("loyalty", "used"), default=0)
+    returned = models.BigIntegerField(pgettext_lazy("loyalty", "returned"), default=0)
+    forgiven = models.BigIntegerField(pgettext_lazy("loyalty", "the shop bore"), default=0, db_default=0)
+    state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=10, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
+    expires_at = models.DateTimeField(pgettext_lazy("loyalty", "until"))
+    paying_since = models.DateTimeField(pgettext_lazy("loyalty", "at the payment page since"), null=True, blank=True)
+    closed_at = models.DateTimeField(pgettext_lazy("loyalty", "ended"), null=True, blank=True)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "set aside")
-        verbose_name_plural = pgettext_lazy("loyalty", "set aside")
+        verbose_name = pgettext_lazy("loyalty", "basket with points set aside")
+        verbose_name_plural = pgettext_lazy("loyalty", "baskets with points set aside")
         constraints = [
             models.UniqueConstraint(fields=["slot"], name="loyalty_hold_slot"),
             models.CheckConstraint(
@@ -311,7 +325,7 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.public_id)
+        return str(self.account)
 
 
 class HoldLot(models.Model):
@@ -324,8 +338,8 @@ class HoldLot(models.Model):
     returned = models.BigIntegerField(default=0)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "reserved lot")
-        verbose_name_plural = pgettext_lazy("loyalty", "reserved lots")
+        verbose_name = pgettext_lazy("loyalty", "points set aside, by their dates")
+        verbose_name_plural = pgettext_lazy("loyalty", "points set aside, by their dates")
         constraints = [
             models.UniqueConstraint(fields=["hold", "lot"], name="loyalty_holdlot_once"),
             models.CheckConstraint(

@@ -12,6 +12,12 @@ from loyalty_oscar.program.words import say
 Params = Mapping[str, Any]
 
 
+def basket_in_words(*, origin: str) -> str:
+    """Return what points are set aside for, in words: a basket by its number."""
+    kind, _colon, key = origin.partition(":")
+    return pgettext("loyalty", "Basket %(number)s") % {"number": key} if kind == "basket" else origin
+
+
 @say("return_period_over")
 def _return_period_over(p: Params) -> str:
     return pgettext("loyalty", "The return period is over")

@@ -59,7 +59,7 @@ class ForWhom(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=pgettext_lazy("loyalty", "and only this segment"),
+        verbose_name=pgettext_lazy("loyalty", "and only this list of members"),
     )
 
     class Meta:
@@ -68,4 +68,4 @@ class ForWhom(models.Model):
     def mind_segment(self, *, program_id: int | None) -> None:
         """Refuse a segment of another program, at its field."""
         if self.segment and program_id and self.segment.program_id != program_id:
-            raise ValidationError({"segment": pgettext_lazy("loyalty", "That segment is of another program.")})
+            raise ValidationError({"segment": pgettext_lazy("loyalty", "That list is of another program.")})

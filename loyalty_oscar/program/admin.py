@@ -21,7 +21,6 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, money, operations
-from .finding import FindsMembersOrKeys
 from .forms import (
     ProgramForm,
     Rows,
@@ -37,9 +36,6 @@ from .forms import (
 from .history import TellsChanges
 from .hooks import program_pages, program_warnings, set_uses, state_change_notes
 from .models import (
-    Delivery,
-    Event,
-    JobRun,
     Phase,
     PointWorth,
     ProductSet,
@@ -138,6 +134,15 @@ class DeletesUnused:
 def has_begun(program: Program) -> bool:
     """Return whether a program was ever live or has members: what belongs to it stays from then on."""
     return program.earns_from is not None or program.members.exists()
+
+
+class OnePerProgram:
+    """For what a program has once: where every program has it, no button adds another."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_add_permission(request)  # type: ignore[misc]  # Of ModelAdmin.
+        taken = self.model._default_manager.values("program")  # type: ignore[attr-defined]
+        return may and Program.objects.exclude(pk__in=taken).exists()
 
 
 class NoDelete:
@@ -433,49 +438,3 @@ class SegmentAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         if form.has_changed():
             set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
-
-
-@admin.register(Event)
-class EventAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
-    """What happened, as consumers are told."""
-
-    list_display = ("topic", "key", "member", "at", "is_new")
-    list_filter = ("topic", "is_new")
-    list_select_related = ("member__user",)
-    ordering = ("-pk",)
-    show_full_result_count = False
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
-    """Messages that left or wait to leave: an event each, for one consumer."""
-
-    list_display = ("topic", "key", "member", "consumer", "happened_at", "next_at", "done_at", "attempts", "error")
-    list_filter = ("consumer", "is_open")
-    member_paths, key_path = ("event__member",), "event__key"
-    list_select_related = ("event__member__user",)
-    ordering = ("-pk",)
-    show_full_result_count = False
-
-    @admin.display(description=pgettext_lazy("loyalty", "topic"))
-    def topic(self, delivery: Delivery) -> str:
-        return delivery.event.topic
-
-    @admin.display(description=pgettext_lazy("loyalty", "key"))
-    def key(self, delivery: Delivery) -> str:
-        return delivery.event.key
-
-    @admin.display(description=pgettext_lazy("loyalty", "member"))
-    def member(self, delivery: Delivery) -> Any:
-        return delivery.event.member
-
-    @admin.display(description=pgettext_lazy("loyalty", "happened"))
-    def happened_at(self, delivery: Delivery) -> datetime:
-        return delivery.event.at
-
-
-@admin.register(JobRun)
-class JobRunAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
-    """When each job last ran."""
-
-    list_display = ("name", "started_at", "finished_at", "good_at", "done", "error")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from django.utils.functional import Promise
+
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.registry import Registry
 
@@ -26,12 +28,14 @@ FIRST_PAUSE = timedelta(minutes=5)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
     """
-    A kind of event: what it says that happened, and the fields of its payload, each with what stands in it.
+    A kind of event: what it says that happened, and the fields of its payload, each with what stands in it. `title` is
+    what staff read; without one it is the topic's code.
 
     A field may be added. One that goes or changes its meaning makes `version` one higher, because shops read it.
     """
 
     text: str
+    title: str | Promise = ""
     payload: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
 
@@ -97,6 +101,11 @@ class Happening:
 topics: Registry[Topic] = Registry("topic")
 #: name -> consumer; the name stands in each of its deliveries.
 consumers: Registry[Consumer] = Registry("consumer")
+
+
+def title_of(*, topic: str) -> str:
+    """Return what staff read for a topic; one of a store's own without a title is called by its code."""
+    return str(topics.get(topic).title or topic) if topic in topics else topic
 
 
 def announce(

@@ -99,7 +99,7 @@ class SegmentsMove:
         """Say in which segments the other member is from then on."""
         names = segment_names(program_id=member.program_id)
         for pk in sorted(segments_of(member_id=member.pk)):
-            yield pgettext("loyalty", "Is in the segment “%(segment)s” from then on.") % {"segment": names[pk]}
+            yield pgettext("loyalty", "Is on the list “%(segment)s” from then on.") % {"segment": names[pk]}
 
     def move(self, *, member: Member, into: Member, at: datetime) -> dict[str, list[int]]:
         """Put the other member in; returns where the first was, and where the other came in."""

@@ -14,8 +14,9 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.words import basket_in_words
 from loyalty_oscar.program import contributions, money
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, ReadOnly, has_begun
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import order_finders, set_uses
@@ -64,7 +65,7 @@ class LeastOrderInline(admin.TabularInline):
 
 
 @admin.register(UseTerms)
-class UseTermsAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class UseTermsAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What points may pay for in a program; once that began, switched off and not deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -121,7 +122,7 @@ def know_numbers(uses: list[Redemption]) -> None:
     entries = Entry.objects.filter(account_id__in=accounts, key__in=keys).values_list("key", "because__p__number")
     numbers = {keys[key].pk: number for key, number in entries}
     for use in uses:
-        use.known_number = str(numbers.get(use.pk) or use.order_id or use.hold.origin)
+        use.known_number = str(numbers.get(use.pk) or use.order_id or basket_in_words(origin=use.hold.origin))
 
 
 @admin.register(Redemption)
@@ -134,7 +135,7 @@ class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     member_paths = ("hold__account__member",)
-    fields = ("order", "order_id", "member", "points", "off", "returned", "state", "used_at", "anew", "shares")
+    fields = ("order", "member", "points", "off", "returned", "state", "used_at", "anew", "shares")
     readonly_fields = ("order", "member", "off", "state", "anew", "shares")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:

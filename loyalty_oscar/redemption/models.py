@@ -67,7 +67,7 @@ class UseTerms(models.Model):
     known_least: dict[str, int]
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "limits of using points")
+        verbose_name = pgettext_lazy("loyalty", "set of limits")
         verbose_name_plural = pgettext_lazy("loyalty", "limits of using points")
         constraints = [
             models.CheckConstraint(
@@ -164,4 +164,4 @@ class Redemption(models.Model):
         indexes = [models.Index(fields=["slot"], name="loyalty_redemption_slot")]
 
     def __str__(self) -> str:
-        return f"{self.points}"
+        return str(self.hold)

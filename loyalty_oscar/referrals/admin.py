@@ -15,7 +15,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, ReadOnly, has_begun
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import erasures, member_finders
@@ -34,7 +34,7 @@ ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
 
 
 @admin.register(Scheme)
-class SchemeAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class SchemeAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What each side gets in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"

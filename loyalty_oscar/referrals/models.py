@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.abstract import promised_points
@@ -62,8 +62,8 @@ class Scheme(models.Model):
     )
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "bring a friend")
-        verbose_name_plural = pgettext_lazy("loyalty", "bring a friend")
+        verbose_name = pgettext_lazy("loyalty", "invitation to friends")
+        verbose_name_plural = pgettext_lazy("loyalty", "invitations to friends")
         constraints = [
             most("loyalty_scheme_most"),
             models.CheckConstraint(
@@ -155,7 +155,8 @@ class Referral(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.giver_id} → {self.newcomer_id}"
+        text = pgettext("loyalty", "%(newcomer)s, invited by %(giver)s")
+        return text % {"newcomer": self.newcomer, "giver": self.giver}
 
     @property
     def verdict(self) -> str:

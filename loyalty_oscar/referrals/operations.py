@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -29,10 +30,15 @@ from .signals import decided
 TRIES = 20
 JOINED, ORDERED = "friend-joined", "friend-ordered"
 topics.register(JOINED)(
-    Topic(text="a friend came by an invitation; told to who invited", payload={"referral": "key of the referral"})
+    Topic(
+        title=pgettext_lazy("loyalty", "A friend joined"),
+        text="a friend came by an invitation; told to who invited",
+        payload={"referral": "key of the referral"},
+    )
 )
 topics.register(ORDERED)(
     Topic(
+        title=pgettext_lazy("loyalty", "The first order of a friend"),
         text="a friend's first order rewards both sides; told to who invited, once for each friend",
         payload={"referral": "key of the referral"},
     )

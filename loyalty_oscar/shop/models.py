@@ -52,21 +52,21 @@ class OrderSync(models.Model):
     deleted.
     """
 
-    order_id = models.BigIntegerField(unique=True)
-    is_dirty = models.BooleanField(default=True)
-    dirty_since = models.DateTimeField(null=True, blank=True)
+    order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), unique=True)
+    is_dirty = models.BooleanField(pgettext_lazy("loyalty", "waits to be counted"), default=True)
+    dirty_since = models.DateTimeField(pgettext_lazy("loyalty", "last change"), null=True, blank=True)
     fingerprint = models.CharField(max_length=32, blank=True, default="")
-    final_at = models.DateTimeField(null=True, blank=True)
+    final_at = models.DateTimeField(pgettext_lazy("loyalty", "came to its end"), null=True, blank=True)
     is_settled = models.BooleanField(default=False)
     placed = models.JSONField(default=dict)
     moved_from = models.CharField(max_length=40, blank=True, default="")
     failed = models.JSONField(default=dict)
-    failures = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=200, blank=True, default="")
+    failures = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "tries that failed"), default=0)
+    error = models.CharField(pgettext_lazy("loyalty", "trouble"), max_length=200, blank=True, default="")
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "mark of an order")
-        verbose_name_plural = pgettext_lazy("loyalty", "marks of orders")
+        verbose_name = pgettext_lazy("loyalty", "counting of an order")
+        verbose_name_plural = pgettext_lazy("loyalty", "counting of orders")
         permissions = [("undo_return", "Can undo a return of an order")]
         indexes = [
             models.Index(fields=["is_dirty", "order_id"], name="loyalty_sync_dirty"),
@@ -74,7 +74,7 @@ class OrderSync(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.order_id}"
+        return str(self.placed.get("number") or self.order_id)
 
 
 class PriceSpan(models.Model):

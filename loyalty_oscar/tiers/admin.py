@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, has_begun
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, has_begun
 from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, set_uses
@@ -26,7 +26,7 @@ from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 from .operations import give_tier, keep_all, set_out, take_given
 from .preview import preview
 from .queries import at_least_base, ladder_of, rules_of
-from .sentences import faults, sentence, would_stand
+from .sentences import faults, metric_choices, sentence, would_stand
 from .signals import ladder_saved
 
 GIVE = "loyalty_tiers.give_tier"
@@ -65,7 +65,7 @@ class TierInline(admin.StackedInline):
 
 
 @admin.register(Ladder)
-class LadderAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """The levels of a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/ladder.html"
@@ -88,8 +88,27 @@ class LadderAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
         """What counts stays once orders have counted: numbers of two kinds do not add up."""
         if obj is None:
             return ()
-        counted = Score.objects.filter(member__program_id=obj.program_id).exists()
-        return ("program", "metric") if counted else ("program",)
+        return ("program", "what_counts") if self.has_counted(obj) else ("program",)
+
+    def get_fields(self, request: HttpRequest, obj: Ladder | None = None) -> tuple[str, ...]:
+        known = obj is not None and (self.has_counted(obj) or not self.has_change_permission(request, obj))
+        return (
+            "program",
+            "is_on",
+            "what_counts" if known else "metric",
+            "window",
+            "grace_days",
+            "gifts_past",
+            "is_meant",
+        )
+
+    def has_counted(self, ladder: Ladder) -> bool:
+        """Return whether orders have counted for a ladder."""
+        return Score.objects.filter(member__program_id=ladder.program_id).exists()
+
+    @admin.display(description=pgettext_lazy("loyalty", "What counts"))
+    def what_counts(self, ladder: Ladder) -> str:
+        return str(dict(metric_choices()).get(ladder.metric, ladder.metric))
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

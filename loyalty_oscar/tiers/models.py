@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.abstract import Promising, promised_points
@@ -65,7 +65,7 @@ class Ladder(models.Model):
     known_tiers: list[Tier]
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "levels")
+        verbose_name = pgettext_lazy("loyalty", "set of levels")
         verbose_name_plural = pgettext_lazy("loyalty", "levels")
 
     def __str__(self) -> str:
@@ -211,7 +211,10 @@ class MemberPrice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.percent} %"
+        named = {"percent": self.percent, "level": self.tier, "products": self.product_set}
+        if self.product_set is None:
+            return pgettext("loyalty", "%(level)s: %(percent)s\u00a0%% off everything") % named
+        return pgettext("loyalty", "%(level)s: %(percent)s\u00a0%% off %(products)s") % named
 
 
 class Score(models.Model):

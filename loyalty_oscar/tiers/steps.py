@@ -11,6 +11,8 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
+from django.utils.translation import pgettext_lazy
+
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program.db import write_db
@@ -36,10 +38,18 @@ CODES = {
 PLACED = "tier_placed"
 UP, DOWN = "tier-up", "tier-down"
 topics.register(UP)(
-    Topic(text="a level was reached, or given by the shop", payload={"standing": "key of the new standing"})
+    Topic(
+        title=pgettext_lazy("loyalty", "A level was reached"),
+        text="a level was reached, or given by the shop",
+        payload={"standing": "key of the new standing"},
+    )
 )
 topics.register(DOWN)(
-    Topic(text="a level ended after its grace, as announced", payload={"standing": "key of the new standing"})
+    Topic(
+        title=pgettext_lazy("loyalty", "A level ended"),
+        text="a level ended after its grace, as announced",
+        payload={"standing": "key of the new standing"},
+    )
 )
 
 
@@ -126,13 +136,13 @@ def keep(*, ladder: Ladder, moves: Iterable[Move]) -> None:
         before, step = move.before, move.step
         if before is None:
             continue  # Who stood nowhere keeps nothing.
-        because = before.because
+        because, actor = before.because, before.actor
         if (step.is_counted, step.is_given) != (before.is_counted, because.get("c") == CODES["given"]):
-            because = _because(ladder, move)
-        alike[step.kept_until, step.is_counted, move.is_strict, json.dumps(because)].append(before.pk)
-    for (until, is_counted, is_strict, because), keys in alike.items():
+            because, actor = _because(ladder, move), _actor(move)
+        alike[step.kept_until, step.is_counted, move.is_strict, json.dumps(because), actor].append(before.pk)
+    for (until, is_counted, is_strict, because, actor), keys in alike.items():
         rows = Standing.objects.using(write_db()).filter(pk__in=keys)
-        stands = {"is_counted": is_counted, "is_strict": is_strict, "because": json.loads(because)}
+        stands = {"is_counted": is_counted, "is_strict": is_strict, "because": json.loads(because), "actor": actor}
         rows.update(kept_until=until, extensions=0, **stands)
 
 
@@ -167,8 +177,13 @@ def _standing(ladder: Ladder, move: Move, at: datetime) -> Standing:
         is_counted=step.is_counted or not step.rank,
         is_strict=move.is_strict,
         because=_because(ladder, move),
-        actor=move.gift.actor if step.is_given and move.gift else "system",
+        actor=_actor(move),
     )
+
+
+def _actor(move: Move) -> str:
+    """Return by whom a level stands: staff for one that they gave, else the shop itself."""
+    return move.gift.actor if move.step.is_given and move.gift else "system"
 
 
 def _because(ladder: Ladder, move: Move) -> dict[str, Any]:

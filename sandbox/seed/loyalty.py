@@ -22,7 +22,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
 from loyalty_oscar.program.models import ProductSet, TermsVersion, Unit
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.shop.upkeep.setup import make_ready
@@ -102,7 +102,7 @@ class Days:
                     raise RuntimeError(f"the job {step.job.name} failed: {step.error}")
             self._date_letters(self.today)
         group, _made = Group.objects.get_or_create(name="Paw Club")
-        group.permissions.set(loyalty_permissions())
+        group.permissions.set([*loyalty_permissions(), *oscars_pages()])
         group.user_set.add(*get_user_model().objects.filter(email="merchant@example.com"))
 
     def _work(self, at: datetime) -> None:

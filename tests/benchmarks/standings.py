@@ -8,6 +8,9 @@ no letters, and is rolled back after its foreign keys were checked. Ours is the 
 `loyalty_run` does it. Both take turns, each on tables that were just filled and analyzed. What is compared is CPU
 time, of this process and of its process on the server together, so that other work on the machine matters little;
 seconds on the clock stand beside it. Neither may use several processes of the server.
+
+`--window member-year` does the nights of a club whose years begin on the day on which each member joined, without a
+statement by hand beside them; what is promised there is memory.
 """
 
 import argparse
@@ -19,7 +22,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,8 @@ INSERT INTO auth_user (username, email, password, first_name, last_name, is_acti
   SELECT 'm' || n, 'm' || n || '@example.com', '!', '', '', true, false, false, '2024-01-01'
   FROM generate_series(1, %(members)s) n;
 INSERT INTO loyalty_program_member (public_id, program_id, user_id, joined_at)
-  SELECT gen_random_uuid(), %(program)s, id, '2024-01-01' FROM auth_user ORDER BY id;
+  SELECT gen_random_uuid(), %(program)s, id, '2024-01-01'::timestamptz + (id %% %(days)s) * interval '1 day'
+  FROM auth_user ORDER BY id;
 INSERT INTO loyalty_tiers_score (member_id, order_id, placed_at, value)
   SELECT m.id, row_number() OVER (), '2024-01-01'::timestamptz + random() * interval '900 days',
          2000 + floor(random() * 10000)
@@ -100,18 +104,18 @@ class Spent:
 class Club:
     """A club of many members, with up to eight orders each in two and a half years."""
 
-    def __init__(self, members: int) -> None:
+    def __init__(self, members: int, window: str = "calendar-year") -> None:
         from loyalty_oscar.program.queries import forget_cache
         from loyalty_oscar.testing import a_program
         from loyalty_oscar.tiers.models import Ladder, Tier
 
         self.members = members
         program = a_program(code="club", name="Paw Club").program
-        ladder = Ladder.objects.create(program=program)
+        ladder = Ladder.objects.create(program=program, window=window)
         for rank, (name, threshold) in enumerate(zip(("Bronze", "Silver", "Gold"), THRESHOLDS, strict=True), start=1):
             Tier.objects.create(ladder=ladder, rank=rank, code=name.lower(), name=name, threshold=threshold)
         forget_cache()
-        sql(FILL, program=program.pk, members=members)
+        sql(FILL, program=program.pk, members=members, days=365 if window == "member-year" else 1)
         sql("ANALYZE")
 
     def keep(self) -> None:
@@ -233,6 +237,40 @@ def announce() -> None:
     Notice.objects.update(sent_at=LATER, accepted_at=LATER)
 
 
+def own_years(members: int, rounds: int) -> int:
+    """The nights of a club whose years begin on the day on which each member joined."""
+    board = Board(f"Nightly standings of {members:,} members with years of their own, medians of {rounds} rounds")
+    sql("SET max_parallel_workers_per_gather = 0")
+    club = Club(members, "member-year")
+    with timed() as watch:
+        steps, _done = job(USUAL)
+    board.say("the first night counts everybody", f"{watch.seconds:.1f} s in {steps} steps")
+    alone(board, club, "a night on which nobody moves", USUAL, rounds=rounds)
+    alone(board, club, "the next night", USUAL + timedelta(days=1), rounds=rounds)
+    club.lift(100)
+    alone(board, club, "the usual night, one in a hundred climbs", USUAL, rounds=rounds)
+    sql("UPDATE loyalty_tiers_standing SET rank = 0, tier_id = NULL, kept_until = NULL")
+    alone(board, club, "the worst night, all climb", USUAL, rounds=min(rounds, 3))
+    memory(board, club, USUAL)
+    return board.broken
+
+
+def alone(board: Board, club: Club, name: str, at: datetime, *, rounds: int) -> None:
+    """Our way of one night; the median of its CPU times."""
+    club.keep()
+    took, steps, moves = [], 0, 0
+    for _number in range(rounds):
+        club.restore()
+        gc.collect()
+        gc.freeze()
+        spent = Spent()
+        steps, _done = job(at)
+        took.append(spent.stop())
+        moves = moved()
+    cpu, clock = (statistics.median(one) for one in zip(*took, strict=True))
+    board.say(name, f"{moves:,} move, {cpu:.2f} s (on the clock {clock:.2f} s in {steps} steps)")
+
+
 def run(members: int, rounds: int) -> int:
     board = Board(f"Nightly standings of {members:,} members: by hand, ours, medians of {rounds} paired rounds")
     sql("SET max_parallel_workers_per_gather = 0")
@@ -257,13 +295,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.standings", description=__doc__)
     parser.add_argument("--members", type=int, default=MEMBERS, help=f"how many (default {MEMBERS:,})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of the nights (default {ROUNDS})")
+    parser.add_argument("--window", choices=("calendar-year", "member-year"), default="calendar-year")
     given = parser.parse_args(arguments)
     django.setup()
     from django.test.utils import setup_databases, teardown_databases
 
     made = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
     try:
-        broken = run(given.members, given.rounds)
+        broken = (own_years if given.window == "member-year" else run)(given.members, given.rounds)
     finally:
         teardown_databases(made, verbosity=0)
     sys.exit(1 if broken else 0)

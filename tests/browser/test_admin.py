@@ -20,13 +20,12 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet, State
 from loyalty_oscar.redemption.models import UseTerms
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.testing import a_program
 from loyalty_oscar.testing.factories import ProgramFactory
 from tests.browser.stage import DESK, at_widths
 from tests.browser.test_strict_policy import LISTEN, strict
 from tests.orders import come_back, deliver, imported, place
-from tests.permissions import oscars_pages
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product
 

@@ -15,7 +15,7 @@ from oscar.test.factories import create_product
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing.factories import DoorFactory, LadderFactory, SaleFactory, SchemeFactory
 from tests.browser.stage import arrive_at, calendar, looked_at, words  # noqa: F401 - fixtures
@@ -23,7 +23,6 @@ from tests.browser.test_journey import buy as put
 from tests.browser.test_journey import check_out, number, numbers
 from tests.integration.exclusives.sales import a_set
 from tests.orders import deliver
-from tests.permissions import oscars_pages
 from tests.points import points_club
 from tests.storefront import a_user, arrive, buy, day, ripen
 

@@ -16,13 +16,12 @@ from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.upkeep import jobs
 from sandbox.partner.strategy import Strategy
 from tests import orders
 from tests.browser.stage import at_widths, picture
 from tests.browser.test_journey import ADDRESS, buy, number, page  # noqa: F401 - a fixture
-from tests.permissions import oscars_pages
 from tests.points import give, points_club
 from tests.storefront import a_user
 

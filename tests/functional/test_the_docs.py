@@ -31,6 +31,7 @@ from tests.docs import DOCS, EXAMPLES, ROOT, load
 from tests.functional.every_key import every_key
 from tests.house.source import PACKAGE, python_files
 from tests.house.test_manners import public
+from tests.integration.admin.test_saved_unchanged import our_admins
 
 FACTORIES = load(EXAMPLES / "test_factories.py")
 #: Effects of orders and their numbers.
@@ -404,3 +405,37 @@ class TestTheReadme:
 
         assert named
         assert [str(path) for path in named if path.stat().st_size > 150_000] == []
+
+
+class TestThePagesOfStaff:
+    """Pictures of every list and every page of ours in the admin, each shown and none too heavy."""
+
+    FOLDER = DOCS / "pictures" / "staff"
+    #: One that is a page of its own, and one of which the demo shop has no row.
+    ALONE = {"book": {"figures"}, "segment": {"segment-list", "segment-new"}}
+
+    def test_are_all_in_pictures(self):
+        taken = {path.stem for path in self.FOLDER.glob("*.webp")}
+        names = [site.model._meta.model_name for site in our_admins()]
+        wanted = set().union(*(self.ALONE.get(name, {f"{name}-list", name}) for name in names))
+        assert wanted - taken == set()
+        assert len(names) > 20
+
+    def test_are_shown_on_their_page(self):
+        shown = re.findall(r"pictures/staff/([\w-]+)\.webp", (DOCS / "reference" / "staff-pages.md").read_text())
+        assert sorted(shown) == sorted(path.stem for path in self.FOLDER.glob("*.webp"))
+
+    def test_are_light(self):
+        assert [path.name for path in self.FOLDER.iterdir() if path.stat().st_size > 90_000] == []
+
+
+class TestTheIndexByTask:
+    def test_names_every_guide_of_a_shop_keeper(self):
+        folder = DOCS / "howto"
+        text = (folder / "index.md").read_text()
+        tasks, _build, run = text.partition("```{toctree}")[0], *text.split(":caption: ")[1:]
+        linked = set(re.findall(r"\]\(([\w-]+)\.md", tasks))
+        # Leaving is a developer's, refunds and campaigns are what others lead to.
+        known = {line for line in run.splitlines() if (folder / f"{line}.md").exists()}
+        assert known - linked <= {"leave", "refunds", "campaigns", "members"}
+        assert [name for name in linked if not (folder / f"{name}.md").exists()] == []

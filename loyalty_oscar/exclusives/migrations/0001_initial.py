@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ('rank', models.PositiveSmallIntegerField(default=0, verbose_name='from level')),
                 ('seen_from', models.DateTimeField(verbose_name='see it from')),
                 ('buys_from', models.DateTimeField(verbose_name='buy from')),
-                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this segment')),
+                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this list of members')),
                 ('sale', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='doors', to='loyalty_exclusives.sale')),
             ],
             options={

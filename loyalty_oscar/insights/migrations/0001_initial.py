@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
                 ('kind', models.CharField(choices=[('earn', 'earned'), ('mature', 'became ready'), ('hold', 'set aside'), ('release', 'given back'), ('capture', 'used'), ('claw', 'taken back'), ('restore', 'returned'), ('expire', 'run out'), ('extend', 'extended'), ('adjust', 'adjusted'), ('welcome', 'welcome'), ('import', 'brought along'), ('transfer', 'passed on')], max_length=10)),
-                ('counter', models.CharField(choices=[('issuance', 'points given'), ('redemption', 'points used'), ('breakage', 'points never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'between own buckets')], max_length=10)),
+                ('counter', models.CharField(choices=[('issuance', 'points given'), ('redemption', 'points used'), ('breakage', 'points never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'within one account')], max_length=10)),
                 ('n', models.PositiveBigIntegerField()),
                 ('plus', models.BigIntegerField()),
                 ('minus', models.BigIntegerField()),

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('spent', models.PositiveBigIntegerField(default=0, editable=False, verbose_name='points given')),
                 ('is_on', models.BooleanField(default=True, verbose_name='in force')),
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.program', verbose_name='program')),
-                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this segment')),
+                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this list of members')),
             ],
             options={
                 'verbose_name': 'campaign',
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             name='Occurrence',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=70, verbose_name='for')),
+                ('source', models.CharField(max_length=70, verbose_name='reference')),
                 ('order_id', models.BigIntegerField(null=True)),
                 ('state', models.CharField(choices=[('planned', 'planned'), ('held', 'held back'), ('done', 'given'), ('skipped', 'skipped'), ('back', 'taken back')], default='done', max_length=8, verbose_name='state')),
                 ('is_open', models.BooleanField(default=False)),
@@ -65,8 +65,8 @@ class Migration(migrations.Migration):
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.program')),
             ],
             options={
-                'verbose_name': 'occurrence of a campaign',
-                'verbose_name_plural': 'occurrences of campaigns',
+                'verbose_name': 'gift of a campaign',
+                'verbose_name_plural': 'gifts of campaigns',
             },
         ),
         migrations.AddConstraint(

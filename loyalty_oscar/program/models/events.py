@@ -19,12 +19,14 @@ class Event(models.Model):
     only `is_new` falls as soon as its consumers have it, and whoever leaves takes their payloads along.
     """
 
-    topic = models.CharField(max_length=40)
-    key = models.CharField(max_length=120)
-    member = models.ForeignKey(Member, models.CASCADE, null=True, related_name="+")
+    topic = models.CharField(pgettext_lazy("loyalty", "what happened"), max_length=40)
+    key = models.CharField(pgettext_lazy("loyalty", "reference"), max_length=120)
+    member = models.ForeignKey(
+        Member, models.CASCADE, null=True, related_name="+", verbose_name=pgettext_lazy("loyalty", "member")
+    )
     payload = models.JSONField(default=dict)
-    at = models.DateTimeField()
-    is_new = models.BooleanField(default=True, editable=False)
+    at = models.DateTimeField(pgettext_lazy("loyalty", "when"))
+    is_new = models.BooleanField(pgettext_lazy("loyalty", "still to be told"), default=True, editable=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "event")
@@ -49,13 +51,15 @@ class Delivery(models.Model):
     Closed without `done_at` it was given up; with `done_at` and an `error` nothing had to be told, and that says why.
     """
 
-    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
-    consumer = models.CharField(max_length=40)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField()
-    done_at = models.DateTimeField(null=True, blank=True)
-    is_open = models.BooleanField(default=True)
-    error = models.CharField(max_length=200, blank=True)
+    event = models.ForeignKey(
+        Event, models.CASCADE, related_name="deliveries", verbose_name=pgettext_lazy("loyalty", "event")
+    )
+    consumer = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+    attempts = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "tries"), default=0)
+    next_at = models.DateTimeField(pgettext_lazy("loyalty", "next try"))
+    done_at = models.DateTimeField(pgettext_lazy("loyalty", "done"), null=True, blank=True)
+    is_open = models.BooleanField(pgettext_lazy("loyalty", "still open"), default=True)
+    error = models.CharField(pgettext_lazy("loyalty", "trouble"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "message")

@@ -15,13 +15,13 @@ class JobRun(models.Model):
     `skipped` names by id the accounts that it had to leave alone, and says why.
     """
 
-    name = models.CharField(max_length=40, unique=True)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, blank=True)
-    done = models.PositiveIntegerField(default=0)
-    error = models.CharField(max_length=200, blank=True)
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=40, unique=True)
+    started_at = models.DateTimeField(pgettext_lazy("loyalty", "last ran"))
+    finished_at = models.DateTimeField(pgettext_lazy("loyalty", "finished"), null=True, blank=True)
+    done = models.PositiveIntegerField(pgettext_lazy("loyalty", "done"), default=0)
+    error = models.CharField(pgettext_lazy("loyalty", "trouble"), max_length=200, blank=True)
     skipped = models.JSONField(null=True, blank=True)
-    good_at = models.DateTimeField(null=True, blank=True)
+    good_at = models.DateTimeField(pgettext_lazy("loyalty", "last went well"), null=True, blank=True)
     wanted_at = models.DateTimeField(null=True, blank=True)
     cursor = models.JSONField(null=True, blank=True)
 

@@ -23,7 +23,7 @@ class Member(models.Model):
     without a query more whether the points can be used.
     """
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    public_id = models.UUIDField(pgettext_lazy("loyalty", "public id"), default=uuid.uuid4, unique=True, editable=False)
     program = models.ForeignKey(
         Program, models.PROTECT, related_name="members", verbose_name=pgettext_lazy("loyalty", "program")
     )
@@ -36,9 +36,16 @@ class Member(models.Model):
         verbose_name=pgettext_lazy("loyalty", "person"),
     )
     joined_at = models.DateTimeField(pgettext_lazy("loyalty", "joined"))
-    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
-    terms_version = models.PositiveIntegerField(null=True, blank=True)
-    terms_accepted_at = models.DateTimeField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="merged",
+        verbose_name=pgettext_lazy("loyalty", "merged into"),
+    )
+    terms_version = models.PositiveIntegerField(pgettext_lazy("loyalty", "version of the terms"), null=True, blank=True)
+    terms_accepted_at = models.DateTimeField(pgettext_lazy("loyalty", "terms accepted"), null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
     frozen_since = models.DateTimeField(null=True, blank=True, editable=False)
     frozen_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -32,8 +32,8 @@ class Segment(models.Model):
     counted_at = models.DateTimeField(pgettext_lazy("loyalty", "counted"), null=True, editable=False)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "segment of members")
-        verbose_name_plural = pgettext_lazy("loyalty", "segments of members")
+        verbose_name = pgettext_lazy("loyalty", "list of members")
+        verbose_name_plural = pgettext_lazy("loyalty", "lists of members")
         constraints = [
             models.UniqueConstraint(
                 fields=["program", "code"],
@@ -62,8 +62,8 @@ class SegmentMember(models.Model):
     is_current = models.BooleanField(null=True, default=True)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "member of a segment")
-        verbose_name_plural = pgettext_lazy("loyalty", "members of segments")
+        verbose_name = pgettext_lazy("loyalty", "member on a list")
+        verbose_name_plural = pgettext_lazy("loyalty", "members on lists")
         constraints = [
             models.UniqueConstraint(fields=["segment", "member", "is_current"], name="loyalty_segmentmember_current"),
             models.CheckConstraint(

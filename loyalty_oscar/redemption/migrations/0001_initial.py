@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('program', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='use_terms', to='loyalty_program.program', verbose_name='program')),
             ],
             options={
-                'verbose_name': 'limits of using points',
+                'verbose_name': 'set of limits',
                 'verbose_name_plural': 'limits of using points',
             },
         ),

@@ -70,8 +70,8 @@ class Migration(migrations.Migration):
                 ('program', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='referral_scheme', to='loyalty_program.program', verbose_name='program')),
             ],
             options={
-                'verbose_name': 'bring a friend',
-                'verbose_name_plural': 'bring a friend',
+                'verbose_name': 'invitation to friends',
+                'verbose_name_plural': 'invitations to friends',
                 'constraints': [models.CheckConstraint(condition=models.Q(('giver_points__lte', 10000000), ('newcomer_points__lte', 10000000)), name='loyalty_scheme_most', violation_error_message='These are more points than anybody can give.'), models.CheckConstraint(condition=models.Q(('giver_points__gt', 0), ('newcomer_points__gt', 0), _connector='OR'), name='loyalty_scheme_brings', violation_error_message='Somebody must get something: give points to one side.')],
             },
         ),

@@ -44,7 +44,7 @@ class PointsFilter(_OneOf):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         text = pgettext("loyalty", "%(count)s or more")
         several = [(str(least), text % {"count": money.number(least)}) for least in FROM_POINTS]
-        return [("0", pgettext("loyalty", "None")), *several]
+        return [("0", pgettext("loyalty", "No points")), *several]
 
     def narrow(self, members: Any, value: str) -> Any:
         if value == "0":

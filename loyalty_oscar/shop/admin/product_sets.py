@@ -1,4 +1,4 @@
-"""Product sets with the Oscar range that holds their products; and what else staff may look at or must know."""
+"""Product sets with the Oscar range that holds their products; and what staff must know of both."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.admin import BehindFront, DeletesUnused, ReadOnly, ReadsAnyAddress
+from loyalty_oscar.program.admin import DeletesUnused, ReadsAnyAddress
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, set_uses
 from loyalty_oscar.program.models import ProductSet, Program
 
-from ..models import OrderSync, ProductSetRange
+from ..models import ProductSetRange
 from ..orders import statuses
 from ..orders.range_guard import closed_by, refusal_of
 
@@ -78,17 +78,6 @@ class ProductSetAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, admin.ModelA
     def range(self, product_set: ProductSet) -> str:
         tie = getattr(product_set, "tie", None)
         return str(tie.range) if tie and tie.range else pgettext("loyalty", "none: its rules are suspended")
-
-
-@admin.register(OrderSync)
-class OrderSyncAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
-    """Where the house stands with each order; those that failed say why."""
-
-    list_display = ("order_id", "is_dirty", "dirty_since", "final_at", "failures", "error")
-    list_filter = ("is_dirty",)
-    search_fields = ("=order_id",)
-    ordering = ("-pk",)
-    show_full_result_count = False
 
 
 @program_warnings.register("shop", order=40)

@@ -39,7 +39,7 @@ class ByHandForm(forms.Form):
         max_length=300,
         widget=forms.TextInput(attrs={"size": 60}),
         help_text=pgettext_lazy(
-            "loyalty", "Stands beside the entry for your colleagues; members find it only in a download of their data."
+            "loyalty", "Your colleagues read it beside the points; members find it only in a download of their data."
         ),
     )
 

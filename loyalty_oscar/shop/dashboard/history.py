@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import statement
 from loyalty_oscar.program import actors, words
-from loyalty_oscar.program.events import topics
+from loyalty_oscar.program.events import title_of
 from loyalty_oscar.program.models import Delivery, Member
 
 from .by_hand import may_undo, undone
@@ -62,17 +62,18 @@ def messages_to(*, member: Member) -> list[dict[str, Any]]:
     return [
         {
             "message": row,
-            "about": topics.get(row.event.topic).text if row.event.topic in topics else row.event.topic,
+            "about": title_of(topic=row.event.topic),
             "at": date_format(localtime(row.done_at or row.event.at), "SHORT_DATETIME_FORMAT"),
-            "how": pgettext("loyalty", "mail")
-            if row.consumer == "mail"
-            else pgettext("loyalty", "inbox")
-            if row.consumer == "inbox"
-            else row.consumer,
+            "how": consumer_name(row.consumer),
             "state": state_of(row),
         }
         for row in rows
     ]
+
+
+def consumer_name(code: str) -> str:
+    """Return in what way a consumer tells, in a word; one of a store's own is called by its code."""
+    return {"mail": pgettext("loyalty", "mail"), "inbox": pgettext("loyalty", "inbox")}.get(code, code)
 
 
 def state_of(row: Delivery) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import words
@@ -16,7 +16,11 @@ from ..notices.letters import Letter, MailKind, inbox_links, letters, mail_kinds
 
 TOPIC = "goodwill"
 topics.register(TOPIC)(
-    Topic(text="staff gave goodwill points and wanted the customer to know", payload={"entry": "key of the entry"})
+    Topic(
+        title=pgettext_lazy("loyalty", "Goodwill points"),
+        text="staff gave goodwill points and wanted the customer to know",
+        payload={"entry": "key of the entry"},
+    )
 )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from loyalty_oscar.program.models import Member
 
@@ -23,6 +24,13 @@ MERGE = "loyalty_program.merge_member"
 def loyalty_permissions() -> QuerySet[Permission]:
     """Return every permission of the suite and of nothing else: what a loyalty manager's group holds."""
     return Permission.objects.filter(content_type__app_label__startswith="loyalty_").order_by("pk")
+
+
+def oscars_pages() -> QuerySet[Permission]:
+    """Return what Oscar (from 4.2) asks of staff for its pages of customers and orders, where our panels stand."""
+    user = get_user_model()._meta
+    people = Q(content_type__app_label=user.app_label, codename="view_user")
+    return Permission.objects.filter(people | Q(content_type__app_label="order", codename="view_order")).order_by("pk")
 
 
 def may(user: Any, permission: str) -> bool:

@@ -29,11 +29,12 @@ def returning(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     is_any_back = seen is not None and any(row.gone for row in seen.facts.rows)
     undo = list(undoable(subject)) if is_any_back and request.user.has_perm(UNRETURN) else []
     found = preview(order=subject, quantities=asked, at=at, seen=seen)
-    cancelled = preview_cancelled(order=subject, at=at, seen=seen, all_back=None if asked else found)
+    cancelled = preview_cancelled(order=subject, at=at, seen=seen, all_back=found if asked is None else None)
     if asked is None and not found.changes and not cancelled.changes and not undo:
         return None
     return "loyalty/dashboard/return.html", {
         "rows": [{"line": line, "name": f"{FIELD}{line.line_id}"} for line in found.lines if line.left],
+        "wrong": list(wrong(found, request.GET)),
         "parts": list(parts(found)),
         "notes": list(notes(found)),
         "cancelled": ", ".join(text for _name, _value, text in parts(cancelled)) if cancelled.lines else "",
@@ -59,6 +60,15 @@ def chosen(typed: Mapping[str, str]) -> dict[int, int] | None:
     """Return the quantities by line id that an address asks for, or None where it asks for none."""
     pairs = [(name.removeprefix(FIELD), value) for name, value in typed.items() if name.startswith(FIELD)]
     return {int(line): int(units) for line, units in pairs if _is_number(line) and _is_number(units)} if pairs else None
+
+
+def wrong(found: ReturnPreview, typed: Mapping[str, str]) -> Iterator[str]:
+    """Say of each line for which something else was typed than so many pieces as may come back."""
+    text = pgettext("loyalty", "%(title)s: type a whole number from 0 to %(left)s.")
+    for line in found.lines:
+        told = typed.get(f"{FIELD}{line.line_id}", "0")
+        if line.left and not (_is_number(told) and int(told) <= line.left):
+            yield text % {"title": line.title, "left": money.number(line.left)}
 
 
 def _is_number(text: str) -> bool:

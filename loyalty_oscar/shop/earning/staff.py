@@ -172,7 +172,7 @@ def reason_for_none(*, order: Any) -> str:
         member = member_of(program_id=program.pk, user_id=user_id)
         if member is None or member.joined_at > placed.placed_at:
             return pgettext("loyalty", "None: the customer had not joined the program when it was placed.")
-    return pgettext("loyalty", "Not counted yet. The next sweep does it.")
+    return pgettext("loyalty", "Not counted yet. It is counted within minutes.")
 
 
 @contributions.register("admin:member", "orders", order=10)

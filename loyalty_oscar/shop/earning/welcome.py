@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Count, Min, Sum
+from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.earning.awarding import ready_at
 from loyalty_oscar.earning.decision import Decision, LineLeft, left_of
@@ -25,7 +26,11 @@ from ..orders.backfill import Tally, backfills
 
 TOPIC = "welcome"
 topics.register(TOPIC)(
-    Topic(text="`loyalty_welcome` gave points for old orders, once a member", payload={"batch": "name of the welcome"})
+    Topic(
+        title=pgettext_lazy("loyalty", "Points for earlier orders"),
+        text="`loyalty_welcome` gave points for old orders, once a member",
+        payload={"batch": "name of the welcome"},
+    )
 )
 
 

@@ -18,7 +18,7 @@ from loyalty_oscar.program.worth import worth
 from ..dashboard.links import admin_url
 from ..dashboard.permissions import may_look
 from ..models import OrderSync
-from ..upkeep.jobs import JOBS
+from ..upkeep.jobs import titles
 from ..upkeep.setup_page import may_set_up
 from .checklist import checklist_of
 from .links import list_url, row_url, tasks_of
@@ -42,8 +42,10 @@ def front_of(*, request: Any, at: datetime) -> dict[str, Any]:
     """
     user, looks = request.user, may_look(request.user)
     units = Unit.objects.select_related("program").order_by("program__name") if looks else ()
+    programs = [_program(request, unit, at) for unit in units]
     return {
-        "programs": [_program(request, unit, at) for unit in units],
+        "programs": programs,
+        "is_open": not programs or any(row["open"] for row in programs),
         "is_empty": not Program.objects.exists(),
         "looks": looks,
         "waiting": list(_waiting(user)) if looks else [],
@@ -103,7 +105,7 @@ def _waiting(user: Any) -> Any:
 
 def _jobs() -> list[dict[str, Any]]:
     """Return the jobs that ever ran, in the order in which they are done, each with what it does for the shop."""
-    titles = {job.name: job.title for job in JOBS}
-    order = {name: number for number, name in enumerate(titles)}
+    told = titles()
+    order = {name: number for number, name in enumerate(told)}
     runs = sorted(JobRun.objects.all(), key=lambda run: (order.get(run.name, len(order)), run.name))
-    return [{"title": titles.get(run.name) or run.name, "run": run} for run in runs]
+    return [{"title": told.get(run.name) or run.name, "run": run} for run in runs]

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
@@ -42,6 +42,7 @@ from .letters import Letter, LetterRow, MailKind, in_daytime, inbox_links, lette
 TOPIC = "points-expiring"
 topics.register(TOPIC)(
     Topic(
+        title=pgettext_lazy("loyalty", "Points run out soon"),
         text="points run out soon (`LOYALTY_EXPIRY_NOTICE_DAYS`)",
         payload={
             "account": "key of the account",

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account, Lot
@@ -26,6 +26,7 @@ from .letters import Letter, MailKind, in_daytime, inbox_links, letters, mail_ki
 TOPIC = "points-ready"
 topics.register(TOPIC)(
     Topic(
+        title=pgettext_lazy("loyalty", "Points are ready"),
         text="points that were on the way became ready",
         payload={"account": "key of the account", "lots": "keys of its lots that became ready, in their order"},
     )

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import pgettext_lazy
+
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 
 TOPIC = "points-back"
 topics.register(TOPIC)(
     Topic(
+        title=pgettext_lazy("loyalty", "An order that went back"),
         text="an order that went back, or stands again, took points or gave used ones back",
         payload={"account": "key of the account", "entries": "keys of its entries, in their order"},
     )

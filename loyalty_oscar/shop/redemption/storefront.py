@@ -62,6 +62,11 @@ class BasketPoints:
         return may_use(account=self.account, redemption=self.redemption, at=clock.now())
 
     @property
+    def is_ignored(self) -> bool:
+        """Return whether points are set aside and no offer of the shop takes anything off for them: it is not there."""
+        return self.redemption is not None and applied_to(basket=self.basket) is None
+
+    @property
     def ready(self) -> int:
         """Return the points that are ready: all but what is set aside, which is what this basket uses."""
         return self.usable - self.used
@@ -135,7 +140,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     if not (found.usable or found.account.debt or found.redemption or note):
         return None
     can_change = found.terms.is_on and request.loyalty.is_spending and not found.account.debt
-    can_change = can_change and bool(found.usable and found.quote.most)
+    can_change = can_change and bool(found.usable and found.quote.most) and not found.is_ignored
     suggested, warning = _advice(found) if can_change else (0, "")
     uses_all = found.asked >= found.usable > 0 and found.asked != suggested
     return "loyalty/widgets/points_control.html", {
@@ -247,7 +252,7 @@ def _answer(found: BasketPoints, visit: Visit) -> dict[str, Any]:
         return {"text": text % {"points": found.points(found.account.debt)}, "see_why": True}
     if visit.is_frozen and not found.minor:
         return {"text": words.why(Because("points_frozen"))}
-    if not visit.is_spending and not found.minor:
+    if found.is_ignored or (not visit.is_spending and not found.minor):
         text = pgettext("loyalty", "%(unit)s cannot be used at the moment. What you have stays yours.")
         return {"text": text % {"unit": words.title(unit=found.unit)}}
     why = _why(found)

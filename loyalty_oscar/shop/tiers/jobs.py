@@ -26,6 +26,7 @@ from ..upkeep import jobs
 TOPIC = "tier-ending"
 topics.register(TOPIC)(
     Topic(
+        title=pgettext_lazy("loyalty", "A level ends soon"),
         text="a level ends soon unless orders keep it (`LOYALTY_LEVEL_NOTICE_DAYS`)",
         payload={"standing": "key of the standing", "kept_until": "the moment, ISO 8601"},
     )

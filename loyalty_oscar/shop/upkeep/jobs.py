@@ -242,6 +242,11 @@ JOBS = [
 ]
 
 
+def titles() -> dict[str, str | Promise]:
+    """Return what each job does for a shop keeper, by its name, in the order in which they are done."""
+    return {job.name: job.title for job in JOBS}
+
+
 def add(*, job: Job) -> None:
     """Have a feature's job done too: after those of points, before the messages leave."""
     if job.name not in {known.name for known in JOBS}:

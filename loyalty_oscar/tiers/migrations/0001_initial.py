@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('program', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='ladder', to='loyalty_program.program', verbose_name='program')),
             ],
             options={
-                'verbose_name': 'levels',
+                'verbose_name': 'set of levels',
                 'verbose_name_plural': 'levels',
             },
         ),

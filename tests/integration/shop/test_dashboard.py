@@ -17,11 +17,10 @@ from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.dashboard import nav
-from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
+from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import a_program
 from tests.orders import come_back, deliver, imported, place
-from tests.permissions import oscars_pages
 
 LOOK, GIVE = "view_account", "goodwill_account"
 OVERVIEW = reverse("loyalty:dashboard")

@@ -13,6 +13,7 @@ from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.shop.dashboard.permissions import oscars_pages
 from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -20,7 +21,6 @@ from tests.integration.commands.calling import books
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import come_back
-from tests.permissions import oscars_pages
 from tests.points import give, of, points_club, use
 from tests.storefront import a_basket, a_product, a_user, arrive, buy, day, numbers, ripen, text_of
 
@@ -259,11 +259,13 @@ class TestThePageOfAnOrder:
         assert (numbers(answer, "return-goes"), numbers(answer, "return-comes")) == ([9], [100])
         assert f'name="return-{first.pk}" id="return-{first.pk}" value="1"' in answer.content.decode()
 
-    @pytest.mark.parametrize("typed", ["lots", "", "-1", "9" * 30, "1.5"])
-    def test_takes_what_is_no_number_for_nothing(self, desk, order, typed):
-        answer = desk.get(page(order), {f"return-{order.lines.first().pk}": typed})
-        assert numbers(answer, "return-money") == [0]
-        assert "no points change" in text_of(answer)
+    @pytest.mark.parametrize("typed", ["lots", "", "-1", "9" * 30, "1.5", "6"])
+    def test_says_what_to_type_for_what_is_no_such_number(self, desk, order, typed):
+        line = order.lines.order_by("pk").first()
+        answer = desk.get(page(order), {f"return-{line.pk}": typed})
+        assert f"{line.title}: type a whole number from 0 to {line.quantity}." in text_of(answer)
+        assert numbers(answer, "return-money") == []
+        assert "If the whole order is cancelled: €45.00 back, 45 paws go, 500 paws return" in text_of(answer)
 
     def test_posts_nothing_however_often_it_is_opened(self, desk, order):
         before = Entry.objects.count()

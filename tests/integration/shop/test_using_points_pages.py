@@ -370,6 +370,21 @@ class TestTheCheckout:
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
 
 
+class TestAShopWithoutTheOffer:
+    """Its limits are there, but nothing among Oscar's offers takes points off: staff deleted or suspended it."""
+
+    @pytest.mark.parametrize("how", ["deleted", "suspended"])
+    def test_says_that_points_cannot_be_used_and_lets_them_be_given_back(self, client, boris, how):
+        our_offers().delete() if how == "deleted" else our_offers().update(status="Suspended")
+        choose(client, use="all")
+        page = client.get(BASKET).content.decode()
+        assert "Paws cannot be used at the moment. What you have stays yours." in page
+        assert "0 of 1,250" not in page
+        assert 'value="all"' not in page
+        choose(client, use="none")
+        assert "1,250\xa0paws</strong> ready" in client.get(BASKET).content.decode()
+
+
 class TestTheCost:
     @pytest.fixture
     def count(self, client):

@@ -102,12 +102,15 @@ class TestALevelGivenByHandThatAnOrderCarriesToo:
         ladder, user = a_ladder(), a_user()
         bought(user, "10.00", day(3, 1))
         hand(ladder, user, 3, until=day(4, 1), at=day(3, 2))
+        assert now(user).actor == "staff:1"
         order = bought(user, GOLD, day(3, 5))
         row = now(user)
         assert (row.is_counted, row.because["c"], row.kept_until.year) == (True, "tier_up", 2027)
+        assert row.actor == "system", "the order carries it now, and no clerk"
         send_back(order, 1, on=day(3, 10))
         row = now(user)
         assert (row.rank, row.kept_until, row.because["c"]) == (3, day(4, 1), "tier_given")
+        assert row.actor == "staff:1"
         told_and_over(ladder, user, day(5, 15))
         assert now(user).rank == 1
 
