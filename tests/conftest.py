@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from loyalty_oscar.testing.plugin import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
-from tests import services, template
+from tests import once, services, template
 from tests.databases import needs_postgres_alone
 from tests.emptying import instead_of_flushing
 from tests.fixtures import account, boris, earned_unit, today, user  # noqa: F401 - what many tests share
@@ -65,6 +65,12 @@ def pytest_collection_finish():
 def nothing_is_counted_yet():
     """No test has used up what another may try; tries are counted in the cache."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def patched_code_makes_its_own_shop(monkeypatch):
+    """A test that has patched the code begins with no shop that was made without."""
+    once.patches = monkeypatch
 
 
 @pytest.fixture(scope="session")
