@@ -14,10 +14,12 @@ from functools import wraps
 from typing import Any
 
 from django.conf import UserSettingsHolder, settings
+from django.core import mail
 from django.db import connection, transaction
 from django.utils import translation
 from pytest import MonkeyPatch
 
+from loyalty_oscar import testing
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.queries import forget_cache
 from tests.emptying import FILLED
@@ -31,11 +33,12 @@ PLAIN = (str, int, bool, type(None), Decimal, date, datetime, timedelta)
 
 @dataclass(frozen=True)
 class Told:
-    """What a function wrote into empty tables, and what it returned."""
+    """What a function wrote into empty tables, what waits for a commit, the letters that left, and what it returned."""
 
     tables: list[str]
     rows: list[tuple[str, list[tuple[Any, ...]]]]
     callbacks: list[tuple[Any, ...]]
+    letters: list[Any]
     result: Any
 
     def again(self) -> Any:
@@ -50,6 +53,8 @@ class Told:
         for _savepoints, call, is_robust in self.callbacks:
             transaction.on_commit(call, robust=is_robust)
         forget_cache()
+        if self.letters:
+            mail.outbox = deepcopy(self.letters)
         return deepcopy(self.result)
 
 
@@ -75,7 +80,7 @@ def once(tell: Callable[..., Any]) -> Callable[..., Any]:
         key = (tell.__module__, tell.__qualname__, repr((args, kwargs)), moment, translation.get_language())
         if key not in _told:
             return first(key, lambda: tell(*args, **kwargs))
-        if not_empty(_told[key].tables):
+        if mail.outbox or not_empty(_told[key].tables):
             return tell(*args, **kwargs)
         return _told[key].again()
 
@@ -84,22 +89,23 @@ def once(tell: Callable[..., Any]) -> Callable[..., Any]:
 
 def first(key: Any, tell: Callable[[], Any]) -> Any:
     """Call the function, and remember what it wrote if all of that can be told again."""
-    if not_empty(sorted({*connection.introspection.django_table_names()} - MIGRATED)):
+    if mail.outbox or not_empty(sorted({*connection.introspection.django_table_names()} - MIGRATED)):
         return tell()
-    tables, others, waiting = {}, [], len(connection.run_on_commit)
+    tables, others, before = {}, [], len(connection.run_on_commit)
 
     def note(execute: Any, sql: Any, *rest: Any) -> Any:
-        if WRITES.match(str(sql)):
-            tables.update(dict.fromkeys(WRITES.findall(str(sql))))
-        elif not str(sql).startswith(READS):
-            others.append(sql)
+        text = str(sql).lstrip()
+        if WRITES.match(text):
+            tables.update(dict.fromkeys(WRITES.findall(text)))
+        elif not text.startswith(READS):
+            others.append(text)
         return execute(sql, *rest)
 
     with connection.execute_wrapper(note):
         result = tell()
     if not others and not MIGRATED.intersection(tables):
-        callbacks = connection.run_on_commit[waiting:]
-        _told[key] = Told(list(tables), [rows_of(table) for table in tables], callbacks, deepcopy(result))
+        rows, waiting = [rows_of(table) for table in tables], connection.run_on_commit[before:]
+        _told[key] = Told(list(tables), rows, waiting, deepcopy(mail.outbox), deepcopy(result))
     return result
 
 
@@ -124,3 +130,7 @@ def rows_of(table: str) -> tuple[str, list[tuple[Any, ...]]]:
         names = ", ".join(f'"{column.name if hasattr(column, "name") else column[0]}"' for column in cursor.description)
         marks = ", ".join(["%s"] * len(cursor.description))
         return f'INSERT INTO "{table}" ({names}) VALUES ({marks})', cursor.fetchall()
+
+
+#: The program in one line that the tests of a store may use.
+a_program = once(testing.a_program)

@@ -19,7 +19,7 @@ from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.dashboard import nav
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 from tests.orders import come_back, deliver, imported, place
 from tests.permissions import oscars_pages
 
