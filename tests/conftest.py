@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
+from loyalty_oscar.shop.redemption.promise import _thawed
 from loyalty_oscar.testing.plugin import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
 from tests import once, services, template
 from tests.databases import needs_postgres_alone
@@ -65,6 +66,12 @@ def pytest_collection_finish():
 def nothing_is_counted_yet():
     """No test has used up what another may try; tries are counted in the cache."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_basket_was_thawed_yet():
+    """Baskets that were thawed are known in the process by their age, which those of a shop told again share."""
+    _thawed.clear()
 
 
 @pytest.fixture(autouse=True)
