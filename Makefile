@@ -10,6 +10,8 @@ SINCE ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 POSTGRES := LOYALTY_TEST_DB=postgres
+# Where no byte code is written, each process compiles every module anew and each pytest rewrites every assertion.
+unexport PYTHONDONTWRITEBYTECODE
 # Long runs are the modules of tests/benchmarks that bear these names.
 LONG := $(filter cdnow figures lists benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
@@ -59,7 +61,7 @@ test: $(VENV)/.all ## Everything but the long runs, on SQLite and a real Postgre
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) $(PARTS)
 
 test-sqlite: $(VENV)/.all ## Only the part on SQLite: units, the house, and what writes or differs by database
-	$(BIN)/pytest -m 'not (crowd or browser or projects or celery or postgres or slow)' $(ARGS)
+	$(BIN)/pytest -m 'not (celery or postgres or slow)' tests/unit tests/house tests/integration tests/functional $(ARGS)
 
 test-postgres: $(VENV)/.all ## Only the parts on PostgreSQL: what touches a database, and the crowds
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) test-integration test-functional test-crowds

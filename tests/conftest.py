@@ -12,8 +12,9 @@ from django.core.cache import cache
 from django.db import connection
 
 from loyalty_oscar.program import queries
+from loyalty_oscar.shop.redemption.promise import _thawed
 from loyalty_oscar.testing.plugin import _loyalty_flush, _loyalty_forget  # noqa: F401 - what the plugin does for a store
-from tests import services, template
+from tests import once, services, template
 from tests.databases import needs_postgres_alone
 from tests.emptying import instead_of_flushing
 from tests.fixtures import account, boris, earned_unit, today, user  # noqa: F401 - what many tests share
@@ -72,6 +73,18 @@ def nothing_is_counted_yet():
 def slow_machines_count_as_others_do(monkeypatch):
     """Versions of programs are read anew after a second: of a page that takes longer, one query more was counted."""
     monkeypatch.setattr(queries, "WORK_SECONDS", 15)
+
+
+@pytest.fixture(autouse=True)
+def no_basket_was_thawed_yet():
+    """Baskets that were thawed are known in the process by their age, which those of a shop told again share."""
+    _thawed.clear()
+
+
+@pytest.fixture(autouse=True)
+def patched_code_makes_its_own_shop(monkeypatch):
+    """A test that has patched the code begins with no shop that was made without."""
+    once.patches = monkeypatch
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ from tests.integration.commands.calling import manage
 from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale, a_segment
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import once
 from tests.points import points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, ripen, send_back
 
@@ -58,6 +59,7 @@ class Refusing:
         raise OSError({EMAIL: (550, f"no {EMAIL} here, {FIRST} {LAST}".encode())})
 
 
+@once
 def everything(*, between=lambda: None):
     """
     Live through it all and return Zoe, who did, with the shop and every mail that left meanwhile.

@@ -14,9 +14,11 @@ from loyalty_oscar.shop.redemption.discount import applied_to, look_again
 from loyalty_oscar.shop.redemption.use_points import use_points
 from loyalty_oscar.testing.factories import LotFactory, MemberFactory, UseTermsFactory
 from tests.integration.ledger.books import balance
+from tests.once import once
 from tests.storefront import TODAY, a_club, a_user, day
 
 
+@once
 def points_club(*, club=None, **terms):
     """The Paw Club with its points usable: 100 paws buy 1.00, within these limits."""
     unit = a_club(**(club or {}))

@@ -19,6 +19,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import LeastOrder, UseTerms
 from loyalty_oscar.testing.factories import ProductSetFactory
 from tests.integration.ledger.books import claw
+from tests.once import once
 from tests.points import account, give, points_club, terms
 from tests.storefront import TODAY, a_basket, a_product, a_user
 
@@ -26,6 +27,7 @@ Basket, Offer = get_model("basket", "Basket"), get_model("offer", "ConditionalOf
 Condition, Benefit = get_model("offer", "Condition"), get_model("offer", "Benefit")
 
 
+@once
 def a_shop(**limits):
     """The Paw Club; Boris has 1,000 paws, goods for 100.00 in his basket, and nothing else."""
     unit, user, bed = points_club(**limits), a_user(), a_product("Bed", "40.00")

@@ -14,6 +14,7 @@ from loyalty_oscar.ledger.operations import mature_due
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory, ProgramFactory, RuleFactory
+from tests.once import once
 from tests.orders import come_back, deliver
 
 TODAY = datetime(2026, 5, 6, 10, tzinfo=UTC)
@@ -24,6 +25,7 @@ def day(month, number, year=2026):
     return datetime(year, month, number, 12, tzinfo=UTC)
 
 
+@once
 def a_club(**fields):
     """The Paw Club, live since January 2025: 1 paw for each euro, ready 14 days after delivery."""
     told = {"code": "club", "time_zone": "Europe/Berlin", "hold_days": 14, "live__at": day(1, 1, 2025), **fields}
@@ -87,6 +89,7 @@ def ripen(*, on):
     return list(mature_due(at=on))
 
 
+@once
 def boris():
     """A member with points ready, on the way with and without a date, and one return: a statement of three months."""
     user = a_user()

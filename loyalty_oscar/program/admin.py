@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.apps import apps
 from django.conf import settings
@@ -50,7 +49,7 @@ from .queries import count_members
 from .second_look import back_in_words, given_back
 from .segments import set_members
 from .words import day
-from .zones import InProgramZone, NamesZone
+from .zones import InProgramZone, NamesZone, known_zones
 
 STYLES = {"all": ["loyalty/admin.css"]}
 #: What the button of each step says. Going on after a pause has a word of its own.
@@ -275,7 +274,7 @@ class ProgramAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, InProgramZone, 
     def chosen(self, request: HttpRequest) -> Program | None:
         # Its zone is typed on this very page.
         zone = request.POST.get("time_zone") or settings.TIME_ZONE
-        return Program(time_zone=zone) if zone in available_timezones() else None
+        return Program(time_zone=zone) if zone in known_zones() else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Program | None = None) -> tuple[str, ...]:
         return ("code",) if obj else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -89,6 +90,12 @@ def picked(rows: Any, field: str, request: HttpRequest) -> Any:
     return rows.filter(pk=key).first() if key.isascii() and key.isdigit() and len(key) < 19 else None
 
 
+@cache
+def known_zones() -> frozenset[str]:
+    """Return the names of all time zones; looking for them walks through hundreds of files."""
+    return frozenset(available_timezones())
+
+
 def zones_of_programs() -> list[str]:
     """Return the time zones that programs have."""
     return list(Program.objects.order_by("time_zone").values_list("time_zone", flat=True).distinct())
@@ -98,7 +105,7 @@ def zones_of_programs() -> list[str]:
 def in_zone(request: HttpRequest, zone: str, name: str) -> Iterator[None]:
     """Read and show moments in a zone for the time of a block, and remember its name for fields made meanwhile."""
     setattr(request, ZONE, name)
-    with timezone.override(ZoneInfo(zone if zone in available_timezones() else "UTC")):
+    with timezone.override(ZoneInfo(zone if zone in known_zones() else "UTC")):
         yield
 
 

@@ -19,8 +19,8 @@ from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders import receivers, sync
-from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,9 +2,13 @@
 
 import os
 from collections import defaultdict
+from contextlib import suppress
+from typing import ClassVar
 
 import pytest
+from django.core.handlers import wsgi
 from django.db import models
+from django.http import QueryDict
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from oscar.core.loading import get_model
@@ -83,6 +87,54 @@ def keys_of(name, parts, rows):
     return told
 
 
+class Watched(QueryDict):
+    """What stands behind the question mark; it notes what a page asks of it."""
+
+    WHOLE = "*"
+    asked: ClassVar[set[str]] = set()
+
+    def __getitem__(self, key):
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key):
+        self.asked.add(key)
+        return super().__contains__(key)
+
+    def getlist(self, key, default=None):
+        self.asked.add(key)
+        return super().getlist(key, default)
+
+
+def _whole(name):
+    def ask(self, *args, **kwargs):
+        self.asked.add(self.WHOLE)
+        return getattr(super(Watched, self), name)(*args, **kwargs)
+
+    return ask
+
+
+WHOLE = "__iter__", "__len__", "__copy__", "__deepcopy__", "keys", "items", "values", "lists", "dict", "urlencode"
+for _name in WHOLE:
+    setattr(Watched, _name, _whole(_name))
+
+
+def read_by(client, address, usual):
+    """
+    What a page asks of its address, or all that pages do ask where it looks at the whole of it.
+
+    It cannot be broken by what it never asks for; of that it gets one, for those who look at the text.
+    """
+    Watched.asked.clear()
+    with pytest.MonkeyPatch.context() as patch, clock.at(TODAY):
+        patch.setattr(wsgi, "QueryDict", Watched)
+        assert client.get(address).status_code < 500
+    asked = {*Watched.asked}
+    if Watched.WHOLE in asked:
+        return [*usual, *sorted(asked - {*usual, Watched.WHOLE})]
+    return [*sorted(asked), *[what for what in usual if what not in asked][:1]]
+
+
 class TestEveryAddress:
     def test_stands_with_nonsense_behind_it(self, rows, staff):  # noqa: F811
         boss, boris = staff(superuser=True)[1], Client()
@@ -91,8 +143,7 @@ class TestEveryAddress:
         for name, parts in ours_only():
             address = reverse(name, kwargs=keys_of(name, parts, rows))
             client = boss if name.startswith("admin:") or "dashboard" in name else boris
-            read = READ if client is boss else READ[10:20]
-            for what in read:
+            for what in read_by(client, address, READ if client is boss else READ[10:20]):
                 for _one in range(EACH):
                     place += 1
                     value = values[place % len(values)]
@@ -104,6 +155,26 @@ class TestEveryAddress:
                     if not isinstance(status, int) or status >= 500:
                         broken[f"{name}?{what}: {status}"].append(str(value)[:40])
         assert not broken, "\n" + "\n".join(f"{said} <- {values}" for said, values in broken.items())
+
+    @pytest.mark.parametrize(
+        ("page", "asked"),
+        [
+            (lambda query: query.get("q"), {"q"}),
+            (lambda query: "o" in query, {"o"}),
+            (lambda query: query.getlist("p"), {"p"}),
+            (lambda query: {**query}, {Watched.WHOLE}),
+            (lambda query: dict(query.items()), {Watched.WHOLE}),
+            (lambda query: query.copy(), {Watched.WHOLE}),
+            (lambda query: bool(query), {Watched.WHOLE}),
+            (lambda query: query.urlencode(), {Watched.WHOLE}),
+        ],
+    )
+    def test_is_seen_to_be_read(self, page, asked):
+        query = Watched("a=1")
+        Watched.asked.clear()
+        with suppress(KeyError):
+            page(query)
+        assert asked <= Watched.asked
 
     def test_is_one_of_many(self):
         assert len(list(ours_only())) > 100

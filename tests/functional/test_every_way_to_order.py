@@ -16,8 +16,8 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Event, Member, ProgramSite
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.orders import sync
-from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LINES = [("18.55", 2), ("7.99", 1), ("3.33", 3)]  # 37.10 + 7.99 + 9.99 = 55.08

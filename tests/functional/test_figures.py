@@ -20,8 +20,9 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
+from tests.once import a_program
 from tests.orders import come_back, place
 
 pytestmark = pytest.mark.django_db

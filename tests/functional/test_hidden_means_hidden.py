@@ -28,6 +28,7 @@ from tests.integration.exclusives.sales import (
     searching_tables,
 )
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import once
 from tests.storefront import a_club, a_product, a_user, buy, day, text_of
 
 pytestmark = pytest.mark.django_db
@@ -65,8 +66,8 @@ def addresses(resolver=None, space="", before=""):
             yield f"{space}{pattern.name}", set(re.findall(r"<(?:\w+:)?(\w*pk|\w*id)>", path))
 
 
-@pytest.fixture
-def shop():
+@once
+def a_shop():
     """A hidden sale of one product from 9 May for Gold, beside a product for all that recommends it."""
     factories.CountryFactory(iso_3166_1_a2="DE", is_shipping_country=True)
     unit = a_club()
@@ -81,8 +82,14 @@ def shop():
         get_model("reviews", "ProductReview").objects.create(
             pk=9000 + product.pk, product=product, score=5, title="T", body="B", user=user
         )
+    return SimpleNamespace(unit=unit, cave=cave, bed=bed, sale=sale)
+
+
+@pytest.fixture
+def shop():
+    found = a_shop()
     with searching_tables():
-        yield SimpleNamespace(unit=unit, cave=cave, bed=bed, sale=sale)
+        yield found
 
 
 class Person:

@@ -29,6 +29,7 @@ from tests.integration.exclusives.sales import (
     take,
 )  # fmt: skip
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import once
 from tests.storefront import a_club, a_product, buy, day, text_of
 
 pytestmark = pytest.mark.django_db
@@ -70,10 +71,9 @@ def loader(request, monkeypatch):
     return request.param == "with-loader"
 
 
-@pytest.fixture
-def shop(settings):
+@once
+def a_shop():
     """A sale of one product that Gold gets two days before everybody, in a shop with pages and an API."""
-    settings.ROOT_URLCONF = "tests.functional.headless_urls"
     factories.CountryFactory(iso_3166_1_a2="DE", is_shipping_country=True)
     unit = a_club()
     a_ladder(unit=unit)
@@ -85,8 +85,15 @@ def shop(settings):
     found = get_model("offer", "Range").objects.create(name="Shown", is_public=True, slug="shown")
     found.add_product(carrier)
     sale = a_sale(unit, carrier, percent=0)
+    return SimpleNamespace(unit=unit, carrier=carrier, bed=bed, category=category, sale=sale)
+
+
+@pytest.fixture
+def shop(settings):
+    found = a_shop()
+    settings.ROOT_URLCONF = "tests.functional.headless_urls"
     with searching_tables():
-        yield SimpleNamespace(unit=unit, carrier=carrier, bed=bed, category=category, sale=sale)
+        yield found
 
 
 class Visitor:

@@ -10,8 +10,8 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.once import a_program
 
 EVENTS = ("placed", "paid", "shipped", "half", "half", "cancelled")
 #: On PostgreSQL each sixth ordering: in which order things happen is the same on every database.

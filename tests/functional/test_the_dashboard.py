@@ -7,8 +7,8 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Lot
-from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

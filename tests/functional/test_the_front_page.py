@@ -18,7 +18,7 @@ from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate, real_rate
 from loyalty_oscar.shop.front.checklist import checklist_of
 from loyalty_oscar.shop.front.planned import calendar_of
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 from tests.orders import place
 
 pytestmark = pytest.mark.django_db

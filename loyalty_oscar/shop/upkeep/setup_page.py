@@ -7,7 +7,6 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from typing import Any
-from zoneinfo import available_timezones
 
 from babel.numbers import is_currency
 from django import forms
@@ -28,6 +27,7 @@ from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
+from loyalty_oscar.program.zones import known_zones
 
 from .setup import NAMES, Choices, coin, make_ready
 
@@ -78,7 +78,7 @@ class SetUpForm(forms.Form):
         usual = money.number(coin(currency=currency)) if not exponent(currency=currency) else "1"
         for field, initial in {"currency": currency, "spend": usual, "worth": usual}.items():
             self.fields[field].initial = initial
-        self.fields["time_zone"].choices = [(zone, zone) for zone in sorted(available_timezones())]
+        self.fields["time_zone"].choices = [(zone, zone) for zone in sorted(known_zones())]
         self.fields["time_zone"].initial = settings.TIME_ZONE or "UTC"
         for language in languages():
             for category, sample in plural_samples(language).items():

@@ -14,7 +14,7 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.self_service.guests import keep_orders
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Score
 from tests.functional.edits import story
 from tests.functional.edits.doing import done, night
@@ -23,6 +23,7 @@ from tests.integration.exclusives.sales import a_member_of, a_sale, take
 from tests.integration.ledger.books import assert_clean
 from tests.integration.shop.test_tax_setups import SETUPS, a_mixed_basket
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.orders import come_back, imported
 from tests.points import give, of, pay, points_club, use
 from tests.storefront import a_basket, a_product, a_user, buy, day, first_order_bonus

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 
 
 @pytest.fixture

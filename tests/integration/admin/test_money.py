@@ -14,10 +14,10 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Scheme
-from loyalty_oscar.testing import a_program
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests.integration.journeys.deeds import a_member
 from tests.integration.tiers.test_admin import form as of_a_ladder
+from tests.once import a_program
 from tests.points import give
 from tests.storefront import a_user, text_of
 

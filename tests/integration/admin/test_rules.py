@@ -18,10 +18,10 @@ from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import ProductSet, Segment
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.testing import a_program
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests import docs
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.orders import imported
 from tests.unit.earning.purchases import a_line, a_purchase
 

@@ -27,6 +27,7 @@ from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segm
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.shop.test_words_of_the_shop import GERMAN, speaks
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import once
 from tests.points import points_club
 from tests.storefront import a_product, a_user, day
 
@@ -136,6 +137,11 @@ def tables():
 
 @pytest.fixture
 def shop(db):
+    return everything_set_up()
+
+
+@once
+def everything_set_up():
     """A row of everything that staff set up, each with all that can stand in it."""
     unit = points_club(share=50, minimum=100, step=50, per_day=500)
     program = unit.program

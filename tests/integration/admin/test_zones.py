@@ -14,10 +14,11 @@ from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.words import moment, zone_name
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.storefront import TODAY, a_product, text_of
 
 from .test_campaigns import typed as a_campaign

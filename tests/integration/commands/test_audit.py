@@ -7,8 +7,9 @@ from django.db.models import F
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Lot
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import expect_refusal, manage
+from tests.once import a_program
 from tests.orders import imported
 
 pytestmark = pytest.mark.django_db

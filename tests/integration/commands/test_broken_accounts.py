@@ -14,9 +14,10 @@ from loyalty_oscar.ledger.operations.skipping import AccountsSkipped
 from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import AccountFactory, LotFactory, MemberFactory
 from tests.integration.commands.calling import manage
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db
 WHY = Because("adjusted")

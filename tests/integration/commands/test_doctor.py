@@ -20,10 +20,11 @@ from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Pr
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.upkeep.doctor import Level, doctor_checks, examine, install, templates
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books, manage
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.orders import imported
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,9 @@ from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption import checks
 from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
 from loyalty_oscar.shop.upkeep.doctor import Level
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.test_doctor import found
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db
 ABOUT = "using points"

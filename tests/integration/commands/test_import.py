@@ -8,8 +8,9 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.shop.imports import post, read
-from loyalty_oscar.testing import a_program, allow_purge, clock
+from loyalty_oscar.testing import allow_purge, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)

@@ -8,8 +8,9 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders import reconcile
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books, expect_refusal, manage
+from tests.once import a_program
 from tests.orders import Order, imported
 
 pytestmark = pytest.mark.django_db

@@ -18,9 +18,10 @@ from loyalty_oscar.program.models import Delivery, JobRun
 from loyalty_oscar.program.operations import change_state, note_run
 from loyalty_oscar.shop.management.commands.loyalty_run import Command
 from loyalty_oscar.shop.upkeep import jobs
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import LotFactory, MemberFactory
 from tests.integration.commands.calling import books, expect_refusal, manage
+from tests.once import a_program
 from tests.orders import imported, place
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,9 @@ from oscar.test.factories import UserFactory
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, our_offers, take_offer_away
 from loyalty_oscar.shop.upkeep import uninstall
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import expect_refusal, manage
+from tests.once import a_program
 from tests.orders import imported
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product, a_user, text_of

@@ -10,9 +10,10 @@ from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.program.models import Event, Member
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.integration.commands.past import old_orders
+from tests.once import a_program
 from tests.orders import come_back
 
 pytestmark = pytest.mark.django_db

@@ -18,9 +18,10 @@ from loyalty_oscar.shop.earning.quotes import Quoter, of_order
 from loyalty_oscar.shop.earning.staff import gathered, last_month, preview
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.visit import Visit
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import manage
 from tests.integration.tiers.ladders import a_ladder, hand
+from tests.once import a_program
 from tests.orders import imported
 from tests.storefront import TODAY, a_product, a_user, buy, day, dog_beds
 

@@ -23,9 +23,9 @@ from loyalty_oscar.kernel.facts import LineFacts, Purchase, delivery_of
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.testing import a_program
 from tests import docs
 from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.storefront import day, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_rules")]

@@ -21,8 +21,9 @@ from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.self_service import guests
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import UseTermsFactory
+from tests.once import a_program
 from tests.points import give, pay, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back, text_of
 

@@ -28,8 +28,9 @@ from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.shop.storefront import throttle
 from loyalty_oscar.shop.upkeep.jobs import run
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
+from tests.once import a_program
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
 
 from .deeds import a_campaign, a_member, has

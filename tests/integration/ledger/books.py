@@ -12,6 +12,7 @@ from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold, HoldLot, Lot, LotMove, Note
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.testing.factories import ProgramFactory
+from tests.once import once
 
 NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)
 WHY = Because("adjusted")
@@ -24,6 +25,7 @@ def later(**units) -> datetime:
     return NOW + timedelta(**units)
 
 
+@once
 def a_unit(*, code: str = "club") -> Unit:
     """The spendable unit of a program that is live since an hour before NOW."""
     bare = {"is_default": False, "rule": None, "worth": None, "unit__names": {}}

@@ -11,7 +11,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError, UnknownCode
 from loyalty_oscar.program import delivery, events
 from loyalty_oscar.program.events import Consumer, Happening, Topic, announce, announce_many, unannounced, withdraw
 from loyalty_oscar.program.models import Delivery, Event, Member, Notice
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.models import Member, Phase, Program, ProgramSite, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import earns_at, expiry_of, unit_for_site
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 5, 6, 12, tzinfo=UTC)

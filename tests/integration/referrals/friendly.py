@@ -7,9 +7,11 @@ from django.urls import reverse
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.testing.factories import CodeFactory, MemberFactory, SchemeFactory
+from tests.once import once
 from tests.storefront import a_club, a_user, day
 
 
+@once
 def an_inviting_club(**fields):
     """The Paw Club with a scheme, and Boris, who has a code."""
     unit = a_club(**fields.pop("club", {}))

@@ -10,7 +10,7 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.tasks import backends
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 from tests.orders import Order, filled
 
 pytestmark = pytest.mark.django_db(transaction=True)

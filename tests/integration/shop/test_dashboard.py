@@ -19,7 +19,7 @@ from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.dashboard import nav
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.testing import a_program
+from tests.once import a_program
 from tests.orders import come_back, deliver, imported, place
 
 LOOK, GIVE = "view_account", "goodwill_account"

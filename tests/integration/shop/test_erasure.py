@@ -20,9 +20,9 @@ from loyalty_oscar.program.models import Delivery, Event, Member, Notice
 from loyalty_oscar.shop.notices import announce_expiry, deliver
 from loyalty_oscar.shop.self_service import erasure
 from loyalty_oscar.shop.upkeep import jobs
-from loyalty_oscar.testing import a_program
 from loyalty_oscar.testing.factories import LotFactory
 from tests import orders
+from tests.once import a_program
 
 PASSWORD = "a good one"
 

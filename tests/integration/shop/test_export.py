@@ -13,8 +13,8 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.shop.notices import deliver
 from loyalty_oscar.shop.self_service.export import export_member
-from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.once import a_program
 
 
 @pytest.fixture

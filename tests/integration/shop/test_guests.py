@@ -22,8 +22,8 @@ from loyalty_oscar.program.models import Member, Program, TermsVersion
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.shop.self_service import guests
-from loyalty_oscar.testing import a_program
 from tests import orders
+from tests.once import a_program
 
 EMAIL, PASSWORD = "mei.tanaka@mail.example", "a sentence is fine"
 User = get_user_model()

@@ -19,8 +19,9 @@ from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program.models import Delivery, Event, Notice, Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.notices import announce_expiry, deliver, seen
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import AccountFactory, LotFactory
+from tests.once import a_program
 
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
 #: The end of May in the program's zone (UTC): 31 May is the last day.

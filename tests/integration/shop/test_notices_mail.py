@@ -16,8 +16,9 @@ from loyalty_oscar.program.models import Delivery, Event, Member, Program
 from loyalty_oscar.shop.notices import deliver
 from loyalty_oscar.shop.notices.letters import first_name, letters
 from loyalty_oscar.shop.orders.sync import sync_orders
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests import orders
+from tests.once import a_program
 
 NOW = datetime(2026, 5, 6, 12, 31, tzinfo=UTC)
 

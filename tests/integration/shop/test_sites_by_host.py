@@ -13,8 +13,9 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.notices import deliver
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.rehearsal.scene import visit_of_nobody
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests import orders
+from tests.once import a_program
 from tests.storefront import TODAY, a_user, day
 
 pytestmark = pytest.mark.django_db

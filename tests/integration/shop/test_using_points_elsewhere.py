@@ -15,8 +15,9 @@ from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.headless import standing
 from loyalty_oscar.shop.redemption.use_points import may_use
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean, balance
+from tests.once import a_program
 from tests.points import account, give, of, points_club, reload, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, day, text_of
 

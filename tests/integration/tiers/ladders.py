@@ -6,9 +6,11 @@ from loyalty_oscar.testing.factories import GivenTierFactory, LadderFactory
 from loyalty_oscar.tiers.models import Standing
 from loyalty_oscar.tiers.operations import settle, settle_all
 from loyalty_oscar.tiers.queries import ladder_of
+from tests.once import once
 from tests.storefront import a_club
 
 
+@once
 def a_ladder(*, unit=None, silver=15_000, gold=40_000, bronze=1, percents=(100, 110, 120), gifts=(0, 0, 0), **fields):
     """The Paw Club with levels; thresholds in cents."""
     unit = unit or a_club()

@@ -23,10 +23,11 @@ from loyalty_oscar.shop.tiers import jobs as nightly
 from loyalty_oscar.shop.tiers.levels import OwnersLevels, standing_of_visit
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.shop.upkeep.doctor import doctor_checks
-from loyalty_oscar.testing import a_program, clock
+from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers import operations
 from loyalty_oscar.tiers.models import Ladder, Score, Standing, Tier
 from loyalty_oscar.tiers.operations import put_off
+from tests.once import a_program
 from tests.points import of
 from tests.storefront import a_basket, a_club, a_product, a_user, arrive, buy, day, ripen, send_back
 
