@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
@@ -32,7 +32,7 @@ class LotInline(ReadOnly, admin.TabularInline):
     fields = ("source", "state", "granted", "remaining", "reserved", "available_at", "expires_at")
     ordering = ("-pk",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lot]:
         return super().get_queryset(request).filter(is_open=True)
 
 
