@@ -15,6 +15,7 @@ from loyalty_oscar.exclusives.models import Sale
 
 from ..pricing.gate import gates
 from ..pricing.reductions import Cut, price_reductions
+from ..storefront.price_context import PriceContext
 from ..storefront.visit import Visit
 from . import words
 from .visitors import sales_for, sets_of_visit, who_visits
@@ -88,14 +89,14 @@ def deal_of(*, product_id: int, visit: Visit) -> Deal:
     """Return what sales make of a product for a visitor, worked out once a visit."""
     if not sets_of_visit(visit=visit):
         return NONE
-    return visit.prices.once(key=("deal", product_id), load=partial(_deal, visit, product_id))
+    prices = visit.prices
+    return prices.once(key=("deal", product_id), load=partial(_deal, visit, prices, product_id))
 
 
-def _deal(visit: Visit, product_id: int) -> Deal:
+def _deal(visit: Visit, prices: PriceContext, product_id: int) -> Deal:
     """Products that are in the same sales share their deal."""
-    found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product_id)}
-    load = partial(_reckoned, found, who_visits(visit=visit), visit.prices.at)
-    return visit.prices.once(key=("deal of", *found), load=load)
+    found = {sale.dates.id: sale for sale in sales_for(visit=visit, product_id=product_id)}
+    return prices.once(key=("deal of", *found), load=partial(_reckoned, found, who_visits(visit=visit), prices.at))
 
 
 def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> Deal:

@@ -69,10 +69,11 @@ def lower_of(*, price: Any, cut: Cut) -> Any:
 
     On the copy `loyalty_cut` says which cut it was, and `loyalty_before` is the price without.
     """
-    excl_tax, incl_tax = price.excl_tax, price.incl_tax if price.is_tax_known else None
-    excl_tax, tax = lowered(excl_tax=excl_tax, incl_tax=incl_tax, percent=cut.percent, currency=price.currency)
+    incl_tax = price.incl_tax if price.is_tax_known else None
+    before = price.excl_tax if incl_tax is None else incl_tax
+    excl_tax, tax = lowered(excl_tax=price.excl_tax, incl_tax=incl_tax, percent=cut.percent, currency=price.currency)
     seen = excl_tax + (tax or 0)
-    if seen >= seen_of(price=price):
+    if seen >= before:
         return price
     found = copy.copy(price)
     try:

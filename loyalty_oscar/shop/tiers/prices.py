@@ -17,8 +17,9 @@ def prices_of_visit(*, visit: Visit) -> list[MemberPrice]:
     """Return the member prices that count in this request."""
     if visit.unit is None:
         return []
-    load = partial(prices_in_force, program_id=visit.unit.program_id, at=visit.prices.at)
-    return visit.prices.once(key="member prices", load=load)
+    prices = visit.prices
+    load = partial(prices_in_force, program_id=visit.unit.program_id, at=prices.at)
+    return prices.once(key="member prices", load=load)
 
 
 def covers(*, price: MemberPrice, product_id: int) -> bool:
