@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
@@ -114,7 +115,7 @@ class MeView(MemberView):
     """What do I have?"""
 
     @described(answer=MeSerializer, example=ME, operation_id="loyalty_me", summary="What you have")
-    def get(self, request: Any) -> Response:
+    def get(self, request: Request) -> Response:
         """Return what is ready, on the way and to be made up, what it is worth, and what runs out."""
         account, rate = self.visit.account, rate_of(unit=self.unit)
         ready = account.available if account else 0
@@ -151,10 +152,11 @@ class EntriesView(MemberView):
             )
         ],
     )
-    def get(self, request: Any) -> Response:
+    def get(self, request: Request) -> Response:
         """Return what changed, newest first, a page at a time."""
         account = self.visit.account
         told, before = entries_of(account=account, before=self.number, limit=PAGE) if account else ([], None)
-        here = f"{request.resolver_match.namespace}:{request.resolver_match.url_name}"
+        match: Any = request.resolver_match  # There is one: it led here.
+        here = f"{match.namespace}:{match.url_name}"
         onward = f"{reverse(here, request=request)}?before={before}" if before else None
         return Response(EntriesSerializer({"next": onward, "entries": told}).data)

@@ -9,6 +9,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, NotFound
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from loyalty_oscar.program import clock
@@ -93,7 +94,7 @@ class BasketPointsView(MemberView):
     @described(
         answer=StandingSerializer, example=USED, operation_id="loyalty_basket_points", summary="Points in your basket"
     )
-    def get(self, request: Any) -> Response:
+    def get(self, request: Request) -> Response:
         """Return what points do to your open basket. Changes nothing."""
         return self.answer(self.basket())
 
@@ -105,7 +106,7 @@ class BasketPointsView(MemberView):
         summary="Use points",
         request=AskedSerializer,
     )
-    def put(self, request: Any) -> Response:
+    def put(self, request: Request) -> Response:
         """Set aside what your open basket takes of so many points, in place of what was set aside for it before."""
         return self.use(whole_number(data=request.data, name="points", most=MOST_POINTS))
 
@@ -116,7 +117,7 @@ class BasketPointsView(MemberView):
         operation_id="loyalty_keep_points",
         summary="Use no points",
     )
-    def delete(self, request: Any) -> Response:
+    def delete(self, request: Request) -> Response:
         """Give back what is set aside for your open basket."""
         return self.use(0)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.utils.cache import patch_cache_control
 from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from loyalty_oscar import __version__
 
@@ -32,7 +34,7 @@ class SchemaView(SpectacularJSONAPIView):
         "PREPROCESSING_HOOKS": ["loyalty_oscar.api.schema.ours"],
     }
 
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         found = super().finalize_response(request, response, *args, **kwargs)
         patch_cache_control(found, private=True)
         return found

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Any
 
+from django.http import QueryDict
 from django.utils.translation import pgettext, pgettext_lazy
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 #: More is never needed, and no parser should have to look at it.
 MOST_BYTES = 1024
@@ -28,7 +31,9 @@ class StrictJSON(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
         body = stream.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise TooLarge
@@ -52,8 +57,11 @@ def _refuse(name: str) -> None:
 class JSONOnly(DefaultContentNegotiation):
     """Answer JSON whatever is asked for: errors too can then be read."""
 
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, first.media_type
 
 
 def whole_number(*, data: Any, name: str, most: int) -> int:
@@ -65,7 +73,7 @@ def whole_number(*, data: Any, name: str, most: int) -> int:
     return value
 
 
-def parameter(*, given: Any, name: str) -> int | None:
+def parameter(*, given: QueryDict, name: str) -> int | None:
     """Return the one whole number that may stand in the address, or None. Raises `ValidationError`."""
     if set(given) - {name} or len(given.getlist(name)) > 1:
         raise ValidationError(pgettext("loyalty", "The address has parameters that mean nothing here."))

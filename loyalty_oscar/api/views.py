@@ -15,6 +15,7 @@ from rest_framework.authentication import SessionAuthentication, TokenAuthentica
 from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView, exception_handler
@@ -48,7 +49,7 @@ class Throttle(UserRateThrottle):
     def get_rate(self) -> str | None:
         return conf.API_RATE or None
 
-    def allow_request(self, request: Any, view: Any) -> bool:
+    def allow_request(self, request: Request, view: APIView) -> bool:
         """Let everybody in where nothing can be counted: a cache that is away shuts no app out."""
         try:
             return super().allow_request(request, view)
@@ -120,7 +121,7 @@ class MemberView(APIView):
     #: The one parameter that the address takes, if any.
     parameter = ""
 
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.number = parameter(given=request.query_params, name=self.parameter)
         self.visit = Visit(request)
@@ -129,14 +130,14 @@ class MemberView(APIView):
             raise NotFound
         self.unit = unit
 
-    def get_authenticate_header(self, request: Any) -> str:
+    def get_authenticate_header(self, request: Request) -> str:
         """Say 401 to strangers in a shop without tokens too."""
         return super().get_authenticate_header(request) or "Session"
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return in_one_shape
 
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         found = super().finalize_response(request, response, *args, **kwargs)
         found["Cache-Control"] = "private, no-store"
         patch_vary_headers(found, ("Authorization", "Cookie", "Accept-Language"))

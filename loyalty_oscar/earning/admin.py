@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
@@ -87,11 +87,11 @@ class KindFilter(admin.SimpleListFilter):
     title = pgettext_lazy("loyalty", "kind")
     parameter_name = "type"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Rule]) -> list[tuple[str, str]]:
         codes = Rule.objects.order_by("type").values_list("type", flat=True).distinct()
         return [(code, type_name(code)) for code in codes]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> QuerySet[Rule]:
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
@@ -101,10 +101,10 @@ class InForceFilter(admin.SimpleListFilter):
     title = pgettext_lazy("loyalty", "in force")
     parameter_name = "on"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Rule]) -> list[tuple[str, str]]:
         return [("1", pgettext("loyalty", "Yes")), ("0", pgettext("loyalty", "No"))]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(on=self.value() == "1") if self.value() in ("0", "1") else queryset
 
 
@@ -181,7 +181,7 @@ class VersionInline(ReadOnly, admin.TabularInline):
     ordering = ("-number",)
     verbose_name_plural = pgettext_lazy("loyalty", "History")
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RuleVersion]:
         return super().get_queryset(request).select_related("rule__unit__program__excluded_set")
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
@@ -207,7 +207,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     class Media:
         css = STYLES
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         begun = RuleVersion.objects.filter(rule=OuterRef("pk"), valid_from__lte=clock.now())
         newest = begun.order_by("-valid_from", "-number")
         rules = super().get_queryset(request).select_related("unit__program__excluded_set", "program")
@@ -283,7 +283,9 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
             (pgettext("loyalty", "When"), {"fields": ("first", "last", "days", "start", "end", "counts_from")}),
         ]
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Ask for the kind of rule first; the fields follow from it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -357,7 +359,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
 
     # Planned versions ---------------------------------------------------------------------------------------------
 
-    def get_urls(self) -> list[Any]:
+    def get_urls(self) -> list[URLPattern]:
         take_back = self.admin_site.admin_view(self.take_back)
         name = "loyalty_earning_rule_take_back"
         return [path("<int:rule_id>/take-back/<int:version_id>/", take_back, name=name), *super().get_urls()]
@@ -381,14 +383,14 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     # Switching ----------------------------------------------------------------------------------------------------
 
     @admin.action(description=pgettext_lazy("loyalty", "Switch off"), permissions=["change"])
-    def switch_off(self, request: HttpRequest, queryset: Any) -> None:
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
         self.switch(request, queryset, is_on=False)
 
     @admin.action(description=pgettext_lazy("loyalty", "Switch on"), permissions=["change"])
-    def switch_on(self, request: HttpRequest, queryset: Any) -> None:
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
         self.switch(request, queryset, is_on=True)
 
-    def switch(self, request: HttpRequest, rules: Any, *, is_on: bool) -> None:
+    def switch(self, request: HttpRequest, rules: Iterable[Rule], *, is_on: bool) -> None:
         for rule in rules:
             try:
                 operations.switch_rule(rule=rule, is_on=is_on, actor=actors.staff(request.user), at=clock.now())

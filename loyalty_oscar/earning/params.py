@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from django import forms
 from django.utils.text import capfirst
@@ -73,8 +73,10 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
     ),
 }
 
+T = TypeVar("T")
 
-def same(value: Any, currency: str) -> Any:
+
+def same(value: T, currency: str) -> T:
     return value
 
 

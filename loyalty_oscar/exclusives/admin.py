@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
@@ -57,7 +58,7 @@ class SaleAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.M
     def is_used(self, obj: Sale) -> bool:
         return obj.is_on or pieces_of(sale_id=obj.pk) > 0 or obj.reminders.exists()
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Sale]:
         found = super().get_queryset(request).select_related("program", "product_set", "count")
         return found.prefetch_related("doors__segment")
 
@@ -69,8 +70,12 @@ class SaleAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.M
         return {} if obj else {"code": ("name",)}
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         sale = self.get_object(request, object_id) if object_id else None
         if sale and self.has_view_or_change_permission(request, sale):
             told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import pgettext
 
 from loyalty_oscar.program.db import write_db
@@ -45,7 +45,7 @@ class PlacesMove:
         Reservation.objects.using(write_db()).filter(pk__in=moved["places"]).update(user_id=name)
         Reminder.objects.using(write_db()).filter(pk__in=moved["reminders"], member=into).update(member=member)
 
-    def places(self, member: Member) -> Any:
+    def places(self, member: Member) -> QuerySet[Reservation]:
         """Return the pieces that orders of a member bought, or baskets reserved."""
         name = str(member.user_id) if member.user_id is not None else None
         return Reservation.objects.using(write_db()).filter(user_id=name, sale__program=member.program_id)

@@ -191,7 +191,7 @@ class Door(ForWhom):
             raise ValidationError({"buys_from": wrong})
         # A page that somebody tampered with may name no sale.
         sale = getattr(self, "sale", None)
-        self.mind_segment(program_id=sale.program_id if sale else None)
+        self.check_segment(program_id=sale.program_id if sale else None)
 
 
 class Reminder(models.Model):

@@ -38,7 +38,7 @@ class KeptTooLong(SoldOut):
         self.again_at = again_at
 
 
-def lock_counts(*, sale_ids: Any) -> dict[int, QuotaCounter]:
+def lock_counts(*, sale_ids: Iterable[int]) -> dict[int, QuotaCounter]:
     """Lock the rows of these sales' quotas by primary key, in one statement, for the rest of the transaction."""
     rows = QuotaCounter.objects.using(write_db()).select_for_update().filter(sale_id__in=list(sale_ids)).order_by("pk")
     return {row.sale_id: row for row in rows}

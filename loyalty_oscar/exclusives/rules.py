@@ -125,20 +125,6 @@ def best_sale(*, sales: Iterable[SaleTerms], who: Who, at: datetime) -> SaleTerm
     return max(lower, key=lambda sale: (sale.percent, -sale.id), default=None)
 
 
-def next_date(*, sales: Iterable[SaleTerms], at: datetime) -> datetime | None:
-    """Return the next moment at which anything about these sales changes for anybody, or None."""
-    dates = (
-        date
-        for sale in sales
-        for date in (
-            sale.public_from,
-            sale.ends_at,
-            *(day for one in sale.doors for day in (one.seen_from, one.buys_from)),
-        )
-    )
-    return min((date for date in dates if date is not None and date > at), default=None)
-
-
 def shut_until(*, sale: SaleTerms) -> datetime | None:
     """Return until when a sale keeps its products from others: it is public or over then. None = for good."""
     return min((moment for moment in (sale.public_from, sale.ends_at) if moment), default=None)

@@ -43,7 +43,7 @@ class Registry(Generic[T]):
 
     def _mind(self, code: str, thing: T) -> None:
         if self.spec is not None:
-            signatures.mind(
+            signatures.check(
                 kind=self.kind, code=code, thing=thing, spec=self.spec, also=self.also, is_class=self.of_classes
             )
 

@@ -30,7 +30,7 @@ def _without_self(function: Any) -> inspect.Signature:
     return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
-def misfit(*, thing: Any, spec: type, is_class: bool = False) -> str:
+def misfit(*, thing: object, spec: type, is_class: bool = False) -> str:
     """
     Return why a thing does not fit a protocol, "" where it does.
 
@@ -79,7 +79,9 @@ def _as_written(signature: inspect.Signature) -> str:
     return str(inspect.Signature(bare))
 
 
-def mind(*, kind: str, code: str, thing: Any, spec: type, also: Iterable[type] = (), is_class: bool = False) -> None:
+def check(
+    *, kind: str, code: str, thing: object, spec: type, also: Iterable[type] = (), is_class: bool = False
+) -> None:
     """
     Raise `WrongSignature` unless a thing fits a protocol, and each of `also` as far as it has its methods.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
+<<<<<<< HEAD
 from django.db.models import Model
+=======
+from django.db.models import QuerySet
+>>>>>>> h5
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
@@ -58,8 +61,13 @@ class LotInline(ReadOnly, admin.TabularInline):
     def last_day(self, lot: Lot) -> str:
         return last_day_in_words(lot.expires_at, zone=lot.account.unit.program.time_zone) if lot.expires_at else ""
 
+<<<<<<< HEAD
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(is_open=True).select_related("entry", "account__unit__program")
+=======
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lot]:
+        return super().get_queryset(request).filter(is_open=True)
+>>>>>>> h5
 
 
 @admin.register(Account)

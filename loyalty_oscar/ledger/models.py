@@ -134,7 +134,10 @@ class Entry(models.Model):
             models.UniqueConstraint(fields=["account", "seq"], name="loyalty_entry_seq"),
             # Keys are mostly numbered: new ones come last in the index, which so stays small, and its end in memory.
             models.UniqueConstraint(fields=["key", "account"], name="loyalty_entry_key"),
-            models.UniqueConstraint(fields=["account", "reverses"], name="loyalty_entry_reverses"),
+            # Few entries reverse another: all others stay out of its index.
+            models.UniqueConstraint(
+                fields=["account", "reverses"], condition=Q(reverses__isnull=False), name="loyalty_entry_reverses"
+            ),
             models.CheckConstraint(
                 condition=~Q(counter="self") | Q(d_debt=F("d_available") + F("d_pending") + F("d_reserved")),
                 name="loyalty_entry_self_is_zero",

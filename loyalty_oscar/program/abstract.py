@@ -65,7 +65,7 @@ class ForWhom(models.Model):
     class Meta:
         abstract = True
 
-    def mind_segment(self, *, program_id: int | None) -> None:
+    def check_segment(self, *, program_id: int | None) -> None:
         """Refuse a segment of another program, at its field."""
         if self.segment and program_id and self.segment.program_id != program_id:
             raise ValidationError({"segment": pgettext_lazy("loyalty", "That list is of another program.")})

@@ -10,11 +10,13 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import NotAllowed
@@ -76,20 +78,20 @@ def step_label(program: Program, to: str) -> str:
 class ReadOnly:
     """For what is written by operations alone: everybody with the right may look, nobody may touch."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 class ReadsAnyAddress:
     """A list that stands whatever somebody wrote into its address, also a number that no key can be."""
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
             return super().get_changelist_instance(request)  # type: ignore[misc]  # Of ModelAdmin.
         except (OverflowError, DataError) as error:
@@ -119,7 +121,7 @@ class DeletesUnused:
         """Return whether something hangs on a row: then it stays."""
         raise NotImplementedError
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]  # Of ModelAdmin.
         return may and (obj is None or not self.is_used(obj))
 
@@ -147,7 +149,7 @@ class OnePerProgram:
 class NoDelete:
     """For what is followed or switched off, never deleted."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -163,10 +165,10 @@ class UnitInline(NoDelete, admin.StackedInline):
     extra = 0
     min_num = 1
 
-    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+    def get_formset(self, request: HttpRequest, obj: Program | None = None, **kwargs: Any) -> Any:
         return super().get_formset(request, obj, **{**kwargs, "form": unit_form(), "fields": ("code", "is_money")})
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Program | None = None) -> Any:
         if not self.has_change_permission(request, obj):
             return [(None, {"fields": ["code", "is_money", "names"]})]
         words = [
@@ -186,7 +188,7 @@ class WorthInline(admin.TabularInline):
     readonly_fields = ("back", "worth")
     extra = 0
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_fields(self, request: HttpRequest, obj: Program | None = None) -> tuple[str, ...]:
         changes = self.has_change_permission(request, obj)
         typed = ("points", "amount", "currency", "back", "is_meant")
         return typed if changes else ("points", "worth", "currency", "back")
@@ -212,7 +214,7 @@ class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     fields = (("version", "language", "starts_at"), "text")
     extra = 0
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -282,7 +284,7 @@ class ProgramAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, InProgramZone, 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Program | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
 
-    def get_urls(self) -> list[Any]:
+    def get_urls(self) -> list[URLPattern]:
         step = path(
             "<path:object_id>/step/<slug:to>/",
             self.admin_site.admin_view(self.step_view),
@@ -292,8 +294,12 @@ class ProgramAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, InProgramZone, 
         return [step, *pages, *super().get_urls()]
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         program = self.get_object(request, object_id) if object_id else None
         if program and self.has_view_or_change_permission(request, program):
             steps = operations.WAYS[State(program.state)] if self.has_change_permission(request, program) else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import pgettext_lazy
 
@@ -24,7 +24,9 @@ class FindsMembers:
         people = [f"{_at(path)}user__{name}" for path in self.member_paths for name in columns()]
         return (*people, *(f"={_at(path)}public_id" for path in self.member_paths))
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         known = [pk for found in member_finders.answers(text=term) for pk in found] if term else []
         if known:
@@ -43,7 +45,9 @@ class FindsMembersOrKeys(FindsMembers):
         "loyalty", "Name, e-mail address, order number or public id of the member; or how the key begins: order:42"
     )
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         if ":" in search_term:
             return queryset.filter(**{f"{self.key_path}__startswith": search_term.strip()}), False
         return super().get_search_results(request, queryset, search_term)

@@ -73,7 +73,7 @@ def _changed_rows(formset: Any) -> list[Any]:
     return [form for form in formset.initial_forms if id(form.instance) in known]
 
 
-def changes(*, form: Any) -> Iterator[str]:
+def changes(*, form: forms.BaseForm) -> Iterator[str]:
     """Yield what was changed on a form: "Points for one: 1 → 2"."""
     for name in form.changed_data:
         field = form.fields.get(name)
@@ -86,7 +86,7 @@ def changes(*, form: Any) -> Iterator[str]:
         yield text % {"field": str(field.label or name), "before": before, "after": after}
 
 
-def shown(field: Any, value: Any, currency: str = "") -> str:
+def shown(field: forms.Field, value: Any, currency: str = "") -> str:
     """Return a value as staff read it; an amount with its currency."""
     if value in (None, "", [], (), {}):
         return pgettext("loyalty", "nothing")

@@ -69,6 +69,11 @@ def listed(*, numbers: Iterable[int]) -> str:
 
 def number(value: int | Decimal, *, places: int | None = None) -> str:
     """Return a number in the visitor's format, with a typographic minus; with exactly so many decimals if told."""
+    return _number(value, places, get_language())
+
+
+@lru_cache(maxsize=10_000, typed=True)
+def _number(value: int | Decimal, places: int | None, _language: str | None) -> str:
     pattern = f"#,##0.{'0' * places}" if places else None
     if isinstance(value, int) and abs(value) >= UNSPEAKABLE:
         return str(value)[:20] + "…"  # More digits than the arithmetic of decimals has.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import F, OuterRef, Subquery
 
@@ -14,6 +14,7 @@ from loyalty_oscar.kernel import periods
 from .db import write_db
 from .models import Member, Phase, PointWorth, Program, State, TermsVersion, Unit
 
+T = TypeVar("T")
 #: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
 WORK_SECONDS = 1
 #: How old they may be for who shows, or only asks whether there is anything to do; and the most that anything is kept.
@@ -30,7 +31,7 @@ def forget_cache() -> None:
     _units.clear()
 
 
-def remembered(*, key: Any, version: Any, load: Any) -> Any:
+def remembered(*, key: Hashable, version: Hashable | None, load: Callable[[], T]) -> T:
     """
     Return what `load()` returned for this version, at most a minute ago in this process; without a version it loads.
 
@@ -40,7 +41,8 @@ def remembered(*, key: Any, version: Any, load: Any) -> Any:
         return load()
     found = _cache.get((key, version))
     if found and found[0] > time.monotonic():
-        return found[1]
+        known: T = found[1]
+        return known
     value = load()
     if len(_cache) >= CACHE_ROWS:
         _cache.clear()

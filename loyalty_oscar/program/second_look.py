@@ -124,14 +124,14 @@ def dear(*, unit: Unit | None, points: int | None, before: int = 0) -> list[str]
     return [tick(text % {**told, "limit": money.in_words(minor=limit, currency=row.currency)})]
 
 
-def dearer(*, form: Any, unit: Unit | None, names: Iterable[str]) -> list[str]:
+def dearer(*, form: forms.ModelForm[Any], unit: Unit | None, names: Iterable[str]) -> list[str]:
     """Return the questions about the points typed into these fields of a row's form, where they were fewer before."""
     stored = form.initial if form.instance.pk else {}
     asked = (dear(unit=unit, points=form.cleaned_data.get(name), before=stored.get(name) or 0) for name in names)
     return [text for said in asked for text in said]
 
 
-def tell_cost(*, form: Any, unit: Unit | None, names: Iterable[str], members: int = 0) -> None:
+def tell_cost(*, form: forms.ModelForm[Any], unit: Unit | None, names: Iterable[str], members: int = 0) -> None:
     """Say beside these fields of a form what the points in them are worth, as typed, else as stored."""
     if unit is None or unit.is_money:
         return

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import pgettext
 
@@ -58,13 +58,17 @@ class InProgramZone(Mixed):
         return settings.TIME_ZONE, pgettext("loyalty", "time of the program")
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         obj = self.get_object(request, object_id) if object_id else None
         with in_zone(request, *self.zone_of(request, obj)):
             return finished(super().changeform_view(request, object_id, form_url, extra_context))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show rows of all programs in their zone where they share one; else as the shop shows moments."""
         moments = {field.name for field in self.model._meta.fields if isinstance(field, models.DateTimeField)}
         zones = zones_of_programs() if moments.intersection(self.get_list_display(request)) else []

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
@@ -98,8 +99,12 @@ class UseTermsAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, adm
         ]
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         terms = self.get_object(request, object_id) if object_id else None
         if terms and self.has_view_or_change_permission(request, terms):
             extra_context = {**(extra_context or {}), "sentence": reads(terms)}
@@ -138,7 +143,9 @@ class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     fields = ("order", "member", "points", "off", "returned", "state", "used_at", "anew", "shares")
     readonly_fields = ("order", "member", "off", "state", "anew", "shares")
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         orders = [pk for found in order_finders.answers(number=search_term) for pk in found]
         if orders:
             return queryset.filter(order_id__in=orders), False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -66,8 +68,12 @@ class SchemeAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin
         return ("program", "is_on", "giver_points", "newcomer_points", "is_meant", least, "per_month", "is_approved")
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         scheme = self.get_object(request, object_id) if object_id else None
         if scheme and self.has_view_or_change_permission(request, scheme):
             extra_context = {
@@ -125,22 +131,22 @@ class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.Mo
         """Deciding is what the permission to change a referral allows."""
         return request.user.has_perm("loyalty_referrals.change_referral")
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_view_permission(request, obj) or self.has_decide_permission(request)
 
     @admin.action(description=pgettext_lazy("loyalty", "Allow: they are rewarded as promised"), permissions=["decide"])
-    def allow(self, request: HttpRequest, chosen: Any) -> None:
+    def allow(self, request: HttpRequest, chosen: QuerySet[Referral]) -> None:
         self.decide_all(request, chosen, ALLOW)
 
     @admin.action(description=pgettext_lazy("loyalty", "Block: nobody is rewarded"), permissions=["decide"])
-    def block(self, request: HttpRequest, chosen: Any) -> None:
+    def block(self, request: HttpRequest, chosen: QuerySet[Referral]) -> None:
         self.decide_all(request, chosen, BLOCK)
 
     @admin.action(description=pgettext_lazy("loyalty", "Take the decision back"), permissions=["decide"])
-    def undo(self, request: HttpRequest, chosen: Any) -> None:
+    def undo(self, request: HttpRequest, chosen: QuerySet[Referral]) -> None:
         self.decide_all(request, chosen, UNDO)
 
-    def decide_all(self, request: HttpRequest, chosen: Any, decision: str) -> None:
+    def decide_all(self, request: HttpRequest, chosen: Iterable[Referral], decision: str) -> None:
         """Decide on each of these with the reason that was typed, log it, and say how many and which not."""
         done = 0
         told: dict[str, Any] = {"decision": decision, "reason": request.POST.get("reason", "")}
@@ -157,7 +163,7 @@ class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.Mo
             text = npgettext("loyalty", "%(count)d is decided.", "%(count)d are decided.", done)
             messages.success(request, text % {"count": done})
 
-    def get_urls(self) -> list[Any]:
+    def get_urls(self) -> list[URLPattern]:
         one = path(
             "<path:object_id>/decide/",
             self.admin_site.admin_view(self.decide_view),
@@ -179,8 +185,12 @@ class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.Mo
         return HttpResponseRedirect(reverse("admin:loyalty_referrals_referral_change", args=[referral.pk]))
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         referral = self.get_object(request, object_id) if object_id else None
         if referral and self.has_view_or_change_permission(request, referral):
             own = is_own(referral=referral, actor=actors.staff(request.user))

@@ -45,7 +45,7 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
     if iscoroutinefunction(get_response):
 
         async def middleware(request: Any) -> Any:
-            welcome(request)
+            set_visit(request)
             response = await get_response(request)
             if list(left := left_to_do(request)):
                 await sync_to_async(left.tell)("act", request=request, response=response)
@@ -53,24 +53,24 @@ def LoyaltyMiddleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
 
         async def process_view(request: Any, *view: Any) -> Any:
             asked, frame = to_be_asked(request), frame_of(request, view[0])
-            answer = await sync_to_async(stopped)(asked, request) if asked else None
+            answer = await sync_to_async(answered_by)(asked, request) if asked else None
             return answer or (await sync_to_async(framed)(frame, request, *view) if frame else None)
 
     else:
 
         def middleware(request: Any) -> Any:
-            welcome(request)
+            set_visit(request)
             response = get_response(request)
             left_to_do(request).tell("act", request=request, response=response)
             return response
 
         def process_view(request: Any, *view: Any) -> Any:
-            answer, frame = stopped(to_be_asked(request), request), frame_of(request, view[0])
+            answer, frame = answered_by(to_be_asked(request), request), frame_of(request, view[0])
             return answer or (framed(frame, request, *view) if frame else None)
 
     middleware.process_view = process_view
     middleware.process_template_response = Changing().response
-    middleware.process_exception = kept
+    middleware.process_exception = led_back
     return middleware
 
 
@@ -86,7 +86,7 @@ class Changing:
         return response
 
 
-def kept(request: Any, exception: Exception) -> Any:
+def led_back(request: Any, exception: Exception) -> Any:
     """
     Lead back customers whose total changed or whose profile was deleted in another tab, and staff who would save or
     delete what a feature does not let happen; say why. Nothing was saved.
@@ -131,7 +131,7 @@ def framed(frame: Callable[..., Any], request: Any, view: Any, args: Any, kwargs
     return frame(request=request, view=partial(view, request, *args, **kwargs))
 
 
-def welcome(request: Any) -> None:
+def set_visit(request: Any) -> None:
     """Put on a request what the house knows of it."""
     request.loyalty = Visit(request)
     if hasattr(request, "strategy"):
@@ -156,6 +156,6 @@ def to_be_asked(request: Any) -> list[Hook[Any]]:
     return [hook for hook in asked if list(hook)]
 
 
-def stopped(asked: list[Hook[Any]], request: Any) -> Any:
+def answered_by(asked: list[Hook[Any]], request: Any) -> Any:
     """Return what somebody answers in the shop's place, or None."""
     return next((answer for hook in asked for answer in hook.answers(request=request) if answer), None)

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
@@ -111,8 +111,12 @@ class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin
         return str(dict(metric_choices()).get(ladder.metric, ladder.metric))
 
     def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         ladder = self.get_object(request, object_id) if object_id else None
         if ladder and self.has_view_or_change_permission(request, ladder):
             extra_context = {**(extra_context or {}), "sentence": reads(ladder)}
@@ -151,7 +155,7 @@ class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin
 
     # By hand -----------------------------------------------------------------------------------------------------
 
-    def get_urls(self) -> list[Any]:
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
             path("give/<int:member_id>/", view(self.give_view), name="loyalty_tiers_give"),

@@ -10,8 +10,8 @@ from loyalty_oscar.program.db import write_db
 
 from . import rules
 from .models import Ladder, Standing, Tier
+from .moves import gift_source, now_of, reached
 from .queries import counted_of, given_to, rules_of
-from .steps import gift_source, now_of, reached
 
 
 def gifts_ahead(

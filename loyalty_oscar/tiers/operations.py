@@ -17,10 +17,10 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
 
 from . import rules
+from .candidates import candidates
 from .models import GivenTier, Ladder, Score, Standing, Tier
-from .movers import movers
+from .moves import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
 from .queries import counted_of, given_to, joined_of, promised_to, rules_of
-from .steps import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement.
@@ -194,7 +194,7 @@ def settle_all(
     while after < end:
         keys = members.filter(pk__gt=after).values_list("pk", flat=True)
         last = next(iter(keys[CHUNK - 1 : CHUNK]), end)
-        ids = list(keys.filter(pk__lte=last)) if is_new else movers(ladder=ladder, after=after, last=last, at=at)
+        ids = list(keys.filter(pk__lte=last)) if is_new else candidates(ladder=ladder, after=after, last=last, at=at)
         for start in range(0, len(ids), TOGETHER):
             some = ids[start : start + TOGETHER]
             yield some[-1], _settled(ladder, some, at, announced(some), failed)

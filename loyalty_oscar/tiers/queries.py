@@ -118,13 +118,12 @@ def counts_of(*, program_id: int) -> dict[int, int]:
 
 
 def prices_in_force(*, program_id: int, at: datetime) -> list[MemberPrice]:
-    """Return the member prices of a program at a moment, with level and product set."""
-    return [row for row in member_prices(program_id=program_id) if is_in_force(price=row, at=at)]
-
-
-def is_in_force(*, price: MemberPrice, at: datetime) -> bool:
-    """Return whether a member price counts at a moment; its end does not belong to it."""
-    return price.starts_at <= at and (price.ends_at is None or at < price.ends_at)
+    """Return the member prices of a program at a moment, with level and product set; their end is not in it."""
+    return [
+        row
+        for row in member_prices(program_id=program_id)
+        if row.starts_at <= at and (row.ends_at is None or at < row.ends_at)
+    ]
 
 
 def member_prices(*, program_id: int) -> list[MemberPrice]:

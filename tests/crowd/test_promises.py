@@ -120,8 +120,8 @@ class TestCustomersAtTheGateway:
     def test_would_pay_more_if_todays_limits_decided(self, tell, monkeypatch):
         for module in (promise, quotes, keeping, discount):
             monkeypatch.setattr(module, "in_force", lambda *, basket, redemption: None)
-        monkeypatch.setattr(discount, "mind_order", lambda *, basket, off: None)
-        monkeypatch.setattr(keeping, "mind_order", lambda *, basket, off: None)
+        monkeypatch.setattr(discount, "check_order", lambda *, basket, off: None)
+        monkeypatch.setattr(keeping, "check_order", lambda *, basket, off: None)
         shop = a_shop()
         assert broken_after(bool(dearer(shop)) for _result in payments(shop, runs=MANY, outer=False))
         tell(f"its broken twin: {len(dearer(shop))} of {Order.objects.count()} paid more")

@@ -20,7 +20,7 @@ QUERIES = "loyalty_oscar.program.queries"
 OLD = {f"{QUERIES}.{name}" for name in ("versions", "version_of", "shown_units", "shown_unit")}
 ANEW = {f"{QUERIES}.{name}" for name in ("read_versions", "begun_units", "unit_for_site")}
 #: What only asks whether there is anything to do: what it misses in that minute the sweep finds.
-GUARDS = {"loyalty_oscar.shop.orders.sync.somebody_cares"}
+GUARDS = {"loyalty_oscar.shop.orders.sync.any_program_begun"}
 #: Through a hook, where no import leads to who answers.
 THROUGH_HOOKS = {"loyalty_oscar.program.levels.levels"}
 

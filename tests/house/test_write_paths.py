@@ -14,7 +14,7 @@ from .source import PACKAGE, dotted, python_files
 #: Files that write, besides those named operations, effects and receivers (or in a folder of that name).
 WRITING = {
     *("earning/awarding.py", "earning/following.py", "earning/previews.py", "exclusives/reminders.py"),
-    *("ledger/gifts.py", "tiers/steps.py"),
+    *("ledger/gifts.py", "tiers/moves.py"),
     *("program/delivery.py", "program/events.py", "program/paying.py"),
     *(
         "shop/orders/changes.py",

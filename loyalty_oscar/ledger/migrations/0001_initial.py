@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='entry',
-            constraint=models.UniqueConstraint(fields=('account', 'reverses'), name='loyalty_entry_reverses'),
+            constraint=models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('account', 'reverses'), name='loyalty_entry_reverses'),
         ),
         migrations.AddConstraint(
             model_name='entry',

@@ -16,7 +16,7 @@ from loyalty_oscar.program.rows import among, write_fields, write_rows
 
 from ..models import Account, Entry, Hold, HoldLot, Lot, LotMove
 from .desk import ACCOUNT_FIELDS, LOT_FIELDS, AccountWriter
-from .recording import mind_foresight, note_down
+from .recording import check_foresight, note_down
 
 #: What becomes of a hold when it ends.
 HOLD_FIELDS = ("state", "slot", "closed_at", "captured")
@@ -66,7 +66,7 @@ def desks(*, account_ids: Iterable[int], at: datetime, actor: str = "system") ->
 
     They see the rows as they were when the desks were opened: what they need of lots is read beforehand, at once.
     """
-    mind_foresight()
+    check_foresight()
     db = write_db()
     paused = Member.objects.using(write_db()).filter(pk=OuterRef("member_id"), program__state=State.PAUSED)
     with transaction.atomic(using=db):

@@ -29,7 +29,7 @@ from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.rows import among, find_row, write_fields, write_rows
 
 from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot, LotMove, Note
-from .recording import forget_since, looking_ahead, marks, mind_foresight, note_down
+from .recording import check_foresight, forget_since, looking_ahead, marks, note_down
 
 KEY = re.compile(r"[a-z0-9:._-]{1,100}")
 RETRIES = 5
@@ -83,7 +83,7 @@ def outermost_retried(operation: F_) -> F_:
     return tried  # type: ignore[return-value]
 
 
-def fingerprint(*parts: Any) -> bytes:
+def fingerprint_of(*parts: Any) -> bytes:
     """Return 16 bytes that say what an operation was asked to do."""
     text = "\x1f".join(str(part) for part in parts)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -157,14 +157,14 @@ class AccountWriter:
 
     # Reading -----------------------------------------------------------------------------------------------------
 
-    def replay(self, *, key: str, print_: bytes) -> Posted | None:
+    def replay(self, *, key: str, fingerprint: bytes) -> Posted | None:
         """Return the first result of this key, or None; raise `KeyMismatch` where the contents differ."""
         if not KEY.fullmatch(key):
             raise LoyaltyError(f"a key is 1 to 100 of a-z 0-9 : . _ -, not {key!r}")
         entry = self.entry(key)
         if entry is None:
             return None
-        if bytes(entry.fingerprint) != print_:
+        if bytes(entry.fingerprint) != fingerprint:
             raise KeyMismatch(f"{key} was posted before with other contents; nothing was written")
         return Posted(entry, replayed=True, forgiven=int(entry.because.get("p", {}).get("forgiven", 0)))
 
@@ -311,9 +311,9 @@ class AccountWriter:
         rest = points - room
         like = {name: getattr(lot, name) for name in LIKE}
         state = Lot.State.OPEN if lot.state == Lot.State.CLOSED else lot.state
-        twin = Lot(**like, granted=rest, remaining=rest, state=state, is_open=True)
-        self.add_lot(twin)
-        return [lot, twin] if room else [twin]
+        restored = Lot(**like, granted=rest, remaining=rest, state=state, is_open=True)
+        self.add_lot(restored)
+        return [lot, restored] if room else [restored]
 
     def reserve(self, lot: Lot, points: int) -> None:
         """Set free points of a lot aside."""
@@ -389,7 +389,7 @@ class AccountWriter:
         kind: str,
         counter: str,
         because: Because,
-        print_: bytes = b"",
+        fingerprint: bytes = b"",
         note: str = "",
         reverses: Entry | None = None,
         effective_at: datetime | None = None,
@@ -407,7 +407,7 @@ class AccountWriter:
             account=account,
             seq=account.seq,
             key=key,
-            fingerprint=print_ or fingerprint(key),
+            fingerprint=fingerprint or fingerprint_of(key),
             kind=kind,
             counter=counter,
             d_available=delta["available"],
@@ -481,7 +481,7 @@ def lock(*, account_id: int) -> Account:
 
 def lock_many(*, account_ids: Iterable[int]) -> dict[int, Account]:
     """Lock account rows in the order of their primary keys and return them by it."""
-    mind_foresight()
+    check_foresight()
     some = among(model=Account, id=list(account_ids))
     rows = Account.objects.using(write_db()).select_for_update().filter(some).order_by("pk")
     return {row.pk: row for row in rows}

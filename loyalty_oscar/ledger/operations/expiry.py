@@ -12,7 +12,7 @@ from loyalty_oscar.program.db import write_db
 
 from ..models import Counter, Kind, Lot, LotMove
 from .bulk import desks
-from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
+from .desk import AccountWriter, Posted, desk, fingerprint_of, outermost_retried
 from .skipping import Skips
 
 
@@ -116,8 +116,8 @@ def extend(
         lot.extensions += 1
         lot.expires_at = expires_at
         working.touch(lot)
-        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
-        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+        key, fingerprint = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint_of(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, fingerprint=fingerprint)
     return Posted(entry)
 
 
@@ -134,8 +134,8 @@ def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Beca
         lot.extensions += 1
         lot.expires_at = expires_at
         working.touch(lot)
-        key, print_ = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint(expires_at)
-        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+        key, fingerprint = f"lot:{lot.pk}:extend:{lot.extensions}", fingerprint_of(expires_at)
+        entry = working.write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, fingerprint=fingerprint)
     return Posted(entry)
 
 
@@ -143,7 +143,7 @@ def shorten(*, account_id: int, lot_id: int, expires_at: datetime, because: Beca
 def write_off(*, account_id: int, key: str, at: datetime) -> Posted | None:
     """Write off everything an account has but what is set aside (the program is closed); None if there is nothing."""
     with desk(account_id=account_id, at=at) as working:
-        if working.replay(key=key, print_=fingerprint(key)):
+        if working.replay(key=key, fingerprint=fingerprint_of(key)):
             return None
         return close_books(working, working.lots(is_open=True, remaining__gt=0), key=key)
 
@@ -157,6 +157,10 @@ def close_books(working: AccountWriter, lots: Iterable[Lot], *, key: str) -> Pos
         working.take(lot, lot.remaining)
     working.owe(-working.account.debt)
     entry = working.write(
-        key=key, kind=Kind.EXPIRE, counter=Counter.BREAKAGE, because=Because("program_closed"), print_=fingerprint(key)
+        key=key,
+        kind=Kind.EXPIRE,
+        counter=Counter.BREAKAGE,
+        because=Because("program_closed"),
+        fingerprint=fingerprint_of(key),
     )
     return Posted(entry)

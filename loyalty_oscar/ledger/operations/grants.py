@@ -19,7 +19,7 @@ from loyalty_oscar.program.rows import among, rows_of, write_columns, write_fiel
 
 from ..models import Account, Counter, Entry, Kind, Lot
 from .bulk import desks
-from .desk import EARNED, KEY, AccountWriter, Posted, desk, fingerprint, lock_many, outermost_retried
+from .desk import EARNED, KEY, AccountWriter, Posted, desk, fingerprint_of, lock_many, outermost_retried
 from .expiry import sweep
 from .recording import is_heard, looking_ahead, note_down
 from .skipping import Skips
@@ -53,9 +53,9 @@ class LotGrant:
                 f"a key is 1 to 100 of a-z 0-9 : . _ -, a source at most 60, not {self.key!r}, {self.source!r}"
             )
 
-    def print_(self) -> bytes:
+    def fingerprint(self) -> bytes:
         """Return what makes two grants with one key the same grant (dates may be set later)."""
-        return fingerprint(self.kind, self.points, self.source)
+        return fingerprint_of(self.kind, self.points, self.source)
 
     def is_ready(self, *, at: datetime) -> bool:
         """Return whether its points can be used at a moment."""
@@ -66,7 +66,7 @@ class LotGrant:
 def post(*, grant: LotGrant, at: datetime, actor: str = "system", note: str = "") -> Posted:
     """Give points once per key. Raises `KeyMismatch` where the key was used for something else."""
     with desk(account_id=grant.account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=grant.key, print_=grant.print_()):
+        if done := working.replay(key=grant.key, fingerprint=grant.fingerprint()):
             return done
         [lot] = rows_of(model=Lot, columns=_lots([grant], at))
         working.add_lot(lot)
@@ -75,7 +75,7 @@ def post(*, grant: LotGrant, at: datetime, actor: str = "system", note: str = ""
             kind=grant.kind,
             counter=grant.counter,
             because=grant.because,
-            print_=grant.print_(),
+            fingerprint=grant.fingerprint(),
             note=note,
             effective_at=grant.effective_at,
         )
@@ -133,17 +133,17 @@ def _there(grants: Sequence[LotGrant]) -> dict[tuple[int, str], bytes]:
     ids, keys = [grant.account_id for grant in grants], [grant.key for grant in grants]
     there = Entry.objects.using(write_db()).filter(among(model=Entry, account_id=ids, key=keys))
     rows = there.values_list("account_id", "key", "fingerprint")
-    return {(account_id, key): bytes(print_) for account_id, key, print_ in rows}
+    return {(account_id, key): bytes(fingerprint) for account_id, key, fingerprint in rows}
 
 
 def _fresh(grants: Sequence[LotGrant], there: dict[tuple[int, str], bytes]) -> list[LotGrant]:
     fresh = []
     for grant in grants:
-        place, print_ = (grant.account_id, grant.key), grant.print_()
+        place, fingerprint = (grant.account_id, grant.key), grant.fingerprint()
         if place not in there:
-            there[place] = print_
+            there[place] = fingerprint
             fresh.append(grant)
-        elif there[place] != print_:
+        elif there[place] != fingerprint:
             raise KeyMismatch(f"{grant.key} was posted before with other contents; nothing was written")
     return fresh
 
@@ -167,7 +167,7 @@ def _carry_on(
         "account_id": [grant.account_id for grant in grants],
         "seq": seq,
         "key": [grant.key for grant in grants],
-        "fingerprint": [grant.print_() for grant in grants],
+        "fingerprint": [grant.fingerprint() for grant in grants],
         "kind": [grant.kind for grant in grants],
         "counter": [grant.counter for grant in grants],
         "d_available": ready_now,
@@ -325,15 +325,15 @@ def adjust(
             expires_at=expires_at,
         )
         return post(grant=grant, at=at, actor=actor, note=note)
-    print_ = fingerprint(Kind.ADJUST, points)
+    fingerprint = fingerprint_of(Kind.ADJUST, points)
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=key, print_=print_):
+        if done := working.replay(key=key, fingerprint=fingerprint):
             return done
         sweep(working)
         for lot, part in pick_free(working, -points):
             working.take(lot, part)
         entry = working.write(
-            key=key, kind=Kind.ADJUST, counter=Counter.ADJUSTMENT, because=because, print_=print_, note=note
+            key=key, kind=Kind.ADJUST, counter=Counter.ADJUSTMENT, because=because, fingerprint=fingerprint, note=note
         )
     return Posted(entry)
 

@@ -19,10 +19,10 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.rows import write_rows
 
 from ..models import Counter, Hold, HoldLot, Kind, Lot
-from .desk import AccountWriter, Posted, desk, fingerprint, outermost_retried
+from .desk import AccountWriter, Posted, desk, fingerprint_of, outermost_retried
 from .expiry import expire_lot, sweep
 from .grants import pick_free
-from .recording import mind_foresight
+from .recording import check_foresight
 
 GRACE = timedelta(days=30)
 
@@ -47,7 +47,7 @@ def place_hold(
     `NotAllowed` where the slot is another account's or the program pauses, `Frozen` where the member is, and changes
     nothing then.
     """
-    mind_foresight()
+    check_foresight()
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"a hold is at least 1 point, not {points!r}")
     with desk(account_id=account_id, at=at, actor=actor) as working:
@@ -108,7 +108,7 @@ def _close(working: AccountWriter, hold: Hold, state: str) -> None:
 @outermost_retried
 def release(*, hold_id: int, account_id: int, because: Because, at: datetime) -> bool:
     """Give an open hold back, once; returns False where it was closed already. Lots that ran out meanwhile expire."""
-    mind_foresight()
+    check_foresight()
     with desk(account_id=account_id, at=at) as working:
         hold = _open_holds(working).filter(pk=hold_id).first()
         if hold is None:
@@ -124,7 +124,7 @@ def renew(*, hold_id: int, until: datetime) -> bool:
     Not beyond the date of its points and the time that a gateway takes: points would outlive their date for ever in a
     basket that is touched now and then.
     """
-    mind_foresight()
+    check_foresight()
     open_one = Hold.objects.using(write_db()).filter(pk=hold_id, state=Hold.State.OPEN, expires_at__lt=until)
     run_out = HoldLot.objects.using(write_db()).filter(hold=OuterRef("pk"), lot__expires_at__lt=until - gateway())
     return bool(open_one.filter(~Exists(run_out)).update(expires_at=until))
@@ -152,12 +152,12 @@ def capture(
     The same call again is a replay. Raises `NotEnoughPoints` where the hold has fewer, `NotAllowed`
     where it was given back; without `savepoint` that takes the caller's transaction along.
     """
-    mind_foresight()
+    check_foresight()
     with desk(account_id=account_id, at=at, actor=actor, savepoint=savepoint) as working:
         hold, parts = working.hold_with_parts(hold_id)
-        print_ = fingerprint("capture", points)
+        fingerprint = fingerprint_of("capture", points)
         # Under the lock an open hold says that it was not captured yet.
-        done = hold.state != Hold.State.OPEN and working.replay(key=_key(hold, "capture"), print_=print_)
+        done = hold.state != Hold.State.OPEN and working.replay(key=_key(hold, "capture"), fingerprint=fingerprint)
         if done:
             return done
         if hold.state != Hold.State.OPEN:
@@ -178,7 +178,11 @@ def capture(
         working.save_parts(parts, "used")
         hold.captured = points
         entry = working.write(
-            key=_key(hold, "capture"), kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_
+            key=_key(hold, "capture"),
+            kind=Kind.CAPTURE,
+            counter=Counter.REDEMPTION,
+            because=because,
+            fingerprint=fingerprint,
         )
         _close(working, hold, Hold.State.CAPTURED)
         for lot in run_out:
@@ -205,9 +209,9 @@ def restore(
     once in its life; otherwise no date moves and what has run out expires again. Raises
     `NotEnoughPoints` for more than is still to be given back.
     """
-    print_ = fingerprint("restore", hold_id, points)
+    fingerprint = fingerprint_of("restore", hold_id, points)
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=key, print_=print_):
+        if done := working.replay(key=key, fingerprint=fingerprint):
             return done
         hold, parts = working.hold_with_parts(hold_id)
         if not 0 < points <= hold.captured - hold.returned:
@@ -226,7 +230,9 @@ def restore(
         working.save_parts(parts, "returned")
         hold.returned, hold.forgiven = hold.returned + points, hold.forgiven - (points - moved)
         working.save_hold(hold, "returned", "forgiven")
-        entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.REDEMPTION, because=because, print_=print_)
+        entry = working.write(
+            key=key, kind=Kind.RESTORE, counter=Counter.REDEMPTION, because=because, fingerprint=fingerprint
+        )
         for lot in touched:
             if lot.expires_at is not None and lot.expires_at <= at:
                 expire_lot(working, lot)
@@ -262,7 +268,7 @@ def settle_holds(
     `fates` is asked once about all these holds and answers by slot. Time at a gateway counts from when it was first
     seen there: the shop does not know when it began.
     """
-    mind_foresight()
+    check_foresight()
     with desk(account_id=account_id, at=at) as working:
         found = _open_holds(working).annotate(**asked_with(at=at), first_date=_first_date()).order_by("pk")
         held = [hold for hold in found if hold.slot != keep]

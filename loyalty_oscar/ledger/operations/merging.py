@@ -24,7 +24,7 @@ from ..models import Account, Counter, Hold, HoldLot, Kind, Lot
 from .desk import LIKE, AccountWriter, desk, lock_many, open_account, outermost_retried
 from .expiry import sweep
 from .holds import let_go
-from .recording import mind_foresight
+from .recording import check_foresight
 
 
 class CannotMerge(NotAllowed):
@@ -57,7 +57,7 @@ def merge(*, member: Member, into: Member, actor: str, at: datetime) -> Merge:
     aside in open baskets of the member goes back first. Raises `CannotMerge` where `why_not` says so, and while
     such a basket is being paid for (`being_paid`); nothing has changed then.
     """
-    mind_foresight()
+    check_foresight()
     with transaction.atomic(using=write_db()):
         pairs = _locked_pairs(member, into)
         gone, left = _fresh(member, into)
@@ -165,7 +165,7 @@ def unmerge(*, merge: Merge, actor: str, at: datetime) -> None:
     What came to the surviving member since stays there. Raises `CannotMerge` with `undone_already`, `merged_on` (the
     surviving member was merged into another one), `netted` (points paid what was to be made up), or `moved_on`.
     """
-    mind_foresight()
+    check_foresight()
     with transaction.atomic(using=write_db()):
         told = merge.moved["accounts"]
         lock_many(account_ids=[pk for one in told for pk in (one["old"], one["new"])])

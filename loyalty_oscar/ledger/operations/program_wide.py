@@ -16,7 +16,7 @@ from loyalty_oscar.program.paying import being_paid
 
 from ..models import Account, Counter, Entry, Hold, HoldLot, Kind, Lot
 from .bulk import desks
-from .desk import fingerprint, outermost_retried
+from .desk import fingerprint_of, outermost_retried
 from .expiry import close_books, times_run_out
 from .holds import let_go
 from .skipping import TOGETHER, Skips
@@ -88,13 +88,15 @@ def put_off_all(
 def _put_off(
     *, account_ids: Sequence[int], key: str, since: datetime, until: datetime, because: Because, at: datetime
 ) -> dict[int, int]:
-    count, print_ = dict.fromkeys(account_ids, 0), fingerprint(since, until)
+    count, fingerprint = dict.fromkeys(account_ids, 0), fingerprint_of(since, until)
     with desks(account_ids=account_ids, at=at) as working:
         new = working.keys() - _written(working, key)
         dated = Lot.objects.using(write_db()).filter(account_id__in=new, is_open=True, state=Lot.State.OPEN)
         dated = dated.filter(expires_at__gt=since)
         for account_id in sorted(set(dated.values_list("account_id", flat=True))):
-            working[account_id].write(key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, print_=print_)
+            working[account_id].write(
+                key=key, kind=Kind.EXTEND, counter=Counter.SELF, because=because, fingerprint=fingerprint
+            )
             count[account_id] = 1
         # All dates move by the same time, so one short statement moves them; the accounts are locked.
         dated.update(expires_at=F("expires_at") + (until - since), extensions=F("extensions") + 1)

@@ -55,7 +55,7 @@ def only_here(*, inside: bool) -> Iterator[list[Entry]]:
         _listening.reset(token)
 
 
-def mind_foresight() -> None:
+def check_foresight() -> None:
     """Raise `LoyaltyError` in a look ahead, for an operation that cannot be foreseen."""
     if looking_ahead.get() is not None:
         raise LoyaltyError("this cannot be foreseen: only what gives points and takes them back can")

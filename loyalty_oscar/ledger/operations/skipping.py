@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError
 
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 
-from .recording import mind_foresight
+from .recording import check_foresight
 
 logger = logging.getLogger("loyalty_oscar")
 #: Accounts that are worked on in one transaction.
@@ -62,7 +62,7 @@ class Skips:
 
         Raises `LoyaltyError` in a look ahead: whoever chose the accounts has not seen what was foreseen.
         """
-        mind_foresight()
+        check_foresight()
         for start in range(0, len(account_ids), TOGETHER):
             portion = account_ids[start : start + TOGETHER]
             try:

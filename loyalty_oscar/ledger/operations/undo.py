@@ -11,7 +11,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.paying import being_paid
 
 from ..models import Counter, Entry, Hold, Kind, Lot
-from .desk import AccountWriter, Posted, age, desk, fingerprint, outermost_retried
+from .desk import AccountWriter, Posted, age, desk, fingerprint_of, outermost_retried
 from .expiry import expire_lot, sweep
 from .recording import looking_ahead
 
@@ -40,9 +40,9 @@ def claw_back(
     """
     if type(points) is not int or points < 1:
         raise LoyaltyError(f"at least 1 point is taken back, not {points!r}")
-    print_ = fingerprint("claw", source, points)
+    fingerprint = fingerprint_of("claw", source, points)
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=key, print_=print_):
+        if done := working.replay(key=key, fingerprint=fingerprint):
             return done
         if reverses and Entry.objects.using(working.db).filter(account=working.account, reverses=reverses).exists():
             raise NotAllowed(f"{reverses.key} was taken back before")
@@ -58,7 +58,7 @@ def claw_back(
             key=key,
             kind=Kind.CLAW,
             counter=counter,
-            print_=print_,
+            fingerprint=fingerprint,
             reverses=reverses,
             because=spared(because, forgiven=forgiven + borne, borne=borne),
         )
@@ -134,9 +134,9 @@ def give_back(
     `forgiven` of the points were never taken and do not move; the entry is written though nothing is left to move.
     Raises `NotAllowed` for more than its lots ever held. Ready points pay what is to be made up first.
     """
-    print_ = fingerprint("give_back", source, points, *([forgiven] if forgiven else ()))
+    fingerprint = fingerprint_of("give_back", source, points, *([forgiven] if forgiven else ()))
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=key, print_=print_):
+        if done := working.replay(key=key, fingerprint=fingerprint):
             return done
         own = working.lots(source=source)
         if not 0 < points <= sum(lot.granted for lot in own):
@@ -150,7 +150,9 @@ def give_back(
                     lot.state = Lot.State.PENDING
                 touched += working.return_to(lot, part)
                 left -= part
-        entry = working.write(key=key, kind=Kind.RESTORE, counter=Counter.ISSUANCE, because=because, print_=print_)
+        entry = working.write(
+            key=key, kind=Kind.RESTORE, counter=Counter.ISSUANCE, because=because, fingerprint=fingerprint
+        )
         for lot in touched:
             if lot.state == Lot.State.OPEN and lot.expires_at is not None and lot.expires_at <= at:
                 expire_lot(working, lot)
@@ -168,9 +170,9 @@ def use_again(
 
     Raises `NotEnoughPoints` for more than came back.
     """
-    print_ = fingerprint("use_again", hold_id, points)
+    fingerprint = fingerprint_of("use_again", hold_id, points)
     with desk(account_id=account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=key, print_=print_):
+        if done := working.replay(key=key, fingerprint=fingerprint):
             return done
         hold = working.hold(hold_id)
         if not 0 < points <= hold.returned:
@@ -188,7 +190,9 @@ def use_again(
         hold.returned, hold.forgiven = hold.returned - points, hold.forgiven + borne
         working.save_hold(hold, "returned", "forgiven")
         because = spared(because, forgiven=borne, borne=borne)
-        entry = working.write(key=key, kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, print_=print_)
+        entry = working.write(
+            key=key, kind=Kind.CAPTURE, counter=Counter.REDEMPTION, because=because, fingerprint=fingerprint
+        )
     return Posted(entry, forgiven=borne)
 
 
@@ -221,9 +225,9 @@ def reverse(*, entry: Entry, key: str, because: Because, at: datetime, actor: st
 @outermost_retried
 def _hand_back(*, entry: Entry, key: str, because: Because, at: datetime, actor: str) -> Posted:
     """Put what was taken by hand back into its lots, with their dates; what has run out since runs out."""
-    print_ = fingerprint("hand_back", entry.key)
+    fingerprint = fingerprint_of("hand_back", entry.key)
     with desk(account_id=entry.account_id, at=at, actor=actor) as working:
-        if done := working.replay(key=key, print_=print_):
+        if done := working.replay(key=key, fingerprint=fingerprint):
             return done
         if Entry.objects.using(working.db).filter(account=working.account, reverses=entry).exists():
             raise NotAllowed(f"{entry.key} was undone before")
@@ -232,7 +236,7 @@ def _hand_back(*, entry: Entry, key: str, because: Because, at: datetime, actor:
         for move in moves:
             touched += working.return_to(working.known(move.lot), move.points)
         posted = working.write(
-            key=key, kind=Kind.RESTORE, counter=entry.counter, because=because, print_=print_, reverses=entry
+            key=key, kind=Kind.RESTORE, counter=entry.counter, because=because, fingerprint=fingerprint, reverses=entry
         )
         for lot in touched:
             if lot.state == Lot.State.OPEN and lot.expires_at is not None and lot.expires_at <= at:

@@ -15,7 +15,7 @@ from loyalty_oscar.program.db import write_db
 
 from ..models import Counter, Entry, Kind, Lot, LotMove
 from .bulk import BatchedWriter, desks
-from .desk import Posted, age, fingerprint, outermost_retried
+from .desk import Posted, age, fingerprint_of, outermost_retried
 from .expiry import expire_lot, times_run_out
 from .recording import looking_ahead
 from .undo import claw_back, spared
@@ -118,7 +118,7 @@ class _Known:
             key=claw.key,
             kind=Kind.CLAW,
             counter=Counter.ISSUANCE,
-            print_=fingerprint("claw", claw.source, claw.points),
+            fingerprint=fingerprint_of("claw", claw.source, claw.points),
             because=spared(claw.because, forgiven=forgiven),
         )
         return Posted(entry, forgiven=forgiven)

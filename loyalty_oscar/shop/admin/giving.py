@@ -84,14 +84,14 @@ class GivesToMany(MemberPages):
         more = {"may_give_many": may(request.user, BULK), **(extra_context or {})}
         return super().changelist_view(request, more)
 
-    def mind(self, request: HttpRequest) -> None:
+    def check_permission(self, request: HttpRequest) -> None:
         """Refuse who may not. Raises `PermissionDenied`."""
         if not self.has_view_permission(request) or not may(request.user, BULK):
             raise PermissionDenied
 
     def give_view(self, request: HttpRequest) -> HttpResponse:
         """Show what a file would give, row by row; give it once that is confirmed."""
-        self.mind(request)
+        self.check_permission(request)
         at = clock.now()
         form = FileForm(request.POST or None, request.FILES or None)
         gifts, why = looked_at(form, request.user) if form.is_bound and form.is_valid() else (None, "")
@@ -108,7 +108,7 @@ class GivesToMany(MemberPages):
 
     def undo_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
         """Take back what a file gave, once that is confirmed."""
-        self.mind(request)
+        self.check_permission(request)
         batch = get_object_or_404(Batch.objects.select_related("unit__program"), pk=batch_id)
         if request.method == "POST":
             try:

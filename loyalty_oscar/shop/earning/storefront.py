@@ -72,7 +72,7 @@ def card(*, subject: Any, request: Any) -> Piece | None:
     telling = teller(request)
     if telling is None or subject.is_parent:
         return None
-    visit.once(key="sets of cards", load=lambda: telling.know_sets(products=visit.beside()))
+    visit.once(key="sets of cards", load=lambda: telling.know_sets(products=visit.prices.beside()))
     decision = quotes.of_piece(product=subject, info=told_of(product=subject, request=request), teller=telling)
     if decision is None or not decision.points:
         return None

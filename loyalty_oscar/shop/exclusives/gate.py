@@ -12,10 +12,10 @@ from oscar.core.loading import get_class
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.program import clock
 
 from ..pricing.gate import gates
 from ..pricing.reductions import Cut, price_reductions
+from ..storefront.price_context import PriceContext
 from ..storefront.visit import Visit
 from . import words
 from .visitors import sales_for, sets_of_visit, who_visits
@@ -50,16 +50,15 @@ class Withheld(NoPrice):
 
 
 @price_reductions.register("sale", order=20)
-def sale_price(*, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
+def sale_price(*, product_id: int, visit: Visit) -> Cut | None:
     """Lower the price to that of the best open sale."""
-    deal = deal_of(product_id=product_id, visit=visit or Visit(None))
-    return deal.cut, deal.ends_at
+    return deal_of(product_id=product_id, visit=visit).cut
 
 
 @gates.register("closed", order=90)
-def closed(*, product: Any, info: Any, visit: Visit | None) -> Any:
+def closed(*, product: Any, info: Any, visit: Visit) -> Any:
     """Close what is sold to others only, for now; it shows no price."""
-    deal = deal_of(product_id=product.pk, visit=visit or Visit(None))
+    deal = deal_of(product_id=product.pk, visit=visit)
     if deal.closing is None:
         return info
     availability = SaleClosed(sale=deal.closing, is_hidden=deal.is_hidden)
@@ -75,44 +74,40 @@ def closing(*, product_id: int, visit: Visit) -> Sale | None:
 class Deal:
     """
     What all sales of a product come to for a visitor: the one that keeps it `closing`, whether a hidden one keeps it
-    from their eyes too, and its best price `cut`, up to a date (None = no end).
+    from their eyes too, and its best price `cut`.
     """
 
     closing: Sale | None = None
     is_hidden: bool = False
     cut: Cut | None = None
-    ends_at: datetime | None = None
 
 
 NONE = Deal()
 
 
 def deal_of(*, product_id: int, visit: Visit) -> Deal:
-    """Return what sales make of a product for a visitor now: worked out once a visit, and when a date passes anew."""
+    """Return what sales make of a product for a visitor, worked out once a visit."""
     if not sets_of_visit(visit=visit):
         return NONE
-    key, at = ("deal", product_id, visit.user_key), clock.now()
-    return visit.until(key=key, at=at, load=partial(_deal, visit, product_id, at))
+    prices = visit.prices
+    return prices.once(key=("deal", product_id), load=partial(_deal, visit, prices, product_id))
 
 
-def _deal(visit: Visit, product_id: int, at: datetime) -> tuple[Deal, datetime | None]:
+def _deal(visit: Visit, prices: PriceContext, product_id: int) -> Deal:
     """Products that are in the same sales share their deal."""
-    who = who_visits(visit=visit)
-    found = {sale.pk: sale for sale in sales_for(visit=visit, product_id=product_id)}
-    deal = visit.until(key=("deal of", *found, who), at=at, load=partial(_reckoned, found, who, at))
-    return deal, deal.ends_at
+    found = {sale.dates.id: sale for sale in sales_for(visit=visit, product_id=product_id)}
+    return prices.once(key=("deal of", *found), load=partial(_reckoned, found, who_visits(visit=visit), prices.at))
 
 
-def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> tuple[Deal, datetime | None]:
+def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> Deal:
     dates = [sale.dates for sale in found.values()]
     shut, best = rules.closed_by(sales=dates, who=who, at=at), rules.best_sale(sales=dates, who=who, at=at)
     cut = None
     if best:
         opened = rules.admission(sale=best, who=who, at=at).opens_at
         cut = Cut(kind="sale", percent=best.percent, starts_at=opened)
-    ends_at = rules.next_date(sales=dates, at=at)
     is_hidden = rules.is_hidden(sales=dates, who=who, at=at)
-    return Deal(closing=found[shut.id] if shut else None, is_hidden=is_hidden, cut=cut, ends_at=ends_at), ends_at
+    return Deal(closing=found[shut.id] if shut else None, is_hidden=is_hidden, cut=cut)
 
 
 def not_kept_by_others(*, sale: Sale, product_id: int, visit: Visit) -> bool:
@@ -120,7 +115,7 @@ def not_kept_by_others(*, sale: Sale, product_id: int, visit: Visit) -> bool:
     shut = closing(product_id=product_id, visit=visit)
     if shut is None:
         return True
-    who, at = who_visits(visit=visit), clock.now()
+    who, at = who_visits(visit=visit), visit.prices.at
     others = [other.dates for other in sales_for(visit=visit, product_id=product_id)]
     return shut.pk == sale.pk and all(
         rules.admission(sale=other, who=who, at=at).sees for other in others if not rules.is_over(sale=other, at=at)

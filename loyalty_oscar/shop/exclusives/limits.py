@@ -97,9 +97,9 @@ def _limited(kind: type) -> type:
 
 
 @gates.register("limit", order=80)
-def limited(*, product: Any, info: Any, visit: Visit | None) -> Any:
+def limited(*, product: Any, info: Any, visit: Visit) -> Any:
     """Let nobody choose more of an open sale than is theirs. At most one query a visit, none for strangers."""
-    limit = limit_of(product_id=product.pk, visit=visit) if visit is not None else None
+    limit = limit_of(product_id=product.pk, visit=visit)
     if limit is None:
         return info
     availability = copy.copy(info.availability)

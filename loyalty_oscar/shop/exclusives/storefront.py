@@ -24,7 +24,7 @@ def lock(*, subject: Any, request: Any) -> Piece | None:
         return None
     opening = words.opening(sale=deal.closing, is_hidden=deal.is_hidden)
     who = who_visits(visit=request.loyalty)
-    opens_at = rules.admission(sale=deal.closing.dates, who=who, at=clock.now()).opens_at
+    opens_at = rules.admission(sale=deal.closing.dates, who=who, at=request.loyalty.prices.at).opens_at
     if who.is_member and opens_at and not deal.is_hidden:
         opening = words.for_you(sale=deal.closing, at=opens_at)
     return "loyalty/widgets/lock.html", {"code": "" if deal.is_hidden else deal.closing.code, "opening": opening}

@@ -10,11 +10,11 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.program import clock, contributions, money
+from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program import words as program_words
 
 from ..pricing.labels import price_of
-from ..pricing.reductions import Cut, lower_of, seen_of
+from ..pricing.reductions import Cut, is_as_low, lower_of, seen_of
 from ..storefront.visit import teases
 from . import words
 from .visitors import sales_for, who_visits
@@ -30,13 +30,15 @@ def earlier_price(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]
     visit = request.loyalty
     if not teases(visit=visit, teaser="price"):
         return None
-    at, who = clock.now(), who_visits(visit=visit)
+    at, who = visit.prices.at, who_visits(visit=visit)
     best = _best(sales_for(visit=visit, product_id=subject.pk), who, at)
     shown = best and price_of(product=subject, request=request)
     if not shown or not shown.exists:
         return None
     sale, door = best
     cut = Cut(kind="sale", percent=sale.percent, starts_at=door.buys_from)
+    if is_as_low(price=shown, cut=cut):
+        return None
     seen = seen_of(price=lower_of(price=getattr(shown, "loyalty_before", shown), cut=cut))
     if seen >= seen_of(price=shown):
         return None
@@ -49,8 +51,9 @@ def _best(sales: list[Sale], who: rules.Who, at: datetime) -> tuple[Sale, Door] 
     """Return the sale that takes the most off for others now, and its lowest open door that is no private list."""
     found = []
     for sale in sales:
-        answer = rules.admission(sale=sale.dates, who=who, at=at)
-        if sale.dates.is_open and not answer.buys and not rules.is_over(sale=sale.dates, at=at):
+        if not sale.dates.is_open or rules.is_over(sale=sale.dates, at=at):
+            continue
+        if not rules.admission(sale=sale.dates, who=who, at=at).buys:
             doors = [one for one in sale.doors.all() if one.segment_id is None and one.buys_from <= at]
             if doors:
                 found.append((sale, min(doors, key=lambda door: door.rank)))

@@ -26,7 +26,7 @@ class LoyaltyCommand(BaseCommand):
 
     requires_system_checks: list[str] = []
     #: Whether a mistake in the LOYALTY_… settings stops the command.
-    minds_settings = True
+    checks_settings = True
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> ArgumentParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -41,7 +41,7 @@ class LoyaltyCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
-            if self.minds_settings:
+            if self.checks_settings:
                 self._mind_settings()
             return super().execute(*args, **options)
         except LoyaltyError as error:

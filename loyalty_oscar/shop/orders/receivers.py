@@ -20,7 +20,7 @@ from loyalty_oscar.program.receivers import forget
 
 from ..models import ProductSetRange
 from ..pricing import history
-from .sync import after_commit, somebody_cares
+from .sync import after_commit, any_program_begun
 
 
 class _Gathered:
@@ -130,7 +130,7 @@ def price_saved(sender: Any, instance: Any, **signal: Any) -> None:
 
 
 def _write_prices_down(product_ids: dict[int, bool]) -> None:
-    if somebody_cares():
+    if any_program_begun():
         history.record_some(product_ids=sorted(product_ids), at=clock.now())
 
 

@@ -62,7 +62,7 @@ def after_commit(*, order_ids: Iterable[int], new: Collection[int] = ()) -> None
     `new` are those that were written in the transaction that was just committed, and not touched since.
     """
     try:
-        if not somebody_cares():
+        if not any_program_begun():
             return
         ids = sorted(order_ids)
         mark(order_ids=ids, at=clock.now())
@@ -72,7 +72,7 @@ def after_commit(*, order_ids: Iterable[int], new: Collection[int] = ()) -> None
         logger.exception("orders %s could not be marked; the next sweep finds them", order_ids)
 
 
-def somebody_cares() -> bool:
+def any_program_begun() -> bool:
     """Return whether any program has gone live: before that an installed suite costs nothing and writes nothing."""
     return bool(shown_units())
 
@@ -290,7 +290,7 @@ def look_at_waiting(*, at: datetime) -> None:
     Look at orders that nobody has seen yet, before something changes that counts for them: a product set, the terms of
     a program, what a level brings. What they get is what was true when they were placed. Two queries where none waits.
     """
-    if not somebody_cares():
+    if not any_program_begun():
         return
     begun = Program.objects.using(write_db()).filter(earns_from__isnull=False).aggregate(first=Min("earns_from"))
     marks = OrderSync.objects.using(write_db())

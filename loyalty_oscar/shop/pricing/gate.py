@@ -19,11 +19,11 @@ class Gate(Protocol):
     """
     Looks at what Oscar would sell and answers with the same or less: another price, another availability.
 
-    `visit` is None where nobody asks in particular (a search index): then it is a stranger. Asked for every
-    product of a list, so it remembers what it needs on the visit (`visit.once`) and asks in bulk.
+    Where nobody asks in particular (a search index) the visit is a stranger's. Asked for every product of a list, so it
+    keeps what it needs with the visit (`visit.once`, and `visit.prices.once` for what is of a moment) and asks in bulk.
     """
 
-    def __call__(self, *, product: Any, info: Any, visit: Visit | None) -> Any: ...
+    def __call__(self, *, product: Any, info: Any, visit: Visit) -> Any: ...
 
 
 #: Prices come before closing, so that a closed product shows none.
@@ -55,13 +55,14 @@ class GatedStrategy:
     def _told(self, product: Any, info: Any) -> Any:
         passed = self._through_gates(product, info)
         if self.loyalty_visit is not None:
-            self.loyalty_visit.told[product.pk] = passed
+            self.loyalty_visit.prices.told[product.pk] = passed
         return passed
 
     def _through_gates(self, product: Any, info: Any) -> Any:
         if isinstance(info, _Passed):  # Oscar's fetch_for_line asks fetch_for_product.
             return info
-        info = gates.passed("info", product=product, info=info, visit=self.loyalty_visit)
+        # A strategy without a request may live for ever, as that of Oscar's search index does: a visit does not.
+        info = gates.passed("info", product=product, info=info, visit=self.loyalty_visit or Visit(None))
         return _passed(type(info))(*info)
 
 

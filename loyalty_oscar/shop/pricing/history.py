@@ -24,6 +24,7 @@ from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import remembered, versions
 
 from ..models import PriceSpan
+from ..storefront.visit import Visit
 from .audiences import moments, visits_of
 from .gate import set_gates
 from .reductions import seen_of
@@ -90,7 +91,7 @@ def prices_now(*, products: Iterable[Any]) -> dict[Key, int]:
     Return what these products cost now by the store's own strategy: everybody, and audiences that pay less or may buy
     what is closed to the others. Products that nobody can have at a price are not in it.
     """
-    visits = {"": None, **visits_of(at=clock.now())}
+    visits = {"": Visit(None), **visits_of(at=clock.now())}
     selector, found = get_class("partner.strategy", "Selector")(), {}
     strategies = {code: set_gates(strategy=selector.strategy(), visit=visit) for code, visit in visits.items()}
     for product in products:

@@ -77,7 +77,7 @@ def price_of(*, product: Any, request: Any) -> Any:
 
 def told_of(*, product: Any, request: Any) -> Any:
     """Return what the page has just been told of a product (price and availability), or ask for it."""
-    if (found := request.loyalty.told.get(product.pk)) is not None:
+    if (found := request.loyalty.prices.told.get(product.pk)) is not None:
         return found
     ask = request.strategy.fetch_for_parent if product.is_parent else request.strategy.fetch_for_product
     return ask(product)
@@ -85,12 +85,13 @@ def told_of(*, product: Any, request: Any) -> Any:
 
 def _lowest(product: Any, request: Any, currency: str) -> int | None:
     """Return the lowest price before this one; asked for the whole list at its first product."""
-    told = request.loyalty.once(key=("lowest", currency), load=dict)
+    visit, prices = request.loyalty, request.loyalty.prices
+    told = prices.once(key=("lowest", currency), load=dict)
     if product.pk not in told:
-        ids = {other.pk for other in (*request.loyalty.beside(), product)}
+        ids = {other.pk for other in (*prices.beside(), product)}
         told |= dict.fromkeys(ids)
         if history.is_told():
-            cuts = {pk: best_cut(product_id=pk, visit=request.loyalty) for pk in ids}
-            wanted, audiences = {pk: cut.starts_at for pk, cut in cuts.items() if cut}, codes_of(visit=request.loyalty)
+            cuts = {pk: best_cut(product_id=pk, visit=visit) for pk in ids}
+            wanted, audiences = {pk: cut.starts_at for pk, cut in cuts.items() if cut}, codes_of(visit=visit)
             told |= history.lowest_at(wanted=wanted, currency=currency, audiences=audiences)
     return told[product.pk]

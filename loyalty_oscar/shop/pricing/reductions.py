@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from loyalty_oscar.kernel.rounding import to_major, to_minor
-from loyalty_oscar.program import clock
 from loyalty_oscar.program.hooks import RAISE, Hook
 
 from ..storefront.visit import Visit
@@ -34,34 +33,29 @@ class Cut:
 
 class PriceReduction(Protocol):
     """
-    Says which cut a feature has for a product and a visitor (None: nobody in particular) at a moment, and up to when
-    that answer holds (None = no end). Asked once a visit, so its queries are bulk or remembered.
+    Says which cut a feature has for a product and a visitor at the moment of the visit's prices, or None. Asked once a
+    visit for each product, so its queries are bulk or remembered.
     """
 
-    def __call__(self, *, product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]: ...
+    def __call__(self, *, product_id: int, visit: Visit) -> Cut | None: ...
 
 
 #: Where two take the same off, the first is told.
 price_reductions: Hook[PriceReduction] = Hook("price_reductions", PriceReduction, on_error=RAISE)
 
 
-def best_cut(*, product_id: int, visit: Visit | None) -> Cut | None:
-    """Return what lowers the price of a product most for a visitor now: cuts do not add up."""
-    at = clock.now()
-    if visit is None:
-        return _best(product_id, None, at)[0]
-    key = ("cut", product_id, visit.user_key)
-    return visit.until(key=key, at=at, load=partial(_best, product_id, visit, at))
+def best_cut(*, product_id: int, visit: Visit) -> Cut | None:
+    """Return what lowers the price of a product most for a visitor: cuts do not add up."""
+    return visit.prices.once(key=("cut", product_id), load=partial(_best, product_id, visit))
 
 
-def _best(product_id: int, visit: Visit | None, at: datetime) -> tuple[Cut | None, datetime | None]:
-    told = list(price_reductions.answers(product_id=product_id, visit=visit, at=at))
-    best = max((cut for cut, _ends in told if cut), key=lambda cut: cut.percent, default=None)
-    return best, min((ends for _cut, ends in told if ends), default=None)
+def _best(product_id: int, visit: Visit) -> Cut | None:
+    cuts = price_reductions.answers(product_id=product_id, visit=visit)
+    return max((cut for cut in cuts if cut), key=lambda cut: cut.percent, default=None)
 
 
 @gates.register("lower-price", order=10)
-def lower_price(*, product: Any, info: Any, visit: Visit | None) -> Any:
+def lower_price(*, product: Any, info: Any, visit: Visit) -> Any:
     """Lower the price for whom a feature has a cut; products without a price pass as they are."""
     if not info.price.exists:
         return info
@@ -75,12 +69,11 @@ def lower_of(*, price: Any, cut: Cut) -> Any:
 
     On the copy `loyalty_cut` says which cut it was, and `loyalty_before` is the price without.
     """
-    seen = seen_of(price=price)
-    excl_tax, tax = lowered(
-        excl_tax=price.excl_tax, incl_tax=seen if price.is_tax_known else None, percent=cut.percent,
-        currency=price.currency,
-    )  # fmt: skip
-    if excl_tax + (tax or 0) >= seen:
+    incl_tax = price.incl_tax if price.is_tax_known else None
+    before = price.excl_tax if incl_tax is None else incl_tax
+    excl_tax, tax = lowered(excl_tax=price.excl_tax, incl_tax=incl_tax, percent=cut.percent, currency=price.currency)
+    seen = excl_tax + (tax or 0)
+    if seen >= before:
         return price
     found = copy.copy(price)
     try:
@@ -88,7 +81,7 @@ def lower_of(*, price: Any, cut: Cut) -> Any:
         if tax is not None:
             found.tax = tax
         found.loyalty_before, found.loyalty_cut = price, cut
-        as_said = seen_of(price=found) == excl_tax + (tax or 0)
+        as_said = seen_of(price=found) == seen
     except Exception:
         # A store's own class of prices; its page is worth more than our lower price.
         logger.debug("a price cannot be lowered", exc_info=True)
@@ -104,6 +97,12 @@ def _told(prices: type) -> None:
     logger.error(
         "prices of %s.%s cannot be lowered: they do not say what they are told", prices.__module__, prices.__qualname__
     )
+
+
+def is_as_low(*, price: Any, cut: Cut) -> bool:
+    """Return whether a price is lowered by as much as another cut would take off, or by more."""
+    taken = getattr(price, "loyalty_cut", None)
+    return taken is not None and taken.percent >= cut.percent
 
 
 def seen_of(*, price: Any) -> Any:

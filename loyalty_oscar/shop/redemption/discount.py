@@ -36,7 +36,7 @@ from ..pricing.amounts import decimals, finer, grain, shown_minor
 from ..rehearsal import forks
 from ..storefront.offer_hooks import PointsUnavailable, discounts
 from .apart import keep_quiet
-from .keeping import gone, is_to_be_kept, mind_order
+from .keeping import check_order, gone, is_to_be_kept
 from .lines import expect, parts_of
 from .offer import KEEPER, is_lasting
 from .promise import can_be_used, in_force, set_aside_for
@@ -137,7 +137,7 @@ class PointsDiscount:
         payer = order.user_id if order.user_id is not None else basket.owner_id
         if applied is None or applied.redemption.hold.account.member.user_id != payer:
             raise PointsUnavailable(gone())
-        mind_order(basket=basket, off=applied.minor)
+        check_order(basket=basket, off=applied.minor)
         use = applied.redemption
         lines = parts_of(lines=list(basket.all_lines()), minors=applied.parts, currency=use.currency)
         try:

@@ -65,7 +65,7 @@ def is_to_be_kept(*, basket: Any, redemption: Redemption) -> bool:
     return not any(d.offer and is_ours(offer=d.offer) for line in basket.all_lines() for d in line.discounts)
 
 
-def mind_order(*, basket: Any, off: int) -> None:
+def check_order(*, basket: Any, off: int) -> None:
     """
     Raise `PointsUnavailable` where an order would cost more than was paid: points take less off (`off` minor units)
     than when the payment began that comes back, and its goods are dearer for it.
@@ -113,14 +113,14 @@ def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
     No query where our offer was asked when offers were applied, and none where nothing is set aside for anything.
     """
     order = instance._state.fields_cache.get("order")
-    if order is None or not instance._state.adding or hasattr(order, "_loyalty_minded"):
+    if order is None or not instance._state.adding or hasattr(order, "_loyalty_checked"):
         return
-    order._loyalty_minded = True
+    order._loyalty_checked = True
     basket = order._state.fields_cache.get("basket")
     if basket is None or basket.owner_id is None or hasattr(order, "_loyalty_used"):
         return
     if comes_back(basket=basket) and (hasattr(basket, "_loyalty_redemption") or can_be_set_aside()):
-        mind_order(basket=basket, off=0)
+        check_order(basket=basket, off=0)
 
 
 pre_save.connect(

@@ -21,6 +21,8 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import earns_at, read_versions, shown_unit, spends_at
 from loyalty_oscar.program.registries import facts, order_facts
 
+from .price_context import PriceContext
+
 
 class VisitFact(Protocol):
     """Answers a fact, by the name of the fact, for a visitor without asking the database twice."""
@@ -37,12 +39,9 @@ class Visit:
     """The program that serves this site and the visitor's account in it. One query for members, none for others."""
 
     def __init__(self, request: Any, user: Any = None) -> None:
-        self.request, self._user, self._once, self._dated = request, user, {}, {}
-        self._asked_user: tuple[Any, Any] = (None, None)
-        #: product id -> what the strategy told last (price and availability), for what stands beside it on the page.
-        self.told: dict[int, Any] = {}
-        #: Answers the products of the list on this page, so that what is asked for one is asked for all at once.
-        self.beside: Callable[[], Iterable[Any]] = tuple
+        self.request, self._user, self._once = request, user, {}
+        self._prices: PriceContext | None = None
+        self._priced_user: Any = None
         #: The delivery that the page shows, where it shows any.
         self.shipping_method: Any = None
         #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,
@@ -61,29 +60,18 @@ class Visit:
         return self._user or getattr(self.request, "user", None)
 
     @property
-    def user_key(self) -> Any:
-        """
-        The key of the visitor's user, None for strangers. Every price asks for it, and Django's lazy user takes longer
-        to answer than all the rest of a price that is known, so each user of this visit is asked once.
-        """
-        user = self.user
-        if user is not self._asked_user[0]:
-            self._asked_user = user, getattr(user, "pk", None)
-        return self._asked_user[1]
+    def prices(self) -> PriceContext:
+        """What prices are decided from in this request; anew for whoever signs in or out meanwhile."""
+        user = self._user or getattr(self.request, "user", None)  # A list asks hundreds of times: one step less.
+        if self._prices is None or user is not self._priced_user:
+            self._prices, self._priced_user = PriceContext(), user
+        return self._prices
 
     def once(self, *, key: Any, load: Callable[[], Any]) -> Any:
         """Return what `load()` returned when it was first asked for in this visit."""
         if key not in self._once:
             self._once[key] = load()
         return self._once[key]
-
-    def until(self, *, key: Any, at: datetime, load: Callable[[], tuple[Any, datetime | None]]) -> Any:
-        """Return what `load()` answered in this visit, up to the date (None = none) that it gave with the answer."""
-        since, ends, answer = self._dated.get(key, (None, None, None))
-        if since is None or at < since or (ends is not None and at >= ends):
-            answer, ends = load()
-            self._dated[key] = at, ends, answer
-        return answer
 
     @cached_property
     def unit(self) -> Unit | None:
@@ -152,7 +140,7 @@ class Visit:
             read_versions()
             self.unit = self._shown_unit()
             self._once.clear()
-            self._dated.clear()
+            self._prices = None
             if self.unit is None or self.unit.program_id != member.program_id:
                 return None, None
         return member, account

@@ -133,7 +133,7 @@ def loyalty_earn_product(context: Context, product: Any) -> str:
 @widget
 def loyalty_earn_card(context: Context, product: Any) -> str:
     """Show what one piece of this product brings, on its card in a list. Put it after the price."""
-    context["request"].loyalty.beside = partial(_listed, context)
+    context["request"].loyalty.prices.beside = partial(_listed, context)
     return shown(context, "product:card-earns", product)
 
 
@@ -328,7 +328,7 @@ def loyalty_lock(context: Context, product: Any) -> str:
 @widget
 def loyalty_cut(context: Context, product: Any) -> str:
     """Show that a price is one for members, with the lowest price of the 30 days before. Put it after the price."""
-    context["request"].loyalty.beside = partial(_listed, context)
+    context["request"].loyalty.prices.beside = partial(_listed, context)
     found = labels.cut_of(product=product, request=context["request"])
     if not found:
         return ""

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from loyalty_oscar.program import contributions
 
 from ..dashboard.permissions import may_look
-from ..orders.sync import somebody_cares
+from ..orders.sync import any_program_begun
 
 register = template.Library()
 logger = logging.getLogger("loyalty_oscar")
@@ -26,7 +26,7 @@ def loyalty_panels(context: template.Context, place: str, subject: Any) -> SafeS
     """
     request = context.get("request")
     try:
-        if request is None or not may_look(request.user) or not somebody_cares():
+        if request is None or not may_look(request.user) or not any_program_begun():
             return mark_safe("")
         return mark_safe("".join(contributions.render(place, subject=subject, request=request, inside=context)))
     except Exception:

@@ -12,8 +12,8 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Member, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing
+from loyalty_oscar.tiers.moves import DOWN, UP, gift_lots
 from loyalty_oscar.tiers.queries import at_least_base, ladder_of, progress_of, tier_name
-from loyalty_oscar.tiers.steps import DOWN, UP, gift_lots
 from loyalty_oscar.tiers.words import counted
 
 from ..notices.letters import (

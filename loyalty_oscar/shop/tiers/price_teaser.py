@@ -7,14 +7,14 @@ from typing import Any
 
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program import clock, contributions, money
+from loyalty_oscar.program import contributions, money
 from loyalty_oscar.tiers.models import MemberPrice
-from loyalty_oscar.tiers.queries import prices_in_force, tier_name
+from loyalty_oscar.tiers.queries import tier_name
 
 from ..pricing.labels import price_of
-from ..pricing.reductions import Cut, lower_of, seen_of
-from ..storefront.visit import takes_part, teases
-from .prices import covers
+from ..pricing.reductions import Cut, is_as_low, lower_of, seen_of
+from ..storefront.visit import Visit, takes_part, teases
+from .prices import covers, prices_of_visit
 
 
 @contributions.register("product:club-price", "tiers")
@@ -27,11 +27,13 @@ def club_price(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] |
     visit = request.loyalty
     if not teases(visit=visit, teaser="price") or takes_part(visit=visit):
         return None
-    member_price = _first_price(program_id=visit.unit.program_id, product_id=subject.pk)
+    member_price = _first_price(visit=visit, product_id=subject.pk)
     shown = member_price and price_of(product=subject, request=request)
     if not shown or not shown.exists:
         return None
     cut = Cut(kind="tier", percent=member_price.percent, starts_at=member_price.starts_at)
+    if is_as_low(price=shown, cut=cut):
+        return None
     seen = seen_of(price=lower_of(price=getattr(shown, "loyalty_before", shown), cut=cut))
     if seen >= seen_of(price=shown):
         return None
@@ -42,8 +44,8 @@ def club_price(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] |
     return "loyalty/widgets/club_price.html", {"text": text}
 
 
-def _first_price(*, program_id: int, product_id: int) -> MemberPrice | None:
+def _first_price(*, visit: Visit, product_id: int) -> MemberPrice | None:
     """Return the best member price of the lowest level that has one for a product and that anybody can reach."""
-    rows = prices_in_force(program_id=program_id, at=clock.now())
+    rows = prices_of_visit(visit=visit)
     found = [row for row in rows if row.tier.threshold is not None and covers(price=row, product_id=product_id)]
     return min(found, key=lambda row: (row.tier.rank, -row.percent, row.pk), default=None)

@@ -16,9 +16,9 @@ from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
+from loyalty_oscar.tiers.moves import CODES, gift_lots
 from loyalty_oscar.tiers.queries import TierProgress, base_of, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
-from loyalty_oscar.tiers.steps import CODES, gift_lots
 from loyalty_oscar.tiers.words import counted
 
 from ..storefront.visit import Visit, takes_part

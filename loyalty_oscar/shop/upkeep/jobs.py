@@ -140,12 +140,12 @@ def _messages(at: datetime) -> Iterator[int]:
 
 
 def _prices(at: datetime) -> Iterator[int]:
-    if sync.somebody_cares():
+    if sync.any_program_begun():
         yield from history.record_all(at=at)
 
 
 def _moments(at: datetime, since: datetime | None) -> Iterator[int]:
-    if sync.somebody_cares():
+    if sync.any_program_begun():
         yield from history.record_moments(since=since, at=at)
 
 

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from oscar.core.loading import get_model
+from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.exclusives import operations
@@ -18,7 +21,9 @@ from loyalty_oscar.shop.exclusives import visitors
 from loyalty_oscar.shop.exclusives.backstop import NotForSale
 from loyalty_oscar.shop.exclusives.lifecycle import erase, export
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.pricing.gate import set_gates
 from loyalty_oscar.shop.storefront.offer_hooks import NotPlaced
+from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.storefront import a_basket, a_product, a_user, buy, day, send_back
 
@@ -114,6 +119,38 @@ class TestAPriceOfASale:
         gold = a_member_of(unit, GOLD)
         with clock.at(GOLD_FROM):
             assert str(offered(product, gold).price.incl_tax) == "70.00"
+
+
+class TestThePricesOfARequest:
+    @pytest.fixture
+    def asked(self, unit, carrier):
+        """What the carrier costs in a visit, asked for as often as somebody likes."""
+        a_sale(unit, carrier, percent=20)
+        selector = get_class("partner.strategy", "Selector")()
+
+        def ask(visit):
+            return set_gates(strategy=selector.strategy(), visit=visit).fetch_for_product(carrier).price
+
+        return ask
+
+    def test_are_those_of_its_first_moment_though_a_sale_ends_meanwhile(self, unit, asked):
+        gold = a_member_of(unit, GOLD)
+        visit = Visit(None, gold)
+        with clock.at(ENDS_AT - SECOND):
+            assert str(asked(visit).incl_tax) == "46.32"
+        with clock.at(ENDS_AT):
+            assert str(asked(visit).incl_tax) == "46.32"
+            assert str(asked(Visit(None, gold)).incl_tax) == "57.90"
+
+    def test_are_asked_anew_for_whoever_signs_in(self, unit, asked):
+        request = SimpleNamespace(user=AnonymousUser(), site=Site.objects.get_current())
+        visit = Visit(request)
+        with clock.at(GOLD_FROM):
+            assert not asked(visit).exists
+            request.user = a_member_of(unit, GOLD)
+            assert str(asked(visit).incl_tax) == "46.32"
+            request.user = AnonymousUser()
+            assert not asked(visit).exists
 
 
 class TestAnOrderWithAClosedProduct:

@@ -73,7 +73,7 @@ class TestAGrant:
 
     @pytest.mark.parametrize("kind", ["earn", Kind.EARN])
     def test_is_the_same_whether_its_kind_is_a_word_or_a_choice(self, kind):
-        assert a_grant(Account(pk=1), kind=kind).print_() == a_grant(Account(pk=1)).print_()
+        assert a_grant(Account(pk=1), kind=kind).fingerprint() == a_grant(Account(pk=1)).fingerprint()
 
 
 class TestManyGrants:

@@ -101,8 +101,8 @@ def put_off_one_by_one(ids, key, since, until):
                 lot.expires_at, lot.extensions = lot.expires_at + (until - since), lot.extensions + 1
                 working.touch(lot)
             if dated:
-                print_ = desk.fingerprint(since, until)
-                working.write(key=key, kind="extend", counter="self", because=WHY, print_=print_)
+                fingerprint = desk.fingerprint_of(since, until)
+                working.write(key=key, kind="extend", counter="self", because=WHY, fingerprint=fingerprint)
     return {}
 
 

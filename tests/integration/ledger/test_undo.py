@@ -1,6 +1,7 @@
 """Taking back what a source brought, giving it back, and reversing a grant."""
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger import operations as ledger
@@ -257,4 +258,14 @@ class TestReversing:
         assert ledger.reverse(entry=grant, key="undo", because=WHY, at=NOW).replayed
         with pytest.raises(NotAllowed, match="taken back before"):
             ledger.reverse(entry=grant, key="undo:again", because=WHY, at=NOW)
+        assert dump() == before
+
+    def test_comes_once_though_nobody_looks(self):
+        account = an_account()
+        grant = give(account, 100, source="import:1").entry
+        undone = ledger.reverse(entry=grant, key="undo", because=WHY, at=NOW).entry
+        before = dump()
+        undone.pk, undone.seq, undone.key = None, undone.seq + 1, "undo:again"
+        with pytest.raises(IntegrityError), transaction.atomic():
+            undone.save(force_insert=True)
         assert dump() == before

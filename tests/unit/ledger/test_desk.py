@@ -20,13 +20,13 @@ class Deadlock(Exception):
 
 class TestAFingerprint:
     def test_is_sixteen_bytes_that_stay_the_same(self):
-        assert desk.fingerprint("claw", "order:42", 10).hex() == "e006d1a302059c9bb2c24d07b354e1be"
+        assert desk.fingerprint_of("claw", "order:42", 10).hex() == "e006d1a302059c9bb2c24d07b354e1be"
 
     def test_does_not_depend_on_how_a_choice_is_written(self):
-        assert desk.fingerprint(Kind.EARN, 5) == desk.fingerprint("earn", 5)
+        assert desk.fingerprint_of(Kind.EARN, 5) == desk.fingerprint_of("earn", 5)
 
     def test_tells_apart_where_one_part_ends_and_the_next_begins(self):
-        assert len({desk.fingerprint("a", "bc"), desk.fingerprint("ab", "c"), desk.fingerprint("abc")}) == 3
+        assert len({desk.fingerprint_of("a", "bc"), desk.fingerprint_of("ab", "c"), desk.fingerprint_of("abc")}) == 3
 
 
 class TestAnOperationThatMetADeadlock:

@@ -22,7 +22,7 @@ class Command(LoyaltyCommand):
         "Says what is missing or wrong in the shop, and what to do; exits 1 on errors only. With --rehearse sells one "
         "thing through the shop's own code, takes a unit back, compares each number and rolls everything back."
     )
-    minds_settings = False
+    checks_settings = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="answer in JSON")

@@ -20,7 +20,7 @@ and the line of cron that calls loyalty_run."""
 
 class Command(LoyaltyCommand):
     help = "Exports our rows if asked, then takes away what is ours in the database: all, or one feature."
-    minds_settings = False
+    checks_settings = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--app", default="", metavar="NAME", help="one feature only, such as earning")

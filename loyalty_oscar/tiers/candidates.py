@@ -36,7 +36,7 @@ Piece = tuple[str, list[Any]]
 Bounds = tuple[datetime | None, datetime | None]
 
 
-def movers(*, ladder: Ladder, after: int, last: int, at: datetime) -> list[int]:
+def candidates(*, ladder: Ladder, after: int, last: int, at: datetime) -> list[int]:
     """
     Return who among the members from one key (exclusive) to another may have to move, by key. Two queries.
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.tiers import rules
+from loyalty_oscar.tiers.candidates import candidates
 from loyalty_oscar.tiers.models import GivenTier, Ladder, Score, Standing
-from loyalty_oscar.tiers.movers import movers
 from loyalty_oscar.tiers.queries import counted_of, given_to, ladder_of, rules_of
 from tests.amount import some
 
@@ -103,7 +103,7 @@ class TestTheMovers:
             ladder = a_ladder(bronze=bronze, silver=300, gold=600, window=window, grace_days=grace)
             ladder = ladder_of(program_id=ladder.program_id)
             settle_down(ladder, histories)
-            found = movers(ladder=ladder, after=0, last=2**40, at=at)
+            found = candidates(ladder=ladder, after=0, last=2**40, at=at)
             assert set(moved_by_the_rules(ladder, at)) <= set(found)
         forget_cache()
 
@@ -112,7 +112,7 @@ class TestTheMovers:
         settle_down(ladder, [{"orders": [(EDGES[0], 50_000)], "stands": None, "gift": None}] * 4)
         first, second, third, _fourth = Member.objects.order_by("pk").values_list("pk", flat=True)
         Member.objects.filter(pk=second).update(merged_into=first)
-        assert movers(ladder=ladder, after=first, last=third, at=EDGES[0]) == [third]
+        assert candidates(ladder=ladder, after=first, last=third, at=EDGES[0]) == [third]
 
     def test_are_not_those_who_stand_where_they_should(self, window):
         ladder = ladder_of(program_id=a_ladder(window=window).program_id)
@@ -127,4 +127,4 @@ class TestTheMovers:
         if window == rules.MEMBER_YEAR:
             return  # Everybody's year is another, so whoever stands anywhere is looked at.
         settle_down(ladder, [{"orders": [(at, 20_000)], "stands": (2, until, (True, False)), "gift": None}] * 3)
-        assert movers(ladder=ladder, after=0, last=2**40, at=at) == []
+        assert candidates(ladder=ladder, after=0, last=2**40, at=at) == []
