@@ -23,7 +23,7 @@ CALLS = {
 }
 #: Folders and modules whose words only staff or developers read.
 STAFF = {
-    *("abstract", "actors", "admin", "apps", "dashboard", "doctor", "faults", "forms", "front", "imports"),
+    *("abstract", "actors", "admin", "apps", "clashes", "dashboard", "doctor", "faults", "forms", "front", "imports"),
     *("jobs", "management", "by_hand", "finding", "history", "naming"),
     *(
         "metrics",

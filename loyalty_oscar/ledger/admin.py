@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from django.contrib import admin
-<<<<<<< HEAD
-from django.db.models import Model
-=======
-from django.db.models import QuerySet
->>>>>>> h5
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
@@ -34,7 +31,9 @@ from .words import basket_in_words
 def points_of(model: type[Model], name: str, *, signed: bool = False) -> Any:
     """Return a column of points as people write numbers, under the words of their field; none say nothing."""
 
-    @admin.display(description=model._meta.get_field(name).verbose_name, ordering=name, empty_value="")
+    field: Any = model._meta.get_field(name)
+
+    @admin.display(description=field.verbose_name, ordering=name, empty_value="")
     def told(site: Any, row: Any) -> str:
         points, unit = getattr(row, name), getattr(row, "account", row).unit
         return number(unit=unit, points=points, signed=signed) if points else ""
@@ -61,13 +60,8 @@ class LotInline(ReadOnly, admin.TabularInline):
     def last_day(self, lot: Lot) -> str:
         return last_day_in_words(lot.expires_at, zone=lot.account.unit.program.time_zone) if lot.expires_at else ""
 
-<<<<<<< HEAD
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).filter(is_open=True).select_related("entry", "account__unit__program")
-=======
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lot]:
-        return super().get_queryset(request).filter(is_open=True)
->>>>>>> h5
+        return super().get_queryset(request).filter(is_open=True).select_related("entry", "account__unit__program")
 
 
 @admin.register(Account)
