@@ -120,6 +120,8 @@ def last_month(*, program: Program, to: str, at: datetime) -> Iterator[str]:
         "points": words.points(unit=unit, points=points),
         "worth": pgettext("loyalty", ", worth %(worth)s") % {"worth": value} if value else "",
     }
+    if any(rule.is_counted() for rule in rules):
+        yield pgettext("loyalty", "How much a rule gives at most over many orders is left aside there.")
 
 
 @contributions.register("dashboard:order", "earning", order=20)

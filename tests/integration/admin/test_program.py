@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.operations import switch_rule
+from loyalty_oscar.earning.operations import save_rule, switch_rule
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Lot
@@ -189,6 +189,17 @@ class TestGoingLive:
         assert told(root.get(step(draft, "live")))[-1] == (
             "The 4 orders of customers in the last 30 days would have brought 40 paws, worth €0.40."
         )
+
+    def test_says_so_where_a_rule_gives_no_more_than_its_budget(self, root, draft, customer):
+        narrowed = [{"code": "budget", "params": {"points": 5}}]
+        told_so = {"code": "few", "name": "Few", "type": "per-order", "params": {"points": 5}, "narrowed": narrowed}
+        save_rule(unit=draft.unit, actor="system", at=clock.now() - timedelta(days=30), **told_so)
+        for number in "ab":
+            imported(user=customer, lines=[("10", 1)], placed_at=clock.now(), number=number)
+        assert told(root.get(step(draft, "live")))[-2:] == [
+            "The 2 orders of customers in the last 30 days would have brought 30 paws, worth €0.30.",
+            "How much a rule gives at most over many orders is left aside there.",
+        ]
 
     def test_happens_once_it_is_confirmed_with_who_and_why(self, staff, draft):
         user, client = staff("loyalty_program.view_program", "loyalty_program.change_program")
