@@ -30,6 +30,7 @@ from .words import basket_in_words
 
 def points_of(model: type[Model], name: str, *, signed: bool = False) -> Any:
     """Return a column of points as people write numbers, under the words of their field; none say nothing."""
+    field: Any = model._meta.get_field(name)
 
     field: Any = model._meta.get_field(name)
 

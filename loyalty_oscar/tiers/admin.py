@@ -88,7 +88,7 @@ class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin
         """What counts stays once orders have counted: numbers of two kinds do not add up."""
         if obj is None:
             return ()
-        return ("program", "what_counts") if self.has_counted(obj) else ("program",)
+        return ("program", "metric", "what_counts") if self.has_counted(obj) else ("program",)
 
     def get_fields(self, request: HttpRequest, obj: Ladder | None = None) -> tuple[str, ...]:
         known = obj is not None and (self.has_counted(obj) or not self.has_change_permission(request, obj))

@@ -20,9 +20,9 @@ from tests.browser.stage import words
 from tests.browser.test_admin import customer, desk, merchant  # noqa: F401 - fixtures
 from tests.orders import come_back, deliver, place
 
-#: Four of them nobody could do when the shop's people first walked through these pages: find somebody by surname or order,
-#: undo a return as one act, merge two logins, block somebody. Whether a mail arrived stood on no page of the member's, and
-#: from an order one came to the member by one click more.
+#: Four of them nobody could do when the shop's people first walked through these pages: find somebody by surname or
+#: order, undo a return as one act, merge two logins, block somebody. Whether a mail arrived stood on no page of the
+#: member's, and from an order one came to the member by one click more.
 CLICKS = {
     "find a member by surname": 3,
     "explain the balance": 3,

@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
             name='Delivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('consumer', models.CharField(max_length=40, verbose_name='by')),
+                ('consumer', models.CharField(max_length=40, verbose_name='way of telling')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('next_at', models.DateTimeField(verbose_name='next try')),
                 ('done_at', models.DateTimeField(blank=True, null=True, verbose_name='done')),

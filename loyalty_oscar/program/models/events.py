@@ -54,7 +54,7 @@ class Delivery(models.Model):
     event = models.ForeignKey(
         Event, models.CASCADE, related_name="deliveries", verbose_name=pgettext_lazy("loyalty", "event")
     )
-    consumer = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
+    consumer = models.CharField(pgettext_lazy("loyalty", "way of telling"), max_length=40)
     attempts = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "tries"), default=0)
     next_at = models.DateTimeField(pgettext_lazy("loyalty", "next try"))
     done_at = models.DateTimeField(pgettext_lazy("loyalty", "done"), null=True, blank=True)

@@ -138,7 +138,7 @@ def look_again(*, at: datetime) -> Iterator[int]:
         left += sum(not _looked(row, at) for row in rows)
         yield len(rows)
     if left:
-        raise LoyaltyError(f"{left} review(s) could not be looked at; the log says why")
+        raise LoyaltyError(f"reviews that could not be looked at: {left}; the log says why")
 
 
 def _looked(review: Any, at: datetime) -> bool:

@@ -107,7 +107,7 @@ def finish_erasures(*, at: datetime) -> Iterator[int]:
         left += len(members) - done
         yield done
     if left:
-        raise LoyaltyError(f"{left} member(s) who left could not be erased; the log says why")
+        raise LoyaltyError(f"members who left and could not be erased: {left}; the log says why")
 
 
 def _is_erased(member: Member, at: datetime) -> bool:

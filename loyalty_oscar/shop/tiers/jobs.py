@@ -49,7 +49,7 @@ def run(at: datetime) -> Iterator[int]:
         yield from postponed(ladder=ladder, at=at)
         yield from announced(ladder=ladder, at=at)
     if failed:
-        raise jobs.NotAllDone(f"{len(failed)} member(s) could not be settled; the log says why")
+        raise jobs.NotAllDone(f"members whose level could not be looked at: {len(failed)}; the log says why")
 
 
 def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:

@@ -78,7 +78,7 @@ def _sweep(at: datetime, *, everything: bool = False) -> Iterator[int]:
         failed += step.failed
         yield step.looked_at
     if failed:
-        raise NotAllDone(f"{failed} order(s) could not be looked at; loyalty_doctor says why")
+        raise NotAllDone(f"orders that could not be looked at: {failed}; loyalty_doctor says why")
 
 
 def _nightly(at: datetime) -> Iterator[int]:

@@ -10,6 +10,7 @@ from loyalty_oscar.program.models import PointWorth, ProductSet, Program
 from loyalty_oscar.redemption.models import LeastOrder, Redemption, UseTerms
 from loyalty_oscar.redemption.queries import limits_of, terms_of
 from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
+from loyalty_oscar.testing.factories import ProgramFactory
 from tests.integration.admin.test_program import formset
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product, text_of
@@ -94,6 +95,7 @@ class TestTheLimitsOfAProgram:
         assert UseTerms.objects.get().program_id == terms.program_id
 
     def test_are_said_once_for_each_program(self, root, terms):
+        ProgramFactory(code="other", is_default=False)  # Else there is no such page: nothing is left to add.
         answer = root.post(ADD, typed(program=terms.program_id))
         assert list(errors(answer)) == ["program"]
         assert UseTerms.objects.count() == 1

@@ -146,7 +146,7 @@ class TestAnInstallMistake:
         settings.LOYALTY_TASKS = "carrier-pigeon"
         said = manage("doctor")
         assert said.code == 1
-        assert said.err == "1 error(s)"
+        assert said.err == "errors: 1"
         assert "LOYALTY_TASKS is 'carrier-pigeon'" in said.out
 
     @pytest.mark.parametrize(

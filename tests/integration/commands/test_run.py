@@ -159,7 +159,7 @@ class TestAJobThatFails:
         monkeypatch.setattr(jobs.sync, "gather_orders", gather)
         said = manage("run --only sweep")
         assert said.code == 1
-        assert "1 order(s) could not be looked at" in said.err
+        assert "orders that could not be looked at: 1;" in said.err
         assert Award.objects.get().source_id == good.pk
 
 

@@ -201,10 +201,10 @@ class TestTheNight:
         assert now(good).rank == 3
         assert not Standing.objects.filter(member_id=broken).exists()
         assert last.error == JobRun.objects.get(name="tiers").error
-        assert last.error == "1 member(s) could not be settled; the log says why"
+        assert last.error == "members whose level could not be looked at: 1; the log says why"
         assert f"member {broken} could not be settled" in caplog.text
         said = [found.text for found in doctor_checks.get("jobs")(at=day(3, 4))]
-        assert any("tiers failed" in text and "1 member(s)" in text for text in said)
+        assert any("tiers failed" in text and "looked at: 1;" in text for text in said)
 
     def test_puts_an_end_off_once_though_two_do_it(self):
         ladder, user = a_ladder(grace_days=0), a_user()

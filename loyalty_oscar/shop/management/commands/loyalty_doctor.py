@@ -77,10 +77,10 @@ class Command(LoyaltyCommand):
                 self.show(finding)
         errors = sum(finding.level == Level.ERROR for finding in found)
         if errors:
-            raise CommandError(f"{errors} error(s)")
+            raise CommandError(f"errors: {errors}")
         warnings = sum(finding.level == Level.WARNING for finding in found)
         if not json:
-            self.say(f"{warnings} warning(s), no error." if warnings else "All is well.")
+            self.say(f"No error; warnings: {warnings}." if warnings else "All is well.")
 
     def show(self, finding: Finding) -> None:
         """Write a finding, with its hint on a line of its own."""
