@@ -204,9 +204,7 @@ class _Counting:
 
     def tier(self, base: Mapping[int, Fraction]) -> None:
         """A level is a group of its own, and stands before the campaigns."""
-        tier = self.purchase.facts.get("tier")
-        if not tier:
-            return
+        tier = self.purchase.facts.get("tier") or {}
         percent = int(tier.get("percent", 100))
         more = sum(base.values(), Fraction(0)) * (percent - 100) / 100
         if more > 0:
@@ -296,15 +294,14 @@ class _Counting:
         In order of code, each is what the sum comes to with the rule less without it; so together they are no more
         than the sum.
         """
-        counted = [rule for rule in self.rules if rule.version_id in self.own and rule.is_counted()]
-        if not counted:
-            return {}
         mode = self.mode()
         groups = [[line_id] for line_id in ids] if self.terms.stage == "line" else [list(ids)]
         left = [was + sum((self.exact.get(i, Fraction(0)) for i in group), Fraction(0)) for group in groups]
         found: dict[int, int] = {}
-        for rule in counted:
-            own = self.own[rule.version_id]
+        for rule in self.rules:
+            own = self.own.get(rule.version_id)
+            if own is None or not rule.is_counted():
+                continue
             shares = [sum((own.get(i, Fraction(0)) for i in group), Fraction(0)) for group in groups]
             if rule.rule.stage == "unit":
                 found[rule.rule_id] = int(sum(shares, Fraction(0)))
