@@ -69,9 +69,10 @@ def share_out(*, total: int, exact: Sequence[Fraction]) -> list[int]:
     """
     parts = [share.numerator // share.denominator for share in exact]
     left = total - sum(parts)
-    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for i in by_remainder[: max(0, left)]:
-        parts[i] += 1
+    if left > 0:
+        by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+        for i in by_remainder[:left]:
+            parts[i] += 1
     return parts
 
 

@@ -30,8 +30,9 @@ def earlier_price(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]
     visit = request.loyalty
     if not teases(visit=visit, teaser="price"):
         return None
-    at, who = visit.prices.at, who_visits(visit=visit)
-    best = _best(sales_for(visit=visit, product_id=subject.pk), who, at)
+    at = visit.prices.at
+    sales = [sale for sale in sales_for(visit=visit, product_id=subject.pk) if sale.dates.is_open]
+    best = _best(sales, who_visits(visit=visit), at) if sales else None
     shown = best and price_of(product=subject, request=request)
     if not shown or not shown.exists:
         return None
@@ -51,9 +52,8 @@ def _best(sales: list[Sale], who: rules.Who, at: datetime) -> tuple[Sale, Door] 
     """Return the sale that takes the most off for others now, and its lowest open door that is no private list."""
     found = []
     for sale in sales:
-        if not sale.dates.is_open or rules.is_over(sale=sale.dates, at=at):
-            continue
-        if not rules.admission(sale=sale.dates, who=who, at=at).buys:
+        answer = rules.admission(sale=sale.dates, who=who, at=at)
+        if not answer.buys and not rules.is_over(sale=sale.dates, at=at):
             doors = [one for one in sale.doors.all() if one.segment_id is None and one.buys_from <= at]
             if doors:
                 found.append((sale, min(doors, key=lambda door: door.rank)))
