@@ -32,8 +32,6 @@ def points_of(model: type[Model], name: str, *, signed: bool = False) -> Any:
     """Return a column of points as people write numbers, under the words of their field; none say nothing."""
     field: Any = model._meta.get_field(name)
 
-    field: Any = model._meta.get_field(name)
-
     @admin.display(description=field.verbose_name, ordering=name, empty_value="")
     def told(site: Any, row: Any) -> str:
         points, unit = getattr(row, name), getattr(row, "account", row).unit

@@ -165,8 +165,9 @@ class TestPointsForDelivery:
     def test_stay_when_the_order_is_deleted_after_the_return_period(self, order):
         Order.objects.filter(pk=order.pk).update(status="Complete")
         sync_orders(order_ids=[order.pk], at=day(5, 7))
+        order_id = order.pk
         order.delete()
-        sync_orders(order_ids=[order.pk], at=day(6, 30))
+        sync_orders(order_ids=[order_id], at=day(6, 30))
         assert Award.objects.get().given == 24
 
 
