@@ -17,7 +17,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_set
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, send_back, text_of
+from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
 
 pytestmark = pytest.mark.django_db
 Order, Repository = get_model("order", "Order"), "oscar.apps.shipping.repository.Repository"
@@ -163,9 +163,7 @@ class TestPointsForDelivery:
             assert sum(entry.d_pending for entry in entries) == points
 
     def test_stay_when_the_order_is_deleted_after_the_return_period(self, order):
-        Order.objects.filter(pk=order.pk).update(status="Complete")
-        sync_orders(order_ids=[order.pk], at=day(5, 7))
-        order_id = order.pk
+        order_id = arrive(order, on=day(5, 7)).pk
         order.delete()
         sync_orders(order_ids=[order_id], at=day(6, 30))
         assert Award.objects.get().given == 24
