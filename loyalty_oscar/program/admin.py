@@ -89,7 +89,11 @@ class ReadOnly:
 
 
 class ReadsAnyAddress:
-    """A list that stands whatever somebody wrote into its address, also a number that no key can be."""
+    """Pages that stand whatever somebody wrote into their address, also a number that no key can be."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django takes an empty `_to_field` for the name of a field.
+        return super().get_object(request, object_id, from_field or None)  # type: ignore[misc]  # Of ModelAdmin.
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:

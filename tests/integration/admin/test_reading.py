@@ -103,3 +103,8 @@ class TestAProductSet:
             left = root.post(page, {"post": "yes"}).status_code
             assert left == (403 if field["excluded_set"] else 302)
         assert not ProductSet.objects.exists()
+
+
+@pytest.mark.parametrize("page", ["change", "delete"])
+def test_a_page_stands_where_its_address_names_no_field(root, unit, page):
+    assert root.get(url(Program, page, unit.program_id), {"_to_field": ""}).status_code < 500
