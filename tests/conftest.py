@@ -70,9 +70,11 @@ def nothing_is_counted_yet():
 
 
 @pytest.fixture(autouse=True)
-def slow_machines_count_as_others_do(monkeypatch):
+def slow_machines_count_as_others_do():
     """Versions of programs are read anew after a second: of a page that takes longer, one query more was counted."""
-    monkeypatch.setattr(queries, "WORK_SECONDS", 15)
+    with pytest.MonkeyPatch.context() as patch:  # Not the test's own, which would make each shop anew.
+        patch.setattr(queries, "WORK_SECONDS", 15)
+        yield
 
 
 @pytest.fixture(autouse=True)

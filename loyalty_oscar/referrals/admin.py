@@ -218,5 +218,5 @@ def forget_log(*, member: Member, at: datetime) -> None:
     """Drop names and reasons from the history of decisions when a side leaves; who decided what and when stays."""
     ids = [str(pk) for pk in referrals_of(member=member).values_list("pk", flat=True)]
     for row in LogEntry.objects.filter(content_type=get_content_type_for_model(Referral), object_id__in=ids):
-        row.change_message, row.object_repr = row.change_message.partition(" ")[0], row.object_id
+        row.change_message, row.object_repr = row.change_message.partition(" ")[0], str(row.object_id)
         row.save(update_fields=["change_message", "object_repr"])
