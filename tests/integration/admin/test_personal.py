@@ -51,7 +51,6 @@ class TestTheMembersPage:
         assert "Send me one mail" in html
         assert "Bones" in html
 
-
     def test_tells_which_mails_are_not_wanted(self, staff, member):
         choose_mails(member=member, unwanted=["tier-up"], offered=["tier-up", "points-ready"], at=TODAY)
         html = staff(LOOK)[1].get(page(member)).content.decode()
