@@ -35,7 +35,7 @@ from .rules import (
     RuleInForce,
     Weekdays,
 )
-from .words import on_products
+from .words import in_one_order, on_products
 
 #: So many are told on the front page.
 TOLD = 5
@@ -282,9 +282,7 @@ def in_sentences(*, found: Sequence[Clash], unit: Unit, about: RuleInForce | Non
 def _said(clash: Clash, names: dict[str, str], unit: Unit, about: RuleInForce | None) -> str:
     parts = [on_products(names=[names.get(code, code) for code in clash.sets], is_in_each=clash.is_in_each)]
     if clash.kind == ("order",):
-        parts = [pgettext("loyalty", "in one order")]
-        if any(isinstance(rule.rule, FirstOrder) for rule in clash.rules):
-            parts = [pgettext("loyalty", "in a first order")]
+        parts = [in_one_order(is_first=any(isinstance(rule.rule, FirstOrder) for rule in clash.rules))]
     if clash.weekdays:
         parts.append(reasons.get("on_weekdays")({"weekdays": clash.weekdays}))
     if clash.first or clash.last:
@@ -299,8 +297,9 @@ def _said(clash: Clash, names: dict[str, str], unit: Unit, about: RuleInForce | 
         "points": in_words(unit=unit, points=int(clash.comes_to * step)),
     }
     if clash.is_best_of:
-        text = pgettext("loyalty", "Of %(rules)s only the better one counts, %(times)s times, %(where)s.")
-        params["rules"] = _named(clash.rules, about, is_inside=True)
+        # Told on the page of one of the two.
+        text = pgettext("loyalty", "Of this and “%(rule)s” only the better one counts, %(times)s times, %(where)s.")
+        params["rule"] = clash.rules[-1].name
     elif clash.kind[0] == "times":
         text = pgettext("loyalty", "%(rules)s add up to %(times)s times, %(where)s.")
     elif clash.kind[0] == "money":
@@ -316,11 +315,10 @@ def _said(clash: Clash, names: dict[str, str], unit: Unit, about: RuleInForce | 
     return text % params
 
 
-def _named(rules: Sequence[RuleInForce], about: RuleInForce | None, is_inside: bool = False) -> str:
-    """Return the names of rules as a list; the one that a page is about is “this” there, and comes first."""
-    own = pgettext("loyalty", "this") if is_inside else pgettext("loyalty", "This")
+def _named(rules: Sequence[RuleInForce], about: RuleInForce | None) -> str:
+    """Return the names of rules as a list; the one that a page is about is “This” there, and comes first."""
     quoted = pgettext("loyalty", "“%(rule)s”")
-    first = [own] if about is not None else []
+    first = [pgettext("loyalty", "This")] if about is not None else []
     every = first + [quoted % {"rule": rule.name} for rule in rules if about is None or rule.code != about.code]
     text = pgettext("loyalty", "%(some)s and %(more)s")
     return text % {"some": ", ".join(every[:-1]), "more": every[-1]}

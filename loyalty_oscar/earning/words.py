@@ -344,6 +344,11 @@ def on_products(*, names: Sequence[str], is_in_each: bool = False) -> str:
     return pgettext("loyalty", "on %(products)s") % told
 
 
+def in_one_order(*, is_first: bool) -> str:
+    """Return where points count that an order brings once."""
+    return pgettext("loyalty", "in a first order") if is_first else pgettext("loyalty", "in one order")
+
+
 ROUNDED = {
     "floor:order": lambda: pgettext("loyalty", "Rounded down"),
     "half_up:order": lambda: pgettext("loyalty", "Rounded"),
