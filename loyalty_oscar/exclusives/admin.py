@@ -7,13 +7,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, TellsMore
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import set_uses
 from loyalty_oscar.program.models import ProductSet
@@ -34,7 +34,7 @@ class DoorInline(NamesZone, admin.TabularInline):
 
 
 @admin.register(Sale)
-class SaleAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class SaleAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """A sale that opens to some before others; switched off, and deleted only as long as nobody bought in it."""
 
     change_form_template = "loyalty/admin/sale.html"
@@ -69,18 +69,8 @@ class SaleAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.M
     def get_prepopulated_fields(self, request: HttpRequest, obj: Sale | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        sale = self.get_object(request, object_id) if object_id else None
-        if sale and self.has_view_or_change_permission(request, sale):
-            told = {"sentence": sentence(sale=sale), "warnings": warnings_of(sale)}
-            extra_context = {**(extra_context or {}), **told}
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: Sale) -> dict[str, Any]:
+        return {"sentence": sentence(sale=obj), "warnings": warnings_of(obj)}
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Say at once what is wrong with the sale that was saved."""

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.models import Unit
@@ -37,7 +37,7 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """What brings points besides orders; switched off, and deleted only as long as it gave nothing."""
 
     change_form_template = "loyalty/admin/campaign.html"
@@ -85,14 +85,11 @@ class CampaignAdmin(BehindFront, TellsChanges, DeletesUnused, InProgramZone, adm
         else:
             super().save_model(request, obj, form, change)
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
-        campaign = self.get_object(request, object_id) if object_id else None
-        if campaign and self.has_view_or_change_permission(request, campaign):
-            pieces = contributions.render("admin:campaign", subject=campaign, request=request)
-            extra_context = {**(extra_context or {}), "sentence": reads(campaign), "panels": pieces}
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: Campaign) -> dict[str, Any]:
+        return {
+            "sentence": reads(obj),
+            "panels": contributions.render("admin:campaign", subject=obj, request=request),
+        }
 
 
 @admin.register(Occurrence)

@@ -118,6 +118,28 @@ class BehindFront(ReadsAnyAddress):
         return is_own and super().has_module_permission(request)  # type: ignore[misc]
 
 
+class TellsMore:
+    """A page of a row that shows more than its fields."""
+
+    def told(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Return what the template of the page is told of a row that somebody may look at."""
+        raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        page: Any = self
+        obj = page.get_object(request, object_id) if object_id else None
+        if obj is not None and page.has_view_or_change_permission(request, obj):
+            extra_context = {**(extra_context or {}), **self.told(request, obj)}
+        found: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+        return found
+
+
 class DeletesUnused:
     """What nobody used is deleted; the rest is followed or switched off, one at a time."""
 
@@ -235,7 +257,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
     change_form_template = "loyalty/admin/program.html"
@@ -297,23 +319,13 @@ class ProgramAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, InProgramZone, 
         pages = [one for found in program_pages.answers(admin_site=self.admin_site) for one in found]
         return [step, *pages, *super().get_urls()]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        program = self.get_object(request, object_id) if object_id else None
-        if program and self.has_view_or_change_permission(request, program):
-            steps = operations.WAYS[State(program.state)] if self.has_change_permission(request, program) else ()
-            extra_context = {
-                **(extra_context or {}),
-                "steps": [(step_url(program, to), step_label(program, to)) for to in steps],
-                "warnings": warnings_of(program, clock.now()),
-                "panels": contributions.render("admin:program", subject=program, request=request),
-            }
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: Program) -> dict[str, Any]:
+        steps = operations.WAYS[State(obj.state)] if self.has_change_permission(request, obj) else ()
+        return {
+            "steps": [(step_url(obj, to), step_label(obj, to)) for to in steps],
+            "warnings": warnings_of(obj, clock.now()),
+            "panels": contributions.render("admin:program", subject=obj, request=request),
+        }
 
     def step_view(self, request: HttpRequest, object_id: str, to: str) -> HttpResponse:
         """Say what a step does and costs; take it once that is confirmed."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
@@ -17,7 +17,15 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.ledger.words import basket_in_words
 from loyalty_oscar.program import contributions, money
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, ReadOnly, has_begun
+from loyalty_oscar.program.admin import (
+    STYLES,
+    BehindFront,
+    DeletesUnused,
+    OnePerProgram,
+    ReadOnly,
+    TellsMore,
+    has_begun,
+)
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import order_finders, set_uses
@@ -66,7 +74,7 @@ class LeastOrderInline(admin.TabularInline):
 
 
 @admin.register(UseTerms)
-class UseTermsAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class UseTermsAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What points may pay for in a program; once that began, switched off and not deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -98,17 +106,8 @@ class UseTermsAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, adm
             (pgettext("loyalty", "Not together"), {"fields": together}),
         ]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        terms = self.get_object(request, object_id) if object_id else None
-        if terms and self.has_view_or_change_permission(request, terms):
-            extra_context = {**(extra_context or {}), "sentence": reads(terms)}
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: UseTerms) -> dict[str, Any]:
+        return {"sentence": reads(obj)}
 
 
 class UsesList(ChangeList):

@@ -17,7 +17,15 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, ReadOnly, has_begun
+from loyalty_oscar.program.admin import (
+    STYLES,
+    BehindFront,
+    DeletesUnused,
+    OnePerProgram,
+    ReadOnly,
+    TellsMore,
+    has_begun,
+)
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import erasures, member_finders
@@ -36,7 +44,7 @@ ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
 
 
 @admin.register(Scheme)
-class SchemeAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class SchemeAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """What each side gets in a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/limits.html"
@@ -67,25 +75,12 @@ class SchemeAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin
         least = "least" if may else "least_in_words"
         return ("program", "is_on", "giver_points", "newcomer_points", "is_meant", least, "per_month", "is_approved")
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        scheme = self.get_object(request, object_id) if object_id else None
-        if scheme and self.has_view_or_change_permission(request, scheme):
-            extra_context = {
-                **(extra_context or {}),
-                "sentence": self.says(scheme),
-                "reads": pgettext("loyalty", "This invitation reads"),
-            }
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: Scheme) -> dict[str, Any]:
+        return {"sentence": self.says(obj), "reads": pgettext("loyalty", "This invitation reads")}
 
 
 @admin.register(Referral)
-class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
+class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Who was brought by whom. Rows are made by newcomers; staff decide, with a reason, and may take that back."""
 
     change_form_template = "loyalty/admin/referral.html"
@@ -184,27 +179,16 @@ class ReferralAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.Mo
         self.decide_all(request, [referral], decision)
         return HttpResponseRedirect(reverse("admin:loyalty_referrals_referral_change", args=[referral.pk]))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        referral = self.get_object(request, object_id) if object_id else None
-        if referral and self.has_view_or_change_permission(request, referral):
-            own = is_own(referral=referral, actor=actors.staff(request.user))
-            may = self.has_decide_permission(request) and not own
-            open_ones = [one for one in (ALLOW, BLOCK) if one != referral.decision] if may else []
-            extra_context = {
-                **(extra_context or {}),
-                "evidence": evidence(referral=referral),
-                "decisions": open_ones,
-                "is_own": own,
-                "can_undo": may and bool(referral.decision),
-                "panels": contributions.render("admin:referral", subject=referral, request=request),
-            }
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: Referral) -> dict[str, Any]:
+        own = is_own(referral=obj, actor=actors.staff(request.user))
+        may = self.has_decide_permission(request) and not own
+        return {
+            "evidence": evidence(referral=obj),
+            "decisions": [one for one in (ALLOW, BLOCK) if one != obj.decision] if may else [],
+            "is_own": own,
+            "can_undo": may and bool(obj.decision),
+            "panels": contributions.render("admin:referral", subject=obj, request=request),
+        }
 
 
 @member_finders.register("codes")

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, has_begun
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, TellsMore, has_begun
 from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, set_uses
@@ -65,7 +65,7 @@ class TierInline(admin.StackedInline):
 
 
 @admin.register(Ladder)
-class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class LadderAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """The levels of a program; switched off, never deleted."""
 
     change_form_template = "loyalty/admin/ladder.html"
@@ -110,17 +110,8 @@ class LadderAdmin(BehindFront, OnePerProgram, TellsChanges, DeletesUnused, admin
     def what_counts(self, ladder: Ladder) -> str:
         return str(dict(metric_choices()).get(ladder.metric, ladder.metric))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        ladder = self.get_object(request, object_id) if object_id else None
-        if ladder and self.has_view_or_change_permission(request, ladder):
-            extra_context = {**(extra_context or {}), "sentence": reads(ladder)}
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def told(self, request: HttpRequest, obj: Ladder) -> dict[str, Any]:
+        return {"sentence": reads(obj)}
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Say how many would stand where, when that was asked for and everything typed is sound."""

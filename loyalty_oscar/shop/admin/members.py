@@ -23,7 +23,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, ReadOnly, ReadsAnyAddress
+from loyalty_oscar.program.admin import STYLES, ReadOnly, ReadsAnyAddress, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member
@@ -95,6 +95,7 @@ def shown(name: str, column: MemberColumn) -> Any:
 @admin.register(Member)
 class MemberAdmin(
     ReadsAnyAddress,
+    TellsMore,
     FreezesMembers,
     MergesMembers,
     GivesToMany,
@@ -171,13 +172,7 @@ class MemberAdmin(
         view = self.admin_site.admin_view(self.adjust_view)
         return [path("<path:object_id>/adjust/", view, name="loyalty_program_member_adjust"), *super().get_urls()]
 
-    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context=None):
-        member = self.get_object(request, object_id) if object_id else None
-        if member and self.has_view_permission(request, member):
-            extra_context = {**(extra_context or {}), **self.about(request, member)}
-        return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def about(self, request: HttpRequest, member: Member) -> dict[str, Any]:
+    def told(self, request: HttpRequest, member: Member) -> dict[str, Any]:
         """Return what stands on a member's page: numbers, dates, statement, holds and what features add."""
         account = account_of(member)
         context: dict[str, Any] = {
