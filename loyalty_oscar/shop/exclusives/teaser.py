@@ -14,7 +14,7 @@ from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program import words as program_words
 
 from ..pricing.labels import price_of
-from ..pricing.reductions import Cut, is_as_low, lower_of, seen_of
+from ..pricing.reductions import Cut, seen_with
 from ..storefront.visit import teases
 from . import words
 from .visitors import sales_for, who_visits
@@ -38,10 +38,8 @@ def earlier_price(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]
         return None
     sale, door = best
     cut = Cut(kind="sale", percent=sale.percent, starts_at=door.buys_from)
-    if is_as_low(price=shown, cut=cut):
-        return None
-    seen = seen_of(price=lower_of(price=getattr(shown, "loyalty_before", shown), cut=cut))
-    if seen >= seen_of(price=shown):
+    seen = seen_with(price=shown, cut=cut)
+    if seen is None:
         return None
     minor = money.to_minor(amount=seen, currency=shown.currency)
     said = {"who": words.for_whom(door=door), "price": money.in_words(minor=minor, currency=shown.currency)}

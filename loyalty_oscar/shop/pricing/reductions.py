@@ -99,15 +99,18 @@ def _told(prices: type) -> None:
     )
 
 
-def is_as_low(*, price: Any, cut: Cut) -> bool:
-    """Return whether a price is lowered by as much as another cut would take off, or by more."""
-    taken = getattr(price, "loyalty_cut", None)
-    return taken is not None and taken.percent >= cut.percent
-
-
 def seen_of(*, price: Any) -> Any:
     """Return the amount that customers see: with tax where the shop knows it."""
     return price.incl_tax if price.is_tax_known else price.excl_tax
+
+
+def seen_with(*, price: Any, cut: Cut) -> Decimal | None:
+    """Return the amount that customers would see with another cut in place of a price's own; None for no less."""
+    taken = getattr(price, "loyalty_cut", None)
+    if taken is not None and taken.percent >= cut.percent:
+        return None
+    seen: Decimal = seen_of(price=lower_of(price=getattr(price, "loyalty_before", price), cut=cut))
+    return seen if seen < seen_of(price=price) else None
 
 
 @lru_cache(maxsize=10_000)

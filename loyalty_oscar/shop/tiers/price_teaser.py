@@ -12,7 +12,7 @@ from loyalty_oscar.tiers.models import MemberPrice
 from loyalty_oscar.tiers.queries import tier_name
 
 from ..pricing.labels import price_of
-from ..pricing.reductions import Cut, is_as_low, lower_of, seen_of
+from ..pricing.reductions import Cut, seen_with
 from ..storefront.visit import Visit, takes_part, teases
 from .prices import covers, prices_of_visit
 
@@ -32,10 +32,8 @@ def club_price(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] |
     if not shown or not shown.exists:
         return None
     cut = Cut(kind="tier", percent=member_price.percent, starts_at=member_price.starts_at)
-    if is_as_low(price=shown, cut=cut):
-        return None
-    seen = seen_of(price=lower_of(price=getattr(shown, "loyalty_before", shown), cut=cut))
-    if seen >= seen_of(price=shown):
+    seen = seen_with(price=shown, cut=cut)
+    if seen is None:
         return None
     minor = money.to_minor(amount=seen, currency=shown.currency)
     parts = {"program": visit.unit.program.name, "tier": tier_name(tier=member_price.tier)}
