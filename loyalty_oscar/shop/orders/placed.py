@@ -53,28 +53,25 @@ class Placed:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it stands on the mark."""
-        gone = {"gone": self.gone_at.isoformat(), "came_to": self.came_to} if self.gone_at else {}
-        delivery = {"delivery": list(self.delivery)} if any(self.delivery) else {}
-        return (
-            gone
-            | delivery
-            | {
-                "number": self.number,
-                "site": self.site_id,
-                "currency": self.currency,
-                "at": self.placed_at.isoformat(),
-                "unit": self.unit_id,
-                "user": self.user_id if isinstance(self.user_id, int | None) else str(self.user_id),
-                "first": self.is_first,
-                "terms": self.terms,
-                "then": self.then,
-                "asked": sorted(self.asked_sets),
-                "sets": sorted(self.known_sets),
-                "parts": [part.to_json() for part in self.parts],
-                "back": list(self.gone),
-                "dead": self.is_dead,
-            }
-        )
+        some: dict[str, Any] = {"gone": self.gone_at.isoformat(), "came_to": self.came_to} if self.gone_at else {}
+        if any(self.delivery):
+            some["delivery"] = list(self.delivery)
+        return some | {
+            "number": self.number,
+            "site": self.site_id,
+            "currency": self.currency,
+            "at": self.placed_at.isoformat(),
+            "unit": self.unit_id,
+            "user": self.user_id if isinstance(self.user_id, int | None) else str(self.user_id),
+            "first": self.is_first,
+            "terms": self.terms,
+            "then": self.then,
+            "asked": sorted(self.asked_sets),
+            "sets": sorted(self.known_sets),
+            "parts": [part.to_json() for part in self.parts],
+            "back": list(self.gone),
+            "dead": self.is_dead,
+        }
 
 
 def from_json(stored: Mapping[str, Any]) -> Placed | None:
