@@ -31,12 +31,8 @@ class LevelGift:
         ladder = ladder_of(program_id=visit.unit.program_id)
         is_in = takes_part(visit=visit)
         # A stranger could keep the order as a guest: then it is the first of a new account.
-        if (
-            purchase is None
-            or ladder is None
-            or not (is_in or not visit.user.is_authenticated)
-            or not _counts_at_once()
-        ):
+        is_out = visit.user.is_authenticated and not is_in
+        if purchase is None or ladder is None or is_out or not _counts_at_once():
             return ()
         standing = standing_of_visit(visit=visit)
         rank = standing.rank if standing else 0
