@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from loyalty_oscar.earning.decision import Decision, LineLeft, decide, left_of
+from loyalty_oscar.earning.decision import Decision, decide
+from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.rules import InProductSet, Multiplier, PerAmount, RuleInForce, Terms
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.kernel.rounding import to_major

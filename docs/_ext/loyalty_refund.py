@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from loyalty_oscar.earning.decision import LineLeft, decide, left_of
+from loyalty_oscar.earning.decision import decide
+from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.rules import PerAmount, RuleInForce, Terms
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.kernel.rounding import spread, taken_back, to_major

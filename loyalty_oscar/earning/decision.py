@@ -1,5 +1,5 @@
 """
-From a purchase and the rules in force to a decision with its snapshot, and from the snapshot to what is left of it.
+From a purchase and the rules in force to a decision with its snapshot; what is left of that is in `left`.
 
 Order of counting (semantics, "What earns"): base, multipliers by group, one rounding, fixed points, bonuses.
 Pure, like `rules`.
@@ -74,17 +74,6 @@ class Decision:
     because: Because
     of_rules: Mapping[int, int] = field(default_factory=dict)
     counts_delivery: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LineLeft:
-    """A line of a stored award and how many of its units are gone by now."""
-
-    line_id: int
-    quantity: int
-    points: int
-    paid_minor: int
-    gone: int
 
 
 WHOLE = Fraction(1)
@@ -205,6 +194,8 @@ class _Counting:
         what the lines come to with it passes what they come to without it by no more than its most.
         """
         limited = [(one, most) for one, _what in (*self.own, *self.best_first) if (most := self.most(one)) is not None]
+        if not limited:
+            return
         self.parts = {rule.version_id: dict.fromkeys(self.exact, Fraction(0)) for rule, _most in limited}
         groups = [[line_id] for line_id in self.exact] if self.terms.stage == "line" else [list(self.exact)]
         for rule, most in limited:
@@ -244,7 +235,7 @@ class _Counting:
 
     def base(self) -> dict[int, Fraction]:
         """Return what the rules for money give each line, as far as they are let in."""
-        found = dict(self.exact)
+        found = dict.fromkeys(self.exact, Fraction(0))
         for rule, own in self.own:
             for line_id, share in own.items():
                 found[line_id] += self.part(rule, share, line_id)
@@ -461,42 +452,3 @@ def _because(counting: _Counting, points: int) -> Because:
     if not counting.lines:
         return Because("all_excluded")
     return Because("no_rule", currency=purchase.currency, base_minor=base)
-
-
-def left_of(*, lines: Sequence[LineLeft], bonuses: Sequence[Mapping[str, Any]]) -> int:
-    """
-    Return what an award should have given by now, from its snapshot alone.
-
-    Each line keeps its points less the floor of the share that is gone, so the last unit takes the
-    remainder; a bonus stays while the money that must stay paid for its lines does, and the pieces that it asks for;
-    one for every so many pieces is counted on those that are left.
-    """
-    points = 0
-    paid: dict[int, int] = {}
-    pieces = {line.line_id: line.quantity - line.gone for line in lines if line.paid_minor > 0}
-    for line in lines:
-        points += line.points - rounding.taken_back(points=line.points, gone=line.gone, quantity=line.quantity)
-        paid[line.line_id] = line.paid_minor - rounding.taken_back(
-            points=line.paid_minor, gone=line.gone, quantity=line.quantity
-        )
-    for bonus in bonuses:
-        covered, whole = (
-            sum(paid.get(line_id, 0) for line_id in ids) for ids in (bonus["lines"], bonus.get("all", bonus["lines"]))
-        )
-        if covered > 0 and whole >= bonus["min"] and _has_pieces(bonus, pieces):
-            points += _of_bonus(bonus, pieces)
-    return points
-
-
-def _has_pieces(bonus: Mapping[str, Any], pieces: Mapping[int, int]) -> bool:
-    """Return whether as many pieces are left as a bonus asks for, in the order and of one product."""
-    in_all = sum(pieces.get(line_id, 0) for line_id in bonus.get("all", bonus["lines"]))
-    most = max((pieces.get(line_id, 0) for line_id in bonus["lines"]), default=0)
-    return in_all >= bonus.get("pieces", 0) and most >= bonus.get("line", 0)
-
-
-def _of_bonus(bonus: Mapping[str, Any], pieces: Mapping[int, int]) -> int:
-    if "every" not in bonus:
-        return int(bonus["p"])
-    left = sum(pieces.get(line_id, 0) for line_id in bonus["lines"])
-    return min(int(bonus["p"]), bonus["each"] * (left // bonus["every"]))

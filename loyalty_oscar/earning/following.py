@@ -22,7 +22,8 @@ from .activity import keep_alive, let_go
 from .allowances import decided_and_taken, given_by, rooms_of_award, settle, with_rooms
 from .awarding import FROZEN, award_lines, decided_new, decided_of, expires_at, purchase_of, rules_of, with_missed
 from .bounds import decided_within
-from .decision import Decision, LineLeft, decide_late, left_of
+from .decision import Decision, decide_late
+from .left import LineLeft, left_of
 from .models import Award
 from .queries import terms_from
 

@@ -14,8 +14,9 @@ from oscar.core.loading import get_model
 from loyalty_oscar.earning.allowances import shown_within
 from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, on_base
 from loyalty_oscar.earning.bounds import decided_within
-from loyalty_oscar.earning.decision import Decision, LineLeft, counts_delivery, decide, frozen, left_of
+from loyalty_oscar.earning.decision import Decision, counts_delivery, decide, frozen
 from loyalty_oscar.earning.known import with_levels_of
+from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase

@@ -10,7 +10,8 @@ from django.db.models import Count, Min, Sum
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.earning.awarding import ready_at
-from loyalty_oscar.earning.decision import Decision, LineLeft, left_of
+from loyalty_oscar.earning.decision import Decision
+from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import revoke_batch
 from loyalty_oscar.earning.previews import Previews

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty_oscar.earning.decision import LineLeft, decide, decide_late, left_of
+from loyalty_oscar.earning.decision import decide, decide_late
+from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.rules import (
     CapPerOrder,
     EveryNth,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_oscar.earning.decision import LineLeft, decide, decide_late, left_of
+from loyalty_oscar.earning.decision import decide, decide_late
+from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.rules import Dates, InProductSet, MinimumSpend
 
 from .purchases import (
