@@ -138,9 +138,9 @@ class Sale(models.Model):
             wrong = pgettext_lazy("loyalty", "It must end after it has opened to everybody.")
             raise ValidationError({"ends_at": wrong})
         if self.mode == self.Mode.OPEN:
-            self._mind_the_others()
+            self._check_others()
 
-    def _mind_the_others(self) -> None:
+    def _check_others(self) -> None:
         """Say what a sale can't have whose products others buy at the normal price."""
         wrong = {}
         if not self.percent:

@@ -156,7 +156,7 @@ class CampaignForm(forms.ModelForm):
             self.add_error("word", pgettext("loyalty", "At least 4 letters or digits: a shorter word is soon guessed."))
         if found.get("starts_at") and found.get("ends_at") and found["ends_at"] <= found["starts_at"]:
             self.add_error("ends_at", pgettext("loyalty", "It ends before it begins."))
-        self._mind_what_nobody_gets(found, occasion)
+        self._refuse_what_nobody_gets(found, occasion)
         if found.get("budget") is not None and found["budget"] < self.instance.spent:
             given = words.number(unit=self.unit, points=self.instance.spent) if self.unit else self.instance.spent
             self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
@@ -165,7 +165,7 @@ class CampaignForm(forms.ModelForm):
         look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
         return found
 
-    def _mind_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:
+    def _refuse_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:
         """Refuse what would give nobody anything: too small a sum, an end that is over, a second one of its kind."""
         budget, points, ends_at = (found.get(name) for name in ("budget", "points", "ends_at"))
         is_on, spent, changed = found.get("is_on"), self.instance.spent, {"budget", "points"} & {*self.changed_data}

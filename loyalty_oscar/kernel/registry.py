@@ -34,14 +34,14 @@ class Registry(Generic[T]):
         """Return a decorator that stores a thing under `code`; the same thing may come twice, another may not."""
 
         def keep(thing: T) -> T:
-            self._mind(code, thing)
+            self._check(code, thing)
             if self._things.setdefault(code, thing) is not thing:
                 raise AlreadyRegistered(f"{self.kind} {code!r} is registered already; choose another code")
             return thing
 
         return keep
 
-    def _mind(self, code: str, thing: T) -> None:
+    def _check(self, code: str, thing: T) -> None:
         if self.spec is not None:
             signatures.check(
                 kind=self.kind, code=code, thing=thing, spec=self.spec, also=self.also, is_class=self.of_classes

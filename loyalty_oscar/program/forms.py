@@ -118,11 +118,11 @@ class UnitFormBase(forms.ModelForm):
                     self.add_error(word_field(language, category), text)
             kept = {category: word for category, word in names.get(language, {}).items() if category != "title"}
             names[language] = {**kept, **given, **({"title": title} if title else {})}
-        self._mind(names)
+        self._check(names)
         self.instance.names = names
         return data
 
-    def _mind(self, names: dict[str, Any]) -> None:
+    def _check(self, names: dict[str, Any]) -> None:
         """Ask before what members have is called something else."""
         program = self.instance.program if self.instance.pk else None
         before = Unit.objects.filter(pk=self.instance.pk).values_list("names", flat=True).first()
@@ -290,10 +290,10 @@ class ProgramForm(forms.ModelForm):
             minor = minor_of(form=self, name="much", currency=data["currency"])
             if minor is not None:
                 self.instance.much_minor = minor
-        self._mind(data)
+        self._check(data)
         return data
 
-    def _mind(self, data: dict[str, Any]) -> None:
+    def _check(self, data: dict[str, Any]) -> None:
         """Say what changes for how many, and take it only with the program's name beside it."""
         before = Program.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
         if before is None or before.earns_from is None or not (changes := self._does(before, data)):

@@ -88,12 +88,12 @@ def lived(stage: Stage, life: Life, numbered: Sequence[tuple[int, Step]], *, wit
             told = f"{type(error).__name__}: {error}"
             raise Fault(life=life, step=number, what="It breaks", found=[("error", "", told, "")]) from error
         if outcomes[number] is not NOTHING and not isinstance(step, Waits) and number >= 0:
-            _mind(stage, life, number)
+            _check(stage, life, number)
         stage.now += MINUTE
     return outcomes
 
 
-def _mind(stage: Stage, life: Life, number: int = -1) -> None:
+def _check(stage: Stage, life: Life, number: int = -1) -> None:
     if found := agree(stage):
         raise Fault(life=life, step=number, what="Not what must stand", found=found)
 
@@ -170,4 +170,4 @@ def _end(stage: Stage, life: Life, *, never: str = "") -> None:
     ):
         end = Deleted(order=never)
     lived(stage, life, [(-1, step) for step in (end, *(Job(name=name) for name in JOBS))])
-    _mind(stage, life)
+    _check(stage, life)

@@ -65,7 +65,7 @@ def save_rule(
         there = list(rule.versions.using(write_db()))
         begins = max(starts_at, at) if starts_at else at
         last = version_at(versions=there, moment=begins)
-        _mind_levels(unit, [row for row in narrowed if last is None or row not in last.conditions])
+        _check_levels(unit, [row for row in narrowed if last is None or row not in last.conditions])
         if last is None or last.is_on != is_on or not _is_said(last, says):
             RuleVersion.objects.using(write_db()).create(
                 rule=rule,
@@ -76,12 +76,12 @@ def save_rule(
                 valid_from=begins,
                 actor=actor,
             )
-            _mind_budget(rule, at)
+            _check_budget(rule, at)
             touch_version(program_id=unit.program_id)
     return rule
 
 
-def _mind_budget(rule: Rule, at: datetime) -> None:
+def _check_budget(rule: Rule, at: datetime) -> None:
     """
     Let the row that counts a rule's budget hold the highest of those that count or are planned, and refuse one of which
     more is given already.
@@ -98,7 +98,7 @@ def _mind_budget(rule: Rule, at: datetime) -> None:
         raise BadRule(f"points must be at least {taken:,}, which have been given already")
 
 
-def _mind_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
+def _check_levels(unit: Unit, new: Iterable[Mapping[str, Any]]) -> None:
     """Refuse a condition that nobody can ever meet, because it asks for a level that is not there."""
     ranks = {row["params"]["rank"] for row in new if row["code"] == "tier"}
     read_versions()

@@ -42,7 +42,7 @@ class LoyaltyCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
             if self.checks_settings:
-                self._mind_settings()
+                self._check_settings()
             return super().execute(*args, **options)
         except LoyaltyError as error:
             raise CommandError(str(error)) from error
@@ -51,7 +51,7 @@ class LoyaltyCommand(BaseCommand):
                 raise
             raise CommandError("our tables are not there yet; run `manage.py migrate` first") from error
 
-    def _mind_settings(self) -> None:
+    def _check_settings(self) -> None:
         wrong = [found for found in checks.run_checks(tags=["loyalty"]) if found.is_serious()]
         if wrong:
             raise CommandError(" ".join(filter(None, (wrong[0].msg, wrong[0].hint))))

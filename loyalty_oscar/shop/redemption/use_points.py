@@ -84,7 +84,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
     slot, user_id = slot_of(basket=basket), account.member.user_id
     try:
         with transaction.atomic(using=write_db()):
-            _mind_basket(basket, user_id)
+            _check_basket(basket, user_id)
             ledger.settle_holds(account_id=account.pk, fates=fates, at=at, keep=slot)
             fresh = lock(account_id=account.pk)
             before = open_for(slot=slot)
@@ -99,9 +99,9 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
             if account.member.is_frozen(at=at):
                 raise _refused(Because("points_frozen"), unit)
             worth = worth_now(program_id=unit.program_id, currency=basket.currency or "")
-            terms = _mind_terms(unit, worth, points, at)
-            _mind_ready(fresh, before, unit, points)
-            _mind_changes(account, at)
+            terms = _check_terms(unit, worth, points, at)
+            _check_ready(fresh, before, unit, points)
+            _check_changes(account, at)
             return operations.set_aside(
                 account_id=account.pk,
                 slot=slot,
@@ -150,7 +150,7 @@ def _give_back(before: Redemption | None, slot: str, at: datetime) -> None:
         ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("not_wanted"), at=at)
 
 
-def _mind_basket(basket: Any, user_id: Any) -> None:
+def _check_basket(basket: Any, user_id: Any) -> None:
     """
     See that the basket is open, and lock its row before the account as Oscar's checkout does.
 
@@ -163,7 +163,7 @@ def _mind_basket(basket: Any, user_id: Any) -> None:
         raise Refused(code="basket_closed", text=text)
 
 
-def _mind_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> UseTerms:
+def _check_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> UseTerms:
     terms = terms_of(program_id=unit.program_id)
     if terms is None or worth is None or is_shut(terms=terms):
         raise _not_now()
@@ -182,7 +182,7 @@ def _ready(account: Account, before: Redemption | None) -> int:
     return account.available + (before.hold.points if before else 0)
 
 
-def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
+def _check_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:
     if account.debt:
         text = pgettext("loyalty", "%(points)s to make up before you can use any.")
         raise Refused(code="to_make_up", text=text % {"points": words.points(unit=unit, points=account.debt)})
@@ -191,7 +191,7 @@ def _mind_ready(account: Account, before: Redemption | None, unit: Unit, points:
         raise _not_enough(unit, ready)
 
 
-def _mind_changes(account: Account, at: datetime) -> None:
+def _check_changes(account: Account, at: datetime) -> None:
     """See that one customer does not fill tables that nobody may ever empty."""
     lately = Hold.objects.using(write_db()).filter(account=account, created_at__gt=at - timedelta(hours=1))
     if lately.count() >= conf.HOLD_CHANGES:

@@ -106,11 +106,11 @@ def leaving(*, app: str = "") -> list[str]:
             if app in needs(config) and name != app:
                 raise NotAllowed(f"{app} cannot go alone: tables of {name} refer to it; take {name} away first")
     names = [app] if app else order_of_leaving()
-    _mind_foreigners({ours[name].label for name in names})
+    _check_foreigners({ours[name].label for name in names})
     return names
 
 
-def _mind_foreigners(labels: set[str]) -> None:
+def _check_foreigners(labels: set[str]) -> None:
     """Refuse where migrations of the shop's own apps stand on ours: taking ours back would take theirs along."""
     graph = MigrationLoader(connections[write_db()]).graph
     for key in [key for key in graph.nodes if key[0] in labels]:
