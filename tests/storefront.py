@@ -10,7 +10,9 @@ from django.db import transaction
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
+from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.ledger.operations import mature_due
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory, ProgramFactory, RuleFactory
@@ -30,6 +32,15 @@ def a_club(**fields):
     """The Paw Club, live since January 2025: 1 paw for each euro, ready 14 days after delivery."""
     told = {"code": "club", "time_zone": "Europe/Berlin", "hold_days": 14, "live__at": day(1, 1, 2025), **fields}
     return ProgramFactory(**told).unit
+
+
+@once
+def a_club_without_rules():
+    """The Paw Club, for tests that make each rule themselves."""
+    unit = a_club()
+    Rule.objects.all().delete()
+    forget_cache()
+    return unit
 
 
 def a_user(email="boris@example.com"):

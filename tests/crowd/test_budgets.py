@@ -13,7 +13,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, a_club, a_product, a_user, buy, day
+from tests.storefront import TODAY, a_club_without_rules, a_product, a_user, buy, day
 
 from .crowds import MANY, Crowd, bare_copies, broken_after, runs_of
 
@@ -35,8 +35,7 @@ def look_then_take(*, rule_id, points, most):
 @pytest.fixture
 def unit(db):
     """A program whose only rule gives points for an order, as long as its budget lasts."""
-    unit = a_club()
-    Rule.objects.all().delete()
+    unit = a_club_without_rules()
     told = {"code": "ten", "name": "Ten", "type": "per-order", "params": {"points": EACH}}
     save_rule(
         unit=unit, actor="system", at=day(1, 1), narrowed=[{"code": "budget", "params": {"points": BUDGET}}], **told

@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.models import Award, Rule, RuleBudget
+from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.program.models import Member, Segment
@@ -21,7 +21,18 @@ from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import searching_tables
-from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, buy, day, numbers, send_back, text_of
+from tests.storefront import (
+    TODAY,
+    a_basket,
+    a_club_without_rules,
+    a_product,
+    a_user,
+    buy,
+    day,
+    numbers,
+    send_back,
+    text_of,
+)
 
 Basket = get_model("basket", "Basket")
 pytestmark = pytest.mark.django_db
@@ -34,10 +45,7 @@ WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 @pytest.fixture
 def unit(db):
     """A program without any rule yet."""
-    unit = a_club()
-    Rule.objects.all().delete()
-    forget_cache()
-    return unit
+    return a_club_without_rules()
 
 
 @pytest.fixture

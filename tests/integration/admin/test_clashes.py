@@ -13,7 +13,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_set
-from tests.storefront import TODAY, a_club, a_product, a_user, buy, day
+from tests.storefront import TODAY, a_club_without_rules, a_product, a_user, buy, day
 
 from .test_rules import ADD, page, typed
 
@@ -22,9 +22,7 @@ Range = get_model("offer", "Range")
 
 @pytest.fixture
 def unit(db):
-    unit = a_club()
-    Rule.objects.all().delete()
-    return unit
+    return a_club_without_rules()
 
 
 @pytest.fixture

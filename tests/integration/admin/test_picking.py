@@ -9,7 +9,7 @@ from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import clock
-from tests.storefront import TODAY, a_club, a_product, a_user, buy, day
+from tests.storefront import TODAY, a_club_without_rules, a_product, a_user, buy, day
 
 from .test_rules import ADD, page, read_back, typed
 from .test_saved_unchanged import Form, save_unchanged
@@ -19,9 +19,7 @@ Range = get_model("offer", "Range")
 
 @pytest.fixture
 def unit(db):
-    unit = a_club()
-    Rule.objects.all().delete()
-    return unit
+    return a_club_without_rules()
 
 
 @pytest.fixture

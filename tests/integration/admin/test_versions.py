@@ -9,7 +9,7 @@ from loyalty_oscar.earning.operations import save_rule, take_back_version
 from loyalty_oscar.earning.queries import rule_book
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.testing import clock
-from tests.storefront import TODAY, a_club, day
+from tests.storefront import TODAY, a_club_without_rules, day
 
 from .test_rules import ADD, page, read_back, typed
 from .test_saved_unchanged import Form, save_unchanged
@@ -17,9 +17,7 @@ from .test_saved_unchanged import Form, save_unchanged
 
 @pytest.fixture
 def unit(db):
-    unit = a_club()
-    Rule.objects.all().delete()
-    return unit
+    return a_club_without_rules()
 
 
 @pytest.fixture

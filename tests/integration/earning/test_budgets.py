@@ -14,14 +14,13 @@ from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.foresight import foreseen
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.earning.doctor import rules as doctor_of_rules
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.facts import gather_orders
 from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, send_back
+from tests.storefront import TODAY, a_club_without_rules, a_product, a_user, buy, day, send_back
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
@@ -29,10 +28,7 @@ Order = get_model("order", "Order")
 
 @pytest.fixture
 def unit(db):
-    unit = a_club()
-    Rule.objects.all().delete()
-    forget_cache()
-    return unit
+    return a_club_without_rules()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from django.urls import reverse
 from oscar.apps.shipping.methods import FixedPrice
 from oscar.core.loading import get_model
 
-from loyalty_oscar.earning.models import Award, Rule, RuleBudget
+from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.ledger.operations.foresight import foreseen
@@ -17,7 +17,19 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_set
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, a_basket, a_club, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
+from tests.storefront import (
+    TODAY,
+    a_basket,
+    a_club_without_rules,
+    a_product,
+    a_user,
+    arrive,
+    buy,
+    day,
+    numbers,
+    send_back,
+    text_of,
+)
 
 pytestmark = pytest.mark.django_db
 Order, Repository = get_model("order", "Order"), "oscar.apps.shipping.repository.Repository"
@@ -30,10 +42,7 @@ def by_post(incl="4.90", excl=None):
 
 @pytest.fixture
 def unit(db):
-    unit = a_club()
-    Rule.objects.all().delete()
-    forget_cache()
-    return unit
+    return a_club_without_rules()
 
 
 @pytest.fixture
