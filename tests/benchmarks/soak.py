@@ -44,10 +44,11 @@ def main() -> None:
 def drive(board: Board, *, seeds: list[int], steps: int) -> None:
     """Take steps on the real ledger and on the plain one."""
     django.setup()
-    from django.test.utils import setup_databases, teardown_databases
+    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
     from tests.integration.ledger.machine import soak
 
+    setup_test_environment()  # What is made once for many rounds is made with its mails, as in a test.
     made = setup_databases(verbosity=0, interactive=False)
     try:
         for seed in seeds:
@@ -94,7 +95,7 @@ def live(*, seeds: list[int], first: int, number: int) -> int:
     django.setup()
     import logging
 
-    from django.test.utils import setup_databases
+    from django.test.utils import setup_databases, setup_test_environment
 
     from tests.lives.drawing import draw
     from tests.lives.play import Fault, play
@@ -102,6 +103,7 @@ def live(*, seeds: list[int], first: int, number: int) -> int:
     from tests.lives.shrinking import shortest
 
     logging.getLogger("loyalty_oscar").setLevel(logging.CRITICAL)  # What fails is seen on the mark of its order.
+    setup_test_environment()
     setup_databases(verbosity=0, interactive=False)
     failed, said = 0, time.monotonic()
     with a_shop() as shop:
