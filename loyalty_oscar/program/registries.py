@@ -138,3 +138,25 @@ class CountsInWords(Protocol):
 
 
 metrics: Registry[OrderMetric] = Registry("order metric", OrderMetric, also=[CountsInWords])
+
+
+class RewardKind(Protocol):
+    """
+    A kind of thing that members can have as a reward. `label` is what it is called ("A service").
+
+    `is_given_by_staff`: it is asked for, and staff do their part; else whoever has it uses it alone.
+    """
+
+    label: Any
+    is_given_by_staff: bool
+
+    def fields(self) -> Mapping[str, Any]:
+        """Return the form fields of its parameters, by the name of each."""
+        ...
+
+    def says(self, *, params: Mapping[str, Any]) -> str:
+        """Return its parameters as a sentence for staff, or nothing."""
+        ...
+
+
+reward_kinds: Registry[RewardKind] = Registry("kind of reward", RewardKind)

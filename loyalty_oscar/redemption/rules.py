@@ -1,5 +1,5 @@
 """
-How many points a basket takes: the merchant's limits, decided without a database.
+How many points a basket takes, by the merchant's limits; and who may buy a reward. Decided without a database.
 
 Money is minor units of one currency, as the customer sees prices. Points are charged only for money
 really granted: the discount is a whole number of minor units, and the points are the fewest that buy it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fractions import Fraction
 
 from loyalty_oscar.kernel.because import Because
@@ -165,3 +166,64 @@ def _reason(
     if cap < room:
         return Because("share_of_goods", share=limits.share, **money)
     return Because("only_some_goods", **money) if room < goods else Because("all_goods_paid", **money)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RewardTerms:
+    """
+    What a reward asks: points (`price` None: it cannot be bought), a level from `rank` on, to be in a segment.
+
+    `left` is how many there are still (None = no end), `per_member` how many one member may buy. It can be had from
+    `starts_at` on until `ends_at` (excluded; None = open).
+    """
+
+    price: int | None
+    rank: int = 0
+    segment_id: int | None = None
+    left: int | None = None
+    per_member: int | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    is_on: bool = True
+
+    def is_in_time(self, *, at: datetime) -> bool:
+        """Return whether it can be had at a moment."""
+        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
+
+    def is_for(self, *, rank: int, segments: frozenset[int]) -> bool:
+        """Return whether it is for a member on this level and in these segments."""
+        return rank >= self.rank and (self.segment_id is None or self.segment_id in segments)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanting:
+    """
+    A member who wants a reward: points that are `ready` and to make up (`debt`), the rank of the level (0 = none), the
+    segments, and how many of this reward were bought before. `stopped` says why nothing can be used now at all.
+    """
+
+    ready: int = 0
+    debt: int = 0
+    rank: int = 0
+    segments: frozenset[int] = frozenset()
+    had: int = 0
+    stopped: Because | None = None
+
+
+def why_not(*, reward: RewardTerms, who: Wanting, at: datetime) -> Because | None:
+    """Return why a member cannot buy a reward now, or None. What no patience helps with comes first."""
+    if not reward.is_on or reward.price is None or not reward.is_in_time(at=at):
+        return Because("reward_over")
+    if not reward.is_for(rank=who.rank, segments=who.segments):
+        return Because("reward_not_for_you")
+    if reward.left is not None and reward.left < 1:
+        return Because("reward_gone")
+    if reward.per_member is not None and who.had >= reward.per_member:
+        return Because("reward_had_enough", count=reward.per_member)
+    if who.stopped:
+        return who.stopped
+    if who.debt:
+        return Because("reward_owes", points=who.debt)
+    if who.ready < reward.price:
+        return Because("reward_points_missing", points=reward.price - who.ready)
+    return None

@@ -146,3 +146,69 @@ def _has_more_room(p: Params) -> str:
 @say("not_now")
 def _not_now(p: Params) -> str:
     return pgettext("loyalty", "Points cannot be used at the moment.")
+
+
+def _name(p: Params) -> str:
+    return str(p.get("name", ""))
+
+
+@say("reward_bought")
+def _reward_bought(p: Params) -> str:
+    return pgettext("loyalty", "Used for the reward “%(name)s”") % {"name": _name(p)}
+
+
+@say("claim_asked")
+def _claim_asked(p: Params) -> str:
+    return pgettext("loyalty", "Asked for: “%(name)s”") % {"name": _name(p)}
+
+
+@say("claim_used")
+def _claim_used(p: Params) -> str:
+    return pgettext("loyalty", "You had “%(name)s”") % {"name": _name(p)}
+
+
+@say("claim_ran_out")
+def _claim_ran_out(p: Params) -> str:
+    return pgettext("loyalty", "“%(name)s” was not used in time") % {"name": _name(p)}
+
+
+@say("claim_cancelled")
+def _claim_cancelled(p: Params) -> str:
+    return pgettext("loyalty", "The shop took “%(name)s” back") % {"name": _name(p)}
+
+
+@say("reward_over")
+def _reward_over(p: Params) -> str:
+    return pgettext("loyalty", "This reward is not to be had at the moment.")
+
+
+@say("reward_not_for_you")
+def _reward_not_for_you(p: Params) -> str:
+    return pgettext("loyalty", "This reward is for other members.")
+
+
+@say("reward_gone")
+def _reward_gone(p: Params) -> str:
+    return pgettext("loyalty", "None is left of this reward.")
+
+
+@say("reward_had_enough")
+def _reward_had_enough(p: Params) -> str:
+    count = int(p.get("count", 1))
+    text = npgettext(
+        "loyalty",
+        "Each member can have this reward %(count)s time.",
+        "Each member can have this reward %(count)s times.",
+        count,
+    )
+    return text % {"count": money.number(count)}
+
+
+@say("reward_owes")
+def _reward_owes(p: Params) -> str:
+    return pgettext("loyalty", "You have %(points)s to make up first.") % {"points": _points(p)}
+
+
+@say("reward_points_missing")
+def _reward_points_missing(p: Params) -> str:
+    return pgettext("loyalty", "You need %(points)s more.") % {"points": _points(p)}

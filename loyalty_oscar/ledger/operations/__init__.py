@@ -8,6 +8,7 @@ from .grants import LotGrant, adjust, mature, mature_due, post, post_many, sched
 from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
 from .merging import CannotMerge, merge, unmerge
 from .recording import recorded
+from .spending import spend
 from .undo import claw_back, give_back, reverse, use_again
 from .undo_many import Claw, claw_back_together
 
@@ -43,6 +44,7 @@ __all__ = [
     "schedule",
     "settle_holds",
     "shorten",
+    "spend",
     "unmerge",
     "use_again",
     "write_off",

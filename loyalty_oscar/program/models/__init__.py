@@ -20,6 +20,7 @@ from .programs import (
     is_counted,
     validate_zone,
 )
+from .rewards import Reward
 from .segments import Segment, SegmentMember
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ProductSet",
     "Program",
     "ProgramSite",
+    "Reward",
     "Segment",
     "SegmentMember",
     "State",

@@ -27,7 +27,7 @@ from .program import PhaseFactory, PointWorthFactory, ProgramFactory, SegmentFac
 #: Whose factories are there only where the feature is.
 FEATURES = {
     "earning": ("RuleFactory",),
-    "redemption": ("RedemptionFactory", "UseTermsFactory"),
+    "redemption": ("RedemptionFactory", "RewardFactory", "UseTermsFactory"),
     "tiers": ("GivenTierFactory", "LadderFactory", "MemberPriceFactory", "TierFactory"),
     "referrals": ("CodeFactory", "ReferralFactory", "SchemeFactory"),
     "exclusives": ("DoorFactory", "SaleFactory"),
@@ -52,9 +52,9 @@ if apps.is_installed("loyalty_oscar.earning"):
 
     __all__ += ["RuleFactory"]
 if apps.is_installed("loyalty_oscar.redemption"):
-    from .redemption import RedemptionFactory, UseTermsFactory
+    from .redemption import RedemptionFactory, RewardFactory, UseTermsFactory
 
-    __all__ += ["RedemptionFactory", "UseTermsFactory"]
+    __all__ += ["RedemptionFactory", "RewardFactory", "UseTermsFactory"]
 if apps.is_installed("loyalty_oscar.tiers"):
     from .tiers import GivenTierFactory, LadderFactory, MemberPriceFactory, TierFactory
 

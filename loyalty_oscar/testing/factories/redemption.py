@@ -10,8 +10,8 @@ import factory
 from oscar.core.loading import get_class
 from oscar.test.factories import BasketFactory, create_product
 
-from loyalty_oscar.program.models import ProductSet
-from loyalty_oscar.redemption.models import Redemption, UseTerms
+from loyalty_oscar.program.models import ProductSet, Reward
+from loyalty_oscar.redemption.models import Redemption, RewardCode, UseTerms
 from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
 from loyalty_oscar.shop.redemption.use_points import use_points
 
@@ -69,6 +69,30 @@ class RedemptionFactory(OperationFactory):
         redemption.basket = kwargs["basket"]
         kwargs["account"].refresh_from_db()
         return redemption
+
+
+class RewardFactory(RowFactory):
+    """
+    A reward in the catalogue, for every member: a service for 500 points.
+
+    `codes=["A", "B"]` makes it one that gives out a partner's codes, these.
+    """
+
+    class Meta:
+        model = Reward
+
+    program = TheProgram(ProgramFactory)
+    code = factory.Sequence(lambda n: f"reward-{n}")
+    name = factory.LazyAttribute(lambda reward: reward.code.replace("-", " ").title())
+    kind = "service"
+    price = 500
+
+    @factory.post_generation
+    def codes(reward: Reward, create: bool, extracted: Iterable[str] | None, **kwargs: Any) -> None:
+        if extracted is not None:
+            reward.kind = "code"
+            reward.save(update_fields=["kind"])
+            RewardCode.objects.bulk_create([RewardCode(reward=reward, code=code) for code in extracted])
 
 
 def _filled(user: Any, price: Decimal) -> Any:

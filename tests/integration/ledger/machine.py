@@ -185,6 +185,12 @@ class TwoLedgers(RuleBasedStateMachine):
             keyed=False,
         )
 
+    @rule(owner=who, points=some)
+    def points_are_spent_at_once(self, owner, points):
+        """For a reward: there is no basket, and they come back as those of an order do."""
+        fields = {"account_id": self.accounts[owner].pk, "points": points, "origin": f"claim:{self.number()}"}
+        self.same(lambda: ledger.spend(because=WHY, at=self.at, **fields), lambda p: p.spend(owner, points))
+
     @rule(owner=who, keep=st.sampled_from(["", "basket:1"]), told=st.dictionaries(slots, st.none() | st.integers(0, 9)))
     def the_shop_looks_at_its_baskets(self, owner, keep, told):
         """Some baskets live on for hours, some are gone, of others it knows nothing."""

@@ -215,6 +215,19 @@ class Reference:
             parts.append(Part(lot, part))
         self.holds.append(Hold(owner, slot, points, max(asked or points, points), parts, self.now + 0.5))
 
+    def spend(self, owner: int, points: int) -> None:
+        """Use points without setting them aside before."""
+        if points < 1:
+            raise Refused
+        self.expire(owner)
+        if self.debt[owner]:
+            raise Refused
+        parts = []
+        for lot, part in self.pick(owner, points):
+            lot.free -= part
+            parts.append(Part(lot, part, used=part))
+        self.holds.append(Hold(owner, None, points, points, parts, self.now, state="captured", captured=points))
+
     def settle(self, owner: int, fates: dict[str, tuple[bool, int | None]], keep: str) -> int:
         """Give back what ran out or whose slot is gone, prolong what lives on; returns how many went back."""
         gone = 0

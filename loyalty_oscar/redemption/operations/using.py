@@ -14,10 +14,10 @@ from loyalty_oscar.kernel.rounding import spread
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.program.db import write_db
 
-from .models import Redemption
-from .promises import BasketPromise
-from .queries import promised
-from .rules import Worth
+from ..models import Redemption
+from ..promises import BasketPromise
+from ..queries import promised
+from ..rules import Worth
 
 
 def set_aside(

@@ -1,0 +1,116 @@
+"""Rewards as their readers see them: what is in the catalogue, who has what, and what a member wants one with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F, QuerySet
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Topic, topics
+from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.queries import remembered, spends_at, version_of
+from loyalty_oscar.program.registries import facts
+
+from .models import Claim
+from .rules import RewardTerms, Wanting
+
+#: What the events say.
+GOT, GIVEN_BACK, DONE = "reward-got", "reward-back", "reward-done"
+PAYLOAD = {"claim": "key of the reward that the member has"}
+for _topic, _title, _text in (
+    (GOT, pgettext_lazy("loyalty", "A reward"), "a member took a reward for points"),
+    (GIVEN_BACK, pgettext_lazy("loyalty", "A reward was taken back"), "a reward was given back, with its points"),
+    (DONE, pgettext_lazy("loyalty", "A reward was handed out"), "staff did their part of a reward"),
+):
+    topics.register(_topic)(Topic(title=_title, text=_text, payload=PAYLOAD))
+#: How keys of claims begin that members bought.
+BOUGHT = "bought:"
+
+
+def terms_of(*, reward: Reward) -> RewardTerms:
+    """Return a reward as the rules see it; how many are left is as old as its row."""
+    return RewardTerms(
+        price=reward.price,
+        rank=reward.rank,
+        segment_id=reward.segment_id,
+        left=None if reward.quota is None else reward.quota - reward.taken,
+        per_member=reward.per_member,
+        starts_at=reward.starts_at,
+        ends_at=reward.ends_at,
+        is_on=reward.is_on,
+    )
+
+
+def has_rewards(*, program_id: int) -> bool:
+    """Return whether a program has a reward in its catalogue (remembered); without one nothing is shown or asked."""
+    return bool(catalogue(program_id=program_id))
+
+
+def catalogue(*, program_id: int) -> list[Reward]:
+    """Return the rewards that cost points and are switched on, the cheapest first (remembered)."""
+    rows = Reward.objects.using(write_db()).filter(program_id=program_id, is_on=True, price__isnull=False)
+    return remembered(
+        key=("rewards", program_id),
+        version=version_of(program_id=program_id),
+        load=lambda: list(rows.order_by("price", "pk")),
+    )
+
+
+def left_of(*, rewards: Collection[Reward]) -> dict[int, int]:
+    """Return how many there are still of those rewards that are counted. One query where there are such."""
+    counted = [reward.pk for reward in rewards if reward.quota is not None]
+    rows = Reward.objects.using(write_db()).filter(pk__in=counted) if counted else None
+    return dict(rows.values_list("pk", F("quota") - F("taken"))) if rows is not None else {}
+
+
+def claims_of(*, member_id: int) -> QuerySet[Claim]:
+    """Return what a member has and had, newest first, each with its reward and code."""
+    return Claim.objects.filter(member_id=member_id).select_related("reward", "code").order_by("-got_at", "-pk")
+
+
+def bought(*, member_id: int, rewards: Collection[Reward]) -> dict[int, int]:
+    """Return how many of these rewards a member bought and still has, or used. One query where it matters."""
+    limited = [reward.pk for reward in rewards if reward.per_member is not None]
+    if not limited:
+        return {}
+    rows = Claim.objects.using(write_db()).filter(member_id=member_id, reward_id__in=limited, key__startswith=BOUGHT)
+    counted = rows.exclude(state=Claim.State.BACK).order_by().values_list("reward_id")
+    return dict(counted.annotate(count=Count("pk")))
+
+
+def wanting(
+    *, member: Member, account: Account | None, rewards: Collection[Reward], at: datetime
+) -> dict[int, Wanting]:
+    """
+    Return what a member wants each of these rewards with; it asks for the level, for segments and for what was bought
+    before where a reward asks for that.
+    """
+    rank = _fact("tier_rank", member.pk, at) if any(reward.rank for reward in rewards) else None
+    segments = _fact("segments", member.pk, at) if any(reward.segment_id for reward in rewards) else None
+    had = bought(member_id=member.pk, rewards=rewards)
+    who = Wanting(
+        ready=account.available if account else 0,
+        debt=account.debt if account else 0,
+        rank=rank or 0,
+        segments=frozenset(segments or ()),
+        stopped=_stopped(member, at),
+    )
+    return {reward.pk: replace(who, had=had.get(reward.pk, 0)) for reward in rewards}
+
+
+def _fact(name: str, member_id: int, at: datetime) -> Any:
+    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
+
+
+def _stopped(member: Member, at: datetime) -> Because | None:
+    """Return why a member can use nothing now, or None. One query."""
+    if member.is_frozen(at=at):
+        return Because("points_frozen")
+    return None if spends_at(phases=member.program.phases.using(write_db()).all(), at=at) else Because("not_now")

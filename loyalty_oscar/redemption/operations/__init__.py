@@ -1,0 +1,23 @@
+"""The only writer of what is used: points in a basket and for its order, and rewards that members have."""
+
+from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, show_code
+from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
+
+__all__ = [
+    "CannotClaim",
+    "ask",
+    "begin_payment",
+    "bring_back",
+    "buy",
+    "expire",
+    "fulfil",
+    "give_back",
+    "leave",
+    "move",
+    "not_fulfilled",
+    "put_off",
+    "replace",
+    "set_aside",
+    "show_code",
+    "take",
+]

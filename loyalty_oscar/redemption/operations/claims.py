@@ -1,0 +1,262 @@
+"""
+Rewards that members have: bought with points, asked for, handed out, run out and given back.
+
+Every write locks the member's account first, so that nobody has more of a reward than one member may, then changes the
+claim by the state that it must be in. How many there are of a reward is counted by one conditional update, last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import announce
+from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.models import State as ProgramState
+from loyalty_oscar.program.registries import reward_kinds
+
+from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, terms_of, wanting
+from ..models import Claim, ClaimStep, RewardCode
+from ..rules import why_not
+
+State = Claim.State
+#: The kind that gives out codes of a list.
+CODE = "code"
+LONGEST_TEXT = 500
+
+
+class CannotClaim(NotAllowed):
+    """A reward cannot be had now: `because` says why, for the customer to read."""
+
+    def __init__(self, because: Because) -> None:
+        super().__init__(f"this reward cannot be had now: {because.code}")
+        self.because = because
+
+
+@outermost_retried
+def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "", actor: str = "system") -> Claim:
+    """
+    Let a member have a reward for its price in points, once per `key` (what the page or the API made up for this one).
+
+    What staff hand out is asked for at once, with what the member wrote. Raises `CannotClaim` and changes nothing then.
+    """
+    db = write_db()
+    with transaction.atomic(using=db):
+        account = _locked(member)
+        member = account.member
+        key = f"{BOUGHT}{key}"
+        if done := Claim.objects.using(db).select_related("reward").filter(member=member, key=key).first():
+            return done
+        reward = Reward.objects.using(db).select_related("program__unit").get(pk=reward.pk)
+        if reward.program_id != member.program_id:
+            raise CannotClaim(Because("reward_over"))
+        who = wanting(member=member, account=account, rewards=[reward], at=at)[reward.pk]
+        if refused := why_not(reward=terms_of(reward=reward), who=who, at=at):
+            raise CannotClaim(refused)
+        because = Because("reward_bought", name=reward.name)
+        claim = _made(reward, member, key, because, at, actor, text=text)
+        if reward.kind in reward_kinds and reward_kinds.get(reward.kind).is_given_by_staff:
+            _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
+        points = reward.price or 0
+        claim.hold = ledger.spend(
+            account_id=account.pk, points=points, origin=f"claim:{claim.pk}", because=because, at=at, actor=actor
+        )
+        claim.paid = points
+        claim.save(using=db, update_fields=["hold", "paid"])
+        if not _reserve_code(claim):
+            raise CannotClaim(Because("reward_gone"))
+        _count(reward)
+        announce(topic=GOT, key=f"claim:{claim.pk}", member_id=member.pk, payload={"claim": claim.pk}, at=at)
+    return claim
+
+
+def _locked(member: Member) -> Account:
+    """Return the locked account of a member, opened where it is missing; of one who was merged, the other's."""
+    unit = member.program.unit_or_none
+    if unit is None:
+        raise CannotClaim(Because("reward_over"))
+    account = lock(account_id=open_account(member=member, unit=unit).pk)
+    account.member = Member.objects.using(write_db()).select_related("program__unit").get(pk=account.member_id)
+    return account
+
+
+def _made(
+    reward: Reward, member: Member, key: str, because: Because, at: datetime, actor: str, text: str = ""
+) -> Claim:
+    until = at + timedelta(days=reward.valid_days) if reward.valid_days else None
+    told: dict[str, Any] = {"because": because.to_json(), "got_at": at, "ready_at": at, "valid_until": until}
+    claim = Claim.objects.using(write_db()).create(reward=reward, member=member, key=key, **told)
+    _note(claim, because, at, actor)
+    return claim
+
+
+def _note(claim: Claim, because: Because, at: datetime, actor: str, order_id: int | None = None) -> None:
+    told = {"state": claim.state, "at": at, "because": because.to_json(), "actor": actor, "order_id": order_id}
+    ClaimStep.objects.using(write_db()).create(claim=claim, **told)
+
+
+def _step(
+    claim: Claim, before: str | Collection[str], to: str, because: Because, at: datetime, actor: str, **more: Any
+) -> bool:
+    """Take a claim from one of these states to another and write that down; returns whether it was in one of them."""
+    states = [before] if isinstance(before, str) else list(before)
+    rows = Claim.objects.using(write_db()).filter(pk=claim.pk, state__in=states)
+    if not rows.update(state=to, because=because.to_json(), **more):
+        return False
+    claim.state, claim.because = to, because.to_json()
+    for name, value in more.items():
+        setattr(claim, name, value)
+    _note(claim, because, at, actor)
+    return True
+
+
+def _count(reward: Reward) -> None:
+    """Count one more of a reward as taken; raises `CannotClaim` where none is left."""
+    rows = Reward.objects.using(write_db()).filter(pk=reward.pk)
+    if not rows.filter(Q(quota=None) | Q(taken__lt=F("quota"))).update(taken=F("taken") + 1):
+        raise CannotClaim(Because("reward_gone"))
+
+
+def _reserve_code(claim: Claim) -> bool:
+    """Keep a code for a claim, where its reward gives out codes; returns whether one was left."""
+    codes = RewardCode.objects.using(write_db()).filter(reward=claim.reward_id)
+    if claim.reward.kind != CODE:
+        return True
+    while free := codes.filter(claim=None).order_by("pk").values_list("pk", flat=True).first():
+        # Whoever came first has it; the next one looks again.
+        if codes.filter(pk=free, claim=None).update(claim=claim):
+            return True
+    return False
+
+
+@outermost_retried
+def show_code(*, claim: Claim, at: datetime, actor: str = "system") -> str:
+    """
+    Return the code of a claim to its member; from then on it is used. Returns nothing where none is there to give.
+
+    A gift that came when no code was left takes one that was added since.
+    """
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        if claim.reward.kind != CODE or claim.state not in (State.OPEN, State.USED):
+            return ""
+        found = RewardCode.objects.using(write_db()).filter(claim=claim).first()
+        if found is None and _reserve_code(claim):
+            found = RewardCode.objects.using(write_db()).filter(claim=claim).first()
+        if found is None:
+            return ""
+        _step(claim, State.OPEN, State.USED, Because("claim_used", name=claim.reward.name), at, actor)
+    return found.code
+
+
+def _again(claim: Claim) -> Claim:
+    """Lock the account of a claim's member, and read the claim as it is then."""
+    rows = Claim.objects.using(write_db()).select_related("reward", "member__program__unit")
+    _locked(rows.get(pk=claim.pk).member)
+    return rows.get(pk=claim.pk)
+
+
+@outermost_retried
+def ask(*, claim: Claim, at: datetime, text: str = "", actor: str = "system") -> Claim:
+    """Ask staff to do their part of a claim that can be used; one that was asked for stays so."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        because = Because("claim_asked", name=claim.reward.name)
+        if claim.reward.kind not in reward_kinds or not reward_kinds.get(claim.reward.kind).is_given_by_staff:
+            raise NotAllowed("nobody of the staff hands this out")
+        if not _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT]):
+            _refuse_unless(claim, State.ASKED)
+    return claim
+
+
+@outermost_retried
+def fulfil(*, claim: Claim, actor: str, at: datetime) -> Claim:
+    """Say that staff did their part of a claim that was asked for."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        if _step(claim, State.ASKED, State.USED, Because("claim_used", name=claim.reward.name), at, actor):
+            payload = {"claim": claim.pk}
+            announce(topic=DONE, key=f"claim:{claim.pk}", member_id=claim.member_id, payload=payload, at=at)
+        else:
+            _refuse_unless(claim, State.USED)
+    return claim
+
+
+@outermost_retried
+def not_fulfilled(*, claim: Claim, actor: str, at: datetime) -> Claim:
+    """Undo `fulfil`: it was said by mistake, and the claim is asked for as before."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        if not reward_kinds.get(claim.reward.kind).is_given_by_staff:
+            raise NotAllowed("what members use alone is not undone by staff")
+        if not _step(claim, State.USED, State.ASKED, Because("claim_asked", name=claim.reward.name), at, actor):
+            _refuse_unless(claim, State.ASKED)
+    return claim
+
+
+def _refuse_unless(claim: Claim, state: str) -> None:
+    if claim.state != state:
+        raise NotAllowed(f"this reward is {claim.get_state_display()} by now")
+
+
+#: From these a claim can be given back; what was used stays used.
+GOING_BACK = (State.WAITS, State.OPEN, State.ASKED, State.OVER)
+
+
+@outermost_retried
+def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
+    """
+    Take a claim that was not used from its member, with the points that were paid for it back to their own lots.
+
+    Raises `LoyaltyError` without a reason, and `NotAllowed` for what was used; given back already, it stays so.
+    """
+    if not note.strip():
+        raise LoyaltyError("a reward is given back for a reason")
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        because = Because("claim_cancelled", name=claim.reward.name)
+        if not _step(claim, GOING_BACK, State.BACK, because, at, actor, text=note.strip()[:LONGEST_TEXT]):
+            _refuse_unless(claim, State.BACK)
+            return claim
+        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
+        if claim.hold is not None:
+            ledger.restore(
+                hold_id=claim.hold.pk,
+                account_id=claim.hold.account_id,
+                points=claim.paid,
+                key=f"claim:{claim.pk}:back",
+                goods_returned=True,
+                because=because,
+                at=at,
+                actor=actor,
+            )
+            Reward.objects.using(write_db()).filter(pk=claim.reward_id, taken__gt=0).update(taken=F("taken") - 1)
+        payload = {"claim": claim.pk}
+        announce(topic=GIVEN_BACK, key=f"claim:{claim.pk}", member_id=claim.member_id, payload=payload, at=at)
+    return claim
+
+
+@outermost_retried
+def expire(*, claim: Claim, at: datetime) -> bool:
+    """Let a claim that nobody used in time run out; returns whether that was so now."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        if claim.valid_until is None or claim.valid_until > at or claim.member.program.state == ProgramState.PAUSED:
+            return False
+        return _step(claim, State.OPEN, State.OVER, Because("claim_ran_out", name=claim.reward.name), at, "system")
+
+
+def put_off(*, claim: Claim, until: datetime) -> bool:
+    """Let a claim be good for longer, because its member could not be told in time. One query."""
+    rows = Claim.objects.using(write_db()).filter(pk=claim.pk, state=State.OPEN, valid_until__lt=until)
+    return bool(rows.update(valid_until=until))
