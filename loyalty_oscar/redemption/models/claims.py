@@ -67,19 +67,23 @@ class Claim(models.Model):
 
 
 class ClaimStep(models.Model):
-    """One change of a claim's state, never changed itself: what it became, when, why and by whom."""
+    """
+    One change of a claim's state, never changed itself: what it became, when, why and by whom.
+
+    `note` is the reason that staff typed; it is erased with the member.
+    """
 
     claim = models.ForeignKey(Claim, models.CASCADE, related_name="steps")
     state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=5, choices=Claim.State)
     at = models.DateTimeField(pgettext_lazy("loyalty", "when"))
     because = models.JSONField(default=dict)
     actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, default="system")
+    note = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=500, blank=True, default="")
     order_id = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "step of a reward")
         verbose_name_plural = pgettext_lazy("loyalty", "steps of rewards")
-        constraints = [models.CheckConstraint(condition=~Q(state=""), name="loyalty_claimstep_state")]
 
     def __str__(self) -> str:
         return self.get_state_display()

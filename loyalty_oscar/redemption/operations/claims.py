@@ -96,17 +96,24 @@ def _made(
     until = at + timedelta(days=reward.valid_days) if reward.valid_days else None
     told: dict[str, Any] = {"because": because.to_json(), "got_at": at, "ready_at": at, "valid_until": until}
     claim = Claim.objects.using(write_db()).create(reward=reward, member=member, key=key, **told)
-    _note(claim, because, at, actor)
+    _write_down(claim, because, at, actor)
     return claim
 
 
-def _note(claim: Claim, because: Because, at: datetime, actor: str, order_id: int | None = None) -> None:
-    told = {"state": claim.state, "at": at, "because": because.to_json(), "actor": actor, "order_id": order_id}
+def _write_down(claim: Claim, because: Because, at: datetime, actor: str, note: str = "") -> None:
+    told = {"state": claim.state, "at": at, "because": because.to_json(), "actor": actor, "note": note}
     ClaimStep.objects.using(write_db()).create(claim=claim, **told)
 
 
 def _step(
-    claim: Claim, before: str | Collection[str], to: str, because: Because, at: datetime, actor: str, **more: Any
+    claim: Claim,
+    before: str | Collection[str],
+    to: str,
+    because: Because,
+    at: datetime,
+    actor: str,
+    note: str = "",
+    **more: Any,
 ) -> bool:
     """Take a claim from one of these states to another and write that down; returns whether it was in one of them."""
     states = [before] if isinstance(before, str) else list(before)
@@ -116,7 +123,7 @@ def _step(
     claim.state, claim.because = to, because.to_json()
     for name, value in more.items():
         setattr(claim, name, value)
-    _note(claim, because, at, actor)
+    _write_down(claim, because, at, actor, note)
     return True
 
 
@@ -225,7 +232,7 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
         because = Because("claim_cancelled", name=claim.reward.name)
-        if not _step(claim, GOING_BACK, State.BACK, because, at, actor, text=note.strip()[:LONGEST_TEXT]):
+        if not _step(claim, GOING_BACK, State.BACK, because, at, actor, note.strip()[:LONGEST_TEXT]):
             _refuse_unless(claim, State.BACK)
             return claim
         RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
