@@ -54,6 +54,8 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
     with transaction.atomic(using=db):
         account = _locked(member)
         member = account.member
+        if ledger.expire(account_id=account.pk, at=at):
+            account.refresh_from_db(fields=["available"])
         key = f"{BOUGHT}{key}"
         if done := Claim.objects.using(db).select_related("reward").filter(member=member, key=key).first():
             return done
@@ -64,7 +66,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         if refused := why_not(reward=terms_of(reward=reward), who=who, at=at):
             raise CannotClaim(refused)
         because = Because("reward_bought", name=reward.name)
-        claim = _made(reward, member, key, because, at, actor, text=text)
+        claim = _made(reward, member, key, because, at, actor)
         if reward.kind in reward_kinds and reward_kinds.get(reward.kind).is_given_by_staff:
             _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
         points = reward.price or 0
@@ -90,9 +92,7 @@ def _locked(member: Member) -> Account:
     return account
 
 
-def _made(
-    reward: Reward, member: Member, key: str, because: Because, at: datetime, actor: str, text: str = ""
-) -> Claim:
+def _made(reward: Reward, member: Member, key: str, because: Because, at: datetime, actor: str) -> Claim:
     until = at + timedelta(days=reward.valid_days) if reward.valid_days else None
     told: dict[str, Any] = {"because": because.to_json(), "got_at": at, "ready_at": at, "valid_until": until}
     claim = Claim.objects.using(write_db()).create(reward=reward, member=member, key=key, **told)
