@@ -1,6 +1,17 @@
 """The only writer of what is used: points in a basket and for its order, and rewards that members have."""
 
-from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, show_code
+from .claims import (
+    CannotClaim,
+    ask,
+    buy,
+    expire,
+    fulfil,
+    give_back,
+    not_fulfilled,
+    open_now,
+    put_off,
+    show_code,
+)
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
 
 __all__ = [
@@ -15,6 +26,7 @@ __all__ = [
     "leave",
     "move",
     "not_fulfilled",
+    "open_now",
     "put_off",
     "replace",
     "set_aside",
