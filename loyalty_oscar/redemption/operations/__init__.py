@@ -1,6 +1,6 @@
 """The only writer of what is used: points in a basket and for its order, and rewards that members have."""
 
-from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, show_code
+from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, put_off_all, show_code
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "move",
     "not_fulfilled",
     "put_off",
+    "put_off_all",
     "replace",
     "set_aside",
     "show_code",
