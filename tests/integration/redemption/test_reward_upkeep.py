@@ -1,4 +1,4 @@
-"""Rewards beside the pages: what a member takes along and leaves behind, what the doctor sees, what uninstalling keeps."""
+"""Rewards beside the pages: what a member takes along and leaves, what the doctor sees, what uninstalling keeps."""
 
 import json
 from datetime import timedelta
