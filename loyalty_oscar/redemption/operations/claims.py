@@ -25,7 +25,7 @@ from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.registries import reward_kinds
 
-from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, terms_of, wanting
+from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, stopped, terms_of, wanting
 from ..models import Claim, ClaimStep, RewardCode
 from ..rules import why_not
 
@@ -62,7 +62,8 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         reward = Reward.objects.using(db).select_related("program__unit").get(pk=reward.pk)
         if reward.program_id != member.program_id:
             raise CannotClaim(Because("reward_over"))
-        who = wanting(member=member, account=account, rewards=[reward], at=at)[reward.pk]
+        why = stopped(member=member, at=at)
+        who = wanting(member=member, account=account, rewards=[reward], stopped=why, at=at)[reward.pk]
         if refused := why_not(reward=terms_of(reward=reward), who=who, at=at):
             raise CannotClaim(refused)
         because = Because("reward_bought", name=reward.name)

@@ -19,7 +19,7 @@ from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.rules import Wanting, why_not
 from loyalty_oscar.redemption.words import sentence
 
-from ...storefront.visit import Visit
+from ...storefront.visit import Visit, takes_part
 
 State = Claim.State
 #: So many are left at most where a card says how many.
@@ -37,8 +37,8 @@ CHIPS = {
 CURRENT = (State.WAITS, State.OPEN, State.ASKED)
 #: So many of one's own stand on the account page.
 MOST_SHOWN = 3
-#: The reason that a bar says, too.
-MISSING = "reward_points_missing"
+#: Reasons that a card says in another way: by a bar, and by the level that it is for.
+MISSING, NOT_FOR_YOU = "reward_points_missing", "reward_not_for_you"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,7 @@ def cards(*, visit: Visit, at: datetime) -> list[RewardCard]:
         return []
     rewards = [one for one in catalogue(program_id=unit.program_id) if terms_of(reward=one).is_in_time(at=at)]
     left = left_of(rewards=rewards)
-    wants = wanting(member=visit.member, account=visit.account, rewards=rewards, at=at) if visit.member else {}
+    wants = _wanting(visit, rewards, at)
     names = level_names(program_id=unit.program_id) if any(reward.rank for reward in rewards) else {}
     found = []
     for reward in rewards:
@@ -78,6 +78,15 @@ def cards(*, visit: Visit, at: datetime) -> list[RewardCard]:
             continue  # Nobody is told of what is for a list that they are not on.
         found.append(_card(reward, unit, who, left.get(reward.pk), names, at))
     return found
+
+
+def _wanting(visit: Visit, rewards: Sequence[Reward], at: datetime) -> Mapping[int, Wanting]:
+    """Return what the visitor wants each reward with; nothing of a stranger."""
+    if visit.member is None:
+        # Who joins with the first order has no points yet.
+        return {reward.pk: Wanting() for reward in rewards} if takes_part(visit=visit) else {}
+    stopped = None if visit.is_spending else Because("points_frozen" if visit.is_frozen else "not_now")
+    return wanting(member=visit.member, account=visit.account, rewards=rewards, stopped=stopped, at=at)
 
 
 def _card(
@@ -93,7 +102,7 @@ def _card(
         left=_left(left),
         until=_until(reward, unit.program, at),
         for_whom=_for_whom(names.get(reward.rank, "")),
-        because=sentence(because=because, unit=unit) if because else "",
+        because=_why(because, unit) if because else "",
         can_be_had=because is None and who is not None,
         percent=100 * ready // price if is_short and price else None,
         leaves=_worth_of(unit, ready - price),
@@ -106,6 +115,11 @@ def _refused(reward: Reward, who: Wanting | None, left: int | None, at: datetime
     if left is not None and left < 1:
         return Because("reward_gone")
     return why_not(reward=terms_of(reward=reward), who=who, at=at) if who else None
+
+
+def _why(because: Because, unit: Unit) -> str:
+    """Return why a reward cannot be had; for whom it is, its card says anyway."""
+    return "" if because.code == NOT_FOR_YOU else sentence(because=because, unit=unit)
 
 
 def _left(left: int | None) -> str:
