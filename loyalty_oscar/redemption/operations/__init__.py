@@ -10,6 +10,7 @@ from .claims import (
     not_fulfilled,
     open_now,
     put_off,
+    put_off_all,
     show_code,
 )
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
@@ -28,6 +29,7 @@ __all__ = [
     "not_fulfilled",
     "open_now",
     "put_off",
+    "put_off_all",
     "replace",
     "set_aside",
     "show_code",

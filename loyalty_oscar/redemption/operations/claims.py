@@ -343,3 +343,9 @@ def put_off(*, claim: Claim, until: datetime) -> bool:
     """Let a claim be good for longer, because its member could not be told in time. One query."""
     rows = Claim.objects.using(write_db()).filter(pk=claim.pk, state=State.OPEN, valid_until__lt=until)
     return bool(rows.update(valid_until=until))
+
+
+def put_off_all(*, program_id: int, since: datetime, until: datetime) -> int:
+    """Move the dates of all claims that had not run out when a pause began by its length; returns how many."""
+    rows = Claim.objects.using(write_db()).filter(member__program_id=program_id, valid_until__gt=since)
+    return rows.filter(state__in=(State.WAITS, State.OPEN)).update(valid_until=F("valid_until") + (until - since))

@@ -46,8 +46,8 @@ class RewardCard:
     """
     A reward of the catalogue for one visitor: its price, what is left of it, until when, and whether it can be had.
 
-    `because` says why not (None: it can be had now), `leaves` what is ready afterwards, `percent` how much of the price
-    there is; `asks` is the question of a service.
+    `refused` is why not, and `because` says so; `leaves` is what is ready afterwards, `percent` how much of the price
+    there is, `few` how many there are where that is few, and `asks` the question of a service.
     """
 
     reward: Reward
@@ -55,6 +55,8 @@ class RewardCard:
     left: str = ""
     until: str = ""
     for_whom: str = ""
+    few: int | None = None
+    refused: Because | None = None
     because: str = ""
     can_be_had: bool = False
     percent: int | None = None
@@ -102,6 +104,8 @@ def _card(
         left=_left(left),
         until=_until(reward, unit.program, at),
         for_whom=_for_whom(names.get(reward.rank, "")),
+        few=left if left is not None and left <= FEW else None,
+        refused=because,
         because=_why(because, unit) if because else "",
         can_be_had=because is None and who is not None,
         percent=100 * ready // price if is_short and price else None,
