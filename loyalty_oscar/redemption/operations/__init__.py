@@ -1,10 +1,12 @@
 """The only writer of what is used: points in a basket and for its order, and rewards that members have."""
 
 from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, show_code
+from .codes import add_codes
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
 
 __all__ = [
     "CannotClaim",
+    "add_codes",
     "ask",
     "begin_payment",
     "bring_back",
