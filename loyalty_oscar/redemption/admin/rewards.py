@@ -22,7 +22,7 @@ from loyalty_oscar.program.zones import InProgramZone
 
 from .. import operations
 from ..faults import reach, reward_warnings
-from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, reward_form
+from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
 from ..operations.claims import CODE
 from ..sentences import of_level, reward_sentence
 from ..stock import Stock, stock_of
@@ -91,28 +91,29 @@ class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgram
     def get_readonly_fields(self, request: HttpRequest, obj: Reward | None = None) -> tuple[str, ...]:
         return ("program", "code", "kind_name", "holds") if obj else ("kind_name",)
 
+    def stands_still(self, request: HttpRequest, obj: Reward | None) -> bool:
+        """Return whether what its kind asks cannot be typed: somebody has it, and had it when the page was opened."""
+        return obj is not None and self.is_used(obj) and not own_names(request.POST)
+
     def get_form(self, request: HttpRequest, obj: Reward | None = None, change: bool = False, **kwargs: Any) -> Any:
         kind = obj.kind if obj else request.GET.get("type", "")
-        form = reward_form(kind=kind, is_had=obj is not None and self.is_used(obj))
+        form = reward_form(kind=kind, is_had=self.stands_still(request, obj))
         return super().get_form(request, obj, change, **{**kwargs, "form": form})
 
     def get_fieldsets(self, request: HttpRequest, obj: Reward | None = None) -> Any:
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         kind = obj.kind if obj else request.GET.get("type", "")
-        own, codes, told = tuple(own_fields(kind=kind)), ("codes", "codes_file") if kind == CODE else (), {}
-        if obj and self.is_used(obj):
-            own = ("holds",)
-            text = pgettext(
-                "loyalty",
-                "Somebody has it, so it stays what it is. To change that, add another and switch this one off.",
-            )
-            told = {"description": text}
-        elif not may:
-            own = ("holds",)
+        is_still = self.stands_still(request, obj)
+        text = pgettext(
+            "loyalty", "Somebody has it, so it stays what it is. To change that, add another and switch this one off."
+        )
+        told = {"description": text} if is_still else {}
+        own = ("holds",) if is_still or not may else tuple(own_fields(kind=kind))
+        codes = ("codes", "codes_file") if may and kind == CODE else ()
         price = ("price", "cost", "is_meant") if may else ("price_in_words", "cost_in_words")
         return [
             (None, {"fields": ("program", "name", "code", "is_on")}),
-            (pgettext("loyalty", "What it is"), {"fields": ("kind_name", *own, *(codes if may else ())), **told}),
+            (pgettext("loyalty", "What it is"), {"fields": ("kind_name", *own, *codes), **told}),
             (pgettext("loyalty", "What members see"), {"fields": ("text", "picture")}),
             (pgettext("loyalty", "What it costs"), {"fields": price}),
             (pgettext("loyalty", "For whom"), {"fields": ("rank" if may else "level", "segment")}),

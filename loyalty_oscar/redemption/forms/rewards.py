@@ -182,27 +182,29 @@ class RewardFormBase(forms.ModelForm):
         if found.get("is_on") and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
             text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
             self.add_error("ends_at", text)
-        self._refuse_fewer_than_taken(found.get("quota"))
+        self._look_at_what_is_taken(found.get("quota"))
         if own := own_names(self.fields):
             typed = {name.removeprefix(OWN): found.get(name) for name in own}
             self.instance.params = {**self.instance.params, **typed}
         self._take_cost(found)
         return found
 
-    def _refuse_fewer_than_taken(self, quota: int | None) -> None:
-        """Refuse a quota that is used up already; nobody takes one more until the page is saved."""
-        if quota is None or not self.instance.pk or "quota" not in self.changed_data:
+    def _look_at_what_is_taken(self, quota: int | None) -> None:
+        """Refuse what does not fit what members have; nobody takes one more until the page is saved."""
+        own = own_names(self.changed_data)
+        if not self.instance.pk or not (own or "quota" in self.changed_data):
             return
-        rows = Reward.objects.using(write_db()).select_for_update().filter(pk=self.instance.pk)
-        taken = rows.values_list("taken", flat=True).get()
-        if quota < taken:
+        stored = Reward.objects.using(write_db()).select_for_update().get(pk=self.instance.pk)
+        if own and stored.claims.exists():
+            self.add_error(own[0], pgettext("loyalty", "Somebody took it meanwhile, so this stays as it was."))
+        if quota is not None and quota < stored.taken:
             text = npgettext(
                 "loyalty",
                 "%(count)s is taken already. Write that or more.",
                 "%(count)s are taken already. Write that or more.",
-                taken,
+                stored.taken,
             )
-            self.add_error("quota", text % {"count": money.number(taken)})
+            self.add_error("quota", text % {"count": money.number(stored.taken)})
 
     def _take_cost(self, found: dict[str, Any]) -> None:
         """Keep what one costs; asks before it is more than the program calls usual for a gift."""

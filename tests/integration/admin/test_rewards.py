@@ -220,7 +220,9 @@ class TestAReward:
         claim = buy(reward=reward, member=member, key="1", at=TODAY)
         text = text_of(root.get(page(reward)))
         assert "Somebody has it, so it stays what it is." in text and "Members are asked: “When?”" in text
-        root.post(page(reward), {**as_opened(root, page(reward)), "name": "Other", "p_ask": "Who?", "kind": "code"})
+        assert change(root, reward, name="Other", kind="code").status_code == 302
+        answer = change(root, reward, p_ask="Typed before somebody took it")
+        assert errors(answer) == {"p_ask": "Somebody took it meanwhile, so this stays as it was."}
         reward.refresh_from_db()
         assert (reward.name, reward.kind, reward.params) == ("Other", "service", {"ask": "When?"})
 
