@@ -162,6 +162,7 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
             "title": pgettext("loyalty", "Take these points back, for good"),
             "opts": self.opts,
             "media": self.media,
+            "action": "take_back",
             "chosen": [row.pk for row in rows],
             "sentences": [
                 *(text % {"points": points, "count": money.number(people)} for points in told.values()),
@@ -169,7 +170,7 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
             ],
             "cancel": reverse("admin:loyalty_journeys_occurrence_changelist"),
         }
-        return TemplateResponse(request, "loyalty/admin/take_back.html", context)
+        return TemplateResponse(request, "loyalty/admin/confirm.html", context)
 
 
 def _taken(unit: Unit | None, points: int) -> str:

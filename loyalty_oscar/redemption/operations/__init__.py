@@ -13,10 +13,12 @@ from .claims import (
     put_off_all,
     show_code,
 )
+from .codes import add_codes
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
 
 __all__ = [
     "CannotClaim",
+    "add_codes",
     "ask",
     "begin_payment",
     "bring_back",
