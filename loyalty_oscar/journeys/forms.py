@@ -162,6 +162,7 @@ class CampaignForm(forms.ModelForm):
             self.initial["told_days"] = self.instance.params.get("told_days", TOLD_DAYS)
         else:
             self.fields["starts_at"].initial = clock.now()
+            self.initial.pop("points", None)  # It may be a reward in place of them.
 
     def clean_word(self) -> str | None:
         return fold(word=self.cleaned_data.get("word") or "") or None
