@@ -174,10 +174,8 @@ class RewardFormBase(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or self.cleaned_data
-        if "code" in self.fields and not found.get("code") and "code" not in self.errors and found.get("name"):
-            found["code"] = slugify(found["name"])[:60]
-            if not found["code"]:
-                self.add_error("code", pgettext("loyalty", "None can be made from this name. Write one."))
+        if "code" in self.fields and "code" not in self.errors and found.get("name"):
+            self._make_code(found)
         ends_at = found.get("ends_at")
         if found.get("is_on") and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
             text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
@@ -188,6 +186,15 @@ class RewardFormBase(forms.ModelForm):
             self.instance.params = {**self.instance.params, **typed}
         self._take_cost(found)
         return found
+
+    def _make_code(self, found: dict[str, Any]) -> None:
+        """Make the code from the name where none was typed; what is there already is said at the field."""
+        found["code"] = found.get("code") or slugify(found["name"])[:60]
+        if not found["code"]:
+            self.add_error("code", pgettext("loyalty", "None can be made from this name. Write one."))
+        elif Reward.objects.using(write_db()).filter(program=self.program, code=found["code"]).exists():
+            text = pgettext("loyalty", "There is a reward with this code already. Choose another code.")
+            self.add_error("code", text)
 
     def _look_at_what_is_taken(self, quota: int | None) -> None:
         """Refuse what does not fit what members have; nobody takes one more until the page is saved."""

@@ -181,7 +181,10 @@ class TestAReward:
 
     def test_is_named_once(self, root, unit):
         add(root)
-        assert "There is a reward with this code already" in str(add(root).context["adminform"].form.errors)
+        for code in ("", "grooming"):
+            assert errors(add(root, code=code)) == {
+                "code": "There is a reward with this code already. Choose another code."
+            }
         assert Reward.objects.count() == 1
 
     def test_that_costs_a_lot_is_asked_about_once(self, root, unit):
