@@ -189,4 +189,16 @@ CODES = {
 SENT = {"not sent": GONE, "sent twice": TWICE}
 INPUTS = _named(NUMBERS, DAYS, TEXTS, CODES, SENT)
 #: Rows that belong to another program: the test looks up their keys.
-OF_ANOTHER = ("program", "tier", "segment", "member", "sale", "rule", "campaign", "ladder", "scheme", "useterms")
+OF_ANOTHER = (
+    "program",
+    "tier",
+    "segment",
+    "member",
+    "sale",
+    "rule",
+    "reward",
+    "campaign",
+    "ladder",
+    "scheme",
+    "useterms",
+)

@@ -299,7 +299,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
             "types": [(code, type_name(code), type_help(code)) for code in earning_rules],
             "units": Unit.objects.exists(),
         }
-        return TemplateResponse(request, "loyalty/admin/rule_types.html", context)
+        return TemplateResponse(request, "loyalty/admin/kinds.html", context)
 
     def save_model(self, request: HttpRequest, obj: Rule, form: RuleFormBase, change: bool) -> None:
         form.make_picked()

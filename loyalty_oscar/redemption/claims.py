@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -49,8 +49,11 @@ def terms_of(*, reward: Reward) -> RewardTerms:
 
 
 def has_rewards(*, program_id: int) -> bool:
-    """Return whether a program has a reward in its catalogue (remembered); without one nothing is shown or asked."""
-    return bool(catalogue(program_id=program_id))
+    """Return whether anybody could have a reward of a program (remembered); without one nothing is shown or asked."""
+    rows = Reward.objects.using(write_db()).filter(Q(is_on=True) | Q(claims__isnull=False), program_id=program_id)
+    return remembered(
+        key=("has-rewards", program_id), version=version_of(program_id=program_id), load=lambda: rows.exists()
+    )
 
 
 def catalogue(*, program_id: int) -> list[Reward]:

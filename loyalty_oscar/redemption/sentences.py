@@ -1,17 +1,19 @@
-"""The limits of using points, read back as one sentence."""
+"""The limits of using points, and a reward, each read back as one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
-from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.words import number, unit_name
+from loyalty_oscar.program.levels import levels
+from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.program.words import moment, number, unit_name
 from loyalty_oscar.program.words import points as in_words
 
 from .models import UseTerms
+from .stock import Stock
 
 
 def sentence(*, terms: UseTerms, unit: Unit) -> str:
@@ -56,3 +58,59 @@ def _not(terms: UseTerms) -> Iterator[str]:
     names = terms.excluded_sets.order_by("name").values_list("name", flat=True) if terms.pk else ()
     if names:
         yield pgettext("loyalty", "not on %(names)s") % {"names": ", ".join(names)}
+
+
+def reward_sentence(*, reward: Reward, stock: Stock) -> str:
+    """
+    Return "500 paws: Grooming, for members of level Gold or higher, 3 of 10 taken; one costs you €12.00, all so far
+    €36.00.".
+    """
+    off = "" if reward.is_on else pgettext("loyalty", "Switched off: nobody can take it.") + " "
+    return off + "; ".join([", ".join(_offer(reward, stock)), *_cost(reward, stock)]) + "."
+
+
+def _offer(reward: Reward, stock: Stock) -> Iterator[str]:
+    unit, zone = reward.program.unit_or_none, reward.program.time_zone
+    if reward.price is None or unit is None:
+        yield pgettext("loyalty", "Not for points: %(name)s") % {"name": reward.name}
+    else:
+        told = {"points": in_words(unit=unit, points=reward.price), "name": reward.name}
+        yield pgettext("loyalty", "%(points)s: %(name)s") % told
+    if reward.rank:
+        yield pgettext("loyalty", "for %(who)s") % {"who": of_level(reward=reward)}
+    if reward.segment:
+        yield pgettext("loyalty", "only for the list “%(list)s”") % {"list": reward.segment.name}
+    if reward.per_member is not None:
+        text = npgettext("loyalty", "%(count)s for each member", "%(count)s for each member", reward.per_member)
+        yield text % {"count": money.number(reward.per_member)}
+    taken = {"taken": money.number(reward.taken)}
+    if reward.quota is not None:
+        yield pgettext("loyalty", "%(taken)s of %(all)s taken") % {**taken, "all": money.number(reward.quota)}
+    else:
+        yield pgettext("loyalty", "%(taken)s taken") % taken
+    if reward.starts_at:
+        yield pgettext("loyalty", "from %(moment)s") % {"moment": moment(reward.starts_at, zone=zone)}
+    if reward.ends_at:
+        yield pgettext("loyalty", "until %(moment)s") % {"moment": moment(reward.ends_at, zone=zone)}
+    if reward.valid_days:
+        text = npgettext("loyalty", "good for %(count)s day", "good for %(count)s days", reward.valid_days)
+        yield text % {"count": money.number(reward.valid_days)}
+
+
+def of_level(*, reward: Reward) -> str:
+    """Return "members of level Gold or higher"."""
+    called = levels(program_id=reward.program_id)
+    if reward.rank not in called:
+        return pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(reward.rank)}
+    if reward.rank == max(called):
+        return pgettext("loyalty", "members of level %(level)s") % {"level": called[reward.rank]}
+    return pgettext("loyalty", "members of level %(level)s or higher") % {"level": called[reward.rank]}
+
+
+def _cost(reward: Reward, stock: Stock) -> Iterator[str]:
+    if reward.cost_minor:
+        one, so_far = (
+            money.in_words(minor=reward.cost_minor * number, currency=reward.program.currency)
+            for number in (1, stock.had)
+        )
+        yield pgettext("loyalty", "one costs you %(one)s, all so far %(sum)s") % {"one": one, "sum": so_far}

@@ -27,12 +27,15 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.rules import earning_rules
 from loyalty_oscar.program.models import Member, Program, ProgramSite, State
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.registries import reward_kinds
+from loyalty_oscar.redemption.operations import buy
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
     CampaignFactory,
     LadderFactory,
     ProgramFactory,
+    RewardFactory,
     RuleFactory,
     SaleFactory,
     SchemeFactory,
@@ -103,6 +106,7 @@ def another(db):
     rows["segment"] = SegmentFactory(program=program, code="others", name="Others")
     rows["sale"] = SaleFactory(program=program, code="others")
     rows["rule"] = RuleFactory(program=program, code="others")
+    rows["reward"] = RewardFactory(program=program, code="others")
     rows["campaign"] = CampaignFactory(program=program, code="others", occasion="review")
     rows["scheme"], rows["useterms"] = SchemeFactory(program=program), UseTermsFactory(program=program)
     assert set(rows) == set(OF_ANOTHER)
@@ -204,7 +208,8 @@ def admin_doors(client):
         if not site.has_add_permission(request):
             continue
         address = reverse(f"{name_of(site)}_add")
-        for kind in [f"?type={code}" for code in earning_rules] if label == "Rule" else [""]:
+        kinds = {"Rule": earning_rules, "Reward": reward_kinds}.get(label)
+        for kind in [f"?type={code}" for code in kinds] if kinds else [""]:
             form = opened(client, address + kind)
             new_rows(form)
             fill(form)
@@ -231,6 +236,9 @@ def other_doors(client, boris, unit):
     address = reverse("admin:loyalty_program_member_give")
     data = {"unit": [str(unit.pk)], "name": ["Sorry"], "text": [f"who,points,reason\n{boris.email},5,Sorry\n"]}
     yield Door("give many", client, address, {**data, "give": ["1"]}, [*data, "file"])
+    claim = buy(reward=RewardFactory(program=program, price=5), member=member, key="1", at=TODAY)
+    data = {"action": ["give_back"], "_selected_action": [str(claim.pk)], "confirmed": ["yes"], "note": ["Because"]}
+    yield Door("give back", client, reverse("admin:loyalty_redemption_claim_changelist"), data, [*data])
     yield door_at("goodwill", client, reverse("loyalty:dashboard-goodwill", args=[boris.pk, unit.pk]), "token")
 
 

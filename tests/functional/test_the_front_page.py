@@ -92,7 +92,8 @@ class TestTheFrontPage:
 
     def test_leads_to_every_list_that_stands_in_no_box(self, unit, staff):
         html = text(staff(superuser=True).get(FRONT))
-        for name in ("earning_rule", "redemption_useterms", "tiers_ladder", "tiers_memberprice", "exclusives_sale",
+        for name in ("earning_rule", "redemption_useterms", "program_reward", "redemption_claim",
+                     "tiers_ladder", "tiers_memberprice", "exclusives_sale",
                      "referrals_scheme", "referrals_referral", "journeys_campaign", "ledger_account", "ledger_entry",
                      "ledger_hold", "shop_ordersync", "program_jobrun", "program_delivery",
                      "program_event"):  # fmt: skip
@@ -133,7 +134,7 @@ class TestTheFrontPage:
 
 
 #: Of all features together, with the session and the user.
-FRONT_QUERIES = 25
+FRONT_QUERIES = 26
 
 
 class TestTheCalendar:

@@ -1,10 +1,24 @@
 """The only writer of what is used: points in a basket and for its order, and rewards that members have."""
 
-from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, put_off_all, show_code
+from .claims import (
+    CannotClaim,
+    ask,
+    buy,
+    expire,
+    fulfil,
+    give_back,
+    not_fulfilled,
+    open_now,
+    put_off,
+    put_off_all,
+    show_code,
+)
+from .codes import add_codes
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
 
 __all__ = [
     "CannotClaim",
+    "add_codes",
     "ask",
     "begin_payment",
     "bring_back",
@@ -15,6 +29,7 @@ __all__ = [
     "leave",
     "move",
     "not_fulfilled",
+    "open_now",
     "put_off",
     "put_off_all",
     "replace",

@@ -16,6 +16,7 @@ TASKS = (
     (pgettext_lazy("loyalty", "Program"), ("loyalty_program.program",)),
     (pgettext_lazy("loyalty", "Earn"), ("loyalty_earning.rule", "loyalty_program.productset")),
     (pgettext_lazy("loyalty", "Use"), ("loyalty_redemption.useterms",)),
+    (pgettext_lazy("loyalty", "Rewards"), ("loyalty_program.reward", "loyalty_redemption.claim")),
     (pgettext_lazy("loyalty", "Levels"), ("loyalty_tiers.ladder", "loyalty_tiers.memberprice")),
     (pgettext_lazy("loyalty", "Sales"), ("loyalty_exclusives.sale",)),
     (pgettext_lazy("loyalty", "Friends"), ("loyalty_referrals.scheme", "loyalty_referrals.referral")),
@@ -36,8 +37,8 @@ TASKS = (
 def may_open(user: Any, model: type[Model]) -> bool:
     """Return whether somebody may look at the rows of a model, or change them."""
     label = model._meta.app_label
-    # Who may decide about referrals may see them.
-    names = (get_permission_codename(action, model._meta) for action in ("view", "change", "decide"))
+    # Who may decide about referrals, or hand rewards out, may see them.
+    names = (get_permission_codename(action, model._meta) for action in ("view", "change", "decide", "fulfil"))
     return any(user.has_perm(f"{label}.{name}") for name in names)
 
 

@@ -1,16 +1,19 @@
-"""Using points on the launch checklist: the offer that takes points off is there, and open."""
+"""On the front page of loyalty: whether the offer that takes points off is open, and which rewards wait for staff."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program.models import Program
-from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.program import contributions, money
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.redemption.models import Claim, UseTerms
 
 from ..front.checklist import Tick, launch_checks
+from ..front.links import list_url
 from .offer import is_in_its_dates, our_offers
 
 
@@ -28,3 +31,18 @@ def offer_is_open(*, program: Program, at: datetime) -> Iterator[Tick]:
             "program once more: it makes what is missing and leaves the rest.",
         ),
     )
+
+
+@contributions.register("front:program", "rewards", order=25)
+def waiting(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return how many rewards of members wait to be handed out."""
+    state = Claim.State.ASKED
+    count = Claim.objects.filter(reward__program_id=subject.program_id, state=state).count()
+    if not count:
+        return None
+    text = npgettext(
+        "loyalty", "%(count)s reward waits to be handed out.", "%(count)s rewards wait to be handed out.", count
+    )
+    url = list_url(request.user, Claim)
+    told = {"text": text % {"count": money.number(count)}, "label": pgettext("loyalty", "Hand out")}
+    return "loyalty/front/waiting.html", {**told, "url": url and f"{url}?state__exact={state}"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import npgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import contributions
 from loyalty_oscar.program.models import Program, Unit
@@ -36,4 +36,5 @@ def waiting(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | None
         count,
     )
     url = list_url(request.user, Referral)
-    return "loyalty/front/waiting.html", {"text": text % {"count": count}, "url": url and f"{url}?state__exact=review"}
+    told = {"text": text % {"count": count}, "label": pgettext("loyalty", "Decide")}
+    return "loyalty/front/waiting.html", {**told, "url": url and f"{url}?state__exact=review"}

@@ -14,13 +14,15 @@ from loyalty_oscar.earning.rules import conditions, earning_rules
 from loyalty_oscar.exclusives.models import Door, Sale
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.operations import open_account
-from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, TermsVersion, Unit
+from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, Reward, TermsVersion, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.models import LeastOrder, UseTerms
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.tiers.conditions import keep_in_step
+from loyalty_oscar.testing.factories import RewardFactory
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
 from tests.everything import ours
 from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segment, a_set
@@ -35,7 +37,7 @@ pytestmark = pytest.mark.django_db
 #: What tells of jobs, not of pages.
 COUNTERS = {"loyalty_program.JobRun.started_at"}
 #: What holds points that somebody types.
-OF_POINTS = (Rule, Campaign, Ladder, Scheme, UseTerms)
+OF_POINTS = (Rule, Campaign, Ladder, Scheme, UseTerms, Reward)
 #: Buttons of the admin that do more than save, or less.
 OTHER_BUTTONS = ("_addanother", "_continue", "_saveasnew", "_preview")
 NEVER_TYPED = (*OTHER_BUTTONS, "_save", "csrfmiddlewaretoken")
@@ -202,9 +204,18 @@ def everything_set_up():
     Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
     a_sale(unit, a_product("Mat"), code="earlier", mode="open", percent=10)
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
+    _rewards(unit, invited)
     forget_cache()
     keep_in_step()
     return unit
+
+
+def _rewards(unit, segment):
+    """A reward of each kind, one of them with all that can stand in it."""
+    told = {"quota": 40, "per_member": 2, "valid_days": 30, "starts_at": day(1, 1), "ends_at": day(12, 31)}
+    more = {"rank": 2, "segment": segment, "cost_minor": 1250, "text": "Bring your dog.\r\nOr two."}
+    RewardFactory(program=unit.program, code="grooming", params={"ask": "Which day?"}, **told, **more)
+    RewardFactory(program=unit.program, code="spa", params={"where": "At the spa"}, codes=["SPA-1"], price=None)
 
 
 def errors_of(answer):
@@ -324,6 +335,11 @@ class TestASale:
         assert data.pop("is_on") == ["on"]
         assert errors_of(client.post(address, data)) == []
         assert (Sale.objects.get(code="trail").is_on, sale.doors.count()) == (False, 2)
+
+
+class TestAReward:
+    def test_of_every_kind_is_among_those_that_are_saved(self, shop):
+        assert set(Reward.objects.values_list("kind", flat=True)) == {code for code, _kind in reward_kinds.items()}
 
 
 class TestARule:

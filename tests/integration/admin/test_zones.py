@@ -149,7 +149,7 @@ class TestEveryPageOfOurs:
                     found.append(model.__name__)
                     assert isinstance(owner, kind), owner
                     assert isinstance(page, InProgramZone), page
-        assert {"Campaign", "Sale", "MemberPrice", "Program"} <= set(found)
+        assert {"Campaign", "Sale", "MemberPrice", "Program", "Reward"} <= set(found)
 
 
 class TestAZone:

@@ -8,9 +8,12 @@ from django.core.checks import run_checks
 from django.test import override_settings
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import Event, Notice
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, give
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import buy, expire, fulfil, give_back, not_fulfilled, show_code
 from loyalty_oscar.shop.notices import deliver, report_bounce, seen
@@ -221,10 +224,10 @@ class TestTheEndOfAReward:
             return real(claim=claim, at=at)
 
         monkeypatch.setattr(jobs, "expire", fails_once)
-        with pytest.raises(NotAllDone, match="could not run out: 1"):
+        with pytest.raises(NotAllDone, match="could not be looked at: 1"):
             list(jobs.run(ENDS))
         assert [state_of(claim)[0] for claim in claims] == ["over", "open", "over"]
-        assert f"the reward {claims[1].pk} of a member could not run out" in caplog.text
+        assert f"the reward {claims[1].pk} of a member could not be looked at" in caplog.text
 
     def test_costs_the_same_for_one_and_for_many(self, member, django_assert_max_num_queries, monkeypatch):
         monkeypatch.setattr(jobs, "BATCH", 50)
@@ -251,3 +254,29 @@ class TestAPause:
         change_state(program=unit.program, to="live", actor="system", at=ENDS + 10 * DAY)
         assert state_of(claim) == ("open", ENDS + 11 * DAY)
         assert state_of(used)[1] == ENDS
+
+
+class TestAGift:
+    def give(self, member, at=TODAY, **waiting):
+        reward = RewardFactory(name="A day at the spa", valid_days=30, codes=["SPA-1"])
+        promise, why = Promise(reward_id=reward.pk), Because("birthday_gift")
+        give(member_id=member.pk, promise=promise, key="campaign:1", because=why, at=at, **waiting)
+
+    def test_is_told_by_day_with_its_why(self, member, settings):
+        settings.LOYALTY_DAYTIME = (8, 20)
+        open_account(member=member, unit=member.program.unit)
+        night = TODAY - timedelta(hours=8)
+        with clock.at(night):
+            self.give(member, at=night)
+
+        assert leave(night) == []
+        assert leave(TODAY) == ["“A day at the spa” is yours"]
+        for text in both(mail.outbox[0]):
+            assert "A gift: A gift for your birthday" in text
+            assert "You took it" not in text
+
+    def test_that_waits_is_opened_and_told_in_the_night_that_it_is_ready(self, member):
+        self.give(member, waits=True, ready_at=TODAY + 5 * DAY)
+        assert nights(1, 5) == {}
+        assert nights(6, 6) == {6: ["“A day at the spa” is yours"]}
+        assert state_of(Claim.objects.get()) == ("open", TODAY + 35 * DAY)

@@ -7,8 +7,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.operations import give
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import fulfil
@@ -159,6 +162,23 @@ class TestACodeOfOnesOwn:
         press(client, "spa")
         assert client.get(f"{PAGE}mine/{Claim.objects.get().pk}/use/").status_code == 405
         assert Claim.objects.get().state == "open"
+
+
+class TestAGift:
+    def test_is_found_where_the_shop_has_no_catalogue(self, unit, member):
+        reward = RewardFactory(name="A grooming", price=None)
+        client = client_of(member)
+        assert PAGE not in look(client, "/loyalty/").content.decode()
+        promise = Promise(reward_id=reward.pk)
+        give(member_id=member.pk, promise=promise, key="staff:1", because=Because("goodwill"), at=TODAY)
+
+        page = look(client, "/loyalty/")
+        assert "Rewards A grooming A gift of 6 May 2026." in text_of(page)
+        assert f'href="{PAGE}"' in page.content.decode()
+        with clock.at(TODAY):
+            page = client.post(f"{PAGE}mine/{Claim.objects.get().pk}/use/", follow=True)
+        assert "We take care of it and write to you." in text_of(page)
+        assert Claim.objects.get().state == "asked"
 
 
 class TestOtherPages:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -21,7 +22,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
 from loyalty_oscar.program.models import State
 from loyalty_oscar.redemption.models import Claim
-from loyalty_oscar.redemption.operations import expire, put_off
+from loyalty_oscar.redemption.operations import expire, open_now, put_off
 
 from ...notices.arrival import told
 from ...upkeep import jobs
@@ -42,15 +43,26 @@ BATCH = 500
 
 def run(at: datetime) -> Iterator[int]:
     """
-    Let run out what was told in time, put the rest off, then tell what ends soon; yields how many of each.
+    Open gifts that are ready, let run out what was told in time, put the rest off, and tell what ends soon; yields how
+    many of each.
 
     Raises `NotAllDone` in the end where a reward could not be looked at; no other waits for that.
     """
     failed: list[int] = []
+    yield from opened(at=at, failed=failed.append)
     yield from settled(at=at, failed=failed.append)
     yield from announced(at=at)
     if failed:
-        raise jobs.NotAllDone(f"rewards of members that could not run out: {len(failed)}; the log says why")
+        raise jobs.NotAllDone(f"rewards of members that could not be looked at: {len(failed)}; the log says why")
+
+
+def opened(*, at: datetime, failed: Callable[[int], object]) -> Iterator[int]:
+    """Let gifts be used whose time has come."""
+    last = 0
+    waiting = Claim.objects.using(write_db()).filter(state=Claim.State.WAITS, ready_at__lte=at).order_by("pk")
+    while chunk := list(waiting.filter(pk__gt=last)[:BATCH]):
+        last = chunk[-1].pk
+        yield sum(_tried(claim, partial(open_now, claim=claim, at=at), failed) for claim in chunk)
 
 
 def about(*, claim: Claim) -> str:
@@ -64,16 +76,20 @@ def settled(*, at: datetime, failed: Callable[[int], object]) -> Iterator[int]:
     while chunk := list(_ending(at, BINDING_DAYS).filter(pk__gt=last)[:BATCH]):
         last = chunk[-1].pk
         known = told(topic=TOPIC, abouts=[about(claim=claim) for claim in chunk], at=at)
-        done = 0
-        for claim in chunk:
-            try:
-                done += _settle(claim, about(claim=claim) in known, at)
-            except NOBODYS_FAULT:
-                raise
-            except Exception:
-                logger.exception("the reward %s of a member could not run out; the next night tries again", claim.pk)
-                failed(claim.pk)
-        yield done
+        told_of = {claim.pk: about(claim=claim) in known for claim in chunk}
+        yield sum(_tried(claim, partial(_settle, claim, told_of[claim.pk], at), failed) for claim in chunk)
+
+
+def _tried(claim: Claim, look: Callable[[], bool], failed: Callable[[int], object]) -> bool:
+    """Look at one reward; what fails is logged, tried again the next night, and keeps no other waiting."""
+    try:
+        return look()
+    except NOBODYS_FAULT:
+        raise
+    except Exception:
+        logger.exception("the reward %s of a member could not be looked at; the next night tries again", claim.pk)
+        failed(claim.pk)
+    return False
 
 
 def _settle(claim: Claim, is_told: bool, at: datetime) -> bool:
@@ -118,7 +134,7 @@ jobs.add(
     job=jobs.Job(
         name="claims",
         title=pgettext_lazy("loyalty", "Tells which rewards run out soon, and lets them"),
-        what="rewards announced, put off or run out",
+        what="rewards opened, announced, put off or run out",
         run=run,
         nightly=True,
     )

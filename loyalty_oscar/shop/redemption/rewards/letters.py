@@ -50,7 +50,8 @@ def _letter(code: str, *, event: Event, claim: Claim | None, until: datetime | N
         "link": through_login(site=site, path=reverse("loyalty:rewards")),
         "reward": claim.reward.name,
         "points": claim.reward.name,
-        "paid": words.points(unit=account.unit, points=claim.paid),
+        "paid": words.points(unit=account.unit, points=claim.paid) if claim.paid else "",
+        "why": words.why(claim.because),
         "state": claim.state,
         "day": words.last_day(claim.valid_until, zone=zone) if claim.valid_until else "",
     }
@@ -83,6 +84,13 @@ def reward_ending(*, event: Event, at: datetime) -> Letter | None:
     if claim is None or claim.valid_until is None or claim.valid_until.isoformat() != event.payload.get("until"):
         return None
     return _letter("LOYALTY_REWARD_ENDING", event=event, claim=claim, until=claim.valid_until)
+
+
+@timings.register(GOT)
+def gifts_by_day(*, event: Event, at: datetime) -> datetime:
+    """Let the mail about a gift leave by day; who took a reward for points waits for it."""
+    is_gift = Claim.objects.using(write_db()).filter(pk=event.payload.get("claim"), paid=0).exists()
+    return in_daytime(event=event, at=at) if is_gift else event.at
 
 
 for _topic in (GOT, GIVEN_BACK, DONE, TOPIC):

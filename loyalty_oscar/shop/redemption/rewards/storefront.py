@@ -168,10 +168,12 @@ class Own:
 
 
 def own(*, visit: Visit) -> list[Own]:
-    """Return what the visitor has and had of rewards, newest first. One query."""
-    if visit.member is None or visit.unit is None:
+    """Return what the visitor has and had of rewards, newest first. One query a visit, where there are any."""
+    member, unit = visit.member, visit.unit
+    if member is None or unit is None or not has_rewards(program_id=unit.program_id):
         return []
-    return [_own(claim, visit.unit) for claim in claims_of(member_id=visit.member.pk)]
+    claims = visit.once(key="claims", load=lambda: list(claims_of(member_id=member.pk)))
+    return [_own(claim, unit) for claim in claims]
 
 
 def _own(claim: Claim, unit: Unit) -> Own:
@@ -205,32 +207,33 @@ def split(rows: Iterable[Own]) -> tuple[list[Own], list[Own]]:
     return current, past
 
 
-def is_there(*, visit: Visit) -> bool:
-    """Return whether the shop of a visit has rewards to show; no query beside what is remembered."""
-    return visit.unit is not None and has_rewards(program_id=visit.unit.program_id)
+def is_open(*, visit: Visit) -> bool:
+    """Return whether the shop of a visit has a catalogue; no query beside what is remembered."""
+    return visit.unit is not None and bool(catalogue(program_id=visit.unit.program_id))
 
 
 @contributions.register("account:tab", "rewards", order=10)
 def tab(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the entry of the account navigation, where there are rewards."""
-    return ("loyalty/widgets/rewards_tab.html", {}) if is_there(visit=request.loyalty) else None
+    """Return the entry of the account navigation, where there are rewards, or the visitor had one."""
+    is_shown = is_open(visit=request.loyalty) or own(visit=request.loyalty)
+    return ("loyalty/widgets/rewards_tab.html", {}) if is_shown else None
 
 
 @contributions.register("footer:links", "rewards", order=40)
 def footer(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the way to the rewards, where there are any. No query for strangers."""
-    return ("loyalty/widgets/footer_rewards.html", {}) if is_there(visit=request.loyalty) else None
+    return ("loyalty/widgets/footer_rewards.html", {}) if is_open(visit=request.loyalty) else None
 
 
 @contributions.register("account:more", "rewards", order=5)
 def yours(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what the visitor has of rewards and can have now; asks nothing more where there are none."""
     visit = request.loyalty
-    if visit.member is None or not is_there(visit=visit):
+    if visit.member is None:
         return None
-    at = clock.now()
-    current, _past = split(own(visit=visit))
-    shown = cards(visit=visit, at=at)
+    (current, past), shown = split(own(visit=visit)), cards(visit=visit, at=clock.now())
+    if not (current or past or shown):
+        return None
     return "loyalty/widgets/rewards.html", {"rows": current[:MOST_SHOWN], "can": _can(shown), "next": _next(shown)}
 
 

@@ -32,9 +32,9 @@ from loyalty_oscar.program.hooks import order_finders, set_uses
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.words import points as in_words
 
-from .forms import LeastOrderForm, LeastOrderFormSet, UseTermsForm
-from .models import LeastOrder, Redemption, UseTerms
-from .sentences import sentence
+from ..forms.using import LeastOrderForm, LeastOrderFormSet, UseTermsForm
+from ..models import LeastOrder, Redemption, UseTerms
+from ..sentences import sentence
 
 
 def reads(terms: UseTerms) -> str:

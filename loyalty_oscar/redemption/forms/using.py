@@ -16,7 +16,7 @@ from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
 
-from .models import LeastOrder, UseTerms
+from ..models import LeastOrder, UseTerms
 
 
 class UseTermsForm(forms.ModelForm):

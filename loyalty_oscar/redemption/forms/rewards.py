@@ -1,0 +1,258 @@
+"""The forms of a reward and its partner's codes, and of the reason for which a member's reward is given back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.utils.text import slugify
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import clock, money
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.forms import as_money, chosen, minor_of
+from loyalty_oscar.program.levels import level_names
+from loyalty_oscar.program.models import Program, Reward, Segment
+from loyalty_oscar.program.registries import reward_kinds
+from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
+
+from ..operations.claims import CODE, LONGEST_TEXT
+
+#: So long a code is at most, and so large a file of them (about a hundred thousand).
+LONGEST_CODE, MOST_BYTES = 100, 5_000_000
+#: How the fields of a kind's own parameters begin.
+OWN = "p_"
+
+
+def kind_name(*, kind: str) -> str:
+    """Return what a kind of rewards is called; one whose app has left by its code."""
+    return str(reward_kinds.get(kind).label) if kind in reward_kinds else kind
+
+
+def own_fields(*, kind: str) -> Mapping[str, Any]:
+    """Return the fields of a kind's own parameters; one whose app has left has none."""
+    found = reward_kinds.get(kind).fields() if kind in reward_kinds else {}
+    return {OWN + name: field for name, field in found.items()}
+
+
+def own_names(names: Iterable[str]) -> list[str]:
+    """Return those of these names that are fields of a kind's own parameters."""
+    return [name for name in names if name.startswith(OWN)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypedCodes:
+    """Codes as they were typed, one a line: each once, those that came `again`, and how many lines were `empty`."""
+
+    codes: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    empty: int = 0
+
+    def __str__(self) -> str:
+        """Say how many there are: the codes themselves stand in no history."""
+        text = npgettext("loyalty", "%(count)s code", "%(count)s codes", len(self.codes))
+        return text % {"count": money.number(len(self.codes))}
+
+
+def read_codes(text: str) -> TypedCodes:
+    """Return the codes in a text; raises `ValidationError` that names the line in which none can stand."""
+    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text.strip())] if text.strip() else []
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_CODE or "\0" in line:
+            wrong = pgettext("loyalty", "Line %(line)s is no code: a code has at most %(most)s letters.")
+            told = {"line": money.number(number), "most": money.number(LONGEST_CODE)}
+            raise forms.ValidationError(wrong % told)
+    seen: dict[str, int] = {}
+    for line in filter(None, lines):
+        seen[line] = seen.get(line, 0) + 1
+    again = [code for code, times in seen.items() for _more in range(times - 1)]
+    return TypedCodes(codes=tuple(seen), again=tuple(again), empty=lines.count(""))
+
+
+class CodesField(forms.CharField):
+    """Codes that somebody types or pastes, one a line."""
+
+    def clean(self, value: Any) -> Any:
+        return read_codes(super().clean(value))
+
+
+class CodesFileField(forms.FileField):
+    """A text file of codes, one a line."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        file = super().clean(data, initial)
+        if not file:
+            return TypedCodes()
+        if file.size > MOST_BYTES:
+            raise forms.ValidationError(pgettext("loyalty", "This file is too large. Add its codes in several parts."))
+        try:
+            return read_codes(file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            wrong = pgettext("loyalty", "This is no text file. Save the codes as plain text (UTF-8), one a line.")
+            raise forms.ValidationError(wrong) from error
+
+
+class RewardFormBase(forms.ModelForm):
+    """A reward as a merchant sets it up; `reward_form` adds what its kind asks."""
+
+    kind = ""
+
+    cost = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "One costs you"),
+        help_text=pgettext_lazy("loyalty", "Money of the program’s currency. Members don’t see it. Empty: nothing."),
+        min_value=0,
+        max_digits=9,
+        decimal_places=2,
+        required=False,
+    )
+    rank = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "From level"),
+        help_text=pgettext_lazy("loyalty", "The lowest level that can have it; whoever stands higher can have it too."),
+        coerce=int,
+        initial=0,
+    )
+    is_meant = meant_field()
+
+    class Meta:
+        model = Reward
+        fields = (
+            *("program", "name", "code", "text", "picture", "price", "rank", "segment", "quota", "per_member"),
+            *("valid_days", "starts_at", "ends_at", "is_on"),
+        )
+        help_texts = {
+            "price": pgettext_lazy("loyalty", "Empty: it cannot be had for points."),
+            "quota": pgettext_lazy("loyalty", "Taken for points, all members together. Empty: no end."),
+            "per_member": pgettext_lazy("loyalty", "Empty: as often as the points suffice."),
+            "valid_days": pgettext_lazy("loyalty", "From the day it is taken; then it is gone. Empty: no end."),
+            "starts_at": pgettext_lazy("loyalty", "Empty: at once."),
+            "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),
+            "is_on": pgettext_lazy("loyalty", "Switched off nobody can take it; who has it keeps it."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.pk:
+            self.instance.kind = self.kind
+        if "program" in self.fields and Program.objects.count() == 1:
+            self.fields["program"].initial = Program.objects.get()
+        if "code" in self.fields:
+            self.fields["code"].required = False
+            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        for name in own_names(self.fields):
+            self.initial[name] = self.instance.params.get(name.removeprefix(OWN))
+        self.program = chosen(form=self, name="program")
+        self._know_the_program()
+
+    def _know_the_program(self) -> None:
+        """Offer the levels and lists of the program, and have points and money typed as it counts them."""
+        program_id = self.program.pk if self.program else None
+        unit = self.program.unit_or_none if self.program else None
+        found = {0: pgettext("loyalty", "every member"), **level_names(program_id=program_id)}
+        stored = self.instance.rank
+        if stored not in found:
+            found[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
+        fields: Any = self.fields
+        fields["rank"].choices = sorted(found.items())
+        if "segment" in fields and program_id:
+            fields["segment"].queryset = Segment.objects.filter(program_id=program_id)
+        if "price" in fields:
+            fields["price"].min_value = 1
+        as_money(form=self, unit=unit, names=["price"])
+        tell_cost(form=self, unit=unit, names=["price"])
+        if self.program and self.instance.cost_minor:
+            places = money.exponent(currency=self.program.currency)
+            self.initial["cost"] = to_major(minor=self.instance.cost_minor, exponent=places)
+
+    def currencies(self, name: str) -> tuple[str, str]:
+        """Return in which money an amount was and is typed."""
+        return (self.program.currency, self.program.currency) if name == "cost" and self.program else ("", "")
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if "code" in self.fields and not found.get("code") and "code" not in self.errors and found.get("name"):
+            found["code"] = slugify(found["name"])[:60]
+            if not found["code"]:
+                self.add_error("code", pgettext("loyalty", "None can be made from this name. Write one."))
+        ends_at = found.get("ends_at")
+        if found.get("is_on") and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
+            text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
+            self.add_error("ends_at", text)
+        self._look_at_what_is_taken(found.get("quota"))
+        if own := own_names(self.fields):
+            typed = {name.removeprefix(OWN): found.get(name) for name in own}
+            self.instance.params = {**self.instance.params, **typed}
+        self._take_cost(found)
+        return found
+
+    def _look_at_what_is_taken(self, quota: int | None) -> None:
+        """Refuse what does not fit what members have; nobody takes one more until the page is saved."""
+        own = own_names(self.changed_data)
+        if not self.instance.pk or not (own or "quota" in self.changed_data):
+            return
+        stored = Reward.objects.using(write_db()).select_for_update().get(pk=self.instance.pk)
+        if own and stored.claims.exists():
+            self.add_error(own[0], pgettext("loyalty", "Somebody took it meanwhile, so this stays as it was."))
+        if quota is not None and quota < stored.taken:
+            text = npgettext(
+                "loyalty",
+                "%(count)s is taken already. Write that or more.",
+                "%(count)s are taken already. Write that or more.",
+                stored.taken,
+            )
+            self.add_error("quota", text % {"count": money.number(stored.taken)})
+
+    def _take_cost(self, found: dict[str, Any]) -> None:
+        """Keep what one costs; asks before it is more than the program calls usual for a gift."""
+        if "cost" in self.errors or self.program is None:
+            return
+        currency, cost = self.program.currency, found.get("cost")
+        minor = minor_of(form=self, name="cost", currency=currency) if cost else 0
+        if minor is None:
+            return
+        before, usual = self.instance.cost_minor, self.program.much_minor
+        self.instance.cost_minor = minor
+        if minor > max(before, usual):
+            text = pgettext("loyalty", "One costs you %(cost)s, more than the usual %(limit)s for a gift.")
+            told = {"cost": minor, "limit": usual}
+            told_in_words = {name: money.in_words(minor=one, currency=currency) for name, one in told.items()}
+            look_twice(form=self, questions=[tick(text % told_in_words)])
+
+
+def reward_form(*, kind: str, is_had: bool) -> type[RewardFormBase]:
+    """Return the form for rewards of one kind; of one that somebody has, what the kind asks stands still."""
+    fields: dict[str, Any] = {} if is_had else dict(own_fields(kind=kind))
+    if kind == CODE:
+        fields["codes"] = CodesField(
+            label=pgettext("loyalty", "Add codes"),
+            help_text=pgettext("loyalty", "One a line; those that are there already stay."),
+            widget=AdminTextareaWidget,
+            required=False,
+        )
+        fields["codes_file"] = CodesFileField(
+            label=pgettext("loyalty", "Add codes from a file"),
+            help_text=pgettext("loyalty", "A text file, one code a line."),
+            required=False,
+        )
+    for field in fields.values():
+        if type(field.widget) is forms.TextInput:
+            field.widget = AdminTextInputWidget(attrs=field.widget.attrs)
+    form: Any = forms.models.ModelFormMetaclass(
+        "RewardForm", (RewardFormBase,), {**fields, "kind": kind, "__module__": __name__}
+    )
+    return form
+
+
+class GiveBackForm(forms.Form):
+    """The reason for which rewards of members are given back."""
+
+    note = forms.CharField(
+        label=pgettext_lazy("loyalty", "Reason"),
+        help_text=pgettext_lazy("loyalty", "Stands beside your name and the date."),
+        max_length=LONGEST_TEXT,
+        widget=AdminTextInputWidget,
+    )
