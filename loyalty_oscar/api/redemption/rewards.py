@@ -158,7 +158,7 @@ class LongerJSON(StrictJSON):
 
 
 @routes.register("rewards")
-class RewardsView(MemberView):
+class CatalogueView(MemberView):
     """What can I have?"""
 
     @described(answer=RewardsSerializer, example=REWARDS, operation_id="loyalty_rewards", summary="What you can have")
@@ -192,7 +192,7 @@ def because_of(because: Because, unit: Unit) -> dict[str, Any]:
 
 
 @routes.register("rewards/<str:code>/claims")
-class ClaimRewardView(MemberView):
+class TakeRewardView(MemberView):
     """Have a reward."""
 
     parser_classes = [LongerJSON]
