@@ -42,7 +42,7 @@ def books():
     )
 
 
-def refused(response, status, code, before):
+def assert_refused(response, status, code, before):
     """An answer says so, and nothing moved."""
     assert (response.status_code, response.json()["code"], set(response.json())) == (status, code, {"code", "detail"})
     assert books() == before
@@ -76,7 +76,7 @@ class TestTheRewards:
         forget_cache()
         before = books()
         assert api.get("rewards").json() == {"rewards": []}
-        refused(api.post(WANT, **KEY), 404, "not_found", before)
+        assert_refused(api.post(WANT, **KEY), 404, "not_found", before)
         set_members(segment=segment, member_ids=[Member.objects.get(user=boris).pk], at=TODAY - timedelta(days=1))
         assert len(api.get("rewards").json()["rewards"]) == 1
         assert api.post(WANT, **KEY).status_code == 200
@@ -130,31 +130,31 @@ class TestAClaim:
         Reward.objects.update(**about)
         before = books()
         response = api.post(WANT, **KEY)
-        refused(response, 409, code, before)
+        assert_refused(response, 409, code, before)
         assert response.json()["detail"].endswith(".")
 
     def test_is_refused_where_one_has_enough_or_no_code_is_left(self, api, reward):
         Reward.objects.update(price=5, per_member=3)
         assert [api.post(WANT, **{"Idempotency-Key": str(n)}).status_code for n in range(2)] == [200, 200]
         before = books()
-        refused(api.post(WANT, **{"Idempotency-Key": "2"}), 409, "reward_gone", before)
+        assert_refused(api.post(WANT, **{"Idempotency-Key": "2"}), 409, "reward_gone", before)
         Reward.objects.update(per_member=2)
-        refused(api.post(WANT, **{"Idempotency-Key": "2"}), 409, "reward_had_enough", before)
+        assert_refused(api.post(WANT, **{"Idempotency-Key": "2"}), 409, "reward_had_enough", before)
 
     def test_is_refused_while_the_program_pauses(self, api, unit, reward):
         change_state(program=unit.program, to="paused", actor="system", at=TODAY)
-        refused(api.post(WANT, **KEY), 409, "not_now", books())
+        assert_refused(api.post(WANT, **KEY), 409, "not_now", books())
 
     def test_is_refused_under_the_key_of_another_reward(self, api, reward):
         RewardFactory(code="seat", price=5)
         assert api.post(WANT, **KEY).status_code == 200
-        refused(api.post("rewards/seat/claims", **KEY), 409, "key_used", books())
+        assert_refused(api.post("rewards/seat/claims", **KEY), 409, "key_used", books())
 
     @pytest.mark.parametrize("key", [None, "", " ", "a b", "x" * 65, "schlüssel".encode("latin-1").decode("latin-1")])
     def test_is_refused_without_a_sound_key(self, api, reward, key):
         before = books()
         response = api.post(WANT, {"text": "Monday"}, **({} if key is None else {"Idempotency-Key": key}))
-        refused(response, 400, "invalid", before)
+        assert_refused(response, 400, "invalid", before)
         assert "Idempotency-Key" in response.json()["detail"]
 
     def test_takes_the_longest_key_that_is_sound(self, api, reward):
@@ -175,21 +175,23 @@ class TestAClaim:
 
     def test_is_refused_with_a_large_body_or_another_kind(self, api, reward):
         before = books()
-        refused(api.post(WANT, raw=json.dumps({"text": "x" * 9000}), **KEY), 413, "too_large", before)
-        refused(api.post(WANT, raw="text=x", content_type="text/plain", **KEY), 415, "unsupported_media_type", before)
+        assert_refused(api.post(WANT, raw=json.dumps({"text": "x" * 9000}), **KEY), 413, "too_large", before)
+        assert_refused(
+            api.post(WANT, raw="text=x", content_type="text/plain", **KEY), 415, "unsupported_media_type", before
+        )
 
     @pytest.mark.parametrize("code", ["nothing", "a b", "SPA-DAY", "%00", "💥"])
     def test_is_not_found_of_a_reward_that_is_none(self, api, reward, code):
-        refused(api.post(f"rewards/{code}/claims", **KEY), 404, "not_found", books())
+        assert_refused(api.post(f"rewards/{code}/claims", **KEY), 404, "not_found", books())
 
     def test_is_not_found_of_a_reward_that_is_only_given(self, api, reward):
         Reward.objects.update(price=None)
-        refused(api.post(WANT, **KEY), 404, "not_found", books())
+        assert_refused(api.post(WANT, **KEY), 404, "not_found", books())
 
     def test_is_not_found_by_who_never_joined(self, unit, reward):
         Program.objects.update(enrolment=Program.Enrolment.OPT_IN)
         forget_cache()
-        refused(api_of(a_user("new@example.com")).post(WANT, **KEY), 404, "not_found", books())
+        assert_refused(api_of(a_user("new@example.com")).post(WANT, **KEY), 404, "not_found", books())
 
     def test_is_only_read_by_a_get(self, api, reward):
         assert api.get(WANT).status_code == 405
@@ -233,19 +235,19 @@ class TestACode:
 
     def test_of_somebody_else_is_not_there(self, ada, stranger, claim):
         before = books()
-        refused(api_of(ada).post(claim), 404, "not_found", before)
-        refused(stranger.post(claim), 401, "not_authenticated", before)
+        assert_refused(api_of(ada).post(claim), 404, "not_found", before)
+        assert_refused(stranger.post(claim), 401, "not_authenticated", before)
 
     @pytest.mark.parametrize("id", ["0", "999999999", "9" * 30, "x", "-1", "1.0", "٣", "%00"])
     def test_of_nothing_is_not_there(self, api, claim, id):
-        refused(api.post(f"claims/{id}/code"), 404, "not_found", books())
+        assert_refused(api.post(f"claims/{id}/code"), 404, "not_found", books())
 
     def test_is_none_of_what_went_back_or_has_none(self, api, claim, unit):
         give_back(claim=Claim.objects.get(), note="why", actor="staff:1", at=TODAY)
-        refused(api.post(claim), 409, "no_code", books())
+        assert_refused(api.post(claim), 409, "no_code", books())
         RewardFactory(code="seat", price=1)
         seat = api.post("rewards/seat/claims", **{"Idempotency-Key": "seat"}).json()["id"]
-        refused(api.post(f"claims/{seat}/code"), 409, "no_code", books())
+        assert_refused(api.post(f"claims/{seat}/code"), 409, "no_code", books())
 
 
 class TestAnotherSite:
@@ -255,7 +257,7 @@ class TestAnotherSite:
         client.force_login(boris)
         before = books()
         for path in (WANT, claim):
-            refused(Api(client=client).post(path, **KEY), 403, "permission_denied", before)
+            assert_refused(Api(client=client).post(path, **KEY), 403, "permission_denied", before)
 
 
 class TestTheTime:
