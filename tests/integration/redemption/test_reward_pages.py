@@ -138,9 +138,10 @@ class TestClaiming:
         assert answer.status_code == 302
         assert answer["Location"].startswith(reverse("customer:login"))
 
-    @pytest.mark.parametrize("code", ["nothing", "other"])
+    @pytest.mark.parametrize("code", ["nothing", "testers"])
     def test_of_what_is_not_there_is_not_found(self, unit, member, code):
         RewardFactory(code="spa", price=5)
+        RewardFactory(code="testers", price=5, segment=SegmentFactory(program=unit.program))
         assert press(client_of(member), code, once="0" * 32).status_code == 404
 
 

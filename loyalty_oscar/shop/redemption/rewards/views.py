@@ -26,7 +26,7 @@ from loyalty_oscar.redemption.words import sentence
 from ...self_service.views import OwnPage
 from ...storefront.views.account import WithProgram
 from ...storefront.visit import joined, takes_part
-from .storefront import cards, own, split
+from .storefront import NOT_FOR_YOU, cards, own, split
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 #: What a page makes up for each reward that it offers, so that a form sent twice takes its price once.
@@ -87,6 +87,9 @@ class ClaimRewardView(RewardDoor):
                 reward=reward, member=member, key=f"{once}:{reward.pk}", at=at, text=request.POST.get("text", "")
             )
         except CannotClaim as refused:
+            if reward.segment_id and refused.because.code == NOT_FOR_YOU:
+                # Nobody is told of what is for a list that they are not on.
+                raise http.Http404("no such reward") from refused
             return self.say_why(sentence(because=refused.because, unit=self.unit), code)
         except LoyaltyError:
             return self.say_why(pgettext("loyalty", "That did not work. Please try it once more."), code)
