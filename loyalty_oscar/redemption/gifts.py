@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Q
 
 from loyalty_oscar.kernel.because import Because
@@ -55,10 +54,9 @@ class RewardGifts:
             return Outcome.NOTHING
         if looking_ahead.get():
             return Outcome.GIVEN
-        with transaction.atomic(using=write_db()):
-            member = Member.objects.using(write_db()).select_related("program__unit").get(pk=member_id)
-            reward = Reward.objects.using(write_db()).get(pk=promise.reward_id)
-            claims.present(reward=reward, member=member, key=key, because=because, ready_at=ready, at=at)
+        member = Member.objects.using(write_db()).select_related("program__unit").get(pk=member_id)
+        reward = Reward.objects.using(write_db()).get(pk=promise.reward_id)
+        claims.present(reward=reward, member=member, key=key, because=because, ready_at=ready, at=at)
         return Outcome.GIVEN
 
     def revoke(

@@ -94,13 +94,20 @@ def _locked(member: Member) -> Account:
 
 
 def _made(
-    reward: Reward, member: Member, key: str, because: Because, at: datetime, actor: str, ready_at: datetime | None
+    reward: Reward,
+    member: Member,
+    key: str,
+    because: Because,
+    at: datetime,
+    actor: str,
+    ready_at: datetime | None,
+    note: str = "",
 ) -> Claim:
     state = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
     until = _until(reward, ready_at) if ready_at else None
     told: dict[str, Any] = {"because": because.to_json(), "got_at": at, "ready_at": ready_at, "valid_until": until}
     claim = Claim.objects.using(write_db()).create(reward=reward, member=member, key=key, state=state, **told)
-    _write_down(claim, because, at, actor)
+    _write_down(claim, because, at, actor, note)
     return claim
 
 
@@ -269,15 +276,31 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
     return claim
 
 
+@outermost_retried
 def present(
-    *, reward: Reward, member: Member, key: str, because: Because, ready_at: datetime | None, at: datetime
+    *,
+    reward: Reward,
+    member: Member,
+    key: str,
+    because: Because,
+    ready_at: datetime | None,
+    at: datetime,
+    actor: str = "system",
+    note: str = "",
 ) -> Claim:
-    """Give a member a reward as a gift, in the caller's transaction; on the way until `ready_at` (None: not known)."""
-    account = _locked(member)
-    claim = _made(reward, account.member, key, because, at, "system", ready_at)
-    _reserve_code(claim)
-    if claim.state == State.OPEN:
-        _tell(claim, at)
+    """
+    Give a member a reward as a gift, once per key; on the way until `ready_at` (None: not known). `note` is a reason
+    that staff typed.
+    """
+    with transaction.atomic(using=write_db()):
+        account = _locked(member)
+        rows = Claim.objects.using(write_db()).select_related("reward").filter(member=account.member_id, key=key)
+        if done := rows.first():
+            return done
+        claim = _made(reward, account.member, key, because, at, actor, ready_at, note)
+        _reserve_code(claim)
+        if claim.state == State.OPEN:
+            _tell(claim, at)
     return claim
 
 

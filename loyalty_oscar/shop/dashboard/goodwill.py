@@ -53,7 +53,7 @@ def give(
     with transaction.atomic(using=write_db()):
         # One desk at a time for each member of staff, so that two windows don't share a limit.
         get_user_model()._default_manager.using(write_db()).select_for_update().get(pk=staff.pk)
-        account = ledger.open_account(member=_member(user, unit, at), unit=unit)
+        account = ledger.open_account(member=member_to_give(user=user, unit=unit, at=at), unit=unit)
         key = f"manual:{token}"
         known = account.entries.using(write_db()).filter(key=key).exists()
         if not known and points > (left := left_today(staff=staff, at=at)):
@@ -76,7 +76,12 @@ def give(
         return posted
 
 
-def _member(user: Any, unit: Unit, at: datetime) -> Member:
+def member_to_give(*, user: Any, unit: Unit, at: datetime) -> Member:
+    """
+    Return the membership of a customer whom staff give something; who is no member joins where everybody takes part.
+
+    Raises `NotAllowed` where people choose to join, and this one has not.
+    """
     member = member_of(program_id=unit.program_id, user_id=user.pk)
     if member is None and unit.program.enrolment == unit.program.Enrolment.AUTOMATIC:
         member = join(program=unit.program, user_id=user.pk, at=at)

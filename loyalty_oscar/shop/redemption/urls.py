@@ -1,5 +1,6 @@
 from django.urls import path
 
+from .rewards.staff import GiveRewardView
 from .rewards.views import ClaimRewardView, OwnClaimView, RewardsView
 from .views import UsePointsView
 
@@ -7,5 +8,6 @@ urlpatterns = [
     path("points/", UsePointsView.as_view(), name="use-points"),
     path("rewards/", RewardsView.as_view(), name="rewards"),
     path("rewards/<slug:code>/claim/", ClaimRewardView.as_view(), name="claim-reward"),
+    path("dashboard/reward/<str:user_id>/<int:unit_id>/", GiveRewardView.as_view(), name="dashboard-reward"),
     path("rewards/mine/<int:pk>/use/", OwnClaimView.as_view(), name="use-reward"),
 ]
