@@ -12,7 +12,7 @@ from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward
 
 from .operations.claims import CODE
-from .stock import Stock
+from .stock import RewardStock
 
 #: More rewards for points than these are hard to choose from.
 MANY = 5
@@ -39,7 +39,7 @@ def reach(*, reward: Reward) -> str:
     return text % {"level": level, "count": money.number(count)}
 
 
-def reward_warnings(*, reward: Reward, stock: Stock) -> Iterator[str]:
+def reward_warnings(*, reward: Reward, stock: RewardStock) -> Iterator[str]:
     """Yield a sentence for each thing that is wrong with a reward that is switched on."""
     if not reward.is_on:
         return

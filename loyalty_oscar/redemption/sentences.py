@@ -13,7 +13,7 @@ from loyalty_oscar.program.words import moment, number, unit_name
 from loyalty_oscar.program.words import points as in_words
 
 from .models import UseTerms
-from .stock import Stock
+from .stock import RewardStock
 
 
 def sentence(*, terms: UseTerms, unit: Unit) -> str:
@@ -60,7 +60,7 @@ def _not(terms: UseTerms) -> Iterator[str]:
         yield pgettext("loyalty", "not on %(names)s") % {"names": ", ".join(names)}
 
 
-def reward_sentence(*, reward: Reward, stock: Stock) -> str:
+def reward_sentence(*, reward: Reward, stock: RewardStock) -> str:
     """
     Return "500 paws: Grooming, for members of level Gold or higher, 3 of 10 taken; one costs you €12.00, all so far
     €36.00.".
@@ -69,7 +69,7 @@ def reward_sentence(*, reward: Reward, stock: Stock) -> str:
     return off + "; ".join([", ".join(_offer(reward, stock)), *_cost(reward, stock)]) + "."
 
 
-def _offer(reward: Reward, stock: Stock) -> Iterator[str]:
+def _offer(reward: Reward, stock: RewardStock) -> Iterator[str]:
     unit, zone = reward.program.unit_or_none, reward.program.time_zone
     if reward.price is None or unit is None:
         yield pgettext("loyalty", "Not for points: %(name)s") % {"name": reward.name}
@@ -107,7 +107,7 @@ def of_level(*, reward: Reward) -> str:
     return pgettext("loyalty", "members of level %(level)s or higher") % {"level": called[reward.rank]}
 
 
-def _cost(reward: Reward, stock: Stock) -> Iterator[str]:
+def _cost(reward: Reward, stock: RewardStock) -> Iterator[str]:
     if reward.cost_minor:
         one, so_far = (
             money.in_words(minor=reward.cost_minor * number, currency=reward.program.currency)

@@ -17,7 +17,7 @@ GONE = (Claim.State.BACK, Claim.State.OVER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stock:
+class RewardStock:
     """
     How many of a reward members have or used (`had`), bought or as a gift; and how many of its `codes` are `given`.
     """
@@ -27,7 +27,7 @@ class Stock:
     given: int = 0
 
 
-def stock_of(*, rewards: Collection[Reward]) -> dict[int, Stock]:
+def stock_of(*, rewards: Collection[Reward]) -> dict[int, RewardStock]:
     """Return it for each of these rewards. Two queries at most."""
     claims = Claim.objects.filter(reward__in=[reward.pk for reward in rewards]).exclude(state__in=GONE)
     had = dict(claims.order_by().values_list("reward_id").annotate(Count("pk")))
@@ -38,5 +38,5 @@ def stock_of(*, rewards: Collection[Reward]) -> dict[int, Stock]:
     found = {}
     for reward in rewards:
         count, given = by_reward.get(reward.pk, (0, 0))
-        found[reward.pk] = Stock(had=had.get(reward.pk, 0), codes=count, given=given)
+        found[reward.pk] = RewardStock(had=had.get(reward.pk, 0), codes=count, given=given)
     return found

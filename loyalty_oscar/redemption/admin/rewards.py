@@ -25,7 +25,7 @@ from ..faults import reach, reward_warnings
 from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
 from ..operations.claims import CODE
 from ..sentences import of_level, reward_sentence
-from ..stock import Stock, stock_of
+from ..stock import RewardStock, stock_of
 
 #: So many codes that were left out are named.
 NAMED = 5
@@ -173,7 +173,7 @@ def said_by_kind(reward: Reward) -> str:
     return reward_kinds.get(reward.kind).says(params=reward.params) if reward.kind in reward_kinds else ""
 
 
-def bars(reward: Reward, stock: Stock) -> Iterable[dict[str, Any]]:
+def bars(reward: Reward, stock: RewardStock) -> Iterable[dict[str, Any]]:
     """Yield how many of what there is are gone, in words and for a bar."""
     if reward.quota:
         text = pgettext("loyalty", "%(taken)s of %(all)s are taken.")
