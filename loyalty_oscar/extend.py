@@ -59,10 +59,12 @@ from loyalty_oscar.program.registries import (
     Grant,
     OrderFact,
     OrderMetric,
+    RewardKind,
     facts,
     grants,
     metrics,
     order_facts,
+    reward_kinds,
 )
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
@@ -173,6 +175,7 @@ __all__ = [
     "ReferralCheck",
     "RehearsalPart",
     "ResponseHook",
+    "RewardKind",
     "SetUse",
     "SetupStep",
     "Share",
@@ -238,6 +241,7 @@ __all__ = [
     "rehearsal_parts",
     "report_bounce",
     "response_hooks",
+    "reward_kinds",
     "set_uses",
     "setup_steps",
     "state_change_notes",

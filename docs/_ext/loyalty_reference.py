@@ -337,13 +337,14 @@ def api() -> str:
     from django.urls import reverse
     from drf_spectacular.generators import SchemaGenerator
 
-    from loyalty_oscar.api.routes import routes
+    from loyalty_oscar.api.routes import name_of, routes
 
     described = SchemaGenerator().get_schema(public=True)
     shapes, found = described["components"]["schemas"], []
-    for path in routes:
-        name = f"api-{path.replace('/', '-')}"
-        methods = described["paths"][reverse(f"loyalty:{name}")]
+    below = reverse("loyalty:api-schema").removesuffix("schema/")
+    for route in routes:
+        name, path = name_of(path=route), re.sub(r"<\w+:(\w+)>", r"{\1}", route)
+        methods = described["paths"][f"{below}{path}"]
         rows = [
             (code(method.upper()), each["description"].split("\n")[0], ", ".join(map(code, sorted(each["responses"]))))
             for method, each in methods.items()
@@ -351,7 +352,7 @@ def api() -> str:
         found.append(
             f"## /loyalty/api/{path}\n\nName: `{name}`.\n\n" + table(["method", "what it does", "answers"], rows)
         )
-        answer = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        answer = next(iter(methods.values()))["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
         found.append(table(["field", "kind", "what it is"], fields_of(shapes, answer.rpartition("/")[2])))
     return "\n\n".join(found)
 

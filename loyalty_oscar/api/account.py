@@ -8,7 +8,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
 from loyalty_oscar.kernel.rounding import to_major, worth_minor
 from loyalty_oscar.ledger.models import Kind
@@ -156,7 +155,5 @@ class EntriesView(MemberView):
         """Return what changed, newest first, a page at a time."""
         account = self.visit.account
         told, before = entries_of(account=account, before=self.number, limit=PAGE) if account else ([], None)
-        match: Any = request.resolver_match  # There is one: it led here.
-        here = f"{match.namespace}:{match.url_name}"
-        onward = f"{reverse(here, request=request)}?before={before}" if before else None
+        onward = self.onward(f"before={before}") if before else None
         return Response(EntriesSerializer({"next": onward, "entries": told}).data)

@@ -27,15 +27,16 @@ class TooLarge(APIException):
 
 
 class StrictJSON(BaseParser):
-    """JSON without duplicate keys and without NaN; at most `MOST_BYTES`."""
+    """JSON without duplicate keys and without NaN; at most `most_bytes`."""
 
     media_type = "application/json"
+    most_bytes = MOST_BYTES
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read(MOST_BYTES + 1)
-        if len(body) > MOST_BYTES:
+        body = stream.read(self.most_bytes + 1)
+        if len(body) > self.most_bytes:
             raise TooLarge
         try:
             return json.loads(body.decode(), object_pairs_hook=_once_each, parse_constant=_refuse)

@@ -3,10 +3,10 @@
 from django.urls import path
 
 from . import account  # noqa: F401 - registers its addresses
-from .routes import routes
+from .routes import name_of, routes
 from .schema import SchemaView
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="api-schema"),
-    *(path(where, view.as_view(), name=f"api-{where.replace('/', '-')}") for where, view in routes.items()),
+    *(path(where, view.as_view(), name=name_of(path=where)) for where, view in routes.items()),
 ]

@@ -8,15 +8,17 @@ from typing import Any
 
 from django.apps import apps
 from django.utils.cache import patch_vary_headers
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView, exception_handler
 
@@ -66,6 +68,20 @@ class ErrorSerializer(serializers.Serializer):
         ref_name = "LoyaltyError"
 
 
+class Conflict(APIException):
+    """The desk refused; its code and its words."""
+
+    status_code = 409
+
+
+class NothingElse(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Tells OpenAPI that a body (`target_class`) has nothing else."""
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        found = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**found, "additionalProperties": False}
+
+
 class BecauseSerializer(serializers.Serializer):
     code = serializers.CharField(help_text="For programs; codes are for ever.")
     params = serializers.DictField(child=serializers.JSONField(), help_text="What the words are made of.")
@@ -79,8 +95,8 @@ WRONG = {
     400: ("invalid", "Something in the request is unknown, missing or not meant exactly so."),
     401: ("not_authenticated", "Nobody is signed in, or the token is not known."),
     403: ("permission_denied", "A session was used without its CSRF token."),
-    404: ("not_found", "No program serves this site, you take no part in it, or you have no open basket."),
-    409: ("not_enough_points", "The points cannot be set aside; nothing has changed."),
+    404: ("not_found", "No program serves this site, you take no part in it, or what is named is not there for you."),
+    409: ("not_enough_points", "The points cannot be used; nothing has changed."),
     413: ("too_large", "The body is too large."),
     415: ("unsupported_media_type", "The body is not `application/json`."),
     429: ("throttled", "Too many requests; `Retry-After` says when to come back."),
@@ -129,6 +145,11 @@ class MemberView(APIView):
         if unit is None or not takes_part(visit=self.visit):
             raise NotFound
         self.unit = unit
+
+    def onward(self, query: str) -> str:
+        """Return this very address with another query."""
+        match: Any = self.request.resolver_match  # There is one: it led here.
+        return f"{reverse(f'{match.namespace}:{match.url_name}', request=self.request)}?{query}"
 
     def get_authenticate_header(self, request: Request) -> str:
         """Say 401 to strangers in a shop without tokens too."""

@@ -14,7 +14,7 @@ from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Reward, Unit
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
@@ -43,7 +43,7 @@ class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgr
     change_form_template = "loyalty/admin/campaign.html"
     form = CampaignForm
     list_display = ("name", "for_what", "gives", "so_far", "at_most", "is_on", "program")
-    list_select_related = ("program__unit",)
+    list_select_related = ("program__unit", "reward")
     list_filter = ("program", "is_on")
     search_fields = ("name", "code", "word")
 
@@ -59,6 +59,8 @@ class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgr
 
     @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
     def gives(self, campaign: Campaign) -> Any:
+        if campaign.reward is not None:
+            return campaign.reward.name
         return in_column(campaign=campaign, points=campaign.points)
 
     @admin.display(description=pgettext_lazy("loyalty", "points given"), ordering="spent")
@@ -76,7 +78,8 @@ class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgr
         occasion = "for_what" if obj else "occasion"
         for_whom = ("told_days", "least_orders", "confirmed_only")
         dates = ("starts_at", "ends_at")
-        return ("program", occasion, "name", "code", "points", "is_meant", "word", *dates, *for_whom, "budget", "is_on")
+        gift = ("points", "is_meant", *(("reward",) if Reward.objects.exists() else ()))
+        return ("program", occasion, "name", "code", *gift, "word", *dates, *for_whom, "budget", "most", "is_on")
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         if change:  # What was given meanwhile is counted by the operations alone.
@@ -101,7 +104,7 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
     readonly_fields = ("says", "gave", "who")
     actions = ("take_back",)
     list_filter = ("campaign", "state")
-    list_select_related = ("member__user", "campaign__program__unit")
+    list_select_related = ("member__user", "campaign__program__unit", "campaign__reward")
     ordering = ("-pk",)
     show_full_result_count = False
 
@@ -114,6 +117,8 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
 
     @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
     def gave(self, occurrence: Occurrence) -> Any:
+        if not occurrence.points and occurrence.campaign.reward is not None:
+            return occurrence.campaign.reward.name
         return in_column(campaign=occurrence.campaign, points=occurrence.points)
 
     @admin.display(description=pgettext_lazy("loyalty", "taken back by"))

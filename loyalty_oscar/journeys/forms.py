@@ -11,7 +11,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.forms import as_money, unit_chosen
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Reward, Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
@@ -36,7 +36,7 @@ def occasion_name(code: str) -> str:
 
 def sentence(*, campaign: Campaign, unit: Unit) -> str:
     """Return a campaign as a sentence: how many points for what, from when until when, and how many in all."""
-    parts = [f"{words.points(unit=unit, points=campaign.points)}: {occasion_name(campaign.occasion)}"]
+    parts = [f"{words.promised(unit=unit, row=campaign)}: {occasion_name(campaign.occasion)}"]
     zone = campaign.program.time_zone
     if campaign.word:
         parts.append(pgettext("loyalty", "the word “%(word)s”") % {"word": campaign.word})
@@ -47,7 +47,20 @@ def sentence(*, campaign: Campaign, unit: Unit) -> str:
     parts += limits(campaign=campaign)
     if campaign.budget is not None:
         parts.append(_at_most(unit, campaign.budget))
-    return f"{', '.join(parts)}; {_given(unit, campaign.spent)}."
+    if campaign.most is not None:
+        parts.append(_times(campaign.most))
+    return f"{', '.join(parts)}; {_given(unit, campaign.spent) if campaign.reward is None else _had(campaign.given)}."
+
+
+def _times(most: int) -> str:
+    text = npgettext("loyalty", "at most %(most)s time in all", "at most %(most)s times in all", most)
+    return text % {"most": money.number(most)}
+
+
+def _had(given: int) -> str:
+    return npgettext("loyalty", "given %(given)s time so far", "given %(given)s times so far", given) % {
+        "given": money.number(given)
+    }
 
 
 def _at_most(unit: Unit, points: int) -> str:
@@ -106,8 +119,8 @@ class CampaignForm(forms.ModelForm):
     class Meta:
         model = Campaign
         fields = (
-            *("program", "occasion", "name", "code", "points", "word", "starts_at", "ends_at"),
-            *("least_orders", "confirmed_only", "budget", "is_on"),
+            *("program", "occasion", "name", "code", "points", "reward", "word", "starts_at", "ends_at"),
+            *("least_orders", "confirmed_only", "budget", "most", "is_on"),
         )
         help_texts = {
             "name": pgettext_lazy("loyalty", "Members read this name in their statement."),
@@ -121,7 +134,9 @@ class CampaignForm(forms.ModelForm):
             "confirmed_only": pgettext_lazy(
                 "loyalty", "Members confirm their address from their account page, by a link that is sent to it."
             ),
+            "reward": pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
             "budget": pgettext_lazy("loyalty", "Empty: no limit."),
+            "most": pgettext_lazy("loyalty", "Empty: no limit."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -134,6 +149,11 @@ class CampaignForm(forms.ModelForm):
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.unit = unit_chosen(form=self)
+        if "points" in self.fields:
+            self.fields["points"].required = False
+        if "reward" in self.fields and self.instance.program_id:
+            chosen: Any = self.fields["reward"]
+            chosen.queryset = Reward.objects.filter(program=self.instance.program_id).order_by("name")
         as_money(form=self, unit=self.unit, names=["points", "budget"])
         people = count_members(program=self.unit.program) if self.unit else 0
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)
@@ -142,6 +162,7 @@ class CampaignForm(forms.ModelForm):
             self.initial["told_days"] = self.instance.params.get("told_days", TOLD_DAYS)
         else:
             self.fields["starts_at"].initial = clock.now()
+            self.initial.pop("points", None)  # It may be a reward in place of them.
 
     def clean_word(self) -> str | None:
         return fold(word=self.cleaned_data.get("word") or "") or None
@@ -156,6 +177,7 @@ class CampaignForm(forms.ModelForm):
             self.add_error("word", pgettext("loyalty", "At least 4 letters or digits: a shorter word is soon guessed."))
         if found.get("starts_at") and found.get("ends_at") and found["ends_at"] <= found["starts_at"]:
             self.add_error("ends_at", pgettext("loyalty", "It ends before it begins."))
+        self._check_gift(found)
         self._refuse_what_nobody_gets(found, occasion)
         if found.get("budget") is not None and found["budget"] < self.instance.spent:
             given = words.number(unit=self.unit, points=self.instance.spent) if self.unit else self.instance.spent
@@ -164,6 +186,25 @@ class CampaignForm(forms.ModelForm):
             found["code"] = slugify(found.get("name", ""))[:60]
         look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
         return found
+
+    def _check_gift(self, found: dict[str, Any]) -> None:
+        """Refuse both points and a reward, and neither; a reward of another program, and a budget of points for it."""
+        if "points" not in self.fields or {"points", "reward"} & self.errors.keys():
+            return
+        found["points"] = found.get("points") or 0
+        points, reward = found["points"], found.get("reward")
+        program = found.get("program") or (self.instance.program if self.instance.program_id else None)
+        if bool(points) == bool(reward):
+            text = pgettext("loyalty", "Points or a reward, not both.")
+            self.add_error("points", text if points else pgettext("loyalty", "How many points, or which reward?"))
+        elif reward and program and reward.program_id != program.pk:
+            self.add_error("reward", pgettext("loyalty", "That reward is of another program."))
+        elif reward and found.get("budget") is not None:
+            text = pgettext("loyalty", "A budget counts points. Say how many times instead.")
+            self.add_error("budget", text)
+        if (most := found.get("most")) is not None and most < self.instance.given:
+            given = money.number(self.instance.given)
+            self.add_error("most", pgettext("loyalty", "It was given %(given)s times already.") % {"given": given})
 
     def _refuse_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:
         """Refuse what would give nobody anything: too small a sum, an end that is over, a second one of its kind."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
-from loyalty_oscar.program.abstract import ForWhom, Promising, promised_points
-from loyalty_oscar.program.models import Member, Program, code_validator
+from loyalty_oscar.program.abstract import ForWhom, Promising
+from loyalty_oscar.program.models import Member, Program, Reward, code_validator
+from loyalty_oscar.program.models.rewards import MOST_CLAIMS
 
 from .occasions import BIRTHDAY, TOLD_DAYS, occasions
 
 
 class Campaign(Promising, ForWhom):
     """
-    Something that members get points for besides buying: a confirmed address, a review, a birthday, a code word.
+    Something that members get points or a reward for besides buying: a confirmed address, a review, a birthday, a word.
 
     Of several of one `occasion` the one that gives most counts, once. `given` is how many times it stands given, of
     `most`, and `spent` how many points that is, of `budget` (None = no limit); all are changed by one conditional
@@ -33,7 +34,9 @@ class Campaign(Promising, ForWhom):
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
     occasion = models.CharField(pgettext_lazy("loyalty", "for what"), max_length=40)
     params = models.JSONField(default=dict)
-    points = promised_points(pgettext_lazy("loyalty", "points"), least=1)
+    reward = models.ForeignKey(
+        Reward, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=pgettext_lazy("loyalty", "reward")
+    )
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     delay_days = models.PositiveSmallIntegerField(default=0)
     rest_days = models.PositiveSmallIntegerField(default=0)
@@ -49,8 +52,13 @@ class Campaign(Promising, ForWhom):
     is_public = models.BooleanField(default=True)
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"), null=True, blank=True)
     ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
-    most = models.PositiveIntegerField(null=True, blank=True)
-    given = models.PositiveIntegerField(default=0, editable=False)
+    most = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "at most so many times in all"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CLAIMS)],
+    )
+    given = models.PositiveIntegerField(pgettext_lazy("loyalty", "times given"), default=0, editable=False)
     budget = models.PositiveBigIntegerField(
         pgettext_lazy("loyalty", "at most so many points in all"),
         null=True,
@@ -79,9 +87,9 @@ class Campaign(Promising, ForWhom):
                 ),
             ),
             models.CheckConstraint(
-                condition=models.Q(points__gte=1),
-                name="loyalty_campaign_points",
-                violation_error_message=pgettext_lazy("loyalty", "A campaign gives at least one point."),
+                condition=models.Q(points__gte=1, reward=None) | models.Q(points=0, reward__isnull=False),
+                name="loyalty_campaign_gives",
+                violation_error_message=pgettext_lazy("loyalty", "A campaign gives points or a reward, not both."),
             ),
             models.CheckConstraint(
                 condition=(models.Q(most=None) | models.Q(given__lte=models.F("most")))
@@ -106,6 +114,11 @@ class Campaign(Promising, ForWhom):
         if self.least_orders is not None:
             return self.least_orders
         return occasions.get(self.occasion).least_orders if self.occasion in occasions else 0
+
+    @property
+    def weight(self) -> int:
+        """What of several counts most: points, or what a reward costs in points where it has a price."""
+        return self.points if self.reward is None else self.reward.price or 1
 
     @property
     def has_left(self) -> bool:

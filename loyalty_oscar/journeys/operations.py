@@ -122,8 +122,9 @@ def _meant(campaigns: Sequence[Campaign], member: Member, at: datetime) -> list[
 
 def _in_force(program: Program, occasion: str, at: datetime) -> list[Campaign]:
     """Return the campaigns of an occasion that were in force at a moment, the one that gives most first."""
-    found = Campaign.objects.using(write_db()).filter(program=program, occasion=occasion, is_on=True)
-    return [campaign for campaign in found.order_by("-points", "pk") if in_time(campaign=campaign, at=at)]
+    rows = Campaign.objects.using(write_db()).filter(program=program, occasion=occasion, is_on=True)
+    found = sorted(rows.select_related("reward").order_by("pk"), key=lambda campaign: -campaign.weight)
+    return [campaign for campaign in found if in_time(campaign=campaign, at=at)]
 
 
 def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
@@ -185,7 +186,7 @@ def _give_once(
 def _take_from_budget(campaigns: Sequence[Campaign], points: int | None = None) -> Campaign:
     """Count points of the first campaign that has them left as given; raises `NothingLeft`."""
     for campaign in campaigns:
-        wanted = points or campaign.points
+        wanted = campaign.points if points is None else points
         has_times = Q(most=None) | Q(most__gt=F("given"))
         has_points = Q(budget=None) | Q(budget__gte=F("spent") + wanted)
         found = Campaign.objects.using(write_db()).filter(has_times, has_points, pk=campaign.pk)
@@ -194,14 +195,20 @@ def _take_from_budget(campaigns: Sequence[Campaign], points: int | None = None) 
     raise NothingLeft("the budget is used up")
 
 
+def _promise(occurrence: Occurrence) -> Promise:
+    """Return what it brought: as many points as it did then, or the reward of its campaign."""
+    return Promise(points=occurrence.points) if occurrence.points else occurrence.campaign.promise
+
+
 def _key(occurrence: Occurrence) -> str:
     return f"campaign:{occurrence.campaign_id}:{occurrence.source}"
 
 
 def _post(occurrence: Occurrence, because: Because, at: datetime) -> None:
-    promise, member_id = Promise(points=occurrence.points), occurrence.member_id
+    promise, member_id = _promise(occurrence), occurrence.member_id
     program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
-    if occasions.get(occurrence.campaign.occasion).by_mail:
+    # Of a reward its own mail tells.
+    if promise.points and occasions.get(occurrence.campaign.occasion).by_mail:
         key = f"{_key(occurrence)}:{occurrence.member_id}"
         payload = {"occurrence": occurrence.pk, "because": because.to_json()}
         announce(topic=TOPIC, key=key, member_id=occurrence.member_id, payload=payload, at=at)
@@ -230,7 +237,7 @@ def _undo(*, occurrence_id: int, at: datetime) -> int:
         back = {"state": Occurrence.State.BACK, "at": at, "because": because.to_json()}
         if not Occurrence.objects.using(db).filter(pk=occurrence_id, state=DONE).update(**back):
             return 0
-        promise, key = Promise(points=occurrence.points), _key(occurrence)
+        promise, key = _promise(occurrence), _key(occurrence)
         program_operations.take_back(member_id=occurrence.member_id, promise=promise, key=key, because=because, at=at)
         counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
         counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)

@@ -28,6 +28,7 @@ def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
 def campaigns_of(*, program_id: int) -> list[Campaign]:
     """Return the campaigns of a program that are switched on, in order of their codes (remembered)."""
     rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
+    rows = rows.select_related("reward")
     return remembered(key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
 
 

@@ -8,17 +8,22 @@ from enum import Enum, StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """So many points; nothing where there are none."""
+    """So many points, or a reward by its id; nothing where there is neither. Never both."""
 
     points: int = 0
+    reward_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.points and self.reward_id is not None:
+            raise ValueError("points or a reward are promised, not both")
 
     def __bool__(self) -> bool:
-        return bool(self.points)
+        return bool(self.points) or self.reward_id is not None
 
     @property
     def grant(self) -> str:
         """The name of the grant that gives it."""
-        return "points"
+        return "points" if self.reward_id is None else "claim"
 
 
 class Outcome(StrEnum):

@@ -42,8 +42,8 @@ class Promising(models.Model):
 
 
 def promise_of(*, row: Any, prefix: str = "") -> Promise:
-    """Return what a row promises in the columns that begin with a prefix (`giver_`)."""
-    return Promise(points=getattr(row, f"{prefix}points"))
+    """Return what a row promises in the columns that begin with a prefix (`giver_`); a reward where it has one."""
+    return Promise(points=getattr(row, f"{prefix}points"), reward_id=getattr(row, f"{prefix}reward_id", None))
 
 
 class ForWhom(models.Model):

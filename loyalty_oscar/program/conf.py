@@ -18,7 +18,7 @@ PREFIX = "LOYALTY_"
 #: Points run out at a date that their owner knew of for so many days, and no other.
 BINDING_DAYS = 7
 #: Topics that announce such dates.
-BINDING_TOPICS = frozenset({"points-expiring", "tier-ending"})
+BINDING_TOPICS = frozenset({"points-expiring", "reward-ending", "tier-ending"})
 #: Colors of mails by name: what our style sheet falls back to, and what the frame around it has.
 COLORS = {
     "action": "#0b6b62",
@@ -161,7 +161,7 @@ class LoyaltySettings:
     )
     UNTOLD_TOPICS: tuple[str, ...] = doc(
         "Topics of events that members are not told of, neither by mail nor in the inbox. Those that announce a date"
-        " (`points-expiring`, `tier-ending`) are always told, because the date would not bind.",
+        " (`points-expiring`, `reward-ending`, `tier-ending`) are always told, because the date would not bind.",
         (),
     )
     MAIL_COLORS: Mapping[str, str] = doc(

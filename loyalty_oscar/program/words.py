@@ -69,6 +69,11 @@ def points(*, unit: Unit, points: int, signed: bool = False) -> str:
     return f"{_sign(points, signed)}{amount}"
 
 
+def promised(*, unit: Unit, row: Any) -> str:
+    """Return what a row promises, as a sentence about it begins: "100 paws", or the name of its `reward`."""
+    return str(row.reward.name) if row.reward is not None else points(unit=unit, points=row.points)
+
+
 def number(*, unit: Unit, points: int, signed: bool = False) -> str:
     """Return the bare number of points in the reader's format ("1,250"); of money the amount without its currency."""
     if not unit.is_money:

@@ -11,7 +11,7 @@ class RedemptionConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.hooks import order_effects
 
-        from . import kinds, merging, receivers, words  # noqa: F401
+        from . import gifts, kinds, merging, receivers, words  # noqa: F401
         from .effects import using
 
         # Before what was earned is taken back: points that return can pay for it.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -49,8 +49,11 @@ def terms_of(*, reward: Reward) -> RewardTerms:
 
 
 def has_rewards(*, program_id: int) -> bool:
-    """Return whether a program has a reward in its catalogue (remembered); without one nothing is shown or asked."""
-    return bool(catalogue(program_id=program_id))
+    """Return whether anybody could have a reward of a program (remembered); without one nothing is shown or asked."""
+    rows = Reward.objects.using(write_db()).filter(Q(is_on=True) | Q(claims__isnull=False), program_id=program_id)
+    return remembered(
+        key=("has-rewards", program_id), version=version_of(program_id=program_id), load=lambda: rows.exists()
+    )
 
 
 def catalogue(*, program_id: int) -> list[Reward]:
@@ -86,11 +89,11 @@ def bought(*, member_id: int, rewards: Collection[Reward]) -> dict[int, int]:
 
 
 def wanting(
-    *, member: Member, account: Account | None, rewards: Collection[Reward], at: datetime
+    *, member: Member, account: Account | None, rewards: Collection[Reward], stopped: Because | None, at: datetime
 ) -> dict[int, Wanting]:
     """
     Return what a member wants each of these rewards with; it asks for the level, for segments and for what was bought
-    before where a reward asks for that.
+    before where a reward asks for that. `stopped` says why nothing can be used now at all.
     """
     rank = _fact("tier_rank", member.pk, at) if any(reward.rank for reward in rewards) else None
     segments = _fact("segments", member.pk, at) if any(reward.segment_id for reward in rewards) else None
@@ -100,7 +103,7 @@ def wanting(
         debt=account.debt if account else 0,
         rank=rank or 0,
         segments=frozenset(segments or ()),
-        stopped=_stopped(member, at),
+        stopped=stopped,
     )
     return {reward.pk: replace(who, had=had.get(reward.pk, 0)) for reward in rewards}
 
@@ -109,8 +112,8 @@ def _fact(name: str, member_id: int, at: datetime) -> Any:
     return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
 
 
-def _stopped(member: Member, at: datetime) -> Because | None:
-    """Return why a member can use nothing now, or None. One query."""
+def stopped(*, member: Member, at: datetime) -> Because | None:
+    """Return why a member can use nothing at all now, or None. One query."""
     if member.is_frozen(at=at):
         return Because("points_frozen")
     return None if spends_at(phases=member.program.phases.using(write_db()).all(), at=at) else Because("not_now")

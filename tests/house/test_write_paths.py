@@ -36,6 +36,7 @@ WRITING = {
     *("shop/exclusives/jobs.py", "shop/exclusives/letters.py", "shop/imports/posting.py"),
     *("shop/notices/arrival.py", "shop/notices/delivery.py", "shop/notices/expiry.py", "shop/notices/letters.py"),
     *("shop/redemption/discount.py", "shop/redemption/freezing.py", "shop/redemption/lines.py"),
+    *("shop/redemption/rewards/jobs.py", "shop/redemption/rewards/letters.py"),
     *(
         "shop/referrals/attribution.py",
         "shop/referrals/identity_facts.py",

@@ -14,6 +14,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
   the last ones stay uncounted.
 - **What ran out is gone**, and **what the shop bore it bore**: where points ran out in either life, or the shop bears
   what members have used up, accounts are compared by the oracle alone.
+- **What was used went to the next.** Where the order had used points of another one that came back, those were taken
+  from what else there was; its own come back to where they came from. Points are alike then, and dates need not be.
 - **What was ready stays ready.** Where the order came to nothing after its return period, the gift of a level that it
   had made ready does not wait anew for another order that carries the level: its owner's points are alike in their sum.
 """
@@ -26,7 +28,7 @@ from typing import Any
 
 from loyalty_oscar.earning.models import RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter
-from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
+from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot, LotMove
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.tiers.models import Standing
@@ -54,6 +56,7 @@ class Twin:
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
             self.is_loose |= set(self.people.values())
+        self.took_others = {self.people[user] for user in _taken_elsewhere()}
         self.was_full = stage.oracle.was_full
         self.taken = dict(QuotaCounter.objects.values_list("sale__code", "taken"))
 
@@ -102,6 +105,13 @@ def _ran_out() -> set[int]:
     return set(rows.values_list("account__member__user_id", flat=True))
 
 
+def _taken_elsewhere() -> set[int]:
+    """Return whose points were taken back from what something else had brought."""
+    moves = LotMove.objects.filter(entry__kind=Kind.CLAW, points__gt=0).order_by()
+    told = moves.values_list("account__member__user_id", "lot__source", "entry__key")
+    return {user for user, source, key in told if not key.startswith(f"{source}:")}
+
+
 def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     """Return where two lives differ that must be alike: what, whose, with the order, without it."""
     promised = {
@@ -113,6 +123,7 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     order = one.orders.get(never)
     was_ready = order is not None and order.ready_at is not None and order.ready_at <= one.now
     late = one.people.get(order.owner) if was_ready else None
+    took_others = one.took_others | other.took_others
     found: list[Difference] = []
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
@@ -121,11 +132,12 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
                 continue
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
-            if name in ("points", "lots") and who == late:
-                mine, theirs = _in_all(mine, who), _in_all(theirs, who)
             nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": []}.get(name)
-            if mine.get(who, nothing) != theirs.get(who, nothing):
-                found.append((name, f"person {who}", mine.get(who, nothing), theirs.get(who, nothing)))
+            told, right = mine.get(who, nothing), theirs.get(who, nothing)
+            if (name in ("points", "lots") and who == late) or (name == "lots" and who in took_others):
+                told, right = _in_all(told), _in_all(right)
+            if told != right:
+                found.append((name, f"person {who}", told, right))
     for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):
         if getattr(one, name) != getattr(other, name):
             found.append((name, "all", getattr(one, name), getattr(other, name)))
@@ -138,12 +150,11 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     return found
 
 
-def _in_all(told: dict[int, Any], who: int) -> dict[int, Any]:
-    """Return points or lots of somebody, ready or not."""
-    mine = told.get(who)
-    if isinstance(mine, dict):
-        return {who: {"in all": sum(mine.values())}} if mine else {}
-    return {who: (mine[0] + mine[1], *mine[2:])} if mine and any(mine) else {}
+def _in_all(told: Any) -> Any:
+    """Return points or lots of somebody, ready or not, and whenever they run out."""
+    if isinstance(told, dict):
+        return sum(told.values())
+    return (told[0] + told[1], *told[2:])
 
 
 def _promise(order: Any) -> Any:

@@ -6,6 +6,7 @@ from oscar.test.factories import UserFactory, create_product
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.segments import members_of
+from loyalty_oscar.redemption.operations import buy
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
     AccountFactory,
@@ -18,6 +19,7 @@ from loyalty_oscar.testing.factories import (
     ProgramFactory,
     RedemptionFactory,
     ReferralFactory,
+    RewardFactory,
     RuleFactory,
     SaleFactory,
     SchemeFactory,
@@ -56,6 +58,14 @@ def test_points_set_aside_for_a_basket():
 
     assert (account.available, account.reserved) == (700, 300)
     assert redemption.basket.total_excl_tax == Decimal("100.00")
+
+
+# rewards
+def test_a_reward_that_a_member_can_have():
+    member = MemberFactory(points=500)
+    claim = buy(reward=RewardFactory(price=300, codes=["SPA-1"]), member=member, key="1", at=clock.now())
+
+    assert (claim.paid, claim.code.code) == (300, "SPA-1")
 
 
 # levels

@@ -1,6 +1,18 @@
 """The only writer of what is used: points in a basket and for its order, and rewards that members have."""
 
-from .claims import CannotClaim, ask, buy, expire, fulfil, give_back, not_fulfilled, put_off, show_code
+from .claims import (
+    CannotClaim,
+    ask,
+    buy,
+    expire,
+    fulfil,
+    give_back,
+    not_fulfilled,
+    open_now,
+    put_off,
+    put_off_all,
+    show_code,
+)
 from .codes import add_codes
 from .using import begin_payment, bring_back, leave, move, replace, set_aside, take
 
@@ -17,7 +29,9 @@ __all__ = [
     "leave",
     "move",
     "not_fulfilled",
+    "open_now",
     "put_off",
+    "put_off_all",
     "replace",
     "set_aside",
     "show_code",

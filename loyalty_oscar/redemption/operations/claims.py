@@ -25,7 +25,7 @@ from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.registries import reward_kinds
 
-from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, terms_of, wanting
+from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, stopped, terms_of, wanting
 from ..models import Claim, ClaimStep, RewardCode
 from ..rules import why_not
 
@@ -54,17 +54,20 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
     with transaction.atomic(using=db):
         account = _locked(member)
         member = account.member
+        if ledger.expire(account_id=account.pk, at=at):
+            account.refresh_from_db(fields=["available"])
         key = f"{BOUGHT}{key}"
         if done := Claim.objects.using(db).select_related("reward").filter(member=member, key=key).first():
             return done
         reward = Reward.objects.using(db).select_related("program__unit").get(pk=reward.pk)
         if reward.program_id != member.program_id:
             raise CannotClaim(Because("reward_over"))
-        who = wanting(member=member, account=account, rewards=[reward], at=at)[reward.pk]
+        why = stopped(member=member, at=at)
+        who = wanting(member=member, account=account, rewards=[reward], stopped=why, at=at)[reward.pk]
         if refused := why_not(reward=terms_of(reward=reward), who=who, at=at):
             raise CannotClaim(refused)
         because = Because("reward_bought", name=reward.name)
-        claim = _made(reward, member, key, because, at, actor, text=text)
+        claim = _made(reward, member, key, because, at, actor, at)
         if reward.kind in reward_kinds and reward_kinds.get(reward.kind).is_given_by_staff:
             _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
         points = reward.price or 0
@@ -76,7 +79,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         if not _reserve_code(claim):
             raise CannotClaim(Because("reward_gone"))
         _count(reward)
-        announce(topic=GOT, key=f"claim:{claim.pk}", member_id=member.pk, payload={"claim": claim.pk}, at=at)
+        _tell(claim, at)
     return claim
 
 
@@ -91,13 +94,24 @@ def _locked(member: Member) -> Account:
 
 
 def _made(
-    reward: Reward, member: Member, key: str, because: Because, at: datetime, actor: str, text: str = ""
+    reward: Reward, member: Member, key: str, because: Because, at: datetime, actor: str, ready_at: datetime | None
 ) -> Claim:
-    until = at + timedelta(days=reward.valid_days) if reward.valid_days else None
-    told: dict[str, Any] = {"because": because.to_json(), "got_at": at, "ready_at": at, "valid_until": until}
-    claim = Claim.objects.using(write_db()).create(reward=reward, member=member, key=key, **told)
+    state = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
+    until = _until(reward, ready_at) if ready_at else None
+    told: dict[str, Any] = {"because": because.to_json(), "got_at": at, "ready_at": ready_at, "valid_until": until}
+    claim = Claim.objects.using(write_db()).create(reward=reward, member=member, key=key, state=state, **told)
     _write_down(claim, because, at, actor)
     return claim
+
+
+def _until(reward: Reward, ready_at: datetime) -> datetime | None:
+    return ready_at + timedelta(days=reward.valid_days) if reward.valid_days else None
+
+
+def _tell(claim: Claim, at: datetime) -> None:
+    """Announce that a member can use a reward; each time anew where it was opened again."""
+    key = f"claim:{claim.pk}:{claim.number}" if claim.number else f"claim:{claim.pk}"
+    announce(topic=GOT, key=key, member_id=claim.member_id, payload={"claim": claim.pk}, at=at)
 
 
 def _write_down(claim: Claim, because: Because, at: datetime, actor: str, note: str = "") -> None:
@@ -218,6 +232,8 @@ def _refuse_unless(claim: Claim, state: str) -> None:
 
 #: From these a claim can be given back; what was used stays used.
 GOING_BACK = (State.WAITS, State.OPEN, State.ASKED, State.OVER)
+#: From these a gift is taken back with what brought it.
+UNUSED = (State.WAITS, State.OPEN, State.OVER)
 
 
 @outermost_retried
@@ -253,6 +269,66 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
     return claim
 
 
+def present(
+    *, reward: Reward, member: Member, key: str, because: Because, ready_at: datetime | None, at: datetime
+) -> Claim:
+    """Give a member a reward as a gift, in the caller's transaction; on the way until `ready_at` (None: not known)."""
+    account = _locked(member)
+    claim = _made(reward, account.member, key, because, at, "system", ready_at)
+    _reserve_code(claim)
+    if claim.state == State.OPEN:
+        _tell(claim, at)
+    return claim
+
+
+def tell_ready(*, claim: Claim, ready_at: datetime | None, at: datetime) -> None:
+    """Say when a gift that is on the way can be used; what can be used already stays so."""
+    if claim.state == State.WAITS and claim.ready_at != ready_at:
+        claim.ready_at = ready_at
+        Claim.objects.using(write_db()).filter(pk=claim.pk, state=State.WAITS).update(ready_at=ready_at)
+    if claim.state == State.WAITS and ready_at is not None and ready_at <= at:
+        open_now(claim=claim, at=at)
+
+
+@outermost_retried
+def open_now(*, claim: Claim, at: datetime) -> bool:
+    """Let a gift be used whose time has come; returns whether that was so now. Its days begin to run."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        if claim.ready_at is None or claim.ready_at > at:
+            return False
+        until = _until(claim.reward, claim.ready_at)
+        because = Because.from_json(claim.because)
+        if done := _step(claim, State.WAITS, State.OPEN, because, at, "system", valid_until=until):
+            _tell(claim, at)
+    return done
+
+
+@outermost_retried
+def open_again(*, claim: Claim, because: Because, ready_at: datetime | None, at: datetime) -> None:
+    """Give a gift again that was taken back."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        to = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
+        until = _until(claim.reward, ready_at) if ready_at else None
+        more: dict[str, Any] = {"ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
+        if _step(claim, State.BACK, to, because, at, "system", **more):
+            _reserve_code(claim)
+            if to == State.OPEN:
+                _tell(claim, at)
+
+
+@outermost_retried
+def take_back(*, claim: Claim, because: Because, at: datetime) -> bool:
+    """Take a gift back that nobody used; returns whether that was so."""
+    with transaction.atomic(using=write_db()):
+        claim = _again(claim)
+        if claim.hold_id is not None or not _step(claim, UNUSED, State.BACK, because, at, "system"):
+            return False
+        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
+    return True
+
+
 @outermost_retried
 def expire(*, claim: Claim, at: datetime) -> bool:
     """Let a claim that nobody used in time run out; returns whether that was so now."""
@@ -267,3 +343,9 @@ def put_off(*, claim: Claim, until: datetime) -> bool:
     """Let a claim be good for longer, because its member could not be told in time. One query."""
     rows = Claim.objects.using(write_db()).filter(pk=claim.pk, state=State.OPEN, valid_until__lt=until)
     return bool(rows.update(valid_until=until))
+
+
+def put_off_all(*, program_id: int, since: datetime, until: datetime) -> int:
+    """Move the dates of all claims that had not run out when a pause began by its length; returns how many."""
+    rows = Claim.objects.using(write_db()).filter(member__program_id=program_id, valid_until__gt=since)
+    return rows.filter(state__in=(State.WAITS, State.OPEN)).update(valid_until=F("valid_until") + (until - since))

@@ -1,12 +1,13 @@
-"""The base rule of the ready program: one point for each 1.00 paid."""
+"""The base rule of the ready program: one point for each 1.00 paid, or a part of it as money."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
-from loyalty_oscar.program.money import in_words
+from loyalty_oscar.program import money
 
 from ..upkeep.setup import ACTOR, SetupResult, setup_steps
 
@@ -19,14 +20,17 @@ def base_rule(*, ready: SetupResult, at: datetime) -> None:
         ready.there.append(f"Earning rules: {', '.join(rule.code for rule in rules)}")
         return
     currency = ready.program.currency
-    step = ready.choices.step_minor
+    points, step = ready.choices.points, ready.choices.step_minor
     save_rule(
         unit=ready.unit,
         code="base",
         name="Base",
         type="per-amount",
-        params={"currency": currency, "points": 1, "step_minor": step},
+        params={"currency": currency, "points": points, "step_minor": step},
         actor=ACTOR,
         at=at,
     )
-    ready.made.append(f"Earning rule: 1 point for each {in_words(minor=step, currency=currency)} paid for goods")
+    if ready.unit.is_money:
+        ready.made.append(f"Cashback: {money.number(Decimal(points) * 100 / step)} % of the money paid for goods")
+        return
+    ready.made.append(f"Earning rule: 1 point for each {money.in_words(minor=step, currency=currency)} paid for goods")

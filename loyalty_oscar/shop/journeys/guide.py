@@ -52,9 +52,9 @@ def more_ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] |
     open_now = [one for one in campaigns_of(program_id=subject.program_id) if one.has_left]
     open_now = [one for one in open_now if in_time(campaign=one, at=at)]
     for occasion, said in SAID.items():
-        best = max((one for one in open_now if one.occasion == occasion), key=lambda one: one.points, default=None)
+        best = max((one for one in open_now if one.occasion == occasion), key=lambda one: one.weight, default=None)
         if best:
-            lines.append(said(best, words.points(unit=subject, points=best.points)))
+            lines.append(said(best, words.promised(unit=subject, row=best)))
     if not lines:
         return None
     return "loyalty/widgets/guide.html", {"id": "more", "title": pgettext("loyalty", "Earn more"), "lines": lines}

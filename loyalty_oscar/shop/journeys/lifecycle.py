@@ -16,12 +16,13 @@ def occurrences(*, member: Member) -> list[dict[str, Any]]:
 
     They stay with the pseudonym when the member is forgotten, so that one mailbox has one sign-up bonus for ever.
     """
-    found = Occurrence.objects.filter(member=member).select_related("campaign").order_by("pk")
+    found = Occurrence.objects.filter(member=member).select_related("campaign__reward").order_by("pk")
     return [
         {
             "campaign": occurrence.campaign.name,
             "source": occurrence.source,
             "points": occurrence.points,
+            "reward": None if occurrence.points or not occurrence.campaign.reward else occurrence.campaign.reward.name,
             "given": occurrence.state == Occurrence.State.DONE,
             "at": occurrence.at.isoformat(),
         }

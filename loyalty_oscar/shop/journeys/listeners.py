@@ -42,8 +42,10 @@ def joined_at(*, user: Any) -> datetime | None:
 def say(*, request: Any, occurrence: Occurrence, unit: Unit) -> None:
     """Say on the next page what a campaign brought."""
     text = pgettext("loyalty", "%(points)s for you: %(name)s")
-    points = words.points(unit=unit, points=occurrence.points)
-    about = {"points": points, "name": occurrence.campaign.name}
+    # A reward is what its campaign gives; points are as many as they were then.
+    row = occurrence.campaign if not occurrence.points else None
+    gift = words.promised(unit=unit, row=row) if row else words.points(unit=unit, points=occurrence.points)
+    about = {"points": gift, "name": occurrence.campaign.name}
     told = format_html('<span class="text-break">{}</span>', text % about)
     messages.success(request, told, fail_silently=True)
 

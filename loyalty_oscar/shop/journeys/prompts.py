@@ -40,7 +40,7 @@ def beside_delivered(*, subject: Any, request: Any) -> Piece | None:
         return None
     return "loyalty/widgets/review_prompt.html", {
         "value": campaign.points,
-        "points": words.points(unit=request.loyalty.unit, points=campaign.points),
+        "points": words.promised(unit=request.loyalty.unit, row=campaign),
         "rows": [{"title": thing.get_title(), "url": _form_of(thing)} for thing in open_ones],
     }
 
@@ -51,7 +51,7 @@ def where_written(*, subject: Any, request: Any) -> Piece | None:
     campaign = _campaign(request)
     if campaign is None or subject is None:
         return None
-    points = words.points(unit=request.loyalty.unit, points=campaign.points)
+    points = words.promised(unit=request.loyalty.unit, row=campaign)
     return "loyalty/widgets/write_review.html", {
         "value": campaign.points,
         "points": points,

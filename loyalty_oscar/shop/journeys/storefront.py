@@ -80,7 +80,7 @@ def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None
     request.loyalty.sends_link = bool(best[SIGN_UP] or confirm_for_words)
     return "loyalty/widgets/campaigns.html", {
         "points": {
-            name.replace("-", "_"): words.points(unit=subject, points=campaign.points)
+            name.replace("-", "_"): words.promised(unit=subject, row=campaign)
             for name, campaign in best.items()
             if campaign
         },
@@ -119,7 +119,7 @@ def confirm_step(*, request: Any, unit: Unit) -> Step | None:
         return None
     text = pgettext("loyalty", "Your e-mail address is confirmed")
     if campaign and not is_done:
-        points = words.points(unit=unit, points=campaign.points)
+        points = words.promised(unit=unit, row=campaign)
         text = pgettext("loyalty", "Confirm your e-mail address: %(points)s") % {"points": points}
     return Step(text=text, button=pgettext("loyalty", "Confirm"), url="#confirm", is_done=is_done)
 
@@ -130,7 +130,7 @@ def birthday_step(*, request: Any, unit: Unit) -> Step | None:
     campaign = most(campaigns_of(program_id=unit.program_id), BIRTHDAY, clock.now(), request.user)
     if campaign is None:
         return None
-    points = words.points(unit=unit, points=campaign.points)
+    points = words.promised(unit=unit, row=campaign)
     return Step(
         text=pgettext("loyalty", "Tell us your birthday: %(points)s each year") % {"points": points},
         button=pgettext("loyalty", "Choose the day"),
@@ -188,4 +188,4 @@ def most(campaigns: list[Campaign], occasion: str, at: datetime, user: Any) -> C
     moment = joined_at(user=user) or at if occasion == SIGN_UP else at
     found = [one for one in campaigns if one.occasion == occasion and in_time(campaign=one, at=moment)]
     left = [campaign for campaign in found if campaign.has_left]
-    return max(found if occasion == WORD else left, key=lambda campaign: campaign.points, default=None)
+    return max(found if occasion == WORD else left, key=lambda campaign: campaign.weight, default=None)

@@ -16,6 +16,7 @@ from . import (  # noqa: F401 - each registers its pieces
     offer,
     ranges,
     rehearsal,
+    rewards,
     staff,
     storefront,
     used,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 from typing import Protocol
 
 from babel.numbers import is_currency
@@ -29,11 +30,17 @@ NAMES = {
 }
 
 
+#: What credit is called where a sentence begins, in a program whose unit is money.
+CREDIT = {"en": "Credit", "de": "Guthaben", "pl": "Środki", "ru": "Кешбэк"}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choices:
     """
     What a shop keeper chose for a new program: the words for its points by language and plural form, what has to be
-    paid for a point and what a hundred points are worth (minor units), the return period, and where days begin.
+    paid for so many points (one) and what a hundred are worth (minor units), the return period, and where days begin.
+
+    `is_money` makes each point a minor unit of the program's currency: cashback.
     """
 
     names: dict[str, dict[str, str]]
@@ -41,6 +48,8 @@ class Choices:
     worth_minor: int
     hold_days: int
     time_zone: str
+    points: int = 1
+    is_money: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -75,6 +84,21 @@ def usual(*, currency: str) -> Choices:
     step = coin(currency=currency)
     zone = settings.TIME_ZONE or "UTC"
     return Choices(names=NAMES, step_minor=step, worth_minor=step, hold_days=14, time_zone=zone)
+
+
+def cashback(*, percent: Fraction) -> Choices:
+    """
+    Return what a program has that gives a part of what is paid back (percent, two decimals at most), as money: each
+    point is the smallest coin.
+    """
+    zone = settings.TIME_ZONE or "UTC"
+    names = {language: {**words, "title": CREDIT[language]} for language, words in NAMES.items()}
+    # In whole numbers as a shop keeper reads them: 2 of 100, 25 of 1,000.
+    scale = next(scale for scale in (1, 10, 100) if (percent * scale).denominator == 1)
+    return Choices(
+        names=names, points=int(percent * scale), step_minor=100 * scale, worth_minor=100, hold_days=14, time_zone=zone,
+        is_money=True,
+    )  # fmt: skip
 
 
 def make_ready(
@@ -136,7 +160,7 @@ def _save(row: Program | Unit | PointWorth) -> None:
 
 
 def _unit(program: Program, choices: Choices) -> Unit:
-    unit = Unit(program=program, code="points", names=choices.names)
+    unit = Unit(program=program, code="points", names=choices.names, is_money=choices.is_money)
     _save(unit)
     return unit
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.journeys.operations import act
 from loyalty_oscar.program import clock
+from loyalty_oscar.testing.factories import ProgramFactory, RewardFactory
 from tests.integration.journeys.deeds import a_campaign, a_member, has
 from tests.storefront import text_of
 
@@ -46,6 +47,34 @@ class TestACampaignInTheAdmin:
         text = text_of(root.get(page(campaign)))
         assert "50 paws: A review that is shown, by somebody who bought the product, at most 500 points in all" in text
         assert "A review" in text_of(root.get(reverse("admin:loyalty_journeys_campaign_changelist")))
+
+    def test_gives_a_reward_in_place_of_points(self, root, unit):
+        reward = RewardFactory(program=unit.program, name="A grooming")
+        root.post(ADD, typed(unit, points="", reward=str(reward.pk), most="20"))
+        campaign = Campaign.objects.get()
+
+        assert (campaign.points, campaign.reward, campaign.most) == (0, reward, 20)
+        said = text_of(root.get(page(campaign)))
+        assert "A grooming: A review that is shown, by somebody who bought the product, at most 20 times" in said
+        assert "given 0 times so far." in said
+        assert "A grooming" in text_of(root.get(reverse("admin:loyalty_journeys_campaign_changelist")))
+
+    @pytest.mark.parametrize(
+        ("fields", "field", "says"),
+        [
+            ({"points": ""}, "points", "How many points, or which reward?"),
+            ({"points": "5", "reward": "own"}, "points", "Points or a reward, not both."),
+            ({"points": "", "reward": "other"}, "reward", "That reward is of another program."),
+            ({"points": "", "reward": "own", "budget": "5"}, "budget", "A budget counts points."),
+            ({"most": "0"}, "most", "greater than or equal to 1"),
+        ],
+    )
+    def test_says_what_does_not_fit_a_reward(self, root, unit, fields, field, says):
+        other = RewardFactory(program=ProgramFactory(code="other", is_default=False))
+        rewards = {"own": str(RewardFactory(program=unit.program).pk), "other": str(other.pk)}
+        data = {**fields, **({"reward": rewards[fields["reward"]]} if "reward" in fields else {})}
+        assert says in errors(root.post(ADD, typed(unit, **data)))[field]
+        assert not Campaign.objects.exists()
 
     @pytest.mark.parametrize(
         ("fields", "says"),

@@ -30,6 +30,9 @@ class Api:
     def get(self, path, **more):
         return self.call("GET", path, **more)
 
+    def post(self, path, data=None, **more):
+        return self.call("POST", path, data, **more)
+
     def put(self, path, data=None, **more):
         return self.call("PUT", path, data, **more)
 

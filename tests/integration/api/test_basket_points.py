@@ -141,16 +141,16 @@ class TestARefusal:
         assert not Hold.objects.exists()
 
     def test_is_said_when_the_basket_went_to_the_payment_in_between(self, api, boris, monkeypatch):
-        from loyalty_oscar.api import redemption
+        from loyalty_oscar.api.redemption import points
 
-        find = redemption.basket_of
+        find = points.basket_of
 
         def found_and_then_frozen(**where):
             basket = find(**where)
             type(basket).objects.filter(pk=basket.pk).update(status="Frozen")
             return basket
 
-        monkeypatch.setattr(redemption, "basket_of", found_and_then_frozen)
+        monkeypatch.setattr(points, "basket_of", found_and_then_frozen)
         before = books()
         response = api.put(HERE, {"points": 100})
         assert (response.status_code, response.json()["code"]) == (409, "basket_closed")

@@ -20,7 +20,7 @@ from tests.points import use
 from tests.storefront import a_user
 
 pytestmark = pytest.mark.django_db
-ADDRESSES = ["me", "entries", HERE]
+ADDRESSES = ["me", "entries", "rewards", "claims", HERE]
 ERROR = {"code", "detail"}
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
@@ -14,6 +15,8 @@ from loyalty_oscar.ledger.operations import capture, place_hold
 from loyalty_oscar.people.operations import forget_birthday, save_birthday
 from loyalty_oscar.program.models import Event
 from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_user, day
 
@@ -333,3 +336,42 @@ class TestABirthday:
         with pytest.raises(LoyaltyError):
             save_birthday(member=member, day=on, month=month, at=TODAY)
         assert not hasattr(member, "birthday")
+
+
+class TestACampaignThatGivesAReward:
+    @KINDS
+    def test_gives_it_once_takes_it_back_and_gives_it_again(self, unit, kind, detail):
+        reward = RewardFactory(program=unit.program, name="A grooming")
+        campaign, member = a_campaign(unit, kind, points=0, reward=reward), a_member(unit)
+        told = {"user_id": member.user_id, "occasion": kind, "detail": detail, "at": TODAY}
+        seen = []
+        for _time in range(2):
+            assert [given(unit, member, kind, detail) for _again in range(2)] == [True, False]
+            seen.append(Claim.objects.get().state)
+            undo_act(**told)
+            seen.append(Claim.objects.get().state)
+
+        assert seen == ["open", "back"] * 2
+        assert (Claim.objects.get().reward, Entry.objects.count()) == (reward, 0)
+        campaign.refresh_from_db()
+        assert (campaign.given, campaign.spent) == (0, 0)
+        assert {*Event.objects.values_list("topic", flat=True)} == {"reward-got"}
+
+    def test_gives_it_as_often_as_it_may(self, unit):
+        reward = RewardFactory(program=unit.program)
+        a_campaign(unit, "review", points=0, reward=reward, most=2)
+        members = [a_member(unit, f"{number}@example.com") for number in range(3)]
+        assert [given(unit, member, "review", "42") for member in members] == [True, True, False]
+
+    def test_counts_by_its_price_beside_one_with_points(self, unit):
+        member = a_member(unit)
+        a_campaign(unit, "review", points=400)
+        best = a_campaign(unit, "review", points=0, reward=RewardFactory(program=unit.program, price=500))
+        given(unit, member, "review", "42")
+        assert Occurrence.objects.get().campaign == best
+
+    @pytest.mark.parametrize(("points", "has_reward"), [(0, False), (5, True)])
+    def test_gives_either_points_or_a_reward(self, unit, points, has_reward):
+        reward = RewardFactory(program=unit.program) if has_reward else None
+        with pytest.raises(IntegrityError), transaction.atomic():
+            a_campaign(unit, "review", points=points, reward=reward)

@@ -29,6 +29,7 @@ from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.shop.storefront import throttle
 from loyalty_oscar.shop.upkeep.jobs import run
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.ledger.books import assert_clean
 from tests.once import a_program
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
@@ -517,6 +518,23 @@ class TestABirthday:
 
 
 class TestACodeWord:
+    def test_may_bring_a_reward(self, unit):
+        reward = RewardFactory(program=unit.program, name="A grooming")
+        a_campaign(unit, "word", word="summer26", name="Summer fair", points=0, reward=reward)
+        _member, client = joined(unit)
+
+        text = text_of(use(client, "summer26"))
+        assert "A grooming for you: Summer fair" in text
+        assert "Rewards A grooming A gift of" in text_of(client.get(OVERVIEW))
+
+    def test_of_a_birthday_may_bring_a_reward(self, unit):
+        reward = RewardFactory(program=unit.program, name="A grooming")
+        a_campaign(unit, "birthday", points=0, reward=reward)
+        _member, client = joined(unit)
+
+        assert "A grooming on your birthday, each year." in text_of(client.get(OVERVIEW))
+        assert "A grooming for your birthday." in text_of(client.get(reverse("loyalty:how-it-works")))
+
     def test_brings_its_points_once_and_says_so(self, unit):
         a_campaign(unit, "word", word="summer26", name="Summer fair")
         member, client = joined(unit)

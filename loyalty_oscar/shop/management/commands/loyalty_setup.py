@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from fractions import Fraction
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +15,15 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import State
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
+from loyalty_oscar.shop.upkeep import setup
 from loyalty_oscar.shop.upkeep.setup import WENT_LIVE, SetupResult, make_ready
 
 from ..command import LoyaltyCommand
 
 #: Fits every sentence that names the program after “the”.
 NAME = "Loyalty Club"
+#: More of each purchase than that nobody gives back.
+MOST_BACK = 95
 NEXT_DRAFT = """Next:
   - look at it in the admin, under “Loyalty”: names of the points, return period, expiry
   - manage.py loyalty_doctor       says what is missing in the shop
@@ -28,6 +33,15 @@ NEXT_LIVE = """Next:
   - manage.py loyalty_doctor                      says what is missing in the shop
   - manage.py loyalty_run                         every five minutes, by cron
   - manage.py loyalty_welcome --since DATE        gives points for earlier orders, if you wish (--dry-run first)"""
+
+
+def part_of(*, typed: str) -> Fraction:
+    """Return a percentage that somebody typed; raises `CommandError` for what nobody gives back."""
+    match = re.fullmatch(r"([0-9]{1,2})(?:[.,]([0-9]{1,2}))?", typed.strip())
+    percent = Fraction(f"{match[1]}.{match[2] or 0}") if match else Fraction(0)
+    if not 0 < percent <= MOST_BACK:
+        raise CommandError(f"--cashback is a percentage from 0.01 to {MOST_BACK}, such as 2 or 2.5, not {typed!r}")
+    return percent
 
 
 class Command(LoyaltyCommand):
@@ -41,6 +55,12 @@ class Command(LoyaltyCommand):
         )
         parser.add_argument("--name", default=NAME, help=f"its name as customers read it after “the” (default: {NAME})")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
+        parser.add_argument(
+            "--cashback",
+            default=None,
+            metavar="PERCENT",
+            help="a new program counts money in place of points, and gives back so many percent of what is paid",
+        )
         parser.add_argument(
             "--live",
             action="store_true",
@@ -57,7 +77,15 @@ class Command(LoyaltyCommand):
         super().handle(*args, **options)
 
     def work(
-        self, *, code: str | None, name: str, currency: str | None, live: bool, anyway: bool, **options: Any
+        self,
+        *,
+        code: str | None,
+        name: str,
+        currency: str | None,
+        cashback: str | None,
+        live: bool,
+        anyway: bool,
+        **options: Any,
     ) -> None:
         if anyway and not live:
             raise CommandError("--anyway goes with --live")
@@ -65,6 +93,7 @@ class Command(LoyaltyCommand):
             "code": code,
             "name": name,
             "currency": currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"),
+            "choices": None if cashback is None else setup.cashback(percent=part_of(typed=cashback)),
         }
         ready = make_ready(**program, live=False, at=clock.now())
         self.tell(ready)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import pgettext
-from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,9 +17,9 @@ from loyalty_oscar.shop.redemption.headless import basket_of, standing
 from loyalty_oscar.shop.redemption.promise import is_seen_again
 from loyalty_oscar.shop.redemption.use_points import Refused, use_in_request
 
-from .routes import routes
-from .strict import whole_number
-from .views import BecauseSerializer, MemberView, described
+from ..routes import routes
+from ..strict import whole_number
+from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
 
 #: Nobody has more, and nothing overflows.
 MOST_POINTS = 999_999_999
@@ -50,12 +49,6 @@ NONE_USED = {
 }
 
 
-class Conflict(APIException):
-    """The desk refused; its code and its words."""
-
-    status_code = 409
-
-
 class AskedSerializer(serializers.Serializer):
     points = serializers.IntegerField(min_value=1, max_value=MOST_POINTS)
 
@@ -63,14 +56,8 @@ class AskedSerializer(serializers.Serializer):
         ref_name = "LoyaltyAsked"
 
 
-class AskedExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Tells OpenAPI that the body has nothing else."""
-
+class AskedExtension(NothingElse):  # type: ignore[no-untyped-call]
     target_class = AskedSerializer
-
-    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        found = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return {**found, "additionalProperties": False}
 
 
 class StandingSerializer(serializers.Serializer):

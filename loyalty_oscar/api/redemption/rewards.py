@@ -1,0 +1,333 @@
+"""Rewards: what there is, having one for points, what one has, and the code of one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.utils.translation import pgettext
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.redemption.claims import claims_of
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import CannotClaim, buy, show_code
+from loyalty_oscar.redemption.operations.claims import LONGEST_TEXT
+from loyalty_oscar.redemption.words import sentence
+from loyalty_oscar.shop.redemption.rewards.storefront import NOT_FOR_YOU, RewardCard, cards
+from loyalty_oscar.shop.storefront.visit import joined
+
+from ..routes import routes
+from ..strict import StrictJSON
+from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
+
+#: Claims on one page, and digits of the `id` of one at most.
+PAGE, LONGEST_ID = 50, 18
+#: What a client makes up for each reward that it wants, and sends again with each try.
+KEY = r"^[!-~]{1,64}$"
+#: Words of whatever language, escaped as JSON may: 12 bytes for a sign.
+MOST_BYTES = 8 * 1024
+REWARDS = {
+    "rewards": [
+        {
+            "code": "spa-day",
+            "name": "A day at the spa",
+            "text": "For one dog, with lunch.",
+            "picture": "https://shop.example/media/loyalty/rewards/spa.jpg",
+            "kind": "code",
+            "points": 500,
+            "left": 7,
+            "until": None,
+            "good_for_days": 90,
+            "asks": "",
+            "can_be_had": False,
+            "because": {"code": "reward_points_missing", "params": {"points": 12}, "text": "You need 12 points more."},
+        }
+    ]
+}
+CLAIM = {
+    "id": 42,
+    "reward": "spa-day",
+    "name": "A day at the spa",
+    "kind": "code",
+    "state": "open",
+    "points": 500,
+    "since": "2026-05-06T12:00:00+02:00",
+    "until": "2026-08-04T12:00:00+02:00",
+    "text": "",
+    "code": None,
+    "where": "At spa.example, in the field “voucher”.",
+    "because": {
+        "code": "reward_bought",
+        "params": {"name": "A day at the spa"},
+        "text": "Used for the reward “A day at the spa”",
+    },
+}
+SHOWN = {
+    **CLAIM,
+    "state": "used",
+    "code": "SPA-7QK2",
+    "because": {
+        "code": "claim_used",
+        "params": {"name": "A day at the spa"},
+        "text": "You had “A day at the spa”",
+    },
+}
+CLAIMS = {"next": "https://shop.example/loyalty/api/claims?before=42", "claims": [CLAIM]}
+
+
+class RewardSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="Names it in addresses.")
+    name = serializers.CharField()
+    text = serializers.CharField(allow_blank=True)
+    picture = serializers.URLField(allow_null=True)
+    kind = serializers.CharField(help_text="`service`: the shop does it; `code`: a partner’s code; or the store’s own.")
+    points = serializers.IntegerField(help_text="What it costs.")
+    left = serializers.IntegerField(allow_null=True, help_text="How many there are still; null where that is many.")
+    until = serializers.DateTimeField(allow_null=True, help_text="From this instant on it cannot be had any more.")
+    good_for_days = serializers.IntegerField(allow_null=True, help_text="For how long; null: without an end.")
+    asks = serializers.CharField(
+        allow_blank=True, help_text="What the shop asks whoever takes it; the answer is `text`."
+    )
+    can_be_had = serializers.BooleanField(help_text="Whether you can have it now.")
+    because = BecauseSerializer(allow_null=True, help_text="Why not; null where you can.")
+
+    class Meta:
+        ref_name = "LoyaltyReward"
+
+
+class RewardsSerializer(serializers.Serializer):
+    rewards = RewardSerializer(many=True, help_text="The cheapest first.")
+
+    class Meta:
+        ref_name = "LoyaltyRewards"
+
+
+class ClaimSerializer(serializers.Serializer):
+    id = serializers.IntegerField(help_text="Names it in addresses.")
+    reward = serializers.CharField(help_text="The `code` of its reward.")
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    state = serializers.ChoiceField(
+        choices=Claim.State.values,
+        help_text="`waits`, `open` (can be used), `asked` (the shop is at it), `used`, `over` (run out), `back`.",
+    )
+    points = serializers.IntegerField(help_text="What was paid for it.")
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True, help_text="Until when it is good; null: without an end.")
+    text = serializers.CharField(allow_blank=True, help_text="What you wrote to the shop about it.")
+    code = serializers.CharField(allow_null=True, help_text="The partner’s code; null until it was shown.")
+    where = serializers.CharField(allow_blank=True, help_text="Where the code can be used.")
+    because = BecauseSerializer(help_text="How it came to be in this state.")
+
+    class Meta:
+        ref_name = "LoyaltyClaim"
+
+
+class ClaimsSerializer(serializers.Serializer):
+    next = serializers.URLField(allow_null=True, help_text="Where older ones are; null at the end.")
+    claims = ClaimSerializer(many=True)
+
+    class Meta:
+        ref_name = "LoyaltyClaims"
+
+
+class WantedSerializer(serializers.Serializer):
+    text = serializers.CharField(
+        required=False, allow_blank=True, max_length=LONGEST_TEXT, help_text="What you say to the shop about it."
+    )
+
+    class Meta:
+        ref_name = "LoyaltyWanted"
+
+
+class WantedExtension(NothingElse):  # type: ignore[no-untyped-call]
+    target_class = WantedSerializer
+
+
+class LongerJSON(StrictJSON):
+    """JSON with a text for people."""
+
+    most_bytes = MOST_BYTES
+
+
+@routes.register("rewards")
+class CatalogueView(MemberView):
+    """What can I have?"""
+
+    @described(answer=RewardsSerializer, example=REWARDS, operation_id="loyalty_rewards", summary="What you can have")
+    def get(self, request: Request) -> Response:
+        """Return the rewards that cost points, and whether you can have each."""
+        found = cards(visit=self.visit, at=clock.now())
+        return Response(RewardsSerializer({"rewards": [self.told(card) for card in found]}).data)
+
+    def told(self, card: RewardCard) -> dict[str, Any]:
+        """Return a card of the catalogue in the shape of the API."""
+        reward = card.reward
+        return {
+            "code": reward.code,
+            "name": reward.name,
+            "text": reward.text,
+            "picture": self.request.build_absolute_uri(reward.picture.url) if reward.picture else None,
+            "kind": reward.kind,
+            "points": reward.price,
+            "left": card.few,
+            "until": reward.ends_at,
+            "good_for_days": reward.valid_days,
+            "asks": card.asks,
+            "can_be_had": card.can_be_had,
+            "because": card.refused and because_of(card.refused, self.unit),
+        }
+
+
+def because_of(because: Because, unit: Unit) -> dict[str, Any]:
+    """Return a reason in the shape of the API."""
+    return {"code": because.code, "params": because.params, "text": sentence(because=because, unit=unit)}
+
+
+@routes.register("rewards/<str:code>/claims")
+class TakeRewardView(MemberView):
+    """Have a reward."""
+
+    parser_classes = [LongerJSON]
+
+    @described(
+        answer=ClaimSerializer,
+        example=CLAIM,
+        wrong=(403, 409, 413, 415),
+        operation_id="loyalty_claim_reward",
+        summary="Have a reward",
+        request=WantedSerializer,
+        parameters=[
+            OpenApiParameter("code", {"type": "string"}, OpenApiParameter.PATH, description="The reward’s `code`."),
+            OpenApiParameter(
+                "Idempotency-Key",
+                {"type": "string", "pattern": KEY},
+                OpenApiParameter.HEADER,
+                required=True,
+                description="What you make up for this one; sent again, nothing is paid twice.",
+            ),
+        ],
+    )
+    def post(self, request: Request, code: str) -> Response:
+        """Take the reward for its points, once for each key."""
+        key, text, at = self.key(), wanted_text(request.data), clock.now()
+        reward = Reward.objects.filter(program=self.unit.program_id, code=code, price__isnull=False).first()
+        member = joined(visit=self.visit, at=at) if reward else None
+        if reward is None or member is None:
+            raise NotFound
+        try:
+            claim = buy(reward=reward, member=member, key=key, at=at, text=text)
+        except CannotClaim as refused:
+            if reward.segment_id and refused.because.code == NOT_FOR_YOU:
+                raise NotFound from refused  # Nobody is told of what is for a list that they are not on.
+            raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
+        if claim.reward_id != reward.pk:
+            text = pgettext("loyalty", "This key was used for another reward.")
+            raise Conflict(text, code="key_used")
+        return Response(ClaimSerializer(told_of(claim, self.unit)).data)
+
+    def key(self) -> str:
+        """Return the key of the request. Raises `ValidationError` where it is missing or none."""
+        found = self.request.headers.get("Idempotency-Key", "")
+        if not re.fullmatch(KEY, found):
+            text = pgettext("loyalty", "Send a header Idempotency-Key of 1 to 64 printable characters without blanks.")
+            raise ValidationError(text)
+        return found
+
+
+def wanted_text(data: Any) -> str:
+    """Return the text of a body `{"text": …}`, which may be missing. Raises `ValidationError`."""
+    sent = data or {}
+    wanted = WantedSerializer(data=sent if isinstance(sent, dict) else None)
+    is_meant = isinstance(sent, dict) and set(sent) <= {"text"} and isinstance(sent.get("text", ""), str)
+    if not is_meant or not wanted.is_valid():
+        text = pgettext("loyalty", "Send %(example)s, a text of at most %(most)d characters, and nothing else.")
+        raise ValidationError(text % {"example": '{"text": "…"}', "most": LONGEST_TEXT})
+    return str(wanted.validated_data.get("text", ""))
+
+
+def told_of(claim: Claim, unit: Unit) -> dict[str, Any]:
+    """Return what a member has in the shape of the API; its code once it was shown."""
+    is_shown = claim.state == Claim.State.USED and hasattr(claim, "code")
+    return {
+        "id": claim.pk,
+        "reward": claim.reward.code,
+        "name": claim.reward.name,
+        "kind": claim.reward.kind,
+        "state": claim.state,
+        "points": claim.paid,
+        "since": claim.got_at,
+        "until": claim.valid_until,
+        "text": claim.text,
+        "code": claim.code.code if is_shown else None,
+        "where": str(claim.reward.params.get("where", "")),
+        "because": because_of(Because.from_json(claim.because), unit),
+    }
+
+
+@routes.register("claims")
+class ClaimsView(MemberView):
+    """What do I have of rewards?"""
+
+    parameter = "before"
+
+    @described(
+        answer=ClaimsSerializer,
+        example=CLAIMS,
+        operation_id="loyalty_claims",
+        summary="Your rewards",
+        parameters=[
+            OpenApiParameter(
+                "before",
+                {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+                description="Those older than this `id`; `next` has it.",
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Return the rewards that you have and had, newest first, a page at a time."""
+        member = self.visit.member
+        rows = claims_of(member_id=member.pk).order_by("-pk") if member else Claim.objects.none()
+        rows = rows.filter(pk__lt=self.number) if self.number is not None else rows
+        found = list(rows[: PAGE + 1])
+        onward = self.onward(f"before={found[PAGE - 1].pk}") if len(found) > PAGE else None
+        told = [told_of(claim, self.unit) for claim in found[:PAGE]]
+        return Response(ClaimsSerializer({"next": onward, "claims": told}).data)
+
+
+@routes.register("claims/<str:id>/code")
+class CodeView(MemberView):
+    """The code of a reward."""
+
+    @described(
+        answer=ClaimSerializer,
+        example=SHOWN,
+        wrong=(403, 409),
+        operation_id="loyalty_show_code",
+        summary="See a code",
+        request=None,
+        parameters=[
+            OpenApiParameter("id", {"type": "string"}, OpenApiParameter.PATH, description="The `id` of your reward.")
+        ],
+    )
+    def post(self, request: Request, id: str) -> Response:
+        """Show the code of a reward that you have; from then on it is used."""
+        claim = self.claim(id)
+        if not show_code(claim=claim, at=clock.now()):
+            raise Conflict(pgettext("loyalty", "There is no code for this reward now."), code="no_code")
+        return Response(ClaimSerializer(told_of(self.claim(id), self.unit)).data)
+
+    def claim(self, id: str) -> Claim:
+        """Return a reward of the customer's. Raises `NotFound` for all others."""
+        member, is_number = self.visit.member, id.isascii() and id.isdigit() and len(id) <= LONGEST_ID
+        found = claims_of(member_id=member.pk).filter(pk=id).first() if member and is_number else None
+        if found is None:
+            raise NotFound
+        return found

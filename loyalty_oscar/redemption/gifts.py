@@ -1,0 +1,92 @@
+"""Rewards as gifts: what features give through the grants registry, once per key, and take back while unused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.ledger.operations.recording import looking_ahead
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.registries import grants
+
+from .models import Claim
+from .operations import claims
+
+State = Claim.State
+
+
+class RewardGifts:
+    """
+    The grant `claim`. A gift knows no quota, no level and no dates of the catalogue: a promise is kept.
+
+    One that waits can be used from when it is ready on, and so long its days do not run.
+    """
+
+    def grant(
+        self,
+        *,
+        member_id: int,
+        promise: Promise,
+        key: str,
+        because: Because,
+        at: datetime,
+        ready_at: datetime | None,
+        waits: bool = False,
+        anew: bool = False,
+    ) -> Outcome:
+        """Give the reward once; what was taken back under this key is given again, as the reward that it was."""
+        ready = ready_at if waits else at
+        claim = claim_of(member_id=member_id, key=key)
+        if claim is not None and claim.state != State.BACK:
+            if not looking_ahead.get():
+                claims.tell_ready(claim=claim, ready_at=ready, at=at)
+            return Outcome.THERE
+        if claim is not None:
+            if not looking_ahead.get():
+                claims.open_again(claim=claim, because=because, ready_at=ready, at=at)
+            return Outcome.AGAIN
+        if promise.reward_id is None:
+            return Outcome.NOTHING
+        if looking_ahead.get():
+            return Outcome.GIVEN
+        with transaction.atomic(using=write_db()):
+            member = Member.objects.using(write_db()).select_related("program__unit").get(pk=member_id)
+            reward = Reward.objects.using(write_db()).get(pk=promise.reward_id)
+            claims.present(reward=reward, member=member, key=key, because=because, ready_at=ready, at=at)
+        return Outcome.GIVEN
+
+    def revoke(
+        self,
+        *,
+        member_id: int,
+        key: str,
+        because: Because,
+        at: datetime,
+        since: datetime | None = None,
+        keep_slots: Collection[str] = (),
+    ) -> Outcome:
+        """Take the reward back, unless it was used or staff were asked for it; `since` spares what was had before."""
+        claim = claim_of(member_id=member_id, key=key)
+        if claim is None or claim.state == State.BACK:
+            return Outcome.NOTHING
+        if claim.state in (State.USED, State.ASKED) or (since and claim.got_at < since):
+            return Outcome.KEPT
+        if looking_ahead.get():
+            return Outcome.TAKEN
+        return Outcome.TAKEN if claims.take_back(claim=claim, because=because, at=at) else Outcome.KEPT
+
+
+def claim_of(*, member_id: int, key: str) -> Claim | None:
+    """Return the gift of a key that a member has, or took along when two members became one. One query."""
+    rows = Claim.objects.using(write_db()).select_related("reward", "member__program__unit").filter(key=key)
+    passed_to = Member.objects.using(write_db()).filter(pk=member_id, merged_into__isnull=False).values("merged_into")
+    return rows.filter(Q(member_id=member_id) | Q(member_id__in=passed_to)).first()
+
+
+grants.register("claim")(RewardGifts())

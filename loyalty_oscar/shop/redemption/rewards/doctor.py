@@ -1,0 +1,82 @@
+"""What the doctor knows of rewards: what can be had, what members wait for, and whether the books agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count, F, Max, Q
+
+from loyalty_oscar.program.levels import levels
+from loyalty_oscar.program.models import Reward, State
+from loyalty_oscar.program.registries import reward_kinds
+from loyalty_oscar.redemption.claims import terms_of
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations.claims import CODE
+
+from ...upkeep.doctor import Finding, Level, doctor_checks
+
+ABOUT = "rewards"
+#: Fewer codes than that are few.
+FEW = 10
+#: So long members may wait for what they asked staff for.
+PATIENCE = timedelta(days=7)
+#: So many are named; the rest is counted.
+NAMED = 5
+
+
+@doctor_checks.register("rewards", order=43)
+def rewards(*, at: datetime) -> Iterator[Finding]:
+    """Every reward in force is of a kind that is there, for a level that is there, and has codes to give out."""
+    rows = Reward.objects.filter(is_on=True).exclude(program__state=State.CLOSED).select_related("program")
+    free = Count("codes", filter=Q(codes__claim=None))
+    known = {pk: levels(program_id=pk) for pk in set(rows.values_list("program_id", flat=True))}
+    for reward in rows.annotate(free=free).order_by("pk"):
+        if reward.kind not in reward_kinds:
+            text = f"“{reward.name}” is of the kind {reward.kind!r}, which is not registered: nobody can use it"
+            hint = "Put back the code that registered it with extend.reward_kinds, or switch the reward off."
+            yield Finding(level=Level.ERROR, about=ABOUT, text=text, hint=hint)
+        if reward.rank and reward.rank not in known[reward.program_id]:
+            text = f"“{reward.name}” is for level {reward.rank} and above, which is not there: nobody can have it"
+            hint = "Choose another level on the page of the reward in the admin."
+            yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+        if reward.kind == CODE and reward.free < FEW and terms_of(reward=reward).is_in_time(at=at):
+            yield _few(reward, reward.free)
+
+
+def _few(reward: Reward, free: int) -> Finding:
+    hint = "Upload more of them on the page of the reward in the admin."
+    if free:
+        text = f"“{reward.name}” has few codes left: {free}"
+        return Finding(level=Level.NOTE, about=ABOUT, text=text, hint=hint)
+    text = f"“{reward.name}” has no code left: nobody can have it"
+    return Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+
+
+@doctor_checks.register("reward-claims", order=43)
+def claims(*, at: datetime) -> Iterator[Finding]:
+    """Nobody waits: neither for a code nor for staff."""
+    waiting = Claim.objects.filter(state=Claim.State.OPEN, reward__kind=CODE, code=None).values("reward__name")
+    for row in waiting.annotate(count=Count("pk")).order_by("reward__name"):
+        text = f"members have “{row['reward__name']}” and wait for a code: {row['count']:,}"
+        hint = "Upload more codes; whoever waits gets the next one."
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+    asked = Claim.objects.filter(state=Claim.State.ASKED)
+    since = Max("steps__at", filter=Q(steps__state=Claim.State.ASKED))
+    if late := asked.annotate(since=since).filter(since__lt=at - PATIENCE).count():
+        text = f"rewards that members asked for more than {PATIENCE.days} days ago: {late:,}"
+        hint = "Hand them out or give them back, in the admin."
+        yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+
+
+@doctor_checks.register("reward-books", order=43)
+def books(*, at: datetime) -> Iterator[Finding]:
+    """What was paid for a reward is what the ledger took for it, and came back exactly where the reward went back."""
+    back = Q(state=Claim.State.BACK)
+    sound = Q(hold__captured=F("paid")) & ((back & Q(hold__returned=F("paid"))) | (~back & Q(hold__returned=0)))
+    wrong = Claim.objects.exclude(hold=None).exclude(sound)
+    if count := wrong.count():
+        names = ", ".join(map(str, wrong.order_by("pk").values_list("pk", flat=True)[:NAMED]))
+        text = f"rewards of members whose points the ledger tells otherwise: {count:,} (claim {names})"
+        hint = "Show this to your developer: somebody wrote into the tables."
+        yield Finding(level=Level.ERROR, about=ABOUT, text=text, hint=hint)

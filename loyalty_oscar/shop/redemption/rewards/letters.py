@@ -1,0 +1,103 @@
+"""The letters about rewards: taken, handed out, given back, about to run out. They hold no offer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import pgettext
+
+from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Event
+from loyalty_oscar.redemption.claims import DONE, GIVEN_BACK, GOT
+from loyalty_oscar.redemption.models import Claim
+
+from ...notices.letters import (
+    Letter,
+    MailKind,
+    account_of,
+    balances,
+    frame,
+    in_daytime,
+    inbox_links,
+    letters,
+    mail_kinds,
+    site_of,
+    through_login,
+    timings,
+)
+from .jobs import TOPIC
+
+State = Claim.State
+
+
+def _claim(event: Event, *states: str) -> Claim | None:
+    """Return the reward that an event is about, if it is in one of these states still."""
+    rows = Claim.objects.using(write_db()).filter(pk=event.payload.get("claim"), state__in=states)
+    return rows.select_related("reward").first()
+
+
+def _letter(code: str, *, event: Event, claim: Claim | None, until: datetime | None = None) -> Letter | None:
+    """Return the letter with what every one about a reward says; None where there is no reward to speak of."""
+    member, account = event.member, account_of(member=event.member)
+    if claim is None or account is None:
+        return None
+    site, zone = site_of(member=member), member.program.time_zone
+    context = {
+        **frame(user=member.user, site=site, program=member.program),
+        "balances": balances(account=account, unit=account.unit),
+        "link": through_login(site=site, path=reverse("loyalty:rewards")),
+        "reward": claim.reward.name,
+        "points": claim.reward.name,
+        "paid": words.points(unit=account.unit, points=claim.paid) if claim.paid else "",
+        "why": words.why(claim.because),
+        "state": claim.state,
+        "day": words.last_day(claim.valid_until, zone=zone) if claim.valid_until else "",
+    }
+    return Letter(code=code, context=context, until=until)
+
+
+@letters.register(GOT)
+def reward_got(*, event: Event, at: datetime) -> Letter | None:
+    """Write the letter about a reward that a member took; None where it went back or ran out before it left."""
+    claim = _claim(event, State.WAITS, State.OPEN, State.ASKED, State.USED)
+    return _letter("LOYALTY_REWARD_GOT", event=event, claim=claim)
+
+
+@letters.register(GIVEN_BACK)
+def reward_back(*, event: Event, at: datetime) -> Letter | None:
+    """Write the letter about a reward that staff gave back."""
+    return _letter("LOYALTY_REWARD_BACK", event=event, claim=_claim(event, State.BACK))
+
+
+@letters.register(DONE)
+def reward_done(*, event: Event, at: datetime) -> Letter | None:
+    """Write the letter that staff did their part; None where they said so by mistake."""
+    return _letter("LOYALTY_REWARD_DONE", event=event, claim=_claim(event, State.USED))
+
+
+@letters.register(TOPIC)
+def reward_ending(*, event: Event, at: datetime) -> Letter | None:
+    """Write the letter that a reward runs out soon; None where it was used, put off or given back meanwhile."""
+    claim = _claim(event, State.OPEN)
+    if claim is None or claim.valid_until is None or claim.valid_until.isoformat() != event.payload.get("until"):
+        return None
+    return _letter("LOYALTY_REWARD_ENDING", event=event, claim=claim, until=claim.valid_until)
+
+
+@timings.register(GOT)
+def gifts_by_day(*, event: Event, at: datetime) -> datetime:
+    """Let the mail about a gift leave by day; who took a reward for points waits for it."""
+    is_gift = Claim.objects.using(write_db()).filter(pk=event.payload.get("claim"), paid=0).exists()
+    return in_daytime(event=event, at=at) if is_gift else event.at
+
+
+for _topic in (GOT, GIVEN_BACK, DONE, TOPIC):
+    inbox_links.register(_topic)(lambda: pgettext("loyalty", "See your rewards"))
+for _topic in (GIVEN_BACK, DONE, TOPIC):
+    timings.register(_topic)(in_daytime)
+mail_kinds.register(GOT)(MailKind(text=lambda: pgettext("loyalty", "A reward you took")))
+mail_kinds.register(GIVEN_BACK)(MailKind(text=lambda: pgettext("loyalty", "A reward that was taken back")))
+mail_kinds.register(DONE)(MailKind(text=lambda: pgettext("loyalty", "A reward you were given")))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A reward that runs out soon")))

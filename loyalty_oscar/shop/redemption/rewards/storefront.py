@@ -1,0 +1,248 @@
+"""Rewards as a visitor sees them: the cards of the catalogue, one's own, and the ways to both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program import clock, contributions, money, words
+from loyalty_oscar.program.levels import level_names
+from loyalty_oscar.program.models import Program, Reward, Unit
+from loyalty_oscar.program.worth import worth
+from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.rules import Wanting, why_not
+from loyalty_oscar.redemption.words import sentence
+
+from ...storefront.visit import Visit, takes_part
+
+State = Claim.State
+#: So many are left at most where a card says how many.
+FEW = 50
+#: What the chip of one's own reward says, and how it looks.
+CHIPS = {
+    State.WAITS: (pgettext_lazy("loyalty", "On the way"), "way"),
+    State.OPEN: (pgettext_lazy("loyalty", "Ready to use"), "ready"),
+    State.ASKED: (pgettext_lazy("loyalty", "We are on it"), "way"),
+    State.USED: (pgettext_lazy("loyalty", "Used"), "used"),
+    State.OVER: (pgettext_lazy("loyalty", "Run out"), "out"),
+    State.BACK: (pgettext_lazy("loyalty", "Given back"), "back"),
+}
+#: What is still to be used, or waited for.
+CURRENT = (State.WAITS, State.OPEN, State.ASKED)
+#: So many of one's own stand on the account page.
+MOST_SHOWN = 3
+#: Reasons that a card says in another way: by a bar, and by the level that it is for.
+MISSING, NOT_FOR_YOU = "reward_points_missing", "reward_not_for_you"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RewardCard:
+    """
+    A reward of the catalogue for one visitor: its price, what is left of it, until when, and whether it can be had.
+
+    `refused` is why not, and `because` says so; `leaves` is what is ready afterwards, `percent` how much of the price
+    there is, `few` how many there are where that is few, and `asks` the question of a service.
+    """
+
+    reward: Reward
+    price: str
+    left: str = ""
+    until: str = ""
+    for_whom: str = ""
+    few: int | None = None
+    refused: Because | None = None
+    because: str = ""
+    can_be_had: bool = False
+    percent: int | None = None
+    leaves: str = ""
+    asks: str = ""
+
+
+def cards(*, visit: Visit, at: datetime) -> list[RewardCard]:
+    """Return the catalogue as a visitor sees it, the cheapest first; what is for a list only who is on it."""
+    unit = visit.unit
+    if unit is None:
+        return []
+    rewards = [one for one in catalogue(program_id=unit.program_id) if terms_of(reward=one).is_in_time(at=at)]
+    left = left_of(rewards=rewards)
+    wants = _wanting(visit, rewards, at)
+    names = level_names(program_id=unit.program_id) if any(reward.rank for reward in rewards) else {}
+    found = []
+    for reward in rewards:
+        who = wants.get(reward.pk)
+        if reward.segment_id and (who is None or reward.segment_id not in who.segments):
+            continue  # Nobody is told of what is for a list that they are not on.
+        found.append(_card(reward, unit, who, left.get(reward.pk), names, at))
+    return found
+
+
+def _wanting(visit: Visit, rewards: Sequence[Reward], at: datetime) -> Mapping[int, Wanting]:
+    """Return what the visitor wants each reward with; nothing of a stranger."""
+    if visit.member is None:
+        # Who joins with the first order has no points yet.
+        return {reward.pk: Wanting() for reward in rewards} if takes_part(visit=visit) else {}
+    stopped = None if visit.is_spending else Because("points_frozen" if visit.is_frozen else "not_now")
+    return wanting(member=visit.member, account=visit.account, rewards=rewards, stopped=stopped, at=at)
+
+
+def _card(
+    reward: Reward, unit: Unit, who: Wanting | None, left: int | None, names: Mapping[int, str], at: datetime
+) -> RewardCard:
+    price = reward.price or 0
+    because = _refused(reward, who, left, at)
+    ready = who.ready if who else 0
+    is_short = because is not None and because.code == MISSING
+    return RewardCard(
+        reward=reward,
+        price=words.points(unit=unit, points=price),
+        left=_left(left),
+        until=_until(reward, unit.program, at),
+        for_whom=_for_whom(names.get(reward.rank, "")),
+        few=left if left is not None and left <= FEW else None,
+        refused=because,
+        because=_why(because, unit) if because else "",
+        can_be_had=because is None and who is not None,
+        percent=100 * ready // price if is_short and price else None,
+        leaves=_worth_of(unit, ready - price),
+        asks=str(reward.params.get("ask", "")),
+    )
+
+
+def _refused(reward: Reward, who: Wanting | None, left: int | None, at: datetime) -> Because | None:
+    """Return why a visitor cannot have a reward now; of strangers only what holds for everybody."""
+    if left is not None and left < 1:
+        return Because("reward_gone")
+    return why_not(reward=terms_of(reward=reward), who=who, at=at) if who else None
+
+
+def _why(because: Because, unit: Unit) -> str:
+    """Return why a reward cannot be had; for whom it is, its card says anyway."""
+    return "" if because.code == NOT_FOR_YOU else sentence(because=because, unit=unit)
+
+
+def _left(left: int | None) -> str:
+    if left is None or not 0 < left <= FEW:
+        return ""
+    return npgettext("loyalty", "%(count)s left", "%(count)s left", left) % {"count": money.number(left)}
+
+
+def _until(reward: Reward, program: Program, at: datetime) -> str:
+    if reward.ends_at is None:
+        return ""
+    day = words.last_day(reward.ends_at, zone=program.time_zone)
+    return pgettext("loyalty", "To be had until %(day)s.") % {"day": day}
+
+
+def _for_whom(name: str) -> str:
+    return pgettext("loyalty", "For members from %(tier)s on.") % {"tier": name} if name else ""
+
+
+def _worth_of(unit: Unit, points: int) -> str:
+    if points < 0:
+        return ""
+    counted, value = words.points(unit=unit, points=points), worth(unit=unit, points=points)
+    return f"{counted} ({value})" if value and not unit.is_money else counted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """A reward that the visitor has or had: in which state, since when, until when, and what can be done with it."""
+
+    claim: Claim
+    word: str
+    look: str
+    since: str
+    until: str = ""
+    paid: str = ""
+    shows_code: bool = False
+    code: str = ""
+    where: str = ""
+    can_ask: bool = False
+    asks: str = ""
+
+
+def own(*, visit: Visit) -> list[Own]:
+    """Return what the visitor has and had of rewards, newest first. One query a visit, where there are any."""
+    member, unit = visit.member, visit.unit
+    if member is None or unit is None or not has_rewards(program_id=unit.program_id):
+        return []
+    claims = visit.once(key="claims", load=lambda: list(claims_of(member_id=member.pk)))
+    return [_own(claim, unit) for claim in claims]
+
+
+def _own(claim: Claim, unit: Unit) -> Own:
+    zone, (word, look) = unit.program.time_zone, CHIPS[State(claim.state)]
+    code = getattr(claim, "code", None)
+    is_open, is_code = claim.state == State.OPEN, claim.reward.kind == "code"
+    until = ""
+    if claim.valid_until and claim.state in CURRENT:
+        until = pgettext("loyalty", "Good until %(day)s") % {"day": words.last_day(claim.valid_until, zone=zone)}
+    return Own(
+        claim=claim,
+        word=str(word),
+        look=look,
+        since=words.day(claim.got_at, zone=zone),
+        until=until,
+        paid=words.points(unit=unit, points=claim.paid) if claim.paid else "",
+        shows_code=is_open and is_code,
+        code=code.code if code and claim.state == State.USED else "",
+        where=str(claim.reward.params.get("where", "")),
+        can_ask=is_open and not is_code,
+        asks=str(claim.reward.params.get("ask", "")),
+    )
+
+
+def split(rows: Iterable[Own]) -> tuple[list[Own], list[Own]]:
+    """Return what is still to be used, with codes that were shown, and what is history."""
+    current: list[Own] = []
+    past: list[Own] = []
+    for row in rows:
+        (current if row.claim.state in CURRENT or row.code else past).append(row)
+    return current, past
+
+
+def is_open(*, visit: Visit) -> bool:
+    """Return whether the shop of a visit has a catalogue; no query beside what is remembered."""
+    return visit.unit is not None and bool(catalogue(program_id=visit.unit.program_id))
+
+
+@contributions.register("account:tab", "rewards", order=10)
+def tab(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the entry of the account navigation, where there are rewards, or the visitor had one."""
+    is_shown = is_open(visit=request.loyalty) or own(visit=request.loyalty)
+    return ("loyalty/widgets/rewards_tab.html", {}) if is_shown else None
+
+
+@contributions.register("footer:links", "rewards", order=40)
+def footer(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the way to the rewards, where there are any. No query for strangers."""
+    return ("loyalty/widgets/footer_rewards.html", {}) if is_open(visit=request.loyalty) else None
+
+
+@contributions.register("account:more", "rewards", order=5)
+def yours(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return what the visitor has of rewards and can have now; asks nothing more where there are none."""
+    visit = request.loyalty
+    if visit.member is None:
+        return None
+    (current, past), shown = split(own(visit=visit)), cards(visit=visit, at=clock.now())
+    if not (current or past or shown):
+        return None
+    return "loyalty/widgets/rewards.html", {"rows": current[:MOST_SHOWN], "can": _can(shown), "next": _next(shown)}
+
+
+def _can(shown: Sequence[RewardCard]) -> str:
+    count = sum(card.can_be_had for card in shown)
+    text = npgettext("loyalty", "You can have %(count)s reward now.", "You can have %(count)s rewards now.", count)
+    return text % {"count": money.number(count)} if count else ""
+
+
+def _next(shown: Sequence[RewardCard]) -> str:
+    """Return how far away the cheapest reward is that the visitor cannot have yet, for want of points."""
+    return next((f"{card.reward.name}: {card.because}" for card in shown if card.percent is not None), "")

@@ -1,0 +1,131 @@
+"""Rewards of the Paw Club, and who has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from loyalty_oscar.program.models import Program, Reward
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import RewardCode
+from loyalty_oscar.redemption.operations import buy, fulfil
+
+from .levels import GOLD, SILVER
+from .loyalty import account_of
+from .pictures import draw
+from .timeline import Happening, ten_oclock
+
+#: code -> what it is and says, its price, what one costs the shop (cents), what more there is to it, and its picture
+REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "puppy-school": (
+        {
+            "name": "Puppy school: a first lesson",
+            "text": "With our friends at Pfotenfit in Augsburg and Leipzig.",
+            "kind": "code",
+            "params": {"where": "Show it before the lesson begins."},
+            "price": 350,
+            "cost_minor": 500,
+            "valid_days": 90,
+        },
+        {"motif": "lead", "coat": "teal", "emblem": "paw"},
+    ),
+    "nail-clipping": (
+        {
+            "name": "Nail clipping in our shop",
+            "text": "Ten minutes, any pet that holds still.",
+            "kind": "service",
+            "params": {"ask": "Which pet, and which weekday suits you?"},
+            "price": 400,
+            "cost_minor": 300,
+            "valid_days": 180,
+        },
+        {"motif": "brush", "coat": "orange", "emblem": "paw"},
+    ),
+    "dog-tag": (
+        {
+            "name": "Engraved dog tag",
+            "text": "Brass, both sides, made in five days.",
+            "kind": "service",
+            "params": {"ask": "Which name stands on it?"},
+            "price": 900,
+            "cost_minor": 620,
+            "per_member": 2,
+        },
+        {"motif": "tag", "coat": "orange", "emblem": "bone"},
+    ),
+    "shelter": (
+        {
+            "name": "Blankets for the Augsburg animal shelter",
+            "text": "We give 10.00 € in your name.",
+            "kind": "service",
+            "price": 1000,
+            "cost_minor": 1000,
+        },
+        {"motif": "blanket", "coat": "teal", "emblem": "heart"},
+    ),
+    "vet-evening": (
+        {
+            "name": "An evening with our vet",
+            "text": "Twenty seats, snacks for both ends of the lead.",
+            "kind": "service",
+            "price": 1500,
+            "cost_minor": 900,
+            "quota": 20,
+            "per_member": 2,
+            "rank": SILVER,
+        },
+        {"motif": "house", "coat": "deep", "emblem": "heart"},
+    ),
+    "photo-session": (
+        {
+            "name": "Photo session with your pet",
+            "text": "Half an hour in our studio, ten pictures to keep.",
+            "kind": "service",
+            "params": {"ask": "Which pet, and which weekend suits you?"},
+            "price": 2500,
+            "cost_minor": 4000,
+            "quota": 5,
+            "per_member": 1,
+            "rank": GOLD,
+        },
+        {"motif": "plush", "coat": "teal", "emblem": "star"},
+    ),
+}
+CODES = [f"PFOTE-{number}" for number in range(4107, 4137)]
+#: Who claims what, days from today, with what words; and whether the shop has done its part.
+CLAIMS = (("plenty@example.com", -3, "nail-clipping", "Two guinea pigs, any Friday", False),)
+#: Days from today.
+OPENED = -60
+
+
+def happenings(*, today: datetime) -> Iterator[Happening]:
+    """Open the catalogue, and let members claim."""
+    yield Happening(at=ten_oclock(today=today, days=OPENED), do=_open)
+    for number, (email, days, code, text, is_done) in enumerate(CLAIMS):
+        at = ten_oclock(today=today, days=days) + timedelta(minutes=number)
+        yield Happening(at=at, do=partial(_claim, email, code, text, is_done))
+
+
+def _open(player: Any, at: datetime) -> None:
+    program = Program.objects.get(code="paw-club")
+    for code, (fields, picture) in REWARDS.items():
+        name = f"loyalty/rewards/{code}.png"
+        if not (path := Path(settings.MEDIA_ROOT, name)).exists():
+            draw(**picture, path=path)
+        Reward.objects.create(program=program, code=code, picture=name, starts_at=at, **fields)
+    RewardCode.objects.bulk_create(
+        [RewardCode(reward=Reward.objects.get(code="puppy-school"), code=code) for code in CODES]
+    )
+    forget_cache()
+
+
+def _claim(email: str, code: str, text: str, is_done: bool, player: Any, at: datetime) -> None:
+    member = account_of(user=player.users[email]).member
+    claim = buy(reward=Reward.objects.get(code=code), member=member, key=code, text=text, at=at)
+    if is_done:
+        fulfil(claim=claim, actor="system", at=at + timedelta(days=1))

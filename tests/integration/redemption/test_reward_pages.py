@@ -1,0 +1,197 @@
+"""The catalogue of rewards: who reads what, one button for each, and what one has."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.operations import give
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import fulfil
+from loyalty_oscar.testing.factories import (
+    GivenTierFactory,
+    LadderFactory,
+    MemberFactory,
+    RewardFactory,
+    SegmentFactory,
+)
+from tests.storefront import TODAY, a_user, text_of
+
+pytestmark = pytest.mark.django_db
+PAGE = "/loyalty/rewards/"
+
+
+@pytest.fixture
+def member(unit):
+    """A member with 512 paws."""
+    told = {"points": 512, "points__at": TODAY - timedelta(days=1), "points__expires_at": None}
+    return MemberFactory(program=unit.program, user=a_user(), **told)
+
+
+def client_of(member=None):
+    client = Client()
+    if member:
+        client.force_login(member.user)
+    return client
+
+
+def look(client, page=PAGE, at=TODAY):
+    forget_cache()
+    with clock.at(at):
+        return client.get(page)
+
+
+def press(client, code, text="", once=None, at=TODAY):
+    """Open the page and claim a reward on it, as its form does; returns the page that follows."""
+    once = once or re.search(r'name="once" value="([0-9a-f]{32})"', look(client).content.decode())[1]
+    with clock.at(at):
+        return client.post(f"{PAGE}{code}/claim/", {"once": once, "text": text}, follow=True)
+
+
+class TestTheCatalogue:
+    def test_is_not_there_without_a_reward(self, unit, member):
+        assert look(client_of(member)).status_code == 404
+        assert PAGE not in look(client_of(member), "/loyalty/").content.decode()
+        assert PAGE not in look(client_of(), "/loyalty/how-it-works/").content.decode()
+
+    def test_shows_a_stranger_every_price_and_no_button(self, unit):
+        RewardFactory(name="A grooming", price=500, text="An hour, any dog.")
+        page = look(client_of())
+        assert "A grooming An hour, any dog. 500" in text_of(page)
+        assert "Yes, claim it" not in text_of(page)
+
+    def test_tells_members_what_they_can_have_and_what_is_missing(self, unit, member):
+        RewardFactory(name="Dear", price=632), RewardFactory(name="Within reach", price=500)
+        RewardFactory(name="Gone", price=1, quota=1, taken=1), RewardFactory(name="Few", price=2, quota=3, taken=1)
+        text = text_of(look(client_of(member)))
+        assert text.index("Few") < text.index("Within reach") < text.index("Dear")
+        assert "You need 120 paws more." in text.replace("\xa0", " ")
+        assert "Claim for 500 paws? Leaves 12 paws (€0.12)." in text.replace("\xa0", " ")
+        assert "None is left of this reward." in text
+        assert "2 left" in text
+
+    def test_says_from_which_level_on_a_reward_is(self, unit, member):
+        LadderFactory(program=unit.program)
+        RewardFactory(name="A seat", price=5, rank=2)
+        assert "For members from Silver on." in text_of(look(client_of()))
+        assert "Yes, claim it" not in text_of(look(client_of(member)))
+        GivenTierFactory(member=member, at=TODAY - timedelta(hours=1))
+        assert "Yes, claim it" in text_of(look(client_of(member)))
+
+    def test_hides_what_is_for_a_list_from_those_who_are_not_on_it(self, unit, member):
+        RewardFactory(name="Open to all", price=5)
+        RewardFactory(name="For testers", price=5, segment=SegmentFactory(program=unit.program))
+        for who in (None, member):
+            assert "For testers" not in text_of(look(client_of(who)))
+
+    def test_shows_nothing_before_and_after_its_time(self, unit):
+        RewardFactory(name="Now", price=5, starts_at=TODAY, ends_at=TODAY + timedelta(days=1))
+        assert look(client_of(), at=TODAY - timedelta(seconds=1)).status_code == 404
+        assert "To be had until 7 May 2026." in text_of(look(client_of()))
+        assert look(client_of(), at=TODAY + timedelta(days=1)).status_code == 404
+
+
+class TestClaiming:
+    def test_takes_the_price_once_however_often_the_form_is_sent(self, unit, member):
+        RewardFactory(code="spa", name="A day in the spa", price=500, codes=["SPA-7"])
+        client = client_of(member)
+        once = re.search(r'name="once" value="([0-9a-f]{32})"', look(client).content.decode())[1]
+        for _time in range(2):
+            page = press(client, "spa", once=once)
+        assert "“A day in the spa” is yours." in text_of(page)
+        assert (Claim.objects.count(), Account.objects.get().available) == (1, 12)
+
+    def test_asks_what_the_service_needs_and_tells_how_it_stands(self, unit, member):
+        RewardFactory(code="groom", name="A grooming", price=500, params={"ask": "Which day suits you?"})
+        client = client_of(member)
+        assert "Which day suits you?" in text_of(look(client))
+        page = press(client, "groom", text="Monday")
+        assert "We take care of it and write to you." in text_of(page)
+        assert "Yours to use A grooming Claimed on 6 May 2026 for 500" in text_of(page)
+        assert "We are on it" in text_of(page)
+        assert Claim.objects.get().text == "Monday"
+        fulfil(claim=Claim.objects.get(), actor="staff:1", at=TODAY)
+        assert "1 earlier reward" in text_of(look(client))
+
+    def test_says_why_not_and_takes_nothing(self, unit, member):
+        RewardFactory(code="dear", price=513), RewardFactory(code="cheap", price=5)
+        page = press(client_of(member), "dear")
+        assert "You need 1 paw more." in text_of(page).replace("\xa0", " ")
+        assert (Claim.objects.count(), Account.objects.get().available) == (0, 512)
+
+    @pytest.mark.parametrize("once", ["x", "0" * 31, "<b>", "0" * 33])
+    def test_of_a_form_that_was_tampered_with_takes_nothing(self, unit, member, once):
+        RewardFactory(code="spa", price=5)
+        assert "try it once more" in text_of(press(client_of(member), "spa", once=once))
+        assert Claim.objects.count() == 0
+
+    def test_leads_strangers_to_the_login(self, unit):
+        RewardFactory(code="spa", price=5)
+        answer = client_of().post(f"{PAGE}spa/claim/", {"once": "0" * 32})
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(reverse("customer:login"))
+
+    @pytest.mark.parametrize("code", ["nothing", "testers"])
+    def test_of_what_is_not_there_is_not_found(self, unit, member, code):
+        RewardFactory(code="spa", price=5)
+        RewardFactory(code="testers", price=5, segment=SegmentFactory(program=unit.program))
+        assert press(client_of(member), code, once="0" * 32).status_code == 404
+
+
+class TestACodeOfOnesOwn:
+    def test_is_shown_to_its_member_alone(self, unit, member):
+        RewardFactory(code="spa", price=500, codes=["SPA-7"], params={"where": "At the spa's till."})
+        client = client_of(member)
+        assert "SPA-7" not in press(client, "spa").content.decode()
+        claim = Claim.objects.get()
+        stranger = MemberFactory(program=unit.program, user=a_user("anna@example.com"))
+        assert client_of(stranger).post(f"{PAGE}mine/{claim.pk}/use/").status_code == 404
+        with clock.at(TODAY):
+            page = client.post(f"{PAGE}mine/{claim.pk}/use/", follow=True)
+        assert "Your code: SPA-7 At the spa's till." in text_of(page)
+
+    def test_is_not_shown_by_looking(self, unit, member):
+        RewardFactory(code="spa", price=500, codes=["SPA-7"])
+        client = client_of(member)
+        press(client, "spa")
+        assert client.get(f"{PAGE}mine/{Claim.objects.get().pk}/use/").status_code == 405
+        assert Claim.objects.get().state == "open"
+
+
+class TestAGift:
+    def test_is_found_where_the_shop_has_no_catalogue(self, unit, member):
+        reward = RewardFactory(name="A grooming", price=None)
+        client = client_of(member)
+        assert PAGE not in look(client, "/loyalty/").content.decode()
+        promise = Promise(reward_id=reward.pk)
+        give(member_id=member.pk, promise=promise, key="staff:1", because=Because("goodwill"), at=TODAY)
+
+        page = look(client, "/loyalty/")
+        assert "Rewards A grooming A gift of 6 May 2026." in text_of(page)
+        assert f'href="{PAGE}"' in page.content.decode()
+        with clock.at(TODAY):
+            page = client.post(f"{PAGE}mine/{Claim.objects.get().pk}/use/", follow=True)
+        assert "We take care of it and write to you." in text_of(page)
+        assert Claim.objects.get().state == "asked"
+
+
+class TestOtherPages:
+    def test_lead_to_the_rewards(self, unit, member):
+        RewardFactory(name="A grooming", price=500), RewardFactory(name="Dear", price=632)
+        page = text_of(look(client_of(member), "/loyalty/")).replace("\xa0", " ")
+        assert "You can have 1 reward now. Dear: You need 120 paws more. See all rewards" in page
+        assert f'href="{PAGE}"' in look(client_of(), "/catalogue/").content.decode()
+        assert "A grooming: 500 paws" in text_of(look(client_of(), "/loyalty/how-it-works/")).replace("\xa0", " ")
+
+    def test_tell_of_the_price_in_the_statement(self, unit, member):
+        RewardFactory(code="groom", name="A grooming", price=500)
+        client = client_of(member)
+        press(client, "groom")
+        assert "Used for the reward “A grooming”" in text_of(look(client, "/loyalty/statement/"))
