@@ -30,6 +30,8 @@ from ..operations import fulfil, give_back, not_fulfilled
 from ..operations.claims import GOING_BACK
 
 State = Claim.State
+#: A form with more fields than a thousand is refused by Django, and each of those chosen is one.
+AT_ONCE = 500
 
 
 class StepInline(ReadOnly, admin.TabularInline):
@@ -158,9 +160,13 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
         sentences: list[str],
         form: forms.Form | None = None,
     ) -> HttpResponse | None:
-        """Say what is done to how many, before it is; nothing where it can be done to none."""
+        """Say what is done to how many, before it is; nothing where it can be done to none, or not to all at once."""
         if not chosen:
             text = pgettext("loyalty", "Nothing of that is open to what you chose.")
+            messages.warning(request, text, fail_silently=True)
+            return None
+        if len(chosen) > AT_ONCE:
+            text = pgettext("loyalty", "Choose at most %(count)s at once.") % {"count": money.number(AT_ONCE)}
             messages.warning(request, text, fail_silently=True)
             return None
         if left:

@@ -403,6 +403,12 @@ class TestTheQueue:
         )
         assert found[1:] == ["2 are done."]
 
+    def test_takes_no_more_at_once_than_a_form_can_hold(self, root, unit, member, grooming):
+        claims = [buy(reward=grooming, member=member, key=str(n), at=TODAY) for n in range(2)]
+        with patch("loyalty_oscar.redemption.admin.claims.AT_ONCE", 1):
+            assert said(act(root, "hand_out", *claims)) == ["Choose at most 1 at once."]
+            assert "is marked as handed out" in text_of(act(root, "hand_out", claims[0]))
+
     @pytest.mark.parametrize("action", ["hand_out", "not_handed_out", "give_back"])
     def test_is_changed_by_who_may_hand_out_alone(self, staff, unit, member, grooming, action):
         claim = buy(reward=grooming, member=member, key="1", at=TODAY)
