@@ -23,6 +23,8 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.operations import buy as buy_reward
+from loyalty_oscar.redemption.operations import fulfil, give_back
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop.dashboard.goodwill import give as goodwill
@@ -30,7 +32,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.host_events import act
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import LotFactory, SchemeFactory
+from loyalty_oscar.testing.factories import LotFactory, RewardFactory, SchemeFactory
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
@@ -67,7 +69,8 @@ def everything(*, between=lambda: None):
     `between` is called before each chapter.
 
     She orders as a guest, registers by a friend's link, confirms her address, earns, uses, sends back, climbs and
-    falls, reviews, says a code word and her birthday, is invited to sales, brings a friend, and staff write about her.
+    falls, reviews, says a code word and her birthday, is invited to sales, brings a friend, has rewards, and staff
+    write about her.
     """
     cache.clear()
     mail.outbox, letters = [], []
@@ -91,7 +94,7 @@ def everything(*, between=lambda: None):
         unit=unit, ladder=ladder, zoe=zoe, boris=boris, clerk=clerk, code=code, letters=letters, client=Client()
     )
     seen.client.force_login(zoe)
-    for chapter in (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _is_refused):
+    for chapter in (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _has_rewards, _is_refused):
         between()
         chapter(seen)
     letters += mail.outbox
@@ -204,6 +207,21 @@ def _looks_forward(seen):
     for at in moments:
         with clock.at(at):
             list(jobs.run(at=at, nightly=True))
+
+
+def _has_rewards(seen):
+    """She has rewards for points: staff hand one out and give one back, and one is about to run out."""
+    member, said, at = Member.objects.get(user=seen.zoe), f"{FIRST} {LAST} of {STREET}", day(6, 27)
+    actor = f"staff:{seen.clerk.pk}"
+    spa = RewardFactory(program=seen.unit.program, name="A day at the spa", price=5, valid_days=10, codes=["SPA-7QK2"])
+    grooming = RewardFactory(program=seen.unit.program, name="A grooming", price=5, params={"ask": "Which day?"})
+    with clock.at(at):
+        buy_reward(reward=spa, member=member, key="1", at=at)
+        done, back = (buy_reward(reward=grooming, member=member, key=key, text=said, at=at) for key in "23")
+        list(jobs.run(only="messages", at=at))
+        fulfil(claim=done, actor=actor, at=at)
+        give_back(claim=back, note=said, actor=actor, at=at)
+        list(jobs.run(at=at, nightly=True))
 
 
 def _is_refused(seen):

@@ -168,16 +168,16 @@ class TestOneForEachMember:
         sound_books()
         tell(f"one for each member, {CROWD} keys at once: one in {RUNS} runs")
 
-    def test_would_be_had_several_times_without_the_lock(self, monkeypatch, tell):
-        monkeypatch.setattr(claims, "lock", no_lock)
+    def test_would_be_had_several_times_without_lock_and_constraints(self, monkeypatch, tell):
+        without_lock(monkeypatch)
         unit = a_club()
         reward = RewardFactory(price=5, per_member=1)
-        with Crowd() as crowd:
+        with bare_copies(*TABLES, *OURS) as search_path, Crowd(search_path=search_path) as crowd:
             runs = (self.run(unit, reward, crowd, run) for run in range(MANY))
             first = broken_after(count > 1 for count, _left in runs)
 
         assert first
-        tell(f"one for each member without the lock, its broken twin: several in run {first}")
+        tell(f"one for each member, its broken twin: several in run {first}")
 
 
 def look_then_reserve(claim):

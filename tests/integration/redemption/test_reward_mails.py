@@ -142,6 +142,14 @@ class TestTheMailAboutWhatStaffDid:
             assert "5 paws came back to you." in text
             assert "does not suit" not in text
 
+    def test_names_no_points_where_none_were_paid(self, member):
+        promise = Promise(reward_id=RewardFactory(name="A gift").pk)
+        give(member_id=member.pk, promise=promise, key="gift", because=Because("x"), at=TODAY)
+        leave(TODAY)
+        give_back(claim=Claim.objects.get(), note="why", actor="staff:1", at=TODAY)
+        assert leave(TODAY) == ["We took “A gift” back"]
+        assert all("came back to you" not in text for text in both(mail.outbox[0]))
+
 
 class TestTheEndOfAReward:
     def test_is_told_10_days_before_once_and_then_it_runs_out(self, member):
