@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from loyalty_oscar.kernel import periods
 
 from .db import write_db
-from .models import Member, Phase, PointWorth, Program, State, TermsVersion, Unit
+from .models import Member, Phase, PointWorth, Program, Reward, State, TermsVersion, Unit
 
 T = TypeVar("T")
 #: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
@@ -74,7 +74,8 @@ def begun_units() -> list[Unit]:
     """
     Return the units of the programs that ever went live, oldest first, as new as `read_versions` makes them.
 
-    Their programs know more than a row: `known_sites` (ids), `known_terms_from` and `known_phases`.
+    Their programs know more than a row: `known_sites` (ids), `known_terms_from`, `known_phases`, and whether there are
+    `known_rewards`.
     """
     return _begun(_known(seconds=WORK_SECONDS)[0])
 
@@ -111,6 +112,7 @@ def _load_units() -> list[Unit]:
         .annotate(
             site_id=F("program__sites__site_id"),
             terms_from=Subquery(first_terms.values("starts_at")[:1]),
+            has_rewards=Exists(Reward.objects.filter(program=OuterRef("program"))),
             **{f"phase_{name}": F(f"program__phases__{name}") for name in names},
         )
         .order_by("pk")
@@ -120,6 +122,7 @@ def _load_units() -> list[Unit]:
     phases: dict[int, dict[int, Phase]] = {}
     for row in rows:
         units.setdefault(row.pk, row).program.known_terms_from = row.terms_from
+        units[row.pk].program.known_rewards = row.has_rewards
         phase = Phase(program=row.program, **{name: getattr(row, f"phase_{name}") for name in names})
         phases.setdefault(row.pk, {})[phase.pk] = phase
         sites.setdefault(row.pk, set()).add(row.site_id)

@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, topics
-from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.models import Member, Program, Reward
 from loyalty_oscar.program.queries import remembered, spends_at, version_of
 from loyalty_oscar.program.registries import facts
 
@@ -48,16 +48,27 @@ def terms_of(*, reward: Reward) -> RewardTerms:
     )
 
 
-def has_rewards(*, program_id: int) -> bool:
-    """Return whether anybody could have a reward of a program (remembered); without one nothing is shown or asked."""
-    rows = Reward.objects.using(write_db()).filter(Q(is_on=True) | Q(claims__isnull=False), program_id=program_id)
+def has_rewards(*, program: Program) -> bool:
+    """
+    Return whether anybody could have a reward of a program that was read with its unit (remembered). Without any
+    nothing is asked.
+    """
+    if not program.known_rewards:
+        return False
+    rows = Reward.objects.using(write_db()).filter(Q(is_on=True) | Q(claims__isnull=False), program=program)
     return remembered(
-        key=("has-rewards", program_id), version=version_of(program_id=program_id), load=lambda: rows.exists()
+        key=("has-rewards", program.pk), version=version_of(program_id=program.pk), load=lambda: rows.exists()
     )
 
 
-def catalogue(*, program_id: int) -> list[Reward]:
-    """Return the rewards that cost points and are switched on, the cheapest first (remembered)."""
+def catalogue(*, program: Program) -> list[Reward]:
+    """
+    Return the rewards of a program that was read with its unit, which cost points and are switched on, the cheapest
+    first (remembered). Without any nothing is asked.
+    """
+    if not program.known_rewards:
+        return []
+    program_id = program.pk
     rows = Reward.objects.using(write_db()).filter(program_id=program_id, is_on=True, price__isnull=False)
     return remembered(
         key=("rewards", program_id),

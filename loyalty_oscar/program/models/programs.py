@@ -191,11 +191,12 @@ class Program(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    #: Of programs that `queries` read: the sites that they serve, since when they have terms, and their phases, oldest
-    #: first.
+    #: Of programs that `queries` read: the sites that they serve, since when they have terms, their phases, oldest
+    #: first, and whether anybody made a reward.
     known_sites: set[int]
     known_terms_from: datetime | None
     known_phases: list[Phase]
+    known_rewards: bool
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "program")

@@ -42,7 +42,7 @@ def of_customer(*, subject: Any, request: Any) -> Piece | None:
     """Return the newest rewards of a customer, and the way to give one; nothing in a shop without rewards."""
     visit = getattr(request, "loyalty", None)
     unit = visit.unit if visit else None
-    if unit is None or not may_look(request.user) or not has_rewards(program_id=unit.program_id):
+    if unit is None or not may_look(request.user) or not has_rewards(program=unit.program):
         return None
     rows = Claim.objects.filter(member__user_id=subject.pk, member__merged_into=None)
     rows = rows.select_related("reward__program", "member").order_by("-got_at", "-pk")[:NEWEST]

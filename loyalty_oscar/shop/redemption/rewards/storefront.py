@@ -69,7 +69,7 @@ def cards(*, visit: Visit, at: datetime) -> list[RewardCard]:
     unit = visit.unit
     if unit is None:
         return []
-    rewards = [one for one in catalogue(program_id=unit.program_id) if terms_of(reward=one).is_in_time(at=at)]
+    rewards = [one for one in catalogue(program=unit.program) if terms_of(reward=one).is_in_time(at=at)]
     left = left_of(rewards=rewards)
     wants = _wanting(visit, rewards, at)
     names = level_names(program_id=unit.program_id) if any(reward.rank for reward in rewards) else {}
@@ -170,7 +170,7 @@ class Own:
 def own(*, visit: Visit) -> list[Own]:
     """Return what the visitor has and had of rewards, newest first. One query a visit, where there are any."""
     member, unit = visit.member, visit.unit
-    if member is None or unit is None or not has_rewards(program_id=unit.program_id):
+    if member is None or unit is None or not has_rewards(program=unit.program):
         return []
     claims = visit.once(key="claims", load=lambda: list(claims_of(member_id=member.pk)))
     return [_own(claim, unit) for claim in claims]
@@ -209,7 +209,7 @@ def split(rows: Iterable[Own]) -> tuple[list[Own], list[Own]]:
 
 def is_open(*, visit: Visit) -> bool:
     """Return whether the shop of a visit has a catalogue; no query beside what is remembered."""
-    return visit.unit is not None and bool(catalogue(program_id=visit.unit.program_id))
+    return visit.unit is not None and bool(catalogue(program=visit.unit.program))
 
 
 @contributions.register("account:tab", "rewards", order=10)
