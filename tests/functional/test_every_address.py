@@ -73,7 +73,7 @@ def rows(shop):  # noqa: F811
         "code": Sale.objects.first().code, "pk": get_model("catalogue", "Product").objects.first().pk,
         "app_label": "loyalty_program", "url": "x", "content_type_id": 1, "object_id": boris.pk,
         "rule_id": RuleVersion.objects.first().rule_id, "version_id": RuleVersion.objects.first().pk,
-        "batch_id": 1, "merge_id": 1, "event_id": 1, "number": "1", "kind": "shipping",
+        "batch_id": 1, "merge_id": 1, "event_id": 1, "number": "1", "kind": "shipping", "id": "1",
     }  # fmt: skip
 
 

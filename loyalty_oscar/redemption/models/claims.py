@@ -92,7 +92,7 @@ class ClaimStep(models.Model):
 class RewardCode(models.Model):
     """A partner's code that a reward gives out; `claim` has it, if any, and nobody else ever gets it then."""
 
-    reward = models.ForeignKey(Reward, models.PROTECT, related_name="codes", db_index=False)
+    reward = models.ForeignKey(Reward, models.CASCADE, related_name="codes", db_index=False)
     code = models.CharField(pgettext_lazy("loyalty", "code"), max_length=100)
     claim = models.OneToOneField(Claim, models.PROTECT, related_name="code", null=True)
 

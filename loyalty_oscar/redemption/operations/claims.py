@@ -213,8 +213,10 @@ def fulfil(*, claim: Claim, actor: str, at: datetime) -> Claim:
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
         if _step(claim, State.ASKED, State.USED, Because("claim_used", name=claim.reward.name), at, actor):
-            payload = {"claim": claim.pk}
-            announce(topic=DONE, key=f"claim:{claim.pk}", member_id=claim.member_id, payload=payload, at=at)
+            # Each time anew: what was said by mistake is told again when it is true.
+            times = claim.steps.using(write_db()).filter(state=State.USED).count()
+            key, payload = f"claim:{claim.pk}:{times}", {"claim": claim.pk}
+            announce(topic=DONE, key=key, member_id=claim.member_id, payload=payload, at=at)
         else:
             _refuse_unless(claim, State.USED)
     return claim

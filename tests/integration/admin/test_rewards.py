@@ -457,3 +457,10 @@ class TestTheQueue:
             root.get(address)
             with django_assert_max_num_queries(11):
                 root.get(address)
+
+
+class TestARewardThatNobodyHad:
+    def test_is_deleted_with_its_codes(self, root, unit):
+        reward = RewardFactory(program=unit.program, codes=["SPA-1", "SPA-2"])
+        root.post(reverse("admin:loyalty_program_reward_delete", args=[reward.pk]), {"post": "yes"})
+        assert not Reward.objects.exists()

@@ -35,7 +35,7 @@ CHIPS = {
 }
 #: What is still to be used, or waited for.
 CURRENT = (State.WAITS, State.OPEN, State.ASKED)
-#: So many of one's own stand on the account page.
+#: So many of one's own stand on the account page, where no more of them end.
 MOST_SHOWN = 3
 #: Reasons that a card says in another way: by a bar, and by the level that it is for.
 MISSING, NOT_FOR_YOU = "reward_points_missing", "reward_not_for_you"
@@ -199,11 +199,12 @@ def _own(claim: Claim, unit: Unit) -> Own:
 
 
 def split(rows: Iterable[Own]) -> tuple[list[Own], list[Own]]:
-    """Return what is still to be used, with codes that were shown, and what is history."""
+    """Return what is still to be used, what ends soonest first, with codes that were shown; and what is history."""
     current: list[Own] = []
     past: list[Own] = []
     for row in rows:
         (current if row.claim.state in CURRENT or row.code else past).append(row)
+    current.sort(key=lambda row: (row.claim.valid_until is None, row.claim.valid_until or row.claim.got_at))
     return current, past
 
 
@@ -234,7 +235,13 @@ def yours(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | Non
     (current, past), shown = split(own(visit=visit)), cards(visit=visit, at=clock.now())
     if not (current or past or shown):
         return None
-    return "loyalty/widgets/rewards.html", {"rows": current[:MOST_SHOWN], "can": _can(shown), "next": _next(shown)}
+    return "loyalty/widgets/rewards.html", {"rows": _shown(current), "can": _can(shown), "next": _next(shown)}
+
+
+def _shown(current: Sequence[Own]) -> list[Own]:
+    """Return which of one's own stand on the account page: all that end, because a date that was seen there binds."""
+    ending = sum(bool(row.until) for row in current)
+    return list(current[: max(ending, MOST_SHOWN)])
 
 
 def _can(shown: Sequence[RewardCard]) -> str:
