@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -36,7 +37,8 @@ def occasion_name(code: str) -> str:
 
 def sentence(*, campaign: Campaign, unit: Unit) -> str:
     """Return a campaign as a sentence: how many points for what, from when until when, and how many in all."""
-    parts = [f"{words.points(unit=unit, points=campaign.points)}: {occasion_name(campaign.occasion)}"]
+    in_points = partial(words.points, unit=unit)
+    parts = [f"{in_points(points=campaign.points)}: {occasion_name(campaign.occasion)}"]
     zone = campaign.program.time_zone
     if campaign.word:
         parts.append(pgettext("loyalty", "the word “%(word)s”") % {"word": campaign.word})
@@ -46,22 +48,9 @@ def sentence(*, campaign: Campaign, unit: Unit) -> str:
         parts.append(pgettext("loyalty", "until %(day)s") % {"day": words.day(campaign.ends_at, zone=zone)})
     parts += limits(campaign=campaign)
     if campaign.budget is not None:
-        parts.append(_at_most(unit, campaign.budget))
-    return f"{', '.join(parts)}; {_given(unit, campaign.spent)}."
-
-
-def _at_most(unit: Unit, points: int) -> str:
-    if unit.is_money:
-        return pgettext("loyalty", "at most %(amount)s in all") % {"amount": words.points(unit=unit, points=points)}
-    text = npgettext("loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", points)
-    return text % {"budget": money.number(points)}
-
-
-def _given(unit: Unit, points: int) -> str:
-    if unit.is_money:
-        return pgettext("loyalty", "%(amount)s given so far") % {"amount": words.points(unit=unit, points=points)}
-    text = npgettext("loyalty", "%(given)s point given so far", "%(given)s points given so far", points)
-    return text % {"given": money.number(points)}
+        parts.append(pgettext("loyalty", "at most %(amount)s in all") % {"amount": in_points(points=campaign.budget)})
+    given = pgettext("loyalty", "%(amount)s given so far") % {"amount": in_points(points=campaign.spent)}
+    return f"{', '.join(parts)}; {given}."
 
 
 def limits(*, campaign: Campaign) -> list[str]:
