@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -36,6 +37,7 @@ def occasion_name(code: str) -> str:
 
 def sentence(*, campaign: Campaign, unit: Unit) -> str:
     """Return a campaign as a sentence: how many points for what, from when until when, and how many in all."""
+    in_points = partial(words.points, unit=unit)
     parts = [f"{words.promised(unit=unit, row=campaign)}: {occasion_name(campaign.occasion)}"]
     zone = campaign.program.time_zone
     if campaign.word:
@@ -46,35 +48,15 @@ def sentence(*, campaign: Campaign, unit: Unit) -> str:
         parts.append(pgettext("loyalty", "until %(day)s") % {"day": words.day(campaign.ends_at, zone=zone)})
     parts += limits(campaign=campaign)
     if campaign.budget is not None:
-        parts.append(_at_most(unit, campaign.budget))
+        parts.append(pgettext("loyalty", "at most %(amount)s in all") % {"amount": in_points(points=campaign.budget)})
     if campaign.most is not None:
-        parts.append(_times(campaign.most))
-    return f"{', '.join(parts)}; {_given(unit, campaign.spent) if campaign.reward is None else _had(campaign.given)}."
-
-
-def _times(most: int) -> str:
-    text = npgettext("loyalty", "at most %(most)s time in all", "at most %(most)s times in all", most)
-    return text % {"most": money.number(most)}
-
-
-def _had(given: int) -> str:
-    return npgettext("loyalty", "given %(given)s time so far", "given %(given)s times so far", given) % {
-        "given": money.number(given)
-    }
-
-
-def _at_most(unit: Unit, points: int) -> str:
-    if unit.is_money:
-        return pgettext("loyalty", "at most %(amount)s in all") % {"amount": words.points(unit=unit, points=points)}
-    text = npgettext("loyalty", "at most %(budget)s point in all", "at most %(budget)s points in all", points)
-    return text % {"budget": money.number(points)}
-
-
-def _given(unit: Unit, points: int) -> str:
-    if unit.is_money:
-        return pgettext("loyalty", "%(amount)s given so far") % {"amount": words.points(unit=unit, points=points)}
-    text = npgettext("loyalty", "%(given)s point given so far", "%(given)s points given so far", points)
-    return text % {"given": money.number(points)}
+        text = npgettext("loyalty", "at most %(most)s time in all", "at most %(most)s times in all", campaign.most)
+        parts.append(text % {"most": money.number(campaign.most)})
+    given = pgettext("loyalty", "%(amount)s given so far") % {"amount": in_points(points=campaign.spent)}
+    if campaign.reward is not None:
+        text = npgettext("loyalty", "given %(given)s time so far", "given %(given)s times so far", campaign.given)
+        given = text % {"given": money.number(campaign.given)}
+    return f"{', '.join(parts)}; {given}."
 
 
 def limits(*, campaign: Campaign) -> list[str]:

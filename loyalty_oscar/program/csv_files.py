@@ -9,8 +9,8 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-#: A spreadsheet takes a text that begins with one of these for a formula; people choose their own names.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet takes a text that begins with one of these, the wide ones in Japan, for a formula; people choose names.
+FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 NUMBERS = (int, Decimal)
 
 

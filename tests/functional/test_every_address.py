@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.handlers import wsgi
 from django.db import models
 from django.http import QueryDict
@@ -23,6 +24,7 @@ from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import GivenTier
 from tests.everything import ours
+from tests.functional.test_every_field import writes
 from tests.integration.admin.conftest import staff  # noqa: F401
 from tests.integration.admin.test_saved_unchanged import our_admins, shop  # noqa: F401
 from tests.integration.tiers.ladders import hand
@@ -178,6 +180,31 @@ class TestEveryAddress:
 
     def test_is_one_of_many(self):
         assert len(list(ours_only())) > 100
+
+
+class TestEveryAddressOfStaff:
+    """Their pages are shut to who has no right of ours; who may only look changes nothing by any of them."""
+
+    @pytest.mark.parametrize("rights", ["none", "view"])
+    def test_changes_nothing_for_who_may_not(self, rows, staff, rights):  # noqa: F811
+        user, client = staff()
+        if rights == "view":
+            held = Permission.objects.filter(content_type__app_label__startswith="loyalty_")
+            user.user_permissions.set(held.filter(codename__startswith="view_"))
+        seen, wrong = set(), []
+        for name, parts in ours_only():
+            if not (name.startswith("admin:") or "dashboard" in name):
+                continue
+            address = reverse(name, kwargs=keys_of(name, parts, rows))
+            with clock.at(TODAY):
+                looked = client.get(address).status_code
+                with writes() as written:
+                    sent = client.post(address, {"reason": "Because", "post": "yes", "points": "5"}).status_code
+            seen.add(looked)
+            if written or max(looked, sent) >= 500 or (rights == "none" and 200 in (looked, sent)):
+                wrong.append((name, looked, sent, written))
+        assert wrong == []
+        assert (200 in seen) == (rights == "view")
 
 
 class TestEveryConstraint:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from unittest.mock import Mock
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import get_resolver
 
 from loyalty_oscar import extend
@@ -427,6 +428,14 @@ class TestThePagesOfStaff:
 
     def test_are_light(self):
         assert [path.name for path in self.FOLDER.iterdir() if path.stat().st_size > 90_000] == []
+
+
+class TestTheRightsOfStaff:
+    def test_are_called_as_django_calls_them(self, db):
+        page = (DOCS / "howto" / "let-staff-in.md").read_text("utf-8")
+        told = set(re.findall(r"\*(Can [^*]+)\*", page))
+        assert len(told) > 10
+        assert told - set(Permission.objects.values_list("name", flat=True)) == set()
 
 
 class TestTheIndexByTask:

@@ -289,7 +289,7 @@ class Phase(models.Model):
         ordering = ["starts_at", "pk"]
 
     def __str__(self) -> str:
-        return f"{self.get_state_display()} {self.starts_at:%Y-%m-%d}"
+        return self.get_state_display()
 
 
 class TermsVersion(models.Model):

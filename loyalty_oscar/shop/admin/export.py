@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.periods import local_day
@@ -33,7 +34,7 @@ def _rows(members: Any) -> Iterator[list[Any]]:
         pgettext("loyalty", "First name"),
         pgettext("loyalty", "Last name"),
         pgettext("loyalty", "E-mail"),
-        *(str(column.label) for _name, column in columns),
+        *(capfirst(column.label) for _name, column in columns),
         pgettext("loyalty", "Ready"),
         pgettext("loyalty", "Worth"),
         pgettext("loyalty", "On the way"),

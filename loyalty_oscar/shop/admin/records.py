@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program import money
+from loyalty_oscar.program import money, words
 from loyalty_oscar.program.admin import BehindFront, ReadOnly
 from loyalty_oscar.program.events import title_of, topics
 from loyalty_oscar.program.finding import FindsMembersOrKeys
 from loyalty_oscar.program.hooks import order_finders
-from loyalty_oscar.program.models import Delivery, Event, JobRun
+from loyalty_oscar.program.models import Delivery, Event, JobRun, Member, Program
 
 from ..dashboard.history import consumer_name, state_of
 from ..dashboard.links import url_of
 from ..models import OrderSync
 from ..upkeep.jobs import titles
 
+#: What of an event only code can read: keys of rows.
+KEYS = frozenset({"account", "entries", "lots", "occurrence", "referral", "standing"})
+#: A day or a moment as it is kept in a record.
+DAY, MOMENT = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d{4}-\d\d-\d\dT.+")
+
 
 def in_lines(rows: Mapping[str, Any]) -> str:
     """Return names and values as a page shows them, one a line."""
     return format_html_join(mark_safe("<br>"), "{}: {}", rows.items())
+
+
+def shown(at: datetime | date) -> str:
+    """Return a moment or a day as the admin shows those of a table."""
+    return str(display_for_value(at, ""))
+
+
+def in_words(value: Any) -> Any:
+    """Return what is kept in a record as somebody reads it: a reason, days and moments in words, each of several."""
+    if isinstance(value, list):
+        return ", ".join(str(in_words(one)) for one in value)
+    if isinstance(value, dict) and set(value) == {"c", "p"}:
+        return words.why(value)
+    text = value if isinstance(value, str) else ""
+    try:
+        if MOMENT.fullmatch(text):
+            return shown(datetime.fromisoformat(text))
+        return shown(date.fromisoformat(text)) if DAY.fullmatch(text) else value
+    except ValueError:
+        return value
 
 
 class TopicFilter(admin.SimpleListFilter):
@@ -62,7 +89,10 @@ class EventAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "what is told along"))
     def goes_along(self, event: Event) -> str:
-        return in_lines(event.payload)
+        told = {name: in_words(value) for name, value in event.payload.items() if name not in KEYS}
+        if isinstance(told.get("order"), int):
+            told["order"] = OrderSync.objects.filter(order_id=told["order"]).first() or told["order"]
+        return in_lines({name.replace("_", " "): value for name, value in told.items()})
 
 
 @admin.register(Delivery)
@@ -95,16 +125,16 @@ class DeliveryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin)
         return consumer_name(delivery.consumer)
 
     @admin.display(description=pgettext_lazy("loyalty", "happened"))
-    def happened_at(self, delivery: Delivery) -> datetime:
-        return delivery.event.at
+    def happened_at(self, delivery: Delivery) -> str:
+        return shown(delivery.event.at)
 
     @admin.display(description=pgettext_lazy("loyalty", "what became of it"))
     def state(self, delivery: Delivery) -> str:
         return state_of(delivery)
 
     @admin.display(description=pgettext_lazy("loyalty", "next try"))
-    def next_try(self, delivery: Delivery) -> datetime | str:
-        return delivery.next_at if delivery.is_open else ""
+    def next_try(self, delivery: Delivery) -> str:
+        return shown(delivery.next_at) if delivery.is_open else ""
 
 
 @admin.register(JobRun)
@@ -127,8 +157,15 @@ class JobRunAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     @admin.display(description=pgettext_lazy("loyalty", "where a long walk goes on"))
     def how_far(self, run: JobRun) -> str:
         told = pgettext("loyalty", "after member %(member)s, begun %(since)s")
+        places = run.cursor or {}
+        programs = Program.objects.in_bulk(map(int, places))
+        members = Member.objects.select_related("user").in_bulk([member_id for member_id, _since in places.values()])
         return in_lines(
-            {key: told % {"member": place[0], "since": place[1]} for key, place in (run.cursor or {}).items()}
+            {
+                str(programs.get(int(key), key)): told
+                % {"member": members.get(member_id, member_id), "since": in_words(since)}
+                for key, (member_id, since) in places.items()
+            }
         )
 
 

@@ -45,7 +45,8 @@ class TestACampaignInTheAdmin:
 
         assert (campaign.code, campaign.points, campaign.budget, campaign.occasion) == ("a-review", 50, 500, "review")
         text = text_of(root.get(page(campaign)))
-        assert "50 paws: A review that is shown, by somebody who bought the product, at most 500 points in all" in text
+        assert "50 paws: A review that is shown, by somebody who bought the product" in text
+        assert "product, at most 500 paws in all; 0 paws given so far." in text
         assert "A review" in text_of(root.get(reverse("admin:loyalty_journeys_campaign_changelist")))
 
     def test_gives_a_reward_in_place_of_points(self, root, unit):

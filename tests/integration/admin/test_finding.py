@@ -148,12 +148,13 @@ class TestTheFile:
         told = (row["First name"], row["Last name"], row["E-mail"], row["Ready"], row["Worth"])
         assert told == ("Anna", "Brandt", "anna@example.com", "1200", "€12.00")
         assert row["Last order"] == str(clock.now().date())
+        assert [head for head in row if head[0].islower()] == []
 
     def test_holds_no_name_that_a_spreadsheet_would_run(self, root, anna):
-        anna.user.first_name = "=1+1"
+        anna.user.first_name, anna.user.last_name = "=1+1", "＝1+1"
         anna.user.save()
         (row,) = self.rows(root, anna)
-        assert row["First name"] == "'=1+1"
+        assert (row["First name"], row["Last name"]) == ("'=1+1", "'＝1+1")
 
     def test_is_for_who_may_see_members_alone(self, staff, anna):
         url, data = reverse("admin:loyalty_program_member_changelist"), {"action": "download"}

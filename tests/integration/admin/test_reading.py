@@ -1,6 +1,9 @@
 """What can be read in the admin and never touched."""
 
+import re
+
 import pytest
+from django.contrib.admin.utils import display_for_value
 from django.urls import reverse
 from oscar.test.factories import RangeFactory
 
@@ -16,6 +19,7 @@ from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import mark
 from loyalty_oscar.testing.factories import AccountFactory, LotFactory
+from tests.storefront import text_of
 
 READ = [Account, Entry, Hold, Event, Delivery, JobRun, OrderSync]
 
@@ -75,6 +79,43 @@ class TestTheLedger:
     def test_finds_an_account_by_the_address_of_its_member(self, root, books):
         assert root.get(url(Account, "changelist") + "?q=boris@").context["cl"].result_count == 1
         assert root.get(url(Account, "changelist") + "?q=nobody@").context["cl"].result_count == 0
+
+
+class TestARecord:
+    """Days and moments read as in all of the admin, also where they are kept as texts; reasons are sentences."""
+
+    MOMENT = "2027-01-31T11:30:00+01:00"
+
+    def told_on(self, root, row):
+        return text_of(root.get(url(type(row), "change", row.pk)))
+
+    def test_of_an_event_says_what_is_told_along_in_words(self, root, books):
+        because = {"c": "order_earned", "p": {"order": 1, "number": "100001"}}
+        payload = {"kept_until": self.MOMENT, "days": ["2027-02-01", "2027-02-28"], "because": because, "lots": [5, 6]}
+        payload |= {"told": "2027-13-45", "also": "20270131"}
+        event = Event.objects.create(topic="of-our-own", key="1", member=books.member, payload=payload, at=clock.now())
+        text = self.told_on(root, event)
+        assert "kept until: Jan. 31, 2027, 11:30 a.m. days: Feb. 1, 2027, Feb. 28, 2027" in text
+        assert "because: Order 100001 told: 2027-13-45 also: 20270131" in text
+        assert "lots" not in text
+
+    def test_of_an_event_names_an_order_by_its_number(self, root, books):
+        OrderSync.objects.update(placed={"number": "100001"})
+        assert "order: 100001" in self.told_on(root, Event.objects.get())
+
+    def test_of_a_message_says_when_it_happened_and_is_tried_next(self, root, books):
+        text = self.told_on(root, Delivery.objects.get())
+        assert not re.search(r"\d{4}-\d\d-\d\d", text)
+        assert f"Happened: {display_for_value(Event.objects.get().at, '')}" in text
+
+    def test_of_a_job_says_after_whom_and_since_when_a_walk_goes_on(self, root, books):
+        cursor = {str(books.member.program_id): [books.member_id, self.MOMENT]}
+        JobRun.objects.update(cursor=cursor)
+        text = self.told_on(root, JobRun.objects.get())
+        assert f"{books.member.program}: after member {books.member}, begun Jan. 31, 2027, 11:30 a.m." in text
+
+    def test_of_the_life_of_a_program_has_no_day_beside_that_of_its_column(self, root, books):
+        assert not re.search(r"\d{4}-\d\d-\d\d", self.told_on(root, books.member.program))
 
 
 class TestAProductSet:
