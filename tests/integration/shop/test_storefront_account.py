@@ -188,7 +188,7 @@ class TestTheStatement:
         order = arrive(buy(user, (a_product(price="10.00"), 3), on=day(4, 28)), on=day(4, 29))
         send_back(order, 1, on=day(5, 2))
         response = statement(user)
-        assert "went back , No longer on the way: 10 paws" in text_of(response)
+        assert "went back No longer on the way: 10 paws" in text_of(response)
         assert column(response) == [("way", 20), ("back", 0)]
         assert numbers(page(user), "pending") == [20]
 
