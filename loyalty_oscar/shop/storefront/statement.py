@@ -279,7 +279,7 @@ class StatementWriter:
         p = entry.because.get("p", {})
         if lot is not None:
             yield self._dated(why, lot)
-        if entry.kind == Kind.CLAW and why:
+        if entry.because.get("c") == "goods_returned" and why:
             text = pgettext(
                 "loyalty", "The order had brought %(points)s. We take back only what this part of it earned."
             )
