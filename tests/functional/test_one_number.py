@@ -317,6 +317,17 @@ class TestAMemberNearFreeDelivery:
         assert "You use 386 paws. Saves €3.86, leaves 0 paws (€0.00)." in said
         assert "delivery stays free" not in said
 
+    def test_reads_nothing_of_delivery_where_an_offer_keeps_it_free(self, shopper):
+        everything = factories.RangeFactory(includes_all_products=True)
+        factories.ConditionalOfferFactory(
+            condition=factories.ConditionFactory(range=everything, type="Count", value=1),
+            benefit=factories.BenefitFactory(range=None, type="Shipping percentage", value=100),
+        )
+        for page in (shopper.basket(), shopper.preview()):
+            assert "Use all (386): −€3.86" in text_of(page)
+            assert "delivery stays free" not in text_of(page)
+        assert self.total(shopper.use("all").basket()) == D("38.44")
+
     def test_reads_what_comes_off_the_goods_where_the_shop_cannot_say_more(self, shopper, monkeypatch):
         monkeypatch.setattr(trying, "order_cost", lambda **told: 1 / 0)
         assert "Use all (386): −€3.86" in text_of(shopper.basket())

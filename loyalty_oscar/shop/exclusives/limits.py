@@ -54,12 +54,7 @@ class Limit:
             )
             return text % {"number": money.number(all_), "sale": self.sale.name}
         if self.left < all_:
-            text = npgettext(
-                "loyalty",
-                "%(sale)s: you can have %(left)s more. Each member can have %(number)s.",
-                "%(sale)s: you can have %(left)s more. Each member can have %(number)s.",
-                self.left,
-            )
+            text = pgettext("loyalty", "%(sale)s: you can order %(left)s now. Each member can have %(number)s.")
         else:
             text = pgettext("loyalty", "%(sale)s: each member can have %(number)s.")
         said = {"left": money.number(self.left), "number": money.number(all_), "sale": self.sale.name}

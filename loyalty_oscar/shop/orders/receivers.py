@@ -83,10 +83,25 @@ def order_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 @harmless
 def line_saved(sender: Any, instance: Any, created: bool = False, **kwargs: Any) -> None:
+    order = instance._state.fields_cache.get("order")
+    if order is not None and not created and _hands_down(order=order, line=instance):
+        return
     note(order_id=instance.order_id, is_new=created)
     # The order's own instance remembers it, so that `order_placed` right after adds no second look.
-    if "order" in instance._state.fields_cache:
-        instance.order._loyalty_noted = True
+    if order is not None:
+        order._loyalty_noted = True
+
+
+def _hands_down(*, order: Any, line: Any) -> bool:
+    """
+    Return whether this instance of an order is handing a new status down to its lines, before it is saved itself.
+
+    Oscar's cascade does so. Without a transaction around it each line would be looked at alone, as pieces that went
+    back one by one; the order is looked at once it is saved.
+    """
+    if order.status not in order.cascade or order.cascade[order.status] != line.status:
+        return False
+    return not type(order)._base_manager.using(write_db()).filter(pk=order.pk, status=order.status).exists()
 
 
 @harmless

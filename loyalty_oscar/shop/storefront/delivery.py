@@ -18,7 +18,7 @@ def nudge(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None
     if subject is None or basket is None or basket.is_empty:
         return None
     missing = missing_to_free(method=subject, basket=basket)
-    if not missing or missing <= 0:
+    if not missing or missing <= 0 or not _charges(method=subject, basket=basket):
         return None
     minor = money.to_minor(amount=missing, currency=basket.currency)
     text = pgettext("loyalty", "%(amount)s more and delivery is free.")
@@ -28,7 +28,7 @@ def nudge(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None
 
 def missing_to_free(*, method: Any, basket: Any) -> Decimal | None:
     """
-    Return what a basket lacks to free delivery; None where its method knows no such limit or takes nothing anyway.
+    Return what a basket lacks to free delivery; None where its method knows no such limit.
 
     A method says it itself with `missing_to_free(basket)`; of Oscar's own that store a limit, it is that.
     """
@@ -37,3 +37,9 @@ def missing_to_free(*, method: Any, basket: Any) -> Decimal | None:
         return ask(basket)
     limit = getattr(method, "free_shipping_threshold", None)
     return limit - basket.total_incl_tax if limit is not None and basket.is_tax_known else None
+
+
+def _charges(*, method: Any, basket: Any) -> bool:
+    """Return whether delivery costs anything now: an offer, such as a level's, may make it free below the limit."""
+    charge = method.calculate(basket)
+    return bool(charge.incl_tax if charge.is_tax_known else charge.excl_tax)

@@ -52,12 +52,16 @@ def delivery_charge(*, basket: Any, request: Any) -> Any:
     """
     Return what the delivery of a basket costs, as a price of Oscar's: by the method that the page shows
     (`visit.shipping_method`), else by the shop's first for this basket.
+
+    Oscar puts no offer around a method that is free anyway. With points tried on the basket it may not be, so that the
+    offer counts here as it will on the next page.
     """
-    method = request.loyalty.shipping_method
+    repository, method = get_class("shipping.repository", "Repository")(), request.loyalty.shipping_method
     if method is None:
-        repository = get_class("shipping.repository", "Repository")()
         method = repository.get_default_shipping_method(basket=basket, user=request.user, request=request)
         request.loyalty.shipping_method = method
+    if basket.has_shipping_discounts and not getattr(method, "is_discounted", False):
+        (method,) = repository.apply_shipping_offers(basket, [method])
     return method.calculate(basket)
 
 

@@ -229,7 +229,7 @@ class StatementWriter:
             points=entry.own,
             after=self._after(entry) if entry.own else None,
             notes=[note for note in self._notes(entry, lot, whys.get(order.pk) if order else None) if note],
-            aside=self._made_up(entry),
+            aside=self._made_up(entry) or ("" if brought else self._on_the_way(entry)),
         )
 
     def _after(self, entry: Entry) -> int:
@@ -255,13 +255,13 @@ class StatementWriter:
     def _what(self, order: Any, entry: Entry, whys: dict[int, Any], *, brought: bool = True) -> dict[str, Any]:
         if order is None:
             text = self.said.get(entry.pk) or words.why(entry.because)
-            return {"text": text, "more": "" if brought else self._on_the_way(entry), "url": "", "rows": ()}
+            return {"text": text, "more": "", "url": "", "rows": ()}
         told = self._of(order, whys.get(order.pk))
         number = pgettext("loyalty", "Order %(number)s") % {"number": order.number}
         if brought:
             return {**told, "text": number, "more": _contents(order)}
         shown = told if entry.kind == Kind.CLAW else {**told, "rows": ()}
-        return {**shown, "text": words.why(entry.because), "more": self._on_the_way(entry)}
+        return {**shown, "text": words.why(entry.because), "more": ""}
 
     def _of(self, order: Any, why: Any) -> dict[str, Any]:
         url = reverse("customer:order", kwargs={"order_number": order.number})
@@ -279,7 +279,7 @@ class StatementWriter:
         p = entry.because.get("p", {})
         if lot is not None:
             yield self._dated(why, lot)
-        if entry.kind == Kind.CLAW and why:
+        if entry.because.get("c") == "goods_returned" and why:
             text = pgettext(
                 "loyalty", "The order had brought %(points)s. We take back only what this part of it earned."
             )

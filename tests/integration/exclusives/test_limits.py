@@ -81,7 +81,7 @@ class TestTheBasket:
 
     def test_counts_what_was_bought_and_what_lies_in_another_one(self, client, sale, member, carrier):
         had(sale, member, 1)
-        assert "First on the trail: you can have 1 more. Each member can have 2." in text_of(add(client, carrier, 2))
+        assert "First on the trail: you can order 1 now. Each member can have 2." in text_of(add(client, carrier, 2))
         add(client, carrier, 1)
         assert lines() == [1]
 

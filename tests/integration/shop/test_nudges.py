@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 from django.test import Client
 from django.urls import reverse
-from oscar.apps.shipping.methods import FixedPrice
+from oscar.apps.shipping.methods import FixedPrice, TaxInclusiveOfferDiscount
 from oscar.apps.shipping.models import OrderAndItemCharges
+from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.shop.storefront.delivery import missing_to_free, nudge
 from loyalty_oscar.testing import clock
@@ -78,16 +79,27 @@ class TestFreeDelivery:
     def a_full_basket(self, price="30.00"):
         return a_basket(a_user(), (a_product("Bowl", price), 1))
 
+    def a_parcel(self, limit, charge="4.90"):
+        method = FixedPrice(Decimal(charge), Decimal(charge))
+        method.missing_to_free = lambda basket: Decimal(limit) - basket.total_incl_tax
+        return method
+
     def said(self, method, basket):
         found = nudge(subject=method, request=SimpleNamespace(basket=basket))
         return found and found[1]["text"]
 
     def test_is_told_by_the_method_itself(self):
-        method = SimpleNamespace(missing_to_free=lambda basket: Decimal("39.00") - basket.total_incl_tax)
         basket = self.a_full_basket()
-        assert self.said(method, basket) == "€9.00 more and delivery is free."
-        method = SimpleNamespace(missing_to_free=lambda basket: Decimal("30.00") - basket.total_incl_tax)
-        assert self.said(method, basket) is None
+        assert self.said(self.a_parcel("39.00"), basket) == "€9.00 more and delivery is free."
+        assert self.said(self.a_parcel("30.00"), basket) is None
+
+    def test_is_not_told_where_delivery_is_free_already(self):
+        basket = self.a_full_basket()
+        assert self.said(self.a_parcel("39.00", charge="0.00"), basket) is None
+        for percent, said in ((50, "€9.00 more and delivery is free."), (100, None)):
+            benefit = get_model("offer", "ShippingPercentageDiscountBenefit")(value=percent)
+            offer = SimpleNamespace(name="Gold", shipping_discount=benefit.shipping_discount)
+            assert self.said(TaxInclusiveOfferDiscount(self.a_parcel("39.00"), offer), basket) == said
 
     def test_is_told_by_a_limit_of_oscars_own_methods_also_where_an_offer_makes_them_cheaper(self):
         method = OrderAndItemCharges(free_shipping_threshold=Decimal("35.00"))
@@ -107,11 +119,7 @@ class TestFreeDelivery:
 
     def test_stands_beside_what_the_basket_brings(self, monkeypatch):
         a_club()
-        monkeypatch.setattr(
-            "oscar.apps.shipping.methods.Free.missing_to_free",
-            lambda self, basket: Decimal("100.00") - basket.total_incl_tax,
-            raising=False,
-        )
+        monkeypatch.setattr(get_class("shipping.repository", "Repository"), "methods", (self.a_parcel("100.00"),))
         user = a_user()
         fill(a_basket(user), (a_product("Bowl", "30.00"), 1))
         response = basket_of(user)

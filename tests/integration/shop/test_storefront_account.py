@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
@@ -188,9 +189,24 @@ class TestTheStatement:
         order = arrive(buy(user, (a_product(price="10.00"), 3), on=day(4, 28)), on=day(4, 29))
         send_back(order, 1, on=day(5, 2))
         response = statement(user)
-        assert "went back , No longer on the way: 10 paws" in text_of(response)
+        assert "went back No longer on the way: 10 paws" in text_of(response)
         assert column(response) == [("way", 20), ("back", 0)]
         assert numbers(page(user), "pending") == [20]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_says_once_that_an_order_was_cancelled_however_its_lines_are_saved(self, statement, monkeypatch):
+        """Oscar's cascade saves each line before the order: no transaction is around them here."""
+        monkeypatch.setattr(get_model("order", "Order"), "cascade", {"Cancelled": "Cancelled"})
+        a_club()
+        user = a_user()
+        order = buy(user, (a_product("Bed", "30.00"), 1), (a_product("Bowl", "17.00"), 2), on=day(5, 5))
+        with clock.at(TODAY):
+            order.set_status("Cancelled")
+        said = text_of(statement(user))
+        assert said.count(f"Order {order.number} was cancelled") == 1
+        assert "went back" not in said
+        assert "this part of it" not in said
+        assert {line.status for line in order.lines.all()} == {"Cancelled"}
 
     def test_says_what_need_not_be_given_back_and_why(self, statement):
         unit = a_club(debt_policy=Program.Debt.CLAMP)

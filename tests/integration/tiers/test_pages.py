@@ -18,6 +18,7 @@ from loyalty_oscar.testing.factories import ProductSetFactory
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Standing, Tier
 from loyalty_oscar.tiers.operations import give_tier, settle
 from loyalty_oscar.tiers.queries import ladder_of
+from tests.integration.shop.test_using_points_pages import preview
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, text_of
 
 from .ladders import a_ladder
@@ -307,6 +308,16 @@ class TestTheBasket:
         assert page.index(f"{bed.title}</a></h3>") < place < page.index("availability", place)
         assert "Member price" in page[place : page.index("availability", place)]
         assert bed.title not in self.TAG.search(page)[0]
+
+    def test_tags_it_on_the_preview_too(self, bed):
+        client = Client()
+        client.force_login(silver())
+        for product in (a_product("Bone"), bed):
+            client.post(reverse("basket:add", args=[product.pk]), {"quantity": 1})
+        with clock.at(TODAY):
+            page = preview(client).content.decode()
+        assert self.TAG.findall(page) == ["tier"]
+        assert page.index(f"{bed.title}</a></h3>") < page.index('data-loyalty="cut"') < page.rindex("availability")
 
     def test_tags_each_line_of_a_product(self, bed):
         user, option = silver(), get_model("catalogue", "Option").objects.create(name="Engraving", code="engraving")
