@@ -21,7 +21,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import announce
-from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.models import Member, Reward, Unit
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.registries import reward_kinds
 
@@ -85,7 +85,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
 
 def _locked(member: Member) -> Account:
     """Return the locked account of a member, opened where it is missing; of one who was merged, the other's."""
-    unit = member.program.unit_or_none
+    unit = Unit.objects.using(write_db()).filter(program=member.program_id).first()
     if unit is None:
         raise CannotClaim(Because("reward_over"))
     account = lock(account_id=open_account(member=member, unit=unit).pk)
@@ -189,7 +189,7 @@ def show_code(*, claim: Claim, at: datetime, actor: str = "system") -> str:
 
 def _again(claim: Claim) -> Claim:
     """Lock the account of a claim's member, and read the claim as it is then."""
-    rows = Claim.objects.using(write_db()).select_related("reward", "member__program__unit")
+    rows = Claim.objects.using(write_db()).select_related("reward", "hold", "member__program__unit")
     _locked(rows.get(pk=claim.pk).member)
     return rows.get(pk=claim.pk)
 
