@@ -4,8 +4,9 @@ from django.contrib.auth import get_user_model
 from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.audit import audit
-from tests.browser.stage import fits
+from tests.browser.stage import at_widths, fits
 from tests.browser.test_journey import ADDRESS, buy, number, numbers, page, shop  # noqa: F401 - two are fixtures
+from tests.browser.test_storefront import violations
 
 EMAIL = "mei.tanaka@mail.example"
 
@@ -27,26 +28,33 @@ def check_out_as_guest(tab):
         assert tab.url != before, f"the checkout stands still at {before}"
 
 
+def holds(tab, name):
+    """Nothing sticks out sideways, and axe finds nothing in what is ours."""
+    fits(tab, name)
+    for width in at_widths(tab):
+        assert violations(tab) == [], (name, width)
+
+
 class TestAGuest:
     def test_keeps_the_points_by_choosing_a_password(self, shop, page):  # noqa: F811
         buy(page, shop)
         check_out_as_guest(page)
         assert number(page, "earn") == 76
-        fits(page, "guest")
+        holds(page, "guest")
         page.get_by_role("button", name="Keep my 76 paws").click()
         page.wait_for_load_state()
         assert "Choose a password." in page.locator("#loyalty-password-help").inner_text()
-        fits(page, "guest-again")
+        holds(page, "guest-again")
         page.fill("#loyalty-password", "a sentence is fine")
         page.press("#loyalty-password", "Enter")
         page.wait_for_url("**/thank-you/")
         assert get_model("order", "Order").objects.get().user == get_user_model().objects.get(email=EMAIL)
         assert number(page, "earn") == 76
-        fits(page, "guest-kept")
+        holds(page, "guest-kept")
         assert numbers(page) == (0, 76)
-        fits(page, "account")
+        holds(page, "account")
         page.goto("/accounts/profile/delete/")
-        fits(page, "goes")
+        holds(page, "goes")
         page.fill("input[name=password]", "a sentence is fine")
         page.click("#delete_profile_form button[type=submit]")
         page.wait_for_load_state()

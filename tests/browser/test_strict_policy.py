@@ -5,11 +5,14 @@ What Oscar's own pages hold of scripts and styles between their lines is refused
 """
 
 import pytest
+from oscar.test import factories
 
 from loyalty_oscar.testing.factories import UseTermsFactory
 from tests.browser.stage import calendar, words  # noqa: F401 - a fixture
 from tests.browser.test_journey import buy as put
-from tests.browser.test_using_points import enter, press
+from tests.browser.test_using_points import enter, place, press, to_preview
+from tests.integration.exclusives.sales import a_sale
+from tests.integration.journeys.deeds import a_campaign
 from tests.integration.referrals.friendly import an_inviting_club
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import give
@@ -35,12 +38,34 @@ def strict(route):
     return route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
 
 
+#: Pages of ours, and of Oscar's with pieces of ours, as a member and then as an invited stranger sees them.
+MEMBERS = (
+    *(f"/loyalty/{path}" for path in ("", "statement/", "levels/", "mails/", "invite/", "how-it-works/", "sales/")),
+    *("/loyalty/sales/trail/", "/loyalty/address/sent/", "/loyalty/address/mistyped/", "/loyalty/word/leipzig26/"),
+    *("/catalogue/", "/accounts/orders/", "/accounts/profile/delete/"),
+)
+STRANGERS = (
+    *(f"/loyalty/{path}" for path in ("join/", "how-it-works/", "levels/", "sales/trail/", "invite/{code}/")),
+    *("/accounts/register/", "/catalogue/", "/basket/"),
+)
+
+
+def looked_at(page, path):
+    """Open a page with all its answers to "Why?"; what of it was refused."""
+    assert page.goto(path).status == 200, path
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    return page.evaluate("refused")
+
+
 class TestAStrictPolicy:
     def test_refuses_nothing_of_ours_and_all_of_it_works(self, browser, live_server, calendar):  # noqa: F811
         calendar.turn_to(day(5, 6))
         club = an_inviting_club()
         UseTermsFactory(program=club.unit.program)
         a_ladder(unit=club.unit)
+        a_sale(club.unit, a_product("Explorer carrier", "57.90"), per_member=2)
+        a_campaign(club.unit, "word", word="leipzig26")
+        factories.CountryFactory(iso_3166_1_a2="DE", is_shipping_country=True)
         give(club.boris, 1250, club.unit)
         with browser.new_context(base_url=live_server.url) as context:
             calendar.hang_in(context)
@@ -54,8 +79,14 @@ class TestAStrictPolicy:
             press(page, "Use 500 paws")
             assert "You use 500 paws." in words(page, "#points")
             refused = page.evaluate("refused")
-            for path in ("", "statement/", "levels/", "invite/", "how-it-works/"):
-                assert page.goto(f"/loyalty/{path}").status == 200
-                page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-                refused += page.evaluate("refused")
+            to_preview(page)
+            refused += page.evaluate("refused")
+            place(page)
+            assert "thank-you" in page.url
+            refused += page.evaluate("refused")
+            for path in MEMBERS:
+                refused += looked_at(page, path)
+            context.clear_cookies()
+            for path in STRANGERS:
+                refused += looked_at(page, path.format(code=club.code))
         assert [what for what, is_ours in refused if is_ours] == []

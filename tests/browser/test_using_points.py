@@ -22,6 +22,7 @@ from sandbox.partner.strategy import Strategy
 from tests import orders
 from tests.browser.stage import at_widths, picture
 from tests.browser.test_journey import ADDRESS, buy, number, page  # noqa: F401 - a fixture
+from tests.browser.test_storefront import violations
 from tests.points import give, points_club
 from tests.storefront import a_user
 
@@ -171,8 +172,10 @@ class TestAMember:
         looked_at(tab, "preview")
         assert used(tab) == 500
         assert "€74.20" in words(tab)
+        assert violations(tab) == []
         place(tab)
         assert "thank-you" in tab.url
+        assert violations(tab) == []
 
         order, account = Order.objects.get(), Account.objects.get()
         assert order.total_incl_tax == sum(line.line_price_incl_tax for line in order.lines.all()) == Decimal("74.20")
@@ -182,6 +185,9 @@ class TestAMember:
         tab.goto(f"/accounts/orders/{order.number}/")
         for said in ("500 paws used", "€5.00", "€74.20"):
             assert said in words(tab)
+        assert violations(tab) == []
+        tab.goto("/accounts/orders/")
+        assert violations(tab) == []
         letter = next(sent.body for sent in mail.outbox if order.number in sent.body).replace("\xa0", " ")
         assert "500 paws used" in letter
         assert "74.20" in letter
