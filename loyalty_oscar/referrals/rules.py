@@ -20,6 +20,8 @@ from loyalty_oscar.kernel.mailbox import plain_email
 ALLOW, REVIEW, BLOCK = "allow", "review", "block"
 ORDER = (ALLOW, REVIEW, BLOCK)
 CONSONANTS, VOWELS = "bdfghkmnprstvz", "aeiou"
+#: The last part of a link, which is the code of an invitation's; and so long a link may be.
+LAST_PART, LONGEST_LINK = re.compile(r"/([^/?#]+)/?(?:[?#].*)?$"), 300
 CODE = re.compile(rf"(?:[{CONSONANTS}][{VOWELS}]){{4}}[{CONSONANTS}]")
 #: None shares a factor with the number of consonants, so that one wrong letter always changes the check letter.
 WEIGHTS = (1, 3, 5, 9, 11, 13, 1, 3)
@@ -108,13 +110,16 @@ def new_code() -> str:
 
 def read_code(*, text: str) -> str:
     """
-    Return a code as it is kept, however it was typed ("BAFI muzob"); nothing for what can be none.
+    Return a code as it is kept, however it was typed ("BAFI muzob") or pasted, as the link that ends in it; nothing for
+    what can be none.
 
     One wrong letter, and two neighbors that changed places, never pass: the first changes the check letter, the second
     the order of consonants and vowels.
     """
+    last = LAST_PART.search(text[:LONGEST_LINK])
+    typed = last[1] if last else text
     plain = "".join(
-        c for c in unicodedata.normalize("NFKC", text[:40]).casefold() if c not in " -\N{HYPHEN}\N{EN DASH}"
+        c for c in unicodedata.normalize("NFKC", typed[:40]).casefold() if c not in " -\N{HYPHEN}\N{EN DASH}"
     )
     is_one = CODE.fullmatch(plain) and check_letter(letters=plain[:8]) == plain[8]
     return f"{plain[:4]}-{plain[4:]}" if is_one else ""

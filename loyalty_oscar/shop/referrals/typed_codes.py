@@ -8,13 +8,13 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import pgettext
 
 from loyalty_oscar.referrals.queries import scheme_of
-from loyalty_oscar.referrals.rules import CONSONANTS, VOWELS, WEIGHTS, has_typo
+from loyalty_oscar.referrals.rules import CONSONANTS, LONGEST_LINK, VOWELS, WEIGHTS, has_typo
 
 from ..storefront.request_hooks import page_guards
 
 #: The field of a registration form, and what holds a mistyped code on the way back to the checkout.
 FIELD = "loyalty_code"
-LONGEST = 40
+LONGEST = LONGEST_LINK  # Many paste what they were sent.
 
 
 def typo() -> str:
@@ -25,7 +25,13 @@ def typo() -> str:
 def field(*, name: str, value: str) -> dict[str, Any]:
     """Return what the widget of the field is told: its name and value, whether that has a typo, and how to find one."""
     told = {"name": name, "value": value, "has_typo": has_typo(text=value), "typo": typo()}
-    return {**told, "consonants": CONSONANTS, "vowels": VOWELS, "weights": ",".join(map(str, WEIGHTS))}
+    return {
+        **told,
+        "consonants": CONSONANTS,
+        "vowels": VOWELS,
+        "weights": ",".join(map(str, WEIGHTS)),
+        "longest": LONGEST,
+    }
 
 
 class Waiting:

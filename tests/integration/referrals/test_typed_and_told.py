@@ -58,6 +58,12 @@ class TestATypoAtRegistration:
         assert send(client, club.code).status_code == 302
         assert Referral.objects.get().giver.user == club.boris
 
+    @pytest.mark.parametrize("send", [lambda client, code: register(client, loyalty_code=code), sign_up])
+    def test_is_none_where_the_whole_link_is_pasted(self, club, client, send):
+        link = f"https://shop.example/en-gb/loyalty/invite/{club.code}/?utm_source=a-long-mail-of-a-friend#top"
+        assert send(client, link).status_code == 302
+        assert Referral.objects.get().giver.user == club.boris
+
     def test_is_told_beside_the_other_errors(self, club, client):
         page = register(client, email="no address", loyalty_code=wrong(club.code))
         assert "Enter a valid email address." in text_of(page)

@@ -40,7 +40,12 @@ class TestACode:
         assert len(set(codes)) > 495
 
     @pytest.mark.parametrize(
-        "typed", ["bafi-muzob", "BAFI-MUZOB", " bafi muzob ", "bafimuzob", "Bafi\u2010muzob", "ＢＡＦＩ－ＭＵＺＯＢ"]
+        "typed",
+        [
+            *("bafi-muzob", "BAFI-MUZOB", " bafi muzob ", "bafimuzob", "Bafi\u2010muzob", "ＢＡＦＩ－ＭＵＺＯＢ"),
+            "https://shop.example/loyalty/invite/bafi-muzob/",
+            "shop.example/en/loyalty/invite/BAFI-muzob?utm_source=mail#top",
+        ],
     )
     def test_is_read_however_it_is_typed(self, typed):
         assert rules.read_code(text=typed) == "bafi-muzob"

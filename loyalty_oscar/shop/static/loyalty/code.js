@@ -3,7 +3,7 @@
   var field = document.getElementById("loyalty-code"), said = document.getElementById("loyalty-code-error");
   if (!field || !said) return;
   var consonants = field.dataset.consonants, vowels = field.dataset.vowels, weights = field.dataset.weights.split(",");
-  function plain() { return field.value.normalize("NFKC").toLowerCase().replace(/[ \-\u2010\u2013]/g, ""); }
+  function plain() { return field.value.trim().replace(/^.*\/([^\/?#]+)\/?([?#].*)?$/, "$1").normalize("NFKC").toLowerCase().replace(/[ \-\u2010\u2013]/g, ""); }
   function isCode(text) {
     var total = 0;
     if (text.length !== weights.length + 1) return false;
