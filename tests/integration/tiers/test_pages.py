@@ -458,6 +458,7 @@ class TestALevelThatEnds:
         said = text_of(page)
         assert "Keep Silver: €150.00 more by 31 December 2027." in said
         assert "Silver stays yours until 30 January 2028, at least." in said
+        assert "Yours until" not in said  # Two dates for one thing.
         assert said.index("Keep Silver") < said.index("Your level: Silver")
         assert "loyalty-level-card loyalty-edge" in page.content.decode()
         assert "Keep Silver" in text_of(visit(reverse("loyalty:levels"), silver_of(), on=day(11, 20, 2027)))
