@@ -38,10 +38,11 @@ def occasion_name(code: str) -> str:
 def sentence(*, campaign: Campaign, unit: Unit) -> str:
     """Return a campaign as a sentence: how many points for what, from when until when, and how many in all."""
     in_points = partial(words.points, unit=unit)
-    parts = [f"{words.promised(unit=unit, row=campaign)}: {occasion_name(campaign.occasion)}"]
-    zone = campaign.program.time_zone
+    called = occasion_name(campaign.occasion)
     if campaign.word:
-        parts.append(pgettext("loyalty", "the word “%(word)s”") % {"word": campaign.word})
+        called = pgettext("loyalty", "The code word “%(word)s”, typed or by a QR code") % {"word": campaign.word}
+    parts = [f"{words.promised(unit=unit, row=campaign)}: {called}"]
+    zone = campaign.program.time_zone
     if campaign.starts_at:
         parts.append(pgettext("loyalty", "from %(day)s") % {"day": words.day(campaign.starts_at, zone=zone)})
     if campaign.ends_at:

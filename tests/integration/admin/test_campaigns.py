@@ -91,7 +91,7 @@ class TestACampaignInTheAdmin:
             ),
             (
                 {"occasion": "word", "word": "woof24", "confirmed_only": "on"},
-                "the word “woof24”, only with a confirmed e-mail address;",
+                "The code word “woof24”, typed or by a QR code, only with a confirmed e-mail address;",
             ),
         ],
     )
