@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,6 +15,7 @@ from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
+from loyalty_oscar.program.hooks import reward_uses
 from loyalty_oscar.program.models import Reward, Unit
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -34,6 +36,12 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
     if points is None or unit is None:
         return points
     return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
+
+
+@reward_uses.register("campaigns")
+def campaigns_with(*, reward: Reward) -> Iterable[str]:
+    """Name the campaigns that give a reward."""
+    return Campaign.objects.filter(reward=reward).values_list("name", flat=True)
 
 
 @admin.register(Campaign)

@@ -17,7 +17,7 @@ from django.urls import URLPattern
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.hooks import RAISE, REPORT, SKIP, Failed, Hook, OnError
 
-from .models import Member, ProductSet, Program, Unit
+from .models import Member, ProductSet, Program, Reward, Unit
 
 __all__ = ["RAISE", "REPORT", "SKIP", "Failed", "Hook", "OnError"]
 
@@ -106,6 +106,17 @@ class SetUse(Protocol):
 
 
 set_uses: Hook[SetUse] = Hook("set_uses", SetUse, on_error=RAISE)
+
+
+class RewardUse(Protocol):
+    """Says by what a reward is promised."""
+
+    def __call__(self, *, reward: Reward) -> Iterable[str]:
+        """Return the name of each thing that gives it."""
+        ...
+
+
+reward_uses: Hook[RewardUse] = Hook("reward_uses", RewardUse, on_error=RAISE)
 
 
 class LevelList(Protocol):

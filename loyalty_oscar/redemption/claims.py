@@ -14,6 +14,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, topics
+from loyalty_oscar.program.hooks import reward_uses
 from loyalty_oscar.program.models import Member, Program, Reward
 from loyalty_oscar.program.queries import remembered, spends_at, version_of
 from loyalty_oscar.program.registries import facts
@@ -82,6 +83,13 @@ def left_of(*, rewards: Collection[Reward]) -> dict[int, int]:
     counted = [reward.pk for reward in rewards if reward.quota is not None]
     rows = Reward.objects.using(write_db()).filter(pk__in=counted) if counted else None
     return dict(rows.values_list("pk", F("quota") - F("taken"))) if rows is not None else {}
+
+
+def is_promised(*, reward: Reward) -> bool:
+    """Return whether anybody has a reward, had it, or is promised it: it stays what it is then."""
+    if Claim.objects.using(write_db()).filter(reward=reward).exists():
+        return True
+    return any(name for names in reward_uses.answers(reward=reward) for name in names)
 
 
 def claims_of(*, member_id: int) -> QuerySet[Claim]:

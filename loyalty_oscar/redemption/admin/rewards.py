@@ -21,6 +21,7 @@ from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.zones import InProgramZone
 
 from .. import operations
+from ..claims import is_promised
 from ..faults import reach, reward_warnings
 from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
 from ..operations.claims import CODE
@@ -56,7 +57,7 @@ class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgram
         css = STYLES
 
     def is_used(self, obj: Reward) -> bool:
-        return obj.claims.exists()
+        return is_promised(reward=obj)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RewardsList
@@ -105,7 +106,9 @@ class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgram
         kind = obj.kind if obj else request.GET.get("type", "")
         is_still = self.stands_still(request, obj)
         text = pgettext(
-            "loyalty", "Somebody has it, so it stays what it is. To change that, add another and switch this one off."
+            "loyalty",
+            "Somebody has it or is promised it, so it stays what it is. To change that, add another and switch this one"
+            " off.",
         )
         told = {"description": text} if is_still else {}
         own = ("holds",) if is_still or not may else tuple(own_fields(kind=kind))

@@ -21,6 +21,7 @@ from loyalty_oscar.program.models import Program, Reward, Segment
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
 
+from ..claims import is_promised
 from ..operations.claims import CODE, LONGEST_TEXT
 
 #: So long a code is at most, and so large a file of them (about a hundred thousand).
@@ -202,7 +203,7 @@ class RewardFormBase(forms.ModelForm):
         if not self.instance.pk or not (own or "quota" in self.changed_data):
             return
         stored = Reward.objects.using(write_db()).select_for_update().get(pk=self.instance.pk)
-        if own and stored.claims.exists():
+        if own and is_promised(reward=stored):
             self.add_error(own[0], pgettext("loyalty", "Somebody took it meanwhile, so this stays as it was."))
         if quota is not None and quota < stored.taken:
             text = npgettext(

@@ -15,6 +15,7 @@ from loyalty_oscar.redemption.models import Claim, RewardCode
 from loyalty_oscar.redemption.operations import CannotClaim, buy, fulfil, give_back, show_code
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
+    CampaignFactory,
     GivenTierFactory,
     LadderFactory,
     MemberFactory,
@@ -222,7 +223,10 @@ class TestAReward:
         assert change(root, reward, p_ask="When?").status_code == 302
         claim = buy(reward=reward, member=member, key="1", at=TODAY)
         text = text_of(root.get(page(reward)))
-        assert "Somebody has it, so it stays what it is." in text and "Members are asked: “When?”" in text
+        assert (
+            "Somebody has it or is promised it, so it stays what it is." in text
+            and "Members are asked: “When?”" in text
+        )
         assert change(root, reward, name="Other", kind="code").status_code == 302
         answer = change(root, reward, p_ask="Typed before somebody took it")
         assert errors(answer) == {"p_ask": "Somebody took it meanwhile, so this stays as it was."}
@@ -464,3 +468,12 @@ class TestARewardThatNobodyHad:
         reward = RewardFactory(program=unit.program, codes=["SPA-1", "SPA-2"])
         root.post(reverse("admin:loyalty_program_reward_delete", args=[reward.pk]), {"post": "yes"})
         assert not Reward.objects.exists()
+
+    def test_is_neither_deleted_nor_changed_once_a_campaign_promises_it(self, root, unit):
+        reward = RewardFactory(program=unit.program, params={"ask": "Which day?"})
+        page = reverse("admin:loyalty_program_reward_change", args=[reward.pk])
+        assert 'name="p_ask"' in root.get(page).content.decode()
+        CampaignFactory(program=unit.program, points=0, reward=reward)
+        assert 'name="p_ask"' not in root.get(page).content.decode()
+        root.post(reverse("admin:loyalty_program_reward_delete", args=[reward.pk]), {"post": "yes"})
+        assert Reward.objects.get() == reward
