@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -23,6 +24,7 @@ from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, money, operations
 from .forms import (
+    LONGEST_KEY,
     ProgramForm,
     Rows,
     SegmentForm,
@@ -100,6 +102,16 @@ class ReadsAnyAddress:
             return super().get_changelist_instance(request)  # type: ignore[misc]  # Of ModelAdmin.
         except (OverflowError, DataError) as error:
             raise IncorrectLookupParameters(error) from error  # Which Django answers with the list as a whole.
+
+    def response_action(self, request: HttpRequest, queryset: Any, *more: Any, **options: Any) -> Any:
+        """Do what was chosen for the rows that were ticked; of what no key can be there is no row."""
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(one.isascii() and one.isdigit() and len(one) <= LONGEST_KEY for one in ticked):
+            text = pgettext("loyalty", "Nothing was done. Tick rows of this list, and choose again.")
+            messages.warning(request, text, fail_silently=True)
+            return HttpResponseRedirect(request.get_full_path())
+        # Django 6.1 says where the action stood, too.
+        return super().response_action(request, queryset, *more, **options)  # type: ignore[misc]  # Of ModelAdmin.
 
 
 class BehindFront(ReadsAnyAddress):

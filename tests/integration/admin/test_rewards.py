@@ -463,6 +463,17 @@ class TestTheQueue:
                 root.get(address)
 
 
+class TestWhatIsTicked:
+    @pytest.mark.parametrize("ticked", ["x", "🇩🇪", "-1", "1.5", "9" * 19, " 1", "²"])
+    def test_that_no_key_can_be_is_no_row(self, root, unit, member, ticked):
+        claim = buy(reward=RewardFactory(program=unit.program, price=5), member=member, key="1", at=TODAY)
+        address = reverse("admin:loyalty_redemption_claim_changelist")
+        data = {"action": "hand_out", "_selected_action": [str(claim.pk), ticked], "confirmed": "yes"}
+        assert "Nothing was done." in root.post(address, data, follow=True).content.decode()
+        claim.refresh_from_db()
+        assert claim.state == "asked"
+
+
 class TestARewardThatNobodyHad:
     def test_is_deleted_with_its_codes(self, root, unit):
         reward = RewardFactory(program=unit.program, codes=["SPA-1", "SPA-2"])
