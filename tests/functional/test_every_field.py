@@ -240,7 +240,10 @@ def other_doors(client, boris, unit):
     data = {"action": ["give_back"], "_selected_action": [str(claim.pk)], "confirmed": ["yes"], "note": ["Because"]}
     yield Door("give back", client, reverse("admin:loyalty_redemption_claim_changelist"), data, [*data])
     yield door_at("goodwill", client, reverse("loyalty:dashboard-goodwill", args=[boris.pk, unit.pk]), "token")
-    yield door_at("give a reward", client, reverse("loyalty:dashboard-reward", args=[boris.pk, unit.pk]), "token")
+    address = reverse("loyalty:dashboard-reward", args=[boris.pk, unit.pk])
+    form = opened(client, address, "token")
+    form.data |= {"reward": [str(claim.reward_id)], "reason": ["Because"]}
+    yield Door("give a reward", client, address, form.data, form.names)
 
 
 def customers_doors(client, boris):
