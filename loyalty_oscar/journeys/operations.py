@@ -29,10 +29,11 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.queries import earns_at, member_of
+from loyalty_oscar.program.registries import fact_of
 
 from .models import Campaign, Occurrence
 from .occasions import BIRTHDAY, WORD, birthdays_due, fold, in_time, occasions, source_of
-from .queries import CONFIRMED, FINAL_ORDERS, fact_of
+from .queries import CONFIRMED, FINAL_ORDERS
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 500

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import remembered, version_of, versions
-from loyalty_oscar.program.registries import facts
 
 from .models import Campaign, Occurrence
 from .occasions import SIGN_UP
@@ -18,11 +16,6 @@ from .occasions import SIGN_UP
 #: address of the member's account was confirmed.
 FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
 DONE = Occurrence.State.DONE
-
-
-def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
-    """Return what another floor says of one member, or None where nobody says it."""
-    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
 
 
 def campaigns_of(*, program_id: int) -> list[Campaign]:

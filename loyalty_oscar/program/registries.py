@@ -93,6 +93,11 @@ class Grant(Protocol):
 facts: Registry[FactProvider] = Registry("fact", FactProvider, also=[KnowsThen])
 
 
+def fact_of(*, name: str, member_id: int, at: datetime) -> Any:
+    """Return what a fact says of one member, or None where nobody says it."""
+    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
+
+
 def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping[tuple[int, datetime], Any]:
     """Return what a fact said of members, each at a moment of its own; who it says nothing of is not in it."""
     provider = facts.get(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import pgettext_lazy
@@ -17,7 +16,7 @@ from loyalty_oscar.program.events import Topic, topics
 from loyalty_oscar.program.hooks import reward_uses
 from loyalty_oscar.program.models import Member, Program, Reward
 from loyalty_oscar.program.queries import remembered, spends_at, version_of
-from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.registries import fact_of
 
 from .models import Claim
 from .rules import RewardTerms, Wanting
@@ -114,8 +113,9 @@ def wanting(
     Return what a member wants each of these rewards with; it asks for the level, for segments and for what was bought
     before where a reward asks for that. `stopped` says why nothing can be used now at all.
     """
-    rank = _fact("tier_rank", member.pk, at) if any(reward.rank for reward in rewards) else None
-    segments = _fact("segments", member.pk, at) if any(reward.segment_id for reward in rewards) else None
+    rank = fact_of(name="tier_rank", member_id=member.pk, at=at) if any(reward.rank for reward in rewards) else None
+    asks_segments = any(reward.segment_id for reward in rewards)
+    segments = fact_of(name="segments", member_id=member.pk, at=at) if asks_segments else None
     had = bought(member_id=member.pk, rewards=rewards)
     who = Wanting(
         ready=account.available if account else 0,
@@ -125,10 +125,6 @@ def wanting(
         stopped=stopped,
     )
     return {reward.pk: replace(who, had=had.get(reward.pk, 0)) for reward in rewards}
-
-
-def _fact(name: str, member_id: int, at: datetime) -> Any:
-    return facts.get(name)(members=[member_id], at=at).get(member_id) if name in facts else None
 
 
 def stopped(*, member: Member, at: datetime) -> Because | None:
