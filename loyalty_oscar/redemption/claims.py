@@ -68,11 +68,10 @@ def catalogue(*, program: Program) -> list[Reward]:
     """
     if not program.known_rewards:
         return []
-    program_id = program.pk
-    rows = Reward.objects.using(write_db()).filter(program_id=program_id, is_on=True, price__isnull=False)
+    rows = Reward.objects.using(write_db()).filter(program=program, is_on=True, price__isnull=False)
     return remembered(
-        key=("rewards", program_id),
-        version=version_of(program_id=program_id),
+        key=("rewards", program.pk),
+        version=version_of(program_id=program.pk),
         load=lambda: list(rows.order_by("price", "pk")),
     )
 

@@ -11,7 +11,7 @@ from loyalty_oscar.program.hooks import level_counts
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward
 
-from .operations.claims import CODE
+from .kinds import CODE
 from .stock import RewardStock
 
 #: More rewards for points than these are hard to choose from.

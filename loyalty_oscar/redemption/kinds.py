@@ -10,6 +10,13 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program.registries import reward_kinds
 
+SERVICE, CODE = "service", "code"
+
+
+def is_by_staff(*, kind: str) -> bool:
+    """Return whether staff do their part of rewards of a kind; of one whose app has left nobody does."""
+    return kind in reward_kinds and reward_kinds.get(kind).is_given_by_staff
+
 
 class ServiceKind:
     """Something that staff do: a seat at an event, a grooming, a donation. `ask` is what the member is asked for it."""
@@ -56,5 +63,5 @@ class CodeKind:
         return str(params.get("where", ""))
 
 
-reward_kinds.register("service")(ServiceKind())
-reward_kinds.register("code")(CodeKind())
+reward_kinds.register(SERVICE)(ServiceKind())
+reward_kinds.register(CODE)(CodeKind())

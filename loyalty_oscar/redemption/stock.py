@@ -9,8 +9,8 @@ from django.db.models import Count, Q
 
 from loyalty_oscar.program.models import Reward
 
+from .kinds import CODE
 from .models import Claim, RewardCode
-from .operations.claims import CODE
 
 #: What members do not have any more, and never used.
 GONE = (Claim.State.BACK, Claim.State.OVER)

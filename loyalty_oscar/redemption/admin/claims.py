@@ -21,10 +21,10 @@ from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.zones import InProgramZone
 
 from ..forms.rewards import GiveBackForm
+from ..kinds import is_by_staff
 from ..models import Claim, ClaimStep
 from ..operations import fulfil, give_back, not_fulfilled
 from ..operations.claims import GOING_BACK
@@ -209,15 +209,10 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
         return as_csv(rows=_rows(queryset.select_related(*self.list_select_related)), name="rewards")
 
 
-def _is_by_staff(claim: Claim) -> bool:
-    kind = claim.reward.kind
-    return kind in reward_kinds and reward_kinds.get(kind).is_given_by_staff
-
-
 #: From where each action is open.
 ACTIONS: dict[str, Callable[[Claim], bool]] = {
     "hand_out": lambda claim: claim.state == State.ASKED,
-    "not_handed_out": lambda claim: claim.state == State.USED and _is_by_staff(claim),
+    "not_handed_out": lambda claim: claim.state == State.USED and is_by_staff(kind=claim.reward.kind),
     "give_back": lambda claim: claim.state in GOING_BACK,
 }
 

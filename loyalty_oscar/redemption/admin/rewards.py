@@ -24,7 +24,7 @@ from .. import operations
 from ..claims import is_promised
 from ..faults import reach, reward_warnings
 from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
-from ..operations.claims import CODE
+from ..kinds import CODE
 from ..sentences import of_level, reward_sentence
 from ..stock import RewardStock, stock_of
 

@@ -22,7 +22,8 @@ from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
 
 from ..claims import is_promised
-from ..operations.claims import CODE, LONGEST_TEXT
+from ..kinds import CODE
+from ..operations.claims import LONGEST_TEXT
 
 #: So long a code is at most, and so large a file of them (about a hundred thousand).
 LONGEST_CODE, MOST_BYTES = 100, 5_000_000

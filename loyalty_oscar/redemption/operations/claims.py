@@ -23,15 +23,13 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Member, Reward, Unit
 from loyalty_oscar.program.models import State as ProgramState
-from loyalty_oscar.program.registries import reward_kinds
 
 from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, stopped, terms_of, wanting
+from ..kinds import CODE, is_by_staff
 from ..models import Claim, ClaimStep, RewardCode
 from ..rules import why_not
 
 State = Claim.State
-#: The kind that gives out codes of a list.
-CODE = "code"
 LONGEST_TEXT = 500
 
 
@@ -68,7 +66,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
             raise CannotClaim(refused)
         because = Because("reward_bought", name=reward.name)
         claim = _made(reward, member, key, because, at, actor, at)
-        if reward.kind in reward_kinds and reward_kinds.get(reward.kind).is_given_by_staff:
+        if is_by_staff(kind=reward.kind):
             _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
         points = reward.price or 0
         claim.hold = ledger.spend(
@@ -200,7 +198,7 @@ def ask(*, claim: Claim, at: datetime, text: str = "", actor: str = "system") ->
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
         because = Because("claim_asked", name=claim.reward.name)
-        if claim.reward.kind not in reward_kinds or not reward_kinds.get(claim.reward.kind).is_given_by_staff:
+        if not is_by_staff(kind=claim.reward.kind):
             raise NotAllowed("nobody of the staff hands this out")
         if not _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT]):
             _refuse_unless(claim, State.ASKED)
@@ -227,7 +225,7 @@ def not_fulfilled(*, claim: Claim, actor: str, at: datetime) -> Claim:
     """Undo `fulfil`: it was said by mistake, and the claim is asked for as before."""
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
-        if not reward_kinds.get(claim.reward.kind).is_given_by_staff:
+        if not is_by_staff(kind=claim.reward.kind):
             raise NotAllowed("what members use alone is not undone by staff")
         if not _step(claim, State.USED, State.ASKED, Because("claim_asked", name=claim.reward.name), at, actor):
             _refuse_unless(claim, State.ASKED)

@@ -11,8 +11,8 @@ from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward, State
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.claims import terms_of
+from loyalty_oscar.redemption.kinds import CODE
 from loyalty_oscar.redemption.models import Claim
-from loyalty_oscar.redemption.operations.claims import CODE
 
 from ...upkeep.doctor import Finding, Level, doctor_checks
 

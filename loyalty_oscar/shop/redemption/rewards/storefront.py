@@ -15,6 +15,7 @@ from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Unit
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
+from loyalty_oscar.redemption.kinds import CODE
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.rules import Wanting, why_not
 from loyalty_oscar.redemption.words import sentence
@@ -102,7 +103,7 @@ def _card(
         reward=reward,
         price=words.points(unit=unit, points=price),
         left=_left(left),
-        until=_until(reward, unit.program, at),
+        until=_until(reward, unit.program),
         for_whom=_for_whom(names.get(reward.rank, "")),
         few=left if left is not None and left <= FEW else None,
         refused=because,
@@ -132,7 +133,7 @@ def _left(left: int | None) -> str:
     return npgettext("loyalty", "%(count)s left", "%(count)s left", left) % {"count": money.number(left)}
 
 
-def _until(reward: Reward, program: Program, at: datetime) -> str:
+def _until(reward: Reward, program: Program) -> str:
     if reward.ends_at is None:
         return ""
     day = words.last_day(reward.ends_at, zone=program.time_zone)
@@ -179,7 +180,7 @@ def own(*, visit: Visit) -> list[Own]:
 def _own(claim: Claim, unit: Unit) -> Own:
     zone, (word, look) = unit.program.time_zone, CHIPS[State(claim.state)]
     code = getattr(claim, "code", None)
-    is_open, is_code = claim.state == State.OPEN, claim.reward.kind == "code"
+    is_open, is_code = claim.state == State.OPEN, claim.reward.kind == CODE
     until = ""
     if claim.valid_until and claim.state in CURRENT:
         until = pgettext("loyalty", "Good until %(day)s") % {"day": words.last_day(claim.valid_until, zone=zone)}

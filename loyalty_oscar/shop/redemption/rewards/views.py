@@ -19,6 +19,7 @@ from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.worth import worth
+from loyalty_oscar.redemption.kinds import CODE
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import CannotClaim, ask, buy, show_code
 from loyalty_oscar.redemption.words import sentence
@@ -116,7 +117,7 @@ class OwnClaimView(RewardDoor):
     def post(self, request: Any, pk: int) -> http.HttpResponse:
         claim, at = self.claim(pk), clock.now()
         try:
-            if claim.reward.kind == "code":
+            if claim.reward.kind == CODE:
                 if not show_code(claim=claim, at=at):
                     text = pgettext("loyalty", "There is no code for you yet. We have been told and will add one.")
                     messages.error(request, text)
