@@ -44,14 +44,8 @@ class StaffView(UserPassesTestMixin):
         return reverse("dashboard:login")
 
 
-class GoodwillView(StaffView, FormView):
-    """Give a customer a few points, with a reason."""
-
-    template_name = "loyalty/dashboard/goodwill.html"
-    form_class = GoodwillForm
-
-    def test_func(self) -> bool:
-        return may_give(self.request.user)
+class GivingView(StaffView, FormView):
+    """Give a customer something in a program; nobody gives to themselves."""
 
     def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
@@ -65,30 +59,41 @@ class GoodwillView(StaffView, FormView):
             if self.customer is None:
                 raise Http404
             if self.customer.pk == request.user.pk:
-                raise PermissionDenied("nobody gives points to themselves")
+                raise PermissionDenied("nobody gives anything to themselves")
             units = Unit.objects.select_related("program")
             closed = (State.DRAFT, State.CLOSED)
             self.unit = get_object_or_404(units.exclude(program__state__in=closed), pk=kwargs["unit_id"])
         return super().dispatch(request, *args, **kwargs)
 
     def get_success_url(self) -> str:
+        return reverse("dashboard:user-detail", kwargs={"pk": self.customer.pk})
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        told = {"customer": called(user=self.customer), "unit": self.unit, "cancel": self.get_success_url()}
+        return super().get_context_data(**{**told, **kwargs})
+
+
+class GoodwillView(GivingView):
+    """Give a customer a few points, with a reason."""
+
+    template_name = "loyalty/dashboard/goodwill.html"
+    form_class = GoodwillForm
+
+    def test_func(self) -> bool:
+        return may_give(self.request.user)
+
+    def get_success_url(self) -> str:
         member = self.customer_member()
         if member and self.request.GET.get("back") == "member":
             return admin_url("loyalty_program_member_change", member.pk) or reverse("loyalty:dashboard")
-        return reverse("dashboard:user-detail", kwargs={"pk": self.customer.pk})
+        return super().get_success_url()
 
     def customer_member(self) -> Member | None:
         return member_of(program_id=self.unit.program_id, user_id=self.customer.pk)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         left = goodwill.left_today(staff=self.request.user, at=clock.now())
-        return super().get_context_data(
-            **kwargs,
-            customer=called(user=self.customer),
-            unit=self.unit,
-            left=words.points(unit=self.unit, points=left),
-            cancel=self.get_success_url(),
-        )
+        return super().get_context_data(**kwargs, left=words.points(unit=self.unit, points=left))
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "unit": self.unit}

@@ -8,19 +8,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import pgettext, pgettext_lazy
-from django.views.generic import FormView
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.history import note
-from loyalty_oscar.program.models import Program, Reward, State, Unit
+from loyalty_oscar.program.models import Program, Reward
 from loyalty_oscar.program.naming import called
 from loyalty_oscar.redemption.claims import claims_of, has_rewards
 from loyalty_oscar.redemption.models import Claim
@@ -30,7 +26,7 @@ from loyalty_oscar.redemption.operations.claims import LONGEST_TEXT
 from ...dashboard.goodwill import member_to_give
 from ...dashboard.links import admin_url
 from ...dashboard.permissions import may, may_look
-from ...dashboard.views import StaffView
+from ...dashboard.views import GivingView
 
 Piece = tuple[str, Mapping[str, Any]]
 FULFIL = "loyalty_redemption.fulfil_claim"
@@ -87,7 +83,7 @@ class GiveRewardForm(forms.Form):
             self.fields[name].widget.attrs["class"] = "form-control"
 
 
-class GiveRewardView(StaffView, FormView):
+class GiveRewardView(GivingView):
     """Give a customer a reward, for a reason: what it costs in the catalogue does not matter."""
 
     template_name = "loyalty/dashboard/give_reward.html"
@@ -96,34 +92,8 @@ class GiveRewardView(StaffView, FormView):
     def test_func(self) -> bool:
         return may_look(self.request.user) and may(self.request.user, FULFIL)
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        if self.test_func():
-            self.customer = self.find_customer(kwargs["user_id"])
-            if self.customer.pk == request.user.pk:
-                raise PermissionDenied("nobody gives a reward to themselves")
-            units = Unit.objects.select_related("program").exclude(program__state__in=(State.DRAFT, State.CLOSED))
-            self.unit = get_object_or_404(units, pk=kwargs["unit_id"])
-        return super().dispatch(request, *args, **kwargs)
-
-    def find_customer(self, user_id: str) -> Any:
-        """Return the customer of the address. Raises `Http404` where there is none."""
-        try:
-            found = get_user_model()._default_manager.filter(pk=user_id).first()
-        except (ValidationError, ValueError):
-            found = None
-        if found is None:
-            raise Http404("no such customer")
-        return found
-
-    def get_success_url(self) -> str:
-        return reverse("dashboard:user-detail", kwargs={"pk": self.customer.pk})
-
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "program": self.unit.program}
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        told = {"customer": called(user=self.customer), "program": self.unit.program, "cancel": self.get_success_url()}
-        return super().get_context_data(**kwargs, **told)
 
     def form_valid(self, form: GiveRewardForm) -> HttpResponse:
         data, at = form.cleaned_data, clock.now()
