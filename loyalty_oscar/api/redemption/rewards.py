@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.core.validators import slug_re
 from django.utils.translation import pgettext
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -218,7 +219,8 @@ class TakeRewardView(MemberView):
     def post(self, request: Request, code: str) -> Response:
         """Take the reward for its points, once for each key."""
         key, text, at = self.key(), wanted_text(request.data), clock.now()
-        reward = Reward.objects.filter(program=self.unit.program_id, code=code, price__isnull=False).first()
+        there = Reward.objects.filter(program=self.unit.program_id, code=code, price__isnull=False)
+        reward = there.first() if slug_re.match(code) else None  # PostgreSQL refuses to look for some texts.
         member = joined(visit=self.visit, at=at) if reward else None
         if reward is None or member is None:
             raise NotFound

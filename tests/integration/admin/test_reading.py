@@ -95,8 +95,11 @@ class TestARecord:
         payload |= {"told": "2027-13-45", "also": "20270131"}
         event = Event.objects.create(topic="of-our-own", key="1", member=books.member, payload=payload, at=clock.now())
         text = self.told_on(root, event)
-        assert "kept until: Jan. 31, 2027, 11:30 a.m. days: Feb. 1, 2027, Feb. 28, 2027" in text
-        assert "because: Order 100001 told: 2027-13-45 also: 20270131" in text
+        assert "kept until: Jan. 31, 2027, 11:30 a.m." in text
+        assert "days: Feb. 1, 2027, Feb. 28, 2027" in text
+        assert "because: Order 100001" in text
+        assert "told: 2027-13-45" in text
+        assert "also: 20270131" in text
         assert "lots" not in text
 
     def test_of_an_event_names_an_order_by_its_number(self, root, books):
