@@ -149,18 +149,24 @@ class RewardKind(Protocol):
     """
     A kind of thing that members can have as a reward. `label` is what it is called ("A service").
 
-    `is_given_by_staff`: it is asked for, and staff do their part; else whoever has it uses it alone.
+    `is_given_by_staff`: it is asked for, and staff do their part. `is_for_baskets`: it is put on a basket, and an offer
+    of the shop lowers what that costs. Else whoever has it uses it alone.
     """
 
     label: Any
     is_given_by_staff: bool
+    is_for_baskets: bool
 
     def fields(self) -> Mapping[str, Any]:
         """Return the form fields of its parameters, by the name of each."""
         ...
 
-    def says(self, *, params: Mapping[str, Any]) -> str:
-        """Return its parameters as a sentence for staff, or nothing."""
+    def wrong(self, *, params: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return what is wrong with its parameters together, by the field that is to be changed."""
+        ...
+
+    def says(self, *, params: Mapping[str, Any], currency: str) -> str:
+        """Return its parameters as a sentence for staff, or nothing; amounts are minor units of that currency."""
         ...
 
 

@@ -15,10 +15,12 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, topics
 from loyalty_oscar.program.hooks import reward_uses
 from loyalty_oscar.program.models import Member, Program, Reward
+from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered, spends_at, version_of
 from loyalty_oscar.program.registries import fact_of
 
-from .models import Claim
+from .kinds import is_for_baskets
+from .models import Claim, Redemption
 from .rules import RewardTerms, Wanting
 
 #: What the events say.
@@ -131,3 +133,16 @@ def stopped(*, member: Member, at: datetime) -> Because | None:
     if member.is_frozen(at=at):
         return Because("points_frozen")
     return None if spends_at(phases=member.program.phases.using(write_db()).all(), at=at) else Because("not_now")
+
+
+def is_over(*, claim: Claim, at: datetime) -> bool:
+    """Return whether the time of a claim is over, whatever the job has said of it yet."""
+    return claim.valid_until is not None and claim.valid_until <= at
+
+
+def is_being_paid(*, claim: Claim, at: datetime) -> bool:
+    """Return whether a basket that a claim lies on is being paid for. No query of kinds that lie on none."""
+    if not is_for_baskets(kind=claim.reward.kind):
+        return False
+    rows = Redemption.objects.using(write_db()).filter(claim=claim, slot__isnull=False)
+    return bool(being_paid(slots=list(rows.values_list("slot", flat=True)), at=at))

@@ -21,7 +21,7 @@ from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
 
 from .models import Redemption
-from .operations import bring_back, move
+from .operations import bring_back, move, on_baskets
 from .queries import uses_of
 
 
@@ -38,7 +38,9 @@ class RedemptionEffect:
         with transaction.atomic(using=write_db(), savepoint=False):
             for order_id, uses in uses_of(order_ids=wanted).items():
                 for use in uses:
-                    if not use.is_replaced:
+                    if use.claim_id is not None:
+                        settle_reward(order=wanted[order_id], use=use, at=at)
+                    elif not use.is_replaced:
                         settle(order=wanted[order_id], use=use, at=at)
 
     def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
@@ -46,7 +48,7 @@ class RedemptionEffect:
         known = {order.order_id: order for order in orders}
         for order_id, uses in uses_of(order_ids=known).items():
             for use in uses:
-                if not use.is_replaced:
+                if not use.is_replaced and use.claim_id is None:
                     tie_lines(order=known[order_id], use=use)
                     move(use=use, **_wanted(known[order_id], use), at=at)
 
@@ -63,6 +65,18 @@ def settle(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
     if not order.is_deleted and tie_lines(order=order, use=use):
         use.save(using=write_db(), update_fields=["lines"])
     bring_back(use=use, **_wanted(order, use), at=at)
+
+
+def settle_reward(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
+    """
+    Let a reward be used again whose order came to nothing; while any of its goods stay, it stays used.
+
+    Of a deleted order whose return period was over nothing changes any more.
+    """
+    if order.is_deleted and not order.dead:
+        return
+    is_gone = order.dead or all(line.gone >= line.quantity for line in order.purchase.lines)
+    on_baskets.settle(redemption=use, is_gone=is_gone, number=order.number, at=at)
 
 
 def _wanted(order: OrderFacts, use: Redemption) -> dict[str, Any]:

@@ -78,8 +78,18 @@ def latest_for(*, slot: str) -> Redemption | None:
 
     Its hold may have gone back since (`is_open`).
     """
-    found = Redemption.objects.using(write_db()).filter(slot=slot).order_by("-pk")
-    return found.select_related("hold__account__member", "hold__account__unit__program").first()
+    return next(iter(on_basket(slot=slot, kinds=Q(claim=None))), None)
+
+
+def on_basket(*, slot: str, kinds: Q | None = None) -> list[Redemption]:
+    """
+    Return all that names a slot, newest first: points that are or were set aside for it, each with its hold, account,
+    member, unit and program, and rewards that were put on it, each with its claim, reward, member and program. One
+    query.
+    """
+    found = Redemption.objects.using(write_db()).filter(kinds or Q(), slot=slot).order_by("-pk")
+    points = ("hold__account__member", "hold__account__unit__program")
+    return list(found.select_related(*points, "claim__reward__program__unit", "claim__member"))
 
 
 def open_for(*, slot: str) -> Redemption | None:
@@ -99,10 +109,10 @@ def can_be_set_aside() -> bool:
 
 
 def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:
-    """Return the uses of points of these orders, oldest first, by order. One query."""
+    """Return what these orders used, points and rewards, oldest first, by order. One query."""
     found: dict[int, list[Redemption]] = {}
     rows = Redemption.objects.using(write_db()).filter(order_id__in=list(order_ids))
-    for row in rows.select_related("hold").order_by("pk"):
+    for row in rows.select_related("hold", "claim__reward").order_by("pk"):
         if row.order_id is not None:
             found.setdefault(row.order_id, []).append(row)
     return found
@@ -110,7 +120,7 @@ def uses_of(*, order_ids: Iterable[int]) -> dict[int, list[Redemption]]:
 
 def use_in_force(*, order_id: int) -> Redemption | None:
     """Return the use that an order's discount stands for, with its account, or None."""
-    rows = Redemption.objects.filter(order_id=order_id, is_replaced=False)
+    rows = Redemption.objects.filter(order_id=order_id, is_replaced=False, claim=None)
     return rows.select_related("hold__account__unit").order_by("-pk").first()
 
 

@@ -212,3 +212,73 @@ def _reward_owes(p: Params) -> str:
 @say("reward_points_missing")
 def _reward_points_missing(p: Params) -> str:
     return pgettext("loyalty", "You need %(points)s more.") % {"points": _points(p)}
+
+
+@say("claim_open_again")
+def _claim_open_again(p: Params) -> str:
+    return pgettext("loyalty", "Order %(number)s came to nothing") % {"number": p.get("number", "")}
+
+
+@say("reward_not_open")
+def _reward_not_open(p: Params) -> str:
+    return pgettext("loyalty", "This reward can’t be used any more.")
+
+
+@say("reward_at_payment")
+def _reward_at_payment(p: Params) -> str:
+    return pgettext("loyalty", "A basket with this reward is being paid for at the moment.")
+
+
+@say("reward_least_order")
+def _reward_least_order(p: Params) -> str:
+    return pgettext("loyalty", "This reward is for goods of %(amount)s or more.") % {"amount": _money(p)}
+
+
+@say("reward_not_for_these")
+def _reward_not_for_these(p: Params) -> str:
+    return pgettext("loyalty", "Nothing in this basket is what this reward is for.")
+
+
+@say("reward_takes_less")
+def _reward_takes_less(p: Params) -> str:
+    return pgettext("loyalty", "It takes only %(amount)s off this basket.") % {"amount": _money(p)}
+
+
+@say("reward_other_currency")
+def _reward_other_currency(p: Params) -> str:
+    return pgettext("loyalty", "This reward can’t be used in %(currency)s.") % {"currency": p.get("currency", "")}
+
+
+@say("one_reduction")
+def _one_reduction(p: Params) -> str:
+    return pgettext("loyalty", "One reward of this kind can be used for an order.")
+
+
+@say("gift_needs_goods")
+def _gift_needs_goods(p: Params) -> str:
+    return pgettext("loyalty", "This gift comes along with other goods.")
+
+
+@say("delivery_is_free_already")
+def _delivery_is_free_already(p: Params) -> str:
+    return pgettext("loyalty", "Delivery costs nothing anyway, so this reward stays yours.")
+
+
+@say("gift_not_yours")
+def _gift_not_yours(p: Params) -> str:
+    return pgettext("loyalty", "No reward pays for this gift. Take it out of the basket.")
+
+
+@say("gift_not_in_basket")
+def _gift_not_in_basket(p: Params) -> str:
+    return pgettext("loyalty", "The gift is not in the basket. Put it in again.")
+
+
+@say("gift_sold_out")
+def _gift_sold_out(p: Params) -> str:
+    return pgettext("loyalty", "This gift is sold out at the moment. Your reward stays yours.")
+
+
+@say("gift_to_choose")
+def _gift_to_choose(p: Params) -> str:
+    return pgettext("loyalty", "Choose one of the gifts.")

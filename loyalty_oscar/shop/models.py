@@ -201,3 +201,84 @@ class PointsBenefit(SafelyNamed, get_model("offer", "Benefit")):
     def apply_deferred(self, basket: Any, order: Any, application: Any) -> str:
         """Take the points. Oscar calls this inside the transaction that writes the order."""
         return discounts.get("points").take(basket=basket, order=order)
+
+
+class RewardCondition(SafelyNamed, get_model("offer", "Condition")):
+    """A reward of the kind that the offer's benefit gives lies on this basket."""
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "a reward is used")
+        verbose_name_plural = pgettext_lazy("loyalty", "a reward is used")
+
+    def said(self) -> str:
+        return pgettext("loyalty", "The customer uses a reward")
+
+    def is_satisfied(self, offer: Any, basket: Any) -> bool:
+        """Ask the feature; no query beyond the one for points."""
+        name = getattr(offer.benefit.proxy(), "gives", "")
+        return name in discounts and discounts.get(name).is_wanted(basket=basket, offer=offer)
+
+    def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
+        return False
+
+    def get_upsell_message(self, offer: Any, basket: Any) -> None:
+        return None
+
+    def consume_items(self, offer: Any, basket: Any, affected_lines: Any) -> None:
+        """Consume nothing: a reward is no thing in the basket."""
+
+
+class GivenByReward(SafelyNamed):
+    """What a reward does to a basket, and that it is used in the transaction of its order."""
+
+    gives = ""
+
+    def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
+        return discounts.get(self.gives).apply(basket=basket, offer=offer)
+
+    def apply_deferred(self, basket: Any, order: Any, application: Any) -> str:
+        """Use the reward. Oscar calls this inside the transaction that writes the order."""
+        return discounts.get(self.gives).take(basket=basket, order=order)
+
+
+class GiftBenefit(GivenByReward, get_model("offer", "Benefit")):
+    """A gift in the basket costs nothing."""
+
+    gives = "gift"
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "gift of a reward")
+        verbose_name_plural = pgettext_lazy("loyalty", "gifts of rewards")
+
+    def said(self) -> str:
+        return pgettext("loyalty", "Gifts of rewards cost nothing")
+
+
+class ReductionBenefit(GivenByReward, get_model("offer", "Benefit")):
+    """A reward takes money off the basket."""
+
+    gives = "reduction"
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "reduction by a reward")
+        verbose_name_plural = pgettext_lazy("loyalty", "reductions by rewards")
+
+    def said(self) -> str:
+        return pgettext("loyalty", "Rewards take money off")
+
+
+class DeliveryBenefit(GivenByReward, get_model("offer", "Benefit")):
+    """A reward pays for delivery: how much of it, the feature tells the offer, since Oscar asks without a basket."""
+
+    gives = "delivery"
+
+    class Meta:
+        proxy = True
+        verbose_name = pgettext_lazy("loyalty", "delivery by a reward")
+        verbose_name_plural = pgettext_lazy("loyalty", "deliveries by rewards")
+
+    def said(self) -> str:
+        return pgettext("loyalty", "Rewards pay for delivery")

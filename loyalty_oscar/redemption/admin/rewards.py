@@ -173,7 +173,9 @@ class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgram
 
 def said_by_kind(reward: Reward) -> str:
     """Return what a reward's kind says of its parameters, or nothing."""
-    return reward_kinds.get(reward.kind).says(params=reward.params) if reward.kind in reward_kinds else ""
+    if reward.kind not in reward_kinds:
+        return ""
+    return reward_kinds.get(reward.kind).says(params=reward.params, currency=reward.program.currency)
 
 
 def bars(reward: Reward, stock: RewardStock) -> Iterable[dict[str, Any]]:

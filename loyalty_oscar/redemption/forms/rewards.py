@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
@@ -22,7 +23,7 @@ from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
 
 from ..claims import is_promised
-from ..kinds import CODE
+from ..kinds import CODE, AmountField
 from ..operations.claims import LONGEST_TEXT
 
 #: So long a code is at most, and so large a file of them (about a hundred thousand).
@@ -145,9 +146,9 @@ class RewardFormBase(forms.ModelForm):
         if "code" in self.fields:
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
-        for name in own_names(self.fields):
-            self.initial[name] = self.instance.params.get(name.removeprefix(OWN))
         self.program = chosen(form=self, name="program")
+        for name in own_names(self.fields):
+            self.initial[name] = self._stored(name)
         self._know_the_program()
 
     def _know_the_program(self) -> None:
@@ -170,9 +171,17 @@ class RewardFormBase(forms.ModelForm):
             places = money.exponent(currency=self.program.currency)
             self.initial["cost"] = to_major(minor=self.instance.cost_minor, exponent=places)
 
+    def _stored(self, name: str) -> Any:
+        """Return a parameter of the kind as it is typed: amounts in whole money."""
+        found = self.instance.params.get(name.removeprefix(OWN))
+        if not isinstance(self.fields[name], AmountField) or not found or self.program is None:
+            return found
+        return to_major(minor=found, exponent=money.exponent(currency=self.program.currency))
+
     def currencies(self, name: str) -> tuple[str, str]:
         """Return in which money an amount was and is typed."""
-        return (self.program.currency, self.program.currency) if name == "cost" and self.program else ("", "")
+        is_money = name == "cost" or isinstance(self.fields.get(name), AmountField)
+        return (self.program.currency, self.program.currency) if is_money and self.program else ("", "")
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or self.cleaned_data
@@ -184,10 +193,25 @@ class RewardFormBase(forms.ModelForm):
             self.add_error("ends_at", text)
         self._look_at_what_is_taken(found.get("quota"))
         if own := own_names(self.fields):
-            typed = {name.removeprefix(OWN): found.get(name) for name in own}
-            self.instance.params = {**self.instance.params, **typed}
+            self._take_params(own, found)
         self._take_cost(found)
         return found
+
+    def _take_params(self, own: list[str], found: dict[str, Any]) -> None:
+        """Keep what the kind asks; amounts in minor units, and of things that were picked their keys."""
+        params = dict(self.instance.params)
+        for name in own:
+            value = found.get(name)
+            if isinstance(self.fields[name], AmountField):
+                is_there = value and self.program
+                value = minor_of(form=self, name=name, currency=self.program.currency) if is_there else None
+            elif isinstance(value, QuerySet | list):
+                value = [one.pk for one in value]
+            params[name.removeprefix(OWN)] = value
+        self.instance.params = params
+        if not self.errors and self.instance.kind in reward_kinds:
+            for name, text in reward_kinds.get(self.instance.kind).wrong(params=params).items():
+                self.add_error(OWN + name, text)
 
     def _make_code(self, found: dict[str, Any]) -> None:
         """Make the code from the name where none was typed; what is there already is said at the field."""

@@ -1,4 +1,4 @@
-"""What points may pay for in a program, and each use of points: its price in money, its order and the way back."""
+"""What points may pay for in a program; what members put on a basket, its price in money, its order, the way back."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Program
+
+from .claims import Claim
 
 
 class UseTerms(models.Model):
@@ -113,19 +115,26 @@ class Redemption(models.Model):
     """
     Something of a member's put on a basket, and what it took off the order: a row from then on, not only once used.
 
-    Today that is a hold: the row is its money side, what its points buy, promised when they were set aside.
-    `slot` names what they are set aside for (`basket:42`), also after the hold went back, until they are used or others
-    are set aside there; so several may name one, and the newest counts. `promise` is what held then (see `promises`);
-    `payment_at` is when a payment began with it.
-    Once used: `order_id`, `points` and `minor` off, and `lines` with what each line of the order got
+    It is either a `hold`, and then the row is its money side, what its points buy, promised when they were set aside;
+    or a `claim`, the one of that `number` (a claim that was opened again is put on baskets as the next).
+    `slot` names what it is on (`basket:42`). That of points stays also after the hold went back, until they are used
+    or others are set aside there; so several may name one, and the newest counts. A claim is on one basket at most.
+    `promise` is what held then (see `promises`); `payment_at` is when a payment began with it.
+    Once used: `order_id`, `points` (none of a claim) and `minor` off, and `lines` with what each line of the order got
     (`{"product", "quantity", "minor", "points"}` in basket order; `"line"`, `"paid"` and `"list"`, its order line and
-    what that cost with and without discounts, are noted while the order is written).
+    what that cost with and without discounts, are noted while the order is written). Of a gift `lines` says from the
+    start which product it is, and how many.
     `returned` points came back since. A use that a second payment of the same order replaced `is_replaced`.
     """
 
-    hold = models.OneToOneField(Hold, models.PROTECT, related_name="redemption")
-    per_points = models.PositiveIntegerField()
-    per_minor = models.PositiveIntegerField()
+    # Of points there always is one: whoever reads rows of points asks for them alone.
+    hold: models.OneToOneField[Hold, Hold] = models.OneToOneField(  # type: ignore[misc]
+        Hold, models.PROTECT, related_name="redemption", null=True
+    )
+    claim = models.ForeignKey(Claim, models.PROTECT, related_name="uses", null=True, db_index=False)
+    number = models.PositiveIntegerField(default=0)
+    per_points = models.PositiveIntegerField(default=0)
+    per_minor = models.PositiveIntegerField(default=0)
     currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=3)
     slot = models.CharField(max_length=60, null=True)
     promise = models.JSONField(null=True)
@@ -154,14 +163,19 @@ class Redemption(models.Model):
                 condition=Q(order_id__isnull=True, points=0, minor=0) | Q(order_id__isnull=False),
                 name="loyalty_redemption_used_or_not",
             ),
-            # All that is true of points alone stands here, so that what else is put on a basket changes no other.
+            # All that is true of points alone, or of claims alone, stands here.
             models.CheckConstraint(
-                condition=Q(per_points__gt=0, per_minor__gt=0) & (Q(order_id__isnull=True) | Q(points__gt=0)),
+                condition=(
+                    Q(hold__isnull=False, claim__isnull=True, per_points__gt=0, per_minor__gt=0)
+                    & (Q(order_id__isnull=True) | Q(points__gt=0))
+                )
+                | Q(hold__isnull=True, claim__isnull=False, points=0),
                 name="loyalty_redemption_of_points",
             ),
+            models.UniqueConstraint(fields=["claim", "number"], name="loyalty_redemption_claim"),
         ]
         # Not unique: points are one thing on a basket (`loyalty_hold_slot` sees to that), and others come beside them.
         indexes = [models.Index(fields=["slot"], name="loyalty_redemption_slot")]
 
     def __str__(self) -> str:
-        return str(self.hold)
+        return str(self.claim or self.hold)

@@ -1,5 +1,6 @@
 """The only writer of what is used: points in a basket and for its order, and rewards that members have."""
 
+from . import on_baskets
 from .claims import (
     CannotClaim,
     ask,
@@ -30,6 +31,7 @@ __all__ = [
     "leave",
     "move",
     "not_fulfilled",
+    "on_baskets",
     "open_now",
     "present",
     "put_off",

@@ -24,7 +24,7 @@ from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Member, Reward, Unit
 from loyalty_oscar.program.models import State as ProgramState
 
-from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, stopped, terms_of, wanting
+from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, is_being_paid, is_over, stopped, terms_of, wanting
 from ..kinds import CODE, is_by_staff
 from ..models import Claim, ClaimStep, RewardCode
 from ..rules import why_not
@@ -121,7 +121,7 @@ def _tell(claim: Claim, at: datetime) -> None:
 
 def _write_down(claim: Claim, because: Because, at: datetime, actor: str, note: str = "") -> None:
     told = {"state": claim.state, "at": at, "because": because.to_json(), "actor": actor, "note": note}
-    ClaimStep.objects.using(write_db()).create(claim=claim, **told)
+    ClaimStep.objects.using(write_db()).create(claim=claim, order_id=claim.order_id, **told)
 
 
 def _step(
@@ -255,6 +255,8 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
         because = Because("claim_cancelled", name=claim.reward.name)
+        if is_being_paid(claim=claim, at=at):
+            raise NotAllowed("a basket with this reward is being paid for")
         if not _step(claim, GOING_BACK, State.BACK, because, at, actor, note.strip()[:LONGEST_TEXT]):
             _refuse_unless(claim, State.BACK)
             return claim
@@ -346,7 +348,9 @@ def take_back(*, claim: Claim, because: Because, at: datetime) -> bool:
     """Take a gift back that nobody used; returns whether that was so."""
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
-        if claim.hold_id is not None or not _step(claim, UNUSED, State.BACK, because, at, "system"):
+        if claim.hold_id is not None or is_being_paid(claim=claim, at=at):
+            return False
+        if not _step(claim, UNUSED, State.BACK, because, at, "system"):
             return False
         RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
     return True
@@ -357,8 +361,10 @@ def expire(*, claim: Claim, at: datetime) -> bool:
     """Let a claim that nobody used in time run out; returns whether that was so now."""
     with transaction.atomic(using=write_db()):
         claim = _again(claim)
-        if claim.valid_until is None or claim.valid_until > at or claim.member.program.state == ProgramState.PAUSED:
+        if not is_over(claim=claim, at=at) or claim.member.program.state == ProgramState.PAUSED:
             return False
+        if is_being_paid(claim=claim, at=at):
+            return False  # The next night finds it used, or over.
         return _step(claim, State.OPEN, State.OVER, Because("claim_ran_out", name=claim.reward.name), at, "system")
 
 

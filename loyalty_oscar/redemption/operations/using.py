@@ -55,7 +55,7 @@ def set_aside(
 
 def leave(*, slot: str) -> None:
     """Forget what was promised for a slot: its customer chose anew, or sees what it costs without."""
-    Redemption.objects.using(write_db()).filter(slot=slot).update(slot=None)
+    Redemption.objects.using(write_db()).filter(slot=slot, claim=None).update(slot=None)
 
 
 def begin_payment(*, redemption: Redemption, until: datetime) -> None:
@@ -66,7 +66,7 @@ def begin_payment(*, redemption: Redemption, until: datetime) -> None:
     """
     rows = Redemption.objects.using(write_db()).filter(pk=redemption.pk, slot__isnull=False)
     if rows.update(promise=redemption.promise, payment_at=redemption.payment_at):
-        ledger.renew(hold_id=redemption.hold_id, until=until)
+        ledger.renew(hold_id=redemption.hold.pk, until=until)
 
 
 def take(
@@ -103,7 +103,7 @@ def take(
 
 def replace(*, order_id: int, number: str, at: datetime) -> None:
     """Give back what an order used before: it is paid a second time, after its first payment was declined."""
-    earlier = Redemption.objects.using(write_db()).filter(order_id=order_id, is_replaced=False)
+    earlier = Redemption.objects.using(write_db()).filter(order_id=order_id, is_replaced=False, claim=None)
     for use in earlier.select_related("hold"):
         bring_back(use=use, target=use.points, because=Because("use_replaced", order=order_id, number=number), at=at)
         use.is_replaced = True

@@ -30,6 +30,15 @@ class Gate(Protocol):
 gates: Hook[Gate] = Hook("gates", Gate, on_error=RAISE)
 
 
+class LineGate(Protocol):
+    """Looks at what Oscar would sell as a line of a basket, after the gates, and answers with the same or less."""
+
+    def __call__(self, *, line: Any, info: Any) -> Any: ...
+
+
+line_gates: Hook[LineGate] = Hook("line_gates", LineGate, on_error=RAISE)
+
+
 class GatedStrategy:
     """Mixed into the class of a strategy's instance, so that a store's own methods keep working."""
 
@@ -50,7 +59,8 @@ class GatedStrategy:
         What is in a basket keeps a price though it is closed by now, so that the basket adds up; nobody can order it.
         """
         info = self._through_gates(line.product, super().fetch_for_line(line, *args, **kwargs))
-        return info._replace(price=getattr(info.price, "loyalty_kept", info.price))
+        info = info._replace(price=getattr(info.price, "loyalty_kept", info.price))
+        return line_gates.passed("info", line=line, info=info)
 
     def _told(self, product: Any, info: Any) -> Any:
         passed = self._through_gates(product, info)
@@ -86,7 +96,7 @@ def _gated(kind: type) -> type:
 
 def set_gates(*, strategy: Any, visit: Visit | None) -> Any:
     """Put the gates in front of a strategy for a visitor; returns the same strategy."""
-    if list(gates) and not isinstance(strategy, GatedStrategy):
+    if (list(gates) or list(line_gates)) and not isinstance(strategy, GatedStrategy):
         strategy.__class__ = _gated(type(strategy))
     if isinstance(strategy, GatedStrategy):
         strategy.loyalty_visit = visit

@@ -13,7 +13,7 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 
 from ..storefront.request_hooks import page_contexts, page_guards
-from .offer import all_offers, is_ours
+from .offer import is_of_house, offers_of_house
 
 
 class WithoutOurs:
@@ -26,7 +26,7 @@ class WithoutOurs:
         found = context.get("object_list")
         if found is None:
             return
-        others = found.exclude(pk__in=all_offers().values("pk"))
+        others = found.exclude(pk__in=offers_of_house().values("pk"))
         context.update({name: others for name, value in context.items() if value is found})
 
 
@@ -37,7 +37,7 @@ class NoPageOfOurs:
 
     def __call__(self, *, request: Any) -> HttpResponseBase | None:
         """Raise Http404 for it. One query on pages of offers."""
-        if all_offers().filter(slug=request.resolver_match.kwargs.get("slug")).exists():
+        if offers_of_house().filter(slug=request.resolver_match.kwargs.get("slug")).exists():
             raise Http404("no offer for everybody")
         return None
 
@@ -50,4 +50,4 @@ def keep_quiet(*, basket: Any) -> None:
     """Have a basket that points are used on name the other offers alone, where Oscar tells what it won or lost."""
     if "applied_offers" not in vars(basket):
         ask = basket.applied_offers
-        basket.applied_offers = lambda: {pk: offer for pk, offer in ask().items() if not is_ours(offer=offer)}
+        basket.applied_offers = lambda: {pk: offer for pk, offer in ask().items() if not is_of_house(offer=offer)}

@@ -80,7 +80,7 @@ def applied_to(*, basket: Any) -> Applied | None:
 
 def look_again(*, basket: Any, request: Any) -> None:
     """Apply all offers anew, after points were set aside or given back in this request."""
-    for name in ("_loyalty_redemption", "_loyalty_lost", "_loyalty_applied"):
+    for name in ("_loyalty_rows", "_loyalty_redemption", "_loyalty_lost", "_loyalty_applied", "_loyalty_rewards"):
         if hasattr(basket, name):
             delattr(basket, name)
     basket.reset_offer_applications()
@@ -122,7 +122,7 @@ class PointsDiscount:
         keep_quiet(basket=basket)
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
         offer.name, offer.loyalty_takes_points = self.name(applied), True
-        offer.record_usage = partial(_count_after_commit, offer.pk)
+        offer.record_usage = partial(count_after_commit, offer.pk)
         amount = to_major(minor=applied.minor, exponent=exponent(currency=found.currency))
         return get_class("offer.results", "BasketDiscount")(amount)
 
@@ -148,12 +148,18 @@ class PointsDiscount:
             raise PointsUnavailable(gone()) from error
         expect(order=order, use=use)
         order._loyalty_used = self.name(applied)
-        return order._loyalty_used
+        return called(order=order, name=order._loyalty_used)
 
     def name(self, applied: Applied) -> str:
         """Return "500 paws used"."""
         points = words.points(unit=applied.redemption.hold.account.unit, points=applied.points)
         return pgettext("loyalty", "%(points)s used") % {"points": points}
+
+
+def called(*, order: Any, name: str) -> str:
+    """Have the discount of an order bear a name, in place of that of our offer; returns it, to stand as its message."""
+    order.__dict__.setdefault("_loyalty_names", set()).add(name)
+    return name
 
 
 discounts.register("points")(PointsDiscount())
@@ -251,7 +257,7 @@ def know_combinations(*, lines: Sequence[Any], offer: Any) -> None:
     prefetch_related_objects([other for other in others if not other.exclusive], "combinations")
 
 
-def _count_after_commit(offer_id: int, application: Any) -> None:
+def count_after_commit(offer_id: int, application: Any) -> None:
     """Count a use of our offer once its order is committed: inside, its one row would be a lock for the whole shop."""
     offers = get_model("offer", "ConditionalOffer")._default_manager.using(write_db()).filter(pk=offer_id)
     counted = {

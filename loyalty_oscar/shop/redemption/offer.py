@@ -1,5 +1,5 @@
 """
-Our one row among Oscar's offers: made by `loyalty_setup`, taken along by `loyalty_uninstall`.
+Our row for points among Oscar's offers: made by `loyalty_setup`, taken along by `loyalty_uninstall`.
 
 Where staff suspend, limit or delete it while payments are under way, a second one keeps what those were promised.
 """
@@ -29,6 +29,10 @@ from ..upkeep.uninstall import uninstall_notes, uninstall_steps
 #: For ever: Oscar's rows name them.
 CONDITION = "loyalty_oscar.shop.models.PointsCondition"
 BENEFIT = "loyalty_oscar.shop.models.PointsBenefit"
+REWARD_CONDITION = "loyalty_oscar.shop.models.RewardCondition"
+GIFTS, DELIVERY, REDUCTIONS = (
+    f"loyalty_oscar.shop.models.{name}" for name in ("GiftBenefit", "DeliveryBenefit", "ReductionBenefit")
+)
 #: After everything else that a shop may have.
 PRIORITY = -10_000
 #: By this the second is known; it serves nothing but baskets that are being paid for, and ends by itself.
@@ -53,6 +57,24 @@ def all_offers() -> QuerySet[Any]:
 def is_ours(*, offer: Any) -> bool:
     """Return whether an offer stands for points. No query of those that Oscar's applicator loaded with their parts."""
     return offer.condition.proxy_class == CONDITION or offer.benefit.proxy_class == BENEFIT
+
+
+def is_of_house(*, offer: Any) -> bool:
+    """Return whether an offer stands for points or for rewards, as `is_ours` does."""
+    return is_ours(offer=offer) or offer.benefit.proxy_class in (GIFTS, DELIVERY, REDUCTIONS)
+
+
+def reward_offers() -> QuerySet[Any]:
+    """Return Oscar's offers that stand for rewards."""
+    offers = get_model("offer", "ConditionalOffer").objects.using(write_db())
+    benefits = (GIFTS, DELIVERY, REDUCTIONS)
+    found = Q(condition__proxy_class=REWARD_CONDITION) | Q(benefit__proxy_class__in=benefits)
+    return offers.filter(found).order_by("pk")
+
+
+def offers_of_house() -> QuerySet[Any]:
+    """Return all offers that stand for points or rewards."""
+    return all_offers().order_by() | reward_offers().order_by()
 
 
 def is_lasting(offer: Any) -> bool:
@@ -97,16 +119,14 @@ def let_points_be_used(*, ready: SetupResult, at: datetime) -> None:
     ready.made.append("Offer “Loyalty points” among Oscar's offers, after all others")
 
 
-def make_offer(*, name: str = NAME, **fields: Any) -> Any:
-    """Make the offer with its condition and benefit; a name that is taken gets a number."""
-    offers = get_model("offer", "ConditionalOffer").objects
-    condition, _made = get_model("offer", "Condition").objects.get_or_create(proxy_class=CONDITION)
-    benefit, _made = get_model("offer", "Benefit").objects.get_or_create(proxy_class=BENEFIT)
+def make_offer(*, name: str = NAME, condition: str = CONDITION, benefit: str = BENEFIT, **fields: Any) -> Any:
+    """Make an offer of ours, with its condition and benefit by their classes; a name that is taken gets a number."""
+    offers = get_model("offer", "ConditionalOffer").objects.using(write_db())
+    when, _made = get_model("offer", "Condition").objects.using(write_db()).get_or_create(proxy_class=condition)
+    what, _made = get_model("offer", "Benefit").objects.using(write_db()).get_or_create(proxy_class=benefit)
     taken = offers.filter(name__startswith=name).exclude(priority=KEEPER).count()
     usual = {"description": TEXT, "priority": PRIORITY, "exclusive": False, "max_basket_applications": 1}
-    return offers.create(
-        name=f"{name} {taken + 1}" if taken else name, condition=condition, benefit=benefit, **usual | fields
-    )
+    return offers.create(name=f"{name} {taken + 1}" if taken else name, condition=when, benefit=what, **usual | fields)
 
 
 @uninstall_notes.register("redemption")

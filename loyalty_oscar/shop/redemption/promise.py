@@ -29,6 +29,7 @@ from loyalty_oscar.redemption.queries import (
     is_open,
     latest_for,
     limits_of,
+    on_basket,
     promised,
     terms_of,
 )
@@ -55,12 +56,22 @@ def set_aside_for(*, basket: Any) -> Redemption | None:
     if basket.pk is None or basket.owner_id is None:
         return None
     if not hasattr(basket, "_loyalty_redemption"):
-        found = latest_for(slot=slot_of(basket=basket))
+        found = next((row for row in rows_on(basket=basket) if row.claim_id is None), None)
         is_held = found is not None and is_open(redemption=found)
-        counts = is_held and (in_force(basket=basket, redemption=found) is not None or _is_here(basket, found))
+        counts = is_held and (
+            in_force(basket=basket, redemption=found) is not None
+            or is_served(basket=basket, program_id=found.hold.account.unit.program_id)
+        )
         basket._loyalty_redemption = found if counts else None
         basket._loyalty_lost = found if found is not None and not is_held and found.payment_at else None
     return basket._loyalty_redemption
+
+
+def rows_on(*, basket: Any) -> list[Redemption]:
+    """Return all that was set aside for a basket or put on it, newest first; asked once for each that was loaded."""
+    if not hasattr(basket, "_loyalty_rows"):
+        basket._loyalty_rows = on_basket(slot=slot_of(basket=basket))
+    return basket._loyalty_rows
 
 
 def has_run_out(*, basket: Any) -> bool:
@@ -75,10 +86,10 @@ def lost_by(*, basket: Any) -> Redemption | None:
     return getattr(basket, "_loyalty_lost", None)
 
 
-def _is_here(basket: Any, found: Redemption) -> bool:
-    """Return whether the site of this request is served by the program whose points these are."""
+def is_served(*, basket: Any, program_id: int) -> bool:
+    """Return whether the site of this request is served by a program, whose points or rewards these are."""
     visit = getattr(getattr(basket.strategy, "request", None), "loyalty", None) if has_prices(basket=basket) else None
-    return visit is None or (visit.unit is not None and visit.unit.pk == found.hold.account.unit_id)
+    return visit is None or (visit.unit is not None and visit.unit.program_id == program_id)
 
 
 def lines_of(*, basket: Any) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from loyalty_oscar.redemption.queries import limits_of, promised, terms_of, wort
 from ..models import PointsBenefit
 from ..orders.product_sets import sets_shown, ties
 from ..pricing.amounts import finer, grain
+from .offer import is_of_house
 from .promise import in_force, is_there
 
 
@@ -100,14 +101,20 @@ def _sets(lines: list[Any], codes: frozenset[str], promise: BasketPromise | None
     return [known[line.product_id] if line.product_id in known else of_today(line) for line in lines]
 
 
+def payable(*, line: Any, is_open: bool, currency: str) -> rules.Payable:
+    """Return a line as a reward sees it that takes money off; not `is_open`, it is for other goods."""
+    return _payable(line, frozenset() if is_open and PointsBenefit().can_apply_benefit(line) else None, currency)
+
+
 def _payable(line: Any, sets: frozenset[str] | None, currency: str) -> rules.Payable:
-    others = [discount.offer for discount in line.discounts if discount.offer]
+    # What rewards take off is the customer's own, and makes no line a reduced one.
+    others = [one for one in line.discounts if not (one.offer and is_of_house(offer=one.offer))]
     price = to_pay(line=line)
     return rules.Payable(
         minor=exact_minor(amount=price, currency=currency),
         takes_discounts=sets is not None and price > 0 and line.purchase_info.price.exists,
-        is_discounted=bool(line.discount_value or getattr(line.purchase_info.price, "loyalty_cut", None)),
-        has_exclusive=any(offer.exclusive for offer in others),
+        is_discounted=any(one.amount for one in others) or bool(getattr(line.purchase_info.price, "loyalty_cut", None)),
+        has_exclusive=any(one.offer.exclusive for one in others if one.offer),
         sets=sets or frozenset(),
     )
 

@@ -24,9 +24,12 @@ Piece = tuple[str, Mapping[str, Any]]
 @receiver(pre_save, sender=get_model("order", "OrderDiscount"), dispatch_uid="loyalty_points_used")
 @harmless(later="an order says the name of our offer")
 def call_by_its_name(sender: Any, instance: Any, **_signal: Any) -> None:
-    """Let the order say "500 paws used", once: Oscar's pages show the name of the offer, and some the message too."""
+    """
+    Let the order say "500 paws used", or the name of a reward, once: Oscar's pages show the name of the offer, and some
+    the message too.
+    """
     order = instance._state.fields_cache.get("order")
-    if instance.message and instance.message == getattr(order, "_loyalty_used", None):
+    if instance.message and instance.message in getattr(order, "_loyalty_names", ()):
         instance.offer_name, instance.message = instance.message[:128], ""
 
 

@@ -1,5 +1,5 @@
 """
-The discount behind our one Oscar offer, by name: features register it, the proxy classes in `models` ask for it.
+The discounts behind our offers among Oscar's, by name: features register it, the proxy classes in `models` ask for it.
 
 Where the feature is not installed nothing is registered, and the offer gives nothing.
 """
@@ -26,6 +26,10 @@ class PointsUnavailable(NotPlaced):
     """The points of this order are no longer set aside."""
 
 
+class RewardUnavailable(NotPlaced):
+    """A reward of this order is used or gone by now."""
+
+
 class LookAgain(PointsUnavailable):
     """Nothing is paid yet, and the total is another by now: lead the customer to a page (`url`) that shows it."""
 
@@ -35,7 +39,7 @@ class LookAgain(PointsUnavailable):
 
 
 class Discount(Protocol):
-    """What an offer of ours does to a basket, and what it takes when the order is placed."""
+    """What an offer of ours does to a basket, and what it takes when the order is placed: points, a reward."""
 
     def is_wanted(self, *, basket: Any, offer: Any) -> bool: ...
 

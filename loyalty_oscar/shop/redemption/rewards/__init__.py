@@ -1,3 +1,16 @@
 """Rewards in the shop: the catalogue and what a member has of it."""
 
-from . import doctor, guide, jobs, letters, lifecycle, staff, storefront  # noqa: F401 - each registers its pieces
+from . import (  # noqa: F401 - each registers its pieces
+    discounts,
+    doctor,
+    gifts,
+    guide,
+    jobs,
+    keeping,
+    kind,
+    letters,
+    lifecycle,
+    offers,
+    staff,
+    storefront,
+)

@@ -1,0 +1,208 @@
+"""
+Gifts in the basket: lines of their own, as many pieces of them free as rewards pay for, and no piece more for sale.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+from oscar.apps.partner.availability import Base as Availability
+from oscar.core.loading import get_model
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.sources import number_of
+from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.money import exact_minor
+from loyalty_oscar.redemption.kinds import PRODUCT
+from loyalty_oscar.redemption.models import Claim, Redemption
+from loyalty_oscar.redemption.operations import CannotClaim
+
+from ...pricing.gate import line_gates
+from ..promise import has_prices
+from .gift_lines import gift_option, gifts_in, is_gift, option_key
+from .in_basket import before_discounts, given_to, rewards_on
+
+
+def in_force(*, basket: Any) -> list[Redemption]:
+    """Return the gifts of a basket that it can have: with as many other goods as the reward asks, at least one cent."""
+    rows = rewards_on(basket=basket, kind=PRODUCT)
+    if not rows:
+        return []
+    currency, given = basket.currency or "", given_to(basket=basket)
+    goods = [line for line in basket.all_lines() if not is_gift(line=line)]
+    before = before_discounts(lines=goods, currency=currency)
+    found = []
+    for row in rows:
+        least = row.claim.reward.params.get("least") or 0
+        if before < max(least, 1):
+            told = {"minor": least, "currency": currency}
+            given.because[row.pk] = Because("reward_least_order", **told) if least else Because("gift_needs_goods")
+        else:
+            found.append(row)
+    return found
+
+
+def pieces_of(rows: list[Redemption]) -> Counter[int]:
+    """Return how many pieces of each product these gifts are."""
+    found: Counter[int] = Counter()
+    for row in rows:
+        for part in row.lines:
+            found[part["product"]] += part["quantity"]
+    return found
+
+
+class NotCovered(Availability):
+    """A gift that no reward pays for: nobody can buy it as such."""
+
+    code = "outofstock"
+
+    def __init__(self, because: Because) -> None:
+        self.message = words.why(because)
+
+    def is_purchase_permitted(self, quantity: int) -> tuple[bool, Any]:
+        return False, self.message
+
+
+class Covered(Availability):
+    """A gift that rewards pay for: as many pieces, beside one's `own` of the same product, and no more."""
+
+    def __init__(self, *, inner: Any, most: int, own: int) -> None:
+        self.inner, self.most, self.own = inner, most, own
+        self.code, self.message = inner.code, inner.message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    @property
+    def is_available_to_buy(self) -> bool:
+        return self.inner.is_available_to_buy
+
+    def is_purchase_permitted(self, quantity: int) -> tuple[bool, Any]:
+        # Oscar also asks for all pieces of a product in the basket at once.
+        if quantity > self.most + self.own:
+            return False, words.why(Because("gift_not_yours"))
+        return self.inner.is_purchase_permitted(quantity)
+
+
+class GiftGate:
+    """Has a gift sold only with the reward that pays for it."""
+
+    def __call__(self, *, line: Any, info: Any) -> Any:
+        if option_key() is None or not is_gift(line=line):
+            return info
+        basket = line.basket
+        if not has_prices(basket=basket):
+            return info._replace(availability=NotCovered(Because("gift_not_yours")))
+        covered = pieces_of(in_force(basket=basket))[line.product_id]
+        same = [one for one in basket.all_lines() if one.product_id == line.product_id]
+        gifts = sum(one.quantity for one in same if is_gift(line=one))
+        if gifts > covered:
+            return info._replace(availability=NotCovered(_why_not(basket, line)))
+        own = sum(one.quantity for one in same) - gifts
+        return info._replace(availability=Covered(inner=info.availability, most=covered, own=own))
+
+
+line_gates.register("gifts")(GiftGate())
+
+
+def _why_not(basket: Any, line: Any) -> Because:
+    """Return why a gift is not covered: what its reward still asks for, if it lies on the basket."""
+    given = given_to(basket=basket)
+    for row in rewards_on(basket=basket, kind=PRODUCT):
+        if row.pk in given.because and any(part["product"] == line.product_id for part in row.lines):
+            return given.because[row.pk]
+    return Because("gift_not_yours")
+
+
+def shares(*, basket: Any, lines: list[Any]) -> tuple[list[int], dict[int, int]]:
+    """
+    Return what is taken off each line for gifts, in minor units, and how much of that is for which use (by its key).
+
+    What a reward pays for and is not in the basket takes nothing off; the basket says so.
+    """
+    currency, given = basket.currency or "", given_to(basket=basket)
+    left = {line.pk: line.quantity for line in lines if is_gift(line=line)}
+    parts, minors = {line.pk: Fraction(0) for line in lines}, {}
+    for row in in_force(basket=basket):
+        exact = Fraction(0)
+        for part in row.lines:
+            wanted = part["quantity"]
+            for line in lines:
+                pieces = min(wanted, left.get(line.pk, 0)) if line.product_id == part["product"] else 0
+                if pieces:
+                    price = line.unit_price_incl_tax if line.is_tax_known else line.unit_price_excl_tax
+                    each = exact_minor(amount=price or 0, currency=currency)
+                    wanted, left[line.pk] = wanted - pieces, left[line.pk] - pieces
+                    parts[line.pk] += each * pieces
+                    exact += each * pieces
+        if exact:
+            minors[row.pk] = round(exact)
+        else:
+            given.because[row.pk] = Because("gift_not_in_basket")
+    return [round(parts[line.pk]) for line in lines], minors
+
+
+def choices(*, claim: Claim) -> list[Any]:
+    """Return the products that a member chooses one of, in the order in which staff named them. One query."""
+    keys = list(claim.reward.params.get("products") or ())
+    products = get_model("catalogue", "Product").objects.using(write_db())
+    found = products.filter(is_public=True).in_bulk(keys)
+    return [found[key] for key in keys if key in found]
+
+
+def check_stock(*, basket: Any, product: Any, pieces: int) -> None:
+    """Raise `CannotClaim` where a gift cannot be put into the basket: it is sold out, or has no price here."""
+    info = basket.strategy.fetch_for_product(product)
+    is_there, _why = info.availability.is_purchase_permitted(pieces)
+    if not is_there or not info.price.exists or info.stockrecord is None:
+        raise CannotClaim(Because("gift_sold_out"))
+    if basket.currency and info.price.currency != basket.currency:
+        raise CannotClaim(Because("reward_other_currency", currency=basket.currency))
+
+
+def put_in(*, basket: Any, row: Redemption, product: Any) -> None:
+    """Put the line of a gift into the basket; what is there of it already stays."""
+    have = sum(line.quantity for line in gifts_in(basket=basket) if line.product_id == product.pk)
+    want = pieces_of(_of_product(basket, product.pk))[product.pk]
+    if want > have:
+        option = {"option": gift_option(), "value": row.claim.reward.name}
+        basket.add_product(product, want - have, [option])
+    basket._lines = None
+
+
+def take_out(*, basket: Any, row: Redemption) -> None:
+    """Take the pieces of a gift out of the basket that no other reward pays for."""
+    for part in row.lines:
+        stays = pieces_of(_of_product(basket, part["product"], but=row))[part["product"]]
+        for line in gifts_in(basket=basket):
+            if line.product_id == part["product"]:
+                keep = min(line.quantity, stays)
+                stays -= keep
+                if not keep:
+                    line.delete()
+                elif keep < line.quantity:
+                    line.quantity = keep
+                    line.save(update_fields=["quantity"])
+    basket._lines = None
+
+
+def _of_product(basket: Any, product_id: int, but: Redemption | None = None) -> list[Redemption]:
+    rows = rewards_on(basket=basket, kind=PRODUCT)
+    return [
+        row
+        for row in rows
+        if (but is None or row.pk != but.pk) and any(part["product"] == product_id for part in row.lines)
+    ]
+
+
+def leave_other_basket(*, row: Redemption, before: str | None) -> None:
+    """Take the line of a gift out of the basket from which its reward moved. Two queries where it did."""
+    basket_id = number_of(name=before or "", kind="basket")
+    key = option_key()
+    if not basket_id or before == row.slot or key is None:
+        return
+    lines = get_model("basket", "Line").objects.using(write_db()).filter(basket_id=basket_id, attributes__option_id=key)
+    lines.filter(product_id__in=[part["product"] for part in row.lines]).delete()

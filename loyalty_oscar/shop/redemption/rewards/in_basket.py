@@ -1,0 +1,102 @@
+"""
+Rewards in a basket: which lie on it and count, what each does to it, and why it does no more.
+
+Asked with the points that are set aside for the basket, in one query, and kept for as long as the basket is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.models import State
+from loyalty_oscar.program.money import exact_minor
+from loyalty_oscar.redemption.claims import is_over
+from loyalty_oscar.redemption.models import Claim, Redemption
+from loyalty_oscar.redemption.reductions import Reduction, ReductionQuote, reduce
+
+from ...orders.product_sets import sets_shown
+from ...pricing.amounts import finer, grain
+from ..promise import is_served, rows_on
+from ..quotes import payable
+from .gift_lines import is_gift
+
+
+@dataclass(slots=True)
+class Given:
+    """
+    What rewards do to a basket in this request: which uses (by their keys) do something, the minor units that each
+    takes off its goods, and `because` why that is not more, or nothing at all.
+    """
+
+    keys: set[int] = field(default_factory=set)
+    minor: dict[int, int] = field(default_factory=dict)
+    because: dict[int, Because] = field(default_factory=dict)
+
+
+def given_to(*, basket: Any) -> Given:
+    """Return what rewards did when the offers of this basket were applied."""
+    if not hasattr(basket, "_loyalty_rewards"):
+        basket._loyalty_rewards = Given()
+    return basket._loyalty_rewards
+
+
+def rewards_on(*, basket: Any, kind: str = "") -> list[Redemption]:
+    """Return the rewards that lie on a basket and count, those that were put on first; all, or those of a kind."""
+    if basket.pk is None or basket.owner_id is None:
+        return []
+    rows = [row for row in reversed(rows_on(basket=basket)) if row.claim is not None]
+    return [row for row in rows if kind in ("", row.claim.reward.kind) and counts(basket=basket, row=row)]
+
+
+def counts(*, basket: Any, row: Redemption) -> bool:
+    """Return whether a reward that lies on a basket can be used with it now, or was promised to a payment."""
+    claim = row.claim
+    if claim.state != Claim.State.OPEN or claim.number != row.number or claim.member.user_id != basket.owner_id:
+        return False
+    if is_promised(basket=basket, row=row):
+        return True
+    program, at = claim.reward.program, clock.now()
+    is_closed = program.state in (State.PAUSED, State.CLOSED) or claim.member.is_frozen(at=at)
+    return not is_closed and not is_over(claim=claim, at=at) and is_served(basket=basket, program_id=program.pk)
+
+
+def is_promised(*, basket: Any, row: Redemption) -> bool:
+    """Return whether a payment began with a reward on this basket, and may still be at work."""
+    if basket.status == basket.FROZEN:
+        return True
+    began = row.payment_at
+    return began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
+
+
+def before_discounts(*, lines: list[Any], currency: str) -> int:
+    """Return what lines cost before any discount, in minor units as prices are seen."""
+    prices = (line.line_price_incl_tax if line.is_tax_known else line.line_price_excl_tax for line in lines)
+    return int(sum((exact_minor(amount=price or 0, currency=currency) for price in prices), Fraction(0)))
+
+
+def reduction_of(*, basket: Any, row: Redemption) -> ReductionQuote:
+    """Return what a reward of the kind `off` takes off a basket. No query, but for product sets once a minute."""
+    lines, params, currency = list(basket.all_lines()), row.claim.reward.params, basket.currency or ""
+    if currency != row.claim.reward.program.currency:
+        because = Because("reward_other_currency", currency=currency)
+        return ReductionQuote(parts=(0,) * len(lines), because=because)
+    codes = frozenset(filter(None, [params.get("set")]))
+    sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
+    goods = [line for line in lines if not is_gift(line=line)]
+    return reduce(
+        reduction=Reduction.of(params),
+        lines=[
+            payable(line=line, is_open=not codes or bool(sets.get(line.product_id)), currency=currency)
+            for line in lines
+        ],
+        before=before_discounts(lines=goods, currency=currency),
+        currency=currency,
+        grain=grain(currency=currency),
+        finer=finer(currency=currency),
+    )
