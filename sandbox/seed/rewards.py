@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from oscar.core.loading import get_model
 
 from loyalty_oscar.program.models import Program, Reward
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import RewardCode
 from loyalty_oscar.redemption.operations import buy, fulfil
 
-from .levels import GOLD, SILVER
+from .levels import GOLD
 from .loyalty import account_of
 from .pictures import draw
 from .timeline import Happening, ten_oclock
@@ -46,40 +47,40 @@ REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         },
         {"motif": "brush", "coat": "orange", "emblem": "paw"},
     ),
-    "dog-tag": (
+    "free-delivery": (
         {
-            "name": "Engraved dog tag",
-            "text": "Brass, both sides, made in five days.",
-            "kind": "service",
-            "params": {"ask": "Which name stands on it?"},
-            "price": 900,
-            "cost_minor": 620,
-            "per_member": 2,
+            "name": "Free delivery",
+            "text": "For one order, wherever in Germany it goes.",
+            "kind": "delivery",
+            "price": 300,
+            "cost_minor": 390,
+            "valid_days": 180,
         },
-        {"motif": "tag", "coat": "orange", "emblem": "bone"},
+        {"motif": "house", "coat": "deep", "emblem": "paw"},
     ),
-    "shelter": (
+    "five-off": (
         {
-            "name": "Blankets for the Augsburg animal shelter",
-            "text": "We give 10.00 € in your name.",
-            "kind": "service",
-            "price": 1000,
-            "cost_minor": 1000,
+            "name": "5.00 € off your order",
+            "text": "From 20.00 € on, on top of every offer.",
+            "kind": "off",
+            "params": {"amount": 500, "least": 2000},
+            "price": 450,
+            "cost_minor": 500,
+            "valid_days": 180,
         },
-        {"motif": "blanket", "coat": "teal", "emblem": "heart"},
+        {"motif": "tag", "coat": "orange", "emblem": "heart"},
     ),
-    "vet-evening": (
+    "a-toy": (
         {
-            "name": "An evening with our vet",
-            "text": "Twenty seats, snacks for both ends of the lead.",
-            "kind": "service",
-            "price": 1500,
-            "cost_minor": 900,
-            "quota": 20,
-            "per_member": 2,
-            "rank": SILVER,
+            "name": "A toy as a gift",
+            "text": "It comes along with your next order.",
+            "kind": "product",
+            "params": {"products": ["40-3301-ROP", "40-7140-GUL"], "pieces": 1},
+            "price": 600,
+            "cost_minor": 480,
+            "valid_days": 180,
         },
-        {"motif": "house", "coat": "deep", "emblem": "heart"},
+        {"motif": "plush", "coat": "teal", "emblem": "heart"},
     ),
     "photo-session": (
         {
@@ -98,7 +99,11 @@ REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 CODES = [f"PFOTE-{number}" for number in range(4107, 4137)]
 #: Who claims what, days from today, with what words; and whether the shop has done its part.
-CLAIMS = (("plenty@example.com", -3, "nail-clipping", "Two guinea pigs, any Friday", False),)
+CLAIMS = (
+    ("plenty@example.com", -3, "nail-clipping", "Two guinea pigs, any Friday", False),
+    ("plenty@example.com", -2, "five-off", "", False),
+    ("plenty@example.com", -2, "a-toy", "", False),
+)
 #: Days from today.
 OPENED = -60
 
@@ -117,11 +122,20 @@ def _open(player: Any, at: datetime) -> None:
         name = f"loyalty/rewards/{code}.png"
         if not (path := Path(settings.MEDIA_ROOT, name)).exists():
             draw(**picture, path=path)
+        fields = {**fields, "params": _with_keys(fields.get("params", {}))}
         Reward.objects.create(program=program, code=code, picture=name, starts_at=at, **fields)
     RewardCode.objects.bulk_create(
         [RewardCode(reward=Reward.objects.get(code="puppy-school"), code=code) for code in CODES]
     )
     forget_cache()
+
+
+def _with_keys(params: dict[str, Any]) -> dict[str, Any]:
+    """Return a reward's parameters with the keys of its products, which stand above by their numbers."""
+    if "products" not in params:
+        return params
+    keys = dict(get_model("catalogue", "Product").objects.values_list("upc", "pk"))
+    return {**params, "products": [keys[upc] for upc in params["products"]]}
 
 
 def _claim(email: str, code: str, text: str, is_done: bool, player: Any, at: datetime) -> None:

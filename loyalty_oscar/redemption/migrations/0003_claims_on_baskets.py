@@ -47,6 +47,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='redemption',
-            constraint=models.UniqueConstraint(fields=('claim', 'number'), name='loyalty_redemption_claim'),
+            constraint=models.UniqueConstraint(fields=('claim', 'number'), name='loyalty_redemption_once'),
         ),
     ]

@@ -172,7 +172,7 @@ class Redemption(models.Model):
                 | Q(hold__isnull=True, claim__isnull=False, points=0),
                 name="loyalty_redemption_of_points",
             ),
-            models.UniqueConstraint(fields=["claim", "number"], name="loyalty_redemption_claim"),
+            models.UniqueConstraint(fields=["claim", "number"], name="loyalty_redemption_once"),
         ]
         # Not unique: points are one thing on a basket (`loyalty_hold_slot` sees to that), and others come beside them.
         indexes = [models.Index(fields=["slot"], name="loyalty_redemption_slot")]

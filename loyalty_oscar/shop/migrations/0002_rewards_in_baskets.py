@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('loyalty_shop', '0001_initial'),
-        ('offer', '0013_range_excluded_categories'),
+        ('offer', '__first__'),
     ]
 
     operations = [

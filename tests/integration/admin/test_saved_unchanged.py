@@ -216,6 +216,11 @@ def _rewards(unit, segment):
     more = {"rank": 2, "segment": segment, "cost_minor": 1250, "text": "Bring your dog.\r\nOr two."}
     RewardFactory(program=unit.program, code="grooming", params={"ask": "Which day?"}, **told, **more)
     RewardFactory(program=unit.program, code="spa", params={"where": "At the spa"}, codes=["SPA-1"], price=None)
+    money_off = {"percent": 15, "most": 1250, "set": "beds", "least": 2000}
+    RewardFactory(program=unit.program, code="off", kind="off", params=money_off)
+    RewardFactory(program=unit.program, code="delivery", kind="delivery", params={"most": 390, "least": 1})
+    mug = {"products": [a_product("Mug", "9.90").pk], "pieces": 2, "least": 1500}
+    RewardFactory(program=unit.program, code="mug", kind="product", params=mug)
 
 
 def errors_of(answer):

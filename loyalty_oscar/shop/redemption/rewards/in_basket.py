@@ -28,7 +28,7 @@ from .gift_lines import is_gift
 
 
 @dataclass(slots=True)
-class Given:
+class AppliedRewards:
     """
     What rewards do to a basket in this request: which uses (by their keys) do something, the minor units that each
     takes off its goods, and `because` why that is not more, or nothing at all.
@@ -39,10 +39,10 @@ class Given:
     because: dict[int, Because] = field(default_factory=dict)
 
 
-def given_to(*, basket: Any) -> Given:
+def given_to(*, basket: Any) -> AppliedRewards:
     """Return what rewards did when the offers of this basket were applied."""
     if not hasattr(basket, "_loyalty_rewards"):
-        basket._loyalty_rewards = Given()
+        basket._loyalty_rewards = AppliedRewards()
     return basket._loyalty_rewards
 
 

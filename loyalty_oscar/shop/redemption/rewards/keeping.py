@@ -6,7 +6,6 @@ placed; and a preview stands for its rewards until the order is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -19,6 +18,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
+from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.operations import on_baskets
 
 from ...storefront.basket_holds import slot_of
@@ -46,15 +46,19 @@ def basket_saved(sender: Any, instance: Any, created: bool = False, **kwargs: An
         return
     if instance.status == instance.FROZEN and are_known(basket=instance):
         given, at = given_to(basket=instance), clock.now()
-        for row in instance._loyalty_rows:
-            if row.pk in given.keys:
-                minor = given.minor.get(row.pk, 0)
-                row.promise, row.payment_at = {"minor": minor}, at
-                # Only once it is committed, as of points: a payment in a long transaction locks no row of ours.
-                begin = partial(on_baskets.begin_payment, redemption=row, minor=minor, at=at)
-                transaction.on_commit(begin, using=write_db(), robust=True)
+        begun = [row for row in instance._loyalty_rows if row.pk in given.keys]
+        for row in begun:
+            row.promise, row.payment_at = {"minor": given.minor.get(row.pk, 0)}, at
+        # Only once it is committed, as of points: a payment in a long transaction locks no row of ours.
+        transaction.on_commit(lambda: _write_down(begun), using=write_db(), robust=True)
     elif instance.status == instance.MERGED:
         transaction.on_commit(lambda: _take_along(instance), using=write_db(), robust=True)
+
+
+def _write_down(rows: list[Redemption]) -> None:
+    for row in rows:
+        if row.order_id is None and row.promise and row.payment_at:
+            on_baskets.begin_payment(redemption=row, minor=row.promise["minor"], at=row.payment_at)
 
 
 def _take_along(basket: Any) -> None:

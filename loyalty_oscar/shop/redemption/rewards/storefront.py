@@ -15,12 +15,15 @@ from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Unit
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
-from loyalty_oscar.redemption.kinds import CODE
-from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.kinds import CODE, PRODUCT, is_by_staff, is_for_baskets
+from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.rules import Wanting, why_not
 from loyalty_oscar.redemption.words import sentence
 
 from ...storefront.visit import Visit, takes_part
+from ..promise import rows_on
+from .gifts import choices
+from .in_basket import counts, given_to
 
 State = Claim.State
 #: So many are left at most where a card says how many.
@@ -32,7 +35,7 @@ CHIPS = {
     State.ASKED: (pgettext_lazy("loyalty", "We are on it"), "way"),
     State.USED: (pgettext_lazy("loyalty", "Used"), "used"),
     State.OVER: (pgettext_lazy("loyalty", "Run out"), "out"),
-    State.BACK: (pgettext_lazy("loyalty", "Given back"), "back"),
+    State.BACK: (pgettext_lazy("loyalty", "AppliedRewards back"), "back"),
 }
 #: What is still to be used, or waited for.
 CURRENT = (State.WAITS, State.OPEN, State.ASKED)
@@ -153,7 +156,12 @@ def _worth_of(unit: Unit, points: int) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Own:
-    """A reward that the visitor has or had: in which state, since when, until when, and what can be done with it."""
+    """
+    A reward that the visitor has or had: in which state, since when, until when, and what can be done with it.
+
+    One for baskets `can_use`, a gift of several by its `choices` (key, name); `in_basket` it can be taken out, and
+    `note` says why it takes nothing off there, or less.
+    """
 
     claim: Claim
     word: str
@@ -166,21 +174,30 @@ class Own:
     where: str = ""
     can_ask: bool = False
     asks: str = ""
+    can_use: bool = False
+    choices: Sequence[tuple[int, str]] = ()
+    in_basket: bool = False
+    note: str = ""
 
 
-def own(*, visit: Visit) -> list[Own]:
-    """Return what the visitor has and had of rewards, newest first. One query a visit, where there are any."""
+def own(*, visit: Visit, basket: Any = None) -> list[Own]:
+    """
+    Return what the visitor has and had of rewards, newest first, and what lies in the visitor's `basket`. One query a
+    visit, where there are any.
+    """
     member, unit = visit.member, visit.unit
     if member is None or unit is None or not has_rewards(program=unit.program):
         return []
     claims = visit.once(key="claims", load=lambda: list(claims_of(member_id=member.pk)))
-    return [_own(claim, unit) for claim in claims]
+    return [_own(claim, unit, basket) for claim in claims]
 
 
-def _own(claim: Claim, unit: Unit) -> Own:
+def _own(claim: Claim, unit: Unit, basket: Any) -> Own:
     zone, (word, look) = unit.program.time_zone, CHIPS[State(claim.state)]
     code = getattr(claim, "code", None)
     is_open, is_code = claim.state == State.OPEN, claim.reward.kind == CODE
+    can_use = is_open and is_for_baskets(kind=claim.reward.kind)
+    row = row_of(basket=basket, claim=claim) if can_use else None
     until = ""
     if claim.valid_until and claim.state in CURRENT:
         until = pgettext("loyalty", "Good until %(day)s") % {"day": words.last_day(claim.valid_until, zone=zone)}
@@ -194,9 +211,46 @@ def _own(claim: Claim, unit: Unit) -> Own:
         shows_code=is_open and is_code,
         code=code.code if code and claim.state == State.USED else "",
         where=str(claim.reward.params.get("where", "")),
-        can_ask=is_open and not is_code,
+        can_ask=is_open and is_by_staff(kind=claim.reward.kind),
         asks=str(claim.reward.params.get("ask", "")),
+        can_use=can_use,
+        choices=_choices(claim) if can_use and row is None else (),
+        in_basket=row is not None,
+        note=note_of(basket=basket, row=row, unit=unit) if row else "",
     )
+
+
+def _choices(claim: Claim) -> Sequence[tuple[int, str]]:
+    """Return what a gift can be one of, where there are several. One query of such."""
+    if claim.reward.kind != PRODUCT or len(claim.reward.params.get("products") or ()) < 2:
+        return ()
+    return [(product.pk, product.get_title()) for product in choices(claim=claim)]
+
+
+def row_of(*, basket: Any, claim: Claim) -> Redemption | None:
+    """Return where a claim lies in a basket, or None. No query once the basket's offers were applied."""
+    if basket is None or basket.pk is None or basket.owner_id is None:
+        return None
+    return next((row for row in rows_on(basket=basket) if row.claim_id == claim.pk), None)
+
+
+def note_of(*, basket: Any, row: Redemption, unit: Unit) -> str:
+    """Return why a reward takes nothing off a basket, or less than it could."""
+    if not counts(basket=basket, row=row):
+        return sentence(because=Because("reward_not_open"), unit=unit)
+    because = given_to(basket=basket).because.get(row.pk)
+    if because is not None:
+        return sentence(because=because, unit=unit)
+    return pgettext("loyalty", "It counts once there is something in the basket.") if basket.is_empty else ""
+
+
+@contributions.register("basket:totals", "rewards", order=5)
+def in_basket(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the rewards that a member can use with this basket, and those that lie in it."""
+    if subject is None or subject.is_empty or request.loyalty.member is None:
+        return None
+    rows = [row for row in own(visit=request.loyalty, basket=subject) if row.can_use]
+    return ("loyalty/widgets/rewards_basket.html", {"rows": rows, "next": request.get_full_path()}) if rows else None
 
 
 def split(rows: Iterable[Own]) -> tuple[list[Own], list[Own]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -17,9 +18,10 @@ from oscar.core.loading import get_class
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.forms import LONGEST_KEY
 from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.worth import worth
-from loyalty_oscar.redemption.kinds import CODE
+from loyalty_oscar.redemption.kinds import CODE, is_for_baskets
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import CannotClaim, ask, buy, show_code
 from loyalty_oscar.redemption.words import sentence
@@ -28,6 +30,7 @@ from ...self_service.views import OwnPage
 from ...storefront.views.account import WithProgram
 from ...storefront.visit import joined, takes_part
 from .storefront import NOT_FOR_YOU, cards, own, split
+from .use_rewards import leave_in_request, use_in_request
 
 PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 #: What a page makes up for each reward that it offers, so that a form sent twice takes its price once.
@@ -45,7 +48,7 @@ class RewardsView(WithProgram, PageTitleMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         visit, at = self.request.loyalty, clock.now()
-        shown, (current, past) = cards(visit=visit, at=at), split(own(visit=visit))
+        shown, (current, past) = cards(visit=visit, at=at), split(own(visit=visit, basket=self.request.basket))
         if not shown and not current and not past:
             raise http.Http404("no rewards here")
         account = visit.account
@@ -121,9 +124,37 @@ class OwnClaimView(RewardDoor):
                 if not show_code(claim=claim, at=at):
                     text = pgettext("loyalty", "There is no code for you yet. We have been told and will add one.")
                     messages.error(request, text)
+            elif is_for_baskets(kind=claim.reward.kind):
+                return self.put_on_basket(claim, at)
             else:
                 ask(claim=claim, text=request.POST.get("text", ""), at=at)
                 messages.success(request, pgettext("loyalty", "We take care of it and write to you."))
+        except CannotClaim as refused:
+            messages.error(request, sentence(because=refused.because, unit=self.unit))
         except NotAllowed:
             messages.error(request, pgettext("loyalty", "That reward can’t be used any more."))
         return self.back()
+
+    def put_on_basket(self, claim: Claim, at: datetime) -> http.HttpResponse:
+        """Put it into the basket, and go where it shows what it does."""
+        request, chosen = self.request, self.request.POST.get("product", "")
+        product_id = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < LONGEST_KEY else None
+        if request.basket.pk is None:
+            request.basket.save()
+        use_in_request(request=request, claim=claim, basket=request.basket, product_id=product_id, at=at)
+        text = pgettext("loyalty", "“%(reward)s” is in your basket.")
+        messages.success(request, text % {"reward": claim.reward.name})
+        return redirect(f"{reverse('basket:summary')}#rewards")
+
+
+class TakeOutView(OwnClaimView):
+    """Take a reward out of the basket; it stays one's own."""
+
+    def post(self, request: Any, pk: int) -> http.HttpResponse:
+        claim = self.claim(pk)
+        try:
+            if request.basket.pk is not None:
+                leave_in_request(request=request, claim=claim, basket=request.basket, at=clock.now())
+        except CannotClaim as refused:
+            messages.error(request, sentence(because=refused.because, unit=self.unit))
+        return redirect(f"{reverse('basket:summary')}#rewards")
