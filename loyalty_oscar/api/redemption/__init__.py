@@ -1,3 +1,3 @@
 """Using points: in the basket, and for rewards."""
 
-from . import points, rewards  # noqa: F401 - each registers its addresses
+from . import in_basket, points, rewards  # noqa: F401 - each registers its addresses

@@ -1,7 +1,8 @@
-"""A basket for shops without our pages: which one it is, and what points do to it, as numbers."""
+"""A basket for shops without our pages: which one it is, and what points and rewards do to it, as numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,13 +16,14 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.queries import terms_of
 from loyalty_oscar.redemption.rules import RedemptionQuote
 
 from .discount import applied_to, look_again
-from .promise import set_aside_for
+from .promise import rows_on, set_aside_for
 from .quotes import quote_of, reason
+from .rewards.in_basket import counts, given_to
 from .use_points import may_use
 
 
@@ -65,7 +67,6 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Bask
     """Return what points do to a basket whose offers are applied; `account` is its owner's, as it is now."""
     found, applied = set_aside_for(basket=basket), applied_to(basket=basket)
     currency = basket.currency or settings.OSCAR_DEFAULT_CURRENCY
-    total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
     decimals = exponent(currency=currency)
     held = found.hold.points if found and account and found.hold.account_id == account.pk else 0
     return BasketUse(
@@ -75,9 +76,53 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Bask
         applied=applied.points if applied else 0,
         worth=to_major(minor=applied.minor if applied else 0, exponent=decimals),
         currency=currency,
-        total=to_major(minor=to_minor(amount=total, currency=currency), exponent=decimals),
+        total=_total(basket, currency),
         because=_why(basket, unit, account, found, applied.quote if applied else None),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RewardUse:
+    """What a reward does in a basket: what it takes `off` its goods, and `because` why not more."""
+
+    claim: Claim
+    off: Decimal
+    because: Because
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BasketRewards:
+    """The rewards that lie in a basket, and what its goods come to, as of `BasketUse`."""
+
+    rewards: Sequence[RewardUse]
+    currency: str
+    total: Decimal
+
+
+def rewards_standing(*, basket: Any) -> BasketRewards:
+    """Return what the rewards in a basket do whose offers are applied."""
+    currency, given = basket.currency or settings.OSCAR_DEFAULT_CURRENCY, given_to(basket=basket)
+    decimals = exponent(currency=currency)
+    lying = [row for row in reversed(rows_on(basket=basket)) if row.claim is not None]
+    return BasketRewards(
+        rewards=[
+            RewardUse(
+                claim=row.claim,
+                off=to_major(minor=given.minor.get(row.pk, 0), exponent=decimals),
+                because=given.because.get(row.pk, Because("as_asked"))
+                if counts(basket=basket, row=row)
+                else Because("reward_not_open"),
+            )
+            for row in lying
+        ],
+        currency=currency,
+        total=_total(basket, currency),
+    )
+
+
+def _total(basket: Any, currency: str) -> Decimal:
+    total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
+    return to_major(minor=to_minor(amount=total, currency=currency), exponent=exponent(currency=currency))
 
 
 def _why(

@@ -93,11 +93,8 @@ class GiftDiscount(RewardDiscount):
                 # Of this loaded line alone: every other offer, and points, pass it by.
                 line.product.is_discountable = False
         parts, minors = shares(basket=basket, lines=lines)
-        return self._taken(basket, offer, lines, parts, minors)
-
-    def _taken(self, basket: Any, offer: Any, lines: list[Any], parts: list[int], minors: Mapping[int, int]) -> Any:
         rows = [row for row in rewards_on(basket=basket, kind=self.kind) if row.pk in minors]
-        return _take_off(self, basket, offer, lines, parts, {row.pk: minors[row.pk] for row in rows}, rows)
+        return _take_off(self, basket, offer, lines, parts, minors, rows)
 
 
 class ReductionDiscount(RewardDiscount):

@@ -15,6 +15,8 @@ from loyalty_oscar.redemption.kinds import CODE
 from loyalty_oscar.redemption.models import Claim
 
 from ...upkeep.doctor import Finding, Level, doctor_checks
+from ..offer import is_in_its_dates, is_lasting
+from .offers import OFFERS, offers_of
 
 ABOUT = "rewards"
 #: Fewer codes than that are few.
@@ -51,6 +53,23 @@ def _few(reward: Reward, free: int) -> Finding:
         return Finding(level=Level.NOTE, about=ABOUT, text=text, hint=hint)
     text = f"“{reward.name}” has no code left: nobody can have it"
     return Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+
+
+@doctor_checks.register("reward-offers", order=43)
+def offers(*, at: datetime) -> Iterator[Finding]:
+    """The offer of each kind of rewards that members have or can have is there once, open, and limited by nothing."""
+    had = Q(is_on=True) | Q(claims__state=Claim.State.OPEN)
+    kinds = Reward.objects.filter(had, kind__in=OFFERS).exclude(program__state=State.CLOSED).order_by()
+    for kind in sorted(set(kinds.values_list("kind", flat=True))):
+        rows = list(offers_of(kind=kind))
+        name = OFFERS[kind].name
+        if not rows:
+            text = f"the offer “{name}” is not among Oscar's: nobody can use rewards of the kind {kind!r}"
+            yield Finding(level=Level.ERROR, about=ABOUT, text=text, hint="Run `manage.py loyalty_setup`.")
+        elif not (is_lasting(rows[0]) and is_in_its_dates(rows[0], at)):
+            text = f"“{rows[0].name}” is not open to everybody for ever: rewards of {kind!r} hang on it"
+            hint = "Change it on the dashboard's page of offers, or delete it there and run `manage.py loyalty_setup`."
+            yield Finding(level=Level.ERROR, about=ABOUT, text=text, hint=hint)
 
 
 @doctor_checks.register("reward-claims", order=43)

@@ -18,11 +18,11 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.operations import on_baskets
 
 from ...storefront.basket_holds import slot_of
-from ...storefront.offer_hooks import RewardUnavailable
+from ...storefront.offer_hooks import LookAgain, RewardUnavailable
 from ...storefront.request_hooks import checkout_guards
 from ...storefront.shown_total import EARLY
 from ..promise import comes_back, has_prices
@@ -37,6 +37,25 @@ KEY, FIELD = "loyalty_rewards", "loyalty-rewards"
 def are_known(*, basket: Any) -> bool:
     """Return whether what lies on a basket was asked for in this request, as it is when offers are applied."""
     return hasattr(basket, "_loyalty_rows")
+
+
+@harmless(but=LookAgain, later="nobody could see whether the rewards of a basket are still there")
+def look_once_more(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """
+    Refuse to go on to the payment of a basket whose reward was used or taken meanwhile, as of points; it is open again.
+
+    One query where a reward does something, none elsewhere.
+    """
+    if instance.status != instance.FROZEN or not are_known(basket=instance):
+        return
+    keys = given_to(basket=instance).keys
+    # django-oscar-api freezes the basket of an order that is placed, whose rewards are on no basket by then.
+    rows = Redemption.objects.using(write_db()).filter(pk__in=keys, slot__isnull=False)
+    if keys and rows.exclude(claim__state=Claim.State.OPEN, slot=slot_of(basket=instance)).exists():
+        frozen = sender._default_manager.using(write_db()).filter(pk=instance.pk, status=instance.FROZEN)
+        frozen.update(status=instance.OPEN)
+        instance.status = instance.OPEN
+        raise LookAgain(gone(), url=f"{reverse('checkout:preview')}#rewards")
 
 
 @harmless(later="a reward that ends while somebody pays is not used with the order")
@@ -128,12 +147,13 @@ def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     return "loyalty/widgets/rewards_shown.html", {"name": FIELD, "value": "-".join(map(str, keys))}
 
 
-post_save.connect(
-    basket_saved,
-    sender=get_model("basket", "Basket"),
-    weak=False,
-    dispatch_uid="loyalty_oscar.redemption.rewards.basket_saved",
-)
+for _receiver in (look_once_more, basket_saved):
+    post_save.connect(
+        _receiver,
+        sender=get_model("basket", "Basket"),
+        weak=False,
+        dispatch_uid=f"loyalty_oscar.redemption.rewards.{_receiver.__name__}",
+    )
 pre_save.connect(
     new_line, sender=get_model("order", "Line"), weak=False, dispatch_uid="loyalty_oscar.redemption.rewards.new_line"
 )

@@ -21,6 +21,7 @@ from loyalty_oscar.redemption.kinds import DELIVERY, OFF, PRODUCT
 from ...upkeep.setup import SetupResult, setup_steps
 from ...upkeep.uninstall import uninstall_steps
 from .. import offer
+from .gift_lines import OPTION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +96,9 @@ def take_offers_away(*, names: list[str]) -> Iterator[str]:
     """Remove our rows from Oscar's offers: without our code every basket would break on them."""
     if not {"redemption", "shop"} & set(names):
         return
+    # Without our code a gift would be sold at its price.
+    get_model("basket", "Line").objects.filter(attributes__option__code=OPTION).delete()
+    get_model("catalogue", "Option").objects.filter(code=OPTION).delete()
     gone = offer.reward_offers().count()
     offer.reward_offers().delete()
     get_model("offer", "Condition").objects.filter(proxy_class=offer.REWARD_CONDITION).delete()

@@ -102,4 +102,5 @@ def _product(claim: Claim, product_id: int | None) -> tuple[Any, int]:
 
 def _forget(basket: Any) -> None:
     for name in ("_loyalty_rows", "_loyalty_redemption", "_loyalty_rewards"):
-        vars(basket).pop(name, None)
+        if hasattr(basket, name):  # A request's basket is lazy, and its own dictionary another.
+            delattr(basket, name)

@@ -1,0 +1,186 @@
+"""Rewards in the basket: which lie there, what each takes off, and why no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import pgettext
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from loyalty_oscar.program import clock
+from loyalty_oscar.redemption.claims import claims_of
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import CannotClaim
+from loyalty_oscar.redemption.words import sentence
+from loyalty_oscar.shop.redemption.headless import basket_of, rewards_standing
+from loyalty_oscar.shop.redemption.rewards.use_rewards import leave_in_request, use_in_request
+
+from ..routes import routes
+from ..strict import whole_number
+from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
+
+#: Keys of rows have at most so many digits.
+LONGEST_ID = 18
+IN_BASKET = {
+    "claims": [
+        {
+            "id": 42,
+            "reward": "five-off",
+            "name": "€5.00 off your order",
+            "kind": "off",
+            "off": "5.00",
+            "because": {"code": "as_asked", "params": {}, "text": ""},
+        }
+    ],
+    "currency": "EUR",
+    "total": "19.90",
+}
+EMPTY = {"claims": [], "currency": "EUR", "total": "24.90"}
+ID = OpenApiParameter("id", {"type": "string"}, OpenApiParameter.PATH, description="The `id` of your reward.")
+
+
+class ChosenSerializer(serializers.Serializer):
+    product = serializers.IntegerField(
+        required=False, min_value=1, help_text="The product’s id, where a gift is one of several."
+    )
+
+    class Meta:
+        ref_name = "LoyaltyChosen"
+
+
+class ChosenExtension(NothingElse):  # type: ignore[no-untyped-call]
+    target_class = ChosenSerializer
+
+
+class BasketClaimSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    reward = serializers.CharField(help_text="The `code` of its reward.")
+    name = serializers.CharField()
+    kind = serializers.CharField(help_text="`off`, `delivery`, `product`; or the store’s own.")
+    off = serializers.CharField(help_text="What comes off the goods for it (`5.00`); `0.00` for delivery.")
+    because = BecauseSerializer(help_text="Why it is not more, or nothing; `as_asked` where there is nothing to say.")
+
+    class Meta:
+        ref_name = "LoyaltyBasketClaim"
+
+
+class BasketClaimsSerializer(serializers.Serializer):
+    claims = BasketClaimSerializer(many=True, help_text="The rewards that lie in your open basket.")
+    currency = serializers.CharField(help_text="ISO 4217.")
+    total = serializers.CharField(help_text="What the goods come to after all discounts, without shipping.")
+
+    class Meta:
+        ref_name = "LoyaltyBasketClaims"
+
+
+class BasketView(MemberView):
+    """The customer's own open basket, with its rewards."""
+
+    def basket(self) -> Any:
+        """Return the customer's open basket. Raises `NotFound` where there is none."""
+        by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
+        basket = basket_of(request=self.request, by_session=by_session)
+        if basket is None or basket.pk is None:
+            raise NotFound
+        return basket
+
+    def claim(self, id: str) -> Claim:
+        """Return a reward of the customer's. Raises `NotFound` for all others."""
+        member, is_number = self.visit.member, id.isascii() and id.isdigit() and len(id) <= LONGEST_ID
+        found = claims_of(member_id=member.pk).filter(pk=id).first() if member and is_number else None
+        if found is None:
+            raise NotFound
+        return found
+
+    def answer(self, basket: Any) -> Response:
+        """Return the rewards in a basket in the shape of the API."""
+        found = rewards_standing(basket=basket)
+        told = [
+            {
+                "id": one.claim.pk,
+                "reward": one.claim.reward.code,
+                "name": one.claim.reward.name,
+                "kind": one.claim.reward.kind,
+                "off": str(one.off),
+                "because": {
+                    "code": one.because.code,
+                    "params": one.because.params,
+                    "text": sentence(because=one.because, unit=self.unit),
+                },
+            }
+            for one in found.rewards
+        ]
+        whole = {"claims": told, "currency": found.currency, "total": str(found.total)}
+        return Response(BasketClaimsSerializer(whole).data)
+
+
+@routes.register("basket/claims")
+class BasketClaimsView(BasketView):
+    """All of them."""
+
+    @described(
+        answer=BasketClaimsSerializer,
+        example=IN_BASKET,
+        operation_id="loyalty_basket_claims",
+        summary="Rewards in your basket",
+    )
+    def get(self, request: Request) -> Response:
+        """Return the rewards that lie in your open basket. Changes nothing."""
+        return self.answer(self.basket())
+
+
+@routes.register("basket/claims/<str:id>")
+class BasketClaimView(BasketView):
+    """One of them."""
+
+    @described(
+        answer=BasketClaimsSerializer,
+        example=IN_BASKET,
+        wrong=(403, 409, 413, 415),
+        operation_id="loyalty_use_claim",
+        summary="Put a reward into your basket",
+        request=ChosenSerializer,
+        parameters=[ID],
+    )
+    def put(self, request: Request, id: str) -> Response:
+        """Put a reward of yours into your open basket, a gift with its product."""
+        claim, product_id = self.claim(id), chosen(request.data)
+        basket = self.basket()
+        try:
+            use_in_request(request=request, claim=claim, basket=basket, product_id=product_id, at=clock.now())
+        except CannotClaim as refused:
+            raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
+        return self.answer(basket)
+
+    @described(
+        answer=BasketClaimsSerializer,
+        example=EMPTY,
+        wrong=(403, 409),
+        operation_id="loyalty_leave_claim",
+        summary="Take a reward out of your basket",
+        parameters=[ID],
+    )
+    def delete(self, request: Request, id: str) -> Response:
+        """Take a reward out of your open basket; it stays yours."""
+        claim, basket = self.claim(id), self.basket()
+        try:
+            leave_in_request(request=request, claim=claim, basket=basket, at=clock.now())
+        except CannotClaim as refused:
+            raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
+        return self.answer(basket)
+
+
+def chosen(data: Any) -> int | None:
+    """Return the product of a body, None of an empty one. Raises `ValidationError` for anything else."""
+    if data in ({}, None) or (hasattr(data, "keys") and not list(data.keys())):
+        return None
+    try:
+        return whole_number(data=data, name="product", most=10**LONGEST_ID - 1)
+    except ValidationError as error:
+        text = pgettext("loyalty", "Send nothing, or the id of a product as %(example)s.")
+        raise ValidationError(text % {"example": '{"product": 7}'}) from error

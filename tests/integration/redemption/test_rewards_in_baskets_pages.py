@@ -1,0 +1,138 @@
+"""The pages of rewards that are used with a basket: put in, taken out, chosen, previewed."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.testing import clock
+from tests.points import a_member_with, points_club
+from tests.rewards import a_reward, fresh, have
+from tests.storefront import TODAY, a_product, text_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
+
+
+@pytest.fixture
+def unit():
+    return points_club()
+
+
+@pytest.fixture
+def boris(unit):
+    return a_member_with(2_000, unit)
+
+
+@pytest.fixture
+def client(boris):
+    client = Client()
+    client.force_login(boris)
+    return client
+
+
+def add(client, product):
+    client.post(f"/basket/add/{product.pk}/", {"quantity": 1})
+
+
+def post(client, claim, what="use", **data):
+    with clock.at(TODAY):
+        return client.post(f"/loyalty/rewards/mine/{claim.pk}/{what}/", data, follow=True)
+
+
+def plain(page):
+    return text_of(page).replace("\xa0", " ")
+
+
+class TestMoneyOff:
+    def test_is_put_in_and_taken_out_where_the_basket_shows_it(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        add(client, a_product(price="24.90"))
+        assert "Your rewards" in plain(client.get("/basket/"))
+        page = post(client, claim)
+        assert page.redirect_chain[-1][0] == "/basket/#rewards"
+        assert f"“{claim.reward.name}” is in your basket." in plain(page)
+        assert page.context["basket"].total_incl_tax.as_tuple().digits == (1, 9, 9, 0)
+        assert "Take out" in plain(client.get("/loyalty/rewards/"))
+        page = post(client, claim, "take-out")
+        assert page.context["basket"].total_incl_tax.as_tuple().digits == (2, 4, 9, 0)
+        assert Claim.objects.get().state == "open"
+
+    def test_is_named_by_itself_in_the_totals_and_by_none_of_oscars_messages(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        add(client, a_product(price="24.90"))
+        page = plain(post(client, claim))
+        assert "Loyalty rewards" not in page
+        assert claim.reward.name in page
+
+    def test_says_why_it_does_nothing(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500, least=3_000))
+        add(client, a_product(price="24.90"))
+        assert "This reward is for goods of €30.00 or more." in plain(post(client, claim))
+
+    def test_of_somebody_else_is_not_found(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        other = Client()
+        other.force_login(a_member_with_nothing(unit))
+        assert post(other, claim).status_code == 404
+        assert post(other, claim, "take-out").status_code == 404
+
+    def test_that_is_gone_is_refused_in_words(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        Claim.objects.update(state="over")
+        add(client, a_product(price="24.90"))
+        assert "This reward can’t be used any more." in plain(post(client, claim)).replace("'", "’")
+
+
+def a_member_with_nothing(unit):
+    from loyalty_oscar.testing.factories import MemberFactory
+    from tests.storefront import a_user
+
+    return MemberFactory(program=unit.program, user=a_user("anna@example.com")).user
+
+
+class TestAGift:
+    def test_is_chosen_and_lies_in_the_basket_for_nothing(self, unit, boris, client):
+        mug, bowl = a_product("Mug", "9.90"), a_product("Bowl", "12.00")
+        claim = have(boris, a_reward(unit, "product", products=[mug.pk, bowl.pk], pieces=1))
+        add(client, a_product(price="20.00"))
+        page = client.get("/loyalty/rewards/")
+        assert re.findall(r'<option value="\d+">(\w+)</option>', page.content.decode()) == ["Mug", "Bowl"]
+        page = post(client, claim, product=bowl.pk)
+        assert page.context["basket"].total_incl_tax == 20
+        assert "Bowl" in plain(page)
+
+    @pytest.mark.parametrize("product", ["", "x", "9" * 30, "0"])
+    def test_that_was_not_chosen_is_asked_for(self, unit, boris, client, product):
+        mug, bowl = a_product("Mug", "9.90"), a_product("Bowl", "12.00")
+        claim = have(boris, a_reward(unit, "product", products=[mug.pk, bowl.pk], pieces=1))
+        add(client, a_product(price="20.00"))
+        post(client, claim, product=product)
+        assert fresh(claim).uses.filter(slot__isnull=False).count() == 0
+
+    def test_has_no_second_piece(self, unit, boris, client):
+        mug = a_product("Mug", "9.90")
+        claim = have(boris, a_reward(unit, "product", products=[mug.pk], pieces=1))
+        add(client, a_product(price="20.00"))
+        page = post(client, claim)
+        forms = page.context["formset"].forms
+        data = {"form-TOTAL_FORMS": len(forms), "form-INITIAL_FORMS": len(forms)}
+        for number, form in enumerate(forms):
+            gift = form.instance.product_id == mug.pk
+            data |= {f"form-{number}-id": form.instance.pk, f"form-{number}-quantity": 2 if gift else 1}
+        client.post("/basket/", data)
+        assert [line.quantity for line in client.get("/basket/").context["basket"].all_lines()] == [1, 1]
+        claim.refresh_from_db()
+
+
+class TestAPreview:
+    def test_stands_until_the_order_is_sent(self, unit, boris, client):
+        from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
+
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        add(client, a_product(price="24.90"))
+        post(client, claim)
+        key = fresh(claim).uses.get().pk
+        Claim.objects.update(state="over")
+        answer = client.post("/checkout/preview/", {FIELD: str(key), "action": "place_order"})
+        assert (answer.status_code, answer["Location"]) == (302, "/checkout/preview/")
