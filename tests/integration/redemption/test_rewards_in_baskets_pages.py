@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 
 from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import MemberFactory
 from tests.points import a_member_with, points_club
 from tests.rewards import a_reward, fresh, have
-from tests.storefront import TODAY, a_product, text_of
+from tests.storefront import TODAY, a_product, a_user, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
@@ -42,6 +44,10 @@ def post(client, claim, what="use", **data):
 
 def plain(page):
     return text_of(page).replace("\xa0", " ")
+
+
+def a_member_with_nothing(unit):
+    return MemberFactory(program=unit.program, user=a_user("anna@example.com")).user
 
 
 class TestMoneyOff:
@@ -84,13 +90,6 @@ class TestMoneyOff:
         assert "This reward can’t be used any more." in plain(post(client, claim)).replace("'", "’")
 
 
-def a_member_with_nothing(unit):
-    from loyalty_oscar.testing.factories import MemberFactory
-    from tests.storefront import a_user
-
-    return MemberFactory(program=unit.program, user=a_user("anna@example.com")).user
-
-
 class TestAGift:
     def test_is_chosen_and_lies_in_the_basket_for_nothing(self, unit, boris, client):
         mug, bowl = a_product("Mug", "9.90"), a_product("Bowl", "12.00")
@@ -127,8 +126,6 @@ class TestAGift:
 
 class TestAPreview:
     def test_stands_until_the_order_is_sent(self, unit, boris, client):
-        from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
-
         claim = have(boris, a_reward(unit, "off", amount=500))
         add(client, a_product(price="24.90"))
         post(client, claim)
