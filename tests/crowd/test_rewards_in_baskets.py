@@ -68,10 +68,8 @@ class TestARewardThatIsOrderedAndGivenBackAtOnce:
         assert set(found) <= {(State.USED, 1, True, 12), (State.BACK, 0, False, 512)}
         assert found.total() == RUNS
         assert_clean()
-        used = found[State.USED, 1, True, 12]
-        tell(
-            f"a reward ordered and given back by {CROWD} at once, {'in' if outer else 'no'} outer: used in {used}, {RUNS}"
-        )
+        used, how = found[State.USED, 1, True, 12], "in" if outer else "no"
+        tell(f"a reward ordered and given back by {CROWD} at once, {how} outer: used in {used} of {RUNS} runs")
 
     def test_would_be_both_without_lock_and_state(self, monkeypatch, tell):
         for module in (claims, desk):

@@ -83,6 +83,8 @@ def _start(chance: random.Random) -> Start:
         words=maybe(0.4, lambda: ((30, None), (50, chance.choice((70, 120)))), ()),
         review=maybe(0.3, lambda: (25, chance.choice((None, 50)))),
         gifted=tuple(chance.choice((0, 0, 300, 2000)) for _ in range(chance.randint(1, people))),
+        reward=maybe(0.4, lambda: chance.choice((100, 500, 5000))),
+        rewarded=tuple(chance.choice((1, 1, 2)) for _ in range(people)),
         **maybe(0.65, lambda: _levels(chance), {}),
     )
 
@@ -179,7 +181,11 @@ class _Telling:
         points = self.chance.choice((0, 0, 100, 300, 733, 5000))
         pays = not points or self.chance.random() < 0.7
         who = self.who() if who is None else who
-        step = does.Buys(order=self.new(), who=who, goods=self.goods(), points=points, pays=pays)
+        # What is off a line of the order tells nobody how much of that were points and how much a reward.
+        reward = self.start.reward is not None and self.chance.random() < 0.4
+        points, pays = (0, True) if reward else (points, pays)
+        told = {"order": self.new(), "who": who, "goods": self.goods(), "points": points, "pays": pays}
+        step = does.Buys(**told, reward=reward)
         self.add(step)
         if not pays:
             self.waiting.append(step.order)

@@ -149,6 +149,8 @@ class Oracle:
         self.prints: dict[int, Any] = {}
         self.ready: set[tuple[str, int]] = set()
         self.review_points = 0
+        #: reward that a member has -> the order that used it last, and whether it is used now
+        self.claims: dict[int, tuple[int | None, bool]] = {}
 
     # Told ------------------------------------------------------------------------------------------------------------
 
@@ -202,10 +204,22 @@ class Oracle:
         for order in (self.orders[pk] for pk in seen):
             over = order.placed_at if order.dead else order.final_at
             order.is_over = order.gone_for_good or (over is not None and over + SETTLED < at)
+        for pk in seen:
+            self._settle_reward(pk)
         touched = {self.orders[pk].owner for pk in seen} - {None}
         self.settle(touched, at)
         for pk in sorted(seen, key=lambda pk: (self.orders[pk].placed_at, pk)):
             self._follow(pk, at)
+
+    def _settle_reward(self, pk: int) -> None:
+        """A reward stays used while any of its order's goods stay; the order that used it last may use it again."""
+        order = self.orders[pk]
+        if order.gone_for_good and not order.dead:
+            return
+        is_used = not order.dead and any(part.gone < part.quantity for part in order.parts)
+        for claim, (last, _was_used) in self.claims.items():
+            if last == pk:
+                self.claims[claim] = (pk, is_used)
 
     def unsettled(self) -> list[int]:
         """Return the known orders that the nightly job looks at: those not over for 60 days at their last look."""

@@ -127,6 +127,8 @@ def _alike(number: int, step: Step, unlike: Sequence[int], one: dict[int, Any], 
     """Return a step that came out otherwise in the two lives as it may come out alike, or None."""
     if number not in unlike:
         return step
+    if isinstance(step, Buys) and step.reward:
+        return replace(step, reward=False)
     both = [found for found in (one[number], other[number]) if isinstance(found, int)]
     if isinstance(step, Buys) and len(both) == 2 and min(both) < step.points:
         return replace(step, points=min(both))

@@ -13,7 +13,7 @@ from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.ledger.models import Account, Entry, Kind
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.tiers.models import Standing
@@ -44,6 +44,7 @@ def differences(
     _levels(oracle, list(people), same)
     _friends(oracle, labels, same)
     _campaigns(oracle, same)
+    _claims(oracle, labels, same)
     if oracle.rule_budgets:
         _rule_budgets(oracle, same)
     if sale:
@@ -61,7 +62,9 @@ def _orders(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
         pk: (given, ready) for pk, given, ready in Award.objects.values_list("source_id", "given", "available_at")
     }
     used: dict[int, tuple[int, int]] = {}
-    for pk, points, returned in Redemption.objects.exclude(order_id=None).values_list("order_id", "points", "returned"):
+    for pk, points, returned in (
+        Redemption.objects.filter(claim=None).exclude(order_id=None).values_list("order_id", "points", "returned")
+    ):
         used[pk] = (points, returned)
     for pk, order in oracle.orders.items():
         given, ready = awards.get(pk, (0, None))
@@ -122,6 +125,14 @@ def _friends(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
         same("friend rewarded", user, rewarded, tie.is_rewarded)
         if rewarded and tie.is_rewarded:
             same("friend ready at", user, ready, tie.ready_at)
+
+
+def _claims(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
+    stands = {pk: (state, order) for pk, state, order in Claim.objects.values_list("pk", "state", "order_id")}
+    for pk, (order, is_used) in oracle.claims.items():
+        state, used_by = stands.get(pk, ("", None))
+        told = (state, labels.get(used_by, used_by))
+        same("reward", pk, told, ("used", labels.get(order, order)) if is_used else ("open", None))
 
 
 def _campaigns(oracle: Oracle, same: Any) -> None:

@@ -23,11 +23,12 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import reserve
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.program.models import Member, PointWorth, ProductSet, Program, Unit
-from loyalty_oscar.program.operations import change_state, join
+from loyalty_oscar.program.models import Member, PointWorth, ProductSet, Program, Reward, Unit
+from loyalty_oscar.program.operations import change_state, give, join
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import UseTerms
+from loyalty_oscar.redemption.models import Claim, UseTerms
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.tiers.models import Ladder, Tier
@@ -65,6 +66,9 @@ class Start:
     words: tuple[tuple[int, int | None], ...] = ()
     review: tuple[int, int | None] | None = None
     gifted: tuple[int, ...] = ()
+    #: Money off that members have as a reward (cents), and how often each of them.
+    reward: int | None = None
+    rewarded: tuple[int, ...] = ()
     counts_from: str = ""
 
 
@@ -150,6 +154,7 @@ class Stage:
         self._campaigns(program)
         for user_id, points in zip(self.people, start.gifted, strict=False):
             self._give(user_id, points)
+        self._rewards(program)
 
     def _terms(self, **more: Any) -> None:
         now, given = self.oracle.settings, {**self.start.program, **more}
@@ -194,6 +199,19 @@ class Stage:
                 program=program, code="review", name="review", occasion="review", points=points, budget=budget
             )
             self.oracle.review_points, self.oracle.budgets["review"] = points, [budget, 0]
+
+    def _rewards(self, program: Program) -> None:
+        """Members have money off as a reward, so often."""
+        if self.start.reward is None:
+            return
+        params = {"amount": self.start.reward}
+        reward = Reward.objects.create(program=program, code="off", name="Money off", kind="off", params=params)
+        for user_id, times in zip(self.people, self.start.rewarded, strict=False):
+            member = join(program=program, user_id=user_id, at=LIVE + timedelta(hours=user_id))
+            for number in range(times):
+                promise, because = Promise(reward_id=reward.pk), Because("goodwill")
+                give(member_id=member.pk, promise=promise, key=f"start:{number}", because=because, at=LIVE)
+        self.oracle.claims = dict.fromkeys(Claim.objects.values_list("pk", flat=True), (None, False))
 
     def _give(self, user_id: int, points: int) -> None:
         """Somebody is a member from the start, and may have points."""

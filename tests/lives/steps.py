@@ -25,10 +25,12 @@ from loyalty_oscar.ledger.operations.merging import merge, unmerge
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import PointWorth, ProductSet
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import Redemption, UseTerms
+from loyalty_oscar.redemption.models import Claim, Redemption, UseTerms
+from loyalty_oscar.redemption.operations import CannotClaim
 from loyalty_oscar.referrals.models import Code
 from loyalty_oscar.shop.orders.unreturned import undo_return
 from loyalty_oscar.shop.redemption.discount import applied_to
+from loyalty_oscar.shop.redemption.rewards.use_rewards import use_reward
 from loyalty_oscar.shop.redemption.use_points import Refused, use_points
 from loyalty_oscar.shop.referrals.attribution import bind_first
 from loyalty_oscar.shop.self_service.guests import keep_order
@@ -70,12 +72,16 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Buys(Step):
-    """Somebody buys in the shop, perhaps with points; None is a guest. Without `pays` the basket is at the gateway."""
+    """
+    Somebody buys in the shop, perhaps with points or a `reward`; None is a guest. Without `pays` the basket is at the
+    gateway.
+    """
 
     who: int | None
     goods: tuple[tuple[int, int], ...]
     points: int = 0
     pays: bool = True
+    reward: bool = False
     makes: ClassVar[bool] = True
 
     def do(self, stage: Stage) -> Any:
@@ -86,6 +92,9 @@ class Buys(Step):
         if basket is None:
             return NOTHING
         stage.baskets[self.order] = basket.pk
+        if user and self.reward:
+            self.put_on(stage, basket, user)
+            basket = stage.loaded(basket.pk, user)
         aside = self.set_aside(stage, basket, user) if user and self.points else 0
         if not self.pays and user:
             stage.reserve(basket, user)
@@ -99,6 +108,16 @@ class Buys(Step):
         if aside:
             stage.oracle.aside[basket.pk] = (user.pk, aside)
         return aside
+
+    def put_on(self, stage: Stage, basket: Any, user: Any) -> None:
+        """Put a reward of theirs on the basket, if there is one that can be used."""
+        rows = Claim.objects.select_related("reward__program", "member").filter(member__user=user, state="open")
+        if claim := rows.order_by("pk").first():
+            try:
+                use_reward(claim=claim, basket=basket, at=stage.now)
+            except CannotClaim:
+                if not stage.oracle.is_frozen(user.pk, stage.now):
+                    stage.troubles.append(f"{self.order} could not use a reward that is open")
 
     def set_aside(self, stage: Stage, basket: Any, user: Any) -> int:
         """
@@ -140,7 +159,7 @@ class Pays(Step):
             if is_promised:
                 stage.troubles.append(f"{self.order} was promised {points} points, and refused: {error}")
             raise
-        use = Redemption.objects.filter(order_id=stage.orders[self.order]).first()
+        use = Redemption.objects.filter(order_id=stage.orders[self.order], claim=None).first()
         if is_promised and (use is None or (outcome, use.minor) != (points, minor)):
             stage.troubles.append(f"{self.order} was promised {points} points, and has {outcome}")
         return outcome
@@ -162,7 +181,22 @@ def pay(stage: Stage, label: str, user: Any) -> Any:
     for line in basket.all_lines():
         stage.sold(order, line.product_id, line.quantity)
     stage.look_at(order)
-    return applied.points if promised else DONE
+    outcome = applied.points if promised else DONE
+    return (outcome, "rewarded") if took_reward(stage, label, order) else outcome
+
+
+def took_reward(stage: Stage, label: str, order: Any) -> bool:
+    """Tell the oracle of the reward that an order used; whether it did, and that so much came off as must."""
+    use = Redemption.objects.filter(order_id=order.pk, claim__isnull=False).first()
+    if use is None:
+        return False
+    stage.oracle.claims[use.claim_id] = (order.pk, True)
+    goods = sum(line.line_price_before_discounts_incl_tax for line in order.lines.all())
+    right = min(Decimal(stage.start.reward or 0) / 100, goods)
+    off = sum(row.amount for row in order.discounts.filter(offer_name="Money off"))
+    if (off, use.minor) != (right, int(right * 100)):
+        stage.troubles.append(f"{label} has {off} off for a reward, right is {right}")
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

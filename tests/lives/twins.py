@@ -29,7 +29,7 @@ from typing import Any
 from loyalty_oscar.earning.models import RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot, LotMove
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.tiers.models import Standing
 
@@ -53,6 +53,8 @@ class Twin:
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.of_rules = dict(RuleBudget.objects.values_list("rule__code", "taken"))
         self.used = self._used()
+        claims = Claim.objects.values_list("pk", "state", "order_id")
+        self.claims = {pk: (state, self.labels.get(order)) for pk, state, order in claims}
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
             self.is_loose |= set(self.people.values())
@@ -95,7 +97,9 @@ class Twin:
         return found
 
     def _used(self) -> dict[str, tuple[int, int]]:
-        rows = Redemption.objects.exclude(order_id=None).values_list("order_id", "points", "returned")
+        rows = (
+            Redemption.objects.filter(claim=None).exclude(order_id=None).values_list("order_id", "points", "returned")
+        )
         return {self.labels[order]: (points, back) for order, points, back in rows}
 
 
@@ -141,6 +145,8 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):
         if getattr(one, name) != getattr(other, name):
             found.append((name, "all", getattr(one, name), getattr(other, name)))
+    if one.claims != other.claims:
+        found.append(("rewards", "all", one.claims, other.claims))
     mine, theirs = one.of_rules_without(promised), other.of_rules_without(promised)
     if mine != theirs:
         found.append(("budgets of rules", "all", mine, theirs))
