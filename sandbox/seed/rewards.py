@@ -11,7 +11,10 @@ from typing import Any
 from django.conf import settings
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program.models import Program, Reward
+from loyalty_oscar.program.operations import give
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import RewardCode
 from loyalty_oscar.redemption.operations import buy, fulfil
@@ -99,10 +102,12 @@ REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 CODES = [f"PFOTE-{number}" for number in range(4107, 4137)]
 #: Who claims what, days from today, with what words; and whether the shop has done its part.
-CLAIMS = (
-    ("plenty@example.com", -3, "nail-clipping", "Two guinea pigs, any Friday", False),
-    ("plenty@example.com", -2, "five-off", "", False),
-    ("plenty@example.com", -2, "a-toy", "", False),
+CLAIMS = (("plenty@example.com", -3, "nail-clipping", "Two guinea pigs, any Friday", False),)
+#: Whom the shop gives what, days from today.
+GIFTS = (
+    ("silver@example.com", -2, "a-toy"),
+    ("silver@example.com", -2, "five-off"),
+    ("plenty@example.com", -1, "free-delivery"),
 )
 #: Days from today.
 OPENED = -60
@@ -114,6 +119,9 @@ def happenings(*, today: datetime) -> Iterator[Happening]:
     for number, (email, days, code, text, is_done) in enumerate(CLAIMS):
         at = ten_oclock(today=today, days=days) + timedelta(minutes=number)
         yield Happening(at=at, do=partial(_claim, email, code, text, is_done))
+
+    for email, days, code in GIFTS:
+        yield Happening(at=ten_oclock(today=today, days=days), do=partial(_give, email, code))
 
 
 def _open(player: Any, at: datetime) -> None:
@@ -136,6 +144,12 @@ def _with_keys(params: dict[str, Any]) -> dict[str, Any]:
         return params
     keys = dict(get_model("catalogue", "Product").objects.values_list("upc", "pk"))
     return {**params, "products": [keys[upc] for upc in params["products"]]}
+
+
+def _give(email: str, code: str, player: Any, at: datetime) -> None:
+    member, reward = account_of(user=player.users[email]).member, Reward.objects.get(code=code)
+    because = Because("goodwill")
+    give(member_id=member.pk, promise=Promise(reward_id=reward.pk), key=f"staff:{code}", because=because, at=at)
 
 
 def _claim(email: str, code: str, text: str, is_done: bool, player: Any, at: datetime) -> None:

@@ -16,6 +16,7 @@ from loyalty_oscar.earning import awarding, following
 from loyalty_oscar.kernel import left
 from loyalty_oscar.program import paying
 from loyalty_oscar.program.hooks import order_effects
+from loyalty_oscar.redemption.operations import on_baskets
 from loyalty_oscar.shop.orders import facts, sync
 from loyalty_oscar.shop.redemption import discount, keeping, promise, quotes
 from tests.lives.drawing import draw
@@ -97,6 +98,11 @@ def forgets_freezes(patch):
     patch.setattr(awarding, "without_points", lambda placed: set())
 
 
+def keeps_rewards_used(patch):
+    """Let rewards stay used whose order came to nothing."""
+    patch.setattr(on_baskets, "settle", lambda *, redemption, is_gone, number, at: None)
+
+
 class Breaks:
     """An effect that fails whenever it looks at an order."""
 
@@ -131,7 +137,8 @@ class TestALifeWithoutOneOfTheFourRoots:
             assert "was promised" in str(first_fault(shop, lived=hindered))
 
     @pytest.mark.parametrize(
-        "switched_off", [reads_today, knows_lines_by_number, gives_nothing_back_to_budgets, forgets_freezes]
+        "switched_off",
+        [reads_today, knows_lines_by_number, gives_nothing_back_to_budgets, forgets_freezes, keeps_rewards_used],
     )
     def test_is_not_as_it_must_be(self, monkeypatch, switched_off):
         switched_off(monkeypatch)
