@@ -296,6 +296,19 @@ class TestAGift:
         basket = put_on(boris, a_basket(boris, (a_product(price="96.00"), 1)), claim)
         assert basket.total_incl_tax == D("96.00")
 
+    @pytest.mark.parametrize("exclusive", [True, False])
+    def test_and_money_off_lie_beside_an_offer_of_the_shop(self, unit, boris, claim, mug, exclusive):
+        off = have(boris, a_reward(unit, "off", amount=500))
+        range_ = get_model("offer", "Range").objects.create(name="All", includes_all_products=True)
+        condition = get_model("offer", "Condition").objects.create(type="Count", value=1, range=range_)
+        benefit = get_model("offer", "Benefit").objects.create(type="Percentage", value=10, range=range_)
+        Offer.objects.create(name="10 %", condition=condition, benefit=benefit, exclusive=exclusive)
+        basket = put_on(boris, put_on(boris, a_basket(boris, (a_product(price="50.00"), 2)), claim), off)
+        assert basket.total_incl_tax == D("85.00")
+        order = pay(basket)
+        assert sorted(row.amount for row in order.discounts.all()) == [D("5.00"), D("9.90"), D("10.00")]
+        assert (order.total_incl_tax, earned(boris)) == (D("85.00"), 85)
+
     def test_alone_is_not_sold(self, boris, claim, mug):
         basket = put_on(boris, a_basket(boris), claim)
         (line,) = basket.all_lines()

@@ -12,6 +12,7 @@ from oscar.test import factories
 
 from loyalty_oscar.shop.redemption.discount import applied_to
 from tests.points import give, points_club, reload, use
+from tests.rewards import a_reward, have, put_on, state
 from tests.storefront import a_product, a_user
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,32 @@ class TestInEverySetUp:
         assert total == getattr(order, f"total_{shown}") == sum(getattr(line, f"line_price_{shown}") for line in lines)
         said = [(row.amount, plain(row.offer_name)) for row in order.discounts.all()]
         assert said == [(D("12.34"), "1,234 paws used")]
+
+    def test_a_gift_and_money_off_and_points_take_off_what_they_say(self, setup, with_tax):
+        unit, user = points_club(), a_user()
+        give(user, 50_000, unit)
+        mug = a_product("mug", "9.99")
+        gift = have(user, a_reward(unit, "product", products=[mug.pk], pieces=2))
+        off = have(user, a_reward(unit, "off", amount=777))
+        basket = a_mixed_basket(user, setup)
+        before = seen(reload(user, basket))
+        for claim in (gift, off):
+            basket = put_on(user, basket, claim)
+        assert (basket.num_items, before - seen(basket)) == (12, D("7.77"))
+        basket = use(user, basket, 1234, unit=unit)
+        total = seen(basket)
+        assert before - total == D("20.11")
+        if setup == "US":
+            work_out_tax(basket)
+        order = factories.create_order(basket=basket, user=user)
+        shown, lines = ("excl_tax" if setup == "US" else "incl_tax"), order.lines.all()
+        assert total == getattr(order, f"total_{shown}") == sum(getattr(line, f"line_price_{shown}") for line in lines)
+        assert {plain(row.offer_name): row.amount for row in order.discounts.all()} == {
+            gift.reward.name: 2 * getattr(lines.get(product=mug), f"unit_price_{shown}"),
+            off.reward.name: D("7.77"),
+            "1,234 paws used": D("12.34"),
+        }
+        assert [state(claim) for claim in (gift, off)] == ["used", "used"]
 
     def test_points_lie_on_top_of_an_offer(self, setup, with_tax):
         unit, user = points_club(), a_user()
