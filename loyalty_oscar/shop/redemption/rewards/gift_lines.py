@@ -7,14 +7,16 @@ from typing import Any
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.queries import forget_cache, remembered, versions
+from loyalty_oscar.program.queries import forget_cache, remembered, shown_units, versions
 
 #: For ever: lines of baskets and orders name it.
 OPTION = "loyalty-gift"
 
 
 def option_key() -> int | None:
-    """Return the key of the option that gifts bear; None in a shop that has none (remembered)."""
+    """Return the key of the option that gifts bear; None in a shop that has none (remembered). No rewards, no query."""
+    if not any(unit.program.known_rewards for unit in shown_units()):
+        return None
     options = get_model("catalogue", "Option").objects.using(write_db()).filter(code=OPTION)
     return remembered(key="gift-option", version=versions(), load=lambda: options.values_list("pk", flat=True).first())
 
