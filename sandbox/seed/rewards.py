@@ -97,7 +97,7 @@ REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
             "per_member": 1,
             "rank": GOLD,
         },
-        {"motif": "plush", "coat": "teal", "emblem": "star"},
+        {"motif": "blanket", "coat": "deep", "emblem": "star"},
     ),
 }
 CODES = [f"PFOTE-{number}" for number in range(4107, 4137)]

@@ -34,8 +34,16 @@ def kind_of(*, price: Any) -> str:
     return cut.kind if cut else ""
 
 
+def kind_of_line(*, line: Any) -> str:
+    """Return the same of a line of a basket; "gift" where a reward pays for it."""
+    info = line.purchase_info
+    return "gift" if getattr(info.availability, "loyalty_gift", False) else kind_of(price=info.price)
+
+
 def tag_of(*, kind: str) -> str:
     """Return the tag of a lower price in words."""
+    if kind == "gift":
+        return pgettext("loyalty", "Free with your reward")
     return pgettext("loyalty", "Sale") if kind == "sale" else pgettext("loyalty", "Member price")
 
 

@@ -260,14 +260,15 @@ class InLines(template.Node):
 
     def render(self, context: Context) -> str:
         html, basket, done, rest = self.inside.render(context), self.basket.resolve(context), 0, ""
-        for line in basket.all_lines() if basket else ():
-            if tag := loyalty_cut_line(context, line):
-                spot = HEADING.format(address=re.escape(conditional_escape(line.product.get_absolute_url())))
-                if found := re.compile(spot, re.DOTALL).search(html, done):
-                    html = f"{html[: found.end()]}{tag}{html[found.end() :]}"
-                    done = found.end() + len(tag)
-                else:
-                    rest += loyalty_cut_line(context, line, named=True)
+        tags = [(line, loyalty_cut_line(context, line)) for line in basket.all_lines()] if basket else []
+        for line, tag in tags if any(tag for _line, tag in tags) else ():
+            spot = HEADING.format(address=re.escape(conditional_escape(line.product.get_absolute_url())))
+            if found := re.compile(spot, re.DOTALL).search(html, done):
+                # Also past a line without a tag: a gift may be of the same product.
+                html = f"{html[: found.end()]}{tag}{html[found.end() :]}"
+                done = found.end() + len(tag)
+            elif tag:
+                rest += loyalty_cut_line(context, line, named=True)
         return SafeString(html + rest)
 
 
@@ -338,8 +339,8 @@ def loyalty_cut(context: Context, product: Any) -> str:
 
 @widget
 def loyalty_cut_line(context: Context, line: Any, named: bool = False) -> str:
-    """Tag a line of a basket whose price is a lower one; with `named=True` it names the product too."""
-    kind = labels.kind_of(price=line.purchase_info.price)
+    """Tag a line of a basket that is a gift, or whose price is a lower one; `named=True` names the product too."""
+    kind = labels.kind_of_line(line=line)
     said = {"kind": kind, "tag": labels.tag_of(kind=kind), "name": line.description if named else ""}
     return rendered(context, "loyalty/widgets/cut_line.html", said) if kind else ""
 

@@ -99,7 +99,15 @@ class TestAGift:
         assert re.findall(r'<option value="\d+">(\w+)</option>', page.content.decode()) == ["Mug", "Bowl"]
         page = post(client, claim, product=bowl.pk)
         assert page.context["basket"].total_incl_tax == 20
-        assert "Bowl" in plain(page)
+        assert "Bowl (Gift = " in plain(page)
+        assert page.content.decode().count("Free with your reward") == 1
+
+    def test_is_tagged_and_not_ones_own_of_the_same_product(self, unit, boris, client):
+        mug = a_product("Mug", "9.90")
+        claim = have(boris, a_reward(unit, "product", products=[mug.pk], pieces=1))
+        add(client, mug)
+        page = plain(post(client, claim))
+        assert page.index("Mug") < page.index("Mug (Gift") < page.index("Free with your reward")
 
     @pytest.mark.parametrize("product", ["", "x", "9" * 30, "0"])
     def test_that_was_not_chosen_is_asked_for(self, unit, boris, client, product):

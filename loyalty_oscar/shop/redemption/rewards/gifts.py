@@ -69,6 +69,9 @@ class NotCovered(Availability):
 class Covered(Availability):
     """A gift that rewards pay for: as many pieces, beside one's `own` of the same product, and no more."""
 
+    #: Read where a basket is shown.
+    loyalty_gift = True
+
     def __init__(self, *, inner: Any, most: int, own: int) -> None:
         self.inner, self.most, self.own = inner, most, own
         self.code, self.message = inner.code, inner.message

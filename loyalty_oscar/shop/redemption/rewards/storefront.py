@@ -203,7 +203,7 @@ def _own(claim: Claim, unit: Unit, basket: Any) -> Own:
         until = pgettext("loyalty", "Good until %(day)s") % {"day": words.last_day(claim.valid_until, zone=zone)}
     return Own(
         claim=claim,
-        word=str(word),
+        word=str(word) if row is None else pgettext("loyalty", "In your basket"),
         look=look,
         since=words.day(claim.got_at, zone=zone),
         until=until,
