@@ -150,6 +150,10 @@ class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
             return queryset.filter(order_id__in=orders), False
         return super().get_search_results(request, queryset, search_term)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
+        """Leave out rewards that lie on baskets: what members have of those is a list of its own."""
+        return super().get_queryset(request).filter(claim=None)
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return UsesList
 

@@ -14,7 +14,7 @@ from loyalty_oscar.program.hooks import order_finders, program_warnings
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.redemption.models import Redemption, UseTerms
 
-from ..dashboard.links import order_url
+from ..dashboard.links import admin_url, order_url
 from .offer import is_in_its_dates, our_offers
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -23,9 +23,16 @@ NEWEST = 20
 
 @contributions.register("dashboard:order", "redemption", order=30)
 def used_for_order(*, subject: Any, request: Any) -> Piece | None:
-    """Return the points that an order used, and how many of them came back."""
-    uses = list(_uses().filter(order_id=subject.pk).order_by("pk"))
-    return ("loyalty/dashboard/used.html", {"rows": [about(use) for use in uses]}) if uses else None
+    """Return the points and rewards that an order used, and what of them came back. One query."""
+    rows = Redemption.objects.select_related("hold__account__unit__program", "claim__reward__program__unit")
+    uses = list(rows.filter(order_id=subject.pk).order_by("pk"))
+    if not uses:
+        return None
+    told = {
+        "rows": [about(use) for use in uses if use.claim is None],
+        "rewards": [about_reward(use) for use in uses if use.claim is not None],
+    }
+    return "loyalty/dashboard/used.html", told
 
 
 @contributions.register("admin:member", "redemption", order=20)
@@ -63,7 +70,7 @@ def offer_is_amiss(*, program: Program, at: datetime) -> Iterator[str]:
 
 
 def _uses() -> Any:
-    return Redemption.objects.select_related("hold__account__unit__program")
+    return Redemption.objects.filter(claim=None).select_related("hold__account__unit__program")
 
 
 def about(use: Redemption) -> dict[str, Any]:
@@ -84,3 +91,13 @@ def about(use: Redemption) -> dict[str, Any]:
         "day": words.day(use.used_at, zone=unit.program.time_zone) if use.used_at else "",
         "says": said,
     }
+
+
+def about_reward(use: Redemption) -> dict[str, Any]:
+    """Return the reward of an order in words: "Free mug: €9.90 off; it can be used again"."""
+    reward = use.claim.reward
+    amount = money.in_words(minor=use.minor, currency=use.currency)
+    said = pgettext("loyalty", "%(reward)s: %(amount)s off") % {"reward": reward.name, "amount": amount}
+    if use.claim.number > use.number:
+        said += "; " + pgettext("loyalty", "the order came to nothing, so the reward went back")
+    return {"claim": use.claim, "url": admin_url("loyalty_redemption_claim_change", use.claim_id), "says": said}

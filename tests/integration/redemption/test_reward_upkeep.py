@@ -51,6 +51,7 @@ class TestWhatAMemberTakesAlong:
                 "since": "2026-05-06T10:00:00+00:00",
                 "until": "2026-06-05T10:00:00+00:00",
                 "paid_points": 5,
+                "order": None,
                 "state": "back",
                 "why": "The shop took “A grooming” back",
                 "wrote": "Mondays, please",

@@ -4,6 +4,9 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_class, get_model
 from oscar.test.factories import create_order
 
@@ -18,7 +21,7 @@ from tests.orders import come_back
 from tests.points import a_member_with, points_club, reload, use
 from tests.points import pay as place
 from tests.rewards import a_reward, fresh, have, put_on, state, take_off, why
-from tests.storefront import TODAY, a_basket, a_product
+from tests.storefront import TODAY, a_basket, a_product, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Offer, Line = get_model("offer", "ConditionalOffer"), get_model("basket", "Line")
@@ -211,6 +214,20 @@ class TestMoneyOff:
         assert [*ClaimStep.objects.order_by("pk").values_list("state", flat=True)][1:] == [USED, OPEN, USED]
 
 
+class TestStaff:
+    def test_read_on_the_order_what_it_used_and_that_it_went_back(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        basket = put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim)
+        order = pay(use(boris, basket, 300, unit=unit))
+        client.force_login(get_user_model().objects.create_superuser("boss", "boss@example.com", "a good one"))
+        address = f"/dashboard/orders/{order.number}/"
+        page = text_of(client.get(address)).replace("\xa0", " ")
+        assert f"300 paws used, €3.00 off {claim.reward.name}: €5.00 off See the reward" in page
+        assert client.get("/admin/loyalty_redemption/redemption/").context["cl"].result_count == 1
+        cancel(order)
+        assert "so the reward went back" in text_of(client.get(address))
+
+
 class TestDelivery:
     @pytest.fixture
     def ordered(self, unit, boris):
@@ -371,3 +388,31 @@ class TestAGift:
         pay(basket)
         assert ready(boris) == 500
         assert_clean()
+
+
+def ours(queries):
+    """How many statements ask for or change points and rewards."""
+    return sum("loyalty_redemption" in query["sql"] or "loyalty_ledger" in query["sql"] for query in queries)
+
+
+class TestWhatItCosts:
+    @pytest.fixture
+    def counted(self, unit, boris):
+        """Statements of ours as a basket is looked at, and as its order is written."""
+
+        def count(*rewards):
+            basket = a_basket(boris, (a_product(price="50.00"), 1))
+            for reward in rewards:
+                basket = put_on(boris, basket, have(boris, reward))
+            with CaptureQueriesContext(connection) as looked:
+                basket = reload(boris, basket)
+            with CaptureQueriesContext(connection) as paid:
+                place(basket)
+            return ours(looked.captured_queries), ours(paid.captured_queries)
+
+        return count
+
+    def test_one_query_for_all_that_lies_in_a_basket_and_seven_for_each_that_is_used(self, unit, counted):
+        off = a_reward(unit, "off", price=50, amount=500)
+        gift = a_reward(unit, "product", price=50, products=[a_product("Mug", "9.90").pk], pieces=1)
+        assert [counted(), counted(off), counted(gift), counted(off, gift)] == [(1, 0), (1, 7), (1, 7), (1, 14)]

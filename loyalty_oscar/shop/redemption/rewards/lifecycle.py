@@ -27,6 +27,7 @@ def rewards(*, member: Member) -> list[dict[str, Any]]:
             "since": claim.got_at.isoformat(),
             "until": claim.valid_until.isoformat() if claim.valid_until else None,
             "paid_points": claim.paid,
+            "order": claim.order_id,
             "state": claim.state,
             "why": words.why(claim.because),
             "wrote": claim.text,
