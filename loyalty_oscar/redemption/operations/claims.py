@@ -114,9 +114,13 @@ def _until(reward: Reward, ready_at: datetime) -> datetime | None:
 
 
 def _tell(claim: Claim, at: datetime) -> None:
-    """Announce that a member can use a reward; each time anew where it was opened again."""
-    key = f"claim:{claim.pk}:{claim.number}" if claim.number else f"claim:{claim.pk}"
-    announce(topic=GOT, key=key, member_id=claim.member_id, payload={"claim": claim.pk}, at=at)
+    """Announce that a member can use a reward."""
+    announce(topic=GOT, key=_this_time(claim), member_id=claim.member_id, payload={"claim": claim.pk}, at=at)
+
+
+def _this_time(claim: Claim) -> str:
+    """Return the key of what is told of a claim; another one each time that it was opened again."""
+    return f"claim:{claim.pk}:{claim.number}" if claim.number else f"claim:{claim.pk}"
 
 
 def _write_down(claim: Claim, because: Because, at: datetime, actor: str, note: str = "") -> None:
@@ -134,7 +138,11 @@ def _step(
     note: str = "",
     **more: Any,
 ) -> bool:
-    """Take a claim from one of these states to another and write that down; returns whether it was in one of them."""
+    """
+    Take a claim from one of these states to another and write that down; returns whether it was in one of them.
+
+    What is over or goes back was not used, so its code was never shown: others can have it.
+    """
     states = [before] if isinstance(before, str) else list(before)
     rows = Claim.objects.using(write_db()).filter(pk=claim.pk, state__in=states)
     if not rows.update(state=to, because=because.to_json(), **more):
@@ -142,6 +150,8 @@ def _step(
     claim.state, claim.because = to, because.to_json()
     for name, value in more.items():
         setattr(claim, name, value)
+    if to in (State.OVER, State.BACK):
+        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
     _write_down(claim, because, at, actor, note)
     return True
 
@@ -258,7 +268,6 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
         if not _step(claim, GOING_BACK, State.BACK, because, at, actor, note.strip()[:LONGEST_TEXT]):
             _refuse_unless(claim, State.BACK)
             return claim
-        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
         if claim.hold is not None:
             ledger.restore(
                 hold_id=claim.hold.pk,
@@ -272,7 +281,7 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
             )
             Reward.objects.using(write_db()).filter(pk=claim.reward_id, taken__gt=0).update(taken=F("taken") - 1)
         payload = {"claim": claim.pk}
-        announce(topic=GIVEN_BACK, key=f"claim:{claim.pk}", member_id=claim.member_id, payload=payload, at=at)
+        announce(topic=GIVEN_BACK, key=_this_time(claim), member_id=claim.member_id, payload=payload, at=at)
     return claim
 
 
@@ -334,7 +343,7 @@ def open_again(*, claim: Claim, because: Because, ready_at: datetime | None, at:
         claim = _again(claim)
         to = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
         until = _until(claim.reward, ready_at) if ready_at else None
-        more: dict[str, Any] = {"ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
+        more: dict[str, Any] = {"got_at": at, "ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
         if _step(claim, State.BACK, to, because, at, "system", **more):
             _reserve_code(claim)
             if to == State.OPEN:
@@ -348,7 +357,6 @@ def take_back(*, claim: Claim, because: Because, at: datetime) -> bool:
         claim = _again(claim)
         if claim.hold_id is not None or not _step(claim, UNUSED, State.BACK, because, at, "system"):
             return False
-        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
     return True
 
 

@@ -181,6 +181,14 @@ class TestAGift:
         assert "We take care of it and write to you." in text_of(page)
         assert Claim.objects.get().state == "asked"
 
+    def test_that_nobody_hands_out_has_no_button(self, unit, member):
+        reward = RewardFactory(name="A thing", kind="of-an-app-that-left")
+        promise = Promise(reward_id=reward.pk)
+        give(member_id=member.pk, promise=promise, key="staff:1", because=Because("goodwill"), at=TODAY)
+        page = look(client_of(member)).content.decode()
+        assert "A thing" in page
+        assert "Use now" not in page
+
 
 class TestOtherPages:
     def test_lead_to_the_rewards(self, unit, member):

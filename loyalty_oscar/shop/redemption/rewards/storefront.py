@@ -15,7 +15,7 @@ from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Unit
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
-from loyalty_oscar.redemption.kinds import CODE
+from loyalty_oscar.redemption.kinds import CODE, is_by_staff
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.rules import Wanting, why_not
 from loyalty_oscar.redemption.words import sentence
@@ -194,7 +194,7 @@ def _own(claim: Claim, unit: Unit) -> Own:
         shows_code=is_open and is_code,
         code=code.code if code and claim.state == State.USED else "",
         where=str(claim.reward.params.get("where", "")),
-        can_ask=is_open and not is_code,
+        can_ask=is_open and is_by_staff(kind=claim.reward.kind),
         asks=str(claim.reward.params.get("ask", "")),
     )
 
