@@ -18,8 +18,9 @@ from django.utils.translation import get_language_info, npgettext, pgettext, pge
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
-from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
+from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, Unit
 from .queries import count_members
+from .registries import grants
 from .second_look import given_back, look_twice, meant_field, tick, too_much_back
 from .segments import members_of
 
@@ -363,6 +364,30 @@ def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -
                 required=field.required,
                 initial=field.initial,
             )
+
+
+def reward_fields(*names: str) -> tuple[str, ...]:
+    """Return these names of fields for a reward, where there is any and something gives it; else a form has none."""
+    return names if "claim" in grants and Reward.objects.exists() else ()
+
+
+def offer_rewards(*, form: forms.BaseForm, names: Iterable[str], program: Program | None) -> None:
+    """Let fields offer the rewards of a program alone; all, where none is chosen yet."""
+    for name in names:
+        field: Any = form.fields.get(name)
+        if field is not None:
+            rows = Reward.objects.filter(program=program) if program else Reward.objects.all()
+            field.queryset = rows.order_by("name")
+            field.error_messages["invalid_choice"] = pgettext("loyalty", "That reward is of another program.")
+
+
+def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
+    """Refuse points beside a reward. A reward that nothing gives any more, so that its field is away, makes room."""
+    points, reward = form.cleaned_data.get(f"{prefix}points"), form.cleaned_data.get(f"{prefix}reward")
+    if points and reward:
+        form.add_error(f"{prefix}reward", pgettext("loyalty", "Points or a reward, not both."))
+    elif points and f"{prefix}reward" not in form.fields:
+        setattr(form.instance, f"{prefix}reward", None)
 
 
 def chosen(*, form: forms.ModelForm, name: str) -> Any:
