@@ -11,7 +11,7 @@ from django.utils.text import capfirst, slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, chosen, offer_rewards, unit_chosen
+from loyalty_oscar.program.forms import as_money, chosen, offer_promise, unit_chosen
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
@@ -132,9 +132,7 @@ class CampaignForm(forms.ModelForm):
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.unit = unit_chosen(form=self)
-        if "points" in self.fields:
-            self.fields["points"].required = False
-        offer_rewards(form=self, names=["reward"], program=chosen(form=self, name="program"))
+        offer_promise(form=self, program=chosen(form=self, name="program"))
         as_money(form=self, unit=self.unit, names=["points", "budget"])
         people = count_members(program=self.unit.program) if self.unit else 0
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)

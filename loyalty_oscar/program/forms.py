@@ -371,23 +371,34 @@ def reward_fields(*names: str) -> tuple[str, ...]:
     return names if "claim" in grants and Reward.objects.exists() else ()
 
 
-def offer_rewards(*, form: forms.BaseForm, names: Iterable[str], program: Program | None) -> None:
-    """Let fields offer the rewards of a program alone; all, where none is chosen yet."""
-    for name in names:
-        field: Any = form.fields.get(name)
-        if field is not None:
-            rows = Reward.objects.filter(program=program) if program else Reward.objects.all()
-            field.queryset = rows.order_by("name")
-            field.error_messages["invalid_choice"] = pgettext("loyalty", "That reward is of another program.")
+def offer_promise(*, form: forms.ModelForm, program: Program | None, prefix: str = "") -> None:
+    """
+    Let the fields of a promise be points or a reward: points may be left empty, and the rewards are those of a program
+    (all, where none is chosen yet). Called before points become amounts.
+    """
+    points, reward = form.fields.get(f"{prefix}points"), form.fields.get(f"{prefix}reward")
+    if points is not None:
+        points.required = False
+    if reward is not None:
+        rows = Reward.objects.filter(program=program) if program else Reward.objects.all()
+        asked: Any = reward
+        asked.queryset = rows.order_by("name")
+        reward.error_messages["invalid_choice"] = pgettext("loyalty", "That reward is of another program.")
 
 
 def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
-    """Refuse points beside a reward. A reward that nothing gives any more, so that its field is away, makes room."""
-    points, reward = form.cleaned_data.get(f"{prefix}points"), form.cleaned_data.get(f"{prefix}reward")
-    if points and reward:
-        form.add_error(f"{prefix}reward", pgettext("loyalty", "Points or a reward, not both."))
-    elif points and f"{prefix}reward" not in form.fields:
-        setattr(form.instance, f"{prefix}reward", None)
+    """
+    Read empty points as none, and refuse points beside a reward. A reward that nothing gives any more has no field, and
+    makes room.
+    """
+    data, points, reward = form.cleaned_data, f"{prefix}points", f"{prefix}reward"
+    if points not in data:
+        return
+    data[points] = data[points] or 0
+    if data[points] and data.get(reward):
+        form.add_error(reward, pgettext("loyalty", "Points or a reward, not both."))
+    elif data[points] and reward not in form.fields:
+        setattr(form.instance, reward, None)
 
 
 def chosen(*, form: forms.ModelForm, name: str) -> Any:

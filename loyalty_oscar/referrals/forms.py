@@ -11,7 +11,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import MOST_MINOR, as_money, check_promise, chosen, offer_rewards
+from loyalty_oscar.program.forms import MOST_MINOR, as_money, check_promise, chosen, offer_promise
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
@@ -52,10 +52,8 @@ class SchemeForm(forms.ModelForm):
                 self.fields["program"].initial = free.get()
         program = chosen(form=self, name="program")
         unit = program.unit_or_none if program else None
-        for name in SIDES:
-            if name in self.fields:
-                self.fields[name].required = False
-        offer_rewards(form=self, names=REWARDS, program=program)
+        for side in ("giver_", "newcomer_"):
+            offer_promise(form=self, program=program, prefix=side)
         as_money(form=self, unit=unit, names=SIDES)
         tell_cost(form=self, unit=unit, names=SIDES)
         if program and "least" in self.fields:
@@ -64,8 +62,6 @@ class SchemeForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if set(SIDES) <= data.keys():
-            data |= {name: data[name] or 0 for name in SIDES}
         for side in ("giver_", "newcomer_"):
             check_promise(form=self, prefix=side)
         if all(data.get(name) == 0 for name in SIDES) and not any(data.get(name) for name in REWARDS):

@@ -15,7 +15,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import Rows, as_money, check_promise, language_name, languages, offer_rewards
+from loyalty_oscar.program.forms import Rows, as_money, check_promise, language_name, languages, offer_promise
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
@@ -106,9 +106,9 @@ class TierForm(forms.ModelForm):
     def know(self, ladder: Ladder, unit: Unit | None, members: int = 0) -> None:
         """Learn from the ladder what the number counts, and from its unit and members what a gift is and costs."""
         self.ladder, self.unit = ladder, unit
+        offer_promise(form=self, program=ladder.program if ladder.program_id else None)
         as_money(form=self, unit=unit, names=["points"])
         tell_cost(form=self, unit=unit, names=["points"], members=members)
-        offer_rewards(form=self, names=["reward"], program=ladder.program if ladder.program_id else None)
         for language in self._languages():
             self.fields[name_field(language)].initial = self.instance.names.get(language, "")
         if self.instance.pk and self.instance.threshold is not None:
