@@ -28,7 +28,7 @@ class Promise:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gift:
+class GivenGift:
     """
     What a member was given under a key and still has: so many points, or a reward, by its name.
 

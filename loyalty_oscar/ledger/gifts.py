@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import Gift, Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import expiry_of
@@ -145,7 +145,7 @@ class PointGifts:
         member_ids: Collection[int] | None = None,
         since: datetime | None = None,
         waiting: bool = False,
-    ) -> list[Gift]:
+    ) -> list[GivenGift]:
         """Return the points of these keys that are left, oldest account first."""
         known = {source_of(key): key for key in keys}
         rows = Lot.objects.using(write_db()).filter(source__in=known, remaining__gt=0)
@@ -157,7 +157,7 @@ class PointGifts:
             rows = rows.filter(is_open=True, state=Lot.State.PENDING)
         found = rows.order_by("account_id", "pk")
         return [
-            Gift(member_id=member_id, key=known[source], points=points, ready_at=ready_at)
+            GivenGift(member_id=member_id, key=known[source], points=points, ready_at=ready_at)
             for member_id, source, points, ready_at in found.values_list(
                 "account__member_id", "source", "remaining", "available_at"
             )

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
-from loyalty_oscar.kernel.promise import READY, Gift, Outcome, Promise, Ready
+from loyalty_oscar.kernel.promise import READY, GivenGift, Outcome, Promise, Ready
 
 from .db import write_db
 from .models import JobRun, Member, Phase, Program, State
@@ -186,7 +186,7 @@ def gifts(
     member_ids: Collection[int] | None = None,
     since: datetime | None = None,
     waiting: bool = False,
-) -> list[Gift]:
+) -> list[GivenGift]:
     """
     Return what is given under these keys and not taken back: to these members (None: to anybody), since a moment, or
     only what is on the way still. One query for each kind of thing that is given.

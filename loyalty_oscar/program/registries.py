@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.kernel.promise import Gift, Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
 from loyalty_oscar.kernel.registry import Registry
 
 from .models import Unit
@@ -100,7 +100,7 @@ class Grant(Protocol):
         member_ids: Collection[int] | None = None,
         since: datetime | None = None,
         waiting: bool = False,
-    ) -> Sequence[Gift]:
+    ) -> Sequence[GivenGift]:
         """
         Return what is given under these keys, and not taken back: to these members (None: to anybody), since a moment,
         or only what is on the way still. One query.

@@ -19,7 +19,7 @@ from django.utils.translation import get_language, npgettext, pgettext
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import Gift
+from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
 
@@ -84,7 +84,7 @@ def reward(*, name: str) -> str:
     return pgettext("loyalty", "“%(reward)s”") % {"reward": name}
 
 
-def given(*, unit: Unit, gift: Gift) -> str:
+def given(*, unit: Unit, gift: GivenGift) -> str:
     """Return what somebody was given: "100 paws", or "“A day at the spa”"."""
     return reward(name=gift.reward) if gift.reward else points(unit=unit, points=gift.points)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import Gift, Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
 from loyalty_oscar.ledger.operations.recording import looking_ahead
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Reward
@@ -95,7 +95,7 @@ class RewardGifts:
         member_ids: Collection[int] | None = None,
         since: datetime | None = None,
         waiting: bool = False,
-    ) -> list[Gift]:
+    ) -> list[GivenGift]:
         """
         Return the rewards of these keys that were not taken back, oldest member first. No query where no program has
         rewards.
@@ -111,7 +111,7 @@ class RewardGifts:
             rows = rows.filter(state=State.WAITS)
         found = rows.order_by("member_id", "pk").values_list("member_id", "key", "reward__name", "ready_at")
         return [
-            Gift(member_id=member_id, key=key, reward=name, ready_at=ready_at)
+            GivenGift(member_id=member_id, key=key, reward=name, ready_at=ready_at)
             for member_id, key, name, ready_at in found
         ]
 

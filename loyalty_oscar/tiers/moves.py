@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import Gift
+from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
 from loyalty_oscar.program.operations import gifts, give, take_back
@@ -246,7 +246,7 @@ def waiting_gifts(*, ladder: Ladder) -> list[int]:
     return sorted({gift.member_id for gift in gifts(keys=by_key(ladder=ladder), waiting=True)})
 
 
-def gifts_had(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, Gift]]:
+def gifts_had(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, GivenGift]]:
     """
     Return the gifts of levels that a member has had since a moment, lowest level first. No query where no level brings
     any.

@@ -11,7 +11,7 @@ from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.kernel.promise import Gift
+from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Unit
@@ -176,7 +176,7 @@ def _is_new(standing: Standing, order: Any) -> bool:
     return standing.because.get("c") == CODES["up"] and standing.starts_at >= order.date_placed
 
 
-def _gift(ladder: Ladder, tier: Tier, gift: Gift, unit: Unit) -> str:
+def _gift(ladder: Ladder, tier: Tier, gift: GivenGift, unit: Unit) -> str:
     """Return what reaching a level brought, and when that is ready."""
     at = gift.ready_at
     said = {"points": words.given(unit=unit, gift=gift), "tier": tier_name(tier=tier)}

@@ -104,9 +104,10 @@ class TestRewardsOfFriends:
         assert states() == {SPA: "used", WASH: "back"}
         assert Referral.objects.get().state == "reversed"
 
-    def test_go_where_staff_decide_against_it(self, order):
-        decide(referral=Referral.objects.get(), decision="block", reason="One person", actor="staff:99", at=day(3, 4))
-        sync_orders(order_ids=[order.pk], at=day(3, 4))
+    def test_go_where_staff_decide_against_it(self, order, django_capture_on_commit_callbacks):
+        told = {"referral": Referral.objects.get(), "decision": "block", "reason": "One person", "actor": "staff:99"}
+        with clock.at(day(3, 4)), django_capture_on_commit_callbacks(execute=True):
+            decide(**told, at=day(3, 4))
         assert states() == {SPA: "back", WASH: "back"}
 
     def test_are_what_was_promised_when_the_friend_came(self, club, priya):
