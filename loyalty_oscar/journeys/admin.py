@@ -14,6 +14,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
+from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import reward_uses
 from loyalty_oscar.program.models import Reward, Unit
@@ -86,7 +87,7 @@ class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgr
         occasion = "for_what" if obj else "occasion"
         for_whom = ("told_days", "least_orders", "confirmed_only")
         dates = ("starts_at", "ends_at")
-        gift = ("points", "is_meant", *(("reward",) if Reward.objects.exists() else ()))
+        gift = ("points", "is_meant", *reward_fields("reward"))
         return ("program", occasion, "name", "code", *gift, "word", *dates, *for_whom, "budget", "most", "is_on")
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:

@@ -11,8 +11,8 @@ from django.utils.text import capfirst, slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, unit_chosen
-from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.program.forms import as_money, chosen, offer_promise, unit_chosen
+from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
@@ -132,11 +132,7 @@ class CampaignForm(forms.ModelForm):
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.unit = unit_chosen(form=self)
-        if "points" in self.fields:
-            self.fields["points"].required = False
-        if "reward" in self.fields and self.instance.program_id:
-            chosen: Any = self.fields["reward"]
-            chosen.queryset = Reward.objects.filter(program=self.instance.program_id).order_by("name")
+        offer_promise(form=self, program=chosen(form=self, name="program"))
         as_money(form=self, unit=self.unit, names=["points", "budget"])
         people = count_members(program=self.unit.program) if self.unit else 0
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)
@@ -171,17 +167,14 @@ class CampaignForm(forms.ModelForm):
         return found
 
     def _check_gift(self, found: dict[str, Any]) -> None:
-        """Refuse both points and a reward, and neither; a reward of another program, and a budget of points for it."""
+        """Refuse both points and a reward, and neither, and a budget of points for it."""
         if "points" not in self.fields or {"points", "reward"} & self.errors.keys():
             return
         found["points"] = found.get("points") or 0
         points, reward = found["points"], found.get("reward")
-        program = found.get("program") or (self.instance.program if self.instance.program_id else None)
         if bool(points) == bool(reward):
             text = pgettext("loyalty", "Points or a reward, not both.")
             self.add_error("points", text if points else pgettext("loyalty", "How many points, or which reward?"))
-        elif reward and program and reward.program_id != program.pk:
-            self.add_error("reward", pgettext("loyalty", "That reward is of another program."))
         elif reward and found.get("budget") is not None:
             text = pgettext("loyalty", "A budget counts points. Say how many times instead.")
             self.add_error("budget", text)

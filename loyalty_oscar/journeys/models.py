@@ -9,7 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program.abstract import ForWhom, Promising
-from loyalty_oscar.program.models import Member, Program, Reward, code_validator
+from loyalty_oscar.program.models import Member, Program, code_validator
 from loyalty_oscar.program.models.rewards import MOST_CLAIMS
 
 from .occasions import BIRTHDAY, TOLD_DAYS, occasions
@@ -34,9 +34,6 @@ class Campaign(Promising, ForWhom):
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
     occasion = models.CharField(pgettext_lazy("loyalty", "for what"), max_length=40)
     params = models.JSONField(default=dict)
-    reward = models.ForeignKey(
-        Reward, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=pgettext_lazy("loyalty", "reward")
-    )
     word = models.CharField(pgettext_lazy("loyalty", "code word"), max_length=60, null=True, blank=True)
     delay_days = models.PositiveSmallIntegerField(default=0)
     rest_days = models.PositiveSmallIntegerField(default=0)

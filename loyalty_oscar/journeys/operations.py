@@ -29,7 +29,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.queries import earns_at, member_of
-from loyalty_oscar.program.registries import fact_of
+from loyalty_oscar.program.registries import fact_of, promise_of
 
 from .models import Campaign, Occurrence
 from .occasions import BIRTHDAY, WORD, birthdays_due, fold, in_time, occasions, source_of
@@ -125,7 +125,7 @@ def _in_force(program: Program, occasion: str, at: datetime) -> list[Campaign]:
     """Return the campaigns of an occasion that were in force at a moment, the one that gives most first."""
     rows = Campaign.objects.using(write_db()).filter(program=program, occasion=occasion, is_on=True)
     found = sorted(rows.select_related("reward").order_by("pk"), key=lambda campaign: -campaign.weight)
-    return [campaign for campaign in found if in_time(campaign=campaign, at=at)]
+    return [campaign for campaign in found if in_time(campaign=campaign, at=at) and promise_of(row=campaign)]
 
 
 def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
@@ -198,7 +198,7 @@ def _take_from_budget(campaigns: Sequence[Campaign], points: int | None = None) 
 
 def _promise(occurrence: Occurrence) -> Promise:
     """Return what it brought: as many points as it did then, or the reward of its campaign."""
-    return Promise(points=occurrence.points) if occurrence.points else occurrence.campaign.promise
+    return Promise(points=occurrence.points) if occurrence.points else promise_of(row=occurrence.campaign)
 
 
 def _key(occurrence: Occurrence) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import remembered, version_of, versions
+from loyalty_oscar.program.registries import promise_of
 
 from .models import Campaign, Occurrence
 from .occasions import SIGN_UP
@@ -19,10 +20,13 @@ DONE = Occurrence.State.DONE
 
 
 def campaigns_of(*, program_id: int) -> list[Campaign]:
-    """Return the campaigns of a program that are switched on, in order of their codes (remembered)."""
+    """Return the campaigns of a program that are switched on and can give, in order of their codes (remembered)."""
     rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
     rows = rows.select_related("reward")
-    return remembered(key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
+    known = remembered(
+        key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows)
+    )
+    return [campaign for campaign in known if promise_of(row=campaign)]
 
 
 def has_campaign(*, occasion: str) -> bool:

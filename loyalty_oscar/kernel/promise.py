@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, StrEnum
 
 
@@ -24,6 +25,21 @@ class Promise:
     def grant(self) -> str:
         """The name of the grant that gives it."""
         return "points" if self.reward_id is None else "claim"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivenGift:
+    """
+    What a member was given under a key and still has: so many points, or a reward, by its name.
+
+    What is on the way is ready at a moment that may not be known yet (None).
+    """
+
+    member_id: int
+    key: str
+    points: int = 0
+    reward: str = ""
+    ready_at: datetime | None = None
 
 
 class Outcome(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import expiry_of
@@ -133,6 +133,35 @@ class PointGifts:
                 at=at,
             )
         return Outcome.TAKEN
+
+    def knows(self, *, member_id: int, key: str) -> bool:
+        """Return whether points were ever given under a key, to a member or one who was merged into that member."""
+        return bool(entries_of(member_id=member_id, key=key))
+
+    def gifts(
+        self,
+        *,
+        keys: Collection[str],
+        member_ids: Collection[int] | None = None,
+        since: datetime | None = None,
+        waiting: bool = False,
+    ) -> list[GivenGift]:
+        """Return the points of these keys that are left, oldest account first."""
+        known = {source_of(key): key for key in keys}
+        rows = Lot.objects.using(write_db()).filter(source__in=known, remaining__gt=0)
+        if member_ids is not None:
+            rows = rows.filter(account__member_id__in=member_ids)
+        if since is not None:
+            rows = rows.filter(entry__effective_at__gte=since)
+        if waiting:
+            rows = rows.filter(is_open=True, state=Lot.State.PENDING)
+        found = rows.order_by("account_id", "pk")
+        return [
+            GivenGift(member_id=member_id, key=known[source], points=points, ready_at=ready_at)
+            for member_id, source, points, ready_at in found.values_list(
+                "account__member_id", "source", "remaining", "available_at"
+            )
+        ]
 
     def times(self, member_id: int, start: str) -> int:
         """Return how many entries of a member have keys that begin so."""

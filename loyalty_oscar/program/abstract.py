@@ -6,15 +6,17 @@ A feature inherits them and says in its own words what its columns mean.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
-from loyalty_oscar.kernel.promise import Promise
 
 
 def promised_points(label: Any, *, least: int = 0, **options: Any) -> models.PositiveIntegerField[Any, int]:
@@ -23,27 +25,35 @@ def promised_points(label: Any, *, least: int = 0, **options: Any) -> models.Pos
     return models.PositiveIntegerField(label, **{"default": 0, "validators": validators, **options})
 
 
+def promised_reward(label: Any, **options: Any) -> models.ForeignKey[Any, Any]:
+    """Return the column of a promise that holds a reward in place of points; nobody deletes what is promised."""
+    usual: dict[str, Any] = {"null": True, "blank": True, "related_name": "+", "verbose_name": label}
+    return models.ForeignKey("loyalty_program.Reward", models.PROTECT, **{**usual, **options})
+
+
+def not_both(name: str, *prefixes: str) -> models.CheckConstraint:
+    """Return the guard that no promise is of points and a reward; of several in a row each by its prefix."""
+    return models.CheckConstraint(
+        condition=reduce(
+            and_, (Q(**{f"{prefix}points": 0}) | Q(**{f"{prefix}reward": None}) for prefix in prefixes or ("",))
+        ),
+        name=name,
+        violation_error_message=pgettext_lazy("loyalty", "Points or a reward, not both."),
+    )
+
+
 class Promising(models.Model):
     """
-    What is given for something: so many points (0 = nothing).
+    What is given for something: so many points (0 = none), or a reward in their place.
 
-    Who promises two things has the same columns twice, with prefixes, and reads them through `promise_of`.
+    It is read through `registries.promise_of`. Who promises two things has the same columns twice, with prefixes.
     """
 
     points = promised_points(pgettext_lazy("loyalty", "points"))
+    reward = promised_reward(pgettext_lazy("loyalty", "reward"))
 
     class Meta:
         abstract = True
-
-    @property
-    def promise(self) -> Promise:
-        """What is promised."""
-        return promise_of(row=self)
-
-
-def promise_of(*, row: Any, prefix: str = "") -> Promise:
-    """Return what a row promises in the columns that begin with a prefix (`giver_`); a reward where it has one."""
-    return Promise(points=getattr(row, f"{prefix}points"), reward_id=getattr(row, f"{prefix}reward_id", None))
 
 
 class ForWhom(models.Model):

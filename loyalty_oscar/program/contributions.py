@@ -66,6 +66,7 @@ PLACES = (
     Place("register:form", "request", "in the form that registers"),
     Place("footer:links", "program", "in the line about the club at the foot of every page"),
     Place("header:badge", "visit", "in the badge of the header"),
+    Place("header:dot", "visit", "there, after the number: that something is there to be had"),
     Place("account:tab", "program", "beside the tab of the account pages"),
     Place("account:top", "unit", "on the account page, before anything else"),
     Place("account:level", "unit", "on the account page: the level"),

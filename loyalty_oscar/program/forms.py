@@ -18,8 +18,9 @@ from django.utils.translation import get_language_info, npgettext, pgettext, pge
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
-from .models import Member, PointWorth, Program, Segment, SegmentMember, State, Unit
+from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, Unit
 from .queries import count_members
+from .registries import grants
 from .second_look import given_back, look_twice, meant_field, tick, too_much_back
 from .segments import members_of
 
@@ -363,6 +364,41 @@ def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -
                 required=field.required,
                 initial=field.initial,
             )
+
+
+def reward_fields(*names: str) -> tuple[str, ...]:
+    """Return these names of fields for a reward, where there is any and something gives it; else a form has none."""
+    return names if "claim" in grants and Reward.objects.exists() else ()
+
+
+def offer_promise(*, form: forms.ModelForm, program: Program | None, prefix: str = "") -> None:
+    """
+    Let the fields of a promise be points or a reward: points may be left empty, and the rewards are those of a program
+    (all, where none is chosen yet). Called before points become amounts.
+    """
+    points, reward = form.fields.get(f"{prefix}points"), form.fields.get(f"{prefix}reward")
+    if points is not None:
+        points.required = False
+    if reward is not None:
+        rows = Reward.objects.filter(program=program) if program else Reward.objects.all()
+        asked: Any = reward
+        asked.queryset = rows.order_by("name")
+        reward.error_messages["invalid_choice"] = pgettext("loyalty", "That reward is of another program.")
+
+
+def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
+    """
+    Read empty points as none, and refuse points beside a reward. A reward that nothing gives any more has no field, and
+    makes room.
+    """
+    data, points, reward = form.cleaned_data, f"{prefix}points", f"{prefix}reward"
+    if points not in data:
+        return
+    data[points] = data[points] or 0
+    if data[points] and data.get(reward):
+        form.add_error(reward, pgettext("loyalty", "Points or a reward, not both."))
+    elif data[points] and reward not in form.fields:
+        setattr(form.instance, reward, None)
 
 
 def chosen(*, form: forms.ModelForm, name: str) -> Any:

@@ -11,12 +11,12 @@ from django.db.models import F
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
-from loyalty_oscar.kernel.promise import READY, Outcome, Promise, Ready
+from loyalty_oscar.kernel.promise import READY, GivenGift, Outcome, Promise, Ready
 
 from .db import write_db
 from .models import JobRun, Member, Phase, Program, State
 from .queries import forget_cache
-from .registries import grants
+from .registries import Grant, grants
 from .rows import write_rows
 from .signals import member_joined, program_state_changed
 
@@ -130,14 +130,15 @@ def give(
     anew: bool = False,
 ) -> Outcome:
     """
-    Give a member what was promised, once per key: the one door of whoever gives.
+    Give a member what was promised, once per key, whatever kind of thing it is: the one door of whoever gives.
 
     What `waits` is on the way until `ready_at` (None = not known yet), which a later call may tell or move; with `anew`
     what is given again waits again. NOTHING where its kind of thing is not installed.
     """
-    if promise.grant not in grants:
+    grant = _giver(promise, member_id, key)
+    if grant is None:
         return Outcome.NOTHING
-    return grants.get(promise.grant).grant(
+    return grant.grant(
         member_id=member_id,
         promise=promise,
         key=key,
@@ -164,11 +165,34 @@ def take_back(
 
     What was given before `since`, or lies on one of the baskets `keep_slots`, is KEPT.
     """
-    if promise.grant not in grants:
+    grant = _giver(promise, member_id, key)
+    if grant is None:
         return Outcome.NOTHING
-    return grants.get(promise.grant).revoke(
-        member_id=member_id, key=key, because=because, at=at, since=since, keep_slots=keep_slots
-    )
+    return grant.revoke(member_id=member_id, key=key, because=because, at=at, since=since, keep_slots=keep_slots)
+
+
+def _giver(promise: Promise, member_id: int, key: str) -> Grant | None:
+    """
+    Return what gave something under a key before, whatever is promised for it by now; else what gives such a promise.
+    """
+    others = [grant for name, grant in grants.items() if name != promise.grant]
+    known = next((grant for grant in others if grant.knows(member_id=member_id, key=key)), None)
+    return known or (grants.get(promise.grant) if promise.grant in grants else None)
+
+
+def gifts(
+    *,
+    keys: Collection[str],
+    member_ids: Collection[int] | None = None,
+    since: datetime | None = None,
+    waiting: bool = False,
+) -> list[GivenGift]:
+    """
+    Return what is given under these keys and not taken back: to these members (None: to anybody), since a moment, or
+    only what is on the way still. One query for each kind of thing that is given.
+    """
+    asked: dict[str, Any] = {"keys": keys, "member_ids": member_ids, "since": since, "waiting": waiting}
+    return [gift for _name, grant in grants.items() for gift in grant.gifts(**asked)] if keys else []
 
 
 def touch_version(*, program_id: int | None) -> None:

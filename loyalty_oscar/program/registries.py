@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
 from loyalty_oscar.kernel.registry import Registry
 
 from .models import Unit
@@ -89,6 +89,24 @@ class Grant(Protocol):
         """Take it back; what was given (or given again) before `since`, or lies on one of these baskets, is kept."""
         ...
 
+    def knows(self, *, member_id: int, key: str) -> bool:
+        """Return whether it ever gave this member something under a key, also where that was taken back."""
+        ...
+
+    def gifts(
+        self,
+        *,
+        keys: Collection[str],
+        member_ids: Collection[int] | None = None,
+        since: datetime | None = None,
+        waiting: bool = False,
+    ) -> Sequence[GivenGift]:
+        """
+        Return what is given under these keys, and not taken back: to these members (None: to anybody), since a moment,
+        or only what is on the way still. One query.
+        """
+        ...
+
 
 facts: Registry[FactProvider] = Registry("fact", FactProvider, also=[KnowsThen])
 
@@ -116,6 +134,16 @@ def facts_then(*, name: str, asked: Collection[tuple[int, datetime]]) -> Mapping
 order_facts: Registry[OrderFact] = Registry("order fact", OrderFact)
 
 grants: Registry[Grant] = Registry("grant", Grant)
+
+
+def promise_of(*, row: Any, prefix: str = "") -> Promise:
+    """
+    Return what a row promises in the columns that begin with a prefix (`giver_`): points, or a reward where it has one.
+
+    A reward that nothing gives, because its app is not installed, is promised nowhere.
+    """
+    promise = Promise(points=getattr(row, f"{prefix}points"), reward_id=getattr(row, f"{prefix}reward_id"))
+    return promise if promise.grant in grants else Promise()
 
 
 class OrderMetric(Protocol):

@@ -19,11 +19,13 @@ from django.utils.translation import get_language, npgettext, pgettext
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import money
 from .models import Unit
+from .registries import promise_of
 
 reasons: Registry[Callable[[Mapping[str, Any]], str]] = Registry("reason")
 #: `@say("ran_out")` registers what a reason says.
@@ -69,9 +71,22 @@ def points(*, unit: Unit, points: int, signed: bool = False) -> str:
     return f"{_sign(points, signed)}{amount}"
 
 
-def promised(*, unit: Unit, row: Any) -> str:
-    """Return what a row promises, as a sentence about it begins: "100 paws", or the name of its `reward`."""
-    return str(row.reward.name) if row.reward is not None else points(unit=unit, points=row.points)
+def promised(*, unit: Unit, row: Any, prefix: str = "") -> str:
+    """Return what a row promises in the columns that begin with a prefix: "100 paws", or "“A day at the spa”"."""
+    promise = promise_of(row=row, prefix=prefix)
+    if promise.reward_id is None:
+        return points(unit=unit, points=promise.points)
+    return reward(name=getattr(row, f"{prefix}reward").name)
+
+
+def reward(*, name: str) -> str:
+    """Return the name of a reward as it stands in sentences: “A day at the spa”."""
+    return pgettext("loyalty", "“%(reward)s”") % {"reward": name}
+
+
+def given(*, unit: Unit, gift: GivenGift) -> str:
+    """Return what somebody was given: "100 paws", or "“A day at the spa”"."""
+    return reward(name=gift.reward) if gift.reward else points(unit=unit, points=gift.points)
 
 
 def number(*, unit: Unit, points: int, signed: bool = False) -> str:

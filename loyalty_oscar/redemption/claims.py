@@ -89,7 +89,12 @@ def is_promised(*, reward: Reward) -> bool:
     """Return whether anybody has a reward, had it, or is promised it: it stays what it is then."""
     if Claim.objects.using(write_db()).filter(reward=reward).exists():
         return True
-    return any(name for names in reward_uses.answers(reward=reward) for name in names)
+    return bool(promised_by(reward=reward))
+
+
+def promised_by(*, reward: Reward) -> list[str]:
+    """Return the names of what gives a reward."""
+    return [name for names in reward_uses.answers(reward=reward) for name in names]
 
 
 def claims_of(*, member_id: int) -> QuerySet[Claim]:

@@ -8,14 +8,16 @@ from datetime import datetime
 from django.db.models import Q
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
 from loyalty_oscar.ledger.operations.recording import looking_ahead
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.queries import begun_units, shown_units
 from loyalty_oscar.program.registries import grants
 
 from .models import Claim
 from .operations import claims
+from .words import goes_back
 
 State = Claim.State
 
@@ -75,9 +77,43 @@ class RewardGifts:
             return Outcome.NOTHING
         if claim.state in (State.USED, State.ASKED) or (since and claim.got_at < since):
             return Outcome.KEPT
-        if looking_ahead.get():
+        if ahead := looking_ahead.get():
+            ahead.beside.append(goes_back(name=claim.reward.name, because=because))
             return Outcome.TAKEN
         return Outcome.TAKEN if claims.take_back(claim=claim, because=because, at=at) else Outcome.KEPT
+
+    def knows(self, *, member_id: int, key: str) -> bool:
+        """Return whether a member ever had a reward under a key. No query where no program has rewards."""
+        if not any(unit.program.known_rewards for unit in begun_units()):
+            return False
+        return claim_of(member_id=member_id, key=key) is not None
+
+    def gifts(
+        self,
+        *,
+        keys: Collection[str],
+        member_ids: Collection[int] | None = None,
+        since: datetime | None = None,
+        waiting: bool = False,
+    ) -> list[GivenGift]:
+        """
+        Return the rewards of these keys that were not taken back, oldest member first. No query where no program has
+        rewards.
+        """
+        if not any(unit.program.known_rewards for unit in shown_units()):
+            return []
+        rows = Claim.objects.using(write_db()).filter(key__in=keys).exclude(state=State.BACK)
+        if member_ids is not None:
+            rows = rows.filter(member_id__in=member_ids)
+        if since is not None:
+            rows = rows.filter(got_at__gte=since)
+        if waiting:
+            rows = rows.filter(state=State.WAITS)
+        found = rows.order_by("member_id", "pk").values_list("member_id", "key", "reward__name", "ready_at")
+        return [
+            GivenGift(member_id=member_id, key=key, reward=name, ready_at=ready_at)
+            for member_id, key, name, ready_at in found
+        ]
 
 
 def claim_of(*, member_id: int, key: str) -> Claim | None:

@@ -152,6 +152,12 @@ def _name(p: Params) -> str:
     return str(p.get("name", ""))
 
 
+def goes_back(*, name: str, because: Because) -> str:
+    """Return, for staff, that a gift which nobody used goes back, and why."""
+    text = pgettext("loyalty", "The reward “%(name)s” goes back: %(why)s.")
+    return text % {"name": name, "why": words.why(because)}
+
+
 @say("reward_bought")
 def _reward_bought(p: Params) -> str:
     return pgettext("loyalty", "Used for the reward “%(name)s”") % {"name": _name(p)}

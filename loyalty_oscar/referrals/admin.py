@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
@@ -27,9 +27,10 @@ from loyalty_oscar.program.admin import (
     has_begun,
 )
 from loyalty_oscar.program.finding import FindsMembers
+from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import erasures, member_finders
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.hooks import erasures, member_finders, reward_uses
+from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
@@ -50,7 +51,7 @@ class SchemeAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUn
     change_form_template = "loyalty/admin/limits.html"
     form = SchemeForm
     list_display = ("program", "is_on", "says")
-    list_select_related = ("program",)
+    list_select_related = ("program", "giver_reward", "newcomer_reward")
 
     class Media:
         css = STYLES
@@ -73,7 +74,9 @@ class SchemeAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUn
     def get_fields(self, request: HttpRequest, obj: Scheme | None = None) -> tuple[str, ...]:
         may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         least = "least" if may else "least_in_words"
-        return ("program", "is_on", "giver_points", "newcomer_points", "is_meant", least, "per_month", "is_approved")
+        giver = ("giver_points", *reward_fields("giver_reward"))
+        newcomer = ("newcomer_points", *reward_fields("newcomer_reward"))
+        return ("program", "is_on", *giver, *newcomer, "is_meant", least, "per_month", "is_approved")
 
     def told(self, request: HttpRequest, obj: Scheme) -> dict[str, Any]:
         return {"sentence": self.says(obj), "reads": pgettext("loyalty", "This invitation reads")}
@@ -111,11 +114,11 @@ class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZon
         if unit is None:
             return ""
         text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")
-        if not referral.giver_points:
+        if not referral.promise("giver"):
             text = pgettext("loyalty", "%(newcomer)s to the newcomer, nothing to who invited, from %(least)s")
-        elif not referral.newcomer_points:
+        elif not referral.promise("newcomer"):
             text = pgettext("loyalty", "%(giver)s to who invited, nothing to the newcomer, from %(least)s")
-        both = {side: words.points(unit=unit, points=getattr(referral, f"{side}_points")) for side in SIDES}
+        both = {side: words.promised(unit=unit, row=referral, prefix=f"{side}_") for side in SIDES}
         return text % {**both, "least": money.in_words(minor=referral.least_minor, currency=referral.program.currency)}
 
     @admin.display(description=pgettext_lazy("loyalty", "decided by"))
@@ -195,6 +198,14 @@ class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZon
 def owner_of_code(*, text: str) -> list[int]:
     """Return the member who passes on this code."""
     return list(Code.objects.filter(code=read_code(text=text)).values_list("member_id", flat=True))
+
+
+@reward_uses.register("referrals")
+def friends_with(*, reward: Reward) -> Iterator[str]:
+    """Name the friends, if one of two sides gets a reward, or was promised it."""
+    of_a_side = Q(giver_reward=reward) | Q(newcomer_reward=reward)
+    if Scheme.objects.filter(of_a_side).exists() or Referral.objects.filter(of_a_side).exists():
+        yield pgettext("loyalty", "inviting friends")
 
 
 @erasures.register("referral-log")

@@ -11,14 +11,14 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import MOST_MINOR, as_money, chosen
+from loyalty_oscar.program.forms import MOST_MINOR, as_money, check_promise, chosen, offer_promise
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from .models import Scheme
 
-#: The rewards of the two sides.
-SIDES = ("giver_points", "newcomer_points")
+#: The points of the two sides, and the rewards in place of them.
+SIDES, REWARDS = ("giver_points", "newcomer_points"), ("giver_reward", "newcomer_reward")
 
 
 class SchemeForm(forms.ModelForm):
@@ -40,7 +40,7 @@ class SchemeForm(forms.ModelForm):
 
     class Meta:
         model = Scheme
-        fields = ("program", "is_on", "giver_points", "newcomer_points", "per_month", "is_approved")
+        fields = ("program", "is_on", *SIDES, *REWARDS, "per_month", "is_approved")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +52,8 @@ class SchemeForm(forms.ModelForm):
                 self.fields["program"].initial = free.get()
         program = chosen(form=self, name="program")
         unit = program.unit_or_none if program else None
+        for side in ("giver_", "newcomer_"):
+            offer_promise(form=self, program=program, prefix=side)
         as_money(form=self, unit=unit, names=SIDES)
         tell_cost(form=self, unit=unit, names=SIDES)
         if program and "least" in self.fields:
@@ -60,7 +62,9 @@ class SchemeForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("giver_points") == 0 and data.get("newcomer_points") == 0:
+        for side in ("giver_", "newcomer_"):
+            check_promise(form=self, prefix=side)
+        if all(data.get(name) == 0 for name in SIDES) and not any(data.get(name) for name in REWARDS):
             text = pgettext("loyalty", "Somebody must get something: give points to one side.")
             self.add_error("newcomer_points", text)
         program = data.get("program") or (self.instance.program if self.instance.program_id else None)

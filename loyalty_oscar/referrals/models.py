@@ -8,8 +8,10 @@ from django.db.models import F, Q
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
-from loyalty_oscar.program.abstract import promised_points
+from loyalty_oscar.kernel.promise import Promise
+from loyalty_oscar.program.abstract import not_both, promised_points, promised_reward
 from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.registries import promise_of
 
 from .rules import strictest
 
@@ -23,7 +25,18 @@ def most(name: str) -> models.CheckConstraint:
     )
 
 
-class Scheme(models.Model):
+class TwoSides(models.Model):
+    """What promises something to who invites (`giver`) and to the `newcomer`: to each points, or a reward."""
+
+    class Meta:
+        abstract = True
+
+    def promise(self, side: str) -> Promise:
+        """Return what is promised to a side."""
+        return promise_of(row=self, prefix=f"{side}_")
+
+
+class Scheme(TwoSides):
     """What each side gets and when. A program without this row lets nobody invite."""
 
     program = models.OneToOneField(
@@ -35,10 +48,18 @@ class Scheme(models.Model):
         default=150,
         help_text=pgettext_lazy("loyalty", "0: only the newcomer gets something."),
     )
+    giver_reward = promised_reward(
+        pgettext_lazy("loyalty", "or a reward for who invites"),
+        help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+    )
     newcomer_points = promised_points(
         pgettext_lazy("loyalty", "points for the newcomer"),
         default=150,
         help_text=pgettext_lazy("loyalty", "0: only the one who invites gets something."),
+    )
+    newcomer_reward = promised_reward(
+        pgettext_lazy("loyalty", "or a reward for the newcomer"),
+        help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
     )
     least_minor = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "first order for at least (in cents)"),
@@ -67,12 +88,16 @@ class Scheme(models.Model):
         constraints = [
             most("loyalty_scheme_most"),
             models.CheckConstraint(
-                condition=Q(giver_points__gt=0) | Q(newcomer_points__gt=0),
+                condition=Q(giver_points__gt=0)
+                | Q(newcomer_points__gt=0)
+                | Q(giver_reward__isnull=False)
+                | Q(newcomer_reward__isnull=False),
                 name="loyalty_scheme_brings",
                 violation_error_message=pgettext_lazy(
                     "loyalty", "Somebody must get something: give points to one side."
                 ),
             ),
+            not_both("loyalty_scheme_gives", "giver_", "newcomer_"),
         ]
 
     def __str__(self) -> str:
@@ -94,7 +119,7 @@ class Code(models.Model):
         return self.code
 
 
-class Referral(models.Model):
+class Referral(TwoSides):
     """
     A newcomer and who brought them. One newcomer was brought once, by whoever was first.
 
@@ -127,7 +152,9 @@ class Referral(models.Model):
     state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=10, choices=State, default=State.INVITED)
     bound_at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
     giver_points = promised_points(pgettext_lazy("loyalty", "promised to who invited"))
+    giver_reward = promised_reward(pgettext_lazy("loyalty", "promised to who invited"))
     newcomer_points = promised_points(pgettext_lazy("loyalty", "promised to the newcomer"))
+    newcomer_reward = promised_reward(pgettext_lazy("loyalty", "promised to the newcomer"))
     least_minor = models.PositiveIntegerField(pgettext_lazy("loyalty", "first order for at least (in cents)"))
     order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, blank=True, db_index=True)
     rewarded_at = models.DateTimeField(pgettext_lazy("loyalty", "rewarded"), null=True, blank=True)
@@ -148,6 +175,7 @@ class Referral(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(giver=F("newcomer")), name="loyalty_referral_not_oneself"),
             most("loyalty_referral_most"),
+            not_both("loyalty_referral_gives", "giver_", "newcomer_"),
         ]
         indexes = [
             models.Index(fields=["state"], name="loyalty_referral_queue"),
@@ -163,7 +191,7 @@ class Referral(models.Model):
         """What holds: the decision of staff, else the strictest word of the checks."""
         return self.decision or strictest(verdicts=[one["verdict"] for one in self.findings])
 
-    @property
-    def points_of_giver(self) -> int:
-        """What the one who invited has of it now."""
-        return 0 if self.rewarded_at is None or self.is_over_cap else self.giver_points
+    def has(self, side: str) -> Promise:
+        """Return what a side has of it now."""
+        is_left_out = self.rewarded_at is None or (side == "giver" and self.is_over_cap)
+        return Promise() if is_left_out else self.promise(side)

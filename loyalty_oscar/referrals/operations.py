@@ -14,7 +14,6 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program import actors, operations
-from loyalty_oscar.program.abstract import promise_of
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program
@@ -28,6 +27,8 @@ from .queries import came_before, giver_of, referrals_of, rewarded_since, scheme
 from .signals import decided
 
 TRIES = 20
+#: What a referral keeps of its scheme.
+PROMISED = ("giver_points", "giver_reward_id", "newcomer_points", "newcomer_reward_id", "least_minor")
 JOINED, ORDERED = "friend-joined", "friend-ordered"
 topics.register(JOINED)(
     Topic(
@@ -78,7 +79,7 @@ def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: dat
         newcomer = known or _new_member(scheme.program, user_id, at)
         if newcomer is None:
             return None
-        promised = {name: getattr(scheme, name) for name in ("giver_points", "newcomer_points", "least_minor")}
+        promised = {name: getattr(scheme, name) for name in PROMISED}
         row, made = Referral.objects.using(write_db()).get_or_create(
             newcomer=newcomer,
             defaults={"program_id": program_id, "giver": giver.member, "bound_at": came_at or at, **promised},
@@ -139,7 +140,7 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
     who has left.
     """
     if referral.rewarded_at is None:
-        referral.rewarded_at, referral.is_over_cap = at, bool(referral.giver_points) and _is_full(referral, at)
+        referral.rewarded_at, referral.is_over_cap = at, bool(referral.promise("giver")) and _is_full(referral, at)
         _tell_giver(ORDERED, referral, at)
     has_come = referral.ready_at is not None and referral.ready_at <= at
     referral.state, referral.ready_at = Referral.State.REWARDED, referral.ready_at if has_come else ready_at
@@ -194,10 +195,10 @@ def take_back(*, referral: Referral, at: datetime) -> None:
 
 def _sides(referral: Referral) -> list[tuple[str, Member, Promise]]:
     """Return who gets what, accounts of older members first."""
-    giver = Promise() if referral.is_over_cap else promise_of(row=referral, prefix="giver_")
+    giver = Promise() if referral.is_over_cap else referral.promise("giver")
     both = [
         ("giver", referral.giver, giver),
-        ("newcomer", referral.newcomer, promise_of(row=referral, prefix="newcomer_")),
+        ("newcomer", referral.newcomer, referral.promise("newcomer")),
     ]
     return [side for side in both if side[2]]
 

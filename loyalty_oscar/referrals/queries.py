@@ -19,7 +19,7 @@ from .rules import read_code
 
 def schemes() -> dict[int, Scheme]:
     """Return every scheme with its program, also one switched off, by program (remembered)."""
-    rows = Scheme.objects.using(write_db()).select_related("program")
+    rows = Scheme.objects.using(write_db()).select_related("program", "giver_reward", "newcomer_reward")
     return remembered(key="referral-schemes", version=versions(), load=lambda: {row.program_id: row for row in rows})
 
 
@@ -73,7 +73,8 @@ def locked_referrals(
 
 def brought_by(*, member_id: int) -> QuerySet[Referral]:
     """Return whom a member brought, newest first, with the newcomers and their users."""
-    return Referral.objects.filter(giver_id=member_id).select_related("newcomer__user").order_by("-bound_at", "-pk")
+    rows = Referral.objects.filter(giver_id=member_id).select_related("newcomer__user", "giver_reward")
+    return rows.order_by("-bound_at", "-pk")
 
 
 def totals(*, member_id: int, at: datetime) -> dict[str, int]:
@@ -97,7 +98,7 @@ def was_brought(*, program_id: int, user_id: Any) -> bool:
 def about_newcomer(*, member_id: int) -> Referral | None:
     """Return by whom a member was brought, with both members, who invited and the program, or None. One query."""
     rows = Referral.objects.using(write_db()).filter(newcomer_id=member_id)
-    return rows.select_related("giver__user", "newcomer", "program").first()
+    return rows.select_related("giver__user", "newcomer", "program", "newcomer_reward").first()
 
 
 def came_before(*, program_id: int, mark: str, but: int) -> bool:

@@ -13,8 +13,8 @@ from .models import Referral, Scheme
 def sentence(*, scheme: Scheme, unit: Unit) -> str:
     """Return who gets what, when, how often a month, and whether somebody looks first."""
     said = _who_gets_what(scheme) % {
-        "giver": words.points(unit=unit, points=scheme.giver_points),
-        "newcomer": words.points(unit=unit, points=scheme.newcomer_points),
+        "giver": words.promised(unit=unit, row=scheme, prefix="giver_"),
+        "newcomer": words.promised(unit=unit, row=scheme, prefix="newcomer_"),
         "least": money.in_words(minor=max(1, scheme.least_minor), currency=scheme.program.currency),
         "count": scheme.per_month,
     }
@@ -25,13 +25,13 @@ def sentence(*, scheme: Scheme, unit: Unit) -> str:
 
 
 def _who_gets_what(scheme: Scheme) -> str:
-    if not scheme.giver_points:
+    if not scheme.promise("giver"):
         return pgettext(
             "loyalty",
             "The newcomer gets %(newcomer)s for a first order from %(least)s, ready when its return period is over; who"
             " invites gets nothing.",
         )
-    if not scheme.newcomer_points:
+    if not scheme.promise("newcomer"):
         return npgettext(
             "loyalty",
             "Who invites gets %(giver)s for a newcomer’s first order from %(least)s, ready when its return period is"

@@ -15,10 +15,10 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, TellsMore, has_begun
-from loyalty_oscar.program.forms import languages
+from loyalty_oscar.program.forms import languages, reward_fields
 from loyalty_oscar.program.history import TellsChanges, note
-from loyalty_oscar.program.hooks import program_warnings, set_uses
-from loyalty_oscar.program.models import Member, ProductSet, Program
+from loyalty_oscar.program.hooks import program_warnings, reward_uses, set_uses
+from loyalty_oscar.program.models import Member, ProductSet, Program, Reward
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, MemberPriceForm, TierFormSet, name_field, tier_form
@@ -52,11 +52,17 @@ class TierInline(admin.StackedInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         if not self.has_change_permission(request, obj):
-            return ("rank", "name", "code"), ("threshold", "percent", "points"), ("color", "picture"), "text", "names"
+            return (
+                ("rank", "name", "code"),
+                ("threshold", "percent", "points", *reward_fields("reward")),
+                ("color", "picture"),
+                "text",
+                "names",
+            )
         others = tuple(name_field(language) for language in languages())
         return (
             ("rank", "name", "code"),
-            ("takes", "percent", "points"),
+            ("takes", "percent", "points", *reward_fields("reward")),
             "is_meant",
             ("color", "picture"),
             "text",
@@ -315,6 +321,13 @@ def _gift(gift: GivenTier, zone: str, at: datetime, may: bool) -> dict[str, Any]
 def sets_of_prices(*, product_set: ProductSet) -> Iterator[str]:
     """Name the member prices of its products."""
     yield from (str(price) for price in MemberPrice.objects.filter(product_set=product_set))
+
+
+@reward_uses.register("tiers")
+def levels_with(*, reward: Reward) -> Iterator[str]:
+    """Name the levels whose gift a reward is."""
+    for name in Tier.objects.filter(reward=reward).values_list("name", flat=True):
+        yield pgettext("loyalty", "the level %(level)s") % {"level": name}
 
 
 @program_warnings.register("tiers", order=50)

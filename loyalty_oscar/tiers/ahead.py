@@ -7,6 +7,8 @@ from datetime import datetime
 
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.operations import gifts
+from loyalty_oscar.program.registries import promise_of
 
 from . import rules
 from .models import Ladder, Standing, Tier
@@ -40,7 +42,7 @@ def gifts_ahead(
     rank = standing.rank if standing else 0
     if step is None or step.rank <= rank:
         return []
-    found = [tier for tier in reached(ladder=ladder, rank=rank, step=step) if tier.points]
+    found = [tier for tier in reached(ladder=ladder, rank=rank, step=step) if promise_of(row=tier)]
     there = _given(member_id, found) if member_id and found else set()
     return [tier for tier in found if tier.pk not in there]
 
@@ -48,13 +50,14 @@ def gifts_ahead(
 def _given(member_id: int, tiers: Iterable[Tier]) -> set[int]:
     """Return the levels whose gift a member has: given, and not taken back since."""
     by_key = {gift_source(tier=tier): tier.pk for tier in tiers}
+    found = {by_key[gift.key] for gift in gifts(keys=by_key, member_ids=[member_id]) if gift.reward}
     taken: dict[int, int] = {}
     for start, pk in by_key.items():
         rows = Entry.objects.using(write_db()).filter(account__member_id=member_id, key__startswith=start)
         kinds = [key.removeprefix(start).split(":")[1:2] for key in rows.values_list("key", flat=True)]
         if kinds:
             taken[pk] = kinds.count(["back"]) - kinds.count(["again"])
-    return {pk for pk, times in taken.items() if times <= 0}
+    return found | {pk for pk, times in taken.items() if times <= 0}
 
 
 def gifts_since(*, ladder: Ladder, account_id: int, since: datetime) -> list[tuple[Tier, int]]:

@@ -15,7 +15,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import Rows, as_money, language_name, languages
+from loyalty_oscar.program.forms import Rows, as_money, check_promise, language_name, languages, offer_promise
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
@@ -100,12 +100,13 @@ class TierForm(forms.ModelForm):
 
     class Meta:
         model = Tier
-        fields = ("rank", "name", "code", "percent", "points", "color", "picture", "text")
+        fields = ("rank", "name", "code", "percent", "points", "reward", "color", "picture", "text")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
 
     def know(self, ladder: Ladder, unit: Unit | None, members: int = 0) -> None:
         """Learn from the ladder what the number counts, and from its unit and members what a gift is and costs."""
         self.ladder, self.unit = ladder, unit
+        offer_promise(form=self, program=ladder.program if ladder.program_id else None)
         as_money(form=self, unit=unit, names=["points"])
         tell_cost(form=self, unit=unit, names=["points"], members=members)
         for language in self._languages():
@@ -152,9 +153,13 @@ class TierForm(forms.ModelForm):
         reach.
         """
         data = super().clean() or {}
+        check_promise(form=self)
         if data.get("takes") == 0 and data.get("points"):
             text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give points for joining.")
             self.add_error("points", text)
+        elif data.get("takes") == 0 and data.get("reward"):
+            text = pgettext("loyalty", "Every member has this level, so nobody reaches it: it brings no gift.")
+            self.add_error("reward", text)
         typed = {language: (data.get(name_field(language)) or "").strip() for language in self._languages()}
         kept = {language: name for language, name in self.instance.names.items() if language not in typed}
         self.instance.names = {**kept, **{language: name for language, name in typed.items() if name}}

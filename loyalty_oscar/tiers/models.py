@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
-from loyalty_oscar.program.abstract import Promising, promised_points
+from loyalty_oscar.program.abstract import Promising, not_both, promised_points, promised_reward
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
@@ -118,6 +118,10 @@ class Tier(Promising):
         pgettext_lazy("loyalty", "points as a welcome gift"),
         help_text=pgettext_lazy("loyalty", "Once in a lifetime, when the level is reached for the first time."),
     )
+    reward = promised_reward(
+        pgettext_lazy("loyalty", "or a reward as a welcome gift"),
+        help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+    )
     text = models.TextField(
         pgettext_lazy("loyalty", "what else it brings"),
         blank=True,
@@ -150,12 +154,13 @@ class Tier(Promising):
                 ),
             ),
             models.CheckConstraint(
-                condition=Q(threshold__isnull=True) | Q(threshold__gt=0) | Q(rank=1, points=0),
+                condition=Q(threshold__isnull=True) | Q(threshold__gt=0) | Q(rank=1, points=0, reward=None),
                 name="loyalty_tier_of_everybody",
                 violation_error_message=pgettext_lazy(
                     "loyalty", "Only level 1 can begin at 0, and it brings no welcome gift: nobody has to reach it."
                 ),
             ),
+            not_both("loyalty_tier_gives"),
             models.CheckConstraint(
                 condition=Q(percent__lte=MOST_PERCENT, points__lte=MOST_POINTS),
                 name="loyalty_tier_most",

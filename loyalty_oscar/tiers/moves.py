@@ -14,11 +14,12 @@ from typing import Any
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.ledger.models import Lot
+from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
-from loyalty_oscar.program.operations import give, take_back
+from loyalty_oscar.program.operations import gifts, give, take_back
 from loyalty_oscar.program.queries import earns_at
+from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.rows import write_rows
 
 from . import rules
@@ -155,7 +156,7 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
         Standing.objects.using(db).filter(pk__in=left).update(is_current=None)
     made = [_standing(ladder, move, at) for move in moves]
     write_rows(rows=made)
-    has_gifts = any(tier.points for tier in ladder.known_tiers)
+    has_gifts = any(promise_of(row=tier) for tier in ladder.known_tiers)
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
@@ -209,7 +210,7 @@ def _give_gifts(ladder: Ladder, move: Move, standing: Standing, stood: Stood, at
     What orders of before reach by themselves brings one only where the ladder says so.
     """
     for tier in reached(ladder=ladder, rank=move.rank, step=move.step):
-        if tier.promise:
+        if promise_of(row=tier):
             ready = stood.ready_at(ladder=ladder, tier=tier, member_id=move.member_id, reached_at=at)
             _give(tier, move.member_id, ready, at)
 
@@ -228,33 +229,38 @@ def date_gifts(*, ladder: Ladder, standings: Mapping[int, Standing], stood: Stoo
     """
     Say when gifts of members that wait are ready, or that nobody knows any more; returns how many were dated.
 
-    Whose accounts the caller holds locked. One query where nothing changed.
+    Whose accounts the caller holds locked. One query for each kind of gift where nothing changed.
     """
-    known, dated = {gift_source(tier=tier): tier for tier in ladder.known_tiers}, 0
-    rows = Lot.objects.using(write_db()).filter(account__member_id__in=standings, source__in=known)
-    for lot in rows.filter(state=Lot.State.PENDING).select_related("account").order_by("account_id", "pk"):
-        tier, member_id = known[lot.source], lot.account.member_id
-        since = standings[member_id].starts_at
-        ready = stood.ready_at(ladder=ladder, tier=tier, member_id=member_id, reached_at=since)
-        if ready != lot.available_at:
-            _give(tier, member_id, ready, at)
+    known, dated = by_key(ladder=ladder), 0
+    for gift in gifts(keys=known, member_ids=standings, waiting=True):
+        tier, since = known[gift.key], standings[gift.member_id].starts_at
+        ready = stood.ready_at(ladder=ladder, tier=tier, member_id=gift.member_id, reached_at=since)
+        if ready != gift.ready_at:
+            _give(tier, gift.member_id, ready, at)
             dated += 1
     return dated
 
 
 def waiting_gifts(*, ladder: Ladder) -> list[int]:
-    """Return the members with a gift of the ladder that waits. One query, over what is on the way."""
-    keys = [gift_source(tier=tier) for tier in ladder.known_tiers]
-    rows = Lot.objects.using(write_db()).filter(is_open=True, state=Lot.State.PENDING, source__in=keys)
-    return sorted(set(rows.values_list("account__member_id", flat=True)))
+    """Return the members with a gift of the ladder that waits. One query for each kind of gift."""
+    return sorted({gift.member_id for gift in gifts(keys=by_key(ladder=ladder), waiting=True)})
 
 
-def gift_lots(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, Lot]]:
-    """Return the gifts of levels that a member has had since a moment, lowest level first. One query."""
-    known = {gift_source(tier=tier): tier for tier in ladder.known_tiers if tier.points}
-    rows = Lot.objects.using(write_db()).filter(account__member_id=member_id, source__in=known)
-    lots = {lot.source: lot for lot in rows.filter(entry__effective_at__gte=since, remaining__gt=0)}
-    return [(tier, lots[key]) for key, tier in known.items() if key in lots]
+def gifts_had(*, ladder: Ladder, member_id: int, since: datetime) -> list[tuple[Tier, GivenGift]]:
+    """
+    Return the gifts of levels that a member has had since a moment, lowest level first. No query where no level brings
+    any.
+    """
+    if not any(promise_of(row=tier) for tier in ladder.known_tiers):
+        return []
+    known = by_key(ladder=ladder)
+    had = {gift.key: gift for gift in gifts(keys=known, member_ids=[member_id], since=since)}
+    return [(tier, had[key]) for key, tier in known.items() if key in had]
+
+
+def by_key(*, ladder: Ladder) -> dict[str, Tier]:
+    """Return the levels of a ladder, lowest first, by the keys of their gifts."""
+    return {gift_source(tier=tier): tier for tier in ladder.known_tiers}
 
 
 def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
@@ -275,9 +281,10 @@ def _reaches(tier: Tier, row: Standing) -> bool:
 
 
 def _gift_of(tier: Tier) -> dict[str, Any]:
-    return {"promise": tier.promise, "key": gift_source(tier=tier), "because": Because("tier_gift", tier=tier.name)}
+    because = Because("tier_gift", tier=tier.name)
+    return {"promise": promise_of(row=tier), "key": gift_source(tier=tier), "because": because}
 
 
 def gift_source(*, tier: Tier) -> str:
-    """Return the source of the points that a level gave."""
+    """Return the key of what a level gives."""
     return f"tier:{tier.pk}:gift"

@@ -15,6 +15,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.registries import promise_of
 
 from . import rules
 from .candidates import candidates
@@ -48,14 +49,16 @@ def settle(
     if not ids:
         return []
     with transaction.atomic(using=db):
-        gifts = [tier.rank for tier in ladder.known_tiers if tier.points]
+        gifts = [tier for tier in ladder.known_tiers if promise_of(row=tier)]
         # Accounts are locked before anything of ours, here as where an order is looked at.
         waiting = _waiting(ids) if gifts else frozenset()
+        if any(tier.reward_id for tier in gifts):  # No account says of a reward that it is on the way.
+            waiting = frozenset(ids)
         current, stood = _current(ids), _stood(ladder, ids, at)
         moves = _decided(ladder, ids, current, stood, at, announced, taken)
         keep(ladder=ladder, moves=[move for move in moves if not move.is_row])
         made = take(ladder=ladder, moves=[move for move in moves if move.is_row], stood=stood, at=at)
-        if found := {pk: row for pk, row in current.items() if pk in waiting and row.rank >= gifts[0]}:
+        if found := {pk: row for pk, row in current.items() if pk in waiting and row.rank >= gifts[0].rank}:
             date_gifts(ladder=ladder, standings=found, stood=stood, at=at)
         return made
 
@@ -76,9 +79,8 @@ def date_waiting_gifts(*, ladder: Ladder, at: datetime) -> Iterator[int]:
     for start in range(0, len(ids), TOGETHER):
         some = ids[start : start + TOGETHER]
         with transaction.atomic(using=write_db()):
-            still = _waiting(some)
-            current = {pk: row for pk, row in _current(some).items() if pk in still}
-            yield date_gifts(ladder=ladder, standings=current, stood=_stood(ladder, some, at), at=at)
+            _waiting(some)
+            yield date_gifts(ladder=ladder, standings=_current(some), stood=_stood(ladder, some, at), at=at)
 
 
 def _stood(ladder: Ladder, ids: Collection[int], at: datetime, instead: Collection[Score] = ()) -> Stood:

@@ -33,7 +33,7 @@ def _ladders() -> list[Ladder]:
 
 
 def _load() -> list[Ladder]:
-    every = Prefetch("tiers", Tier.objects.using(write_db()).order_by("rank"))
+    every = Prefetch("tiers", Tier.objects.using(write_db()).select_related("reward").order_by("rank"))
     rows = Ladder.objects.using(write_db()).filter(is_on=True).select_related("program")
     ladders = list(rows.prefetch_related(every).order_by("pk"))
     for ladder in ladders:

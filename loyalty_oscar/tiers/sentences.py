@@ -8,7 +8,7 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.registries import metrics
+from loyalty_oscar.program.registries import metrics, promise_of
 
 from .models import Ladder, Tier
 from .preview import LadderPreview
@@ -24,7 +24,7 @@ def sentence(*, ladder: Ladder, unit: Unit | None) -> str:
     """Return "Members climb by what is paid for goods in a calendar year …: Silver from 150.00 € (10 % more paws)"."""
     if not ladder.is_on:
         return pgettext("loyalty", "Nobody climbs: the levels are switched off.")
-    tiers = list(ladder.tiers.order_by("rank"))
+    tiers = list(ladder.tiers.select_related("reward").order_by("rank"))
     text = pgettext("loyalty", "Members climb by %(metric)s, counted over %(window)s: %(levels)s.")
     said = text % {
         "metric": dict(metric_choices()).get(ladder.metric, ladder.metric),
@@ -46,7 +46,10 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
         word = words.title(unit=unit) if unit else pgettext("loyalty", "Points")
         text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
         brings.append(text % {"percent": money.number(tier.percent - 100), "unit": word})
-    if tier.points:
+    if (promise := promise_of(row=tier)).reward_id is not None:
+        text = pgettext("loyalty", "the reward “%(reward)s” as a gift")
+        brings.append(text % {"reward": tier.reward.name})
+    elif promise:
         text = pgettext("loyalty", "a gift of %(number)s")
         brings.append(text % {"number": _gift(tier.points, unit)})
     return f"{said} ({', '.join(brings)})" if brings else said

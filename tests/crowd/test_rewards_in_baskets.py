@@ -75,7 +75,7 @@ class TestARewardThatIsOrderedAndGivenBackAtOnce:
         for module in (claims, desk):
             monkeypatch.setattr(module, "lock", lambda *, account_id: Account.objects.get(pk=account_id))
         for module in (claims, on_baskets):
-            monkeypatch.setattr(module, "_step", look_then_write)
+            monkeypatch.setattr(module, "take_step", look_then_write)
         unit = a_club()
         reward = RewardFactory(price=500, kind="off", params={"amount": 500})
         ours = (Claim, ClaimStep, RewardCode, Redemption)

@@ -1,4 +1,4 @@
-"""Rewards: what there is, having one for points, what one has, and the code of one."""
+"""Rewards: what there is, having one for points, what one has, the code of one, and asking the shop for one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Reward, Unit
 from loyalty_oscar.redemption.claims import claims_of
 from loyalty_oscar.redemption.models import Claim
-from loyalty_oscar.redemption.operations import CannotClaim, buy, show_code
+from loyalty_oscar.redemption.operations import CannotClaim, ask, buy, show_code
 from loyalty_oscar.redemption.operations.claims import LONGEST_TEXT
 from loyalty_oscar.redemption.words import sentence
 from loyalty_oscar.shop.redemption.rewards.storefront import NOT_FOR_YOU, RewardCard, cards
@@ -78,6 +79,21 @@ SHOWN = {
         "code": "claim_used",
         "params": {"name": "A day at the spa"},
         "text": "You had “A day at the spa”",
+    },
+}
+ASKED = {
+    **CLAIM,
+    "reward": "grooming",
+    "name": "A grooming",
+    "kind": "service",
+    "state": "asked",
+    "points": 0,
+    "text": "Tuesday would suit us.",
+    "where": "",
+    "because": {
+        "code": "claim_asked",
+        "params": {"name": "A grooming"},
+        "text": "Asked for: “A grooming”",
     },
 }
 CLAIMS = {"next": "https://shop.example/loyalty/api/claims?before=42", "claims": [CLAIM]}
@@ -304,8 +320,24 @@ class ClaimsView(MemberView):
         return Response(ClaimsSerializer({"next": onward, "claims": told}).data)
 
 
+#: The part of an address that names one's own reward.
+ID = OpenApiParameter("id", {"type": "string"}, OpenApiParameter.PATH, description="The `id` of your reward.")
+
+
+class ClaimView(MemberView):
+    """One reward of the customer's."""
+
+    def claim(self, id: str) -> Claim:
+        """Return a reward of the customer's. Raises `NotFound` for all others."""
+        member, is_number = self.visit.member, id.isascii() and id.isdigit() and len(id) <= LONGEST_ID
+        found = claims_of(member_id=member.pk).filter(pk=id).first() if member and is_number else None
+        if found is None:
+            raise NotFound
+        return found
+
+
 @routes.register("claims/<str:id>/code")
-class CodeView(MemberView):
+class CodeView(ClaimView):
     """The code of a reward."""
 
     @described(
@@ -315,9 +347,7 @@ class CodeView(MemberView):
         operation_id="loyalty_show_code",
         summary="See a code",
         request=None,
-        parameters=[
-            OpenApiParameter("id", {"type": "string"}, OpenApiParameter.PATH, description="The `id` of your reward.")
-        ],
+        parameters=[ID],
     )
     def post(self, request: Request, id: str) -> Response:
         """Show the code of a reward that you have; from then on it is used."""
@@ -326,10 +356,28 @@ class CodeView(MemberView):
             raise Conflict(pgettext("loyalty", "There is no code for this reward now."), code="no_code")
         return Response(ClaimSerializer(told_of(self.claim(id), self.unit)).data)
 
-    def claim(self, id: str) -> Claim:
-        """Return a reward of the customer's. Raises `NotFound` for all others."""
-        member, is_number = self.visit.member, id.isascii() and id.isdigit() and len(id) <= LONGEST_ID
-        found = claims_of(member_id=member.pk).filter(pk=id).first() if member and is_number else None
-        if found is None:
-            raise NotFound
-        return found
+
+@routes.register("claims/<str:id>/ask")
+class AskView(ClaimView):
+    """Ask the shop for a reward."""
+
+    parser_classes = [LongerJSON]
+
+    @described(
+        answer=ClaimSerializer,
+        example=ASKED,
+        wrong=(403, 409, 413, 415),
+        operation_id="loyalty_ask_for_claim",
+        summary="Use a reward that the shop hands out",
+        request=WantedSerializer,
+        parameters=[ID],
+    )
+    def post(self, request: Request, id: str) -> Response:
+        """Ask the shop to do its part of a reward that you have, such as a gift; asked again, nothing changes."""
+        text, claim = wanted_text(request.data), self.claim(id)
+        try:
+            ask(claim=claim, text=text, at=clock.now())
+        except NotAllowed as refused:
+            text = pgettext("loyalty", "The shop can’t be asked for this reward now.")
+            raise Conflict(text, code="not_to_ask") from refused
+        return Response(ClaimSerializer(told_of(self.claim(id), self.unit)).data)

@@ -2,7 +2,7 @@
 
 from .desk import Posted, open_account
 from .expiry import expire, expire_due, extend, shorten, write_off
-from .foresight import foreseen
+from .foresight import beside, foreseen
 from .freezing import end_freeze, freeze
 from .grants import LotGrant, adjust, mature, mature_due, post, post_many, schedule
 from .holds import HoldOutcome, capture, place_hold, release, renew, restore, settle_holds
@@ -19,6 +19,7 @@ __all__ = [
     "LotGrant",
     "Posted",
     "adjust",
+    "beside",
     "capture",
     "claw_back",
     "claw_back_together",

@@ -53,6 +53,12 @@ def foreseen() -> Iterator[list[Entry]]:
         looking_ahead.reset(token)
 
 
+def beside() -> list[str]:
+    """Return in words what the look ahead would change beside points so far; nothing outside of one."""
+    ahead = looking_ahead.get()
+    return list(ahead.beside) if ahead else []
+
+
 #: An account with at most so many rows of a kind is read once in a look ahead; a larger one is asked each time.
 ORDINARY = 500
 
@@ -94,13 +100,16 @@ class Known:
 
 
 class Foresight:
-    """All that was foreseen so far: a desk for each account, and what would be new."""
+    """
+    All that was foreseen so far: a desk for each account, what would be new, and in words what goes `beside` points.
+    """
 
     def __init__(self) -> None:
         self.known = Known()
         self.desks: dict[int, ForeseeingDesk] = {}
         self.opened: dict[tuple[int, int], Account] = {}
         self.entries: list[Entry] = []
+        self.beside: list[str] = []
         self.numbers = 0
 
     def number(self) -> int:

@@ -21,7 +21,7 @@ from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.zones import InProgramZone
 
 from .. import operations
-from ..claims import is_promised
+from ..claims import is_promised, promised_by
 from ..faults import reach, reward_warnings
 from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
 from ..kinds import CODE
@@ -110,6 +110,8 @@ class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgram
             "Somebody has it or is promised it, so it stays what it is. To change that, add another and switch this one"
             " off.",
         )
+        if is_still and obj is not None and (names := promised_by(reward=obj)):
+            text += " " + pgettext("loyalty", "It is promised by: %(names)s.") % {"names": ", ".join(names)}
         told = {"description": text} if is_still else {}
         own = ("holds",) if is_still or not may else tuple(own_fields(kind=kind))
         codes = ("codes", "codes_file") if may and kind == CODE else ()

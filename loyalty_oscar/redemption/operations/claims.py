@@ -67,7 +67,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         because = Because("reward_bought", name=reward.name)
         claim = _made(reward, member, key, because, at, actor, at)
         if is_by_staff(kind=reward.kind):
-            _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
+            take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
         points = reward.price or 0
         claim.hold = ledger.spend(
             account_id=account.pk, points=points, origin=f"claim:{claim.pk}", because=because, at=at, actor=actor
@@ -77,7 +77,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         if not _reserve_code(claim):
             raise CannotClaim(Because("reward_gone"))
         _count(reward)
-        _tell(claim, at)
+        tell_had(claim=claim, at=at)
     return claim
 
 
@@ -113,10 +113,14 @@ def _until(reward: Reward, ready_at: datetime) -> datetime | None:
     return ready_at + timedelta(days=reward.valid_days) if reward.valid_days else None
 
 
-def _tell(claim: Claim, at: datetime) -> None:
-    """Announce that a member can use a reward; each time anew where it was opened again."""
-    key = f"claim:{claim.pk}:{claim.number}" if claim.number else f"claim:{claim.pk}"
-    announce(topic=GOT, key=key, member_id=claim.member_id, payload={"claim": claim.pk}, at=at)
+def tell_had(*, claim: Claim, at: datetime) -> None:
+    """Announce that a member can use a reward."""
+    announce(topic=GOT, key=_this_time(claim), member_id=claim.member_id, payload={"claim": claim.pk}, at=at)
+
+
+def _this_time(claim: Claim) -> str:
+    """Return the key of what is told of a claim; another one each time that it was opened again."""
+    return f"claim:{claim.pk}:{claim.number}" if claim.number else f"claim:{claim.pk}"
 
 
 def _write_down(claim: Claim, because: Because, at: datetime, actor: str, note: str = "") -> None:
@@ -124,7 +128,7 @@ def _write_down(claim: Claim, because: Because, at: datetime, actor: str, note: 
     ClaimStep.objects.using(write_db()).create(claim=claim, order_id=claim.order_id, **told)
 
 
-def _step(
+def take_step(
     claim: Claim,
     before: str | Collection[str],
     to: str,
@@ -134,7 +138,11 @@ def _step(
     note: str = "",
     **more: Any,
 ) -> bool:
-    """Take a claim from one of these states to another and write that down; returns whether it was in one of them."""
+    """
+    Take a claim from one of these states to another and write that down; returns whether it was in one of them.
+
+    What is over or goes back was not used, so its code was never shown: others can have it.
+    """
     states = [before] if isinstance(before, str) else list(before)
     rows = Claim.objects.using(write_db()).filter(pk=claim.pk, state__in=states)
     if not rows.update(state=to, because=because.to_json(), **more):
@@ -142,6 +150,8 @@ def _step(
     claim.state, claim.because = to, because.to_json()
     for name, value in more.items():
         setattr(claim, name, value)
+    if to in (State.OVER, State.BACK):
+        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
     _write_down(claim, because, at, actor, note)
     return True
 
@@ -173,7 +183,7 @@ def show_code(*, claim: Claim, at: datetime, actor: str = "system") -> str:
     A gift that came when no code was left takes one that was added since.
     """
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if claim.reward.kind != CODE or claim.state not in (State.OPEN, State.USED):
             return ""
         found = RewardCode.objects.using(write_db()).filter(claim=claim).first()
@@ -181,11 +191,11 @@ def show_code(*, claim: Claim, at: datetime, actor: str = "system") -> str:
             found = RewardCode.objects.using(write_db()).filter(claim=claim).first()
         if found is None:
             return ""
-        _step(claim, State.OPEN, State.USED, Because("claim_used", name=claim.reward.name), at, actor)
+        take_step(claim, State.OPEN, State.USED, Because("claim_used", name=claim.reward.name), at, actor)
     return found.code
 
 
-def _again(claim: Claim) -> Claim:
+def locked_again(*, claim: Claim) -> Claim:
     """Lock the account of a claim's member, and read the claim as it is then."""
     rows = Claim.objects.using(write_db()).select_related("reward", "hold", "member__program__unit")
     _locked(rows.get(pk=claim.pk).member)
@@ -196,11 +206,11 @@ def _again(claim: Claim) -> Claim:
 def ask(*, claim: Claim, at: datetime, text: str = "", actor: str = "system") -> Claim:
     """Ask staff to do their part of a claim that can be used; one that was asked for stays so."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         because = Because("claim_asked", name=claim.reward.name)
         if not is_by_staff(kind=claim.reward.kind):
             raise NotAllowed("nobody of the staff hands this out")
-        if not _step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT]):
+        if not take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT]):
             _refuse_unless(claim, State.ASKED)
     return claim
 
@@ -209,8 +219,8 @@ def ask(*, claim: Claim, at: datetime, text: str = "", actor: str = "system") ->
 def fulfil(*, claim: Claim, actor: str, at: datetime) -> Claim:
     """Say that staff did their part of a claim that was asked for."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
-        if _step(claim, State.ASKED, State.USED, Because("claim_used", name=claim.reward.name), at, actor):
+        claim = locked_again(claim=claim)
+        if take_step(claim, State.ASKED, State.USED, Because("claim_used", name=claim.reward.name), at, actor):
             # Each time anew: what was said by mistake is told again when it is true.
             times = claim.steps.using(write_db()).filter(state=State.USED).count()
             key, payload = f"claim:{claim.pk}:{times}", {"claim": claim.pk}
@@ -224,10 +234,10 @@ def fulfil(*, claim: Claim, actor: str, at: datetime) -> Claim:
 def not_fulfilled(*, claim: Claim, actor: str, at: datetime) -> Claim:
     """Undo `fulfil`: it was said by mistake, and the claim is asked for as before."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if not is_by_staff(kind=claim.reward.kind):
             raise NotAllowed("what members use alone is not undone by staff")
-        if not _step(claim, State.USED, State.ASKED, Because("claim_asked", name=claim.reward.name), at, actor):
+        if not take_step(claim, State.USED, State.ASKED, Because("claim_asked", name=claim.reward.name), at, actor):
             _refuse_unless(claim, State.ASKED)
     return claim
 
@@ -253,14 +263,13 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
     if not note.strip():
         raise LoyaltyError("a reward is given back for a reason")
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         because = Because("claim_cancelled", name=claim.reward.name)
         if is_being_paid(claim=claim, at=at):
             raise NotAllowed("a basket with this reward is being paid for")
-        if not _step(claim, GOING_BACK, State.BACK, because, at, actor, note.strip()[:LONGEST_TEXT]):
+        if not take_step(claim, GOING_BACK, State.BACK, because, at, actor, note.strip()[:LONGEST_TEXT]):
             _refuse_unless(claim, State.BACK)
             return claim
-        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
         if claim.hold is not None:
             ledger.restore(
                 hold_id=claim.hold.pk,
@@ -274,7 +283,7 @@ def give_back(*, claim: Claim, note: str, actor: str, at: datetime) -> Claim:
             )
             Reward.objects.using(write_db()).filter(pk=claim.reward_id, taken__gt=0).update(taken=F("taken") - 1)
         payload = {"claim": claim.pk}
-        announce(topic=GIVEN_BACK, key=f"claim:{claim.pk}", member_id=claim.member_id, payload=payload, at=at)
+        announce(topic=GIVEN_BACK, key=_this_time(claim), member_id=claim.member_id, payload=payload, at=at)
     return claim
 
 
@@ -302,7 +311,7 @@ def present(
         claim = _made(reward, account.member, key, because, at, actor, ready_at, note)
         _reserve_code(claim)
         if claim.state == State.OPEN:
-            _tell(claim, at)
+            tell_had(claim=claim, at=at)
     return claim
 
 
@@ -319,13 +328,13 @@ def tell_ready(*, claim: Claim, ready_at: datetime | None, at: datetime) -> None
 def open_now(*, claim: Claim, at: datetime) -> bool:
     """Let a gift be used whose time has come; returns whether that was so now. Its days begin to run."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if claim.ready_at is None or claim.ready_at > at:
             return False
         until = _until(claim.reward, claim.ready_at)
         because = Because.from_json(claim.because)
-        if done := _step(claim, State.WAITS, State.OPEN, because, at, "system", valid_until=until):
-            _tell(claim, at)
+        if done := take_step(claim, State.WAITS, State.OPEN, because, at, "system", valid_until=until):
+            tell_had(claim=claim, at=at)
     return done
 
 
@@ -333,26 +342,25 @@ def open_now(*, claim: Claim, at: datetime) -> bool:
 def open_again(*, claim: Claim, because: Because, ready_at: datetime | None, at: datetime) -> None:
     """Give a gift again that was taken back."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         to = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
         until = _until(claim.reward, ready_at) if ready_at else None
-        more: dict[str, Any] = {"ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
-        if _step(claim, State.BACK, to, because, at, "system", **more):
+        more: dict[str, Any] = {"got_at": at, "ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
+        if take_step(claim, State.BACK, to, because, at, "system", **more):
             _reserve_code(claim)
             if to == State.OPEN:
-                _tell(claim, at)
+                tell_had(claim=claim, at=at)
 
 
 @outermost_retried
 def take_back(*, claim: Claim, because: Because, at: datetime) -> bool:
     """Take a gift back that nobody used; returns whether that was so."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if claim.hold_id is not None or is_being_paid(claim=claim, at=at):
             return False
-        if not _step(claim, UNUSED, State.BACK, because, at, "system"):
+        if not take_step(claim, UNUSED, State.BACK, because, at, "system"):
             return False
-        RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
     return True
 
 
@@ -360,12 +368,12 @@ def take_back(*, claim: Claim, because: Because, at: datetime) -> bool:
 def expire(*, claim: Claim, at: datetime) -> bool:
     """Let a claim that nobody used in time run out; returns whether that was so now."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if not is_over(claim=claim, at=at) or claim.member.program.state == ProgramState.PAUSED:
             return False
         if is_being_paid(claim=claim, at=at):
             return False  # The next night finds it used, or over.
-        return _step(claim, State.OPEN, State.OVER, Because("claim_ran_out", name=claim.reward.name), at, "system")
+        return take_step(claim, State.OPEN, State.OVER, Because("claim_ran_out", name=claim.reward.name), at, "system")
 
 
 def put_off(*, claim: Claim, until: datetime) -> bool:

@@ -21,7 +21,7 @@ from loyalty_oscar.program.paying import being_paid
 from ..claims import is_being_paid, is_over, stopped
 from ..kinds import is_for_baskets
 from ..models import Claim, Redemption
-from .claims import CannotClaim, _again, _step, _tell
+from .claims import CannotClaim, locked_again, take_step, tell_had
 
 State = Claim.State
 #: A reward that was used with an order which came to nothing is good for so long, if it would be over sooner.
@@ -37,7 +37,7 @@ def put_on(*, claim: Claim, slot: str, currency: str, at: datetime, lines: Seque
     """
     rows = Redemption.objects.using(write_db())
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if claim.state != State.OPEN or not is_for_baskets(kind=claim.reward.kind) or is_over(claim=claim, at=at):
             raise CannotClaim(Because("reward_not_open"))
         if why := stopped(member=claim.member, at=at):
@@ -57,7 +57,7 @@ def put_on(*, claim: Claim, slot: str, currency: str, at: datetime, lines: Seque
 def take_off(*, claim: Claim, at: datetime) -> bool:
     """Take a reward off its basket; returns whether it lay on one. While that is being paid for: `CannotClaim`."""
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if is_being_paid(claim=claim, at=at):
             raise CannotClaim(Because("reward_at_payment"))
         rows = Redemption.objects.using(write_db()).filter(claim=claim, slot__isnull=False)
@@ -82,12 +82,12 @@ def use(*, redemption: Redemption, order_id: int, minor: int, at: datetime) -> N
     That its time was over meanwhile does not count. Raises `NotAllowed` where it is used or gone by now: the caller's
     transaction can only be rolled back then.
     """
-    claim = _again(redemption.claim) if redemption.claim else None
+    claim = locked_again(claim=redemption.claim) if redemption.claim else None
     rows = Redemption.objects.using(write_db()).filter(pk=redemption.pk, slot=redemption.slot, order_id=None)
     if claim is None or not rows.update(order_id=order_id, minor=minor, used_at=at, slot=None):
         raise NotAllowed("this reward is no longer on the basket")
     because = Because("claim_used", name=claim.reward.name)
-    if not _step(claim, State.OPEN, State.USED, because, at, "system", order_id=order_id):
+    if not take_step(claim, State.OPEN, State.USED, because, at, "system", order_id=order_id):
         raise NotAllowed("this reward is used or gone by now")
     redemption.order_id, redemption.minor, redemption.used_at, redemption.slot = order_id, minor, at, None
 
@@ -103,19 +103,19 @@ def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) 
     if claim is None or is_gone == (claim.number > redemption.number):
         return
     with transaction.atomic(using=write_db()):
-        claim = _again(claim)
+        claim = locked_again(claim=claim)
         if is_gone and claim.number == redemption.number and claim.order_id == redemption.order_id:
             _open_again(claim, number, at)
         elif not is_gone and claim.number == redemption.number + 1:
             because = Because("claim_used", name=claim.reward.name)
             more: dict[str, Any] = {"number": redemption.number, "order_id": redemption.order_id}
             if not is_being_paid(claim=claim, at=at):
-                _step(claim, (State.OPEN, State.OVER), State.USED, because, at, "system", **more)
+                take_step(claim, (State.OPEN, State.OVER), State.USED, because, at, "system", **more)
 
 
 def _open_again(claim: Claim, number: str, at: datetime) -> None:
     more: dict[str, Any] = {"number": claim.number + 1, "order_id": None}
     if claim.valid_until is not None and claim.valid_until < at + GRACE and not claim.graced:
         more |= {"valid_until": at + GRACE, "graced": True}
-    if _step(claim, State.USED, State.OPEN, Because("claim_open_again", number=number), at, "system", **more):
-        _tell(claim, at)
+    if take_step(claim, State.USED, State.OPEN, Because("claim_open_again", number=number), at, "system", **more):
+        tell_had(claim=claim, at=at)

@@ -16,7 +16,7 @@ from loyalty_oscar.kernel.facts import LineState, OrderFacts
 from loyalty_oscar.kernel.left import as_if
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.ledger.operations import foreseen
+from loyalty_oscar.ledger.operations import beside, foreseen
 from loyalty_oscar.program import words
 from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Unit
@@ -210,6 +210,7 @@ def _foreseen(order: OrderFacts, at: datetime) -> tuple[dict[int, Change], list[
     """Ask every effect what it would post, and read it as changes of accounts; and what it says of other things."""
     with foreseen() as posted:
         said = [text for answer in order_effects.answers("foresee", orders=[order], at=at) for text in answer or ()]
+        said += beside()
     found: dict[int, Change] = {}
     for entry in posted:
         if entry.kind == Kind.EXPIRE:

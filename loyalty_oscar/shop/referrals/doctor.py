@@ -36,12 +36,15 @@ def referrals(*, at: datetime) -> Iterator[Finding]:
 @program_warnings.register("referrals", order=20)
 def costs_more_than_it_brings(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that both rewards together are worth as much as the least first order."""
-    scheme = Scheme.objects.filter(program=program, is_on=True).first()
+    rows = Scheme.objects.filter(program=program, is_on=True).select_related("giver_reward", "newcomer_reward")
+    scheme = rows.first()
     rate = worth_of(program_id=program.pk).get(program.currency)
     if scheme is None or rate is None:
         return
     points = scheme.giver_points + scheme.newcomer_points
+    rewards = [reward for reward in (scheme.giver_reward, scheme.newcomer_reward) if reward is not None]
     value = worth_minor(points=points, per_points=rate.points, minor=rate.minor)
+    value += sum(reward.cost_minor for reward in rewards)
     if value >= max(1, scheme.least_minor):
         text = pgettext(
             "loyalty", "Bringing a friend gives away %(value)s for a first order that may be as small as %(least)s."

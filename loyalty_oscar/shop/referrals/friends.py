@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.referrals.models import Referral
@@ -32,7 +33,7 @@ CHIPS = {
 class Friend:
     """
     One friend: what to call them, where the first order stands, and the points of the one who invited, in words with
-    their sign (a dash while nothing is known).
+    their sign, or the reward (a dash while there is nothing).
     """
 
     name: str
@@ -68,18 +69,23 @@ def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
 
 
 def _friend(row: Referral, placed_at: datetime | None, unit: Unit, at: datetime) -> Friend:
-    chip, points = _chip(row, at), row.points_of_giver if row.state == State.REWARDED else 0
+    chip, has = _chip(row, at), row.has("giver") if row.state == State.REWARDED else Promise()
+    number = words.number(unit=unit, points=has.points, signed=True)
+    if has.reward_id is not None:
+        number = words.promised(unit=unit, row=row, prefix="giver_")
+    elif chip == "used" or not row.giver_points:
+        number = "\N{EN DASH}"
     return Friend(
         name=name_of(member=row.newcomer),
         text=_text(row, chip, placed_at, unit.program.time_zone),
         chip=chip,
-        points=points,
-        number="\N{EN DASH}" if chip == "used" else words.number(unit=unit, points=points, signed=True),
+        points=has.points,
+        number=number,
     )
 
 
 def _chip(row: Referral, at: datetime) -> str:
-    if not row.giver_points:
+    if not row.promise("giver"):
         return "used"
     if row.state == State.REWARDED:
         if row.is_over_cap:
@@ -94,7 +100,7 @@ def _text(row: Referral, chip: str, placed_at: datetime | None, zone: str) -> st
     newcomers that the one who invited sees.
     """
     first = words.day(placed_at, zone=zone, year=False) if placed_at else ""
-    if not row.giver_points and first:
+    if not row.promise("giver") and first:
         return pgettext("loyalty", "First order on %(day)s") % {"day": first}
     if row.state == State.REWARDED and row.is_over_cap:
         return pgettext("loyalty", "No reward: you had reached the most for that month")

@@ -18,7 +18,10 @@ from .pending_codes import carried, inviter, is_due
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gift:
-    """What waits for somebody: from whom (a first name, or nothing), how many points, and for what order at least."""
+    """
+    What waits for somebody: from whom (a first name, or nothing), how many points or which reward (`in_words`), and for
+    what order at least.
+    """
 
     name: str
     points: int
@@ -50,9 +53,9 @@ def gift_of(*, request: Any) -> Gift | None:
         return None
     if not request.user.is_authenticated:
         codes = carried(request=request) if is_due(request=request) else []
-        return _gift(visit, scheme, inviter(request=request)) if codes and scheme.newcomer_points else None
+        return _gift(visit, scheme, inviter(request=request)) if codes and scheme.promise("newcomer") else None
     row = referral_of(visit=visit)
-    if row is None or row.state != Referral.State.INVITED or not row.newcomer_points:
+    if row is None or row.state != Referral.State.INVITED or not row.promise("newcomer"):
         return None
     return _gift(visit, row, first_name(user=row.giver.user))
 
@@ -67,11 +70,11 @@ def referral_of(*, visit: Visit) -> Referral | None:
 
 def _gift(visit: Any, told: Any, name: str) -> Gift:
     """Return it as a scheme promises it to newcomers, or as it was promised to one."""
-    unit, points = visit.unit, told.newcomer_points
+    unit = visit.unit
     return Gift(
         name=name,
-        points=points,
-        in_words=words.points(unit=unit, points=points),
+        points=told.newcomer_points,
+        in_words=words.promised(unit=unit, row=told, prefix="newcomer_"),
         least_minor=max(1, told.least_minor),
         currency=unit.program.currency,
     )
@@ -90,6 +93,6 @@ def missing(*, gift: Gift, basket: Any) -> str:
 
 def welcome(*, referral: Referral, visit: Any) -> str:
     """Return what a newcomer reads after registering by an invitation; nothing where that brings a newcomer nothing."""
-    if not referral.newcomer_points:
+    if not referral.promise("newcomer"):
         return ""
     return _gift(visit, referral, first_name(user=referral.giver.user)).text

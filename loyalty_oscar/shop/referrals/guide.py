@@ -28,7 +28,7 @@ def bringing_friends(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, 
         scheme.per_month,
     )
     lines = [told["rule"], told["when"], told["checked"]]
-    if scheme.giver_points:
+    if scheme.promise("giver"):
         lines.append(often % {"count": scheme.per_month})
     title = pgettext("loyalty", "Inviting friends")
     return "loyalty/widgets/guide.html", {"id": "friends", "title": title, "lines": [line for line in lines if line]}

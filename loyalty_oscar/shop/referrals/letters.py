@@ -35,7 +35,9 @@ State = Referral.State
 def friend_joined(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter that a friend came; None where the first order was quicker, or a check stands between."""
     referral = _referral(event)
-    if referral is None or referral.state != State.INVITED or not (referral.giver_points and referral.newcomer.user_id):
+    if referral is None or referral.state != State.INVITED or referral.newcomer.user_id is None:
+        return None
+    if not referral.promise("giver"):
         return None
     currency = referral.program.currency
     least = money.in_words(minor=referral.least_minor, currency=currency) if referral.least_minor else ""
@@ -48,7 +50,7 @@ def friend_joined(*, event: Event, at: datetime) -> Letter | None:
 def friend_ordered(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter that a friend's first order counts; None where it brings the one who invited nothing."""
     referral = _referral(event)
-    if referral is None or referral.state != State.REWARDED or not referral.points_of_giver:
+    if referral is None or referral.state != State.REWARDED or not referral.has("giver"):
         return None
     context = _context(event, referral)
     ready, zone = referral.ready_at, referral.program.time_zone
@@ -58,7 +60,7 @@ def friend_ordered(*, event: Event, at: datetime) -> Letter | None:
 
 
 def _referral(event: Event) -> Referral | None:
-    rows = Referral.objects.using(write_db()).select_related("newcomer__user", "program")
+    rows = Referral.objects.using(write_db()).select_related("newcomer__user", "program", "giver_reward")
     return rows.filter(pk=event.payload.get("referral"), giver_id=event.member_id).first()
 
 
@@ -67,7 +69,11 @@ def _context(event: Event, referral: Referral) -> dict[str, Any]:
     unit = Unit.objects.using(write_db()).select_related("program").get(program=referral.program_id)
     account = account_of(member=event.member)
     about = {"member": event.member, "account": account, "unit": unit, "path": reverse("loyalty:invite")}
-    return shared(**about, points=referral.giver_points) | {"friend": name_of(member=referral.newcomer)}
+    told = shared(**about, points=referral.giver_points) | {"friend": name_of(member=referral.newcomer)}
+    if referral.promise("giver").reward_id is not None:
+        reward = words.promised(unit=unit, row=referral, prefix="giver_")
+        told |= {"points": reward, "number": reward, "worth": ""}
+    return told
 
 
 for topic in (JOINED, ORDERED):

@@ -24,23 +24,25 @@ def referrals(*, member: Member) -> dict[str, Any]:
     whoever invents friends what gave them away.
     """
     code = Code.objects.filter(member=member).first()
-    came = Referral.objects.filter(newcomer=member).first()
+    came = Referral.objects.filter(newcomer=member).select_related("newcomer_reward").first()
     return {
         "code": code.code if code else None,
         "was_invited": _came(came) if came else None,
-        "friends": [_row(row, row.points_of_giver) for row in brought_by(member_id=member.pk)],
+        "friends": [_row(row, "giver") for row in brought_by(member_id=member.pk)],
     }
 
 
-def _row(row: Referral, points: int) -> dict[str, Any]:
+def _row(row: Referral, side: str) -> dict[str, Any]:
     # That somebody is to look at it says that something was found.
     state = Referral.State.INVITED if row.state == Referral.State.REVIEW else row.state
-    return {"since": row.bound_at.isoformat(), "state": str(state), "points": points}
+    has = row.has(side)
+    reward = getattr(row, f"{side}_reward").name if has.reward_id is not None else None
+    return {"since": row.bound_at.isoformat(), "state": str(state), "points": has.points, "reward": reward}
 
 
 def _came(row: Referral) -> dict[str, Any]:
     own = [found for found in row.findings if found["check"] in ABOUT_ONESELF]
-    return {**_row(row, row.newcomer_points if row.rewarded_at else 0), "findings": own}
+    return {**_row(row, "newcomer"), "findings": own}
 
 
 @erasures.register("referrals")

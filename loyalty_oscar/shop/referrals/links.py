@@ -12,6 +12,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.referrals.models import Code, Scheme
 from loyalty_oscar.referrals.queries import scheme_of
@@ -70,9 +71,12 @@ def qr(*, link: str) -> SafeString:
 
 
 def _text(scheme: Scheme | None) -> str:
-    """Return what stands before the link: that it brings points, to whom it does."""
-    if scheme is None or (scheme.giver_points and scheme.newcomer_points):
+    """Return what stands before the link: that it brings points or a gift, to whom it does."""
+    giver, newcomer = (scheme.promise("giver"), scheme.promise("newcomer")) if scheme else (Promise(), Promise())
+    if newcomer.reward_id is not None:
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get a gift:")
+    if scheme is None or (giver.points and newcomer):
         return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get points:")
-    if scheme.newcomer_points:
+    if newcomer:
         return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get points:")
     return pgettext("loyalty", "I am in the %(program)s of %(shop)s. This link leads there:")

@@ -33,7 +33,7 @@ class InvitationGift:
             return ()
         visit = request.loyalty
         row = referral_of(visit=visit)
-        if row is None or row.order_id is not None or not row.newcomer_points:
+        if row is None or row.order_id is not None or not row.promise("newcomer"):
             return ()
         if (verdict := verdict_of(visit=visit, referral=row, at=at)) == BLOCK:
             return ()
@@ -51,7 +51,7 @@ class InvitationGift:
         """Return what the invitation brought with this order, or that somebody looks at it first."""
         visit = request.loyalty
         row = referral_of(visit=visit)
-        if row is None or row.order_id != order.pk or not row.newcomer_points:
+        if row is None or row.order_id != order.pk or not row.promise("newcomer"):
             return ()
         said = _said(visit, row)
         if row.state == Referral.State.REWARDED:
@@ -70,9 +70,9 @@ def verdict_of(*, visit: Visit, referral: Referral, at: datetime) -> str:
 
 
 def _said(visit: Visit, row: Referral) -> dict[str, str]:
-    """Return what every sentence names: the points, and who invited (nothing where nobody knows)."""
+    """Return what every sentence names: the points or the reward, and who invited (nothing where nobody knows)."""
     return {
-        "points": words.points(unit=visit.unit, points=row.newcomer_points),
+        "points": words.promised(unit=visit.unit, row=row, prefix="newcomer_"),
         "name": first_name(user=row.giver.user),
     }
 

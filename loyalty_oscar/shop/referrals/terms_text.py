@@ -13,7 +13,7 @@ from loyalty_oscar.referrals.models import Scheme
 
 
 def promise(*, scheme: Scheme, unit: Unit) -> dict[str, Any]:
-    """Return the points of both sides, with their worth, the least order, and when the points are ready."""
+    """Return what both sides get, with the worth of points, the least order, and when it is ready."""
     days = scheme.program.hold_days
     when = npgettext(
         "loyalty",
@@ -24,15 +24,16 @@ def promise(*, scheme: Scheme, unit: Unit) -> dict[str, Any]:
     at_once = pgettext("loyalty", "On the way as soon as the order is placed, ready when it has arrived.")
     least = max(1, scheme.least_minor)
     found = {
-        "giver": words.points(unit=unit, points=scheme.giver_points),
-        "giver_worth": worth(unit=unit, points=scheme.giver_points),
-        "newcomer": words.points(unit=unit, points=scheme.newcomer_points),
-        "newcomer_worth": worth(unit=unit, points=scheme.newcomer_points),
+        "giver": words.promised(unit=unit, row=scheme, prefix="giver_"),
+        "giver_worth": worth(unit=unit, points=scheme.giver_points) if scheme.giver_points else "",
+        "newcomer": words.promised(unit=unit, row=scheme, prefix="newcomer_"),
+        "newcomer_worth": worth(unit=unit, points=scheme.newcomer_points) if scheme.newcomer_points else "",
+        "gets": {side: bool(scheme.promise(side)) for side in ("giver", "newcomer")},
         "values": {"giver": scheme.giver_points, "newcomer": scheme.newcomer_points},
         "least": money.in_words(minor=least, currency=scheme.program.currency),
         "when": when % {"days": days} if days else at_once,
         # Who gets nothing for it reads of no most.
-        "per_month": scheme.per_month if scheme.giver_points else 0,
+        "per_month": scheme.per_month if scheme.promise("giver") else 0,
         "checked": pgettext("loyalty", "We look at every invitation before it brings anything.")
         if scheme.is_approved
         else "",
@@ -42,7 +43,7 @@ def promise(*, scheme: Scheme, unit: Unit) -> dict[str, Any]:
 
 def _sentences(scheme: Scheme, told: dict[str, Any]) -> dict[str, str]:
     """Return what pages say of a scheme: of each side, only where it gets something."""
-    if not scheme.giver_points:
+    if not scheme.promise("giver"):
         texts = {
             "lead": pgettext("loyalty", "Your friend gets %(newcomer)s with a first order from %(least)s."),
             "rule": pgettext("loyalty", "Your friend gets %(newcomer)s with a first order from %(least)s."),
@@ -52,7 +53,7 @@ def _sentences(scheme: Scheme, told: dict[str, Any]) -> dict[str, str]:
                 "loyalty", "We noted the code. If it is a friend’s and this is your first order, you get a reward."
             ),
         }
-    elif not scheme.newcomer_points:
+    elif not scheme.promise("newcomer"):
         texts = {
             "lead": pgettext(
                 "loyalty",

@@ -77,6 +77,7 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
     else:
         data.update(badge(unit=visit.unit, points=visit.account.available if visit.account else 0))
         data["level"] = shown(context, "header:badge", visit)
+        data["dot"] = shown(context, "header:dot", visit)
     return rendered(context, "loyalty/widgets/badge.html", data)
 
 

@@ -9,9 +9,11 @@ from django.db.models import Q
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import remembered, versions
+from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.queries import prices_in_force
 
@@ -39,7 +41,11 @@ def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
         text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
         said = {"percent": money.number(tier.percent - 100), "unit": words.title(unit=unit)}
         found.append(text % said)
-    if tier.points and not reached:
+    promise = Promise() if reached else promise_of(row=tier)
+    if promise.reward_id is not None:
+        text = pgettext("loyalty", "A gift when you first reach it: %(reward)s")
+        found.append(text % {"reward": words.promised(unit=unit, row=tier)})
+    elif promise:
         text = pgettext("loyalty", "A gift of %(points)s when you first reach it")
         found.append(text % {"points": words.points(unit=unit, points=tier.points)})
     return found + [line.strip() for line in tier.text.splitlines() if line.strip()]

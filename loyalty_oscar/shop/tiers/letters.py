@@ -12,7 +12,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Member, Unit
 from loyalty_oscar.tiers.models import Ladder, Standing
-from loyalty_oscar.tiers.moves import DOWN, UP, gift_lots
+from loyalty_oscar.tiers.moves import DOWN, UP, gifts_had
 from loyalty_oscar.tiers.queries import at_least_base, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.words import counted
 
@@ -79,14 +79,16 @@ def tier_up(*, event: Event, at: datetime) -> Letter | None:
 def _gift(ladder: Ladder, standing: Standing, unit: Unit, at: datetime) -> dict[str, Any]:
     """Return what this climb brought as gifts, and when they are ready; those of levels passed on the way included."""
     zone = unit.program.time_zone
-    gifts = gift_lots(ladder=ladder, member_id=standing.member_id, since=standing.starts_at)
-    rows = [lot for tier, lot in gifts if tier.rank <= standing.rank]
+    had = gifts_had(ladder=ladder, member_id=standing.member_id, since=standing.starts_at)
+    rows = [gift for tier, gift in had if tier.rank <= standing.rank]
     if not rows:
         return {"gift": "", "gift_day": "", "gift_is_ready": False}
-    ready = [lot.available_at for lot in rows]
+    ready = [gift.ready_at for gift in rows]
     last = max(ready) if all(ready) else None
+    points = sum(gift.points for gift in rows)
+    rewards = [words.reward(name=gift.reward) for gift in rows if gift.reward]
     return {
-        "gift": words.points(unit=unit, points=sum(lot.remaining for lot in rows)),
+        "gift": ", ".join([*([words.points(unit=unit, points=points)] if points else []), *rewards]),
         "gift_day": words.day(last, zone=zone) if last and last > at else "",
         "gift_is_ready": last is not None and last <= at,
     }

@@ -11,9 +11,10 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import words
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.tiers.ahead import gifts_ahead, gifts_since
 from loyalty_oscar.tiers.models import Tier
+from loyalty_oscar.tiers.moves import gifts_had
 from loyalty_oscar.tiers.queries import ladder_of, tier_name
 
 from ..orders import statuses
@@ -36,7 +37,7 @@ class LevelGift:
             return ()
         standing = standing_of_visit(visit=visit)
         rank = standing.rank if standing else 0
-        if not any(tier.points for tier in ladder.known_tiers[rank:]):
+        if not any(promise_of(row=tier) for tier in ladder.known_tiers[rank:]):
             return ()
         reached = gifts_ahead(
             ladder=ladder,
@@ -46,24 +47,29 @@ class LevelGift:
             value=value_of_purchase(ladder=ladder, purchase=purchase, visit=visit),
             at=at,
         )
-        return [_part(tier, visit.unit, tier.points, is_sure=is_in) for tier in reached]
+        return [_part(tier, tier.points, words.promised(unit=visit.unit, row=tier), is_sure=is_in) for tier in reached]
 
     def came(self, *, order: Any, request: Any, at: datetime) -> Sequence[PromisedPart]:
         """Return the gifts that came since this order was placed. One query where levels bring any."""
         visit = request.loyalty
         ladder = ladder_of(program_id=visit.unit.program_id)
-        if ladder is None or visit.account is None or not any(tier.points for tier in ladder.known_tiers):
+        if ladder is None or visit.account is None or not any(promise_of(row=tier) for tier in ladder.known_tiers):
             return ()
-        given = gifts_since(ladder=ladder, account_id=visit.account.pk, since=order.date_placed)
-        return [_part(tier, visit.unit, points) for tier, points in given]
+        since = order.date_placed
+        given = gifts_since(ladder=ladder, account_id=visit.account.pk, since=since)
+        had = gifts_had(ladder=ladder, member_id=visit.account.member_id, since=since)
+        return [
+            *(_part(tier, points, words.points(unit=visit.unit, points=points)) for tier, points in given),
+            *(_part(tier, 0, words.given(unit=visit.unit, gift=gift)) for tier, gift in had if gift.reward),
+        ]
 
 
 purchase_gifts.register("tiers", order=30)(LevelGift())
 
 
-def _part(tier: Tier, unit: Unit, points: int, is_sure: bool = True) -> PromisedPart:
+def _part(tier: Tier, points: int, gift: str, is_sure: bool = True) -> PromisedPart:
     text = pgettext("loyalty", "Plus %(points)s for reaching %(tier)s")
-    told = {"points": words.points(unit=unit, points=points), "tier": tier_name(tier=tier)}
+    told = {"points": gift, "tier": tier_name(tier=tier)}
     return PromisedPart(points=points, text=text % told, is_sure=is_sure)
 
 

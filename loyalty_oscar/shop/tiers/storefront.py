@@ -11,12 +11,13 @@ from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.ledger.models import Lot
+from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
-from loyalty_oscar.tiers.moves import CODES, gift_lots
+from loyalty_oscar.tiers.moves import CODES, gifts_had
 from loyalty_oscar.tiers.queries import TierProgress, base_of, ladder_of, progress_of, tier_name
 from loyalty_oscar.tiers.rules import span
 from loyalty_oscar.tiers.words import counted
@@ -165,8 +166,8 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     if standing is not None and standing.tier and _is_new(standing, subject):
         said |= {"reached": standing.rank, **looks(tier=standing.tier), "until": _until(visit, ladder, found)}
         said["brings"] = benefits(ladder=ladder, tier=standing.tier, unit=visit.unit, at=clock.now(), reached=True)
-        gifts = gift_lots(ladder=ladder, member_id=visit.member.pk, since=standing.starts_at)
-        said["gifts"] = [_gift(ladder, tier, lot, visit.unit) for tier, lot in gifts]
+        gifts = gifts_had(ladder=ladder, member_id=visit.member.pk, since=standing.starts_at)
+        said["gifts"] = [_gift(ladder, tier, gift, visit.unit) for tier, gift in gifts]
     return "loyalty/widgets/level_after.html", said
 
 
@@ -175,17 +176,20 @@ def _is_new(standing: Standing, order: Any) -> bool:
     return standing.because.get("c") == CODES["up"] and standing.starts_at >= order.date_placed
 
 
-def _gift(ladder: Ladder, tier: Tier, lot: Lot, unit: Unit) -> str:
+def _gift(ladder: Ladder, tier: Tier, gift: GivenGift, unit: Unit) -> str:
     """Return what reaching a level brought, and when that is ready."""
-    at = lot.available_at
-    said = {"points": words.points(unit=unit, points=lot.remaining), "tier": tier_name(tier=tier)}
+    at = gift.ready_at
+    said = {"points": words.given(unit=unit, gift=gift), "tier": tier_name(tier=tier)}
     if at is None:
         text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready once this order can’t be sent back.")
-    elif at <= clock.now():
-        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, among those you have ready.")
-    else:
+    elif at > clock.now():
         said["day"] = words.day(at, zone=ladder.program.time_zone)
         text = pgettext("loyalty", "%(points)s for reaching %(tier)s, ready on %(day)s.")
+    elif gift.reward:
+        text = pgettext("loyalty", "%(reward)s for reaching %(tier)s: it is among your rewards.")
+        said["reward"] = said["points"]
+    else:
+        text = pgettext("loyalty", "%(points)s for reaching %(tier)s, among those you have ready.")
     return text % said
 
 
@@ -239,7 +243,7 @@ def rules(*, ladder: Ladder) -> list[str]:
     if conf.COUNTS_FROM_STATUS:
         text = pgettext("loyalty", "An order counts once its status is “%(status)s”.")
         found.insert(1, text % {"status": conf.COUNTS_FROM_STATUS})
-    if any(tier.points for tier in ladder.known_tiers):
+    if any(promise_of(row=tier) for tier in ladder.known_tiers):
         text = pgettext("loyalty", "A gift is ready once nothing can be sent back of what you climbed with.")
         found.append(text)
     return found

@@ -56,7 +56,7 @@ class TestACampaignInTheAdmin:
 
         assert (campaign.points, campaign.reward, campaign.most) == (0, reward, 20)
         said = text_of(root.get(page(campaign)))
-        assert "A grooming: A review that is shown, by somebody who bought the product, at most 20 times" in said
+        assert "“A grooming”: A review that is shown, by somebody who bought the product, at most 20 times" in said
         assert "given 0 times so far." in said
         assert "A grooming" in text_of(root.get(reverse("admin:loyalty_journeys_campaign_changelist")))
 

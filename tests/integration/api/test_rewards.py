@@ -6,14 +6,16 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program.models import Member, Program, Reward
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, give
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
-from loyalty_oscar.redemption.models import Claim
-from loyalty_oscar.redemption.operations import give_back
+from loyalty_oscar.redemption.models import Claim, ClaimStep
+from loyalty_oscar.redemption.operations import ask, fulfil, give_back
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import LadderFactory, RewardFactory, SegmentFactory
 from tests.integration.api.conftest import Api, api_of
@@ -248,6 +250,44 @@ class TestACode:
         RewardFactory(code="seat", price=1)
         seat = api.post("rewards/seat/claims", **{"Idempotency-Key": "seat"}).json()["id"]
         assert_refused(api.post(f"claims/{seat}/code"), 409, "no_code", books())
+
+
+class TestAsking:
+    @pytest.fixture
+    def gift(self, boris, unit):
+        """The address to ask for a grooming that Boris was given."""
+        member = Member.objects.get(user=boris)
+        promise = Promise(reward_id=RewardFactory(code="grooming", name="A grooming", price=None).pk)
+        give(member_id=member.pk, promise=promise, key="staff:1", because=Because("goodwill"), at=TODAY)
+        return f"claims/{Claim.objects.get().pk}/ask"
+
+    def test_tells_the_shop_what_one_says_once(self, api, gift):
+        assert Claim.objects.get().state == "open"
+        asked = api.post(gift, {"text": " Tuesday suits us "})
+        assert asked.status_code == 200
+        assert [asked.json()[name] for name in ("state", "text", "reward")] == ["asked", "Tuesday suits us", "grooming"]
+        assert asked.json()["because"]["text"] == "Asked for: “A grooming”"
+        assert api.post(gift, {"text": "Friday"}).json() == asked.json()
+        assert [*ClaimStep.objects.order_by("pk").values_list("state", flat=True)] == ["open", "asked"]
+
+    def test_needs_no_words(self, api, gift):
+        assert api.post(gift).json()["state"] == "asked"
+
+    @pytest.mark.parametrize("body", [{"text": 5}, {"text": "x" * 501}, {"words": "x"}, ["text"]])
+    def test_is_refused_with_a_body_that_is_none(self, api, gift, body):
+        assert_refused(api.post(gift, body), 400, "invalid", books())
+
+    def test_of_what_is_used_or_nobody_hands_out_is_refused(self, api, gift, reward):
+        claim = Claim.objects.get()
+        fulfil(claim=ask(claim=claim, at=TODAY), actor="staff:1", at=TODAY)
+        assert_refused(api.post(gift), 409, "not_to_ask", books())
+        spa = api.post(WANT, **KEY).json()["id"]
+        assert_refused(api.post(f"claims/{spa}/ask"), 409, "not_to_ask", books())
+
+    def test_of_somebody_else_is_not_there(self, ada, stranger, gift):
+        before = books()
+        assert_refused(api_of(ada).post(gift), 404, "not_found", before)
+        assert_refused(stranger.post(gift), 401, "not_authenticated", before)
 
 
 class TestAnotherSite:

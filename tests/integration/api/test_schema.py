@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 PATHS = [
     "/loyalty/api/basket/points",
     "/loyalty/api/claims",
+    "/loyalty/api/claims/{id}/ask",
     "/loyalty/api/claims/{id}/code",
     "/loyalty/api/entries",
     "/loyalty/api/me",
@@ -53,8 +54,9 @@ class TestTheSchema:
                 assert {"200", "400", "401", "404", "429"} <= set(answers), (path, method)
                 assert all(answer["content"]["application/json"]["examples"] for answer in answers.values())
         assert set(told[PATHS[0]]["put"]["responses"]) >= {"403", "409", "413", "415"}
-        assert set(told[PATHS[2]]["post"]["responses"]) >= {"403", "409"}
-        assert set(told[PATHS[6]]["post"]["responses"]) >= {"403", "409", "413", "415"}
+        assert set(told[PATHS[2]]["post"]["responses"]) >= {"403", "409", "413", "415"}
+        assert set(told[PATHS[3]]["post"]["responses"]) >= {"403", "409"}
+        assert set(told[PATHS[7]]["post"]["responses"]) >= {"403", "409", "413", "415"}
 
 
 @pytest.fixture

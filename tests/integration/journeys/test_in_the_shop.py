@@ -524,7 +524,7 @@ class TestACodeWord:
         _member, client = joined(unit)
 
         text = text_of(use(client, "summer26"))
-        assert "A grooming for you: Summer fair" in text
+        assert "“A grooming” for you: Summer fair" in text
         assert "Rewards A grooming A gift of" in text_of(client.get(OVERVIEW))
 
     def test_of_a_birthday_may_bring_a_reward(self, unit):
@@ -532,8 +532,8 @@ class TestACodeWord:
         a_campaign(unit, "birthday", points=0, reward=reward)
         _member, client = joined(unit)
 
-        assert "A grooming on your birthday, each year." in text_of(client.get(OVERVIEW))
-        assert "A grooming for your birthday." in text_of(client.get(reverse("loyalty:how-it-works")))
+        assert "“A grooming” on your birthday, each year." in text_of(client.get(OVERVIEW))
+        assert "“A grooming” for your birthday." in text_of(client.get(reverse("loyalty:how-it-works")))
 
     def test_brings_its_points_once_and_says_so(self, unit):
         a_campaign(unit, "word", word="summer26", name="Summer fair")

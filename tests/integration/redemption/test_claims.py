@@ -208,6 +208,20 @@ class TestACode:
         again = buy(reward=reward, member=member, key="2", at=TODAY)
         assert show_code(claim=again, at=TODAY) == "SPA-1"
 
+    def test_that_nobody_saw_goes_back_to_the_list_when_its_time_is_over(self, member):
+        claim = buy(reward=RewardFactory(price=5, valid_days=30, codes=["SPA-1"]), member=member, key="1", at=TODAY)
+        assert RewardCode.objects.get().claim == claim
+        assert expire(claim=claim, at=claim.valid_until)
+        assert RewardCode.objects.get().claim is None
+
+    def test_that_was_seen_never_goes_back_to_the_list(self, member):
+        claim = buy(reward=RewardFactory(price=5, valid_days=30, codes=["SPA-1"]), member=member, key="1", at=TODAY)
+        show_code(claim=claim, at=TODAY)
+        assert not expire(claim=claim, at=claim.valid_until)
+        with pytest.raises(NotAllowed):
+            give_back(claim=claim, note="why", actor="staff:1", at=TODAY)
+        assert RewardCode.objects.get().claim == claim
+
 
 class TestTheTimeOfAClaim:
     def test_runs_out_at_its_moment_and_not_before(self, member):

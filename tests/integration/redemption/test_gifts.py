@@ -92,6 +92,13 @@ class TestAGift:
         assert taken(member, reward, since=TODAY + timedelta(seconds=1)) == Outcome.KEPT
         assert taken(member, reward, since=TODAY) == Outcome.TAKEN
 
+    def test_that_was_given_again_is_as_old_as_that(self, member):
+        reward, again = RewardFactory(), TODAY + timedelta(days=2)
+        given(member, reward), taken(member, reward)
+        given(member, reward, at=again)
+        assert Claim.objects.get().got_at == again
+        assert taken(member, reward, since=TODAY + timedelta(days=1)) == Outcome.TAKEN
+
     def test_waits_until_it_is_ready(self, member):
         reward, ready = RewardFactory(valid_days=10, codes=["A"]), TODAY + timedelta(days=14)
         assert given(member, reward, waits=True, ready_at=None) == Outcome.GIVEN

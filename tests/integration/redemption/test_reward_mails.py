@@ -150,6 +150,15 @@ class TestTheMailAboutWhatStaffDid:
         assert leave(TODAY) == ["We took “A gift” back"]
         assert all("came back to you" not in text for text in both(mail.outbox[0]))
 
+    def test_is_told_each_time_that_a_gift_is_taken_back(self, member):
+        promise, seen = Promise(reward_id=RewardFactory(name="A gift").pk), []
+        for _time in range(2):
+            give(member_id=member.pk, promise=promise, key="gift", because=Because("x"), at=TODAY)
+            leave(TODAY)
+            give_back(claim=Claim.objects.get(), note="why", actor="staff:1", at=TODAY)
+            seen += leave(TODAY)
+        assert seen == ["We took “A gift” back"] * 2
+
 
 class TestTheEndOfAReward:
     def test_is_told_10_days_before_once_and_then_it_runs_out(self, member):

@@ -4,13 +4,17 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations import freeze
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.operations import give
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
@@ -180,6 +184,64 @@ class TestAGift:
             page = client.post(f"{PAGE}mine/{Claim.objects.get().pk}/use/", follow=True)
         assert "We take care of it and write to you." in text_of(page)
         assert Claim.objects.get().state == "asked"
+
+    def test_that_nobody_hands_out_has_no_button(self, unit, member):
+        reward = RewardFactory(name="A thing", kind="of-an-app-that-left")
+        promise = Promise(reward_id=reward.pk)
+        give(member_id=member.pk, promise=promise, key="staff:1", because=Because("goodwill"), at=TODAY)
+        page = look(client_of(member)).content.decode()
+        assert "A thing" in page
+        assert "Use now" not in page
+
+
+class TestTheBadge:
+    WORDS = "You can have a reward now"
+
+    def dots(self, member):
+        return look(client_of(member), "/catalogue/").content.decode().count("loyalty-dot")
+
+    def test_has_a_dot_and_words_as_soon_as_a_reward_is_in_reach(self, unit, member):
+        reward = RewardFactory(price=513)
+        assert self.dots(member) == 0
+        Reward.objects.filter(pk=reward.pk).update(price=512)
+        page = look(client_of(member), "/catalogue/")
+        assert page.content.decode().count("loyalty-dot") == 2  # on wide windows, and on narrow ones
+        assert text_of(page).count(f"512 paws . {self.WORDS}") == 2
+
+    @pytest.mark.parametrize(
+        "about", [{"is_on": False}, {"price": None}, {"ends_at": TODAY}, {"rank": 2}, {"quota": 1, "taken": 1}]
+    )
+    def test_has_none_for_what_cannot_be_had(self, unit, member, about):
+        LadderFactory(program=unit.program)
+        RewardFactory(**{"price": 5, **about})
+        assert self.dots(member) == 0
+
+    def test_has_one_where_one_of_several_can_be_had(self, unit, member):
+        LadderFactory(program=unit.program)
+        RewardFactory(price=5, rank=2), RewardFactory(price=6, quota=1)
+        assert self.dots(member) == 2
+
+    def test_has_none_for_strangers_and_none_while_points_are_frozen(self, unit, member):
+        RewardFactory(price=5)
+        assert "loyalty-dot" not in look(client_of(), "/catalogue/").content.decode()
+        freeze(member=member, until=None, earns=True, reason="asked", actor="staff:1", at=TODAY - timedelta(hours=1))
+        assert self.dots(member) == 0
+
+    def test_asks_nothing_more_for_its_dot(self, unit, member):
+        def asked():
+            look(client_of(member), "/catalogue/")
+            with CaptureQueriesContext(connection) as queries, clock.at(TODAY):
+                client_of(member).get("/catalogue/")
+            return len(queries)
+
+        before = asked()
+        RewardFactory(price=5), RewardFactory(price=4, quota=1)
+        assert asked() == before
+
+    def test_is_told_of_it_where_a_page_is_equal_for_everybody(self, unit, member):
+        assert "dot" not in look(client_of(member), reverse("loyalty:badge")).json()
+        RewardFactory(price=5)
+        assert self.WORDS in look(client_of(member), reverse("loyalty:badge")).json()["dot"]
 
 
 class TestOtherPages:

@@ -211,7 +211,7 @@ class TestOnesOwnData:
         Referral.objects.update(state="review", findings=found)
         member = join(program=club.unit.program, user_id=club.boris.pk, at=TODAY)
         (row,) = export_member(member=member, at=TODAY)["referrals"]["friends"]
-        assert (row["state"], set(row)) == ("invited", {"since", "state", "points"})
+        assert (row["state"], set(row)) == ("invited", {"since", "state", "points", "reward"})
         came = join(program=club.unit.program, user_id=priya.pk, at=TODAY)
         told = export_member(member=came, at=TODAY)["referrals"]["was_invited"]
         assert (told["state"], told["findings"]) == ("invited", found[:1]), "what is about oneself alone is told"

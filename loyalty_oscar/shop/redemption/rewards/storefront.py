@@ -275,6 +275,34 @@ def tab(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     return ("loyalty/widgets/rewards_tab.html", {}) if is_shown else None
 
 
+@contributions.register("header:dot", "rewards")
+def dot(*, subject: Visit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the dot on the badge, where the visitor can have a reward for the points that are ready."""
+    is_near = subject.once(key="reward-in-reach", load=lambda: is_in_reach(visit=subject, at=clock.now()))
+    return ("loyalty/widgets/reward_dot.html", {}) if is_near else None
+
+
+def is_in_reach(*, visit: Visit, at: datetime) -> bool:
+    """
+    Return whether a visitor can have any reward now. No query, unless all that the points suffice for are limited: for
+    a level, a list, by number.
+    """
+    if visit.unit is None or visit.account is None:
+        return False
+    near = [
+        reward
+        for reward in catalogue(program=visit.unit.program)
+        if (reward.price or 0) <= visit.account.available and terms_of(reward=reward).is_in_time(at=at)
+    ]
+    rewards = [reward for reward in near if not _is_limited(reward)][:1] or near
+    left, wants = left_of(rewards=rewards), _wanting(visit, rewards, at)
+    return any(_refused(reward, wants[reward.pk], left.get(reward.pk), at) is None for reward in rewards)
+
+
+def _is_limited(reward: Reward) -> bool:
+    return bool(reward.rank or reward.segment_id) or reward.quota is not None or reward.per_member is not None
+
+
 @contributions.register("footer:links", "rewards", order=40)
 def footer(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the way to the rewards, where there are any. No query for strangers."""

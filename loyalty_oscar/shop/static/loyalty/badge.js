@@ -11,13 +11,19 @@
         text.textContent = found[badge.dataset.loyaltyForm];
         text.dataset.loyalty = "available";
         text.dataset.value = found.value;
-        badge.setAttribute("aria-label", found.points);
-        if (!found.level) return;
-        var level = document.createElement("span");
-        level.className = badge.dataset.loyaltyForm === "number" ? "loyalty-brief" : "loyalty-named";
-        level.innerHTML = found.level;
-        badge.replaceChild(level, badge.querySelector(".loyalty-glyph"));
-        badge.setAttribute("aria-label", level.textContent + ", " + found.points);
+        var label = found.points;
+        if (found.level) {
+          var level = document.createElement("span");
+          level.className = badge.dataset.loyaltyForm === "number" ? "loyalty-brief" : "loyalty-named";
+          level.innerHTML = found.level;
+          badge.replaceChild(level, badge.querySelector(".loyalty-glyph"));
+          label = level.textContent + ", " + label;
+        }
+        if (found.dot) {
+          text.insertAdjacentHTML("afterend", found.dot);
+          label += text.nextElementSibling.textContent;
+        }
+        badge.setAttribute("aria-label", label);
       });
     })
     .catch(function () {});

@@ -166,9 +166,9 @@ class CloseWelcomeView(LoginRequiredMixin, View):
 
 class BadgeView(View):
     """
-    The badge's number and level for `LOYALTY_BADGE = "fetch"`; nothing for strangers. Never kept by anybody.
+    The badge's number, level and dot for `LOYALTY_BADGE = "fetch"`; nothing for strangers. Never kept by anybody.
 
-    The level comes as the piece of HTML that a page would hold.
+    Level and dot come as the pieces of HTML that a page would hold.
     """
 
     def get(self, request: Any) -> HttpResponse:
@@ -180,7 +180,10 @@ class BadgeView(View):
             in_words = words.points(unit=visit.unit, points=points)
             said = {"value": points, "number": words.number(unit=visit.unit, points=points), "points": in_words}
             # In a context of its own: nobody asks here what the processors of a page would.
-            level = "".join(contributions.render("header:badge", subject=visit, request=request, inside=Context()))
-            answer = JsonResponse(said | ({"level": level} if level else {}))
+            pieces = {
+                name: "".join(contributions.render(place, subject=visit, request=request, inside=Context()))
+                for name, place in (("level", "header:badge"), ("dot", "header:dot"))
+            }
+            answer = JsonResponse(said | {name: piece for name, piece in pieces.items() if piece})
         answer["Cache-Control"] = "private, no-store"
         return answer
