@@ -30,7 +30,7 @@ class Promising(models.Model):
     Who promises two things has the same columns twice, with prefixes, and reads them through `promise_of`.
     """
 
-    points = promised_points(pgettext_lazy("loyalty", "points"))
+    points = promised_points(pgettext_lazy("loyalty", "how much"))
 
     class Meta:
         abstract = True

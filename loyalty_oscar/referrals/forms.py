@@ -61,7 +61,7 @@ class SchemeForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("giver_points") == 0 and data.get("newcomer_points") == 0:
-            text = pgettext("loyalty", "Somebody must get something: give points to one side.")
+            text = pgettext("loyalty", "Somebody must get something: fill in one side.")
             self.add_error("newcomer_points", text)
         program = data.get("program") or (self.instance.program if self.instance.program_id else None)
         least = data.get("least")

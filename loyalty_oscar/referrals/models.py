@@ -19,7 +19,7 @@ def most(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=Q(giver_points__lte=MOST_POINTS, newcomer_points__lte=MOST_POINTS),
         name=name,
-        violation_error_message=pgettext_lazy("loyalty", "These are more points than anybody can give."),
+        violation_error_message=pgettext_lazy("loyalty", "That is more than anybody can give."),
     )
 
 
@@ -31,12 +31,12 @@ class Scheme(models.Model):
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "members can invite friends"), default=True)
     giver_points = promised_points(
-        pgettext_lazy("loyalty", "points for who invites"),
+        pgettext_lazy("loyalty", "for who invites"),
         default=150,
         help_text=pgettext_lazy("loyalty", "0: only the newcomer gets something."),
     )
     newcomer_points = promised_points(
-        pgettext_lazy("loyalty", "points for the newcomer"),
+        pgettext_lazy("loyalty", "for the newcomer"),
         default=150,
         help_text=pgettext_lazy("loyalty", "0: only the one who invites gets something."),
     )
@@ -69,9 +69,7 @@ class Scheme(models.Model):
             models.CheckConstraint(
                 condition=Q(giver_points__gt=0) | Q(newcomer_points__gt=0),
                 name="loyalty_scheme_brings",
-                violation_error_message=pgettext_lazy(
-                    "loyalty", "Somebody must get something: give points to one side."
-                ),
+                violation_error_message=pgettext_lazy("loyalty", "Somebody must get something: fill in one side."),
             ),
         ]
 

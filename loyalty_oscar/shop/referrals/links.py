@@ -72,7 +72,7 @@ def qr(*, link: str) -> SafeString:
 def _text(scheme: Scheme | None) -> str:
     """Return what stands before the link: that it brings points, to whom it does."""
     if scheme is None or (scheme.giver_points and scheme.newcomer_points):
-        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get points:")
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get a gift:")
     if scheme.newcomer_points:
-        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get points:")
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get a gift:")
     return pgettext("loyalty", "I am in the %(program)s of %(shop)s. This link leads there:")

@@ -63,8 +63,8 @@ class TestACampaignInTheAdmin:
     @pytest.mark.parametrize(
         ("fields", "field", "says"),
         [
-            ({"points": ""}, "points", "How many points, or which reward?"),
-            ({"points": "5", "reward": "own"}, "points", "Points or a reward, not both."),
+            ({"points": ""}, "points", "How much, or which reward?"),
+            ({"points": "5", "reward": "own"}, "points", "Say how much or choose a reward, not both."),
             ({"points": "", "reward": "other"}, "reward", "That reward is of another program."),
             ({"points": "", "reward": "own", "budget": "5"}, "budget", "A budget counts points."),
             ({"most": "0"}, "most", "greater than or equal to 1"),

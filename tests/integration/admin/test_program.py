@@ -172,7 +172,7 @@ class TestGoingLive:
             imported(user=customer, lines=[("12.90", 1), ("7.50", 2)], placed_at=at, number=number)
         imported(user=customer, lines=[("99", 1)], placed_at=clock.now(), number="d", status="Cancelled")
         assert told(root.get(step(draft, "live"))) == [
-            "Orders placed from this moment on earn points.",
+            "Orders placed from this moment on count.",
             "Orders placed before bring nothing, and nobody is mailed about them.",
             "0 members take part.",
             "Members have 0 paws ready and 0 paws on the way, worth €0.00.",
