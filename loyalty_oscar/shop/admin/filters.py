@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.freezing import frozen
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import shown_units
 from loyalty_oscar.program.words import number
 
 from ..dashboard.members import MemberColumn
@@ -44,7 +44,7 @@ class PointsFilter(_OneOf):
     parameter_name = "ready"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        text, units = pgettext("loyalty", "%(count)s or more"), list(Unit.objects.select_related("program")[:2])
+        text, units = pgettext("loyalty", "%(count)s or more"), shown_units()
         # With two programs a number is one of each.
         told = {
             least: number(unit=units[0], points=least) if len(units) == 1 else money.number(least)

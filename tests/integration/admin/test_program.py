@@ -128,8 +128,8 @@ class TestTheProgramsPage:
     def test_warns_of_what_is_missing(self, root, db):
         program = Program.objects.create(code="club", name="Club")
         warnings = " ".join(root.get(page(program)).context["warnings"])
-        assert "no kind of points" in warnings
-        assert "worth in EUR" in warnings
+        assert "not said what members collect" in warnings
+        assert "worth nothing in EUR" in warnings
         assert "serves no site" in warnings
 
     def test_warns_where_no_rule_is_in_force(self, root, draft):
@@ -217,7 +217,7 @@ class TestGoingLive:
     def test_repeats_the_warnings(self, root, draft):
         draft.worths.all().delete()
         forget_cache()
-        assert "worth in EUR" in root.get(step(draft, "live")).context["warnings"][0]
+        assert "worth nothing in EUR" in root.get(step(draft, "live")).context["warnings"][0]
 
     def test_leaves_orders_from_before_alone(self, root, draft, customer):
         place(user=customer, lines=[(10, 1)])

@@ -107,7 +107,7 @@ class TestLimitsThatDoNotFit:
         [
             ({"minimum": "150", "step": "100"}, "minimum", "In steps of 100 this must be 100 or 200."),
             ({"minimum": "1", "step": "100"}, "minimum", "In steps of 100 this must be 100 or another multiple."),
-            ({"minimum": "100", "per_day": "50"}, "per_day", "Nobody could use points: the fewest are 100."),
+            ({"minimum": "100", "per_day": "50"}, "per_day", "Nobody could use anything: the least at once is 100."),
             ({"share": "0"}, "share", "greater than or equal to 1"),
             ({"share": "101"}, "share", "less than or equal to 100"),
             ({"share": "half"}, "share", "Enter a whole number"),
@@ -144,7 +144,7 @@ class TestLimitsThatDoNotFit:
 
     def test_are_refused_for_a_new_program_too(self, root, unit):
         answer = root.post(ADD, typed([{"currency": "CHF", "amount": "20.00"}], program=unit.program_id))
-        assert "worth in CHF" in errors(answer)["row.currency"]
+        assert "worth nothing in CHF" in errors(answer)["row.currency"]
         assert not UseTerms.objects.exists()
 
     def test_have_one_least_order_a_currency(self, root, terms):
@@ -187,7 +187,7 @@ class TestWhoMayChangeLimits:
 class TestAWarningOnTheProgramsPage:
     def warnings(self, root, program):
         url = reverse("admin:loyalty_program_program_change", args=[program.pk])
-        return [text for text in root.get(url).context["warnings"] if "Nobody can use points" in text]
+        return [text for text in root.get(url).context["warnings"] if "Nobody can use anything" in text]
 
     def test_says_that_the_offer_is_missing(self, root, terms):
         assert ["loyalty_setup" in text for text in self.warnings(root, terms.program)] == [True]
