@@ -274,7 +274,7 @@ class TestTheAdmin:
             "2026-05-08T22:00:00+00:00",
         )
         html = clerk.get(answer["Location"]).content.decode()
-        for said in ("Under review", "The points are frozen", "Frozen so far"):
+        for said in ("Under review", "The account is frozen", "Frozen so far"):
             assert said in html
         assert "Under review" in clerk.get(page(boris)).content.decode()
 
