@@ -190,6 +190,20 @@ class TestThePages:
         assert "point" not in page.lower()
         assert "2" in self.look(user, "/loyalty/how-it-works/")
 
+    def test_offer_amounts_in_the_basket_and_say_each_once(self, unit):
+        user = a_member(unit)
+        give(user, 1398, unit)
+        a_basket(user, (a_product(price="80.00"), 1))
+        client = Client()
+        client.force_login(user)
+        forget_cache()
+        with clock.at(TODAY):
+            answer = client.get("/basket/")
+        page = text_of(answer)
+        assert "Credit you can use You have €13.98 ready Use €5.00 Use all: €13.98 None Your own amount" in page
+        assert 'inputmode="decimal"' in answer.content.decode()
+        assert "Credit: €{amount}" in answer.content.decode()
+
     def test_sell_rewards_for_money(self, unit):
         user = a_member(unit)
         give(user, 1250, unit)

@@ -74,7 +74,7 @@ class Program(models.Model):
         CLAMP = "clamp", pgettext_lazy("loyalty", "the shop bears it")
 
     class Expiry(models.TextChoices):
-        MONTHS = "months", pgettext_lazy("loyalty", "so many months after they are ready")
+        MONTHS = "months", pgettext_lazy("loyalty", "so many months after it is ready")
         INACTIVITY = "inactivity", pgettext_lazy("loyalty", "so many months after the last order")
         FIXED = "fixed", pgettext_lazy("loyalty", "on one day of the year")
         NEVER = "never", pgettext_lazy("loyalty", "never")
