@@ -25,6 +25,7 @@ help: ## This list
 	@[ -z "$(LONG)" ] || printf '  %-18s %s\n' '$(LONG)' 'Long runs on PostgreSQL; each prints its figures'
 	@echo; echo 'Options:'
 	@echo '  HOST=127.0.0.1 PORT=8000     where `make sandbox` serves'
+	@echo '  SEED=--cashback              the demo shop gives money back in place of paws'
 	@echo '  PYTHON=python3 VENV=.venv    which Python makes the environment, and where'
 	@echo '  ARGS=                        more for pytest, such as ARGS="-k refund -x"'
 	@echo '  JOBS=2                       so many parts of `make test` and `make check` at a time'
@@ -49,7 +50,7 @@ venv: $(VENV)/.all ## Make .venv with everything that developing needs
 
 # Seeding leaves alone what is there, but for the address in links. The jobs run beside the shop and end with it.
 sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
-	@$(PY) manage.py sandbox_seed --address $(HOST):$(PORT)
+	@$(PY) manage.py sandbox_seed --address $(HOST):$(PORT) $(SEED)
 	@trap 'trap - EXIT; kill $$jobs $$shop 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
 	$(PY) manage.py loyalty_run --every 30 & jobs=$$!; \
 	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop

@@ -62,11 +62,11 @@ class Refusing:
 
 
 @once
-def everything(*, between=lambda: None):
+def everything(*, between=lambda: None, club=None):
     """
     Live through it all and return Zoe, who did, with the shop and every mail that left meanwhile.
 
-    `between` is called before each chapter.
+    `between` is called before each chapter; `club` is what the program has besides its name.
 
     She orders as a guest, registers by a friend's link, confirms her address, earns, uses, sends back, climbs and
     falls, reviews, says a code word and her birthday, is invited to sales, brings a friend, has rewards, and staff
@@ -74,7 +74,7 @@ def everything(*, between=lambda: None):
     """
     cache.clear()
     mail.outbox, letters = [], []
-    unit = points_club(club={"name": "Paw Club"})
+    unit = points_club(club={"name": "Paw Club", **(club or {})})
     ladder = a_ladder(unit=unit, gifts=(0, 50, 0))
     SchemeFactory(program=unit.program)
     for kind, fields in {"sign-up": {}, "review": {}, "birthday": {}, "word": {"word": "woof"}}.items():

@@ -71,8 +71,8 @@ OTHERS = {
 }
 #: What is pressed on the member's page, by the name of its picture.
 OF_A_MEMBER = {
-    "member-by-hand": "Give or take points",
-    "member-freeze": "Freeze the points",
+    "member-by-hand": "Give or take",
+    "member-freeze": "Freeze the account",
     "member-merge": "Merge into another member",
     "member-level": "Give a level",
 }
@@ -156,7 +156,7 @@ def on_the_dashboard(*, desk: Desk) -> None:
     desk.page.locator("table a[href*='/dashboard/users/']", has_text="member@example.com").first.click()
     desk.page.wait_for_load_state()
     desk.keep("dashboard-customer")
-    desk.page.get_by_role("link", name="Give goodwill points").click()
+    desk.page.get_by_role("link", name="Give goodwill").click()
     desk.page.wait_for_load_state()
     desk.keep("dashboard-goodwill")
     desk.go(ORDER)

@@ -31,6 +31,7 @@ ME = {
     "frozen": False,
     "worth": "12.50",
     "currency": "EUR",
+    "is_money": False,
     "expiring": [{"points": 300, "at": "2027-05-31T22:00:00Z"}],
 }
 ENTRIES = {
@@ -71,6 +72,9 @@ class MeSerializer(serializers.Serializer):
     frozen = serializers.BooleanField(help_text="Whether staff stopped their use for now: ask the shop.")
     worth = serializers.CharField(allow_null=True, help_text="What the ready ones buy (`12.50`).")
     currency = serializers.CharField(allow_null=True, help_text="ISO 4217; null where no worth is set.")
+    is_money = serializers.BooleanField(
+        help_text="Whether all numbers are in the smallest coin of the program's currency, to be shown as money."
+    )
     expiring = ExpiringSerializer(many=True, help_text="What runs out, soonest first.")
 
     class Meta:
@@ -127,6 +131,7 @@ class MeView(MemberView):
             "frozen": self.visit.is_frozen,
             "worth": rate and _worth(ready, rate),
             "currency": rate and rate.currency,
+            "is_money": self.unit.is_money,
             "expiring": [{"points": row.points, "at": row.expires_at} for row in soon],
         }
         return Response(MeSerializer(found).data)

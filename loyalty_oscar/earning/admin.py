@@ -42,27 +42,27 @@ from .sentences import sentence
 #: What a kind of rule is called, and what it is good for.
 TYPES = {
     "per-amount": (
-        pgettext_lazy("loyalty", "Points for money paid"),
-        pgettext_lazy("loyalty", "The base of most programs: 1 point for each 1.00."),
+        pgettext_lazy("loyalty", "For money paid"),
+        pgettext_lazy("loyalty", "The base of most programs: so much for each 1.00."),
     ),
     "multiplier": (
-        pgettext_lazy("loyalty", "Multiply points"),
-        pgettext_lazy("loyalty", "For a campaign: double points on cat food in May."),
+        pgettext_lazy("loyalty", "Multiply"),
+        pgettext_lazy("loyalty", "For a campaign: twice as much on cat food in May."),
     ),
     "per-unit": (
-        pgettext_lazy("loyalty", "Points for a product"),
+        pgettext_lazy("loyalty", "For a product"),
         pgettext_lazy("loyalty", "A fixed number for each piece of some products."),
     ),
     "first-order": (
-        pgettext_lazy("loyalty", "Points for the first order"),
+        pgettext_lazy("loyalty", "For the first order"),
         pgettext_lazy("loyalty", "A welcome for new customers."),
     ),
     "per-order": (
-        pgettext_lazy("loyalty", "Points for an order"),
-        pgettext_lazy("loyalty", "A fixed number for each order: 20 points for orders from 50.00 on."),
+        pgettext_lazy("loyalty", "For an order"),
+        pgettext_lazy("loyalty", "A fixed number for each order, such as one from 50.00 on."),
     ),
     "every-nth": (
-        pgettext_lazy("loyalty", "Points for every so many pieces"),
+        pgettext_lazy("loyalty", "For every so many pieces"),
         pgettext_lazy("loyalty", "A fixed number for every third bag of cat food in one order, say."),
     ),
 }
@@ -419,7 +419,7 @@ def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
         yield text % {"rule": rule, "error": wrong}
         return
     if not book.at(unit_id=unit.pk, moment=at):
-        yield pgettext("loyalty", "No rule is in force, so no order brings points. Add one under “earning rules”.")
+        yield pgettext("loyalty", "No rule is in force, so no order brings anything. Add one under “earning rules”.")
 
 
 @state_change_notes.register("rules", order=30)

@@ -41,7 +41,7 @@ EARNED = "points-earned"
 FROZEN = "frozen"
 topics.register(EARNED)(
     Topic(
-        title=pgettext_lazy("loyalty", "Points for an order"),
+        title=pgettext_lazy("loyalty", "What an order brought"),
         text="an order brought points",
         payload={"order": "key of the order"},
     )

@@ -134,7 +134,7 @@ class RuleFormBase(forms.ModelForm):
         max_value=MOST_POINTS,
         help_text=pgettext_lazy(
             "loyalty",
-            "The most that this rule gives one order, with what multiplies its points. Empty: as many as it comes to.",
+            "The most that this rule gives one order, with what multiplies it. Empty: as much as it comes to.",
         ),
     )
     cap_day = most_field(

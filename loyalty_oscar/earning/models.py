@@ -20,9 +20,7 @@ class Rule(models.Model):
     program = models.ForeignKey(
         Program, models.CASCADE, related_name="rules", verbose_name=pgettext_lazy("loyalty", "program")
     )
-    unit = models.ForeignKey(
-        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
-    )
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "program"))
     code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
     type = models.CharField(pgettext_lazy("loyalty", "type"), max_length=40)

@@ -21,7 +21,7 @@ from .rules import MOST_PIECES
 
 #: (code, parameter) -> label, help, and what a whole number may be (least, most).
 WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
-    ("per-amount", "points"): (pgettext_lazy("loyalty", "Points"), "", (1, MOST_POINTS)),
+    ("per-amount", "points"): (pgettext_lazy("loyalty", "How much"), "", (1, MOST_POINTS)),
     ("per-amount", "step_minor"): (
         pgettext_lazy("loyalty", "For each amount of"),
         pgettext_lazy("loyalty", "Money paid for goods, after all discounts."),
@@ -31,14 +31,14 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
         pgettext_lazy("loyalty", "Delivery counts, too"),
         pgettext_lazy(
             "loyalty",
-            "What is paid for delivery brings points as well, in orders in which something else does. They go when the "
+            "What is paid for delivery counts as well, in orders in which something else does. It goes when the "
             "delivery is paid back, or nothing is left of the order.",
         ),
         None,
     ),
     ("multiplier", "percent"): (
         pgettext_lazy("loyalty", "Times"),
-        pgettext_lazy("loyalty", "2 doubles the points for money paid, 1.5 gives half as many again."),
+        pgettext_lazy("loyalty", "2 doubles what comes for money paid, 1.5 gives half as much again."),
         None,
     ),
     ("multiplier", "group"): (
@@ -47,22 +47,22 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
         None,
     ),
     ("per-unit", "points"): (
-        pgettext_lazy("loyalty", "Points for each piece"),
+        pgettext_lazy("loyalty", "For each piece"),
         pgettext_lazy("loyalty", "Come on top, and no multiplier touches them."),
         (1, MOST_POINTS),
     ),
     ("first-order", "points"): (
-        pgettext_lazy("loyalty", "Points for the first order"),
+        pgettext_lazy("loyalty", "For the first order"),
         pgettext_lazy("loyalty", "Only if money was paid for it."),
         (1, MOST_POINTS),
     ),
     ("per-order", "points"): (
-        pgettext_lazy("loyalty", "Points for each order"),
+        pgettext_lazy("loyalty", "For each order"),
         pgettext_lazy("loyalty", "Only if money was paid for it."),
         (1, MOST_POINTS),
     ),
     ("every-nth", "points"): (
-        pgettext_lazy("loyalty", "Points"),
+        pgettext_lazy("loyalty", "How much"),
         pgettext_lazy("loyalty", "Come on top, and no multiplier touches them."),
         (1, MOST_POINTS),
     ),

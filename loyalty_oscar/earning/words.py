@@ -97,8 +97,8 @@ def _all_excluded(p: Params) -> str:
 @say("member_frozen")
 def _member_frozen(p: Params) -> str:
     if p.get("now"):
-        return pgettext("loyalty", "Orders bring no points at the moment")
-    return pgettext("loyalty", "Orders brought no points just then")
+        return pgettext("loyalty", "Orders bring nothing at the moment")
+    return pgettext("loyalty", "Orders brought nothing just then")
 
 
 @say("no_rule")
@@ -283,7 +283,7 @@ def _budget_in_all(p: Params) -> str:
 
 @say("budget_spent")
 def _budget_spent(p: Params) -> str:
-    return pgettext("loyalty", "%(rule)s: not more, for its points are all given") % {"rule": p.get("rule", "")}
+    return pgettext("loyalty", "%(rule)s: not more, for all of it is given") % {"rule": p.get("rule", "")}
 
 
 @say("most_of_a_day")

@@ -36,6 +36,8 @@ DRAWN = ((Flow.GIVEN, 1), (Flow.USED, -1), (Flow.OUT, -1))
 class BookAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
     """Figures are looked at; nobody writes them."""
 
+    fields = ("unit",)
+
     class Media:
         css = STYLES
 
@@ -123,7 +125,7 @@ def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
         "bars": {
             **_drawn(unit, bars, firsts),
             "name": "bars",
-            "title": pgettext("loyalty", "Points given, used and run out by month"),
+            "title": pgettext("loyalty", "Given, used and run out by month"),
             "about": pgettext(
                 "loyalty", "Bars for each month from %(first)s to %(last)s; the table below has every number."
             )
@@ -133,7 +135,7 @@ def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
         "line": {
             **_drawn(unit, line, firsts),
             "name": "line",
-            "title": pgettext("loyalty", "Points owed at the end of each month"),
+            "title": pgettext("loyalty", "Owed at the end of each month"),
             "about": pgettext("loyalty", "A line from %(first)s to %(last)s; the table below has every number.") % told,
             "path": " ".join(f"{point.x},{point.y}" for point in line.points),
         },

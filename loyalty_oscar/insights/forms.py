@@ -30,7 +30,7 @@ class FiguresForm(forms.Form):
     program = forms.ChoiceField(label=pgettext_lazy("loyalty", "Program"), required=False)
     first = _day(pgettext_lazy("loyalty", "From"))
     last = _day(pgettext_lazy("loyalty", "To"))
-    giver = forms.ChoiceField(label=pgettext_lazy("loyalty", "What gave points"), required=False)
+    giver = forms.ChoiceField(label=pgettext_lazy("loyalty", "By source"), required=False)
 
     def __init__(
         self, data: Mapping[str, Any], *, unit: Unit, units: Sequence[Unit], givers: Mapping[str, str], today: date

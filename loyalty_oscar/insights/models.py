@@ -23,7 +23,7 @@ class Book(models.Model):
     """
 
     unit = models.OneToOneField(
-        Unit, models.CASCADE, related_name="book", verbose_name=pgettext_lazy("loyalty", "kind of points")
+        Unit, models.CASCADE, related_name="book", verbose_name=pgettext_lazy("loyalty", "program")
     )
     upto_entry = models.BigIntegerField(default=0)
     upto_at = models.DateTimeField(null=True)

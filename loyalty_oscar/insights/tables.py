@@ -55,6 +55,13 @@ class FiguresTable:
     rows: Sequence[Sequence[Any]]
     sums: Sequence[Any] = ()
 
+    @property
+    def told(self) -> list[int]:
+        """The places of the columns that tell something: what money is worth stands beside it already."""
+        return [
+            place for place, column in enumerate(self.columns) if column.sort != Sort.WORTH or not self.unit.is_money
+        ]
+
     def shown(self) -> list[list[tuple[str, bool]]]:
         """Return the rows in words, each cell with whether it is a number."""
         return [self._in_words(row) for row in self.rows]
@@ -65,21 +72,20 @@ class FiguresTable:
 
     def heads(self) -> list[tuple[str, bool]]:
         """Return what stands above the columns, each with whether it stands above numbers."""
-        return [(column.label, column.is_number) for column in self.columns]
+        return [(self.columns[place].label, self.columns[place].is_number) for place in self.told]
 
     def lines(self) -> Iterator[list[Any]]:
         """Yield the lines of its file: heads with their currency, then the rows with bare numbers; no sums."""
         rate, unit = rate_of(unit=self.unit), self.unit
         of = {Sort.WORTH: rate.currency if rate else "", Sort.POINTS: unit.program.currency if unit.is_money else ""}
-        yield [
-            f"{column.label} ({of[column.sort]})" if of.get(column.sort) else column.label for column in self.columns
-        ]
+        columns = [self.columns[place] for place in self.told]
+        yield [f"{column.label} ({of[column.sort]})" if of.get(column.sort) else column.label for column in columns]
         for row in self.rows:
-            yield [BARE[column.sort](unit, cell) for column, cell in zip(self.columns, row, strict=True)]
+            yield [BARE[self.columns[place].sort](unit, row[place]) for place in self.told]
 
     def _in_words(self, row: Sequence[Any]) -> list[tuple[str, bool]]:
-        cells = zip(self.columns, row, strict=True)
-        return [(SHOWN[column.sort](self.unit, cell), column.is_number) for column, cell in cells]
+        columns = ((self.columns[place], row[place]) for place in self.told)
+        return [(SHOWN[column.sort](self.unit, cell), column.is_number) for column, cell in columns]
 
 
 def _month(unit: Unit, days: tuple[date, date] | str) -> str:
@@ -179,7 +185,7 @@ def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> FiguresTable:
     sums = _sums(cells, 2, 6)
     return FiguresTable(
         name="givers",
-        title=pgettext("loyalty", "What gave points"),
+        title=pgettext("loyalty", "By source"),
         unit=unit,
         columns=[
             Column(pgettext("loyalty", "Kind"), Sort.TEXT),
@@ -207,7 +213,7 @@ def owed(*, unit: Unit, stock: Outstanding) -> FiguresTable:
     ]
     return FiguresTable(
         name="owed",
-        title=pgettext("loyalty", "Points owed"),
+        title=pgettext("loyalty", "Owed"),
         unit=unit,
         columns=[
             Column(pgettext("loyalty", "What"), Sort.TEXT),

@@ -66,17 +66,17 @@ class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgr
     def for_what(self, campaign: Campaign) -> str:
         return occasion_name(campaign.occasion)
 
-    @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
+    @admin.display(description=pgettext_lazy("loyalty", "how much"), ordering="points")
     def gives(self, campaign: Campaign) -> Any:
         if campaign.reward is not None:
             return campaign.reward.name
         return in_column(campaign=campaign, points=campaign.points)
 
-    @admin.display(description=pgettext_lazy("loyalty", "points given"), ordering="spent")
+    @admin.display(description=pgettext_lazy("loyalty", "given"), ordering="spent")
     def so_far(self, campaign: Campaign) -> Any:
         return in_column(campaign=campaign, points=campaign.spent)
 
-    @admin.display(description=pgettext_lazy("loyalty", "at most so many points in all"), ordering="budget")
+    @admin.display(description=pgettext_lazy("loyalty", "at most so much in all"), ordering="budget")
     def at_most(self, campaign: Campaign) -> Any:
         return in_column(campaign=campaign, points=campaign.budget)
 
@@ -124,7 +124,7 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
     def says(self, occurrence: Occurrence) -> str:
         return words.why(occurrence.because)
 
-    @admin.display(description=pgettext_lazy("loyalty", "points"), ordering="points")
+    @admin.display(description=pgettext_lazy("loyalty", "how much"), ordering="points")
     def gave(self, occurrence: Occurrence) -> Any:
         if not occurrence.points and occurrence.campaign.reward is not None:
             return occurrence.campaign.reward.name
@@ -138,7 +138,7 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
         """Return whether somebody may take points back: who may change campaigns."""
         return request.user.has_perm("loyalty_journeys.change_campaign")
 
-    @admin.action(description=pgettext_lazy("loyalty", "Take these points back, for good"), permissions=["take_back"])
+    @admin.action(description=pgettext_lazy("loyalty", "Take these back, for good"), permissions=["take_back"])
     def take_back(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         if "confirmed" not in request.POST:
             return self.ask(request, queryset)
@@ -168,14 +168,14 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
         told = {unit: words.points(unit=unit, points=points) for unit, points in sums.items() if unit}
         context = {
             **self.admin_site.each_context(request),
-            "title": pgettext("loyalty", "Take these points back, for good"),
+            "title": pgettext("loyalty", "Take these back, for good"),
             "opts": self.opts,
             "media": self.media,
             "action": "take_back",
             "chosen": [row.pk for row in rows],
             "sentences": [
                 *(text % {"points": points, "count": money.number(people)} for points in told.values()),
-                pgettext("loyalty", "What of them is used already becomes points to make up. There is no way back."),
+                pgettext("loyalty", "What of them is used already has to be made up. There is no way back."),
             ],
             "cancel": reverse("admin:loyalty_journeys_occurrence_changelist"),
         }
@@ -183,7 +183,5 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
 
 
 def _taken(unit: Unit | None, points: int) -> str:
-    if unit and unit.is_money:
-        return pgettext("loyalty", "%(amount)s was taken back.") % {"amount": words.points(unit=unit, points=points)}
-    text = npgettext("loyalty", "%(points)s point was taken back.", "%(points)s points were taken back.", points)
-    return text % {"points": money.number(points)}
+    amount = words.points(unit=unit, points=points) if unit else money.number(points)
+    return pgettext("loyalty", "Taken back: %(amount)s.") % {"amount": amount}

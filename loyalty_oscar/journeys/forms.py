@@ -117,7 +117,7 @@ class CampaignForm(forms.ModelForm):
             "confirmed_only": pgettext_lazy(
                 "loyalty", "Members confirm their address from their account page, by a link that is sent to it."
             ),
-            "reward": pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+            "reward": pgettext_lazy("loyalty", "Given instead, whatever it costs in the catalogue."),
             "budget": pgettext_lazy("loyalty", "Empty: no limit."),
             "most": pgettext_lazy("loyalty", "Empty: no limit."),
         }
@@ -173,10 +173,10 @@ class CampaignForm(forms.ModelForm):
         found["points"] = found.get("points") or 0
         points, reward = found["points"], found.get("reward")
         if bool(points) == bool(reward):
-            text = pgettext("loyalty", "Points or a reward, not both.")
-            self.add_error("points", text if points else pgettext("loyalty", "How many points, or which reward?"))
+            text = pgettext("loyalty", "Say how much or choose a reward, not both.")
+            self.add_error("points", text if points else pgettext("loyalty", "How much, or which reward?"))
         elif reward and found.get("budget") is not None:
-            text = pgettext("loyalty", "A budget counts points. Say how many times instead.")
+            text = pgettext("loyalty", "A reward is given so many times. Say that instead.")
             self.add_error("budget", text)
         if (most := found.get("most")) is not None and most < self.instance.given:
             given = money.number(self.instance.given)

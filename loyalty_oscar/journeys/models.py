@@ -57,12 +57,12 @@ class Campaign(Promising, ForWhom):
     )
     given = models.PositiveIntegerField(pgettext_lazy("loyalty", "times given"), default=0, editable=False)
     budget = models.PositiveBigIntegerField(
-        pgettext_lazy("loyalty", "at most so many points in all"),
+        pgettext_lazy("loyalty", "at most so much in all"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(MOST_BUDGET)],
     )
-    spent = models.PositiveBigIntegerField(pgettext_lazy("loyalty", "points given"), default=0, editable=False)
+    spent = models.PositiveBigIntegerField(pgettext_lazy("loyalty", "given"), default=0, editable=False)
     is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
 
     class Meta:
@@ -86,7 +86,7 @@ class Campaign(Promising, ForWhom):
             models.CheckConstraint(
                 condition=models.Q(points__gte=1, reward=None) | models.Q(points=0, reward__isnull=False),
                 name="loyalty_campaign_gives",
-                violation_error_message=pgettext_lazy("loyalty", "A campaign gives points or a reward, not both."),
+                violation_error_message=pgettext_lazy("loyalty", "A campaign gives so much or a reward, not both."),
             ),
             models.CheckConstraint(
                 condition=(models.Q(most=None) | models.Q(given__lte=models.F("most")))
@@ -98,7 +98,7 @@ class Campaign(Promising, ForWhom):
                 condition=models.Q(points__lte=MOST_POINTS)
                 & (models.Q(budget=None) | models.Q(budget__lte=MOST_BUDGET)),
                 name="loyalty_campaign_most",
-                violation_error_message=pgettext_lazy("loyalty", "These are more points than anybody can give."),
+                violation_error_message=pgettext_lazy("loyalty", "That is more than anybody can give."),
             ),
         ]
 
@@ -163,7 +163,7 @@ class Occurrence(models.Model):
     at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
     told_at = models.DateTimeField(null=True)
     because = models.JSONField(default=dict)
-    points = models.PositiveIntegerField(pgettext_lazy("loyalty", "points"))
+    points = models.PositiveIntegerField(pgettext_lazy("loyalty", "how much"))
     mark = models.CharField(max_length=64, null=True, editable=False)
     barred_by = models.CharField(pgettext_lazy("loyalty", "taken back by"), max_length=40, blank=True, default="")
 

@@ -41,7 +41,7 @@ BATCH = 500
 TOPIC = "points-gift"
 topics.register(TOPIC)(
     Topic(
-        title=pgettext_lazy("loyalty", "Points from a campaign"),
+        title=pgettext_lazy("loyalty", "A gift of a campaign"),
         text="a campaign brought points: a review, a birthday, an occasion of the store's",
         payload={
             "occurrence": "key of the occurrence",

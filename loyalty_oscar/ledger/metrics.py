@@ -21,7 +21,7 @@ from .models import Counter, Entry
 class Points:
     """The points that the order brought, less what a return took back; using or losing them counts nothing."""
 
-    label, is_money = pgettext_lazy("loyalty", "points that orders brought"), False
+    label, is_money = pgettext_lazy("loyalty", "what orders brought"), False
 
     def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
         """Return what each order issued so far. One query."""

@@ -27,9 +27,7 @@ class Account(models.Model):
     member = models.ForeignKey(
         Member, models.PROTECT, related_name="accounts", verbose_name=pgettext_lazy("loyalty", "member")
     )
-    unit = models.ForeignKey(
-        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
-    )
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "program"))
     available = models.BigIntegerField(pgettext_lazy("loyalty", "ready"), default=0)
     pending = models.BigIntegerField(pgettext_lazy("loyalty", "on the way"), default=0)
     reserved = models.BigIntegerField(pgettext_lazy("loyalty", "set aside"), default=0)
@@ -85,9 +83,9 @@ class Kind(models.TextChoices):
 class Counter(models.TextChoices):
     """The other side of an entry, so that all members and all counters sum to zero."""
 
-    ISSUANCE = "issuance", pgettext_lazy("loyalty", "points given")
-    REDEMPTION = "redemption", pgettext_lazy("loyalty", "points used")
-    BREAKAGE = "breakage", pgettext_lazy("loyalty", "points never used")
+    ISSUANCE = "issuance", pgettext_lazy("loyalty", "given")
+    REDEMPTION = "redemption", pgettext_lazy("loyalty", "used")
+    BREAKAGE = "breakage", pgettext_lazy("loyalty", "never used")
     ADJUSTMENT = "adjustment", pgettext_lazy("loyalty", "adjustments")
     TRANSFER = "transfer", pgettext_lazy("loyalty", "between members")
     SELF = "self", pgettext_lazy("loyalty", "within one account")
@@ -128,8 +126,8 @@ class Entry(models.Model):
     )
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "change of points")
-        verbose_name_plural = pgettext_lazy("loyalty", "changes of points")
+        verbose_name = pgettext_lazy("loyalty", "change of an account")
+        verbose_name_plural = pgettext_lazy("loyalty", "changes of accounts")
         constraints = [
             models.UniqueConstraint(fields=["account", "seq"], name="loyalty_entry_seq"),
             # Keys are mostly numbered: new ones come last in the index, which so stays small, and its end in memory.
@@ -178,21 +176,19 @@ class Batch(models.Model):
     file gives nothing twice. The keys of its entries begin with `prefix`.
     """
 
-    unit = models.ForeignKey(
-        Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "kind of points")
-    )
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "program"))
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
     mark = models.CharField(max_length=16)
     rows = models.PositiveIntegerField(pgettext_lazy("loyalty", "rows"))
-    points = models.BigIntegerField(pgettext_lazy("loyalty", "points"))
+    points = models.BigIntegerField(pgettext_lazy("loyalty", "how much"))
     actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
     at = models.DateTimeField(pgettext_lazy("loyalty", "at"))
     undone_at = models.DateTimeField(pgettext_lazy("loyalty", "undone"), null=True)
     undone_by = models.CharField(pgettext_lazy("loyalty", "undone by"), max_length=40, blank=True)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "points given from a file")
-        verbose_name_plural = pgettext_lazy("loyalty", "points given from files")
+        verbose_name = pgettext_lazy("loyalty", "file of gifts")
+        verbose_name_plural = pgettext_lazy("loyalty", "files of gifts")
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["unit", "mark"], name="loyalty_batch_file")]
 
@@ -222,7 +218,7 @@ class Lot(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="lots", db_index=False)
     entry = models.ForeignKey(Entry, models.PROTECT, related_name="lots")
     source = models.CharField(pgettext_lazy("loyalty", "brought by"), max_length=60)
-    granted = models.BigIntegerField(pgettext_lazy("loyalty", "points"))
+    granted = models.BigIntegerField(pgettext_lazy("loyalty", "how much"))
     remaining = models.BigIntegerField(pgettext_lazy("loyalty", "left"))
     reserved = models.BigIntegerField(pgettext_lazy("loyalty", "of them set aside"), default=0)
     state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=8, choices=State)
@@ -235,8 +231,8 @@ class Lot(models.Model):
     came_from = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+", db_index=False)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "points with their dates")
-        verbose_name_plural = pgettext_lazy("loyalty", "points with their dates")
+        verbose_name = pgettext_lazy("loyalty", "what is left, by date")
+        verbose_name_plural = pgettext_lazy("loyalty", "what is left, by date")
         constraints = [
             models.CheckConstraint(
                 condition=Q(granted__gt=0, remaining__gte=0, reserved__gte=0)
@@ -255,7 +251,7 @@ class Lot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source} {self.remaining}/{self.granted}"
+        return self.source
 
 
 class LotMove(models.Model):
@@ -308,8 +304,8 @@ class Hold(models.Model):
     closed_at = models.DateTimeField(pgettext_lazy("loyalty", "ended"), null=True, blank=True)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "basket with points set aside")
-        verbose_name_plural = pgettext_lazy("loyalty", "baskets with points set aside")
+        verbose_name = pgettext_lazy("loyalty", "sum set aside for a basket")
+        verbose_name_plural = pgettext_lazy("loyalty", "sums set aside for baskets")
         constraints = [
             models.UniqueConstraint(fields=["slot"], name="loyalty_hold_slot"),
             models.CheckConstraint(
@@ -341,8 +337,8 @@ class HoldLot(models.Model):
     returned = models.BigIntegerField(default=0)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "points set aside, by their dates")
-        verbose_name_plural = pgettext_lazy("loyalty", "points set aside, by their dates")
+        verbose_name = pgettext_lazy("loyalty", "what is set aside, by date")
+        verbose_name_plural = pgettext_lazy("loyalty", "what is set aside, by date")
         constraints = [
             models.UniqueConstraint(fields=["hold", "lot"], name="loyalty_holdlot_once"),
             models.CheckConstraint(

@@ -51,7 +51,7 @@ def _freeze_began(p: Params) -> str:
 
 @say("points_frozen")
 def _points_frozen(p: Params) -> str:
-    return pgettext("loyalty", "Your points can’t be used at the moment. Please contact us.")
+    return pgettext("loyalty", "What you have can’t be used at the moment. Please contact us.")
 
 
 @say("merged_away")
@@ -76,7 +76,7 @@ def _given_in_bulk(p: Params) -> str:
 
 @say("use_ended")
 def _use_ended(p: Params) -> str:
-    return pgettext("loyalty", "Given back, because points can no longer be used in the shop")
+    return pgettext("loyalty", "Given back, because it can no longer be used in the shop")
 
 
 @say("program_paused")

@@ -38,7 +38,7 @@ def not_both(name: str, *prefixes: str) -> models.CheckConstraint:
             and_, (Q(**{f"{prefix}points": 0}) | Q(**{f"{prefix}reward": None}) for prefix in prefixes or ("",))
         ),
         name=name,
-        violation_error_message=pgettext_lazy("loyalty", "Points or a reward, not both."),
+        violation_error_message=pgettext_lazy("loyalty", "Say how much or choose a reward, not both."),
     )
 
 
@@ -49,7 +49,7 @@ class Promising(models.Model):
     It is read through `registries.promise_of`. Who promises two things has the same columns twice, with prefixes.
     """
 
-    points = promised_points(pgettext_lazy("loyalty", "points"))
+    points = promised_points(pgettext_lazy("loyalty", "how much"))
     reward = promised_reward(pgettext_lazy("loyalty", "reward"))
 
     class Meta:

@@ -30,6 +30,7 @@ from .forms import (
     SegmentForm,
     StepForm,
     WorthForm,
+    WorthRows,
     language_name,
     languages,
     plural_samples,
@@ -209,10 +210,18 @@ class UnitInline(NoDelete, admin.StackedInline):
     def get_fieldsets(self, request: HttpRequest, obj: Program | None = None) -> Any:
         if not self.has_change_permission(request, obj):
             return [(None, {"fields": ["code", "is_money", "names"]})]
+        unit = obj.unit_or_none if obj else None
         words = [
             (
                 language_name(language),
-                {"fields": [tuple(word_field(language, c) for c in (*plural_samples(language), "title"))]},
+                {
+                    "fields": [
+                        # An amount of money has no word after it.
+                        (word_field(language, "title"),)
+                        if unit and unit.is_money
+                        else tuple(word_field(language, c) for c in (*plural_samples(language), "title"))
+                    ]
+                },
             )
             for language in languages()
         ]
@@ -222,7 +231,7 @@ class UnitInline(NoDelete, admin.StackedInline):
 class WorthInline(admin.TabularInline):
     model = PointWorth
     form = WorthForm
-    formset = Rows
+    formset = WorthRows
     readonly_fields = ("back", "worth")
     extra = 0
 
@@ -239,7 +248,7 @@ class WorthInline(admin.TabularInline):
         percent = given_back(program=row.program, at=clock.now())
         return back_in_words(percent) if percent is not None else ""
 
-    @admin.display(description=pgettext_lazy("loyalty", "are worth"))
+    @admin.display(description=pgettext_lazy("loyalty", "is worth"))
     def worth(self, row: PointWorth) -> str:
         return money.in_words(minor=row.minor, currency=row.currency) if row.pk else ""
 
@@ -280,15 +289,15 @@ class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InPr
         (None, {"fields": ("name", "code", "is_default", "currency", "time_zone", "typed_name")}),
         (pgettext_lazy("loyalty", "Who takes part"), {"fields": ("enrolment",)}),
         (
-            pgettext_lazy("loyalty", "How points are counted"),
+            pgettext_lazy("loyalty", "How it is counted"),
             {
                 "fields": ("earning_base", "excluded_set", "rounding", "rounding_stage"),
-                "description": pgettext_lazy("loyalty", "How many points there are for what is said by the rules."),
+                "description": pgettext_lazy("loyalty", "How much comes of what the rules say."),
             },
         ),
-        (pgettext_lazy("loyalty", "When points are ready"), {"fields": ("hold_days", "debt_policy")}),
+        (pgettext_lazy("loyalty", "When it is ready"), {"fields": ("hold_days", "debt_policy")}),
         (
-            pgettext_lazy("loyalty", "When points run out"),
+            pgettext_lazy("loyalty", "When it runs out"),
             {"fields": ("expiry", "expiry_months", ("expiry_day", "expiry_month"), "max_extensions")},
         ),
         (pgettext_lazy("loyalty", "What asks for a second look"), {"fields": ("much_percent", "much")}),
@@ -408,9 +417,9 @@ def sets_of_programs(*, product_set: ProductSet) -> Iterable[str]:
 def missing(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what a program lacks."""
     if not hasattr(program, "unit"):
-        yield pgettext("loyalty", "There is no kind of points that members could use. Add one below.")
+        yield pgettext("loyalty", "It is not said what members collect. Add it below.")
     if not program.worths.filter(currency=program.currency).exists():
-        text = pgettext("loyalty", "Nobody knows what points are worth in %(currency)s. Add it below.")
+        text = pgettext("loyalty", "What members have is worth nothing in %(currency)s yet. Add it below.")
         yield text % {"currency": program.currency}
     if not program.is_default and not program.sites.exists():
         yield pgettext("loyalty", "The program serves no site. Add one below, or make it the default program.")
@@ -427,24 +436,26 @@ def consequences(*, program: Program, to: str, at: datetime) -> Iterable[str]:
 def _meaning(program: Program, to: str, at: datetime) -> list[str]:
     if to == State.LIVE and program.earns_from is None:
         return [
-            pgettext("loyalty", "Orders placed from this moment on earn points."),
+            pgettext("loyalty", "Orders placed from this moment on count."),
             pgettext("loyalty", "Orders placed before bring nothing, and nobody is mailed about them."),
         ]
     if to == State.LIVE:
         return [pgettext("loyalty", "Orders earn again. Orders placed during the pause bring nothing.")]
     if to == State.PAUSED:
         return [
-            pgettext("loyalty", "Orders placed during the pause bring nothing, and nobody can use points."),
-            pgettext("loyalty", "No points run out meanwhile: their dates move by the length of the pause."),
+            pgettext("loyalty", "Orders placed during the pause bring nothing, and nobody can use what they have."),
+            pgettext("loyalty", "Nothing runs out meanwhile: dates move by the length of the pause."),
         ]
     if to == State.CLOSING:
         until = day(at + timedelta(days=operations.CLOSING_DAYS), zone=program.time_zone)
-        text = pgettext("loyalty", "Points can be used until %(day)s, or %(days)d days from the last day that earns.")
+        text = pgettext(
+            "loyalty", "Everything can be used until %(day)s, or %(days)d days from the last day that earns."
+        )
         return [
             pgettext("loyalty", "Orders placed after the day below bring nothing. There is no way back."),
             text % {"day": until, "days": operations.CLOSING_DAYS},
         ]
-    return [pgettext("loyalty", "All points that are left are written off. Statements stay readable.")]
+    return [pgettext("loyalty", "All that is left is written off. Statements stay readable.")]
 
 
 @admin.register(Segment)

@@ -88,7 +88,7 @@ class Rows(forms.BaseInlineFormSet):
 
 
 class UnitFormBase(forms.ModelForm):
-    """The kind of points with its word in each language, a field for each plural form."""
+    """What members collect, with its word in each language: a field for each plural form, which money does not need."""
 
     is_meant = meant_field()
 
@@ -114,11 +114,12 @@ class UnitFormBase(forms.ModelForm):
                 names.pop(language, None)
                 continue
             for category, word in given.items():
-                if not word:
+                if not word and not data.get("is_money"):
                     text = pgettext("loyalty", "Fill in every form of a language, or leave the language empty.")
                     self.add_error(word_field(language, category), text)
             kept = {category: word for category, word in names.get(language, {}).items() if category != "title"}
-            names[language] = {**kept, **given, **({"title": title} if title else {})}
+            typed = {category: word for category, word in given.items() if word}
+            names[language] = {**kept, **typed, **({"title": title} if title else {})}
         self._check(names)
         self.instance.names = names
         return data
@@ -157,7 +158,7 @@ def unit_form() -> type[UnitFormBase]:
             fields[word_field(language, category)] = forms.CharField(label=label, max_length=40, required=False)
         fields[word_field(language, "title")] = forms.CharField(
             label=pgettext("loyalty", "at the beginning of a heading"),
-            help_text=pgettext("loyalty", "Without a number, such as “Points”. Empty: made from the form after 2."),
+            help_text=pgettext("loyalty", "Without a number, such as “Stars”. Empty: made from the form after 2."),
             max_length=40,
             required=False,
         )
@@ -211,11 +212,11 @@ class WorthForm(AmountForm):
     """What points buy. Asks before what members have is worth something else, and before much comes back."""
 
     amount = forms.DecimalField(
-        label=pgettext_lazy("loyalty", "are worth"),
+        label=pgettext_lazy("loyalty", "is worth"),
         min_value=Decimal("0.01"),
         max_digits=9,
         decimal_places=2,
-        help_text=pgettext_lazy("loyalty", "Money of that currency: 100 points are worth 1.00, for example."),
+        help_text=pgettext_lazy("loyalty", "Money of that currency: what so much takes off a basket."),
     )
     is_meant = meant_field()
 
@@ -223,9 +224,19 @@ class WorthForm(AmountForm):
         model = PointWorth
         fields = ("currency", "points")
 
+    def __init__(self, *args: Any, unit: Unit | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.unit = unit
+        as_money(form=self, unit=unit, names=["points"])
+
     def take(self, minor: int) -> None:
         """Ask where what members have becomes worth something else, and where much comes back of each purchase."""
         row, points = self.instance, self.cleaned_data.get("points")
+        own = self.unit.program.currency if self.unit and self.unit.is_money else ""
+        if points and own == self.cleaned_data.get("currency") and points != minor:
+            text = pgettext("loyalty", "An amount of this currency is worth itself. Write the same in both fields.")
+            self.add_error("amount", text)
+            return
         before = PointWorth.objects.filter(pk=row.pk).first() if row.pk else None
         row.minor = minor
         if not points or (before and before.points * minor == points * before.minor):
@@ -245,6 +256,14 @@ class WorthForm(AmountForm):
             back = given_back(program=program, at=clock.now(), points=points, minor=minor)
             asked += too_much_back(program=program, percent=back)
         look_twice(form=self, questions=asked)
+
+
+class WorthRows(Rows):
+    """The rows of what the unit of a program is worth, each of which knows that unit."""
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        """Return what a row is told."""
+        return {**super().get_form_kwargs(index), "unit": self.instance.unit_or_none}
 
 
 class ProgramForm(forms.ModelForm):
@@ -396,7 +415,7 @@ def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
         return
     data[points] = data[points] or 0
     if data[points] and data.get(reward):
-        form.add_error(reward, pgettext("loyalty", "Points or a reward, not both."))
+        form.add_error(reward, pgettext("loyalty", "Say how much or choose a reward, not both."))
     elif data[points] and reward not in form.fields:
         setattr(form.instance, reward, None)
 

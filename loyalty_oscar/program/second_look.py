@@ -120,6 +120,8 @@ def dear(*, unit: Unit | None, points: int | None, before: int = 0) -> list[str]
     if worth_minor(points=abs(points), per_points=row.points, minor=row.minor) <= limit:
         return []
     text = pgettext("loyalty", "That comes to %(worth)s (%(points)s), more than the usual %(limit)s for a gift.")
+    if unit.is_money:
+        text = pgettext("loyalty", "That comes to %(points)s, more than the usual %(limit)s for a gift.")
     told = {"points": words.points(unit=unit, points=abs(points)), "worth": worth(unit=unit, points=abs(points))}
     return [tick(text % {**told, "limit": money.in_words(minor=limit, currency=row.currency)})]
 

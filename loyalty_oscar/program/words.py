@@ -67,8 +67,11 @@ def points(*, unit: Unit, points: int, signed: bool = False) -> str:
     """
     if not unit.is_money:
         return f"{number(unit=unit, points=points, signed=signed)}{NBSP}{unit_name(unit=unit, points=points)}"
-    amount = money.in_words(minor=abs(points), currency=unit.program.currency)
-    return f"{_sign(points, signed)}{amount}"
+    return _amount(unit, points, signed)
+
+
+def _amount(unit: Unit, points: int, signed: bool) -> str:
+    return f"{_sign(points, signed)}{money.in_words(minor=abs(points), currency=unit.program.currency)}"
 
 
 def promised(*, unit: Unit, row: Any, prefix: str = "") -> str:
@@ -87,6 +90,13 @@ def reward(*, name: str) -> str:
 def given(*, unit: Unit, gift: GivenGift) -> str:
     """Return what somebody was given: "100 paws", or "“A day at the spa”"."""
     return reward(name=gift.reward) if gift.reward else points(unit=unit, points=gift.points)
+
+
+def counted(*, unit: Unit, points: int, signed: bool = False) -> str:
+    """Return "1,250 points" as a terminal says it, whatever members call them; of money the amount."""
+    if unit.is_money:
+        return _amount(unit, points, signed)
+    return f"{points:+,} points" if signed else f"{points:,} points"
 
 
 def number(*, unit: Unit, points: int, signed: bool = False) -> str:

@@ -20,8 +20,8 @@ def rate_of(*, unit: Unit) -> PointWorth | None:
 
 
 def worth(*, unit: Unit, points: int) -> str:
-    """Return what points buy ("12.50 €"), or nothing where nobody said what they are worth."""
-    row = rate_of(unit=unit)
+    """Return what points buy ("12.50 €"); nothing where nobody said it, or they are money themselves."""
+    row = None if unit.is_money else rate_of(unit=unit)
     return money.in_words(minor=_minor(row, points), currency=row.currency) if row else ""
 
 

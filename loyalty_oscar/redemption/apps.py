@@ -5,7 +5,7 @@ from django.utils.translation import pgettext_lazy
 class RedemptionConfig(AppConfig):
     name = "loyalty_oscar.redemption"
     label = "loyalty_redemption"
-    verbose_name = pgettext_lazy("loyalty", "Loyalty: using points")
+    verbose_name = pgettext_lazy("loyalty", "Loyalty: using")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

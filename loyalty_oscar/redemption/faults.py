@@ -54,6 +54,6 @@ def reward_warnings(*, reward: Reward, stock: RewardStock) -> Iterator[str]:
     priced = Reward.objects.filter(program=reward.program_id, is_on=True, price__isnull=False).count()
     if reward.price is not None and priced > MANY:
         text = pgettext(
-            "loyalty", "There are %(count)s rewards for points. More than %(most)s are hard to choose from."
+            "loyalty", "There are %(count)s rewards in the catalogue. More than %(most)s are hard to choose from."
         )
         yield text % {"count": money.number(priced), "most": money.number(MANY)}

@@ -23,7 +23,7 @@ def sentence(*, terms: UseTerms, unit: Unit) -> str:
     Reads the least orders and the product sets of saved terms.
     """
     if not terms.is_on:
-        return pgettext("loyalty", "Nobody can use points: that is switched off.")
+        return pgettext("loyalty", "Nobody can use anything: that is switched off.")
     return "; ".join([", ".join(_how_many(terms, unit)), *_not(terms)]) + "."
 
 
@@ -31,6 +31,8 @@ def _how_many(terms: UseTerms, unit: Unit) -> Iterator[str]:
     if terms.minimum > 1:
         text = pgettext("loyalty", "Members can use %(points)s or more")
         yield text % {"points": in_words(unit=unit, points=terms.minimum)}
+    elif unit.is_money:
+        yield pgettext("loyalty", "Members can use any part of what they have")
     else:
         text = pgettext("loyalty", "Members can use any number of %(points)s")
         yield text % {"points": unit_name(unit=unit, points=2)}
@@ -72,7 +74,7 @@ def reward_sentence(*, reward: Reward, stock: RewardStock) -> str:
 def _offer(reward: Reward, stock: RewardStock) -> Iterator[str]:
     unit, zone = reward.program.unit_or_none, reward.program.time_zone
     if reward.price is None or unit is None:
-        yield pgettext("loyalty", "Not for points: %(name)s") % {"name": reward.name}
+        yield pgettext("loyalty", "Never paid this way: %(name)s") % {"name": reward.name}
     else:
         told = {"points": in_words(unit=unit, points=reward.price), "name": reward.name}
         yield pgettext("loyalty", "%(points)s: %(name)s") % told

@@ -145,7 +145,7 @@ def _has_more_room(p: Params) -> str:
 
 @say("not_now")
 def _not_now(p: Params) -> str:
-    return pgettext("loyalty", "Points cannot be used at the moment.")
+    return pgettext("loyalty", "Nothing can be used at the moment.")
 
 
 def _name(p: Params) -> str:

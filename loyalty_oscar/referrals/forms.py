@@ -65,7 +65,7 @@ class SchemeForm(forms.ModelForm):
         for side in ("giver_", "newcomer_"):
             check_promise(form=self, prefix=side)
         if all(data.get(name) == 0 for name in SIDES) and not any(data.get(name) for name in REWARDS):
-            text = pgettext("loyalty", "Somebody must get something: give points to one side.")
+            text = pgettext("loyalty", "Somebody must get something: fill in one side.")
             self.add_error("newcomer_points", text)
         program = data.get("program") or (self.instance.program if self.instance.program_id else None)
         least = data.get("least")

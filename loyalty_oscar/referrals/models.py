@@ -21,7 +21,7 @@ def most(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=Q(giver_points__lte=MOST_POINTS, newcomer_points__lte=MOST_POINTS),
         name=name,
-        violation_error_message=pgettext_lazy("loyalty", "These are more points than anybody can give."),
+        violation_error_message=pgettext_lazy("loyalty", "That is more than anybody can give."),
     )
 
 
@@ -44,7 +44,7 @@ class Scheme(TwoSides):
     )
     is_on = models.BooleanField(pgettext_lazy("loyalty", "members can invite friends"), default=True)
     giver_points = promised_points(
-        pgettext_lazy("loyalty", "points for who invites"),
+        pgettext_lazy("loyalty", "for who invites"),
         default=150,
         help_text=pgettext_lazy("loyalty", "0: only the newcomer gets something."),
     )
@@ -53,7 +53,7 @@ class Scheme(TwoSides):
         help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
     )
     newcomer_points = promised_points(
-        pgettext_lazy("loyalty", "points for the newcomer"),
+        pgettext_lazy("loyalty", "for the newcomer"),
         default=150,
         help_text=pgettext_lazy("loyalty", "0: only the one who invites gets something."),
     )
@@ -93,9 +93,7 @@ class Scheme(TwoSides):
                 | Q(giver_reward__isnull=False)
                 | Q(newcomer_reward__isnull=False),
                 name="loyalty_scheme_brings",
-                violation_error_message=pgettext_lazy(
-                    "loyalty", "Somebody must get something: give points to one side."
-                ),
+                violation_error_message=pgettext_lazy("loyalty", "Somebody must get something: fill in one side."),
             ),
             not_both("loyalty_scheme_gives", "giver_", "newcomer_"),
         ]

@@ -130,11 +130,11 @@ class PointsCondition(SafelyNamed, get_model("offer", "Condition")):
 
     class Meta:
         proxy = True
-        verbose_name = pgettext_lazy("loyalty", "points are set aside")
-        verbose_name_plural = pgettext_lazy("loyalty", "points are set aside")
+        verbose_name = pgettext_lazy("loyalty", "something is set aside")
+        verbose_name_plural = pgettext_lazy("loyalty", "something is set aside")
 
     def said(self) -> str:
-        return pgettext("loyalty", "The customer uses loyalty points")
+        return pgettext("loyalty", "The customer uses what was earned before")
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         """Ask the feature; one query for a member's basket, none for others."""
@@ -187,11 +187,11 @@ class PointsBenefit(SafelyNamed, get_model("offer", "Benefit")):
 
     class Meta:
         proxy = True
-        verbose_name = pgettext_lazy("loyalty", "points used")
-        verbose_name_plural = pgettext_lazy("loyalty", "points used")
+        verbose_name = pgettext_lazy("loyalty", "what is set aside")
+        verbose_name_plural = pgettext_lazy("loyalty", "what is set aside")
 
     def said(self) -> str:
-        return pgettext("loyalty", "Loyalty points lower the price")
+        return pgettext("loyalty", "What was earned before lowers the price")
 
     def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
         if "points" in discounts:

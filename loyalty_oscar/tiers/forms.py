@@ -48,7 +48,7 @@ class LadderForm(forms.ModelForm):
     metric = forms.ChoiceField(
         label=pgettext_lazy("loyalty", "What counts"),
         choices=metric_choices,
-        help_text=pgettext_lazy("loyalty", "Using points or losing them never lowers it; a return does."),
+        help_text=pgettext_lazy("loyalty", "Using or losing something never lowers it; a return does."),
     )
 
     class Meta:
@@ -70,8 +70,8 @@ class LadderForm(forms.ModelForm):
             count = sum(counts_of(program_id=self.instance.program_id).values())
             text = npgettext(
                 "loyalty",
-                "%(count)s member would stand on no level any more, without its points, prices and early doors.",
-                "%(count)s members would stand on no level any more, without its points, prices and early doors.",
+                "%(count)s member would stand on no level any more, without its gifts, prices and early doors.",
+                "%(count)s members would stand on no level any more, without its gifts, prices and early doors.",
                 count,
             )
             if count:
@@ -92,7 +92,7 @@ class TierForm(forms.ModelForm):
         decimal_places=2,
         help_text=pgettext_lazy(
             "loyalty",
-            "Money of the program’s currency, or a number of points or orders. 0: for every member. Empty: only given.",
+            "Money of the program’s currency, or a number. 0: for every member. Empty: only given.",
         ),
     )
 
@@ -155,7 +155,7 @@ class TierForm(forms.ModelForm):
         data = super().clean() or {}
         check_promise(form=self)
         if data.get("takes") == 0 and data.get("points"):
-            text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give points for joining.")
+            text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give something for joining.")
             self.add_error("points", text)
         elif data.get("takes") == 0 and data.get("reward"):
             text = pgettext("loyalty", "Every member has this level, so nobody reaches it: it brings no gift.")

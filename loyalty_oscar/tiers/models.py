@@ -39,7 +39,7 @@ class Ladder(models.Model):
         pgettext_lazy("loyalty", "what counts"),
         max_length=20,
         default="spend",
-        help_text=pgettext_lazy("loyalty", "Using points or losing them never lowers it; a return does."),
+        help_text=pgettext_lazy("loyalty", "Using or losing something never lowers it; a return does."),
     )
     window = models.CharField(
         pgettext_lazy("loyalty", "counted over"), max_length=15, choices=Window, default=Window.CALENDAR_YEAR
@@ -96,7 +96,7 @@ class Tier(Promising):
         help_text=pgettext_lazy("loyalty", 'For example {"de": "Gold", "pl": "Złoty"}.'),
     )
     threshold = models.PositiveBigIntegerField(
-        pgettext_lazy("loyalty", "from (cents, points or orders)"),
+        pgettext_lazy("loyalty", "from (cents, or a number)"),
         null=True,
         blank=True,
     )
@@ -109,13 +109,13 @@ class Tier(Promising):
         help_text=pgettext_lazy("loyalty", "Of the badge where there is no picture, like #94470A."),
     )
     percent = models.PositiveSmallIntegerField(
-        pgettext_lazy("loyalty", "points in percent"),
+        pgettext_lazy("loyalty", "earns in percent"),
         default=100,
         validators=[MinValueValidator(100), MaxValueValidator(MOST_PERCENT)],
-        help_text=pgettext_lazy("loyalty", "110 means 10 % more points for each amount paid."),
+        help_text=pgettext_lazy("loyalty", "110 means 10 % more for each amount paid."),
     )
     points = promised_points(
-        pgettext_lazy("loyalty", "points as a welcome gift"),
+        pgettext_lazy("loyalty", "welcome gift"),
         help_text=pgettext_lazy("loyalty", "Once in a lifetime, when the level is reached for the first time."),
     )
     reward = promised_reward(
@@ -164,7 +164,7 @@ class Tier(Promising):
             models.CheckConstraint(
                 condition=Q(percent__lte=MOST_PERCENT, points__lte=MOST_POINTS),
                 name="loyalty_tier_most",
-                violation_error_message=pgettext_lazy("loyalty", "These are more points than any level can bring."),
+                violation_error_message=pgettext_lazy("loyalty", "That is more than any level can bring."),
             ),
         ]
 

@@ -43,7 +43,7 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
         said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
-        word = words.title(unit=unit) if unit else pgettext("loyalty", "Points")
+        word = words.title(unit=unit) if unit else pgettext("loyalty", "Earns")
         text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
         brings.append(text % {"percent": money.number(tier.percent - 100), "unit": word})
     if (promise := promise_of(row=tier)).reward_id is not None:

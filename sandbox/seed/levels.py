@@ -32,6 +32,8 @@ LEVELS = {
         {"en": "Gold", "pl": "Złoty", "ru": "Золото"}, 40_000, 120, 100, "#8A6100", "First into every member sale"
     ),
 }  # fmt: skip
+#: Points in percent where the club gives cashback: 2, 3 and 5 % of what is paid.
+OF_CASHBACK = {"bronze": 100, "silver": 150, "gold": 250}
 BRONZE, SILVER, GOLD = 1, 2, 3
 SLIPPING = "slipping@example.com"
 #: Days from today.
@@ -45,6 +47,7 @@ def open_ladder(*, at: datetime) -> None:
         return
     ladder = Ladder.objects.create(program=program)
     for rank, (code, (names, threshold, percent, gift, color, text)) in enumerate(LEVELS.items(), start=1):
+        percent = OF_CASHBACK[code] if program.unit.is_money else percent
         fields = {"name": names["en"], "names": names, "threshold": threshold, "percent": percent, "points": gift}
         picture = f"loyalty/tiers/{code}.png"
         badges.draw(rank=rank, path=Path(settings.MEDIA_ROOT, picture))

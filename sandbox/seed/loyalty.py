@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -25,7 +26,7 @@ from loyalty_oscar.program.models import ProductSet, TermsVersion, Unit
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.upkeep import jobs
-from loyalty_oscar.shop.upkeep.setup import make_ready
+from loyalty_oscar.shop.upkeep.setup import cashback, make_ready
 
 from .people import Person
 
@@ -41,6 +42,12 @@ TERMS = (
     "1 paw for each 1.00 € you pay for goods. Paws are ready 14 days after delivery and last 12 months, to the end "
     "of the month. 100 paws are worth 1.00 €. When goods come back, their paws do too. Leave whenever you like."
 )
+#: Of a past told in cashback, which leaves the numbers as they are: a paw is worth a cent.
+PERCENT = 2
+TERMS_OF_CASHBACK = (
+    "2 % of what you pay for goods comes back, 3 % for Silver and 5 % for Gold. Credit is ready 14 days after delivery "
+    "and lasts 12 months, to the end of the month. When goods come back, so does their credit. Leave when you like."
+)
 #: Jobs that look again at what signals have told, or count what is written down with its day. Nothing is silent in this
 #: past, so its first and last day suffice.
 LOOKS_AGAIN = frozenset(
@@ -48,12 +55,16 @@ LOOKS_AGAIN = frozenset(
 )
 
 
-def open_club(*, at: datetime) -> None:
-    """Open the Paw Club on the shop's first day."""
-    ready = make_ready(code="paw-club", name="Paw Club", currency="EUR", live=True, at=at)
-    Unit.objects.filter(pk=ready.unit.pk).update(names=NAMES)
+def open_club(*, at: datetime, is_money: bool = False) -> None:
+    """Open the Paw Club on the shop's first day, of paws or of cashback."""
+    choices = cashback(percent=Fraction(PERCENT)) if is_money else None
+    ready = make_ready(code="paw-club", name="Paw Club", currency="EUR", live=True, at=at, choices=choices)
+    is_money = ready.unit.is_money  # As it was opened, where a past goes on.
+    if not is_money:
+        Unit.objects.filter(pk=ready.unit.pk).update(names=NAMES)
+    terms = TERMS_OF_CASHBACK if is_money else TERMS
     TermsVersion.objects.get_or_create(
-        program=ready.program, version=1, language="en", defaults={"text": TERMS, "starts_at": at}
+        program=ready.program, version=1, language="en", defaults={"text": terms, "starts_at": at}
     )
     beds, _made = ProductSet.objects.get_or_create(code="dog-beds", defaults={"name": "Dog beds"})
     range_ = get_model("offer", "Range").objects.filter(slug="dog-beds").first()
@@ -61,7 +72,7 @@ def open_club(*, at: datetime) -> None:
     save_rule(
         unit=ready.unit,
         code="double-dog-beds",
-        name="Double paws on dog beds",
+        name="Double cashback on dog beds" if is_money else "Double paws on dog beds",
         type="multiplier",
         params={"percent": 200, "group": "campaign"},
         narrowed=[{"code": "product-set", "params": {"sets": ["dog-beds"]}}],

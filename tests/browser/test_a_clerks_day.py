@@ -107,7 +107,7 @@ class TestAClerk:
         hand.says("Points for an order mail sent")
         hand.done("did the mail arrive")
 
-        hand.click("Give goodwill points")
+        hand.click("Give goodwill")
         desk.get_by_label("Points").fill("50")
         desk.get_by_label("Reason").fill("Parcel was late")
         hand.click("Give points")
@@ -115,10 +115,10 @@ class TestAClerk:
         assert Account.objects.get(member__user=customer).available == 50
 
         hand.find("Wassiljew", "Boris Wassiljew")
-        hand.click("Give or take points")
+        hand.click("Give or take")
         desk.fill("#id_points", "-20")
         desk.fill("#id_reason", "Too many")
-        hand.click("Give or take points")
+        hand.click("Give or take")
         hand.done("take points")
         assert Account.objects.get(member__user=customer).available == 30
 
@@ -147,9 +147,9 @@ class TestAClerk:
         assert Member.objects.get(user__username="boris2").merged_into.user == customer
 
         hand.find("Katja", "Katja")
-        hand.click("Freeze the points")
+        hand.click("Freeze the account")
         desk.fill("#id_reason", "Three cards in one day")
-        hand.click("Freeze the points")
+        hand.click("Freeze the account")
         hand.done("block a fraudster")
         assert Member.objects.get(user__username="katja").frozen_since
 

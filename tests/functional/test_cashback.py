@@ -11,6 +11,7 @@ from oscar.test import factories
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program import words
 from loyalty_oscar.program.models import PointWorth, Program, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
@@ -80,6 +81,18 @@ class TestTheSetUp:
         assert "Made:" not in set_up("--cashback", "5")
         assert Rule.objects.get().versions.get().params["points"] == 2
 
+    def test_has_levels_where_they_are_asked_for(self):
+        said = set_up("--cashback", "2", "--currency", "EUR", "--levels").replace("\xa0", " ")
+        assert list(Tier.objects.order_by("rank").values_list("name", "threshold", "percent")) == [
+            ("Bronze", 0, 100),
+            ("Silver", 25_000, 150),
+            ("Gold", 100_000, 250),
+        ]
+        assert "Level Silver from €250.00, 150 % of what Bronze gets" in said
+        assert "point" not in said.partition("Offer")[0]
+        assert (Program.objects.get().code, Unit.objects.get().code) == ("cashback", "cashback")
+        assert "Levels" in set_up("--levels").partition("There already")[2]
+
     def test_in_yen_knows_no_cents(self):
         set_up("--cashback", "2", "--currency", "JPY")
         params = Rule.objects.get().versions.get().params
@@ -107,6 +120,21 @@ class TestWhatAnOrderBrings:
         user = a_member(unit, level)
         buy(user, (a_product(price=price), 1), on=TODAY)
         assert balance(account(user))[1] == cents
+        assert_clean()
+
+
+class TestYen:
+    def test_is_given_back_in_whole_yen(self):
+        set_up("--cashback", "3", "--currency", "JPY")
+        unit = Unit.objects.get()
+        PhaseFactory(program=unit.program, at=day(1, 2))
+        forget_cache()
+        user = a_user()
+        join(program=unit.program, user_id=user.pk, at=day(1, 3))
+        order = buy(user, (a_product(price="1999"), 1), on=TODAY, currency="JPY")
+        assert order.currency == "JPY"
+        assert balance(account(user))[1] == 59
+        assert words.points(unit=unit, points=59) == "¥59"
         assert_clean()
 
 
@@ -161,6 +189,20 @@ class TestThePages:
         assert "€1.60" in page
         assert "point" not in page.lower()
         assert "2" in self.look(user, "/loyalty/how-it-works/")
+
+    def test_offer_amounts_in_the_basket_and_say_each_once(self, unit):
+        user = a_member(unit)
+        give(user, 1398, unit)
+        a_basket(user, (a_product(price="80.00"), 1))
+        client = Client()
+        client.force_login(user)
+        forget_cache()
+        with clock.at(TODAY):
+            answer = client.get("/basket/")
+        page = text_of(answer)
+        assert "Credit you can use You have €13.98 ready Use €5.00 Use all: €13.98 None Your own amount" in page
+        assert 'inputmode="decimal"' in answer.content.decode()
+        assert "Credit: €{amount}" in answer.content.decode()
 
     def test_sell_rewards_for_money(self, unit):
         user = a_member(unit)

@@ -280,7 +280,7 @@ class TestThePage:
     def test_says_of_a_fresh_shop_when_figures_will_stand_there(self, unit, desk):
         list(operations.count(at=NOW))
         said = text(desk().get(FIGURES))
-        assert "Their figures stand here about an hour after members got the first ones" in said
+        assert "The figures stand here about an hour after members got something" in said
         assert "<table" not in said.partition('id="content-main"')[2]
 
     def test_opens_without_any_program(self, desk):

@@ -108,7 +108,7 @@ class TestTheWayBackOnTheWeb:
         assert of(shop.user) == (1000, 0, 0, 0)
         with clock.at(TODAY + timedelta(hours=8)):
             said = text_of(boris.get(BACK[way]))
-            assert "Your points are no longer set aside for this basket. Please look at the total." in said
+            assert "Nothing is set aside for this basket any more. Please look at the total." in said
             assert not Order.objects.exists()
             assert Basket.objects.get(pk=shop.basket.pk).status == "Open"
             assert_clean()

@@ -54,7 +54,7 @@ class TestUsing:
 
     def test_without_limits_is_two_lines(self, said):
         UseTermsFactory(program=a_club().program)
-        assert "Paws can pay for goods, never for delivery. You choose in the basket how many you use. What" in said()
+        assert "Paws can pay for goods, never for delivery. You choose in the basket how much you use. What" in said()
 
     def test_is_not_told_where_nobody_can(self, said):
         unit = a_club()

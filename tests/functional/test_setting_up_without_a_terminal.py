@@ -14,7 +14,8 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate
 from loyalty_oscar.shop.redemption.offer import our_offers
-from loyalty_oscar.shop.upkeep.setup_page import SetUpForm
+from loyalty_oscar.shop.upkeep.setup_page import CashbackForm, SetUpForm
+from loyalty_oscar.tiers.models import Tier
 from tests.orders import place
 
 pytestmark = pytest.mark.django_db
@@ -32,10 +33,10 @@ def page():
     return reverse("admin:loyalty_program_program_set_up")
 
 
-def typed(**fields):
+def typed(form=SetUpForm, **fields):
     """What stands in the empty form, with what somebody typed over it."""
-    form = SetUpForm()
-    stands = {name: form[name].value() for name in form.fields}
+    form = form()
+    stands = {name: value for name in form.fields if (value := form[name].value()) is not None}
     return {**stands, "name": "Paw Club", **fields}
 
 
@@ -112,3 +113,44 @@ class TestSettingUp:
         assert client.post(page(), typed()).status_code == 403
         assert not Program.objects.exists()
         assert page() not in text(client.get(reverse("admin:app_list", args=["loyalty_program"])))
+
+
+class TestSettingCashbackUp:
+    def page(self):
+        return f"{page()}?kind=cashback"
+
+    def test_is_chosen_on_the_same_page(self, owner):
+        html = text(owner.get(page()))
+        assert '<strong aria-current="page">Points</strong>' in html
+        assert '<a href="?kind=cashback">Cashback, shown as money</a>' in html
+        html = text(owner.get(self.page()))
+        assert 'id="loyalty-rate">2 %</strong>' in html
+        assert "id_worth" not in html
+        assert 'aria-current="page">Points' in text(owner.get(f"{page()}?kind=stars"))
+
+    def test_makes_a_program_of_money_with_levels_that_get_more(self, owner, django_capture_on_commit_callbacks):
+        owner.post(self.page(), typed(CashbackForm, percent="2", has_levels="on", hold_days="0"))
+        program = Program.objects.get()
+        assert (program.unit.is_money, program.unit.names["en"]) == (True, {"title": "Credit"})
+        assert list(Tier.objects.order_by("rank").values_list("percent", flat=True)) == [100, 150, 250]
+        owner.post(reverse("admin:loyalty_program_program_step", args=[program.pk, "live"]), {"reason": ""})
+        customer = get_user_model().objects.create_user("boris", "boris@example.org", "x")
+        with django_capture_on_commit_callbacks(execute=True):
+            place(user=customer, lines=[("40.00", 2)])
+        assert Account.objects.get().pending == 160
+        html = text(owner.get(reverse("admin:loyalty_program_program_change", args=[program.pk])))
+        assert "word_en_title" in html
+        assert "word_en_other" not in html
+
+    @pytest.mark.parametrize("percent", ["0", "-1", "96", "x", "1.234", ""])
+    def test_refuses_at_the_field_what_is_no_percentage(self, owner, percent):
+        response = owner.post(self.page(), typed(CashbackForm, percent=percent))
+        assert response.context["form"].errors["percent"]
+        assert not Program.objects.exists()
+
+    def test_asks_before_it_gives_much_back(self, owner):
+        response = owner.post(self.page(), typed(CashbackForm, percent="40"))
+        assert "40" in text(response)
+        assert not Program.objects.exists()
+        owner.post(self.page(), typed(CashbackForm, percent="40", is_meant="on"))
+        assert Rule.objects.get().versions.get().params["points"] == 40

@@ -88,7 +88,7 @@ class TestTheFrontPage:
     def test_stands_where_the_way_back_of_every_page_leads(self, unit, staff, app):
         response = staff(superuser=True).get(reverse("admin:app_list", args=[f"loyalty_{app}"]))
         assert response.status_code == 200
-        assert "Points you still owe" in text(response)
+        assert "What you still owe" in text(response)
 
     def test_leads_to_every_list_that_stands_in_no_box(self, unit, staff):
         html = text(staff(superuser=True).get(FRONT))
@@ -103,7 +103,7 @@ class TestTheFrontPage:
         html = text(staff("loyalty_earning.view_rule").get(FRONT))
         assert reverse("admin:loyalty_earning_rule_changelist") in html
         assert reverse("admin:loyalty_program_member_changelist") not in html
-        assert "Points you still owe" not in html
+        assert "What you still owe" not in html
         assert "Jobs" not in html
 
     def test_says_the_same_on_oscars_dashboard(self, unit, staff):
@@ -116,7 +116,7 @@ class TestTheFrontPage:
     def test_says_what_a_job_does_for_the_shop(self, unit, staff):
         note_run(name="mature", started_at=timezone.now(), finished_at=timezone.now(), done=3)
         html = text(staff(superuser=True).get(FRONT))
-        assert "<td>Makes points ready after the return period</td>" in html
+        assert "<td>Makes ready what orders brought, after the return period</td>" in html
         assert "<td>mature</td>" not in html
 
     def test_asks_as_little_with_many_rules_and_campaigns(self, unit, staff, django_assert_num_queries):

@@ -117,7 +117,7 @@ class BasketPointsView(MemberView):
                 use_in_request(**told, points=points, at=clock.now())
                 account.refresh_from_db(fields=["available", "reserved", "debt"])
             elif points:
-                raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have no points yet."))
+                raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have nothing yet."))
         except Refused as refused:
             raise Conflict(refused.text, code=refused.code) from refused
         return self.answer(basket)

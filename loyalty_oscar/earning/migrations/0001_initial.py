@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('type', models.CharField(max_length=40, verbose_name='type')),
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='loyalty_program.program', verbose_name='program')),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='kind of points')),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='program')),
             ],
             options={
                 'verbose_name': 'earning rule',

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('off_at', models.DateTimeField(null=True)),
                 ('off_points', models.BigIntegerField(default=0)),
                 ('is_off', models.BooleanField(default=False)),
-                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='book', to='loyalty_program.unit', verbose_name='kind of points')),
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='book', to='loyalty_program.unit', verbose_name='program')),
             ],
             options={
                 'verbose_name': 'figures',
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
                 ('kind', models.CharField(choices=[('earn', 'earned'), ('mature', 'became ready'), ('hold', 'set aside'), ('release', 'given back'), ('capture', 'used'), ('claw', 'taken back'), ('restore', 'returned'), ('expire', 'run out'), ('extend', 'extended'), ('adjust', 'adjusted'), ('welcome', 'welcome'), ('import', 'brought along'), ('transfer', 'passed on')], max_length=10)),
-                ('counter', models.CharField(choices=[('issuance', 'points given'), ('redemption', 'points used'), ('breakage', 'points never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'within one account')], max_length=10)),
+                ('counter', models.CharField(choices=[('issuance', 'given'), ('redemption', 'used'), ('breakage', 'never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'within one account')], max_length=10)),
                 ('n', models.PositiveBigIntegerField()),
                 ('plus', models.BigIntegerField()),
                 ('minus', models.BigIntegerField()),

@@ -35,10 +35,10 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='campaign',
             name='points',
-            field=models.PositiveIntegerField(default=0, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='points'),
+            field=models.PositiveIntegerField(default=0, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='how much'),
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('points__gte', 1), ('reward', None)), models.Q(('points', 0), ('reward__isnull', False)), _connector='OR'), name='loyalty_campaign_gives', violation_error_message='A campaign gives points or a reward, not both.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('points__gte', 1), ('reward', None)), models.Q(('points', 0), ('reward__isnull', False)), _connector='OR'), name='loyalty_campaign_gives', violation_error_message='A campaign gives so much or a reward, not both.'),
         ),
     ]

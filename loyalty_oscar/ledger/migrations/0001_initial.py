@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('seq', models.PositiveBigIntegerField(default=0)),
                 ('passed_to', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_ledger.account')),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='loyalty_program.member', verbose_name='member')),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='kind of points')),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='program')),
             ],
             options={
                 'verbose_name': 'account',
@@ -54,13 +54,13 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=100, verbose_name='reference')),
                 ('fingerprint', models.BinaryField(max_length=16)),
                 ('kind', models.CharField(choices=[('earn', 'earned'), ('mature', 'became ready'), ('hold', 'set aside'), ('release', 'given back'), ('capture', 'used'), ('claw', 'taken back'), ('restore', 'returned'), ('expire', 'run out'), ('extend', 'extended'), ('adjust', 'adjusted'), ('welcome', 'welcome'), ('import', 'brought along'), ('transfer', 'passed on')], max_length=10, verbose_name='kind')),
-                ('counter', models.CharField(choices=[('issuance', 'points given'), ('redemption', 'points used'), ('breakage', 'points never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'within one account')], max_length=10, verbose_name='in the books')),
+                ('counter', models.CharField(choices=[('issuance', 'given'), ('redemption', 'used'), ('breakage', 'never used'), ('adjustment', 'adjustments'), ('transfer', 'between members'), ('self', 'within one account')], max_length=10, verbose_name='in the books')),
                 ('actor', models.CharField(default='system', max_length=40, verbose_name='by')),
                 ('because', models.JSONField(default=dict)),
             ],
             options={
-                'verbose_name': 'change of points',
-                'verbose_name_plural': 'changes of points',
+                'verbose_name': 'change of an account',
+                'verbose_name_plural': 'changes of accounts',
             },
         ),
         migrations.CreateModel(
@@ -83,8 +83,8 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='loyalty_ledger.account')),
             ],
             options={
-                'verbose_name': 'basket with points set aside',
-                'verbose_name_plural': 'baskets with points set aside',
+                'verbose_name': 'sum set aside for a basket',
+                'verbose_name_plural': 'sums set aside for baskets',
             },
         ),
         migrations.CreateModel(
@@ -94,16 +94,16 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('mark', models.CharField(max_length=16)),
                 ('rows', models.PositiveIntegerField(verbose_name='rows')),
-                ('points', models.BigIntegerField(verbose_name='points')),
+                ('points', models.BigIntegerField(verbose_name='how much')),
                 ('actor', models.CharField(max_length=40, verbose_name='by')),
                 ('at', models.DateTimeField(verbose_name='at')),
                 ('undone_at', models.DateTimeField(null=True, verbose_name='undone')),
                 ('undone_by', models.CharField(blank=True, max_length=40, verbose_name='undone by')),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='kind of points')),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit', verbose_name='program')),
             ],
             options={
-                'verbose_name': 'points given from a file',
-                'verbose_name_plural': 'points given from files',
+                'verbose_name': 'file of gifts',
+                'verbose_name_plural': 'files of gifts',
                 'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('unit', 'mark'), name='loyalty_batch_file')],
             },
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='loyalty_ledger.account')),
                 ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='loyalty_ledger.entry')),
-                ('granted', models.BigIntegerField(verbose_name='points')),
+                ('granted', models.BigIntegerField(verbose_name='how much')),
                 ('remaining', models.BigIntegerField(verbose_name='left')),
                 ('reserved', models.BigIntegerField(default=0, verbose_name='of them set aside')),
                 ('available_at', models.DateTimeField(blank=True, null=True, verbose_name='ready from')),
@@ -129,8 +129,8 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('pending', 'on the way'), ('open', 'ready'), ('closed', 'empty')], max_length=8, verbose_name='state')),
             ],
             options={
-                'verbose_name': 'points with their dates',
-                'verbose_name_plural': 'points with their dates',
+                'verbose_name': 'what is left, by date',
+                'verbose_name_plural': 'what is left, by date',
             },
         ),
         migrations.CreateModel(
@@ -144,8 +144,8 @@ class Migration(migrations.Migration):
                 ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_ledger.lot')),
             ],
             options={
-                'verbose_name': 'points set aside, by their dates',
-                'verbose_name_plural': 'points set aside, by their dates',
+                'verbose_name': 'what is set aside, by date',
+                'verbose_name_plural': 'what is set aside, by date',
             },
         ),
         migrations.CreateModel(

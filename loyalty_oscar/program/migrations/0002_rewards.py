@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'reward',
                 'verbose_name_plural': 'rewards',
-                'constraints': [models.UniqueConstraint(fields=('program', 'code'), name='loyalty_reward_code', violation_error_message='There is a reward with this code already. Choose another code.'), models.CheckConstraint(condition=models.Q(('quota', None), ('taken__lte', models.F('quota')), _connector='OR'), name='loyalty_reward_taken', violation_error_message='More than that are taken already.'), models.CheckConstraint(condition=models.Q(models.Q(('price', None), models.Q(('price__gte', 1), ('price__lte', 10000000)), _connector='OR'), models.Q(('per_member', 0), _negated=True)), name='loyalty_reward_sound', violation_error_message='A reward costs at least one point, and each member may have at least one.')],
+                'constraints': [models.UniqueConstraint(fields=('program', 'code'), name='loyalty_reward_code', violation_error_message='There is a reward with this code already. Choose another code.'), models.CheckConstraint(condition=models.Q(('quota', None), ('taken__lte', models.F('quota')), _connector='OR'), name='loyalty_reward_taken', violation_error_message='More than that are taken already.'), models.CheckConstraint(condition=models.Q(models.Q(('price', None), models.Q(('price__gte', 1), ('price__lte', 10000000)), _connector='OR'), models.Q(('per_member', 0), _negated=True)), name='loyalty_reward_sound', violation_error_message='A reward costs something, and each member may have at least one.')],
             },
         ),
     ]

@@ -84,7 +84,7 @@ class Freeze(models.Model):
     member = models.ForeignKey(Member, models.CASCADE, related_name="freezes", db_index=False)
     since = models.DateTimeField(pgettext_lazy("loyalty", "since"))
     until = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
-    earns = models.BooleanField(pgettext_lazy("loyalty", "orders go on bringing points"), default=True)
+    earns = models.BooleanField(pgettext_lazy("loyalty", "orders go on counting"), default=True)
     reason = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=300, blank=True)
     actor = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40)
     ended_at = models.DateTimeField(pgettext_lazy("loyalty", "ended"), null=True, blank=True)

@@ -70,11 +70,11 @@ class Program(models.Model):
         EXCL = "excl", pgettext_lazy("loyalty", "prices without tax")
 
     class Debt(models.TextChoices):
-        DEBT = "debt", pgettext_lazy("loyalty", "next points make it up")
+        DEBT = "debt", pgettext_lazy("loyalty", "the next orders make it up")
         CLAMP = "clamp", pgettext_lazy("loyalty", "the shop bears it")
 
     class Expiry(models.TextChoices):
-        MONTHS = "months", pgettext_lazy("loyalty", "so many months after they are ready")
+        MONTHS = "months", pgettext_lazy("loyalty", "so many months after it is ready")
         INACTIVITY = "inactivity", pgettext_lazy("loyalty", "so many months after the last order")
         FIXED = "fixed", pgettext_lazy("loyalty", "on one day of the year")
         NEVER = "never", pgettext_lazy("loyalty", "never")
@@ -124,7 +124,8 @@ class Program(models.Model):
         default=14,
         validators=[MaxValueValidator(365)],
         help_text=pgettext_lazy(
-            "loyalty", "Points are ready so many days after the order reached its last status. 14 is the EU's period."
+            "loyalty",
+            "What an order brings is ready so many days after it reached its last status. 14 is the EU's period.",
         ),
     )
     rounding = models.CharField(
@@ -134,24 +135,24 @@ class Program(models.Model):
         pgettext_lazy("loyalty", "rounded"), max_length=10, choices=Stage, default=Stage.ORDER
     )
     earning_base = models.CharField(
-        pgettext_lazy("loyalty", "points count on"), max_length=10, choices=Base, default=Base.AS_SHOWN
+        pgettext_lazy("loyalty", "counted on"), max_length=10, choices=Base, default=Base.AS_SHOWN
     )
     excluded_set = models.ForeignKey(
         "ProductSet",
         models.SET_NULL,
         null=True,
         blank=True,
-        verbose_name=pgettext_lazy("loyalty", "products that bring no points"),
+        verbose_name=pgettext_lazy("loyalty", "products that bring nothing"),
         help_text=pgettext_lazy("loyalty", "For example gift cards."),
     )
     debt_policy = models.CharField(
-        pgettext_lazy("loyalty", "when returned points are used up already"),
+        pgettext_lazy("loyalty", "when what goes back is used already"),
         max_length=10,
         choices=Debt,
         default=Debt.DEBT,
     )
     expiry = models.CharField(
-        pgettext_lazy("loyalty", "points run out"), max_length=12, choices=Expiry, default=Expiry.MONTHS
+        pgettext_lazy("loyalty", "it runs out"), max_length=12, choices=Expiry, default=Expiry.MONTHS
     )
     expiry_months = models.PositiveSmallIntegerField(
         pgettext_lazy("loyalty", "months"),
@@ -174,7 +175,7 @@ class Program(models.Model):
         default=3,
         help_text=pgettext_lazy(
             "loyalty",
-            "Points of somebody whom no notice reaches are extended so often before they run out. 0 = always.",
+            "What somebody has whom no notice reaches is extended so often before it runs out. 0 = always.",
         ),
     )
     much_percent = models.PositiveSmallIntegerField(
@@ -329,32 +330,30 @@ class PointWorth(models.Model):
         pgettext_lazy("loyalty", "currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
     )
     points = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "points"), default=100, validators=[MinValueValidator(1)]
+        pgettext_lazy("loyalty", "so much"), default=100, validators=[MinValueValidator(1)]
     )
     minor = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "are worth (in cents)"),
+        pgettext_lazy("loyalty", "is worth (in cents)"),
         default=100,
         validators=[MinValueValidator(1)],
         help_text=pgettext_lazy("loyalty", "In the smallest unit of the currency: 100 cents are 1.00."),
     )
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "worth of points")
-        verbose_name_plural = pgettext_lazy("loyalty", "worth of points")
+        verbose_name = pgettext_lazy("loyalty", "what it is worth")
+        verbose_name_plural = pgettext_lazy("loyalty", "what it is worth")
         constraints = [
             models.UniqueConstraint(
                 fields=["program", "currency"],
                 name="loyalty_worth_currency",
                 violation_error_message=pgettext_lazy(
-                    "loyalty", "What points are worth in this currency stands here already."
+                    "loyalty", "What it is worth in this currency stands here already."
                 ),
             ),
             models.CheckConstraint(
                 condition=models.Q(points__gt=0, minor__gt=0),
                 name="loyalty_worth_positive",
-                violation_error_message=pgettext_lazy(
-                    "loyalty", "Points and what they are worth must both be above zero."
-                ),
+                violation_error_message=pgettext_lazy("loyalty", "Both numbers must be above zero."),
             ),
         ]
 
@@ -378,20 +377,20 @@ class Unit(models.Model):
         pgettext_lazy("loyalty", "shown as money"),
         default=False,
         help_text=pgettext_lazy(
-            "loyalty", "For cashback: members read 12.50 of the program's currency where others read 1,250 points."
+            "loyalty", "For cashback: members read amounts of the program’s currency, such as 12.50."
         ),
     )
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "kind of points")
-        verbose_name_plural = pgettext_lazy("loyalty", "kinds of points")
+        verbose_name = pgettext_lazy("loyalty", "what members collect")
+        verbose_name_plural = pgettext_lazy("loyalty", "what members collect")
 
     def __str__(self) -> str:
-        return f"{self.program}: {self.code}"
+        return str(self.program)
 
     def clean(self) -> None:
         """Refuse to turn what members have into something else."""
         before = Unit.objects.filter(pk=self.pk).exclude(is_money=self.is_money)
         if self.pk and before.exists() and is_counted(program_id=self.program_id):
-            wrong = pgettext_lazy("loyalty", "Members have points already, so this stays as it is.")
+            wrong = pgettext_lazy("loyalty", "Members have something already, so this stays as it is.")
             raise ValidationError({"is_money": wrong})

@@ -87,7 +87,7 @@ class Reward(ForWhom):
                 condition=(Q(price=None) | Q(price__gte=1, price__lte=MOST_POINTS)) & ~Q(per_member=0),
                 name="loyalty_reward_sound",
                 violation_error_message=pgettext_lazy(
-                    "loyalty", "A reward costs at least one point, and each member may have at least one."
+                    "loyalty", "A reward costs something, and each member may have at least one."
                 ),
             ),
         ]

@@ -140,7 +140,7 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
         self.each(request, chosen, lambda claim, told: not_fulfilled(claim=claim, **told))
         return None
 
-    @admin.action(description=pgettext_lazy("loyalty", "Give back, with its points"), permissions=["fulfil"])
+    @admin.action(description=pgettext_lazy("loyalty", "Give back, with what it cost"), permissions=["fulfil"])
     def give_back(self, request: HttpRequest, queryset: QuerySet[Claim]) -> HttpResponse | None:
         """Take what was not used from its members, for a reason, and give them their points back."""
         chosen, left = parted(queryset, "give_back")
@@ -243,8 +243,8 @@ def _going_back(chosen: Collection[Claim]) -> Iterator[str]:
     if gifts := sum(not claim.paid for claim in chosen):
         text = npgettext(
             "loyalty",
-            "%(count)s gift is taken back, without points.",
-            "%(count)s gifts are taken back, without points.",
+            "%(count)s gift is taken back; nobody paid for it.",
+            "%(count)s gifts are taken back; nobody paid for them.",
             gifts,
         )
         yield text % {"count": money.number(gifts)}

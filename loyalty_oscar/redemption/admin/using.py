@@ -101,7 +101,7 @@ class UseTermsAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, Deletes
         together = ("not_with_vouchers", "not_on_discounted", "not_on_exclusive")
         return [
             (None, {"fields": ("program", "is_on", "is_meant")}),
-            (pgettext("loyalty", "How many points"), {"fields": ("minimum", "step", "per_day")}),
+            (pgettext("loyalty", "How much"), {"fields": ("minimum", "step", "per_day")}),
             (pgettext("loyalty", "For what"), {"fields": ("share", *sets)}),
             (pgettext("loyalty", "Not together"), {"fields": together}),
         ]
@@ -133,14 +133,14 @@ def know_numbers(uses: list[Redemption]) -> None:
 class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     """Every use of points, newest first; what is set aside for a basket has no order yet."""
 
-    list_display = ("order", "member", "points", "off", "returned", "state", "used_at")
+    list_display = ("order", "member", "used", "off", "came_back", "state", "used_at")
     list_filter = ("hold__state", "currency")
-    list_select_related = ("hold__account__member__user",)
+    list_select_related = ("hold__account__member__user", "hold__account__unit__program")
     ordering = ("-pk",)
     show_full_result_count = False
     member_paths = ("hold__account__member",)
-    fields = ("order", "member", "points", "off", "returned", "state", "used_at", "anew", "shares")
-    readonly_fields = ("order", "member", "off", "state", "anew", "shares")
+    fields = ("order", "member", "used", "off", "came_back", "state", "used_at", "anew", "shares")
+    readonly_fields = ("order", "member", "used", "off", "came_back", "state", "anew", "shares")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -166,6 +166,14 @@ class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
     @admin.display(description=pgettext_lazy("loyalty", "member"))
     def member(self, use: Redemption) -> str:
         return str(use.hold.account.member)
+
+    @admin.display(description=pgettext_lazy("loyalty", "how much is used"), ordering="points")
+    def used(self, use: Redemption) -> str:
+        return in_words(unit=use.hold.account.unit, points=use.points)
+
+    @admin.display(description=pgettext_lazy("loyalty", "how much came back"), ordering="returned")
+    def came_back(self, use: Redemption) -> str:
+        return in_words(unit=use.hold.account.unit, points=use.returned) if use.returned else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "taken off"))
     def off(self, use: Redemption) -> str:

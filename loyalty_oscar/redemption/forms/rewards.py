@@ -128,9 +128,9 @@ class RewardFormBase(forms.ModelForm):
             *("valid_days", "starts_at", "ends_at", "is_on"),
         )
         help_texts = {
-            "price": pgettext_lazy("loyalty", "Empty: it cannot be had for points."),
-            "quota": pgettext_lazy("loyalty", "Taken for points, all members together. Empty: no end."),
-            "per_member": pgettext_lazy("loyalty", "Empty: as often as the points suffice."),
+            "price": pgettext_lazy("loyalty", "Empty: it is not in the catalogue."),
+            "quota": pgettext_lazy("loyalty", "Taken from the catalogue, all members together. Empty: no end."),
+            "per_member": pgettext_lazy("loyalty", "Empty: as often as somebody can pay for it."),
             "valid_days": pgettext_lazy("loyalty", "From the day it is taken; then it is gone. Empty: no end."),
             "starts_at": pgettext_lazy("loyalty", "Empty: at once."),
             "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),

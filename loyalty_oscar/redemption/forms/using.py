@@ -24,7 +24,7 @@ class UseTermsForm(forms.ModelForm):
 
     excluded_sets = SeveralField(
         ProductSet.objects.order_by("name"),
-        label=pgettext_lazy("loyalty", "Products that points do not pay for"),
+        label=pgettext_lazy("loyalty", "Products that are never paid this way"),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
@@ -64,13 +64,15 @@ class UseTermsForm(forms.ModelForm):
             said = {"step": step, "less": less, "more": more}
             self.add_error("minimum", text % {name: self._number(points) for name, points in said.items()})
         if per_day and minimum and per_day < minimum:
-            text = pgettext("loyalty", "Nobody could use points: the fewest are %(minimum)s. Write that or more.")
+            text = pgettext(
+                "loyalty", "Nobody could use anything: the least at once is %(minimum)s. Write that or more."
+            )
             self.add_error("per_day", text % {"minimum": self._number(minimum)})
         if self.initial.get("is_on") and self.instance.pk and data.get("is_on") is False:
             text = npgettext(
                 "loyalty",
-                "%(count)s member could not use points any more.",
-                "%(count)s members could not use points any more.",
+                "%(count)s member could not use anything any more.",
+                "%(count)s members could not use anything any more.",
                 count := count_members(program=self.instance.program),
             )
             if count:
@@ -107,5 +109,7 @@ class LeastOrderFormSet(Rows):
         for form in self.forms:
             currency = getattr(form, "cleaned_data", {}).get("currency")
             if known is not None and currency and currency not in known and not form.cleaned_data.get("DELETE"):
-                text = pgettext("loyalty", "Nobody knows what points are worth in %(currency)s. Add it to the program.")
+                text = pgettext(
+                    "loyalty", "What members have is worth nothing in %(currency)s yet. Add it to the program."
+                )
                 form.add_error("currency", text % {"currency": currency})

@@ -21,17 +21,15 @@ class UseTerms(models.Model):
     program = models.OneToOneField(
         Program, models.CASCADE, related_name="use_terms", verbose_name=pgettext_lazy("loyalty", "program")
     )
-    is_on = models.BooleanField(pgettext_lazy("loyalty", "customers can use points"), default=True)
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "customers can use what they have"), default=True)
     share = models.PositiveSmallIntegerField(
         pgettext_lazy("loyalty", "share of the goods in percent"),
         default=100,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=pgettext_lazy(
-            "loyalty", "So much of the goods can be paid with points. They never pay for delivery."
-        ),
+        help_text=pgettext_lazy("loyalty", "So much of the goods can be paid this way. Delivery never is."),
     )
     minimum = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "fewest points"),
+        pgettext_lazy("loyalty", "least at once"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)],
     )
@@ -39,10 +37,10 @@ class UseTerms(models.Model):
         pgettext_lazy("loyalty", "in steps of"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)],
-        help_text=pgettext_lazy("loyalty", "100 means that 100, 200, 300 … points can be used."),
+        help_text=pgettext_lazy("loyalty", "Only whole steps of this can be used."),
     )
     per_day = models.PositiveIntegerField(
-        pgettext_lazy("loyalty", "most points a day"),
+        pgettext_lazy("loyalty", "most a day"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_POINTS)],
@@ -52,7 +50,7 @@ class UseTerms(models.Model):
         ProductSet,
         blank=True,
         related_name="+",
-        verbose_name=pgettext_lazy("loyalty", "products that points do not pay for"),
+        verbose_name=pgettext_lazy("loyalty", "products that are never paid this way"),
     )
     not_on_exclusive = models.BooleanField(
         pgettext_lazy("loyalty", "not on products that an exclusive offer applies to"),
@@ -70,13 +68,13 @@ class UseTerms(models.Model):
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "set of limits")
-        verbose_name_plural = pgettext_lazy("loyalty", "limits of using points")
+        verbose_name_plural = pgettext_lazy("loyalty", "limits of use")
         constraints = [
             models.CheckConstraint(
                 condition=Q(share__gte=1, share__lte=100, minimum__gte=1, step__gte=1),
                 name="loyalty_useterms_sound",
                 violation_error_message=pgettext_lazy(
-                    "loyalty", "The share must be from 1 to 100 percent, the fewest points and the steps at least 1."
+                    "loyalty", "The share must be from 1 to 100 percent, the least and the steps above 0."
                 ),
             )
         ]
@@ -140,11 +138,11 @@ class Redemption(models.Model):
     promise = models.JSONField(null=True)
     payment_at = models.DateTimeField(null=True)
     order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, db_index=True)
-    points = models.BigIntegerField(pgettext_lazy("loyalty", "points used"), default=0)
+    points = models.BigIntegerField(pgettext_lazy("loyalty", "how much is used"), default=0)
     minor = models.BigIntegerField(pgettext_lazy("loyalty", "taken off (in cents)"), default=0)
     lines = models.JSONField(default=list)
     used_at = models.DateTimeField(pgettext_lazy("loyalty", "used"), null=True)
-    returned = models.BigIntegerField(pgettext_lazy("loyalty", "points returned"), default=0)
+    returned = models.BigIntegerField(pgettext_lazy("loyalty", "how much came back"), default=0)
     is_replaced = models.BooleanField(default=False)
     syncs = models.PositiveIntegerField(default=0)
 
@@ -152,8 +150,8 @@ class Redemption(models.Model):
     known_number: str
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "use of points")
-        verbose_name_plural = pgettext_lazy("loyalty", "uses of points")
+        verbose_name = pgettext_lazy("loyalty", "use in an order")
+        verbose_name_plural = pgettext_lazy("loyalty", "uses in orders")
         constraints = [
             models.CheckConstraint(
                 condition=Q(points__gte=0, minor__gte=0, returned__gte=0) & Q(returned__lte=F("points")),

@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'friend brought in',
                 'verbose_name_plural': 'friends brought in',
                 'indexes': [models.Index(fields=['state'], name='loyalty_referral_queue'), models.Index(fields=['mark'], name='loyalty_referral_mark')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('giver', models.F('newcomer')), _negated=True), name='loyalty_referral_not_oneself'), models.CheckConstraint(condition=models.Q(('giver_points__lte', 10000000), ('newcomer_points__lte', 10000000)), name='loyalty_referral_most', violation_error_message='These are more points than anybody can give.')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('giver', models.F('newcomer')), _negated=True), name='loyalty_referral_not_oneself'), models.CheckConstraint(condition=models.Q(('giver_points__lte', 10000000), ('newcomer_points__lte', 10000000)), name='loyalty_referral_most', violation_error_message='That is more than anybody can give.')],
             },
         ),
         migrations.CreateModel(
@@ -62,8 +62,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('is_on', models.BooleanField(default=True, verbose_name='members can invite friends')),
-                ('giver_points', models.PositiveIntegerField(default=150, help_text='0: only the newcomer gets something.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='points for who invites')),
-                ('newcomer_points', models.PositiveIntegerField(default=150, help_text='0: only the one who invites gets something.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='points for the newcomer')),
+                ('giver_points', models.PositiveIntegerField(default=150, help_text='0: only the newcomer gets something.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='for who invites')),
+                ('newcomer_points', models.PositiveIntegerField(default=150, help_text='0: only the one who invites gets something.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='for the newcomer')),
                 ('least_minor', models.PositiveIntegerField(default=2000, help_text="Goods in the program's currency, after discounts. Both rewards are on the way then, and ready once the return period is over.", verbose_name='first order for at least (in cents)')),
                 ('per_month', models.PositiveIntegerField(default=10, help_text='For each member; later ones bring nothing to the one who invites.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='friends a month who bring a reward')),
                 ('is_approved', models.BooleanField(default=False, help_text='First orders from then on wait for a decision before they bring anything.', verbose_name='somebody of the shop approves every friend')),
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'invitation to friends',
                 'verbose_name_plural': 'invitations to friends',
-                'constraints': [models.CheckConstraint(condition=models.Q(('giver_points__lte', 10000000), ('newcomer_points__lte', 10000000)), name='loyalty_scheme_most', violation_error_message='These are more points than anybody can give.'), models.CheckConstraint(condition=models.Q(('giver_points__gt', 0), ('newcomer_points__gt', 0), _connector='OR'), name='loyalty_scheme_brings', violation_error_message='Somebody must get something: give points to one side.')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('giver_points__lte', 10000000), ('newcomer_points__lte', 10000000)), name='loyalty_scheme_most', violation_error_message='That is more than anybody can give.'), models.CheckConstraint(condition=models.Q(('giver_points__gt', 0), ('newcomer_points__gt', 0), _connector='OR'), name='loyalty_scheme_brings', violation_error_message='Somebody must get something: fill in one side.')],
             },
         ),
     ]

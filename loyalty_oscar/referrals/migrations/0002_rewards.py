@@ -38,14 +38,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='referral',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('giver_points', 0), ('giver_reward', None), _connector='OR'), models.Q(('newcomer_points', 0), ('newcomer_reward', None), _connector='OR')), name='loyalty_referral_gives', violation_error_message='Points or a reward, not both.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('giver_points', 0), ('giver_reward', None), _connector='OR'), models.Q(('newcomer_points', 0), ('newcomer_reward', None), _connector='OR')), name='loyalty_referral_gives', violation_error_message='Say how much or choose a reward, not both.'),
         ),
         migrations.AddConstraint(
             model_name='scheme',
-            constraint=models.CheckConstraint(condition=models.Q(('giver_points__gt', 0), ('newcomer_points__gt', 0), ('giver_reward__isnull', False), ('newcomer_reward__isnull', False), _connector='OR'), name='loyalty_scheme_brings', violation_error_message='Somebody must get something: give points to one side.'),
+            constraint=models.CheckConstraint(condition=models.Q(('giver_points__gt', 0), ('newcomer_points__gt', 0), ('giver_reward__isnull', False), ('newcomer_reward__isnull', False), _connector='OR'), name='loyalty_scheme_brings', violation_error_message='Somebody must get something: fill in one side.'),
         ),
         migrations.AddConstraint(
             model_name='scheme',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('giver_points', 0), ('giver_reward', None), _connector='OR'), models.Q(('newcomer_points', 0), ('newcomer_reward', None), _connector='OR')), name='loyalty_scheme_gives', violation_error_message='Points or a reward, not both.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('giver_points', 0), ('giver_reward', None), _connector='OR'), models.Q(('newcomer_points', 0), ('newcomer_reward', None), _connector='OR')), name='loyalty_scheme_gives', violation_error_message='Say how much or choose a reward, not both.'),
         ),
     ]

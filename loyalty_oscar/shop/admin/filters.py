@@ -14,6 +14,8 @@ from oscar.core.loading import get_model
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.freezing import frozen
+from loyalty_oscar.program.queries import shown_units
+from loyalty_oscar.program.words import number
 
 from ..dashboard.members import MemberColumn
 
@@ -38,13 +40,18 @@ def _with(members: Any, **buckets: int) -> Any:
 
 
 class PointsFilter(_OneOf):
-    title = pgettext_lazy("loyalty", "points that are ready")
+    title = pgettext_lazy("loyalty", "ready to use")
     parameter_name = "ready"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        text = pgettext("loyalty", "%(count)s or more")
-        several = [(str(least), text % {"count": money.number(least)}) for least in FROM_POINTS]
-        return [("0", pgettext("loyalty", "No points")), *several]
+        text, units = pgettext("loyalty", "%(count)s or more"), shown_units()
+        # With two programs a number is one of each.
+        told = {
+            least: number(unit=units[0], points=least) if len(units) == 1 else money.number(least)
+            for least in FROM_POINTS
+        }
+        several = [(str(least), text % {"count": told[least]}) for least in FROM_POINTS]
+        return [("0", pgettext("loyalty", "Nothing")), *several]
 
     def narrow(self, members: Any, value: str) -> Any:
         if value == "0":
@@ -53,7 +60,7 @@ class PointsFilter(_OneOf):
 
 
 class StateOfPointsFilter(_OneOf):
-    title = pgettext_lazy("loyalty", "other points")
+    title = pgettext_lazy("loyalty", "on the way or to make up")
     parameter_name = "points"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -40,10 +40,10 @@ class FreezeForm(forms.Form):
         help_text=pgettext_lazy("loyalty", "Ends by itself after this day. Empty: until somebody ends it."),
     )
     earns = forms.BooleanField(
-        label=pgettext_lazy("loyalty", "Orders go on bringing points"),
+        label=pgettext_lazy("loyalty", "Orders go on counting"),
         required=False,
         initial=True,
-        help_text=pgettext_lazy("loyalty", "Without it, orders placed meanwhile bring none, also later on."),
+        help_text=pgettext_lazy("loyalty", "Without it, orders placed meanwhile bring nothing, also later on."),
     )
 
     def __init__(self, *args: Any, zone: str, at: datetime, **kwargs: Any) -> None:
@@ -91,7 +91,7 @@ class FreezesMembers(MemberPages):
         return self.page_of(
             request,
             "loyalty/admin/freeze.html",
-            title=pgettext("loyalty", "Freeze the points"),
+            title=pgettext("loyalty", "Freeze the account"),
             original=member,
             form=form,
             now=current(member=member),
@@ -110,17 +110,17 @@ def freeze(request: HttpRequest, member: Member, form: FreezeForm, at: datetime)
         actor=actors.staff(request.user),
         at=at,
     )
-    text = pgettext("loyalty", "Points frozen until somebody ends it")
+    text = pgettext("loyalty", "Frozen until somebody ends it")
     if data["last_day"]:
-        text = pgettext("loyalty", "Points frozen until %(day)s") % {"day": words.day(data["last_day"], zone=form.zone)}
+        text = pgettext("loyalty", "Frozen until %(day)s") % {"day": words.day(data["last_day"], zone=form.zone)}
     note(staff=request.user, member=member, text=text)
-    told = pgettext("loyalty", "The points of %(member)s are frozen.") % {"member": member}
+    told = pgettext("loyalty", "The account of %(member)s is frozen.") % {"member": member}
     messages.success(request, told, fail_silently=True)
 
 
 def release(request: HttpRequest, member: Member, at: datetime) -> None:
     """End the freeze; one that was over already is no error."""
     if ledger.end_freeze(member=member, actor=actors.staff(request.user), at=at):
-        note(staff=request.user, member=member, text=pgettext("loyalty", "Points released"))
-    text = pgettext("loyalty", "%(member)s can use points again.") % {"member": member}
+        note(staff=request.user, member=member, text=pgettext("loyalty", "Released"))
+    text = pgettext("loyalty", "%(member)s can use everything again.") % {"member": member}
     messages.success(request, text, fail_silently=True)

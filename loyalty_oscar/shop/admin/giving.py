@@ -42,7 +42,8 @@ class FileForm(forms.Form):
         label=pgettext_lazy("loyalty", "File"),
         required=False,
         help_text=pgettext_lazy(
-            "loyalty", "CSV in UTF-8 with the columns who (e-mail address, user name or public id), points and reason."
+            "loyalty",
+            "CSV in UTF-8 with the columns who (e-mail address, user name or public id), points (how much) and reason.",
         ),
     )
     text = forms.CharField(required=False, widget=forms.HiddenInput, strip=False)
@@ -101,7 +102,7 @@ class GivesToMany(MemberPages):
             why = given(request, gifts, form.cleaned_data["name"], at)
             if not why:
                 return HttpResponseRedirect(reverse("admin:loyalty_program_member_give"))
-        context = {"title": pgettext("loyalty", "Give points from a file"), "form": form, "why": why}
+        context = {"title": pgettext("loyalty", "Give from a file"), "form": form, "why": why}
         if gifts is not None:
             context |= shown(gifts, form)
         return self.page_of(request, "loyalty/admin/give_many.html", batches=batches(), **context)

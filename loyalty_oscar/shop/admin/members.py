@@ -228,11 +228,11 @@ class MemberAdmin(
         unit = member.program.unit_or_none
         form = ByHandForm(request.POST if request.method == "POST" else None, unit=unit)
         if request.method == "POST" and form.is_valid() and adjusted(request, member, form):
-            text = pgettext("loyalty", "The points of %(member)s are changed.") % {"member": member}
+            text = pgettext("loyalty", "The balance of %(member)s is changed.") % {"member": member}
             messages.success(request, text, fail_silently=True)
             return HttpResponseRedirect(reverse("admin:loyalty_program_member_change", args=[member.pk]))
         account = account_of(member)
-        title = pgettext("loyalty", "Give or take points")
+        title = pgettext("loyalty", "Give or take")
         about = {"original": member, "form": form, "account": account, "unit": unit}
         return self.page_of(request, "loyalty/admin/adjust.html", title=title, **about)
 
@@ -272,7 +272,7 @@ def adjusted(request: HttpRequest, member: Member, form: ByHandForm) -> bool:
     """Make the change that a form asks for; what is refused stands on the form, and nothing is written."""
     data, unit, at = form.cleaned_data, member.program.unit_or_none, clock.now()
     if unit is None:
-        form.add_error(None, pgettext("loyalty", "The program has no kind of points yet."))
+        form.add_error(None, pgettext("loyalty", "It is not said yet what members of the program collect."))
         return False
     try:
         posted = ledger.adjust(

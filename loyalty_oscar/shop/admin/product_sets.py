@@ -88,7 +88,7 @@ def unclear(*, program: Program, at: datetime) -> Iterator[str]:
         text = pgettext(
             "loyalty",
             "It is not clear after which order status the return period starts (open ends: %(ends)s). "
-            "Have LOYALTY_READY_STATUS set; until then points stay on the way.",
+            "Have LOYALTY_READY_STATUS set; until then everything stays on the way.",
         )
         yield text % {"ends": ends}
     of_order = pgettext(

@@ -28,10 +28,10 @@ class ByHandForm(forms.Form):
 
     token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     points = forms.IntegerField(
-        label=pgettext_lazy("loyalty", "Points"),
+        label=pgettext_lazy("loyalty", "How much"),
         min_value=-10_000_000,
         max_value=10_000_000,
-        help_text=pgettext_lazy("loyalty", "With a minus to take points. Only points that are ready can be taken."),
+        help_text=pgettext_lazy("loyalty", "With a minus to take. Only what is ready can be taken."),
     )
     is_meant = meant_field()
     reason = forms.CharField(
@@ -39,7 +39,7 @@ class ByHandForm(forms.Form):
         max_length=300,
         widget=forms.TextInput(attrs={"size": 60}),
         help_text=pgettext_lazy(
-            "loyalty", "Your colleagues read it beside the points; members find it only in a download of their data."
+            "loyalty", "Your colleagues read it; members find it only in a download of their data."
         ),
     )
 
@@ -52,7 +52,7 @@ class ByHandForm(forms.Form):
     def clean_points(self) -> int:
         points = self.cleaned_data["points"]
         if points == 0:
-            raise forms.ValidationError(pgettext_lazy("loyalty", "0 points change nothing."))
+            raise forms.ValidationError(pgettext_lazy("loyalty", "0 changes nothing."))
         return points
 
     def clean(self) -> dict[str, Any]:
@@ -65,12 +65,12 @@ class ByHandForm(forms.Form):
 class GoodwillForm(ByHandForm):
     """Goodwill only gives."""
 
-    points = forms.IntegerField(label=pgettext_lazy("loyalty", "Points"), min_value=1, max_value=10_000_000)
+    points = forms.IntegerField(label=pgettext_lazy("loyalty", "How much"), min_value=1, max_value=10_000_000)
     is_told = forms.BooleanField(
         label=pgettext_lazy("loyalty", "Tell the customer by mail"),
         required=False,
         initial=True,
-        help_text=pgettext_lazy("loyalty", "The mail says how many points there are and what they are worth."),
+        help_text=pgettext_lazy("loyalty", "The mail says how much it is, and what it is worth."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -40,9 +40,9 @@ def says(*, row: Freeze, zone: str) -> dict[str, str]:
     if row.ended_at is not None:
         told = {"day": words.day(row.ended_at, zone=zone), "who": actors.name(row.ended_by)}
         until = pgettext("loyalty", "Ended on %(day)s by %(who)s") % told
-    earns = pgettext("loyalty", "Orders bring points meanwhile")
+    earns = pgettext("loyalty", "Orders count meanwhile")
     if not row.earns:
-        earns = pgettext("loyalty", "Orders placed meanwhile bring no points")
+        earns = pgettext("loyalty", "Orders placed meanwhile bring nothing")
     return {"since": since, "until": until, "earns": earns, "reason": row.reason}
 
 

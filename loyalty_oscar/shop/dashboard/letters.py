@@ -17,7 +17,7 @@ from ..notices.letters import Letter, MailKind, inbox_links, letters, mail_kinds
 TOPIC = "goodwill"
 topics.register(TOPIC)(
     Topic(
-        title=pgettext_lazy("loyalty", "Goodwill points"),
+        title=pgettext_lazy("loyalty", "Goodwill"),
         text="staff gave goodwill points and wanted the customer to know",
         payload={"entry": "key of the entry"},
     )
@@ -38,5 +38,5 @@ def goodwill(*, event: Event, at: datetime) -> Letter | None:
     )
 
 
-inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See your points"))
+inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what you have"))
 mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A gift")))

@@ -25,11 +25,11 @@ WHY_NOT = {
     "other_program": lambda: pgettext("loyalty", "This member is in another program."),
     "merged_already": lambda: pgettext("loyalty", "One of the two was merged before."),
     "erased": lambda: pgettext("loyalty", "One of the two has left and was forgotten."),
-    "frozen": lambda: pgettext("loyalty", "The points of one of the two are frozen. End the freeze first."),
-    "being_paid": lambda: pgettext("loyalty", "A basket with points is being paid for just now. Try again later."),
+    "frozen": lambda: pgettext("loyalty", "One of the two accounts is frozen. End the freeze first."),
+    "being_paid": lambda: pgettext("loyalty", "A basket is being paid for just now. Try again later."),
     "undone_already": lambda: pgettext("loyalty", "It was undone before."),
     "merged_on": lambda: pgettext("loyalty", "The member who stayed was merged on since. Undo that first."),
-    "netted": lambda: pgettext("loyalty", "Points of one made up for what the other had to make up. This stays."),
+    "netted": lambda: pgettext("loyalty", "What one had made up for what the other had to make up. This stays."),
     "moved_on": lambda: pgettext("loyalty", "Some of what moved was used, taken back or ran out since. This stays."),
 }
 

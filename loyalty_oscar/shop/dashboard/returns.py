@@ -96,7 +96,7 @@ def parts(found: ReturnPreview) -> Iterator[tuple[str, int, str]]:
             points = words.points(unit=change.unit, points=change.returned)
             yield "return-comes", change.returned, text % {"points": points}
     if not found.changes:
-        yield "return-goes", 0, pgettext("loyalty", "no points change")
+        yield "return-goes", 0, pgettext("loyalty", "nothing changes")
 
 
 def notes(found: ReturnPreview) -> Iterator[str]:
@@ -113,12 +113,10 @@ def notes(found: ReturnPreview) -> Iterator[str]:
             text = pgettext("loyalty", "%(points)s of those that return make up at once for what was to be made up.")
             yield text % {"points": words.points(unit=change.unit, points=change.made_up)}
         if change.owed:
-            text = pgettext(
-                "loyalty", "%(points)s of them are used already: the customer's next points make up for it."
-            )
+            text = pgettext("loyalty", "%(points)s of it used already: the customer's next orders make up for it.")
             if change.why:
                 text = pgettext(
-                    "loyalty", "%(points)s of the other member's are used already: that member's next points make up."
+                    "loyalty", "%(points)s of the other member used already: that member's next orders make up."
                 )
             yield text % {"points": words.points(unit=change.unit, points=change.owed)}
         if change.forgiven:

@@ -164,7 +164,7 @@ class UndoView(StaffView, TemplateView):
         said = {"points": points, "day": words.day(entry.effective_at, zone=unit.program.time_zone)}
         if entry.net > 0:
             heading = pgettext("loyalty", "Take back %(points)s that were given on %(day)s?")
-            does = pgettext("loyalty", "What of them is used already becomes points to make up.")
+            does = pgettext("loyalty", "What of it is used already has to be made up.")
             if unit.program.debt_policy == Program.Debt.CLAMP:
                 does = pgettext("loyalty", "What of them is used already the shop bears.")
         else:

@@ -14,6 +14,7 @@ from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, State, Unit
+from loyalty_oscar.program.words import counted
 
 from ..orders.serving import orders_of
 from ..upkeep.doctor import Finding, Level, doctor_checks
@@ -44,7 +45,8 @@ def _missed(unit: Unit, broken: Collection[str], at: datetime) -> Iterator[Findi
         if code not in broken:
             name = f"{code} of “{unit.program.name}”"
             text = f"{orders:,} order{'s' if orders != 1 else ''} of 90 days counted without {name}"
-            hint = f"It gave less than 0 or more than {MOST_OF_AN_ORDER:,} points. Mend it, or switch it off."
+            most = counted(unit=unit, points=MOST_OF_AN_ORDER)
+            hint = f"It gave less than 0 or more than {most}. Mend it, or switch it off."
             yield Finding(level=Level.WARNING, about="rules", text=text, hint=hint)
 
 
@@ -52,14 +54,15 @@ def _budgets(unit: Unit) -> Iterator[Finding]:
     """What is counted of each budget is what the orders have of it."""
     budgets = RuleBudget.objects.filter(rule__unit=unit).select_related("rule").order_by("rule__code")
     held: Counter[str] = Counter()
-    for counted in (
+    for rows in (
         Award.objects.filter(unit=unit).exclude(counted={}).values_list("counted", flat=True) if budgets else ()
     ):
-        held.update({rule_id: row["held"] for rule_id, row in counted.items() if "most" in row})
+        held.update({rule_id: row["held"] for rule_id, row in rows.items() if "most" in row})
     for budget in budgets:
         if budget.taken != held[str(budget.pk)]:
             name = f"{budget.rule.code} of “{unit.program.name}”"
-            text = f"the budget of {name} counts {budget.taken:,} points, its orders have {held[str(budget.pk)]:,}"
+            taken, has = (counted(unit=unit, points=points) for points in (budget.taken, held[str(budget.pk)]))
+            text = f"the budget of {name} counts {taken}, its orders have {has}"
             hint = "Somebody changed one of them by hand. Restore what was there."
             yield Finding(level=Level.ERROR, about="rules", text=text, hint=hint)
 

@@ -80,6 +80,6 @@ def welcome(*, event: Event, at: datetime) -> Letter | None:
 
 
 timings.register(WELCOME)(in_daytime)
-inbox_links.register(WELCOME)(lambda: pgettext("loyalty", "See your points"))
+inbox_links.register(WELCOME)(lambda: pgettext("loyalty", "See what you have"))
 mail_kinds.register(EARNED)(MailKind(text=lambda: pgettext("loyalty", "What an order brings")))
 mail_kinds.register(WELCOME)(MailKind(text=lambda: pgettext("loyalty", "What earlier orders brought")))

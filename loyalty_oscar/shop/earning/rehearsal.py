@@ -27,11 +27,13 @@ class EarningPart:
         incl, excl = scene.minor(scene.order.shipping_incl_tax), scene.minor(scene.order.shipping_excl_tax)
         bought = replace(bought, delivery=delivery_of(paid_minor=incl, paid_excl_minor=excl))
         promised = teller.decide(teller.in_sets(bought)).points
-        yield Number(what="points earned", got=str(scene.booked(Kind.EARN)), expected=str(promised))
+        yield Number(
+            what=f"{scene.called} earned", got=scene.counted(scene.booked(Kind.EARN)), expected=scene.counted(promised)
+        )
 
     def returned(self, *, scene: Scene) -> Iterator[Number]:
         """Tell what the unit took along."""
-        yield Number(what="points taken back with a unit", got=str(-scene.booked(Kind.CLAW)))
+        yield Number(what=f"{scene.called} taken back with a unit", got=scene.counted(-scene.booked(Kind.CLAW)))
 
 
 rehearsal_parts.register("earning", order=10)(EarningPart())

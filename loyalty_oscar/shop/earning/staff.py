@@ -169,7 +169,7 @@ def reason_for_none(*, order: Any) -> str:
         return pgettext("loyalty", "None: no orders earned when it was placed.")
     user_id = placed.user_id or order.user_id
     if user_id is None:
-        return pgettext("loyalty", "None so far: a guest placed it. It brings points once the guest keeps them.")
+        return pgettext("loyalty", "Nothing so far: a guest placed it. It counts once the guest keeps it.")
     if program.enrolment == Program.Enrolment.OPT_IN:
         member = member_of(program_id=program.pk, user_id=user_id)
         if member is None or member.joined_at > placed.placed_at:

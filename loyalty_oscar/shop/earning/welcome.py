@@ -28,7 +28,7 @@ from ..orders.backfill import Tally, backfills
 TOPIC = "welcome"
 topics.register(TOPIC)(
     Topic(
-        title=pgettext_lazy("loyalty", "Points for earlier orders"),
+        title=pgettext_lazy("loyalty", "What earlier orders brought"),
         text="`loyalty_welcome` gave points for old orders, once a member",
         payload={"batch": "name of the welcome"},
     )
@@ -87,15 +87,16 @@ class Welcome:
                 topic=TOPIC, key=f"{batch}:{member_id}", member_id=member_id, payload={"batch": batch}, at=at
             )
 
-    def given(self) -> Mapping[str, tuple[int, int]]:
+    def given(self) -> Mapping[str, tuple[int, int, Unit]]:
         rows = (
             Award.objects.using(write_db())
             .exclude(batch="")
-            .values("batch")
+            .values("batch", "unit")
             .annotate(first=Min("pk"), orders=Count("pk"))
         )
         rows = rows.annotate(points=Sum("given")).order_by("first")
-        return {row["batch"]: (row["orders"], row["points"]) for row in rows}
+        units = Unit.objects.using(write_db()).select_related("program").in_bulk()
+        return {row["batch"]: (row["orders"], row["points"], units[row["unit"]]) for row in rows}
 
     def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:
         withdraw(topic=TOPIC, prefix=f"{batch}:")

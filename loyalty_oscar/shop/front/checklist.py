@@ -55,8 +55,8 @@ def jobs_ran(*, program: Program, at: datetime) -> Iterator[Tick]:
         done=JobRun.objects.filter(started_at__gt=at - RAN).exists(),
         todo=pgettext(
             "loyalty",
-            "No job ran in the last hour, so points stay on the way and no message leaves. Ask whoever looks after the "
-            "server to have loyalty_run called every five minutes.",
+            "No job ran in the last hour, so everything stays on the way and no mail leaves. Ask whoever looks after "
+            "the server to have loyalty_run called every five minutes.",
         ),
     )
 
@@ -84,7 +84,7 @@ def last_status(*, program: Program, at: datetime) -> Iterator[Tick]:
     text = pgettext("loyalty", "The return period starts after a status of this shop")
     if done:
         text = pgettext("loyalty", "The return period starts when an order is “%(status)s”") % {"status": ready}
-    todo = pgettext("loyalty", "Points never become ready. Have LOYALTY_READY_STATUS set to one of: %(statuses)s.")
+    todo = pgettext("loyalty", "Nothing ever becomes ready. Have LOYALTY_READY_STATUS set to one of: %(statuses)s.")
     yield Tick(text=text, done=done, todo=todo % {"statuses": ", ".join(statuses.candidates() or pipeline)})
 
 

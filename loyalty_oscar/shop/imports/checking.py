@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.kernel.periods import start_of_day
+from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Member, Program, State
 from loyalty_oscar.program.queries import expiry_of
 
@@ -18,6 +20,7 @@ from .before import CHUNK, Before, ImportRow
 from .sheet import BadFile, cells, is_formula, name_of
 
 MOST = 1_000_000_000
+WHOLE, SIGNED = re.compile("[0-9]{1,19}"), re.compile("[-+][0-9]+([.,][0-9]+)?")
 Numbered = tuple[int, dict[str, str]]
 
 
@@ -123,7 +126,7 @@ class _Check:
         """Return a sound row, or None after noting what is wrong with it."""
         before = len(self.errors)
         for column, cell in cells.items():
-            if is_formula(cell) and not (column == "points" and cell[1:].isdigit()):
+            if is_formula(cell) and not (column == "points" and SIGNED.fullmatch(cell)):
                 self.wrong(number, column, f"{cell!r} is a formula; write the value itself")
         if len(self.errors) > before:
             return None
@@ -161,9 +164,17 @@ class _Check:
 
     def points(self, number: int, cell: str) -> int:
         """Return the points of a row."""
-        if cell.isascii() and cell.isdigit() and len(cell) < 20 and 1 <= int(cell) <= MOST:
-            return int(cell)
-        self.wrong(number, "points", f"{cell!r} is no whole number from 1 to {MOST}")
+        unit = self.program.unit
+        if unit.is_money:
+            points, wanted = (
+                words.parse(unit=unit, text=cell) or 0,
+                f"amount up to {words.typed(unit=unit, points=MOST)}",
+            )
+        else:
+            points, wanted = int(cell) if WHOLE.fullmatch(cell) else 0, f"whole number from 1 to {MOST}"
+        if 1 <= points <= MOST:
+            return points
+        self.wrong(number, "points", f"{cell!r} is no {wanted}")
         return 0
 
     def expiry(self, number: int, cell: str) -> datetime | None:

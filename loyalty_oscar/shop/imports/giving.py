@@ -105,7 +105,7 @@ def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit, staff
     if "who" not in faults:
         user_id, called, wrong = people.named(row["who"])
         if not wrong and user_id == staff.pk:
-            wrong = pgettext("loyalty", "Nobody gives points to themselves.")
+            wrong = pgettext("loyalty", "Nobody gives to themselves.")
         faults |= {"who": wrong} if wrong else {}
     points = words.parse(unit=unit, text=row["points"]) or 0
     if not 1 <= points <= MOST_POINTS:

@@ -33,7 +33,7 @@ jobs.add(
 jobs.add(
     job=jobs.Job(
         name="reviews",
-        title=pgettext_lazy("loyalty", "Looks at reviews that bring points"),
+        title=pgettext_lazy("loyalty", "Looks at reviews that bring a gift"),
         what="reviews looked at",
         run=_reviews,
         nightly=True,

@@ -46,5 +46,5 @@ def points_gift(*, event: Event, at: datetime) -> Letter | None:
 
 
 timings.register(TOPIC)(in_daytime)
-inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See your points"))
+inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what you have"))
 mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A gift")))

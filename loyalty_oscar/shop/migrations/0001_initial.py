@@ -20,8 +20,8 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
-                'verbose_name': 'points used',
-                'verbose_name_plural': 'points used',
+                'verbose_name': 'what is set aside',
+                'verbose_name_plural': 'what is set aside',
                 'proxy': True,
                 'indexes': [],
                 'constraints': [],
@@ -33,8 +33,8 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
-                'verbose_name': 'points are set aside',
-                'verbose_name_plural': 'points are set aside',
+                'verbose_name': 'something is set aside',
+                'verbose_name_plural': 'something is set aside',
                 'proxy': True,
                 'indexes': [],
                 'constraints': [],

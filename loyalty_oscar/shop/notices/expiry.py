@@ -42,7 +42,7 @@ from .letters import Letter, LetterRow, MailKind, in_daytime, inbox_links, lette
 TOPIC = "points-expiring"
 topics.register(TOPIC)(
     Topic(
-        title=pgettext_lazy("loyalty", "Points run out soon"),
+        title=pgettext_lazy("loyalty", "What runs out soon"),
         text="points run out soon (`LOYALTY_EXPIRY_NOTICE_DAYS`)",
         payload={
             "account": "key of the account",

@@ -26,7 +26,7 @@ from .letters import Letter, MailKind, in_daytime, inbox_links, letters, mail_ki
 TOPIC = "points-ready"
 topics.register(TOPIC)(
     Topic(
-        title=pgettext_lazy("loyalty", "Points are ready"),
+        title=pgettext_lazy("loyalty", "Ready to use"),
         text="points that were on the way became ready",
         payload={"account": "key of the account", "lots": "keys of its lots that became ready, in their order"},
     )

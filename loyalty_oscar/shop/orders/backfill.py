@@ -19,7 +19,7 @@ from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
-from loyalty_oscar.program.models import Member, Program, State
+from loyalty_oscar.program.models import Member, Program, State, Unit
 
 from . import statuses, sync
 from .facts import gather_orders, marks_of
@@ -64,8 +64,8 @@ class Welcoming(Protocol):
         """Give it, in one transaction, with at most one message a member and batch."""
         ...
 
-    def given(self) -> Mapping[str, tuple[int, int]]:
-        """Return (orders, points) of every batch that stands, by its name, oldest first."""
+    def given(self) -> Mapping[str, tuple[int, int, Unit]]:
+        """Return (orders, points, unit) of every batch that stands, by its name, oldest first."""
         ...
 
     def undo(self, *, batch: str, actor: str, at: datetime) -> Iterator[int]:

@@ -55,10 +55,10 @@ def nothing_earned(*, set_ids: Collection[int], using: str) -> Iterator[ClosedSe
     programs = Program.objects.using(using).filter(excluded_set__in=set_ids).exclude(state=State.CLOSED)
     text = pgettext(
         "loyalty",
-        "“%(range)s” holds the products that bring no points in “%(program)s”: choose others on the program's page "
+        "“%(range)s” holds the products that bring nothing in “%(program)s”: choose others on the program's page "
         "first, or give their set another range.",
     )
-    shut = pgettext("loyalty", "Until it has one, no order brings points in “%(program)s”.")
+    shut = pgettext("loyalty", "Until it has one, no order brings anything in “%(program)s”.")
     for program in programs.order_by("pk"):
         names = {"program": program.name}
         yield ClosedSet(row=program, text=text, names=names, shut=shut % names)

@@ -35,7 +35,7 @@ def look_once_more(sender: Any, instance: Any, **kwargs: Any) -> None:
         frozen = sender._default_manager.using(write_db()).filter(pk=instance.pk, status=instance.FROZEN)
         frozen.update(status=instance.OPEN)
         instance.status = instance.OPEN
-        text = pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
+        text = pgettext("loyalty", "Nothing is set aside for this basket any more. Please look at the total.")
         raise LookAgain(text, url=f"{reverse('checkout:preview')}#points")
 
 

@@ -23,11 +23,11 @@ def offer_is_open(*, program: Program, at: datetime) -> Iterator[Tick]:
     offers = [one for one in our_offers() if one.is_open and is_in_its_dates(one, at)]
     is_meant = UseTerms.objects.filter(program=program, is_on=True).exists()
     yield Tick(
-        text=pgettext("loyalty", "Customers can use points in the basket"),
+        text=pgettext("loyalty", "Customers can use what they have in the basket"),
         done=bool(offers) and is_meant,
         todo=pgettext(
             "loyalty",
-            "The limits of using points, or the offer that takes them off, are missing or switched off. Set up the "
+            "The limits of use, or the offer that takes them off, are missing or switched off. Set up the "
             "program once more: it makes what is missing and leaves the rest.",
         ),
     )

@@ -33,7 +33,7 @@ def _lines(terms: UseTerms, unit: Unit) -> Iterator[str]:
         yield text % {"unit": called, "share": money.number(terms.share)}
     else:
         yield pgettext("loyalty", "%(unit)s can pay for goods, never for delivery.") % {"unit": called}
-    yield pgettext("loyalty", "You choose in the basket how many you use.")
+    yield pgettext("loyalty", "You choose in the basket how much you use.")
     limits = [
         (terms.minimum > 1, Because("at_least_points", points=terms.minimum)),
         (terms.step > 1, Because("in_steps", step=terms.step)),

@@ -27,7 +27,7 @@ from .quotes import quote_of
 
 def gone() -> str:
     """Return what the customer is told whose points are not there any more."""
-    return pgettext("loyalty", "Your points are no longer set aside for this basket. Please look at the total.")
+    return pgettext("loyalty", "Nothing is set aside for this basket any more. Please look at the total.")
 
 
 @harmless

@@ -111,7 +111,7 @@ def is_in_its_dates(offer: Any, at: datetime) -> bool:
 def let_points_be_used(*, ready: SetupResult, at: datetime) -> None:
     """Make the limits of the program (none at all, to begin with) and the one offer that serves all programs."""
     _terms, made = UseTerms.objects.get_or_create(program=ready.program)
-    (ready.made if made else ready.there).append("Customers can use points in the basket")
+    (ready.made if made else ready.there).append("Customers can use what they have in the basket")
     if our_offers().exists():
         ready.there.append("Offer “Loyalty points” among Oscar's offers")
         return

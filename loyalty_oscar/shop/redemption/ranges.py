@@ -18,10 +18,10 @@ def not_for_points(*, set_ids: Collection[int], using: str) -> Iterator[ClosedSe
     rows = UseTerms.objects.using(using).filter(is_on=True, excluded_sets__in=set_ids)
     text = pgettext(
         "loyalty",
-        "“%(range)s” holds products that points cannot pay for in “%(program)s”: take their set out on the program's "
-        "page first, or give it another range.",
+        "“%(range)s” holds products that are never paid from a balance of “%(program)s”: take their set out on the "
+        "program's page first, or give it another range.",
     )
-    shut = pgettext("loyalty", "Until it has one, nobody can use points in “%(program)s”.")
+    shut = pgettext("loyalty", "Until it has one, nobody can use anything in “%(program)s”.")
     for terms in rows.exclude(program__state=State.CLOSED).select_related("program").distinct().order_by("pk"):
         names = {"program": terms.program.name}
         yield ClosedSet(row=terms, text=text, names=names, shut=shut % names)

@@ -29,8 +29,8 @@ class RedemptionPart:
         """Give the customer points and set half of what the basket takes aside."""
         terms, most = terms_of(program_id=scene.unit.program_id), quote_of(basket=scene.basket, unit=scene.unit)
         if terms is None or not most.most:
-            why = "nobody can use any: see “limits of using points”" if terms is None else most.because.code
-            yield Number(what="points that this basket takes", got=f"0 ({why})")
+            why = "nobody can use any: see “limits of use”" if terms is None else most.because.code
+            yield Number(what=f"{scene.called} that this basket takes", got=f"0 ({why})")
             return
         points = max(terms.minimum, most.most // 2 // terms.step * terms.step, terms.step)
         points = min(points, terms.per_day or points)
@@ -39,21 +39,28 @@ class RedemptionPart:
         try:
             use = use_points(account=scene.account, unit=scene.unit, basket=scene.basket, points=points, at=scene.at)
         except Refused as refused:
-            yield Number(what="points set aside", got=f"0 ({refused.text})", expected=str(points))
+            yield Number(what=f"{scene.called} set aside", got=f"0 ({refused.text})", expected=scene.counted(points))
             return
-        yield Number(what="points set aside", got=str(use.hold.points), expected=str(points))
+        yield Number(
+            what=f"{scene.called} set aside", got=scene.counted(use.hold.points), expected=scene.counted(points)
+        )
         wanted = quote_of(basket=scene.basket, unit=scene.unit, redemption=use)
         look_again(basket=scene.basket, request=scene.request)
         scene.kept["points"] = wanted
         yield Number(
-            what=f"taken off the basket for {wanted.points} points",
+            what=f"taken off the basket for {scene.counted(wanted.points)}{'' if scene.unit.is_money else ' points'}",
             got=scene.money(before - scene.total()),
             expected=scene.money(wanted.minor),
             path=scene.in_basket,
         )
         applied = applied_to(basket=scene.basket)
         got = applied.points if applied else 0
-        yield Number(what="points charged", got=str(got), expected=str(wanted.points), path=scene.in_basket)
+        yield Number(
+            what=f"{scene.called} charged",
+            got=scene.counted(got),
+            expected=scene.counted(wanted.points),
+            path=scene.in_basket,
+        )
         scene.kept["webhook"] = self._of_webhook(scene, wanted.points)
 
     def _of_webhook(self, scene: Scene, points: int) -> Number:
@@ -62,18 +69,18 @@ class RedemptionPart:
 
         A shop that places none so need not be able to.
         """
-        what, before = "points used by an order placed without its user", scene.booked(Kind.CAPTURE)
+        what, before = f"{scene.called} used by an order placed without its user", scene.booked(Kind.CAPTURE)
         try:
             with transaction.atomic(using=write_db()):
                 place(scene=scene, bill=bill_of(scene=scene), user=None, guest_email=EMAIL)
-                used = str(before - scene.booked(Kind.CAPTURE))
+                used = scene.counted(before - scene.booked(Kind.CAPTURE))
                 transaction.set_rollback(True, using=write_db())
         except Exception as error:  # noqa: BLE001 - the store's own code runs here
             return Number(what=what, got=f"no order: {type(error).__name__}: {error}")
         finally:
             scene.basket.status = scene.basket.OPEN
             look_again(basket=scene.basket, request=scene.request)
-        return Number(what=what, got=used, expected=str(points), path=scene.in_order)
+        return Number(what=what, got=used, expected=scene.counted(points), path=scene.in_order)
 
     def _give(self, scene: Scene, points: int) -> None:
         grant = ledger.LotGrant(
@@ -90,15 +97,25 @@ class RedemptionPart:
             return
         rows = scene.order.discounts.filter(offer_id__in=list(our_offers().values_list("pk", flat=True)))
         yield Number(
-            what="discount of points on the order",
+            what=f"discount of {scene.called} on the order",
             got=scene.money(scene.minor(sum(row.amount for row in rows))),
             expected=scene.money(wanted.minor),
             path=(*scene.in_order, *scene.in_basket),
         )
         used = -scene.booked(Kind.CAPTURE)
-        yield Number(what="points used", got=str(used), expected=str(wanted.points), path=scene.in_order)
+        yield Number(
+            what=f"{scene.called} used",
+            got=scene.counted(used),
+            expected=scene.counted(wanted.points),
+            path=scene.in_order,
+        )
         scene.account.refresh_from_db()
-        yield Number(what="points still set aside", got=str(scene.account.reserved), expected="0", path=scene.in_order)
+        yield Number(
+            what=f"{scene.called} still set aside",
+            got=scene.counted(scene.account.reserved),
+            expected=scene.counted(0),
+            path=scene.in_order,
+        )
         yield scene.kept["webhook"]
 
     def returned(self, *, scene: Scene) -> Iterator[Number]:
@@ -108,7 +125,12 @@ class RedemptionPart:
             return
         due = taken_back(points=use.points, gone=1, quantity=scene.quantity)
         came = scene.booked(Kind.RESTORE)
-        yield Number(what="points returned with a unit", got=str(came), expected=str(due), path=scene.in_order)
+        yield Number(
+            what=f"{scene.called} returned with a unit",
+            got=scene.counted(came),
+            expected=scene.counted(due),
+            path=scene.in_order,
+        )
 
 
 rehearsal_parts.register("redemption", order=20)(RedemptionPart())

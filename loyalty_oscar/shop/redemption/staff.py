@@ -62,10 +62,13 @@ def offer_is_amiss(*, program: Program, at: datetime) -> Iterator[str]:
     offer = our_offers().first()
     if offer is None:
         yield pgettext(
-            "loyalty", "Nobody can use points: the offer that takes them off is missing. Run manage.py loyalty_setup."
+            "loyalty",
+            "Nobody can use anything: the offer that lowers the price is missing. Run manage.py loyalty_setup.",
         )
     elif not offer.is_open or not is_in_its_dates(offer, at):
-        text = pgettext("loyalty", "Nobody can use points: the offer “%(offer)s” of the shop is switched off or over.")
+        text = pgettext(
+            "loyalty", "Nobody can use anything: the offer “%(offer)s” of the shop is switched off or over."
+        )
         yield text % {"offer": offer.name}
 
 

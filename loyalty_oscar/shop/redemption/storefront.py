@@ -101,6 +101,11 @@ class BasketPoints:
     def money(self, minor: int) -> str:
         return money.in_words(minor=minor, currency=self.basket.currency) if self.worth else ""
 
+    @property
+    def is_money(self) -> bool:
+        """Whether a number of points is the very amount that it takes off this basket."""
+        return self.unit.is_money and self.basket.currency == self.unit.program.currency
+
 
 def standing_of(*, basket: Any, request: Any) -> BasketPoints | None:
     """Return where a visitor stands with points in a basket; None, and no query, for who has none or can't use any."""
@@ -146,7 +151,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
     return "loyalty/widgets/points_control.html", {
         "title": pgettext("loyalty", "%(unit)s you can use") % {"unit": words.title(unit=found.unit)},
         "ready": found.points(found.ready),
-        "ready_worth": found.money(found.worth.of(found.ready)) if found.worth else "",
+        "ready_worth": found.money(found.worth.of(found.ready)) if found.worth and not found.is_money else "",
         "set_aside": pgettext("loyalty", "%(points)s in this basket") % {"points": found.points(found.used)}
         if found.used
         else "",
@@ -163,6 +168,7 @@ def control(*, subject: Any, request: Any) -> Piece | None:
         "suggested": {"points": suggested, "text": _button(found, suggested)} if suggested and can_change else None,
         "use_all": _use_all(found) if can_change else "",
         "uses_all": uses_all,
+        "is_money": found.unit.is_money,
         "typed": said.get("typed", words.typed(unit=found.unit, points=found.asked)),
         "error": said.get("error", ""),
         "next": request.get_full_path(),
@@ -203,6 +209,8 @@ def _warning(found: BasketPoints, savings: Savings, free: int, most: int) -> str
 def _slider(found: BasketPoints) -> dict[str, str]:
     """Return what the slider says where it stands and, with `{number}` and `{amount}`, while it is moved."""
     text = pgettext("loyalty", "%(unit)s: %(number)s, %(amount)s")
+    if found.is_money:
+        text = pgettext("loyalty", "%(unit)s: %(amount)s")
     said = {
         "unit": words.title(unit=found.unit),
         "number": words.number(unit=found.unit, points=found.asked),
@@ -229,10 +237,14 @@ def suggestion(*, ready: int, most: int, terms: UseTerms, brings: Callable[[int]
 
 def _button(found: BasketPoints, points: int) -> str:
     told = {"points": found.points(points), "amount": _change(found, points)}
+    if found.is_money and found.saves(points) == points:
+        return pgettext("loyalty", "Use %(points)s") % told
     return pgettext("loyalty", "Use %(points)s: %(amount)s") % told
 
 
 def _use_all(found: BasketPoints) -> str:
+    if found.is_money and found.saves(found.usable) == found.usable:
+        return pgettext("loyalty", "Use all: %(points)s") % {"points": found.points(found.usable)}
     told = {"number": words.number(unit=found.unit, points=found.usable), "amount": _change(found, found.usable)}
     return pgettext("loyalty", "Use all (%(number)s): %(amount)s") % told
 
@@ -278,7 +290,7 @@ def _saved(found: BasketPoints) -> str:
     parts = {
         "amount": found.money(abs(saved)),
         "points": found.points(found.ready),
-        "worth": found.money(found.worth.of(found.ready)) if found.worth else "",
+        "worth": found.money(found.worth.of(found.ready)) if found.worth and not found.is_money else "",
     }
     if saved < 0:
         return pgettext("loyalty", "Your order costs %(amount)s more, and you keep %(points)s (%(worth)s).") % parts

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import npgettext, pgettext
+from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel import periods
@@ -159,7 +159,7 @@ def _check_basket(basket: Any, user_id: Any) -> None:
     """
     baskets = get_model("basket", "Basket").objects.using(write_db()).select_for_update()
     if not baskets.filter(pk=basket.pk, owner_id=user_id, status=basket.OPEN).values_list("pk").first():
-        text = pgettext("loyalty", "This basket is being paid for. Points cannot be changed now.")
+        text = pgettext("loyalty", "This basket is being paid for. Nothing can be changed now.")
         raise Refused(code="basket_closed", text=text)
 
 
@@ -170,9 +170,9 @@ def _check_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> 
     if not spends_at(phases=Phase.objects.using(write_db()).filter(program_id=unit.program_id), at=at):
         raise _not_now()
     if points < terms.minimum:
-        text = npgettext(
-            "loyalty", "Use %(points)s point or more.", "Use %(points)s points or more.", terms.minimum
-        ) % {"points": words.number(unit=unit, points=terms.minimum)}
+        text = pgettext("loyalty", "Use %(points)s or more.") % {
+            "points": words.points(unit=unit, points=terms.minimum)
+        }
         raise Refused(code="too_few_points", text=text)
     return terms
 
@@ -234,4 +234,4 @@ def _not_enough(unit: Unit, ready: int) -> Refused:
 
 
 def _not_now() -> Refused:
-    return Refused(code="not_now", text=pgettext("loyalty", "Points cannot be used at the moment."))
+    return Refused(code="not_now", text=pgettext("loyalty", "Nothing can be used at the moment."))

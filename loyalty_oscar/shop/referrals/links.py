@@ -71,12 +71,10 @@ def qr(*, link: str) -> SafeString:
 
 
 def _text(scheme: Scheme | None) -> str:
-    """Return what stands before the link: that it brings points or a gift, to whom it does."""
+    """Return what stands before the link: that it brings a gift, to whom it does."""
     giver, newcomer = (scheme.promise("giver"), scheme.promise("newcomer")) if scheme else (Promise(), Promise())
-    if newcomer.reward_id is not None:
-        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get a gift:")
-    if scheme is None or (giver.points and newcomer):
-        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get points:")
+    if scheme is None or (giver and newcomer):
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link we both get a gift:")
     if newcomer:
-        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get points:")
+        return pgettext("loyalty", "I am in the %(program)s of %(shop)s. With this link you get a gift:")
     return pgettext("loyalty", "I am in the %(program)s of %(shop)s. This link leads there:")

@@ -17,6 +17,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program import words
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import exponent, to_minor
@@ -109,6 +110,15 @@ class Scene:
         """Return minor units as a rehearsal writes them, such as "49.80 EUR"."""
         currency = self.basket.currency
         return f"{to_major(minor=minor, exponent=exponent(currency=currency))} {currency}"
+
+    @property
+    def called(self) -> str:
+        """What is counted, for the name of a number."""
+        return "credit" if self.unit.is_money else "points"
+
+    def counted(self, points: int) -> str:
+        """Return a number of points as it is compared; of money the amount."""
+        return words.points(unit=self.unit, points=points) if self.unit.is_money else str(points)
 
     def booked(self, *kinds: str) -> int:
         """Return what the customer's entries of these kinds come to, in points."""

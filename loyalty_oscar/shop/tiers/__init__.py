@@ -13,6 +13,7 @@ from . import (  # noqa: F401 - each registers its pieces
     price_teaser,
     prices,
     promised,
+    setup,
     staff,
     storefront,
 )

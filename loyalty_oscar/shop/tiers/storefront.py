@@ -229,7 +229,9 @@ def rules(*, ladder: Ladder) -> list[str]:
         Ladder.Window.HALF_YEAR: pgettext("loyalty", "What you ordered in the last 6 months counts."),
         Ladder.Window.LIFETIME: pgettext("loyalty", "Everything you ever ordered counts. You keep a level for good."),
     }[ladder.window]
-    up = pgettext("loyalty", "You climb at once. What you send back no longer counts; using points takes nothing away.")
+    up = pgettext(
+        "loyalty", "You climb at once. What you send back no longer counts; using what you have takes nothing away."
+    )
     down = npgettext(
         "loyalty",
         "We tell you %(days)s day before a level ends, and you come down one level at a time.",

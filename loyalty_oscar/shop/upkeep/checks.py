@@ -28,7 +28,7 @@ def check_statuses(**kwargs: Any) -> list[Warning]:
         found.append(
             Warning(
                 f"It is not clear after which order status the return period starts (open ends: {ends}).",
-                hint="Set LOYALTY_READY_STATUS; until then points stay on the way.",
+                hint="Set LOYALTY_READY_STATUS; until then everything stays on the way.",
                 id="loyalty_shop.W002",
             )
         )

@@ -20,7 +20,6 @@ from loyalty_oscar.program.money import exponent, in_words
 from loyalty_oscar.program.operations import change_state
 
 ACTOR = "system"
-CODE = "points"
 WENT_LIVE = "It is live: orders placed from now on earn."
 NAMES = {
     "en": {"one": "point", "other": "points", "title": "Points"},
@@ -30,8 +29,10 @@ NAMES = {
 }
 
 
-#: What credit is called where a sentence begins, in a program whose unit is money.
-CREDIT = {"en": "Credit", "de": "Guthaben", "pl": "Środki", "ru": "Кешбэк"}
+#: What credit is called where a sentence begins, in a program whose unit is money: an amount has no word after it.
+CREDIT = {"en": {"title": "Credit"}, "de": {"title": "Guthaben"}, "pl": {"title": "Środki"}, "ru": {"title": "Кешбэк"}}
+#: More of each purchase than that nobody gives back, in percent.
+MOST_BACK = 95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,7 @@ class Choices:
     What a shop keeper chose for a new program: the words for its points by language and plural form, what has to be
     paid for so many points (one) and what a hundred are worth (minor units), the return period, and where days begin.
 
-    `is_money` makes each point a minor unit of the program's currency: cashback.
+    `is_money` makes each point a minor unit of the program's currency: cashback. `has_levels` adds levels with more.
     """
 
     names: dict[str, dict[str, str]]
@@ -50,6 +51,12 @@ class Choices:
     time_zone: str
     points: int = 1
     is_money: bool = False
+    has_levels: bool = False
+
+    @property
+    def code(self) -> str:
+        """The code of the program and its unit, where nobody chose one."""
+        return "cashback" if self.is_money else "points"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -92,13 +99,17 @@ def cashback(*, percent: Fraction) -> Choices:
     point is the smallest coin.
     """
     zone = settings.TIME_ZONE or "UTC"
-    names = {language: {**words, "title": CREDIT[language]} for language, words in NAMES.items()}
     # In whole numbers as a shop keeper reads them: 2 of 100, 25 of 1,000.
     scale = next(scale for scale in (1, 10, 100) if (percent * scale).denominator == 1)
     return Choices(
-        names=names, points=int(percent * scale), step_minor=100 * scale, worth_minor=100, hold_days=14, time_zone=zone,
+        names=CREDIT,
+        points=int(percent * scale),
+        step_minor=100 * scale,
+        worth_minor=100,
+        hold_days=14,
+        time_zone=zone,
         is_money=True,
-    )  # fmt: skip
+    )
 
 
 def make_ready(
@@ -133,7 +144,7 @@ def _program(*, code: str | None, name: str, currency: str, choices: Choices | N
         ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
     else:
         program = Program(
-            code=code or CODE,
+            code=code or chosen.code,
             name=name,
             currency=currency,
             time_zone=chosen.time_zone,
@@ -145,7 +156,9 @@ def _program(*, code: str | None, name: str, currency: str, choices: Choices | N
         serves = "serves every site without one of its own" if program.is_default else "serves no site yet"
         ready.made.append(f"Program “{program.name}” ({program.code}), a draft in {currency}; it {serves}")
         unit = None
-    (ready.there if unit else ready.made).append(f"Its points: {', '.join(sorted(ready.unit.names)) or 'no names'}")
+    counts = "What it counts is money" if ready.unit.is_money else "Its points"
+    languages = ", ".join(sorted(ready.unit.names)) or "no names"
+    (ready.there if unit else ready.made).append(f"{counts}: {languages}")
     _worth(ready)
     return ready
 
@@ -160,7 +173,7 @@ def _save(row: Program | Unit | PointWorth) -> None:
 
 
 def _unit(program: Program, choices: Choices) -> Unit:
-    unit = Unit(program=program, code="points", names=choices.names, is_money=choices.is_money)
+    unit = Unit(program=program, code=choices.code, names=choices.names, is_money=choices.is_money)
     _save(unit)
     return unit
 
@@ -172,4 +185,5 @@ def _worth(ready: SetupResult) -> None:
     if worth is None:
         worth = PointWorth(program=program, currency=program.currency, points=100, minor=ready.choices.worth_minor)
         _save(worth)
-    known.append(f"{worth.points} points are worth {in_words(minor=worth.minor, currency=worth.currency)}")
+    if not ready.unit.is_money:  # An amount is worth itself.
+        known.append(f"{worth.points} points are worth {in_words(minor=worth.minor, currency=worth.currency)}")

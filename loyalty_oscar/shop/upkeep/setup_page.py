@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -29,10 +30,10 @@ from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.zones import known_zones
 
-from .setup import NAMES, Choices, coin, make_ready
+from .setup import CREDIT, MOST_BACK, NAMES, Choices, cashback, coin, make_ready
 
-#: What nobody means who types it: more than this comes back of each purchase.
-MOST_BACK = 50
+#: What nobody means who types it: more percent than this come back of each purchase.
+MOST_TYPED = 50
 STYLES = forms.Media(css={"all": ["loyalty/admin.css"]})
 
 
@@ -41,8 +42,8 @@ def may_set_up(user: Any) -> bool:
     return bool(user.has_perm("loyalty_program.add_program"))
 
 
-class SetUpForm(forms.Form):
-    """What a program needs to begin: its name, the word for its points, what earns them, and what they are worth."""
+class Beginning(forms.Form):
+    """What every program needs to begin."""
 
     name = forms.CharField(
         label=pgettext_lazy("loyalty", "Name of the program"),
@@ -50,6 +51,63 @@ class SetUpForm(forms.Form):
         help_text=pgettext_lazy("loyalty", "As customers read it after “the”, for example Paw Club."),
     )
     currency = forms.CharField(label=pgettext_lazy("loyalty", "Currency"), min_length=3, max_length=3)
+    has_levels = forms.BooleanField(
+        label=pgettext_lazy("loyalty", "Higher levels get more"),
+        required=False,
+        help_text=pgettext_lazy(
+            "loyalty",
+            "Everybody is Bronze. Where Bronze gets 2 %, Silver gets 3 % and Gold 5 %.",
+        ),
+    )
+    hold_days = forms.IntegerField(
+        label=pgettext_lazy("loyalty", "Return period in days"),
+        min_value=0,
+        max_value=365,
+        initial=14,
+        help_text=pgettext_lazy(
+            "loyalty", "What an order brings is ready so many days after it reached its last status."
+        ),
+    )
+    time_zone = forms.ChoiceField(label=pgettext_lazy("loyalty", "Time zone"))
+    is_meant = meant_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["currency"].initial = getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+        self.fields["time_zone"].choices = [(zone, zone) for zone in sorted(known_zones())]
+        self.fields["time_zone"].initial = settings.TIME_ZONE or "UTC"
+
+    def _ask(self, language: str, form: str, label: str, initial: str) -> None:
+        told = {"label": label, "initial": initial, "required": language == languages()[0]}
+        self.fields[word_field(language, form)] = forms.CharField(max_length=40, **told)
+
+    def clean_currency(self) -> str:
+        code = self.cleaned_data["currency"].upper()
+        if not is_currency(code):
+            raise forms.ValidationError(pgettext("loyalty", "Write a currency as three letters, for example EUR."))
+        return code
+
+    def _number(self, name: str) -> Decimal | None:
+        try:
+            return self.fields[name].clean(self[name].value())
+        except forms.ValidationError:
+            return None
+
+    def rate(self) -> str:
+        """Return what part of what members spend comes back, by what was typed or stands there to begin with."""
+        raise NotImplementedError
+
+    def choices(self) -> Choices:
+        """Return what was chosen, checked."""
+        raise NotImplementedError
+
+    def _shared(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("has_levels", "hold_days", "time_zone")}
+
+
+class SetUpForm(Beginning):
+    """A program of points: the word for them, what earns them, and what they are worth."""
+
     spend = forms.DecimalField(
         label=pgettext_lazy("loyalty", "1 point for each"),
         min_value=Decimal("0.01"),
@@ -62,43 +120,22 @@ class SetUpForm(forms.Form):
         max_value=Decimal("100000"),
         help_text=pgettext_lazy("loyalty", "So much they take off a basket."),
     )
-    hold_days = forms.IntegerField(
-        label=pgettext_lazy("loyalty", "Return period in days"),
-        min_value=0,
-        max_value=365,
-        initial=14,
-        help_text=pgettext_lazy("loyalty", "Points are ready so many days after the order reached its last status."),
-    )
-    time_zone = forms.ChoiceField(label=pgettext_lazy("loyalty", "Time zone"))
-    is_meant = meant_field()
+    field_order = ("name", "currency", "spend", "worth")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        currency = getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+        currency = self.fields["currency"].initial
         usual = money.number(coin(currency=currency)) if not exponent(currency=currency) else "1"
-        for field, initial in {"currency": currency, "spend": usual, "worth": usual}.items():
-            self.fields[field].initial = initial
-        self.fields["time_zone"].choices = [(zone, zone) for zone in sorted(known_zones())]
-        self.fields["time_zone"].initial = settings.TIME_ZONE or "UTC"
+        for field in ("spend", "worth"):
+            self.fields[field].initial = usual
         for language in languages():
+            initial = NAMES.get(language, {})
             for category, sample in plural_samples(language).items():
                 told = {"language": language_name(language), "number": money.number(sample)}
                 label = pgettext("loyalty", "%(language)s: the word after %(number)s") % told
-                self._ask(language, category, label)
+                self._ask(language, category, label, initial.get(category, ""))
             label = pgettext("loyalty", "%(language)s: the word without a number")
-            self._ask(language, "title", label % {"language": language_name(language)})
-
-    def _ask(self, language: str, form: str, label: str) -> None:
-        initial = NAMES.get(language, {}).get(form, "")
-        self.fields[word_field(language, form)] = forms.CharField(
-            label=label, max_length=40, initial=initial, required=language == languages()[0]
-        )
-
-    def clean_currency(self) -> str:
-        code = self.cleaned_data["currency"].upper()
-        if not is_currency(code):
-            raise forms.ValidationError(pgettext("loyalty", "Write a currency as three letters, for example EUR."))
-        return code
+            self._ask(language, "title", label % {"language": language_name(language)}, initial.get("title", ""))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -106,7 +143,7 @@ class SetUpForm(forms.Form):
         for name in ("spend", "worth"):
             if currency and data.get(name) is not None and self._minor(name) < 1:
                 self.add_error(name, pgettext("loyalty", "That is less than the smallest coin of the currency."))
-        if not self.errors and data["worth"] / data["spend"] > MOST_BACK:
+        if not self.errors and data["worth"] / data["spend"] > MOST_TYPED:
             text = pgettext(
                 "loyalty", "You would give back %(rate)s of what members spend. Is a comma in the wrong place?"
             )
@@ -120,18 +157,12 @@ class SetUpForm(forms.Form):
         return money.to_minor(amount=self.cleaned_data[name], currency=self.cleaned_data["currency"])
 
     def rate(self) -> str:
-        """Return what part of what members spend comes back, by what was typed or stands there to begin with."""
+        """Return what part of what members spend comes back, to a tenth of a percent."""
         spend, worth = (self._number(name) for name in ("spend", "worth"))
         if not spend or worth is None:
             return ""
         percent = money.number((worth / spend).quantize(Decimal("0.1")), places=1)
         return pgettext("loyalty", "%(number)s %%") % {"number": percent}
-
-    def _number(self, name: str) -> Decimal | None:
-        try:
-            return self.fields[name].clean(self[name].value())
-        except forms.ValidationError:
-            return None
 
     def choices(self) -> Choices:
         """Return what was chosen, checked. A language without any word keeps to the others."""
@@ -141,14 +172,56 @@ class SetUpForm(forms.Form):
             given = {one: self.cleaned_data[word_field(language, one)].strip() for one in forms_of}
             if all(given.values()):
                 names[language] = given
-        data = self.cleaned_data
-        return Choices(
-            names=names,
-            step_minor=self._minor("spend"),
-            worth_minor=self._minor("worth"),
-            hold_days=data["hold_days"],
-            time_zone=data["time_zone"],
-        )
+        minor = {"step_minor": self._minor("spend"), "worth_minor": self._minor("worth")}
+        return Choices(names=names, **minor, **self._shared())
+
+
+class CashbackForm(Beginning):
+    """A program of cashback: how much of what is paid comes back as money, and what that is called."""
+
+    percent = forms.DecimalField(
+        label=pgettext_lazy("loyalty", "Percent of what is paid"),
+        min_value=Decimal("0.01"),
+        max_value=MOST_BACK,
+        decimal_places=2,
+        initial=2,
+        help_text=pgettext_lazy("loyalty", "Of the money paid for goods: 2 brings 1.60 for 80.00."),
+    )
+    field_order = ("name", "currency", "percent")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for language in languages():
+            label = pgettext("loyalty", "%(language)s: what it is called at the beginning of a heading")
+            initial = CREDIT.get(language, {}).get("title", "")
+            self._ask(language, "title", label % {"language": language_name(language)}, initial)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("percent"):
+            look_twice(form=self, questions=too_much_back(program=Program(), percent=as_percent(self._part() / 100)))
+        return data
+
+    def _part(self) -> Fraction:
+        return Fraction(self.cleaned_data["percent"])
+
+    def rate(self) -> str:
+        """Return what part of what members spend comes back, as it was typed."""
+        percent = self._number("percent")
+        return "" if percent is None else pgettext("loyalty", "%(number)s %%") % {"number": money.number(percent)}
+
+    def choices(self) -> Choices:
+        """Return what was chosen, checked. A language without a word keeps to the others."""
+        titles = {language: self.cleaned_data[word_field(language, "title")].strip() for language in languages()}
+        names = {language: {"title": title} for language, title in titles.items() if title}
+        return replace(cashback(percent=self._part()), names=names, **self._shared())
+
+
+#: What members collect, as the address says it: the words for it, and its form. The first one is offered first.
+KINDS: Mapping[str, tuple[Any, type[Beginning]]] = {
+    "points": (pgettext_lazy("loyalty", "Points"), SetUpForm),
+    "cashback": (pgettext_lazy("loyalty", "Cashback, shown as money"), CashbackForm),
+}
 
 
 @program_pages.register("set-up")
@@ -163,7 +236,9 @@ def set_up(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     if not may_set_up(request.user):
         raise PermissionDenied
     is_there = Program.objects.exists()
-    form = None if is_there else SetUpForm(request.POST or None)
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in KINDS else next(iter(KINDS))
+    form = None if is_there else KINDS[kind][1](request.POST or None)
     front = reverse("admin:app_list", args=["loyalty_program"])
     if request.method == "POST" and (form is None or form.is_valid()):
         try:
@@ -183,13 +258,14 @@ def set_up(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         "title": pgettext("loyalty", "Set up the program"),
         "opts": Program._meta,
         "form": form,
+        "kinds": [(code, label, code == kind) for code, (label, _form) in KINDS.items()],
         "cancel": front,
         "media": STYLES,
     }
     return TemplateResponse(request, "loyalty/admin/set_up.html", context)
 
 
-def _make(form: SetUpForm | None) -> Program:
+def _make(form: Beginning | None) -> Program:
     data = form.cleaned_data if form else {}
     currency = data.get("currency") or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
     return make_ready(

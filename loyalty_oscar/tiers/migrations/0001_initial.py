@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='Ladder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(default='spend', help_text='Using points or losing them never lowers it; a return does.', max_length=20, verbose_name='what counts')),
+                ('metric', models.CharField(default='spend', help_text='Using or losing something never lowers it; a return does.', max_length=20, verbose_name='what counts')),
                 ('window', models.CharField(choices=[('calendar-year', 'a calendar year, kept to the end of the next'), ('member-year', 'a year of membership, kept to the end of the next'), ('quarter', 'a quarter of the year, kept to the end of the next'), ('rolling', 'the last 12 months'), ('half-year', 'the last 6 months'), ('lifetime', 'since joining, for good')], default='calendar-year', max_length=15, verbose_name='counted over')),
                 ('grace_days', models.PositiveSmallIntegerField(default=30, help_text='A level ends so many days after its date, and only if that was announced.', validators=[django.core.validators.MaxValueValidator(365)], verbose_name='days of grace')),
                 ('is_on', models.BooleanField(default=True, verbose_name='in force')),
@@ -39,11 +39,11 @@ class Migration(migrations.Migration):
                 ('code', models.SlugField(max_length=40, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens only, for example paw-club.')], verbose_name='code')),
                 ('name', models.CharField(max_length=40, verbose_name='name')),
                 ('names', models.JSONField(blank=True, default=dict, help_text='For example {"de": "Gold", "pl": "Złoty"}.', verbose_name='names in other languages')),
-                ('threshold', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='from (cents, points or orders)')),
+                ('threshold', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='from (cents, or a number)')),
                 ('picture', models.FileField(blank=True, upload_to='loyalty/tiers', verbose_name='picture')),
                 ('color', models.CharField(default='#55636A', help_text='Of the badge where there is no picture, like #94470A.', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9A-Fa-f]{6}$')], verbose_name='color')),
-                ('percent', models.PositiveSmallIntegerField(default=100, help_text='110 means 10 % more points for each amount paid.', validators=[django.core.validators.MinValueValidator(100), django.core.validators.MaxValueValidator(1000)], verbose_name='points in percent')),
-                ('points', models.PositiveIntegerField(default=0, help_text='Once in a lifetime, when the level is reached for the first time.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='points as a welcome gift')),
+                ('percent', models.PositiveSmallIntegerField(default=100, help_text='110 means 10 % more for each amount paid.', validators=[django.core.validators.MinValueValidator(100), django.core.validators.MaxValueValidator(1000)], verbose_name='earns in percent')),
+                ('points', models.PositiveIntegerField(default=0, help_text='Once in a lifetime, when the level is reached for the first time.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(10000000)], verbose_name='welcome gift')),
                 ('text', models.TextField(blank=True, help_text='One benefit a line, as members read it.', verbose_name='what else it brings')),
                 ('ladder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tiers', to='loyalty_tiers.ladder')),
             ],
@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='tier',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__lte', 1000), ('points__lte', 10000000)), name='loyalty_tier_most', violation_error_message='These are more points than any level can bring.'),
+            constraint=models.CheckConstraint(condition=models.Q(('percent__lte', 1000), ('points__lte', 10000000)), name='loyalty_tier_most', violation_error_message='That is more than any level can bring.'),
         ),
         migrations.AddIndex(
             model_name='standing',

@@ -27,6 +27,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='tier',
-            constraint=models.CheckConstraint(condition=models.Q(('points', 0), ('reward', None), _connector='OR'), name='loyalty_tier_gives', violation_error_message='Points or a reward, not both.'),
+            constraint=models.CheckConstraint(condition=models.Q(('points', 0), ('reward', None), _connector='OR'), name='loyalty_tier_gives', violation_error_message='Say how much or choose a reward, not both.'),
         ),
     ]

@@ -63,10 +63,10 @@ class TestACampaignInTheAdmin:
     @pytest.mark.parametrize(
         ("fields", "field", "says"),
         [
-            ({"points": ""}, "points", "How many points, or which reward?"),
-            ({"points": "5", "reward": "own"}, "points", "Points or a reward, not both."),
+            ({"points": ""}, "points", "How much, or which reward?"),
+            ({"points": "5", "reward": "own"}, "points", "Say how much or choose a reward, not both."),
             ({"points": "", "reward": "other"}, "reward", "That reward is of another program."),
-            ({"points": "", "reward": "own", "budget": "5"}, "budget", "A budget counts points."),
+            ({"points": "", "reward": "own", "budget": "5"}, "budget", "A reward is given so many times."),
             ({"most": "0"}, "most", "greater than or equal to 1"),
         ],
     )
@@ -174,7 +174,7 @@ class TestACampaignInTheAdmin:
         assert has(member) == (50, 0)
         data["confirmed"] = "yes"
 
-        assert "50 points were taken back." in text_of(root.post(rows, data, follow=True))
+        assert "Taken back: 50 paws." in text_of(root.post(rows, data, follow=True))
         assert act(user_id=member.user_id, **told) is None
         assert has(member) == (0, 0)
 

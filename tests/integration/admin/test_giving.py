@@ -70,7 +70,7 @@ class TestAFile:
         before = dump()
         html = text_of(look(clerk, unit, text))
         assert "1,400 paws in all, worth €14.00." in html
-        for said in ("ADA@example.com", "priya", "1,250 paws", "Strike", "Give the points"):
+        for said in ("ADA@example.com", "priya", "1,250 paws", "Strike", "Give it"):
             assert said in html
         assert (dump(), Batch.objects.count()) == (before, 0)
 
@@ -88,7 +88,7 @@ class TestAFile:
             ("boris@example.com,5,", "Say why."),
             ("boris@example.com,5,=1+1", "This is a formula."),
             (f"boris@example.com,5,{'x' * 301}", "Write up to 300 characters."),
-            ("staff0@example.com,5,x", "Nobody gives points to themselves."),
+            ("staff0@example.com,5,x", "Nobody gives to themselves."),
         ],
     )
     def test_with_a_fault_says_it_in_its_row_and_cannot_be_given(self, clerk, unit, boris, row, says):
@@ -97,7 +97,7 @@ class TestAFile:
         html = text_of(look(clerk, unit, text))
         assert says in html
         assert "1 row has a fault." in html
-        assert "Give the points</button>" not in look(clerk, unit, text).content.decode()
+        assert "Give it</button>" not in look(clerk, unit, text).content.decode()
         confirm(clerk, unit, text)
         assert (dump(), Batch.objects.count()) == (before, 0)
 

@@ -138,7 +138,7 @@ class TestACampaign:
         assert [word in text_of(campaigns) for word in ("€2.50", "€50.00")] == [True, True]
         assert "€2.50" in text_of(root.get(rows))
         done = root.post(rows, {"action": "take_back", "_selected_action": [given.pk], "confirmed": "yes"}, follow=True)
-        assert "€2.50 was taken back." in text_of(done)
+        assert "Taken back: €2.50." in text_of(done)
         assert Occurrence.objects.get().state == "back"
 
     def test_keeps_to_what_it_gave(self, root, cashback):
@@ -194,6 +194,6 @@ class TestTheLimitsOfUsingPoints:
         said = test_using.errors(root.post(test_using.ADD, sent))
         assert said == {
             "minimum": "In steps of 0.50 this must be 2.50 or 3.00.",
-            "per_day": "Nobody could use points: the fewest are 2.60. Write that or more.",
+            "per_day": "Nobody could use anything: the least at once is 2.60. Write that or more.",
         }
         assert not UseTerms.objects.exists()

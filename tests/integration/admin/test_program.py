@@ -128,8 +128,8 @@ class TestTheProgramsPage:
     def test_warns_of_what_is_missing(self, root, db):
         program = Program.objects.create(code="club", name="Club")
         warnings = " ".join(root.get(page(program)).context["warnings"])
-        assert "no kind of points" in warnings
-        assert "worth in EUR" in warnings
+        assert "not said what members collect" in warnings
+        assert "worth nothing in EUR" in warnings
         assert "serves no site" in warnings
 
     def test_warns_where_no_rule_is_in_force(self, root, draft):
@@ -172,7 +172,7 @@ class TestGoingLive:
             imported(user=customer, lines=[("12.90", 1), ("7.50", 2)], placed_at=at, number=number)
         imported(user=customer, lines=[("99", 1)], placed_at=clock.now(), number="d", status="Cancelled")
         assert told(root.get(step(draft, "live"))) == [
-            "Orders placed from this moment on earn points.",
+            "Orders placed from this moment on count.",
             "Orders placed before bring nothing, and nobody is mailed about them.",
             "0 members take part.",
             "Members have 0 paws ready and 0 paws on the way, worth €0.00.",
@@ -217,7 +217,7 @@ class TestGoingLive:
     def test_repeats_the_warnings(self, root, draft):
         draft.worths.all().delete()
         forget_cache()
-        assert "worth in EUR" in root.get(step(draft, "live")).context["warnings"][0]
+        assert "worth nothing in EUR" in root.get(step(draft, "live")).context["warnings"][0]
 
     def test_leaves_orders_from_before_alone(self, root, draft, customer):
         place(user=customer, lines=[(10, 1)])

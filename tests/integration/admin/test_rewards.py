@@ -143,7 +143,7 @@ class TestAReward:
         for _number in range(5):
             RewardFactory()
         RewardFactory(price=None), RewardFactory(is_on=False)
-        warning = "There are 6 rewards for points. More than 5 are hard to choose from."
+        warning = "There are 6 rewards in the catalogue. More than 5 are hard to choose from."
         reward = Reward.objects.first()
         assert warning not in text_of(root.get(page(reward)))
         assert warning in said(root.get(add(root)["Location"]))
@@ -377,7 +377,7 @@ class TestTheQueue:
                   (("1", member), ("2", member), ("3", other))]  # fmt: skip
         gift = Claim.objects.create(reward=grooming, member=other, key="gift", got_at=TODAY)
         text = text_of(act(root, "give_back", *claims, gift))
-        assert "2 members get 1,500 paws back." in text and "1 gift is taken back, without points." in text
+        assert "2 members get 1,500 paws back." in text and "1 gift is taken back; nobody paid for it." in text
         text = text_of(act(root, "give_back", *claims, gift, confirmed="yes", note=" "))
         assert "This field is required." in text
         assert (ready(member), ready(other)) == (1000, 0)

@@ -153,7 +153,7 @@ class TestWhatChangesMuchForMany:
 
     def test_asks_before_nobody_can_use_points(self, root, unit):
         terms = UseTerms.objects.get()
-        assert "2 members could not use points" in change(root, terms, is_on=None)[1][0]
+        assert "2 members could not use anything" in change(root, terms, is_on=None)[1][0]
         assert UseTerms.objects.get().is_on
         assert change(root, terms, is_on=None, is_meant="on")[1] == []
         assert not UseTerms.objects.get().is_on

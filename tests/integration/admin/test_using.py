@@ -45,7 +45,7 @@ class TestTheLimitsOfAProgram:
     def test_are_reached_from_its_page(self, root, unit):
         program_page = reverse("admin:loyalty_program_program_change", args=[unit.program_id])
         html = text_of(root.get(program_page))
-        assert "Members cannot use their points yet. Let members use points" in html
+        assert "Members cannot use what they have yet. Let members use what they have" in html
         assert root.get(f"{ADD}?program={unit.program_id}").status_code == 200
         answer = root.post(ADD, typed(program=unit.program_id, minimum="100", step="100", share="50"))
         assert answer.status_code == 302
@@ -87,7 +87,7 @@ class TestTheLimitsOfAProgram:
     def test_lets_nobody_use_points_when_switched_off(self, root, terms):
         root.post(page(terms), typed(is_on=""))
         assert terms_of(program_id=terms.program_id) is None
-        assert "Nobody can use points: that is switched off." in text_of(root.get(page(terms)))
+        assert "Nobody can use anything: that is switched off." in text_of(root.get(page(terms)))
 
     def test_stay_those_of_their_program(self, root, terms):
         other = Program.objects.create(code="other", name="Other")
@@ -107,7 +107,7 @@ class TestLimitsThatDoNotFit:
         [
             ({"minimum": "150", "step": "100"}, "minimum", "In steps of 100 this must be 100 or 200."),
             ({"minimum": "1", "step": "100"}, "minimum", "In steps of 100 this must be 100 or another multiple."),
-            ({"minimum": "100", "per_day": "50"}, "per_day", "Nobody could use points: the fewest are 100."),
+            ({"minimum": "100", "per_day": "50"}, "per_day", "Nobody could use anything: the least at once is 100."),
             ({"share": "0"}, "share", "greater than or equal to 1"),
             ({"share": "101"}, "share", "less than or equal to 100"),
             ({"share": "half"}, "share", "Enter a whole number"),
@@ -129,7 +129,7 @@ class TestLimitsThatDoNotFit:
     @pytest.mark.parametrize(
         ("row", "wrong", "says"),
         [
-            ({"currency": "CHF", "amount": "20.00"}, "row.currency", "Nobody knows what points are worth in CHF."),
+            ({"currency": "CHF", "amount": "20.00"}, "row.currency", "What members have is worth nothing in CHF yet."),
             ({"currency": "eur", "amount": "20.00"}, "row.currency", "Enter a valid value"),
             ({"currency": "EUR", "amount": "0"}, "row.amount", "greater than or equal to 0.01"),
             ({"currency": "EUR", "amount": "1.005"}, "row.amount", "no more than 2 decimal places"),
@@ -144,7 +144,7 @@ class TestLimitsThatDoNotFit:
 
     def test_are_refused_for_a_new_program_too(self, root, unit):
         answer = root.post(ADD, typed([{"currency": "CHF", "amount": "20.00"}], program=unit.program_id))
-        assert "worth in CHF" in errors(answer)["row.currency"]
+        assert "worth nothing in CHF" in errors(answer)["row.currency"]
         assert not UseTerms.objects.exists()
 
     def test_have_one_least_order_a_currency(self, root, terms):
@@ -187,7 +187,7 @@ class TestWhoMayChangeLimits:
 class TestAWarningOnTheProgramsPage:
     def warnings(self, root, program):
         url = reverse("admin:loyalty_program_program_change", args=[program.pk])
-        return [text for text in root.get(url).context["warnings"] if "Nobody can use points" in text]
+        return [text for text in root.get(url).context["warnings"] if "Nobody can use anything" in text]
 
     def test_says_that_the_offer_is_missing(self, root, terms):
         assert ["loyalty_setup" in text for text in self.warnings(root, terms.program)] == [True]

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program.models import PointWorth, Program
+from loyalty_oscar.program.models import PointWorth, Program, Unit
 from loyalty_oscar.program.queries import forget_cache
 from tests.integration.api.conftest import api_of
 from tests.points import give, points_club, use
@@ -14,7 +14,7 @@ from tests.storefront import a_basket, a_product, a_user, arrive, boris, buy, da
 pytestmark = pytest.mark.django_db
 NOTHING = {
     "ready": 0, "set_aside": 0, "on_the_way": 0, "to_make_up": 0, "frozen": False, "worth": "0.00",
-    "currency": "EUR", "expiring": [],
+    "currency": "EUR", "is_money": False, "expiring": [],
 }  # fmt: skip
 
 
@@ -45,6 +45,14 @@ class TestWhatAMemberHas:
             {"points": 20, "at": "2026-06-30T14:00:00+02:00"},
             {"points": 30, "at": "2026-12-31T13:00:00+01:00"},
         ]
+
+    def test_says_where_numbers_are_money(self, unit):
+        user = a_user()
+        give(user, 1250, unit)
+        Unit.objects.update(is_money=True)
+        forget_cache()
+        found = api_of(user).get("me").json()
+        assert (found["ready"], found["is_money"], found["worth"], found["currency"]) == (1250, True, "12.50", "EUR")
 
     def test_leaves_out_what_is_set_aside(self, api, boris, unit):
         use(boris, boris.basket, 500, unit=unit)

@@ -6,7 +6,7 @@ import pytest
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
-from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.shop.imports import post, read
 from loyalty_oscar.testing import allow_purge, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
@@ -298,3 +298,22 @@ class TestAnUndo:
         before = books()
         assert "0 balances taken back." in manage("import", file(GOOD), "--undo").out
         assert books() == before
+
+
+class TestAFileOfAProgramOfMoney:
+    @pytest.fixture(autouse=True)
+    def cashback(self, shop):
+        Unit.objects.update(is_money=True)
+
+    def test_holds_amounts(self, file):
+        said = manage("import", file("email,points\nann@example.com,12.50\n"))
+        assert said.code == 0
+        assert "€12.50" in said.out
+        assert "point" not in said.out
+        assert Account.objects.get().available == 1250
+
+    @pytest.mark.parametrize("amount", ["12.505", "0", "-1.00", "x"])
+    def test_refuses_what_is_none(self, file, amount):
+        said = manage("import", file(f"email,points\nann@example.com,{amount}\n"))
+        assert f"row 2, points: {amount!r} is no amount up to 10000000.00" in said.err
+        assert not Account.objects.exists()

@@ -146,7 +146,7 @@ class TestAShopWhoseNumbersAgree:
         code, told = rehearsed()
         assert (code, numbers(told)["points that this basket takes"]) == (
             0,
-            "0 (nobody can use any: see “limits of using points”)",
+            "0 (nobody can use any: see “limits of use”)",
         )
         assert numbers(told)["total of the order"] == "49.80 EUR"
 

@@ -46,10 +46,10 @@ class TestAWelcome:
         before = books()
         said = manage("welcome --since 400d --dry-run")
         assert books() == before
-        assert "12 bring points, of 12 looked at" in said.out
+        assert "12 bring something, of 12 looked at" in said.out
         assert "members  3" in said.out
-        assert "points   144; ready at once 144; worth €1.44" in said.out
-        assert "144 until " in said.out
+        assert "in all   144 points; ready at once 144 points; worth €1.44" in said.out
+        assert "144 points until " in said.out
         assert said.out.endswith("Nothing was written.\n")
 
     def test_gives_it_under_a_kind_of_its_own_as_from_the_day_of_the_order(self, past):
@@ -88,7 +88,7 @@ class TestAWelcome:
 
     def test_counts_orders_since_the_day_it_is_told(self, past):
         since = past[9].date_placed.isoformat()
-        assert "3 bring points, of 3 looked at" in manage("welcome --dry-run --since", since).out
+        assert "3 bring something, of 3 looked at" in manage("welcome --dry-run --since", since).out
 
     def test_leaves_out_dead_orders_guests_and_what_earns_by_itself(self, past):
         past[0].__class__.objects.filter(pk=past[0].pk).update(status="Cancelled")
@@ -100,7 +100,7 @@ class TestAWelcome:
     def test_gives_nothing_for_what_went_back_before(self, past):
         come_back(line=past[0].lines.get(), quantity=1)
         said = manage("welcome --since 400d --yes")
-        assert "points   132; " in said.out
+        assert "in all   132 points; " in said.out
         assert "welcome:1: 132 points" in said.out
         assert sum(account.available for account in Account.objects.all()) == 132
         assert manage("audit").code == 0
@@ -109,7 +109,7 @@ class TestAWelcome:
         for order in past[:6]:
             order.__class__.objects.filter(pk=order.pk).update(date_placed=order.date_placed - timedelta(days=800))
         said = manage("welcome --since 1200d --yes")
-        assert "72 have run out already" in said.out
+        assert "72 points have run out already" in said.out
         manage("run --only expire")
         assert sum(account.available for account in Account.objects.all()) == 72
         assert manage("audit").code == 0
@@ -157,7 +157,7 @@ class TestUndoingAWelcome:
         manage("welcome --undo welcome:1 --yes")
         come_back(line=past[0].lines.get(), quantity=1)
         said = manage("welcome --since 400d --yes")
-        assert "points   132; " in said.out
+        assert "in all   132 points; " in said.out
         assert sum(account.net for account in Account.objects.all()) == 132
         assert manage("audit").code == 0
 

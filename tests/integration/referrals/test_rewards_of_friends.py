@@ -220,7 +220,7 @@ class TestTheForm:
     def test_refuses_both_nothing_and_a_reward_of_another_program(self, root, club):  # noqa: F811
         other = RewardFactory(program__code="other", program__is_default=False)
         for typed, said in (
-            ({"giver_points": "5", "giver_reward": club.spa.pk}, "Points or a reward, not both."),
+            ({"giver_points": "5", "giver_reward": club.spa.pk}, "Say how much or choose a reward, not both."),
             ({}, "Somebody must get something: give points to one side."),
             ({"giver_reward": other.pk}, "That reward is of another program."),
         ):

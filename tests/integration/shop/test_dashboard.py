@@ -82,7 +82,7 @@ class TestTheCustomersPage:
     def test_shows_what_the_customer_has(self, staff, order, customer):
         html = text(staff(LOOK)[1].get(user_page(customer)))
         assert 'data-loyalty="pending" data-value="25"' in html
-        assert "Give goodwill points" not in html
+        assert "Give goodwill" not in html
 
     def test_offers_goodwill_to_who_may_give_it(self, staff, order, customer, unit):
         html = text(staff(LOOK, GIVE)[1].get(user_page(customer)))
@@ -90,7 +90,7 @@ class TestTheCustomersPage:
 
     def test_offers_goodwill_to_a_customer_without_points(self, staff, unit, customer):
         html = text(staff(LOOK, GIVE)[1].get(user_page(customer)))
-        assert "No points yet." in html
+        assert "Nothing yet." in html
         assert goodwill(customer, unit) in html
 
     def test_leads_to_the_statement_where_that_may_be_read(self, staff, order, customer):
@@ -249,7 +249,7 @@ class TestGoodwill:
     def test_is_never_for_oneself(self, staff, unit):
         user, client = staff(LOOK, GIVE)
         assert client.post(goodwill(user, unit), typed()).status_code == 403
-        assert "Give goodwill points" not in text(client.get(user_page(user)))
+        assert "Give goodwill" not in text(client.get(user_page(user)))
         assert not Entry.objects.exists()
 
     def test_waits_until_a_customer_has_joined_where_people_join_by_choice(self, staff, customer):

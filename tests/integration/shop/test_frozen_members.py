@@ -32,7 +32,7 @@ from tests.storefront import TODAY, a_basket, a_product, a_user, buy, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 LATER = TODAY + timedelta(days=3)
-KIND = "Your points can’t be used at the moment. Please contact us."
+KIND = "What you have can’t be used at the moment. Please contact us."
 
 
 def freeze(user, *, until=None, earns=True, at=TODAY, reason="Many accounts, one card"):
@@ -237,7 +237,7 @@ class TestTheCustomersPages:
         freeze(boris, earns=False)
         html = text_of(client.get(reverse("basket:summary")))
         assert "20 paws" not in html
-        assert "Orders bring no points at the moment" in html
+        assert "Orders bring nothing at the moment" in html
 
     def test_refuse_a_form_that_was_open_before(self, unit, boris, basket, client):
         client.force_login(boris)
@@ -274,7 +274,7 @@ class TestTheAdmin:
             "2026-05-08T22:00:00+00:00",
         )
         html = clerk.get(answer["Location"]).content.decode()
-        for said in ("Under review", "The points are frozen", "Frozen so far"):
+        for said in ("Under review", "The account is frozen", "Frozen so far"):
             assert said in html
         assert "Under review" in clerk.get(page(boris)).content.decode()
 

@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 Range = get_model("offer", "Range")
 EARNING, USING, SALE = "earning", "using", "sale"
 TEXTS = {
-    EARNING: "“cards” holds the products that bring no points in “100 % Paw”: choose others on the",
-    USING: "“cards” holds products that points cannot pay for in “100 % Paw”: take their set out on the program's page",
+    EARNING: "“cards” holds the products that bring nothing in “100 % Paw”: choose others on the",
+    USING: "“cards” holds products that are never paid from a balance of “100 % Paw”: take their set out on the",
     SALE: "“cards” holds the products of “First on the trail”: switch that sale off first",
 }
 
@@ -197,8 +197,8 @@ class TestAnUntiedSet:
     @pytest.mark.parametrize(
         ("what", "says"),
         [
-            (EARNING, "no order brings points in “100 % Paw”."),
-            (USING, "nobody can use points in “100 % Paw”."),
+            (EARNING, "no order brings anything in “100 % Paw”."),
+            (USING, "nobody can use anything in “100 % Paw”."),
         ],
     )
     def test_is_an_error_for_the_doctor_and_on_the_programs_page(self, unit, closed, root, what, says):

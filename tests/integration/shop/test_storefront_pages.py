@@ -263,7 +263,7 @@ class TestHowItWorks:
         assert "one thing for €42.50 and one for €19.90 brings 62 paws" in said
         assert "ready 14 days after delivery" in said
         assert "You get €1.00 off for 100 paws." in said
-        assert "They run out at the end of the month, 12 months after they were ready." in said
+        assert "It runs out at the end of the month, 12 months after it was ready." in said
         assert "Terms of the Paw Club, version 2, in force since 1 January 2026 Be nice." in said
 
     def test_says_so_while_nothing_is_earned(self, visit):

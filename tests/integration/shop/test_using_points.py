@@ -238,7 +238,7 @@ class TestAnOrder:
         tab = use(boris, basket, 500, unit=unit)
         use(boris, basket, 200, unit=unit)
         before = dump()
-        with pytest.raises(PointsUnavailable, match="no longer set aside"):
+        with pytest.raises(PointsUnavailable, match="Nothing is set aside"):
             pay(tab)
         assert (dump(), Order.objects.count()) == (before, 0)
         assert on(reload(boris, basket)) == (200, D("18.00"))

@@ -197,7 +197,7 @@ class TestTheControl:
         before = Entry.objects.count()
         with clock.at(TODAY + timedelta(days=91)):
             page = choose(client, use="500")
-            assert "Points cannot be used at the moment." in text_of(page)
+            assert "Nothing can be used at the moment." in text_of(page)
             assert numbers(page, "points") == [0]
         assert Entry.objects.count() == before
 
@@ -298,7 +298,7 @@ class TestTheCheckout:
         assert answer["Location"] == f"{reverse('checkout:preview')}#points"
         assert (paid, Order.objects.count(), basket_of(boris).status) == ([], 0, "Open")
         said = text_of(client.get(reverse("checkout:preview")))
-        assert "Your points are no longer set aside for this basket. Please look at the total." in said
+        assert "Nothing is set aside for this basket any more. Please look at the total." in said
         assert place(client)["Location"] == reverse("checkout:thank-you")
         assert Order.objects.get().basket_total_incl_tax == Decimal("84.20")
         assert len(paid) == 1

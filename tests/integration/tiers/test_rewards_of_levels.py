@@ -215,7 +215,7 @@ class TestTheForm:
         field = page.context["inline_admin_formsets"][0].formset.forms[1].fields["reward"]
         assert list(field.queryset) == [reward]
         answer = root.post(address, self.typed(page, **{"tiers-1-points": 50}))
-        assert "Points or a reward, not both." in answer.content.decode()
+        assert "Say how much or choose a reward, not both." in answer.content.decode()
         other = {"tiers-2-reward": reward.pk, "tiers-1-reward": "", "tiers-1-points": 50}
         assert root.post(address, self.typed(page, **other)).status_code == 302
         assert [*Tier.objects.order_by("rank").values_list("reward", "points")] == [

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.words import counted
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.shop import imports
 
@@ -73,7 +74,7 @@ class Command(LoyaltyCommand):
         except imports.BadFile as bad:
             raise CommandError(self.all_of(bad.errors)) from bad
         points = sum(row.points for row in balances.known)
-        self.say(f"{len(balances.known):,} rows of this file brought {points:,} points along")
+        self.say(f"{len(balances.known):,} rows of this file brought {counted(unit=program.unit, points=points)} along")
         if dry_run:
             self.say("Nothing was written.")
             return
@@ -108,4 +109,4 @@ class Command(LoyaltyCommand):
         value = worth(unit=unit, points=balances.points)
         new = f"{len(people - members):,} of them join “{balances.program.name}” with it"
         self.say(f"{len(balances.rows):,} rows for {len(people):,} people; {new}")
-        self.say(f"{balances.points:,} points" + (f", worth {value}" if value else ""))
+        self.say(counted(unit=unit, points=balances.points) + (f", worth {value}" if value else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.utils import timezone
 
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.words import why
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.words import counted, why
 from loyalty_oscar.shop.orders.reconcile import decide_deleted, orders_since, reconcile
 
 from ..command import LoyaltyCommand, moment
@@ -41,16 +43,19 @@ class Command(LoyaltyCommand):
             return
         at, failed = clock.now(), {}
         began = moment(text=since, at=at, zone=timezone.get_current_timezone_name())
-        total, looked_at, posted, points = orders_since(since=began).count(), 0, 0, 0
+        total, looked_at, posted = orders_since(since=began).count(), 0, 0
+        sums: Counter[Unit] = Counter()
         for step in reconcile(since=began, at=at, dry_run=dry_run):
             looked_at += step.looked_at
             failed |= step.failed
             posted += len(step.posted)
-            points += sum(entry.net for entry in step.posted)
+            for entry in step.posted:
+                sums[entry.account.unit] += entry.net
             self.tell(step.posted)
             self.progress(f"{looked_at:,} of {total:,} orders")
         verb = "to post" if dry_run else "posted"
-        self.say(f"{looked_at:,} orders looked at; {posted:,} differences {verb}, {points:+,} points.")
+        told = [counted(unit=unit, points=points, signed=True) for unit, points in sums.items()]
+        self.say(f"{looked_at:,} orders looked at; {posted:,} differences {verb}{''.join(f', {one}' for one in told)}.")
         if failed:
             raise CommandError("; ".join(f"order {pk} could not be looked at: {error}" for pk, error in failed.items()))
 
@@ -61,4 +66,5 @@ class Command(LoyaltyCommand):
 
     def tell(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            self.say(f"{entry.key}: {entry.net:+,} points on account {entry.account_id} ({why(entry.because)})")
+            told = counted(unit=entry.account.unit, points=entry.net, signed=True)
+            self.say(f"{entry.key}: {told} on account {entry.account_id} ({why(entry.because)})")

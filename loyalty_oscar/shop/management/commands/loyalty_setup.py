@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,14 +17,12 @@ from loyalty_oscar.program.models import State
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
 from loyalty_oscar.shop.upkeep import setup
-from loyalty_oscar.shop.upkeep.setup import WENT_LIVE, SetupResult, make_ready
+from loyalty_oscar.shop.upkeep.setup import MOST_BACK, WENT_LIVE, SetupResult, make_ready
 
 from ..command import LoyaltyCommand
 
 #: Fits every sentence that names the program after “the”.
 NAME = "Loyalty Club"
-#: More of each purchase than that nobody gives back.
-MOST_BACK = 95
 NEXT_DRAFT = """Next:
   - look at it in the admin, under “Loyalty”: names of the points, return period, expiry
   - manage.py loyalty_doctor       says what is missing in the shop
@@ -62,6 +61,11 @@ class Command(LoyaltyCommand):
             help="a new program counts money in place of points, and gives back so many percent of what is paid",
         )
         parser.add_argument(
+            "--levels",
+            action="store_true",
+            help="a new program has levels: Silver gets 1.5 times as much, Gold 2.5 times",
+        )
+        parser.add_argument(
             "--live",
             action="store_true",
             help="switch it on: orders placed from now on earn; a purchase is rehearsed before, as loyalty_doctor does",
@@ -83,17 +87,20 @@ class Command(LoyaltyCommand):
         name: str,
         currency: str | None,
         cashback: str | None,
+        levels: bool,
         live: bool,
         anyway: bool,
         **options: Any,
     ) -> None:
         if anyway and not live:
             raise CommandError("--anyway goes with --live")
+        currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+        chosen = setup.usual(currency=currency) if cashback is None else setup.cashback(percent=part_of(typed=cashback))
         program = {
             "code": code,
             "name": name,
-            "currency": currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"),
-            "choices": None if cashback is None else setup.cashback(percent=part_of(typed=cashback)),
+            "currency": currency,
+            "choices": replace(chosen, has_levels=True) if levels else None if cashback is None else chosen,
         }
         ready = make_ready(**program, live=False, at=clock.now())
         self.tell(ready)

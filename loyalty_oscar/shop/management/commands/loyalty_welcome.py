@@ -10,7 +10,8 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 
 from loyalty_oscar.kernel.periods import last_day
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.words import counted
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.shop.orders.backfill import Tally, gather, next_batch, orders_before, portions, welcoming
 
@@ -47,8 +48,8 @@ class Command(LoyaltyCommand):
             self.say("Nothing was written." if tally.points else "There is nothing to give.")
             return
         if not options["yes"]:
-            self.confirm(f"{len(tally.members):,} members get {tally.points:,} points.")
-        self.give(orders, at, tally, mail=not options["no_mail"])
+            self.confirm(f"{len(tally.members):,} members get {counted(unit=found.unit, points=tally.points)}.")
+        self.give(orders, at, tally, found.unit, mail=not options["no_mail"])
 
     def count(self, orders: Any, program: Program, at: datetime) -> Tally:
         """Work out what everybody would get, without writing."""
@@ -63,21 +64,23 @@ class Command(LoyaltyCommand):
         """Say it in words before anything is written."""
         value = worth(unit=program.unit, points=tally.points - tally.gone)
         self.say(f"“{program.name}”: orders from {began:%Y-%m-%d %H:%M} to {program.earns_from:%Y-%m-%d %H:%M} UTC")
-        self.say(f"  orders   {tally.orders:,} bring points, of {tally.looked_at:,} looked at")
+        self.say(f"  orders   {tally.orders:,} bring something, of {tally.looked_at:,} looked at")
         self.say(f"  members  {len(tally.members):,}")
-        self.say(f"  points   {tally.points:,}; ready at once {tally.ready:,}" + (f"; worth {value}" if value else ""))
+        shown, ready = (counted(unit=program.unit, points=points) for points in (tally.points, tally.ready))
+        self.say(f"  in all   {shown}; ready at once {ready}" + (f"; worth {value}" if value else ""))
         for line in expiries(tally, program):
             self.say(f"  expiry   {line}")
 
-    def give(self, orders: Any, at: datetime, tally: Tally, *, mail: bool) -> None:
+    def give(self, orders: Any, at: datetime, tally: Tally, unit: Unit, *, mail: bool) -> None:
         """Post in portions; what is posted stays when it is interrupted, and the next call gives the rest."""
         batch, done = next_batch(given=welcoming().given()), 0
         for ids in portions(orders=orders):
             welcoming().give(order_ids=ids, batch=batch, at=at, mail=mail)
             done += len(ids)
             self.progress(f"giving: {done:,} of {tally.looked_at:,} orders")
-        count, points = welcoming().given().get(batch, (0, 0))
-        self.say(f"{batch}: {points:,} points for {count:,} orders. Undo: manage.py loyalty_welcome --undo {batch}")
+        count, points, unit = welcoming().given().get(batch, (0, 0, unit))
+        told = counted(unit=unit, points=points)
+        self.say(f"{batch}: {told} for {count:,} orders. Undo: manage.py loyalty_welcome --undo {batch}")
 
     def take_back(self, batch: str, *, yes: bool, dry_run: bool) -> None:
         """Take back what a batch gave; those who used points already owe them."""
@@ -85,26 +88,29 @@ class Command(LoyaltyCommand):
         if batch not in given:
             names = ", ".join(given) or "none was given yet"
             raise CommandError(f"there is no batch {batch!r}; there are: {names}")
-        count, points = given[batch]
-        self.say(f"{batch}: {count:,} orders, {points:,} points stand.")
+        count, points, unit = given[batch]
+        self.say(f"{batch}: {count:,} orders, {counted(unit=unit, points=points)} stand.")
         if dry_run:
             self.say("Nothing was written.")
             return
         if not yes:
-            self.confirm("They are taken back; what was used already is made up by the next points.")
+            self.confirm("They are taken back; what was used already is made up by the next orders.")
         done = 0
         for _points in welcoming().undo(batch=batch, actor="system", at=clock.now()):
             done += 1
             self.progress(f"taking back: {done:,} of {count:,} orders")
-        self.say(f"{batch} is undone: {points:,} points of {done:,} orders.")
+        self.say(f"{batch} is undone: {counted(unit=unit, points=points)} of {done:,} orders.")
 
 
 def expiries(tally: Tally, program: Program) -> Iterator[str]:
     """Yield what runs out when, soonest first, in the program's days."""
+    unit = program.unit
     if tally.gone:
-        yield f"{tally.gone:,} have run out already: these orders are too old for the program's terms"
+        told = counted(unit=unit, points=tally.gone)
+        yield f"{told} have run out already: these orders are too old for the program's terms"
     never = tally.expiries.get(None, 0)
     for expires_at in sorted(filter(None, tally.expiries)):
-        yield f"{tally.expiries[expires_at]:,} until {last_day(expires_at=expires_at, zone=program.time_zone)}"
+        told = counted(unit=unit, points=tally.expiries[expires_at])
+        yield f"{told} until {last_day(expires_at=expires_at, zone=program.time_zone)}"
     if never:
-        yield f"{never:,} never, or not before their orders are delivered"
+        yield f"{counted(unit=unit, points=never)} never, or not before their orders are delivered"

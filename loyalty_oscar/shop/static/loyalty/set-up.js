@@ -3,16 +3,17 @@
   "use strict";
   var rate = document.getElementById("loyalty-rate");
   var spend = document.getElementById("id_spend"), worth = document.getElementById("id_worth");
-  if (!rate || !spend || !worth) return;
+  var percent = document.getElementById("id_percent");
+  if (!rate || !(percent || (spend && worth))) return;
   function number(field) { return parseFloat(field.value.replace(",", ".")); }
   function tell() {
-    var part = number(worth) / number(spend) / 100;
+    var part = (percent ? number(percent) : number(worth) / number(spend)) / 100;
     rate.textContent = isFinite(part) && part >= 0
-      ? part.toLocaleString(document.documentElement.lang || "en", {style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1})
+      ? part.toLocaleString(document.documentElement.lang || "en", {style: "percent", minimumFractionDigits: percent ? 0 : 1, maximumFractionDigits: percent ? 2 : 1})
       : "–";
   }
-  spend.addEventListener("input", tell);
-  worth.addEventListener("input", tell);
+  var typed = percent ? [percent] : [spend, worth];
+  typed.forEach(function (field) { field.addEventListener("input", tell); });
   // What was typed before this script came, or stands there again after the way back.
-  if (spend.value !== spend.defaultValue || worth.value !== worth.defaultValue) tell();
+  if (typed.some(function (field) { return field.value !== field.defaultValue; })) tell();
 })();

@@ -74,9 +74,7 @@ def facts(*, unit: Any) -> list[str]:
     found.append(_expiry(program))
     found.append(pgettext("loyalty", "If you return something, we take back only what that item earned."))
     if program.debt_policy == Program.Debt.DEBT:
-        text = pgettext(
-            "loyalty", "If you have used them already, your next ones make up for them. No money is charged."
-        )
+        text = pgettext("loyalty", "If you have used it already, your next orders make up for it. No money is charged.")
         found.append(text)
     return found
 
@@ -84,21 +82,21 @@ def facts(*, unit: Any) -> list[str]:
 def _expiry(program: Program) -> str:
     months = program.expiry_months
     if program.expiry == Program.Expiry.NEVER:
-        return pgettext("loyalty", "They never run out.")
+        return pgettext("loyalty", "What you collect never runs out.")
     if program.expiry == Program.Expiry.FIXED:
-        return pgettext("loyalty", "They run out once a year; your account page says when.")
+        return pgettext("loyalty", "What you collect runs out once a year; your account page says when.")
     if program.expiry == Program.Expiry.INACTIVITY:
         text = npgettext(
             "loyalty",
-            "They run out at the end of the month, %(months)d month after your last order.",
-            "They run out at the end of the month, %(months)d months after your last order.",
+            "It runs out at the end of the month, %(months)d month after your last order.",
+            "It runs out at the end of the month, %(months)d months after your last order.",
             months,
         )
     else:
         text = npgettext(
             "loyalty",
-            "They run out at the end of the month, %(months)d month after they were ready.",
-            "They run out at the end of the month, %(months)d months after they were ready.",
+            "It runs out at the end of the month, %(months)d month after it was ready.",
+            "It runs out at the end of the month, %(months)d months after it was ready.",
             months,
         )
     return text % {"months": months}

@@ -40,23 +40,29 @@ class Command(BaseCommand):
             "--address", default="127.0.0.1:8000", metavar="HOST:PORT", help="where it is served: links lead there"
         )
 
+        parser.add_argument(
+            "--cashback",
+            action="store_true",
+            help="the club gives 2, 3 and 5 % back, in place of paws: for a fresh past",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         gc.set_threshold(*SELDOM)
         with override_settings(**MEANWHILE), history.shelves_that_nobody_watches():
-            self._open(address=options["address"])
+            self._open(address=options["address"], is_money=options["cashback"])
 
-    def _open(self, *, address: str) -> None:
+    def _open(self, *, address: str, is_money: bool) -> None:
         self.last = time.monotonic()
         with ProcessPoolExecutor(max_workers=1) as beside:
             drawn = [beside.submit(pictures.draw, **one) for one in catalogue.missing_pictures()]
             self._done("tables", tables.make())
-            self._fill(address=address)
+            self._fill(address=address, is_money=is_money)
             for one in drawn:
                 one.result()  # It raises what went wrong.
             self._done("pictures drawn beside it", len(drawn))
         self._say(f"Log in at http://{address}/accounts/login/ with the password {people.password()}")
 
-    def _fill(self, *, address: str) -> None:
+    def _fill(self, *, address: str, is_money: bool) -> None:
         # At each start, because a shop that was filled for one port may be served at another.
         Site.objects.update_or_create(pk=1, defaults={"domain": address, "name": "Tumblepaw"})
         run = SeedRun.objects.first() or SeedRun.objects.create(today=timezone.now().astimezone(ZONE))
@@ -75,7 +81,7 @@ class Command(BaseCommand):
             history.open_the_store_room()
         self._done("people", len(everybody))
         with loyalty.clock(opened):
-            loyalty.open_club(at=opened)
+            loyalty.open_club(at=opened, is_money=is_money)
             levels.open_ladder(at=opened)
         self._done("levels of the club", len(levels.LEVELS))
         try:
