@@ -221,7 +221,7 @@ class TestTheForm:
         other = RewardFactory(program__code="other", program__is_default=False)
         for typed, said in (
             ({"giver_points": "5", "giver_reward": club.spa.pk}, "Say how much or choose a reward, not both."),
-            ({}, "Somebody must get something: give points to one side."),
+            ({}, "Somebody must get something: fill in one side."),
             ({"giver_reward": other.pk}, "That reward is of another program."),
         ):
             assert said in text_of(self.send(root, club, **typed))
