@@ -21,6 +21,14 @@ from .use_points import Refused, use_in_request
 NUMBER = re.compile(r"[0-9]{1,9}")
 
 
+def page_before(*, request: Any) -> str:
+    """Return the page of this shop that a form came from (`next`), else the basket."""
+    wanted = request.POST.get("next", "").partition("#")[0]
+    hosts, is_secure = {request.get_host()}, request.is_secure()
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=is_secure)
+    return wanted if safe else reverse("basket:summary")
+
+
 class UsePointsView(View):
     """`use` (a button: all, none or a number) or `points` (typed), and `next`: the page to go back to."""
 
@@ -66,8 +74,4 @@ class UsePointsView(View):
         return points
 
     def back(self) -> str:
-        """Return the page of this shop to go back to, else the basket."""
-        wanted = self.request.POST.get("next", "").partition("#")[0]
-        hosts, is_secure = {self.request.get_host()}, self.request.is_secure()
-        safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=is_secure)
-        return wanted if safe else reverse("basket:summary")
+        return page_before(request=self.request)

@@ -60,6 +60,8 @@ class TestMoneyOff:
         assert f"“{claim.reward.name}” is in your basket." in plain(page)
         assert page.context["basket"].total_incl_tax.as_tuple().digits == (1, 9, 9, 0)
         assert "Take out" in plain(client.get("/loyalty/rewards/"))
+        assert post(client, claim, next="/catalogue/").redirect_chain[-1][0] == "/catalogue/#rewards"
+        assert post(client, claim, next="https://evil.example/").redirect_chain[-1][0] == "/basket/#rewards"
         page = post(client, claim, "take-out")
         assert page.context["basket"].total_incl_tax.as_tuple().digits == (2, 4, 9, 0)
         assert Claim.objects.get().state == "open"

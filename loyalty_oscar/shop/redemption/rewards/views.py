@@ -29,6 +29,7 @@ from loyalty_oscar.redemption.words import sentence
 from ...self_service.views import OwnPage
 from ...storefront.views.account import WithProgram
 from ...storefront.visit import joined, takes_part
+from ..views import page_before
 from .storefront import NOT_FOR_YOU, cards, own, split
 from .use_rewards import leave_in_request, use_in_request
 
@@ -144,7 +145,7 @@ class OwnClaimView(RewardDoor):
         use_in_request(request=request, claim=claim, basket=request.basket, product_id=product_id, at=at)
         text = pgettext("loyalty", "“%(reward)s” is in your basket.")
         messages.success(request, text % {"reward": claim.reward.name})
-        return redirect(f"{reverse('basket:summary')}#rewards")
+        return redirect(f"{page_before(request=request)}#rewards")
 
 
 class TakeOutView(OwnClaimView):
@@ -157,4 +158,4 @@ class TakeOutView(OwnClaimView):
                 leave_in_request(request=request, claim=claim, basket=request.basket, at=clock.now())
         except CannotClaim as refused:
             messages.error(request, sentence(because=refused.because, unit=self.unit))
-        return redirect(f"{reverse('basket:summary')}#rewards")
+        return redirect(f"{page_before(request=request)}#rewards")
