@@ -203,6 +203,9 @@ class TestThePages:
         assert "Credit you can use You have €13.98 ready Use €5.00 Use all: €13.98 None Your own amount" in page
         assert 'inputmode="decimal"' in answer.content.decode()
         assert "Credit: €{amount}" in answer.content.decode()
+        with clock.at(TODAY):
+            page = text_of(client.post("/loyalty/points/", {"use": "500", "next": "/basket/"}, follow=True))
+        assert "You use €5.00. Saves €5.00, leaves €8.98." in page
 
     def test_sell_rewards_for_money(self, unit):
         user = a_member(unit)

@@ -286,17 +286,15 @@ def _answer(found: BasketPoints, visit: Visit) -> dict[str, Any]:
 
 def _saved(found: BasketPoints) -> str:
     """Return what the order's total fell by and what stays, or that it got dearer; then what was added to it."""
-    saved = found.saves(found.used)
-    parts = {
-        "amount": found.money(abs(saved)),
-        "points": found.points(found.ready),
-        "worth": found.money(found.worth.of(found.ready)) if found.worth and not found.is_money else "",
-    }
+    saved, left = found.saves(found.used), found.points(found.ready)
+    if found.worth and not found.is_money:
+        left = f"{left} ({found.money(found.worth.of(found.ready))})"
+    parts = {"amount": found.money(abs(saved)), "left": left}
     if saved < 0:
-        return pgettext("loyalty", "Your order costs %(amount)s more, and you keep %(points)s (%(worth)s).") % parts
+        return pgettext("loyalty", "Your order costs %(amount)s more, and you keep %(left)s.") % parts
     if not saved:
-        return pgettext("loyalty", "Your order costs the same, and you keep %(points)s (%(worth)s).") % parts
-    return pgettext("loyalty", "Saves %(amount)s, leaves %(points)s (%(worth)s).") % parts
+        return pgettext("loyalty", "Your order costs the same, and you keep %(left)s.") % parts
+    return pgettext("loyalty", "Saves %(amount)s, leaves %(left)s.") % parts
 
 
 def _why(found: BasketPoints) -> str:
