@@ -16,10 +16,12 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry, Hold
 from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.basket_holds import fates
 from loyalty_oscar.testing import clock
 from tests.integration.exclusives.sales import a_sale
 from tests.points import a_member_with, points_club
+from tests.rewards import a_reward, have, state
 from tests.storefront import TODAY, a_product, send_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,6 +127,27 @@ class TestAPurchaseWithoutAPage:
         assert not Hold.objects.filter(state="open").exists()
         customer.add(a_product(), 1)
         assert customer.use(383)["total"] == "21.07"
+        assert is_sound()
+
+    def test_uses_rewards_that_lie_in_the_basket(self, customer, boris):
+        unit, mug = Account.objects.get().unit, a_product("Mug", "9.90")
+        gift = have(boris, a_reward(unit, "product", price=100, products=[mug.pk], pieces=1))
+        off = have(boris, a_reward(unit, "off", price=100, amount=500))
+        customer.add(a_product(), 2)
+        for claim in (gift, off):
+            said = customer.call("put", f"/loyalty/api/basket/claims/{claim.pk}", {}).json()
+        assert said["total"] == "44.80"
+        assert customer.use(300)["total"] == "41.80"
+        response = customer.check_out(total="41.80")
+        assert (response.status_code, response.json().get("total_incl_tax")) == (200, "41.80"), response.content
+        order = Order.objects.get()
+        off_each = [row.amount for row in order.discounts.order_by("pk")]
+        assert off_each == [Decimal("9.90"), Decimal("5.00"), Decimal("3.00")]
+        assert [state(claim) for claim in (gift, off)] == ["used", "used"]
+        Order.objects.update(status="Cancelled")
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        assert [state(claim) for claim in (gift, off)] == ["open", "open"]
+        assert account() == (500, 0)
         assert is_sound()
 
     def test_gives_points_back_with_its_goods(self, customer, boris):

@@ -21,6 +21,7 @@ from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.shop.rehearsal import forks, rehearsal_parts
+from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.commands.calling import manage
 from tests.points import points_club
 from tests.storefront import a_club, a_product
@@ -154,6 +155,17 @@ class TestAShopWhoseNumbersAgree:
         manage("setup")
         assert rehearsed()[0] == 0
         assert Program.objects.get().state == "draft"
+
+    @pytest.mark.parametrize("kind", ["off", "product"])
+    def test_may_have_rewards_for_the_basket(self, club, bites, kind):
+        params = {"off": {"amount": 500}, "product": {"products": [a_product("Mug", "9.90").pk], "pieces": 1}}[kind]
+        reward = RewardFactory(program=Program.objects.get(), kind=kind, params=params, name="Yours")
+        code, told = rehearsed()
+        said = {row["what"]: (row["got"], row["expected"]) for row in told["numbers"]}
+        total = {"off": "44.80 EUR", "product": "49.80 EUR"}[kind]
+        assert said[f"the basket with the reward “{reward.name}”"] == (total, total)
+        assert said["rewards used by the order"] == ("1", "1")
+        assert (code, told["ok"]) == (0, True)
 
     def test_may_list_no_feature_at_all(self, club, bites, monkeypatch):
         monkeypatch.setattr(rehearsal_parts, "items", list)

@@ -15,12 +15,14 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, our_offers, take_offer_away
+from loyalty_oscar.shop.redemption.rewards.offers import take_offers_away
 from loyalty_oscar.shop.upkeep import uninstall
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import expect_refusal, manage
 from tests.once import a_program
 from tests.orders import imported
 from tests.points import give, points_club, use
+from tests.rewards import a_reward, have, put_on
 from tests.storefront import a_basket, a_product, a_user, text_of
 
 pytestmark = pytest.mark.django_db
@@ -127,6 +129,16 @@ class TestUsingPoints:
         assert "orders paid with points: 1; what they used no longer comes back when goods do" in said.out
         assert "points set aside for baskets: 200; they go back to their members" in said.out
         assert Account.objects.get().reserved == 200
+
+    def test_takes_gifts_along_that_would_be_sold_at_their_price(self, used):
+        unit, mug = Account.objects.get().unit, a_product("Mug", "9.90")
+        claim = have(used, a_reward(unit, "product", price=100, products=[mug.pk], pieces=1))
+        basket = put_on(used, a_basket(used, (a_product(price="20.00"), 1)), claim)
+        assert basket.lines.count() == 2
+        assert list(take_offers_away(names=["earning"])) == []
+        assert list(take_offers_away(names=["redemption"])) == ["offers of rewards: 1 gone"]
+        assert [line.product.title for line in basket.lines.all()] == ["Liver bites"]
+        assert not get_model("catalogue", "Option").objects.filter(code="loyalty-gift").exists()
 
     def test_leaves_offers_alone_when_another_feature_goes(self, used):
         assert list(take_offer_away(names=["earning"])) == []

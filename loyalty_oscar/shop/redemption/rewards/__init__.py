@@ -11,6 +11,7 @@ from . import (  # noqa: F401 - each registers its pieces
     letters,
     lifecycle,
     offers,
+    rehearsal,
     staff,
     storefront,
 )
