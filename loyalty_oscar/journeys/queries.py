@@ -1,15 +1,15 @@
-"""Reading campaigns and what they gave."""
+"""Reading campaigns and what they gave, and goals with how far members are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.queries import remembered, version_of, versions
 
-from .models import Campaign, Occurrence
+from .models import Campaign, Goal, GoalStep, Occurrence
 from .occasions import SIGN_UP
 
 #: Facts of the shop that campaigns ask for: how many paid orders of a member arrived and were kept, and whether the
@@ -59,3 +59,25 @@ def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
         if mark is not None:
             found.setdefault(user_id, set()).add(mark)
     return found
+
+
+def goals_of(*, program_id: int) -> list[Goal]:
+    """Return the goals of a program, also those that are switched off, in order of their codes (remembered)."""
+    return [goal for goal in every_goal() if goal.program_id == program_id]
+
+
+def every_goal() -> list[Goal]:
+    """Return the goals of all programs: most have none (remembered)."""
+    rows = Goal.objects.using(write_db()).select_related("reward", "segment", "program__unit").order_by("code", "pk")
+    return remembered(key="goals", version=versions(), load=lambda: list(rows))
+
+
+def goals_now(*, program_id: int) -> list[int]:
+    """Return the keys of the goals that are switched on, as an order keeps them that is looked at first."""
+    return [goal.pk for goal in goals_of(program_id=program_id) if goal.is_on]
+
+
+def counted_steps(*, goals: Collection[Goal], member_ids: Iterable[int]) -> list[GoalStep]:
+    """Return what orders count for these goals and members, oldest first. One query."""
+    rows = GoalStep.objects.using(write_db()).filter(goal__in=[goal.pk for goal in goals], value__gt=0)
+    return list(rows.filter(member_id__in=list(member_ids)).order_by("placed_at", "pk"))

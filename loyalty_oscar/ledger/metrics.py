@@ -23,7 +23,9 @@ class Points:
 
     label, is_money = pgettext_lazy("loyalty", "points that orders brought"), False
 
-    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
+    def values(
+        self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int], params: Mapping[str, Any]
+    ) -> Mapping[int, int]:
         """Return what each order issued so far. One query."""
         net = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
         entries = Entry.objects.using(write_db()).filter(

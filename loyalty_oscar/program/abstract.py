@@ -41,6 +41,26 @@ class Promising(models.Model):
         return promise_of(row=self)
 
 
+class PointsOrReward(Promising):
+    """What is given for something: points, or a reward in place of them."""
+
+    reward = models.ForeignKey(
+        "loyalty_program.Reward",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("loyalty", "reward"),
+    )
+
+    class Meta:
+        abstract = True
+
+
+#: The condition of a row that promises points or a reward: exactly one of both.
+EITHER_ONE = models.Q(points__gte=1, reward=None) | models.Q(points=0, reward__isnull=False)
+
+
 def promise_of(*, row: Any, prefix: str = "") -> Promise:
     """Return what a row promises in the columns that begin with a prefix (`giver_`); a reward where it has one."""
     return Promise(points=getattr(row, f"{prefix}points"), reward_id=getattr(row, f"{prefix}reward_id", None))

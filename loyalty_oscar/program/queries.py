@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel import periods
 
@@ -196,6 +197,16 @@ def member_of(*, program_id: int, user_id: Any) -> Member | None:
     """Return this person's membership in the program, or None."""
     members = Member.objects.using(write_db())
     return members.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
+
+
+def joined_members(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, tuple[int, datetime]]:
+    """
+    Return the members among these people: user id -> member id and when they joined. Who was merged into another member
+    orders for that one. One query.
+    """
+    rows = Member.objects.using(write_db()).filter(program_id=program_id, user_id__in=set(user_ids))
+    rows = rows.annotate(goes_on=Coalesce("merged_into_id", "pk"))
+    return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "goes_on", "joined_at")}
 
 
 def count_members(*, program: Program) -> int:

@@ -120,7 +120,7 @@ grants: Registry[Grant] = Registry("grant", Grant)
 
 class OrderMetric(Protocol):
     """
-    Something that orders count for whoever adds it up: levels climb by it.
+    Something that orders count for whoever adds it up: levels climb by it, goals are reached by it.
 
     `label` says what counts, within a sentence ("the number of orders"); with `is_money` the numbers are amounts in
     minor units of the program's currency, typed and read as money.
@@ -129,8 +129,14 @@ class OrderMetric(Protocol):
     label: Any
     is_money: bool
 
-    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
-        """Return what each order counts, a whole number that is not negative, by its id; `members` by their user."""
+    def values(
+        self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int], params: Mapping[str, Any]
+    ) -> Mapping[int, int]:
+        """
+        Return what each order counts, a whole number that is not negative, by its id; `members` by their user.
+
+        `params` are those of who asks: `sets`, the codes of the product sets that count, for a metric that `InSets`.
+        """
         ...
 
 
@@ -140,6 +146,18 @@ class CountsInWords(Protocol):
     def in_words(self, *, value: int, unit: Unit | None) -> str:
         """Return the number with its word; `unit` is the program's kind of points, where it has one."""
         ...
+
+
+class InSets(Protocol):
+    """
+    Of a metric that counts in product sets: it asks for at least so many (0: without any it counts whatever is bought).
+
+    With `are_marks` its numbers are marks, a bit for each set that was met, which counts once however often it is.
+    Levels climb by no metric that asks for sets.
+    """
+
+    least_sets: int
+    are_marks: bool
 
 
 metrics: Registry[OrderMetric] = Registry("order metric", OrderMetric, also=[CountsInWords])

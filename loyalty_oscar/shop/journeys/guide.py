@@ -50,7 +50,7 @@ def more_ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] |
     """Return what the campaigns in force bring, a line for each occasion."""
     at, lines = clock.now(), []
     open_now = [one for one in campaigns_of(program_id=subject.program_id) if one.has_left]
-    open_now = [one for one in open_now if in_time(campaign=one, at=at)]
+    open_now = [one for one in open_now if in_time(dated=one, at=at)]
     for occasion, said in SAID.items():
         best = max((one for one in open_now if one.occasion == occasion), key=lambda one: one.weight, default=None)
         if best:

@@ -115,4 +115,4 @@ def value_of_purchase(*, ladder: Ladder, purchase: Purchase, visit: Visit) -> in
         is_new=True,
     )
     members = {visit.user.pk: visit.member.pk} if visit.member else {}
-    return metrics.get(ladder.metric).values(orders=[order], members=members).get(0, 0)
+    return metrics.get(ladder.metric).values(orders=[order], members=members, params={}).get(0, 0)
