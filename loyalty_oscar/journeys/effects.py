@@ -25,7 +25,7 @@ from loyalty_oscar.program.rows import write_rows
 
 from .models import Goal, GoalStep
 from .occasions import in_time
-from .queries import every_goal, goals_of
+from .queries import goals_of
 from .reaching import Reached, changes, give_or_take, lock_accounts, settle
 
 
@@ -63,8 +63,8 @@ class GoalEffect:
 
     def set_codes(self) -> frozenset[str]:
         """Return the product sets that goals count in."""
-        begun_units()
-        return frozenset(code for goal in every_goal() for code in goal.set_codes)
+        found = (goal for unit in begun_units() for goal in goals_of(program_id=unit.program_id))
+        return frozenset(code for goal in found for code in goal.set_codes)
 
     def walks(self, orders: Sequence[OrderFacts]) -> Iterator[_Walk]:
         """Yield what these orders count for goals, program by program; nothing is asked where there is no goal."""

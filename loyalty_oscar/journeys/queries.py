@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from django.db.models import OuterRef, QuerySet
+
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.queries import remembered, version_of, versions
+from loyalty_oscar.program.queries import remembered, shown_units, version_of, versions
+from loyalty_oscar.program.registries import known_rows
 
 from .models import Campaign, Goal, GoalStep, Occurrence
 from .occasions import SIGN_UP
@@ -61,15 +64,22 @@ def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
     return found
 
 
+@known_rows.register("goals")
+def goals_of_program() -> QuerySet[Goal]:
+    """Return the goals of one program, for the query that reads programs."""
+    return Goal.objects.filter(program=OuterRef("program"))
+
+
 def goals_of(*, program_id: int) -> list[Goal]:
-    """Return the goals of a program, also those that are switched off, in order of their codes (remembered)."""
-    return [goal for goal in every_goal() if goal.program_id == program_id]
-
-
-def every_goal() -> list[Goal]:
-    """Return the goals of all programs: most have none (remembered)."""
-    rows = Goal.objects.using(write_db()).select_related("reward", "segment", "program__unit").order_by("code", "pk")
-    return remembered(key="goals", version=versions(), load=lambda: list(rows))
+    """
+    Return the goals of a program, also those that are switched off, in order of their codes (remembered). Where there
+    are none nothing is asked.
+    """
+    if not any(unit.program_id == program_id and "goals" in unit.program.known_rows for unit in shown_units()):
+        return []
+    rows = Goal.objects.using(write_db()).filter(program_id=program_id).order_by("code")
+    rows = rows.select_related("reward", "segment", "program__unit")
+    return remembered(key=("goals", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
 
 
 def goals_now(*, program_id: int) -> list[int]:

@@ -14,6 +14,7 @@ from loyalty_oscar.kernel import periods
 
 from .db import write_db
 from .models import Member, Phase, PointWorth, Program, Reward, State, TermsVersion, Unit
+from .registries import known_rows
 
 T = TypeVar("T")
 #: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
@@ -75,8 +76,8 @@ def begun_units() -> list[Unit]:
     """
     Return the units of the programs that ever went live, oldest first, as new as `read_versions` makes them.
 
-    Their programs know more than a row: `known_sites` (ids), `known_terms_from`, `known_phases`, and whether there are
-    `known_rewards`.
+    Their programs know more than a row: `known_sites` (ids), `known_terms_from`, `known_phases`, whether there are
+    `known_rewards`, and which rows of features there are (`known_rows`, by the names that they registered).
     """
     return _begun(_known(seconds=WORK_SECONDS)[0])
 
@@ -114,6 +115,7 @@ def _load_units() -> list[Unit]:
             site_id=F("program__sites__site_id"),
             terms_from=Subquery(first_terms.values("starts_at")[:1]),
             has_rewards=Exists(Reward.objects.filter(program=OuterRef("program"))),
+            **{f"has_{name}": Exists(rows_of_program()) for name, rows_of_program in known_rows.items()},
             **{f"phase_{name}": F(f"program__phases__{name}") for name in names},
         )
         .order_by("pk")
@@ -124,6 +126,7 @@ def _load_units() -> list[Unit]:
     for row in rows:
         units.setdefault(row.pk, row).program.known_terms_from = row.terms_from
         units[row.pk].program.known_rewards = row.has_rewards
+        units[row.pk].program.known_rows = frozenset(name for name in known_rows if getattr(row, f"has_{name}"))
         phase = Phase(program=row.program, **{name: getattr(row, f"phase_{name}") for name in names})
         phases.setdefault(row.pk, {})[phase.pk] = phase
         sites.setdefault(row.pk, set()).add(row.site_id)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.db.models import QuerySet
+
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.promise import Outcome, Promise
@@ -161,6 +163,17 @@ class InSets(Protocol):
 
 
 metrics: Registry[OrderMetric] = Registry("order metric", OrderMetric, also=[CountsInWords])
+
+
+class RowsOfProgram(Protocol):
+    """Rows of a feature that most programs have none of: whether one has any is known as programs are read."""
+
+    def __call__(self) -> QuerySet[Any]:
+        """Return those of one program, which is `OuterRef("program")`."""
+        ...
+
+
+known_rows: Registry[RowsOfProgram] = Registry("rows of programs", RowsOfProgram)
 
 
 class RewardKind(Protocol):
