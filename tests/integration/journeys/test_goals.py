@@ -6,7 +6,10 @@ import pytest
 from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.models import GoalStanding, GoalStep
+from loyalty_oscar.ledger import operations as ledger
+from loyalty_oscar.ledger.givers import givers
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.hooks import data_exports
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
@@ -329,3 +332,74 @@ class TestForWhom:
             send_back(order, 1, on=day(3, 6))
 
         assert counted(goal) == (0, [1])
+
+
+class TestTwoMembersWhoBecomeOne:
+    @pytest.fixture
+    def ada(self, unit):
+        user = a_user("ada@example.com")
+        MemberFactory(program=unit.program, user=user, joined_at=day(1, 1))
+        return user
+
+    def merge(self, gone, into):
+        who = (Member.objects.get(user=user) for user in (gone, into))
+        return ledger.merge(**dict(zip(("member", "into"), who, strict=True)), actor="staff:1", at=day(3, 5))
+
+    def test_reach_together_what_neither_had(self, unit, boris, ada, bites):
+        goal = a_goal(unit)
+        buy(boris, (bites, 4), on=day(3, 1))
+        order = buy(ada, (bites, 6), on=day(3, 2))
+
+        row = self.merge(ada, boris)
+        assert (counted(goal), ready(boris)) == ((1, [4, 6]), 100)
+        buy(ada, (bites, 5), on=day(3, 6))
+        send_back(order, 6, on=day(3, 7))
+        assert (counted(goal), ready(boris)) == ((0, [4, 0, 5]), 0)
+        assert set(row.moved["parts"]["goals"]) == {"steps", "gone", "kept"}
+
+    @pytest.mark.parametrize("is_reward", [True, False])
+    def test_have_what_both_reached_and_no_more(self, unit, boris, ada, bites, is_reward):
+        goal = a_goal(unit, reward=RewardFactory(program=unit.program) if is_reward else None)
+        for user in (boris, ada):
+            buy(user, (bites, 12), on=day(3, 1))
+
+        self.merge(ada, boris)
+
+        assert counted(goal) == (2, [12, 12])
+        gifts = Claim.objects.filter(member__user=boris).count() if is_reward else ready(boris) / 100
+        assert gifts == 2
+
+    def test_are_two_again_once_it_is_undone(self, unit, boris, ada, bites):
+        a_goal(unit)
+        buy(boris, (bites, 10), on=day(3, 1))
+        buy(ada, (bites, 7), on=day(3, 2))
+        row = self.merge(ada, boris)
+
+        ledger.unmerge(merge=row, actor="staff:1", at=day(3, 6))
+
+        stood = GoalStep.objects.order_by("order_id").values_list("member__user__email", "value")
+        assert list(stood) == [("boris@example.com", 10), ("ada@example.com", 7)]
+        buy(ada, (bites, 3), on=day(3, 7))
+        assert (ready(boris), ready(ada)) == (100, 100)
+
+
+class TestAMembersData:
+    def test_tells_what_each_order_counts(self, unit, boris, bites):
+        a_goal(unit, name="Bites card")
+        order = buy(boris, (bites, 12), on=day(3, 1))
+
+        told = data_exports.get("goals")(member=Member.objects.get(user=boris))
+
+        counts = {"order": order.pk, "placed_at": "2026-03-01T12:00:00+00:00", "counts": 12}
+        assert told == [{"goal": "Bites card", "reached": 1, "orders": [counts]}]
+
+
+class TestWhoGave:
+    def test_is_the_goal(self, unit, boris, bites):
+        goal = a_goal(unit, name="Bites card")
+        buy(boris, (bites, 10), on=day(3, 1))
+
+        shares = givers.get("goals").shares(unit=unit, entries=list(Entry.objects.all()))
+
+        assert [(share.item, share.points) for found in shares.values() for share in found] == [(str(goal.pk), 100)]
+        assert givers.get("goals").names(unit=unit, items=[str(goal.pk)]) == {str(goal.pk): "Bites card"}
