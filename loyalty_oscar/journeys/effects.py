@@ -20,12 +20,12 @@ from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import begun_units, earns_at, joined_members
-from loyalty_oscar.program.registries import facts, facts_then, metrics
+from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.rows import write_rows
 
 from .models import Goal, GoalStep
 from .occasions import in_time
-from .queries import goals_of
+from .queries import goals_of, meant_then
 from .reaching import Reached, changes, give_or_take, lock_accounts, settle
 
 
@@ -117,19 +117,8 @@ class GoalEffect:
                 member_id = known.member_id if known else members[order.user_id]
                 step = {"order_id": order.order_id, "placed_at": order.placed_at, "value": value}
                 found.append(GoalStep(pk=known.pk if known else None, goal_id=goal.pk, member_id=member_id, **step))
-        meant = meant_then(goal, {(step.member_id, step.placed_at) for step in found if step.pk is None})
+        meant = meant_then(goal=goal, asked={(step.member_id, step.placed_at) for step in found if step.pk is None})
         return [step for step in found if step.pk is not None or (step.member_id, step.placed_at) in meant]
-
-
-def meant_then(goal: Goal, asked: set[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
-    """Return those of these members, each at a moment, whom a goal was for then. A query for levels, one for lists."""
-    if goal.rank and asked:
-        ranks = facts_then(name="tier_rank", asked=asked) if "tier_rank" in facts else {}
-        asked = {one for one in asked if ranks.get(one, 0) >= goal.rank}
-    if goal.segment_id and asked:
-        segments = facts_then(name="segments", asked=asked)
-        asked = {one for one in asked if goal.segment_id in segments.get(one, ())}
-    return asked
 
 
 def begins(goal: Goal, order: OrderFacts, program: Program, joined_at: datetime) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet
 
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import remembered, shown_units, version_of, versions
-from loyalty_oscar.program.registries import known_rows
+from loyalty_oscar.program.registries import facts, facts_then, known_rows
 
 from .models import Campaign, Goal, GoalStep, Occurrence
 from .occasions import SIGN_UP
@@ -80,6 +82,24 @@ def goals_of(*, program_id: int) -> list[Goal]:
     rows = Goal.objects.using(write_db()).filter(program_id=program_id).order_by("code")
     rows = rows.select_related("reward", "segment", "program__unit")
     return remembered(key=("goals", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
+
+
+def names_of_sets(*, goals: Iterable[Goal]) -> dict[str, str]:
+    """Return what the product sets of goals are called, by code (remembered). Without any nothing is asked."""
+    codes = tuple(sorted({code for goal in goals for code in goal.set_codes}))
+    rows = ProductSet.objects.using(write_db()).filter(code__in=codes).values_list("code", "name")
+    return remembered(key=("set-names", codes), version=versions(), load=lambda: dict(rows)) if codes else {}
+
+
+def meant_then(*, goal: Goal, asked: set[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
+    """Return those of these members, each at a moment, whom a goal was for then. A query for levels, one for lists."""
+    if goal.rank and asked:
+        ranks = facts_then(name="tier_rank", asked=asked) if "tier_rank" in facts else {}
+        asked = {one for one in asked if ranks.get(one, 0) >= goal.rank}
+    if goal.segment_id and asked:
+        segments = facts_then(name="segments", asked=asked)
+        asked = {one for one in asked if goal.segment_id in segments.get(one, ())}
+    return asked
 
 
 def goals_now(*, program_id: int) -> list[int]:

@@ -22,7 +22,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.registries import metrics
 
-from .goals import Stamp, achieved
+from .goals import Progress, Stamp, achieved, progress
 from .models import Goal, GoalStanding, GoalStep
 from .queries import counted_steps
 
@@ -81,19 +81,20 @@ def changes(
 
 def times(*, goal: Goal, steps: Iterable[Stamp]) -> int:
     """Return how often these steps reach a goal."""
-    found = achieved(
-        steps=steps,
-        target=goal.target,
-        window_days=goal.window_days,
-        repeats=goal.repeats,
-        are_marks=are_marks(goal=goal),
-    )
-    return min(found, MOST_TIMES)
+    return min(achieved(steps=steps, **_terms(goal)), MOST_TIMES)
 
 
-def are_marks(*, goal: Goal) -> bool:
-    """Return whether what counts are marks, each of which counts once."""
-    return bool(getattr(metrics.get(goal.metric), "are_marks", False))
+def far(*, goal: Goal, steps: Iterable[Stamp], at: datetime) -> Progress:
+    """Return how often these steps reach a goal, and how far it is to the next time at a moment."""
+    return progress(steps=steps, **_terms(goal), at=at)
+
+
+def _terms(goal: Goal) -> dict[str, Any]:
+    """Return what a goal asks for. One whose metric has left counts numbers, as most do."""
+    metric = metrics.get(goal.metric) if goal.metric in metrics else None
+    are_marks = bool(getattr(metric, "are_marks", False))
+    told = {"target": goal.target, "window_days": goal.window_days, "repeats": goal.repeats}
+    return {**told, "are_marks": are_marks}
 
 
 def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:

@@ -88,8 +88,8 @@ class Sets:
         }
 
     def in_words(self, *, value: int, unit: Unit | None) -> str:
-        """Return "3 product sets"."""
-        text = npgettext("loyalty", "%(number)s product set", "%(number)s product sets", value)
+        """Return "3 kinds of goods"."""
+        text = npgettext("loyalty", "%(number)s kind of goods", "%(number)s kinds of goods", value)
         return text % {"number": money.number(value)}
 
 

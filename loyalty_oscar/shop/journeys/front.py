@@ -1,4 +1,4 @@
-"""The campaigns on the front page of loyalty."""
+"""The campaigns and goals on the front page of loyalty."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.models import Campaign, Goal
 from loyalty_oscar.program.models import Program
 
 from ..front.planned import Planned, planned_lists
@@ -23,3 +23,10 @@ def campaigns(*, program: Program, at: datetime) -> Iterator[Planned]:
             starts_at=campaign.starts_at,
             ends_at=campaign.ends_at,
         )
+
+
+@planned_lists.register("goals", order=22)
+def goals(*, program: Program, at: datetime) -> Iterator[Planned]:
+    """Yield the goals that are switched on."""
+    for goal in Goal.objects.filter(program=program, is_on=True).order_by("code"):
+        yield Planned(kind=pgettext_lazy("loyalty", "Goal"), row=goal, starts_at=goal.starts_at, ends_at=goal.ends_at)

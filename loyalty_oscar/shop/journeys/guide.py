@@ -13,6 +13,8 @@ from loyalty_oscar.journeys.queries import campaigns_of
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import Unit
 
+from .goals import cards
+
 
 def _sign_up(campaign: Campaign, points: str) -> str:
     return pgettext("loyalty", "%(points)s when you confirm your e-mail address.") % {"points": points}
@@ -58,3 +60,12 @@ def more_ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] |
     if not lines:
         return None
     return "loyalty/widgets/guide.html", {"id": "more", "title": pgettext("loyalty", "Earn more"), "lines": lines}
+
+
+@contributions.register("how-it-works:parts", "goals", order=27)
+def goals(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return what members can reach by their orders, and what they get for it."""
+    rows = [f"{card.goal.name}: {card.asked}. {card.gift}" for card in cards(visit=request.loyalty, at=clock.now())]
+    if not rows:
+        return None
+    return "loyalty/widgets/guide.html", {"id": "goals", "title": pgettext("loyalty", "Goals"), "lines": rows}
