@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.journeys.models import Campaign, Goal
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.program.models import Program
 
 from ..front.planned import Planned, planned_lists
@@ -28,5 +28,7 @@ def campaigns(*, program: Program, at: datetime) -> Iterator[Planned]:
 @planned_lists.register("goals", order=22)
 def goals(*, program: Program, at: datetime) -> Iterator[Planned]:
     """Yield the goals that are switched on."""
-    for goal in Goal.objects.filter(program=program, is_on=True).order_by("code"):
-        yield Planned(kind=pgettext_lazy("loyalty", "Goal"), row=goal, starts_at=goal.starts_at, ends_at=goal.ends_at)
+    kind = pgettext_lazy("loyalty", "Goal")
+    for goal in goals_of(program_id=program.pk):
+        if goal.is_on:
+            yield Planned(kind=kind, row=goal, starts_at=goal.starts_at, ends_at=goal.ends_at)
