@@ -96,8 +96,8 @@ class TestTheFrontPage:
         for name in ("earning_rule", "redemption_useterms", "program_reward", "redemption_claim",
                      "tiers_ladder", "tiers_memberprice", "exclusives_sale",
                      "referrals_scheme", "referrals_referral", "journeys_campaign", "journeys_goal",
-                     "ledger_account", "ledger_entry", "ledger_hold", "shop_ordersync", "program_jobrun", "program_delivery",
-                     "program_event"):  # fmt: skip
+                     "ledger_account", "ledger_entry", "ledger_hold", "shop_ordersync", "program_jobrun",
+                     "program_delivery", "program_event"):  # fmt: skip
             assert reverse(f"admin:loyalty_{name}_changelist") in html
 
     def test_shows_who_may_not_look_at_points_the_lists_alone(self, unit, staff):

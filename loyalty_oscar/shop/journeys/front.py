@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.queries import goals_of
 from loyalty_oscar.program.models import Program
 
 from ..front.planned import Planned, planned_lists
