@@ -46,7 +46,7 @@ class LaterGoalForm(forms.ModelForm):
             "name": pgettext_lazy("loyalty", "Members read this name."),
             "starts_at": pgettext_lazy("loyalty", "Orders from before do not count. Empty: from now on."),
             "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),
-            "is_on": pgettext_lazy("loyalty", "Switched off no further order counts; what was reached stays."),
+            "is_on": pgettext_lazy("loyalty", "Switched off, no further order counts; what was reached stays."),
             "points": pgettext_lazy("loyalty", "What a member gets each time that it is reached."),
             "reward": pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
             "window_days": pgettext_lazy("loyalty", "From the first order that counts. Empty: however long it takes."),
@@ -108,7 +108,8 @@ class GoalForm(LaterGoalForm):
             fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         fields["points"].required = fields["starts_at"].required = False
         if not self.instance.pk:
-            self.initial.pop("points", None)  # It may be a reward in place of them.
+            fields["points"].initial = None  # It may be a reward in place of them.
+            self.initial.pop("points", None)
         self.program: Program | None = chosen(form=self, name="program")
         self.unit = self.program.unit_or_none if self.program else None
         self._know_the_program()
