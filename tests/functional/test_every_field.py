@@ -69,7 +69,7 @@ FILLED = {
     "text": "Words.", "version": "2", "language": "de", "least": "20.00", "rank": "1", "time_zone": "Europe/Berlin",
     "giver_points": "5", "newcomer_points": "5", "per_month": "3", "accept": "on",
     "last_day": "2026-06-01", "typed_name": "Paw Club", "occasion": "review", "metric": "pieces",
-    "starts_at_0": "2026-05-01", "starts_at_1": "00:00:00", "seen_from_0": "2026-05-01", "seen_from_1": "00:00:00",
+    "starts_at_0": "2026-06-01", "starts_at_1": "00:00:00", "seen_from_0": "2026-05-01", "seen_from_1": "00:00:00",
     "buys_from_0": "2026-05-02", "buys_from_1": "00:00:00", "public_from_0": "2026-05-03", "public_from_1": "00:00:00",
     "word_en_one": "paw", "word_en_other": "paws",
 }  # fmt: skip
