@@ -250,6 +250,8 @@ class TestAThreshold:
         order = buy(boris, (a_product("Bed", "120.00"), 1), on=day(3, 1))
 
         assert counted(goal) == (2, [120])
+        seen = preview(order=order, at=day(3, 2))
+        assert [text.partition(":")[0] for text in seen.beside] == [f"The reward “{goal.reward.name}” goes"] * 2
         send_back(order, 1, on=day(3, 2))
         assert (counted(goal), [state for _key, state in states()]) == ((0, [0]), ["back", "back"])
 
