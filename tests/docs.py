@@ -37,7 +37,7 @@ def own_hooks():
     """Register the metric, the effect, the piece and the check of the how-to for a while."""
     module = load(EXAMPLES / "loyalty_hooks.py")
     yield module
-    extend.metrics.unregister("pieces")
+    extend.metrics.unregister("lines")
     extend.order_effects.unregister("mailing-tool")
     extend.contributions.at("account:more").unregister("pieces")
     extend.doctor_checks.unregister("mailing-tool")

@@ -32,7 +32,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.host_events import act
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import LotFactory, RewardFactory, SchemeFactory
+from loyalty_oscar.testing.factories import GoalFactory, LotFactory, RewardFactory, SchemeFactory
 from loyalty_oscar.tiers.operations import give_tier
 from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
@@ -210,9 +210,13 @@ def _looks_forward(seen):
 
 
 def _has_rewards(seen):
-    """She has rewards for points: staff hand one out and give one back, and one is about to run out."""
+    """
+    She has rewards for points: staff hand one out and give one back, and one is about to run out. Her next order
+    reaches a goal.
+    """
     member, said, at = Member.objects.get(user=seen.zoe), f"{FIRST} {LAST} of {STREET}", day(6, 27)
     actor = f"staff:{seen.clerk.pk}"
+    GoalFactory(program=seen.unit.program, target=1, repeats=False)
     spa = RewardFactory(program=seen.unit.program, name="A day at the spa", price=5, valid_days=10, codes=["SPA-7QK2"])
     grooming = RewardFactory(program=seen.unit.program, name="A grooming", price=5, params={"ask": "Which day?"})
     with clock.at(at):

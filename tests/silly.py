@@ -198,6 +198,7 @@ OF_ANOTHER = (
     "rule",
     "reward",
     "campaign",
+    "goal",
     "ladder",
     "scheme",
     "useterms",

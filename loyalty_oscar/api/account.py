@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
@@ -23,7 +25,7 @@ from .views import BecauseSerializer, MemberView, described
 
 #: Entries on one page.
 PAGE = 50
-ME = {
+ME: dict[str, Any] = {
     "ready": 1250,
     "set_aside": 317,
     "on_the_way": 128,
@@ -64,6 +66,24 @@ class ExpiringSerializer(serializers.Serializer):
         ref_name = "LoyaltyExpiring"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartOfMe:
+    """What a feature tells of a member beside the points: as a serializer describes it, by a visit."""
+
+    serializer: type[serializers.Serializer]
+    help_text: str
+    of: Callable[..., Any]
+
+
+_parts: dict[str, PartOfMe] = {}
+
+
+def tell_more(*, name: str, part: PartOfMe, example: Any) -> None:
+    """Have `GET me` tell of a list more, under a name; where the feature is not there, nothing does."""
+    _parts[name] = part
+    ME[name] = example
+
+
 class MeSerializer(serializers.Serializer):
     ready = serializers.IntegerField(help_text="Points that can be used, without those set aside.")
     set_aside = serializers.IntegerField(help_text="Points that baskets use; no longer ready, and not used yet.")
@@ -79,6 +99,10 @@ class MeSerializer(serializers.Serializer):
 
     class Meta:
         ref_name = "LoyaltyMe"
+
+    def get_fields(self) -> dict[str, Any]:
+        more = {name: part.serializer(many=True, help_text=part.help_text) for name, part in _parts.items()}
+        return {**super().get_fields(), **more}
 
 
 class EntrySerializer(serializers.Serializer):
@@ -133,6 +157,7 @@ class MeView(MemberView):
             "currency": rate and rate.currency,
             "is_money": self.unit.is_money,
             "expiring": [{"points": row.points, "at": row.expires_at} for row in soon],
+            **{name: part.of(visit=self.visit) for name, part in _parts.items()},
         }
         return Response(MeSerializer(found).data)
 

@@ -4,7 +4,7 @@ from django.apps import AppConfig, apps
 from django.utils.translation import pgettext_lazy
 
 #: Features of floor 3 that have a file here; each is loaded only where its app is listed.
-FEATURES = ("redemption",)
+FEATURES = ("redemption", "journeys")
 
 
 class ApiConfig(AppConfig):

@@ -34,6 +34,9 @@ class SchemaView(SpectacularJSONAPIView):
         "PREPROCESSING_HOOKS": ["loyalty_oscar.api.schema.ours"],
     }
 
+    def _get_version_parameter(self, request: Request) -> None:
+        """Know one version alone: drf-spectacular would write whatever was asked for into a header."""
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         found = super().finalize_response(request, response, *args, **kwargs)
         patch_cache_control(found, private=True)

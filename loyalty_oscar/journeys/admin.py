@@ -1,4 +1,4 @@
-"""Campaigns in the admin: what brings how many points, and who had them."""
+"""Campaigns in the admin: what brings how many points, and who had them; and the goals that orders reach."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,13 +17,15 @@ from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, Read
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import reward_uses
-from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.program.hooks import reward_uses, set_uses
+from loyalty_oscar.program.models import ProductSet, Reward, Unit
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
-from .forms import CampaignForm, occasion_name, sentence
-from .models import Campaign, Occurrence
+from .forms.campaigns import CampaignForm, occasion_name, sentence
+from .forms.goals import GoalForm, LaterGoalForm
+from .models import Campaign, Goal, GoalStanding, Occurrence
+from .sentences import goal_sentence
 
 
 def reads(campaign: Campaign) -> str:
@@ -185,3 +188,84 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
 def _taken(unit: Unit | None, points: int) -> str:
     amount = words.points(unit=unit, points=points) if unit else money.number(points)
     return pgettext("loyalty", "Taken back: %(amount)s.") % {"amount": amount}
+
+
+@reward_uses.register("goals")
+def goals_with(*, reward: Reward) -> Iterable[str]:
+    """Name the goals that give a reward."""
+    return Goal.objects.filter(reward=reward).values_list("name", flat=True)
+
+
+@set_uses.register("goals")
+def goals_in(*, product_set: ProductSet) -> Iterable[str]:
+    """Name the goals that count in a product set."""
+    return [goal.name for goal in Goal.objects.order_by("pk") if product_set.code in goal.set_codes]
+
+
+@admin.register(Goal)
+class GoalAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+    """What members reach by their orders; once an order counts it is followed, or switched off."""
+
+    change_form_template = "loyalty/admin/goal.html"
+    list_display = ("name", "says", "is_on", "program")
+    list_select_related = ("program__unit", "reward", "segment")
+    list_filter = ("program", "is_on")
+    search_fields = ("name", "code")
+
+    class Media:
+        css = STYLES
+
+    def is_used(self, obj: Goal) -> bool:
+        return obj.steps.exists()
+
+    @admin.display(description=pgettext_lazy("loyalty", "the goal"))
+    def says(self, goal: Goal) -> str:
+        unit = goal.program.unit_or_none
+        names = dict(ProductSet.objects.filter(code__in=goal.set_codes).values_list("code", "name"))
+        called = [names.get(code, code) for code in goal.set_codes]
+        return goal_sentence(goal=goal, names=called, unit=unit) if unit else ""
+
+    def stands_still(self, request: HttpRequest, obj: Goal | None) -> bool:
+        """Return whether orders count for it, and did when the page was opened."""
+        return obj is not None and self.is_used(obj) and "takes" not in request.POST
+
+    def get_form(self, request: HttpRequest, obj: Goal | None = None, change: bool = False, **kwargs: Any) -> Any:
+        only_looks = obj is not None and not self.has_change_permission(request, obj)
+        form = LaterGoalForm if only_looks or self.stands_still(request, obj) else GoalForm
+        return super().get_form(request, obj, change, **{**kwargs, "form": form})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
+        return ("program", "code") if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        if self.stands_still(request, obj) or not may:
+            text = pgettext(
+                "loyalty", "Orders count for it, so it stays what it is. To change that, add another, and end this one."
+            )
+            told = {"description": text} if may else {}
+            return [(None, {"fields": ("program", "name", "code", "ends_at", "is_on"), **told})]
+        gift = ("points", "is_meant", *(("reward",) if Reward.objects.exists() else ()))
+        return [
+            (None, {"fields": ("program", "name", "code", "is_on")}),
+            (
+                pgettext("loyalty", "What members reach"),
+                {"fields": ("metric", "takes", "sets", "window_days", "repeats")},
+            ),
+            (pgettext("loyalty", "What they get"), {"fields": gift}),
+            (pgettext("loyalty", "For whom"), {"fields": ("rank", "segment")}),
+            (pgettext("loyalty", "When"), {"fields": ("starts_at", "ends_at")}),
+        ]
+
+    def told(self, request: HttpRequest, obj: Goal) -> dict[str, Any]:
+        return {"sentence": self.says(obj), "reached": reached_so_far(goal=obj)}
+
+
+def reached_so_far(*, goal: Goal) -> str:
+    """Return how often a goal was reached, and by how many, or nothing."""
+    rows = GoalStanding.objects.filter(goal=goal, reached__gt=0)
+    found = rows.aggregate(times=Sum("reached"), members=Count("pk"))
+    if not found["times"]:
+        return ""
+    text = pgettext("loyalty", "Times reached so far: %(times)s. Members who did: %(members)s.")
+    return text % {name: money.number(count) for name, count in found.items()}

@@ -9,4 +9,12 @@ class JourneysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from loyalty_oscar.program.hooks import moment_notes, order_effects
+
         from . import givers, merging, receivers, words  # noqa: F401
+        from .effects import reaching
+        from .queries import goals_now
+
+        moment_notes.register("goals")(goals_now)
+        # After what was earned: a metric may count it.
+        order_effects.register("goals", order=25)(reaching)

@@ -1,4 +1,4 @@
-"""Campaigns as givers of points."""
+"""Campaigns and goals as givers of points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loyalty_oscar.ledger.givers import Share, givers, shares_by_key
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Unit
 
-from .models import Campaign
+from .models import Campaign, Goal
 
 
 class Campaigns:
@@ -26,4 +26,18 @@ class Campaigns:
         return {str(pk): name for pk, name in Campaign.objects.filter(pk__in=ids).values_list("pk", "name")}
 
 
+class Goals:
+    """What each goal gave to those who reached it."""
+
+    title = pgettext_lazy("loyalty", "Goals")
+
+    def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
+        return shares_by_key(entries=entries, kind="goal")
+
+    def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
+        ids = [item for item in items if item.isdigit()]
+        return {str(pk): name for pk, name in Goal.objects.filter(pk__in=ids).values_list("pk", "name")}
+
+
 givers.register("campaigns", order=50)(Campaigns())
+givers.register("goals", order=55)(Goals())

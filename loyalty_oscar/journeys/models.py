@@ -1,4 +1,7 @@
-"""Campaigns (on which occasion, for whom, what they give), and the times that a member came into one."""
+"""
+Campaigns (on which occasion, for whom, what they give), and the times that a member came into one; goals that orders
+reach, what each order counts for one, and how often a member reached it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
-from loyalty_oscar.program.abstract import ForWhom, Promising
+from loyalty_oscar.program.abstract import EITHER_ONE, ForWhom, Promising
 from loyalty_oscar.program.models import Member, Program, code_validator
 from loyalty_oscar.program.models.rewards import MOST_CLAIMS
 
@@ -84,7 +87,7 @@ class Campaign(Promising, ForWhom):
                 ),
             ),
             models.CheckConstraint(
-                condition=models.Q(points__gte=1, reward=None) | models.Q(points=0, reward__isnull=False),
+                condition=EITHER_ONE,
                 name="loyalty_campaign_gives",
                 violation_error_message=pgettext_lazy("loyalty", "A campaign gives so much or a reward, not both."),
             ),
@@ -182,3 +185,108 @@ class Occurrence(models.Model):
 
     def __str__(self) -> str:
         return str(self.campaign)
+
+
+#: The most that a goal may ask for, and the most days that it may take.
+MOST_TARGET, MOST_WINDOW = 1_000_000_000, 3_650
+
+
+class Goal(Promising, ForWhom):
+    """
+    Something that members reach by their orders, and what they get for it: a stamp card, a threshold, a challenge.
+
+    What orders count (`metric`, a code of `registries.metrics`, with its `params`) has to come to `target`: within
+    `window_days` days of each other, or in all (None). One that `repeats` is reached again and again, else once. Orders
+    count that are placed from `starts_at` on and before `ends_at`, by members whom it is for as they place them. All
+    of this but the name, the end and whether it is on stands still once an order counts.
+    """
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="+", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
+    name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
+    metric = models.CharField(pgettext_lazy("loyalty", "what counts"), max_length=40)
+    params = models.JSONField(default=dict)
+    target = models.PositiveIntegerField(
+        pgettext_lazy("loyalty", "how much of it"),
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_TARGET)],
+    )
+    window_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "within so many days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_WINDOW)],
+    )
+    repeats = models.BooleanField(pgettext_lazy("loyalty", "again and again"), default=False)
+    starts_at = models.DateTimeField(pgettext_lazy("loyalty", "from"))
+    ends_at = models.DateTimeField(pgettext_lazy("loyalty", "until"), null=True, blank=True)
+    is_on = models.BooleanField(pgettext_lazy("loyalty", "in force"), default=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "goal")
+        verbose_name_plural = pgettext_lazy("loyalty", "goals")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "code"],
+                name="loyalty_goal_code",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "There is a goal with this code already. Choose another code."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=EITHER_ONE & models.Q(points__lte=MOST_POINTS),
+                name="loyalty_goal_gives",
+                violation_error_message=pgettext_lazy("loyalty", "A goal gives points or a reward, not both."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(target__gte=1) & (models.Q(window_days=None) | models.Q(window_days__gte=1)),
+                name="loyalty_goal_sound",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "A goal asks for one at least, within a day at least."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def set_codes(self) -> list[str]:
+        """The product sets that count, where it names any."""
+        return list(self.params.get("sets") or ())
+
+
+class GoalStep(models.Model):
+    """What an order counts for a goal, by what is left of it. Whether it counts at all was decided as it was placed."""
+
+    goal = models.ForeignKey(Goal, models.CASCADE, related_name="steps", db_index=False)
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    order_id = models.BigIntegerField()
+    placed_at = models.DateTimeField()
+    value = models.PositiveBigIntegerField()
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "step to a goal")
+        verbose_name_plural = pgettext_lazy("loyalty", "steps to goals")
+        constraints = [models.UniqueConstraint(fields=["goal", "order_id"], name="loyalty_goalstep_order")]
+        indexes = [models.Index(fields=["order_id"], name="loyalty_goalstep_of")]
+
+    def __str__(self) -> str:
+        return str(self.goal)
+
+
+class GoalStanding(models.Model):
+    """How often a member reached a goal, as it was given for."""
+
+    goal = models.ForeignKey(Goal, models.CASCADE, related_name="+", db_index=False)
+    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    reached = models.PositiveIntegerField(pgettext_lazy("loyalty", "times reached"), default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "goal of a member")
+        verbose_name_plural = pgettext_lazy("loyalty", "goals of members")
+        constraints = [models.UniqueConstraint(fields=["goal", "member"], name="loyalty_goalstanding_once")]
+
+    def __str__(self) -> str:
+        return str(self.goal)

@@ -49,14 +49,19 @@ occasions.register(WORD)(Occasion(because="code_word", by_mail=False))
 class Dated(Protocol):
     """What has dates: from (inclusive) and until (exclusive), None = open."""
 
-    starts_at: datetime | None
-    ends_at: datetime | None
+    @property
+    def starts_at(self) -> datetime | None:
+        """The first moment that is within them."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The first moment that is too late."""
 
 
-def in_time(*, campaign: Dated, at: datetime) -> bool:
-    """Return whether a moment lies within the dates of a campaign."""
-    has_begun = campaign.starts_at is None or campaign.starts_at <= at
-    return has_begun and (campaign.ends_at is None or at < campaign.ends_at)
+def in_time(*, dated: Dated, at: datetime) -> bool:
+    """Return whether a moment lies within the dates of a campaign or a goal."""
+    has_begun = dated.starts_at is None or dated.starts_at <= at
+    return has_begun and (dated.ends_at is None or at < dated.ends_at)
 
 
 def source_of(*, occasion: str, detail: str = "") -> str:

@@ -125,7 +125,7 @@ def _in_force(program: Program, occasion: str, at: datetime) -> list[Campaign]:
     """Return the campaigns of an occasion that were in force at a moment, the one that gives most first."""
     rows = Campaign.objects.using(write_db()).filter(program=program, occasion=occasion, is_on=True)
     found = sorted(rows.select_related("reward").order_by("pk"), key=lambda campaign: -campaign.weight)
-    return [campaign for campaign in found if in_time(campaign=campaign, at=at) and promise_of(row=campaign)]
+    return [campaign for campaign in found if in_time(dated=campaign, at=at) and promise_of(row=campaign)]
 
 
 def _member(program: Program, user_id: Any, at: datetime) -> Member | None:

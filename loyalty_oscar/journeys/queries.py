@@ -1,16 +1,20 @@
-"""Reading campaigns and what they gave."""
+"""Reading campaigns and what they gave, and goals with how far members are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
+
+from django.db.models import OuterRef, QuerySet
 
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.queries import remembered, version_of, versions
-from loyalty_oscar.program.registries import promise_of
+from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.queries import remembered, shown_units, version_of, versions
+from loyalty_oscar.program.registries import facts, facts_then, known_rows, promise_of
 
-from .models import Campaign, Occurrence
+from .models import Campaign, Goal, GoalStep, Occurrence
 from .occasions import SIGN_UP
 
 #: Facts of the shop that campaigns ask for: how many paid orders of a member arrived and were kept, and whether the
@@ -63,3 +67,50 @@ def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
         if mark is not None:
             found.setdefault(user_id, set()).add(mark)
     return found
+
+
+@known_rows.register("goals")
+def goals_of_program() -> QuerySet[Goal]:
+    """Return the goals of one program, for the query that reads programs."""
+    return Goal.objects.filter(program=OuterRef("program"))
+
+
+def goals_of(*, program_id: int) -> list[Goal]:
+    """
+    Return the goals of a program, also those that are switched off, in order of their codes (remembered). Where there
+    are none nothing is asked.
+    """
+    if not any(unit.program_id == program_id and "goals" in unit.program.known_rows for unit in shown_units()):
+        return []
+    rows = Goal.objects.using(write_db()).filter(program_id=program_id).order_by("code")
+    rows = rows.select_related("reward", "segment", "program__unit")
+    return remembered(key=("goals", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
+
+
+def names_of_sets(*, goals: Iterable[Goal]) -> dict[str, str]:
+    """Return what the product sets of goals are called, by code (remembered). Without any nothing is asked."""
+    codes = tuple(sorted({code for goal in goals for code in goal.set_codes}))
+    rows = ProductSet.objects.using(write_db()).filter(code__in=codes).values_list("code", "name")
+    return remembered(key=("set-names", codes), version=versions(), load=lambda: dict(rows)) if codes else {}
+
+
+def meant_then(*, goal: Goal, asked: set[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
+    """Return those of these members, each at a moment, whom a goal was for then. A query for levels, one for lists."""
+    if goal.rank and asked:
+        ranks = facts_then(name="tier_rank", asked=asked) if "tier_rank" in facts else {}
+        asked = {one for one in asked if ranks.get(one, 0) >= goal.rank}
+    if goal.segment_id and asked:
+        segments = facts_then(name="segments", asked=asked)
+        asked = {one for one in asked if goal.segment_id in segments.get(one, ())}
+    return asked
+
+
+def goals_now(*, program_id: int) -> list[int]:
+    """Return the keys of the goals that are switched on, as an order keeps them that is looked at first."""
+    return [goal.pk for goal in goals_of(program_id=program_id) if goal.is_on]
+
+
+def counted_steps(*, goals: Collection[Goal], member_ids: Iterable[int]) -> list[GoalStep]:
+    """Return what orders count for these goals and members, oldest first. One query."""
+    rows = GoalStep.objects.using(write_db()).filter(goal__in=[goal.pk for goal in goals], value__gt=0)
+    return list(rows.filter(member_id__in=list(member_ids)).order_by("placed_at", "pk"))

@@ -1,4 +1,4 @@
-"""What the reasons of campaigns say."""
+"""What the reasons of campaigns and goals say."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def _occasion(p: Params) -> str:
 @say("campaign_withdrawn")
 def _campaign_withdrawn(p: Params) -> str:
     return pgettext("loyalty", "Taken back: %(name)s") % {"name": p.get("name", "")}
+
+
+@say("goal_reached")
+def _goal_reached(p: Params) -> str:
+    return pgettext("loyalty", "Reached: %(name)s") % {"name": p.get("name", "")}
+
+
+@say("goal_missed")
+def _goal_missed(p: Params) -> str:
+    return pgettext("loyalty", "No longer reached: %(name)s") % {"name": p.get("name", "")}

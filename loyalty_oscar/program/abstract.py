@@ -56,6 +56,10 @@ class Promising(models.Model):
         abstract = True
 
 
+#: The condition of a row that must promise something: exactly one of both.
+EITHER_ONE = Q(points__gte=1, reward=None) | Q(points=0, reward__isnull=False)
+
+
 class ForWhom(models.Model):
     """
     Whom something is for: members from a level on (rank 0 = every member) and, where it names a segment, only those

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel import periods
 
 from .db import write_db
 from .models import Member, Phase, PointWorth, Program, Reward, State, TermsVersion, Unit
+from .registries import known_rows
 
 T = TypeVar("T")
 #: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
@@ -74,8 +76,8 @@ def begun_units() -> list[Unit]:
     """
     Return the units of the programs that ever went live, oldest first, as new as `read_versions` makes them.
 
-    Their programs know more than a row: `known_sites` (ids), `known_terms_from`, `known_phases`, and whether there are
-    `known_rewards`.
+    Their programs know more than a row: `known_sites` (ids), `known_terms_from`, `known_phases`, whether there are
+    `known_rewards`, and which rows of features there are (`known_rows`, by the names that they registered).
     """
     return _begun(_known(seconds=WORK_SECONDS)[0])
 
@@ -113,6 +115,7 @@ def _load_units() -> list[Unit]:
             site_id=F("program__sites__site_id"),
             terms_from=Subquery(first_terms.values("starts_at")[:1]),
             has_rewards=Exists(Reward.objects.filter(program=OuterRef("program"))),
+            **{f"has_{name}": Exists(rows_of_program()) for name, rows_of_program in known_rows.items()},
             **{f"phase_{name}": F(f"program__phases__{name}") for name in names},
         )
         .order_by("pk")
@@ -123,6 +126,7 @@ def _load_units() -> list[Unit]:
     for row in rows:
         units.setdefault(row.pk, row).program.known_terms_from = row.terms_from
         units[row.pk].program.known_rewards = row.has_rewards
+        units[row.pk].program.known_rows = frozenset(name for name in known_rows if getattr(row, f"has_{name}"))
         phase = Phase(program=row.program, **{name: getattr(row, f"phase_{name}") for name in names})
         phases.setdefault(row.pk, {})[phase.pk] = phase
         sites.setdefault(row.pk, set()).add(row.site_id)
@@ -196,6 +200,16 @@ def member_of(*, program_id: int, user_id: Any) -> Member | None:
     """Return this person's membership in the program, or None."""
     members = Member.objects.using(write_db())
     return members.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
+
+
+def joined_members(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, tuple[int, datetime]]:
+    """
+    Return the members among these people: user id -> member id and when they joined. Who was merged into another member
+    orders for that one. One query.
+    """
+    rows = Member.objects.using(write_db()).filter(program_id=program_id, user_id__in=set(user_ids))
+    rows = rows.annotate(goes_on=Coalesce("merged_into_id", "pk"))
+    return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "goes_on", "joined_at")}
 
 
 def count_members(*, program: Program) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.db.models import QuerySet
+
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
@@ -148,7 +150,7 @@ def promise_of(*, row: Any, prefix: str = "") -> Promise:
 
 class OrderMetric(Protocol):
     """
-    Something that orders count for whoever adds it up: levels climb by it.
+    Something that orders count for whoever adds it up: levels climb by it, goals are reached by it.
 
     `label` says what counts, within a sentence ("the number of orders"); with `is_money` the numbers are amounts in
     minor units of the program's currency, typed and read as money.
@@ -157,8 +159,14 @@ class OrderMetric(Protocol):
     label: Any
     is_money: bool
 
-    def values(self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
-        """Return what each order counts, a whole number that is not negative, by its id; `members` by their user."""
+    def values(
+        self, *, orders: Sequence[OrderFacts], members: Mapping[Any, int], params: Mapping[str, Any]
+    ) -> Mapping[int, int]:
+        """
+        Return what each order counts, a whole number that is not negative, by its id; `members` by their user.
+
+        `params` are those of who asks: `sets`, the codes of the product sets that count, for a metric that `InSets`.
+        """
         ...
 
 
@@ -170,7 +178,30 @@ class CountsInWords(Protocol):
         ...
 
 
+class InSets(Protocol):
+    """
+    Of a metric that counts in product sets: it asks for at least so many (0: without any it counts whatever is bought).
+
+    With `are_marks` its numbers are marks, a bit for each set that was met, which counts once however often it is.
+    Levels climb by no metric that asks for sets.
+    """
+
+    least_sets: int
+    are_marks: bool
+
+
 metrics: Registry[OrderMetric] = Registry("order metric", OrderMetric, also=[CountsInWords])
+
+
+class RowsOfProgram(Protocol):
+    """Rows of a feature that most programs have none of: whether one has any is known as programs are read."""
+
+    def __call__(self) -> QuerySet[Any]:
+        """Return those of one program, which is `OuterRef("program")`."""
+        ...
+
+
+known_rows: Registry[RowsOfProgram] = Registry("rows of programs", RowsOfProgram)
 
 
 class RewardKind(Protocol):

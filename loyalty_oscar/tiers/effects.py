@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.bulk import write_over
 from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import begun_units
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import begun_units, joined_members
 from loyalty_oscar.program.registries import metrics
 
 from .models import Ladder, Score
@@ -51,7 +48,7 @@ class TierEffect:
     ) -> Iterator[tuple[Ladder, list[Score], Collection[int]]]:
         """Yield what these orders count by now, ladder by ladder (unsaved), with the members whose they are."""
         for ladder, own in self.by_ladder(orders):
-            joined = self.joined(ladder.program, own)
+            joined = joined_members(program_id=ladder.program_id, user_ids=[order.user_id for order in own])
             members = {user_id: member_id for user_id, (member_id, _day) in joined.items()}
             counted = self.counted(own)
             mine = [
@@ -62,7 +59,7 @@ class TierEffect:
             ]
             if not mine:
                 continue
-            values = metrics.get(ladder.metric).values(orders=mine, members=members)
+            values = metrics.get(ladder.metric).values(orders=mine, members=members, params={})
             rows = [
                 self.score(order, members[order.user_id], values[order.order_id], ladder.program, counted, at)
                 for order in mine
@@ -84,16 +81,6 @@ class TierEffect:
                 found.setdefault(unit.program_id, []).append(order)
         ladders = {pk: ladder_of(program_id=pk) for pk in found}
         return [(ladder, found[pk]) for pk, ladder in ladders.items() if ladder]
-
-    def joined(self, program: Program, orders: Sequence[OrderFacts]) -> dict[Any, tuple[int, datetime]]:
-        """
-        Return the members among the customers: user id -> member id and when they joined. Who was merged into another
-        member orders for that one. One query.
-        """
-        users = {order.user_id for order in orders}
-        rows = Member.objects.using(write_db()).filter(program=program, user_id__in=users)
-        rows = rows.annotate(goes_on=Coalesce("merged_into_id", "pk"))
-        return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "goes_on", "joined_at")}
 
     def counted(self, orders: Sequence[OrderFacts]) -> dict[int, Score]:
         """Return what of these orders counts already, by order. One query."""

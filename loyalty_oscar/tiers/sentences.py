@@ -16,8 +16,9 @@ from .words import counted
 
 
 def metric_choices() -> list[tuple[str, str]]:
-    """Return what can count, each as it calls itself."""
-    return [(code, str(metric.label)) for code, metric in metrics.items()]
+    """Return what can count, each as it calls itself; what asks for product sets cannot."""
+    asks_none = [(code, metric) for code, metric in metrics.items() if not getattr(metric, "least_sets", 0)]
+    return [(code, str(metric.label)) for code, metric in asks_none]
 
 
 def sentence(*, ladder: Ladder, unit: Unit | None) -> str:

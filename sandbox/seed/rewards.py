@@ -24,6 +24,8 @@ from .loyalty import account_of
 from .pictures import draw
 from .timeline import Happening, ten_oclock
 
+#: What no points buy: the stamp card brings it.
+PRESENT = "chicken-strips"
 #: code -> what it is and says, its price, what one costs the shop (cents), what more there is to it, and its picture
 REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "puppy-school": (
@@ -98,6 +100,17 @@ REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
             "rank": GOLD,
         },
         {"motif": "blanket", "coat": "deep", "emblem": "star"},
+    ),
+    PRESENT: (
+        {
+            "name": "A bag of chicken strips",
+            "text": "At the till of our shop, or in your next parcel.",
+            "kind": "service",
+            "params": {"ask": "At the till, or in which parcel?"},
+            "cost_minor": 210,
+            "valid_days": 180,
+        },
+        {"motif": "bag", "coat": "orange", "emblem": "bone"},
     ),
 }
 CODES = [f"PFOTE-{number}" for number in range(4107, 4137)]

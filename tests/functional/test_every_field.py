@@ -33,6 +33,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
     CampaignFactory,
+    GoalFactory,
     LadderFactory,
     ProgramFactory,
     RewardFactory,
@@ -67,8 +68,8 @@ FILLED = {
     "p_points": "5", "p_step_minor": "5.00", "p_percent": "2", "p_pieces": "3", "percent": "10", "takes": "5000.00",
     "text": "Words.", "version": "2", "language": "de", "least": "20.00", "rank": "1", "time_zone": "Europe/Berlin",
     "giver_points": "5", "newcomer_points": "5", "per_month": "3", "accept": "on",
-    "last_day": "2026-06-01", "typed_name": "Paw Club", "occasion": "review",
-    "starts_at_0": "2026-05-01", "starts_at_1": "00:00:00", "seen_from_0": "2026-05-01", "seen_from_1": "00:00:00",
+    "last_day": "2026-06-01", "typed_name": "Paw Club", "occasion": "review", "metric": "pieces",
+    "starts_at_0": "2026-06-01", "starts_at_1": "00:00:00", "seen_from_0": "2026-05-01", "seen_from_1": "00:00:00",
     "buys_from_0": "2026-05-02", "buys_from_1": "00:00:00", "public_from_0": "2026-05-03", "public_from_1": "00:00:00",
     "word_en_one": "paw", "word_en_other": "paws",
 }  # fmt: skip
@@ -108,6 +109,7 @@ def another(db):
     rows["rule"] = RuleFactory(program=program, code="others")
     rows["reward"] = RewardFactory(program=program, code="others")
     rows["campaign"] = CampaignFactory(program=program, code="others", occasion="review")
+    rows["goal"] = GoalFactory(program=program, code="others")
     rows["scheme"], rows["useterms"] = SchemeFactory(program=program), UseTermsFactory(program=program)
     assert set(rows) == set(OF_ANOTHER)
     Site.objects.create(domain="third.example", name="third.example")

@@ -36,7 +36,7 @@ from tests.integration.admin.test_saved_unchanged import our_admins
 
 FACTORIES = load(EXAMPLES / "test_factories.py")
 #: Effects of orders and their numbers.
-EFFECTS = {"redemption": 10, "earning": 20, "tiers": 30, "referrals": 40, "exclusives": 50}
+EFFECTS = {"redemption": 10, "earning": 20, "goals": 25, "tiers": 30, "referrals": 40, "exclusives": 50}
 SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
 
 
@@ -293,11 +293,11 @@ class TestHooksOfYourOwn:
         )
 
     def test_count_and_say_what_they_count(self, own, order):
-        ladder = Ladder(metric="pieces")
+        ladder = Ladder(metric="lines")
 
-        assert extend.metrics.get("pieces").values(orders=[order], members={7: 1}) == {42: 4}
-        assert dict(metric_choices())["pieces"] == "the number of pieces bought"
-        assert [counted(ladder=ladder, value=number, unit=None) for number in (1, 4)] == ["1 piece", "4 pieces"]
+        assert extend.metrics.get("lines").values(orders=[order], members={7: 1}, params={}) == {42: 2}
+        assert dict(metric_choices())["lines"] == "the number of lines bought"
+        assert [counted(ladder=ladder, value=number, unit=None) for number in (1, 4)] == ["1 line", "4 lines"]
 
     @pytest.mark.django_db
     def test_see_orders_and_what_is_left_of_them(self, own, order, django_capture_on_commit_callbacks):
@@ -305,7 +305,15 @@ class TestHooksOfYourOwn:
             with django_capture_on_commit_callbacks(execute=True):
                 order_effects.get("mailing-tool").apply(orders=[left], at=order.placed_at, batch="")
             assert {7: {42: 0 if left.dead else 4}} == own.TOLD
-        assert list(order_effects) == ["redemption", "earning", "tiers", "mailing-tool", "referrals", "exclusives"]
+        assert list(order_effects) == [
+            "redemption",
+            "earning",
+            "goals",
+            "tiers",
+            "mailing-tool",
+            "referrals",
+            "exclusives",
+        ]
 
     def test_show_something_in_their_place_and_tell_the_doctor(self, own):
         own.TOLD[7] = {42: 4, 43: 2}

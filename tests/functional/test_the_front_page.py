@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
-from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.models import Campaign, Goal
 from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate, real_rate
 from loyalty_oscar.shop.front.checklist import checklist_of
 from loyalty_oscar.shop.front.planned import calendar_of
+from loyalty_oscar.testing.factories import GoalFactory
 from tests.once import a_program
 from tests.orders import place
 
@@ -94,9 +95,9 @@ class TestTheFrontPage:
         html = text(staff(superuser=True).get(FRONT))
         for name in ("earning_rule", "redemption_useterms", "program_reward", "redemption_claim",
                      "tiers_ladder", "tiers_memberprice", "exclusives_sale",
-                     "referrals_scheme", "referrals_referral", "journeys_campaign", "ledger_account", "ledger_entry",
-                     "ledger_hold", "shop_ordersync", "program_jobrun", "program_delivery",
-                     "program_event"):  # fmt: skip
+                     "referrals_scheme", "referrals_referral", "journeys_campaign", "journeys_goal",
+                     "ledger_account", "ledger_entry", "ledger_hold", "shop_ordersync", "program_jobrun",
+                     "program_delivery", "program_event"):  # fmt: skip
             assert reverse(f"admin:loyalty_{name}_changelist") in html
 
     def test_shows_who_may_not_look_at_points_the_lists_alone(self, unit, staff):
@@ -158,6 +159,13 @@ class TestTheCalendar:
         found = calendar_of(program=unit.program, at=at)
         names = {span: [one.row.name for one in planned] for span, planned in found.items()}
         assert names == {"now": ["running"], "next": ["coming"], "over": ["gone"]}
+
+    def test_names_goals_among_them(self, unit):
+        at = timezone.now()
+        for code, is_on in (("card", True), ("off", False)):
+            GoalFactory(program=unit.program, code=code, name=code, is_on=is_on)
+        found = calendar_of(program=unit.program, at=at)
+        assert [one.row.name for one in found["now"] if isinstance(one.row, Goal)] == ["card"]
 
     def test_ends_a_rule_with_the_last_day_it_names(self, unit):
         save_rule(

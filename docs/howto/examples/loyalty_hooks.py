@@ -19,20 +19,22 @@ def pieces_of(order: extend.OrderFacts) -> int:
     return 0 if order.dead else sum(line.quantity - line.gone for line in order.purchase.lines)
 
 
-class Pieces:
-    """What climbs is the number of pieces, whatever they cost."""
+class Lines:
+    """What climbs is the number of lines, however many pieces stand on each."""
 
-    label = gettext_lazy("the number of pieces bought")
+    label = gettext_lazy("the number of lines bought")
     is_money = False
 
-    def values(self, *, orders: Sequence[extend.OrderFacts], members: Mapping[Any, int]) -> Mapping[int, int]:
-        return {order.order_id: pieces_of(order) for order in orders}
+    def values(
+        self, *, orders: Sequence[extend.OrderFacts], members: Mapping[Any, int], params: Mapping[str, Any]
+    ) -> Mapping[int, int]:
+        return {order.order_id: sum(line.gone < line.quantity for line in order.purchase.lines) for order in orders}
 
     def in_words(self, *, value: int, unit: Any) -> str:
-        return ngettext("%(number)d piece", "%(number)d pieces", value) % {"number": value}
+        return ngettext("%(number)d line", "%(number)d lines", value) % {"number": value}
 
 
-extend.metrics.register("pieces")(Pieces())
+extend.metrics.register("lines")(Lines())
 
 
 class TellMailingTool:

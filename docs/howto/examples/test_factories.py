@@ -12,6 +12,7 @@ from loyalty_oscar.testing.factories import (
     AccountFactory,
     CampaignFactory,
     GivenTierFactory,
+    GoalFactory,
     LadderFactory,
     LotFactory,
     MemberFactory,
@@ -95,3 +96,10 @@ def test_a_friend_and_a_campaign():
 
     assert (referral.state, referral.giver_points) == ("invited", 200)
     assert (campaign.occasion, campaign.is_on) == ("word", True)
+
+
+# goals
+def test_a_stamp_card():
+    goal = GoalFactory(sets=["coffee"], reward=RewardFactory(name="A free bag"))
+
+    assert (goal.target, goal.repeats, goal.set_codes, goal.points) == (10, True, ["coffee"], 0)

@@ -193,11 +193,12 @@ class Program(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     #: Of programs that `queries` read: the sites that they serve, since when they have terms, their phases, oldest
-    #: first, and whether anybody made a reward.
+    #: first, whether anybody made a reward, and of which features there are rows.
     known_sites: set[int]
     known_terms_from: datetime | None
     known_phases: list[Phase]
     known_rewards: bool
+    known_rows: frozenset[str]
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "program")

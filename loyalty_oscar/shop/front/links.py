@@ -20,7 +20,7 @@ TASKS = (
     (pgettext_lazy("loyalty", "Levels"), ("loyalty_tiers.ladder", "loyalty_tiers.memberprice")),
     (pgettext_lazy("loyalty", "Sales"), ("loyalty_exclusives.sale",)),
     (pgettext_lazy("loyalty", "Friends"), ("loyalty_referrals.scheme", "loyalty_referrals.referral")),
-    (pgettext_lazy("loyalty", "Campaigns"), ("loyalty_journeys.campaign",)),
+    (pgettext_lazy("loyalty", "Campaigns"), ("loyalty_journeys.campaign", "loyalty_journeys.goal")),
     (pgettext_lazy("loyalty", "Members"), ("loyalty_program.member", "loyalty_program.segment")),
     (
         pgettext_lazy("loyalty", "Records"),

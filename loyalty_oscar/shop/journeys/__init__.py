@@ -1,3 +1,16 @@
 """What campaigns show in the shop; the one place on this floor that knows the feature."""
 
-from . import doctor, for_whom, front, guide, jobs, letters, lifecycle, listeners, prompts, reviews, storefront  # noqa: F401 - each registers its pieces
+from . import (  # noqa: F401 - each registers its pieces
+    doctor,
+    for_whom,
+    front,
+    goals,
+    guide,
+    jobs,
+    letters,
+    lifecycle,
+    listeners,
+    prompts,
+    reviews,
+    storefront,
+)

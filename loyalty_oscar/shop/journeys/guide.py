@@ -13,6 +13,8 @@ from loyalty_oscar.journeys.queries import campaigns_of
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import Unit
 
+from .goals import cards
+
 
 def _sign_up(campaign: Campaign, points: str) -> str:
     return pgettext("loyalty", "%(points)s when you confirm your e-mail address.") % {"points": points}
@@ -50,7 +52,7 @@ def more_ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] |
     """Return what the campaigns in force bring, a line for each occasion."""
     at, lines = clock.now(), []
     open_now = [one for one in campaigns_of(program_id=subject.program_id) if one.has_left]
-    open_now = [one for one in open_now if in_time(campaign=one, at=at)]
+    open_now = [one for one in open_now if in_time(dated=one, at=at)]
     for occasion, said in SAID.items():
         best = max((one for one in open_now if one.occasion == occasion), key=lambda one: one.weight, default=None)
         if best:
@@ -58,3 +60,12 @@ def more_ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] |
     if not lines:
         return None
     return "loyalty/widgets/guide.html", {"id": "more", "title": pgettext("loyalty", "Earn more"), "lines": lines}
+
+
+@contributions.register("how-it-works:parts", "goals", order=27)
+def goals(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return what members can reach by their orders, and what they get for it."""
+    rows = [f"{card.goal.name}: {card.asked}. {card.gift}" for card in cards(visit=request.loyalty, at=clock.now())]
+    if not rows:
+        return None
+    return "loyalty/widgets/guide.html", {"id": "goals", "title": pgettext("loyalty", "Goals"), "lines": rows}

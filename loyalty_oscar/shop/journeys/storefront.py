@@ -186,6 +186,6 @@ def address_of_word(*, subject: Campaign, request: Any) -> tuple[str, Mapping[st
 def most(campaigns: list[Campaign], occasion: str, at: datetime, user: Any) -> Campaign | None:
     """Return the campaign of an occasion that would give most now, as far as its budget was known a minute ago."""
     moment = joined_at(user=user) or at if occasion == SIGN_UP else at
-    found = [one for one in campaigns if one.occasion == occasion and in_time(campaign=one, at=moment)]
+    found = [one for one in campaigns if one.occasion == occasion and in_time(dated=one, at=moment)]
     left = [campaign for campaign in found if campaign.has_left]
     return max(found if occasion == WORD else left, key=lambda campaign: campaign.weight, default=None)

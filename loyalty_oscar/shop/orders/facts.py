@@ -16,7 +16,9 @@ from oscar.core.loading import get_model
 from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase, delivery_of
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
+from loyalty_oscar.program.queries import terms_now
 from loyalty_oscar.program.rows import find_rows
 
 from ..models import OrderSync
@@ -327,6 +329,23 @@ def gather_basket(*, basket: Any, set_codes: Iterable[str], at: datetime, is_fir
         is_first=is_first,
         known_sets=frozenset(ranges),
         lines=tuple(_basket_line(line, basket.currency, sets) for line in lines),
+    )
+
+
+def if_placed(*, purchase: Purchase, user_id: Any, unit: Unit) -> OrderFacts:
+    """Return the order that a purchase would be if somebody placed it now; its key is 0."""
+    return OrderFacts(
+        order_id=0,
+        number="",
+        site_id=None,
+        user_id=user_id,
+        status="",
+        dead=False,
+        final_at=None,
+        purchase=purchase,
+        unit_id=unit.pk,
+        terms=terms_now(program=unit.program),
+        is_new=True,
     )
 
 

@@ -74,7 +74,7 @@ def draw(*, program: Program, metric: str, window: str, at: datetime) -> tuple[i
     members = dict(
         Member.objects.using(write_db()).filter(program=program, user_id__in=drawn).values_list("user_id", "pk")
     )
-    values = metrics.get(metric).values(orders=found, members=members)
+    values = metrics.get(metric).values(orders=found, members=members, params={})
     for one in found:
         counted[one.user_id].append(
             Counted(at=one.placed_at, value=values[one.order_id] if one.counts and not one.dead else 0)

@@ -8,10 +8,9 @@ from typing import Any
 
 from django.db.models import FilteredRelation, Q
 
-from loyalty_oscar.kernel.facts import OrderFacts, Purchase
+from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import terms_now
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.tiers.models import Ladder, Standing, Tier
 from loyalty_oscar.tiers.queries import (
@@ -25,6 +24,7 @@ from loyalty_oscar.tiers.queries import (
 )
 from loyalty_oscar.tiers.rules import is_over
 
+from ..orders.facts import if_placed
 from ..storefront.offer_hooks import basket_levels
 from ..storefront.visit import Visit, takes_part, visit_facts
 
@@ -101,18 +101,6 @@ def value_of_purchase(*, ladder: Ladder, purchase: Purchase, visit: Visit) -> in
     """Return what the purchase would count on a ladder, by the ladder's own metric."""
     if ladder.metric not in metrics:
         return 0
-    order = OrderFacts(
-        order_id=0,
-        number="",
-        site_id=None,
-        user_id=visit.user.pk,
-        status="",
-        dead=False,
-        final_at=None,
-        purchase=purchase,
-        unit_id=visit.unit.pk,
-        terms=terms_now(program=ladder.program),
-        is_new=True,
-    )
+    order = if_placed(purchase=purchase, user_id=visit.user.pk, unit=visit.unit)
     members = {visit.user.pk: visit.member.pk} if visit.member else {}
-    return metrics.get(ladder.metric).values(orders=[order], members=members).get(0, 0)
+    return metrics.get(ladder.metric).values(orders=[order], members=members, params={}).get(0, 0)

@@ -31,7 +31,7 @@ FEATURES = {
     "tiers": ("GivenTierFactory", "LadderFactory", "MemberPriceFactory", "TierFactory"),
     "referrals": ("CodeFactory", "ReferralFactory", "SchemeFactory"),
     "exclusives": ("DoorFactory", "SaleFactory"),
-    "journeys": ("CampaignFactory",),
+    "journeys": ("CampaignFactory", "GoalFactory"),
 }
 
 __all__ = [
@@ -68,9 +68,9 @@ if apps.is_installed("loyalty_oscar.exclusives"):
 
     __all__ += ["DoorFactory", "SaleFactory"]
 if apps.is_installed("loyalty_oscar.journeys"):
-    from .journeys import CampaignFactory
+    from .journeys import CampaignFactory, GoalFactory
 
-    __all__ += ["CampaignFactory"]
+    __all__ += ["CampaignFactory", "GoalFactory"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import conditions, earning_rules
 from loyalty_oscar.exclusives.models import Door, Sale
-from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.models import Campaign, Goal, GoalStep
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, Reward, TermsVersion, Unit
 from loyalty_oscar.program.operations import join
@@ -22,7 +22,7 @@ from loyalty_oscar.redemption.models import LeastOrder, UseTerms
 from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.tiers.conditions import keep_in_step
-from loyalty_oscar.testing.factories import RewardFactory
+from loyalty_oscar.testing.factories import GoalFactory, RewardFactory
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
 from tests.everything import ours
 from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segment, a_set
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 #: What tells of jobs, not of pages.
 COUNTERS = {"loyalty_program.JobRun.started_at"}
 #: What holds points that somebody types.
-OF_POINTS = (Rule, Campaign, Ladder, Scheme, UseTerms, Reward)
+OF_POINTS = (Rule, Campaign, Goal, Ladder, Scheme, UseTerms, Reward)
 #: Buttons of the admin that do more than save, or less.
 OTHER_BUTTONS = ("_addanother", "_continue", "_saveasnew", "_preview")
 NEVER_TYPED = (*OTHER_BUTTONS, "_save", "csrfmiddlewaretoken")
@@ -205,6 +205,7 @@ def everything_set_up():
     a_sale(unit, a_product("Mat"), code="earlier", mode="open", percent=10)
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
     _rewards(unit, invited)
+    _goals(unit, invited, member)
     forget_cache()
     keep_in_step()
     return unit
@@ -221,6 +222,15 @@ def _rewards(unit, segment):
     RewardFactory(program=unit.program, code="delivery", kind="delivery", params={"most": 390, "least": 1})
     mug = {"products": [a_product("Mug", "9.90").pk], "pieces": 2, "least": 1500}
     RewardFactory(program=unit.program, code="mug", kind="product", params=mug)
+
+
+def _goals(unit, segment, member):
+    """A goal with all that can stand in it, one of money, and one that an order counts for."""
+    told = {"rank": 2, "segment": segment, "window_days": 60, "starts_at": day(1, 1), "ends_at": day(12, 31)}
+    GoalFactory(program=unit.program, metric="sets", sets=["cards", "beds"], target=2, repeats=False, **told)
+    GoalFactory(program=unit.program, metric="spend", target=12_345, reward=Reward.objects.get(code="spa"))
+    used = GoalFactory(program=unit.program, sets=["beds"])
+    GoalStep.objects.create(goal=used, member=member, order_id=1, placed_at=day(5, 1), value=2)
 
 
 def errors_of(answer):

@@ -14,7 +14,7 @@ from tests.storefront import a_basket, a_product, a_user, arrive, boris, buy, da
 pytestmark = pytest.mark.django_db
 NOTHING = {
     "ready": 0, "set_aside": 0, "on_the_way": 0, "to_make_up": 0, "frozen": False, "worth": "0.00",
-    "currency": "EUR", "is_money": False, "expiring": [],
+    "currency": "EUR", "is_money": False, "expiring": [], "goals": [],
 }  # fmt: skip
 
 

@@ -259,7 +259,7 @@ class TestAnEffectThatOverflows:
         a_ladder(unit=unit, metric="spend")
         spend = metrics.get("spend")
         right = spend.values
-        wrong = lambda self, *, orders, members: {order.order_id: 10**30 for order in orders}  # noqa: E731
+        wrong = lambda self, *, orders, **_what: {order.order_id: 10**30 for order in orders}  # noqa: E731
         monkeypatch.setattr(type(spend), "values", wrong)
         look(an_order())
         assert points() == 50

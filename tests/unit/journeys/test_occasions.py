@@ -92,7 +92,7 @@ class TestACampaign:
     def test_lasts_from_its_first_instant_until_before_its_last(self, starts, ends, expected):
         moments = [None if n is None else self.NOW + timedelta(seconds=n) for n in (starts, ends)]
 
-        assert in_time(campaign=Dates(*moments), at=self.NOW) is expected
+        assert in_time(dated=Dates(*moments), at=self.NOW) is expected
 
 
 class TestACodeWord:

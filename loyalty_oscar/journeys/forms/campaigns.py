@@ -16,8 +16,8 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
-from .models import Campaign
-from .occasions import BIRTHDAY, REVIEW, SIGN_UP, TOLD_DAYS, WORD, fold, occasions
+from ..models import Campaign
+from ..occasions import BIRTHDAY, REVIEW, SIGN_UP, TOLD_DAYS, WORD, fold, occasions
 
 #: What an occasion is called.
 NAMES = {
@@ -82,6 +82,20 @@ def limits(*, campaign: Campaign) -> list[str]:
     if campaign.confirmed_only:
         found.append(pgettext("loyalty", "only with a confirmed e-mail address"))
     return found
+
+
+def check_points_or_reward(*, form: forms.ModelForm[Any], found: dict[str, Any]) -> None:
+    """Refuse both points and a reward, and neither, and a reward of another program, at their fields."""
+    if "points" not in form.fields or {"points", "reward"} & form.errors.keys():
+        return
+    found["points"] = found.get("points") or 0
+    points, reward = found["points"], found.get("reward")
+    program = found.get("program") or (form.instance.program if form.instance.program_id else None)
+    if bool(points) == bool(reward):
+        text = pgettext("loyalty", "Say how much or choose a reward, not both.")
+        form.add_error("points", text if points else pgettext("loyalty", "How much, or which reward?"))
+    elif reward and program and reward.program_id != program.pk:
+        form.add_error("reward", pgettext("loyalty", "That reward is of another program."))
 
 
 class CampaignForm(forms.ModelForm):
@@ -167,15 +181,9 @@ class CampaignForm(forms.ModelForm):
         return found
 
     def _check_gift(self, found: dict[str, Any]) -> None:
-        """Refuse both points and a reward, and neither, and a budget of points for it."""
-        if "points" not in self.fields or {"points", "reward"} & self.errors.keys():
-            return
-        found["points"] = found.get("points") or 0
-        points, reward = found["points"], found.get("reward")
-        if bool(points) == bool(reward):
-            text = pgettext("loyalty", "Say how much or choose a reward, not both.")
-            self.add_error("points", text if points else pgettext("loyalty", "How much, or which reward?"))
-        elif reward and found.get("budget") is not None:
+        """Refuse what is no gift; a budget of points for a reward, and fewer times than it was given."""
+        check_points_or_reward(form=self, found=found)
+        if found.get("reward") and not {"points", "reward"} & self.errors.keys() and found.get("budget") is not None:
             text = pgettext("loyalty", "A reward is given so many times. Say that instead.")
             self.add_error("budget", text)
         if (most := found.get("most")) is not None and most < self.instance.given:

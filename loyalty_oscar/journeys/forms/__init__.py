@@ -1,0 +1,1 @@
+"""The forms of campaigns and of goals."""

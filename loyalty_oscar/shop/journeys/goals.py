@@ -1,0 +1,184 @@
+"""Goals as a visitor sees them: a card each on the account page, and a sentence in the basket and after an order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.journeys.goal_words import asked, so_far
+from loyalty_oscar.journeys.goals import Progress, Stamp
+from loyalty_oscar.journeys.models import Goal, GoalStep
+from loyalty_oscar.journeys.occasions import in_time
+from loyalty_oscar.journeys.queries import counted_steps, goals_of, meant_then, names_of_sets
+from loyalty_oscar.journeys.reaching import far
+from loyalty_oscar.program import clock, contributions, money, words
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.registries import metrics
+
+from ..orders import changes
+from ..orders.facts import gather_basket, if_placed
+from ..storefront.visit import Visit, takes_part
+
+Piece = tuple[str, Mapping[str, Any]]
+#: What is counted of orders that are there alone: a basket has brought nothing yet.
+OF_ORDERS = "points"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GoalCard:
+    """
+    A goal for one visitor: how far it is (`found`, in words `so_far`), what it asks for and brings, and until when.
+
+    `reached` says how often it was reached, where that is news.
+    """
+
+    goal: Goal
+    found: Progress
+    so_far: str
+    asked: str
+    gift: str
+    reached: str = ""
+    until: tuple[str, ...] = ()
+
+    @property
+    def reward_code(self) -> str | None:
+        """The code of the reward that it brings, where it brings one."""
+        return self.goal.reward.code if self.goal.reward else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was reached and does not come again."""
+        return bool(self.found.times) and not self.goal.repeats
+
+
+def cards(*, visit: Visit, at: datetime) -> list[GoalCard]:
+    """
+    Return the goals that orders placed now count for, as a visitor sees them; of strangers without any progress. One
+    query where there are goals, and one where they are for levels or lists.
+    """
+    unit = visit.unit
+    goals = open_goals(visit=visit, at=at)
+    if unit is None or not goals:
+        return []
+    steps, names = steps_of(visit=visit, goals=goals), names_of_sets(goals=goals)
+    return [_card(goal, far(goal=goal, steps=steps[goal.pk], at=at), unit, names) for goal in goals]
+
+
+def open_goals(*, visit: Visit, at: datetime) -> list[Goal]:
+    """Return the goals that an order of the visitor would count for now. No query where a program has no goal."""
+    if visit.unit is None or not visit.is_earning:
+        return []
+    goals = [goal for goal in goals_of(program_id=visit.unit.program_id) if goal.is_on and in_time(dated=goal, at=at)]
+    return [goal for goal in goals if _is_meant(goal, visit, at)]
+
+
+def _is_meant(goal: Goal, visit: Visit, at: datetime) -> bool:
+    """Return whether a goal is for the visitor; what is for a level or a list nobody else is told of."""
+    if not goal.rank and goal.segment_id is None:
+        return True
+    return visit.member is not None and bool(meant_then(goal=goal, asked={(visit.member.pk, at)}))
+
+
+def steps_of(*, visit: Visit, goals: Collection[Goal]) -> Mapping[int, list[Stamp]]:
+    """Return what orders of the visitor count for goals, by goal; asked once a visit."""
+    found: dict[int, list[Stamp]] = defaultdict(list)
+    for step in _rows(visit, goals):
+        found[step.goal_id].append(Stamp(at=step.placed_at, value=step.value))
+    return found
+
+
+def _rows(visit: Visit, goals: Collection[Goal]) -> list[GoalStep]:
+    keys = [visit.member.pk] if visit.member else []
+    return visit.once(key="goal-steps", load=lambda: counted_steps(goals=goals, member_ids=keys)) if keys else []
+
+
+def _card(goal: Goal, found: Progress, unit: Unit, names: Mapping[str, str]) -> GoalCard:
+    return GoalCard(
+        goal=goal,
+        found=found,
+        so_far=so_far(goal=goal, found=found, unit=unit),
+        asked=asked(goal=goal, names=[names.get(code, code) for code in goal.set_codes], unit=unit),
+        gift=words.promised(unit=unit, row=goal),
+        reached=_reached(goal, found),
+        until=tuple(_until(goal, found)),
+    )
+
+
+def _reached(goal: Goal, found: Progress) -> str:
+    if not found.times:
+        return ""
+    if not goal.repeats:
+        return pgettext("loyalty", "Reached")
+    text = npgettext("loyalty", "Reached %(count)s time", "Reached %(count)s times", found.times)
+    return text % {"count": money.number(found.times)}
+
+
+def _until(goal: Goal, found: Progress) -> Iterable[str]:
+    zone = goal.program.time_zone
+    if found.times and not goal.repeats:
+        return  # There is nothing left to count.
+    if found.until:
+        text = pgettext("loyalty", "The first of these counts until %(day)s.")
+        yield text % {"day": words.day(found.until, zone=zone)}
+    if goal.ends_at:
+        text = pgettext("loyalty", "Orders count until %(day)s.")
+        yield text % {"day": words.last_day(goal.ends_at, zone=zone)}
+
+
+@contributions.register("account:more", "goals", order=3)
+def yours(*, subject: Unit, request: Any) -> Piece | None:
+    """Return a card for each goal, on the account page of who takes part."""
+    visit = request.loyalty
+    found = cards(visit=visit, at=clock.now()) if takes_part(visit=visit) else []
+    return ("loyalty/widgets/goals.html", {"cards": found}) if found else None
+
+
+@contributions.register("basket:earns", "goals", order=50)
+def nudge(*, subject: Any, request: Any) -> Piece | None:
+    """Return how far the basket brings its owner to each goal that it counts for; nothing where it counts for none."""
+    visit, at = request.loyalty, clock.now()
+    if subject is None or subject.is_empty or not takes_part(visit=visit):
+        return None
+    goals = [goal for goal in open_goals(visit=visit, at=at) if goal.metric in metrics and goal.metric != OF_ORDERS]
+    if not goals:
+        return None
+    steps, codes = steps_of(visit=visit, goals=goals), {code for goal in goals for code in goal.set_codes}
+    purchase = gather_basket(basket=subject, set_codes=codes, at=at, is_first=False)
+    order = if_placed(purchase=purchase, user_id=visit.user.pk, unit=visit.unit)
+    said = []
+    for goal in goals:
+        value = metrics.get(goal.metric).values(orders=[order], members={}, params=goal.params)[0]
+        before = far(goal=goal, steps=steps[goal.pk], at=at)
+        after = far(goal=goal, steps=[*steps[goal.pk], Stamp(at=at, value=value)], at=at)
+        if value and after != before:
+            said.append(_with_it(goal, before, after, visit.unit))
+    return ("loyalty/widgets/goals_basket.html", {"lines": said}) if said else None
+
+
+def _with_it(goal: Goal, before: Progress, after: Progress, unit: Unit) -> str:
+    told = {"name": goal.name, "gift": words.promised(unit=unit, row=goal)}
+    if after.times > before.times:
+        return pgettext("loyalty", "With this order you reach “%(name)s”: %(gift)s") % told
+    told["part"] = so_far(goal=goal, found=after, unit=unit)
+    return pgettext("loyalty", "“%(name)s” with this order: %(part)s") % told
+
+
+@contributions.register("thank-you:more", "goals", order=5)
+def thank_you(*, subject: Any, request: Any) -> Piece | None:
+    """Return the cards of the goals that an order counts for, of its own customer."""
+    visit, at = request.loyalty, clock.now()
+    own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
+    if not own or visit.member is None or not (goals := open_goals(visit=visit, at=at)):
+        return None
+    counts = {step.goal_id for step in _rows(visit, goals) if step.order_id == subject.pk}
+    found = [card for card in cards(visit=visit, at=at) if card.goal.pk in counts]
+    return ("loyalty/widgets/goals.html", {"cards": found}) if found else None
+
+
+# Which goals are switched on is written down with an order.
+changes.connect(sender=Goal)

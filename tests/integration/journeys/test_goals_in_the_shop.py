@@ -1,0 +1,232 @@
+"""Goals on the customer's pages: cards with a bar, a sentence in the basket and after the order, and the API."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.segments import set_members
+from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import (
+    GoalFactory,
+    MemberFactory,
+    ProductSetFactory,
+    RewardFactory,
+    SegmentFactory,
+)
+from tests.storefront import TODAY, a_basket, a_club_without_rules, a_product, a_user, buy, day, numbers, text_of
+
+pytestmark = pytest.mark.django_db
+OVERVIEW, GUIDE = reverse("loyalty:overview"), reverse("loyalty:how-it-works")
+
+
+@pytest.fixture(autouse=True)
+def today():
+    with clock.at(TODAY):
+        yield
+
+
+@pytest.fixture
+def unit():
+    return a_club_without_rules()
+
+
+@pytest.fixture
+def boris(unit):
+    user = a_user()
+    MemberFactory(program=unit.program, user=user, joined_at=day(1, 1))
+    return user
+
+
+@pytest.fixture
+def client(boris):
+    found = Client()
+    found.force_login(boris)
+    return found
+
+
+@pytest.fixture
+def bites(unit):
+    product = a_product()
+    ProductSetFactory(code="treats", name="Treats", products=[product])
+    return product
+
+
+def a_card(unit, **fields):
+    goal = GoalFactory(program=unit.program, **{"name": "Every tenth bag", "sets": ["treats"], **fields})
+    forget_cache()
+    return goal
+
+
+def section(response):
+    """The words of the cards."""
+    found = re.search(r'aria-labelledby="loyalty-goals">.*?</section>', response.content.decode(), re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0]).replace("\xa0", " ")) if found else ""
+
+
+class TestTheAccountPage:
+    def test_has_a_card_for_each_goal_with_a_bar_and_its_words(self, unit, client, boris, bites):
+        a_card(unit, reward=RewardFactory(program=unit.program, name="A free bag", price=None), ends_at=day(6, 1))
+        buy(boris, (bites, 7), on=day(5, 1))
+
+        page = client.get(OVERVIEW)
+
+        assert numbers(page, "goal") == [7]
+        for said in (
+            "Every tenth bag",
+            "10 pieces (Treats): A free bag",
+            "7 of 10 pieces",
+            "Orders count until 1 June",
+        ):
+            assert said in section(page)
+        bar = '<progress class="loyalty-progress" max="10" value="7" aria-label="Every tenth bag"'
+        assert f'{bar} aria-valuetext="7 of 10 pieces"></progress>' in page.content.decode()
+
+    def test_says_how_often_a_card_was_full(self, unit, client, boris, bites):
+        a_card(unit)
+        buy(boris, (bites, 23), on=day(5, 1))
+
+        assert "Reached 2 times" in section(client.get(OVERVIEW))
+        assert numbers(client.get(OVERVIEW), "goal") == [3]
+
+    def test_shows_no_bar_of_what_was_reached_for_good(self, unit, client, boris, bites):
+        a_card(unit, repeats=False, ends_at=day(6, 1))
+        buy(boris, (bites, 23), on=day(5, 1))
+
+        page = client.get(OVERVIEW)
+        assert "Every tenth bag Reached" in section(page)
+        assert "<progress" not in page.content.decode()
+        assert "Orders count" not in section(page)
+
+    def test_says_until_when_the_oldest_counts(self, unit, client, boris, bites):
+        a_card(unit, metric="orders", sets=[], target=3, window_days=60)
+        buy(boris, (bites, 1), on=day(5, 1))
+
+        assert "3 orders within 60 days" in section(client.get(OVERVIEW))
+        assert "1 of 3 orders The first of these counts until 30 June 2026." in section(client.get(OVERVIEW))
+
+    def test_tells_money_as_money(self, unit, client, boris, bites):
+        a_card(unit, metric="spend", sets=[], target=10_000)
+        buy(boris, (bites, 1), on=day(5, 1))
+
+        assert "€24.90 of €100.00" in section(client.get(OVERVIEW))
+
+    def test_tells_nobody_of_what_is_for_others(self, unit, client, boris, bites):
+        segment = SegmentFactory(program=unit.program)
+        a_card(unit, segment=segment)
+        assert section(client.get(OVERVIEW)) == ""
+
+        set_members(segment=segment, member_ids=[Member.objects.get(user=boris).pk], at=TODAY)
+        assert "0 of 10 pieces" in section(client.get(OVERVIEW))
+
+    @pytest.mark.parametrize("fields", [{"is_on": False}, {"starts_at": day(6, 1)}, {"ends_at": TODAY}])
+    def test_has_none_of_what_no_order_counts_for(self, unit, client, bites, fields):
+        a_card(unit, **fields)
+
+        assert section(client.get(OVERVIEW)) == ""
+
+
+class TestHowItWorks:
+    def test_names_the_goals_to_strangers_too(self, unit, bites):
+        a_card(unit)
+
+        assert "Every tenth bag: 10 pieces (Treats). 100 paws" in text_of(Client().get(GUIDE))
+
+    def test_has_no_part_without_goals(self, unit):
+        assert 'id="goals"' not in Client().get(GUIDE).content.decode()
+
+
+class TestTheBasket:
+    def test_says_how_far_it_brings_its_owner(self, unit, client, boris, bites):
+        a_card(unit)
+        buy(boris, (bites, 7), on=day(5, 1))
+        a_basket(boris, (bites, 2), (a_product("Rope toy", "6.50"), 5))
+
+        assert "“Every tenth bag” with this order: 9 of 10 pieces" in text_of(client.get(reverse("basket:summary")))
+
+    def test_says_what_it_reaches(self, unit, client, boris, bites):
+        a_card(unit)
+        buy(boris, (bites, 7), on=day(5, 1))
+        a_basket(boris, (bites, 3))
+
+        said = text_of(client.get(reverse("basket:summary")))
+        assert "With this order you reach “Every tenth bag”: 100 paws" in said
+
+    def test_says_nothing_of_what_it_does_not_count_for(self, unit, client, boris, bites):
+        a_card(unit)
+        a_card(unit, metric="points", sets=[])
+        a_basket(boris, (a_product("Rope toy", "6.50"), 5))
+
+        assert "goal-nudge" not in client.get(reverse("basket:summary")).content.decode()
+
+
+class TestThePageThatThanks:
+    def test_shows_the_cards_that_the_order_counts_for(self, unit, client, boris, bites):
+        a_card(unit)
+        a_card(unit, name="Toys", sets=["toys"])
+        order = buy(boris, (bites, 7), on=TODAY - timedelta(minutes=1))
+        session = client.session
+        session["checkout_order_id"] = order.pk
+        session.save()
+
+        page = client.get(reverse("checkout:thank-you"))
+
+        assert "7 of 10 pieces" in section(page)
+        assert "Toys" not in section(page)
+
+
+class TestTheCost:
+    def asked(self, client, url):
+        client.get(url)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            client.get(url)
+        return [query["sql"] for query in queries if "goal" in query["sql"]]
+
+    def test_is_nothing_without_goals(self, client, boris, bites):
+        a_basket(boris, (bites, 1))
+
+        assert [self.asked(client, url) for url in (OVERVIEW, GUIDE, reverse("basket:summary"))] == [[], [], []]
+
+    def test_is_one_query_with_them(self, unit, client, boris, bites):
+        for number in range(3):
+            a_card(unit, code=f"card-{number}")
+        a_basket(boris, (bites, 1))
+
+        assert [len(self.asked(client, url)) for url in (OVERVIEW, GUIDE, reverse("basket:summary"))] == [1, 1, 1]
+
+
+class TestTheApi:
+    def test_tells_the_same(self, unit, client, boris, bites):
+        reward = RewardFactory(program=unit.program, code="free-bag", name="A free bag", price=None)
+        a_card(unit, code="bags", reward=reward)
+        buy(boris, (bites, 17), on=day(5, 1))
+
+        told = client.get("/loyalty/api/me").json()
+
+        assert told["goals"] == [
+            {
+                "code": "bags",
+                "name": "Every tenth bag",
+                "counted": 7,
+                "target": 10,
+                "text": "7 of 10 pieces",
+                "asks": "10 pieces (Treats)",
+                "reached": 1,
+                "repeats": True,
+                "points": 0,
+                "reward": "free-bag",
+                "gift": "A free bag",
+                "until": None,
+            }
+        ]
+
+    def test_has_an_empty_list_without_goals(self, client):
+        assert client.get("/loyalty/api/me").json()["goals"] == []
