@@ -129,13 +129,11 @@ def begins(goal: Goal, order: OrderFacts, program: Program, joined_at: datetime)
 
 
 def _in_words(reached: Reached, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Say which rewards move; points stand among the entries."""
+    """Say which rewards come, or stay though used; those that go are named with what goes, as points are."""
     reward = reached.goal.reward
     told = {"reward": reward.name, "goal": reached.goal.name} if reward else {}
     for outcome in outcomes if reward else ():
-        if outcome == Outcome.TAKEN:
-            yield pgettext("loyalty", "The reward “%(reward)s” goes: “%(goal)s” is no longer reached.") % told
-        elif outcome == Outcome.KEPT:
+        if outcome == Outcome.KEPT:
             text = pgettext("loyalty", "“%(goal)s” is no longer reached, but “%(reward)s” is used already and stays.")
             yield text % told
         elif outcome in (Outcome.GIVEN, Outcome.AGAIN):

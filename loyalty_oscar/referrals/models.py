@@ -50,7 +50,7 @@ class Scheme(TwoSides):
     )
     giver_reward = promised_reward(
         pgettext_lazy("loyalty", "or a reward for who invites"),
-        help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+        help_text=pgettext_lazy("loyalty", "Instead of that, whatever it costs in the catalogue."),
     )
     newcomer_points = promised_points(
         pgettext_lazy("loyalty", "for the newcomer"),
@@ -59,7 +59,7 @@ class Scheme(TwoSides):
     )
     newcomer_reward = promised_reward(
         pgettext_lazy("loyalty", "or a reward for the newcomer"),
-        help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+        help_text=pgettext_lazy("loyalty", "Instead of that, whatever it costs in the catalogue."),
     )
     least_minor = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "first order for at least (in cents)"),

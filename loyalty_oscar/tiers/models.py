@@ -120,7 +120,7 @@ class Tier(Promising):
     )
     reward = promised_reward(
         pgettext_lazy("loyalty", "or a reward as a welcome gift"),
-        help_text=pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+        help_text=pgettext_lazy("loyalty", "Instead of that, whatever it costs in the catalogue."),
     )
     text = models.TextField(
         pgettext_lazy("loyalty", "what else it brings"),

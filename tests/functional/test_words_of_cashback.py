@@ -111,7 +111,7 @@ class TestEveryPage:
                     said[name] = read(answer.content.decode())
         assert len(said) > 100
         assert wrong_of(said) == {}
-        assert "€109.50" in said["loyalty:overview"]
+        assert "€110.50" in said["loyalty:overview"]
         assert "1 % back" in said["admin:loyalty_earning_rule_changelist"]
 
 

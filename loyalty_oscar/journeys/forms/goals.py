@@ -48,7 +48,7 @@ class LaterGoalForm(forms.ModelForm):
             "ends_at": pgettext_lazy("loyalty", "The first moment that is too late. Empty: no end."),
             "is_on": pgettext_lazy("loyalty", "Switched off, no further order counts; what was reached stays."),
             "points": pgettext_lazy("loyalty", "What a member gets each time that it is reached."),
-            "reward": pgettext_lazy("loyalty", "In place of points, whatever it costs in the catalogue."),
+            "reward": pgettext_lazy("loyalty", "Instead of that, whatever it costs in the catalogue."),
             "window_days": pgettext_lazy("loyalty", "From the first order that counts. Empty: however long it takes."),
             "repeats": pgettext_lazy("loyalty", "A full stamp card is followed by the next."),
         }

@@ -29,12 +29,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='scheme',
             name='giver_reward',
-            field=models.ForeignKey(blank=True, help_text='In place of points, whatever it costs in the catalogue.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.reward', verbose_name='or a reward for who invites'),
+            field=models.ForeignKey(blank=True, help_text='Instead of that, whatever it costs in the catalogue.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.reward', verbose_name='or a reward for who invites'),
         ),
         migrations.AddField(
             model_name='scheme',
             name='newcomer_reward',
-            field=models.ForeignKey(blank=True, help_text='In place of points, whatever it costs in the catalogue.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.reward', verbose_name='or a reward for the newcomer'),
+            field=models.ForeignKey(blank=True, help_text='Instead of that, whatever it costs in the catalogue.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.reward', verbose_name='or a reward for the newcomer'),
         ),
         migrations.AddConstraint(
             model_name='referral',

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='tier',
             name='reward',
-            field=models.ForeignKey(blank=True, help_text='In place of points, whatever it costs in the catalogue.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.reward', verbose_name='or a reward as a welcome gift'),
+            field=models.ForeignKey(blank=True, help_text='Instead of that, whatever it costs in the catalogue.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.reward', verbose_name='or a reward as a welcome gift'),
         ),
         migrations.AddConstraint(
             model_name='tier',

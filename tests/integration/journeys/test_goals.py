@@ -183,7 +183,7 @@ class TestAPreviewOfAReturn:
 
         seen = preview(order=order, quantities={line: 1}, at=day(3, 2))
 
-        assert seen.beside == ("The reward “A toy” goes: “Bites card” is no longer reached.",)
+        assert seen.beside == ("The reward “A toy” goes back: No longer reached: Bites card.",)
         assert (counted(goal), states()[0][1]) == ((1, [10]), "open")
         assert preview_cancelled(order=order, at=day(3, 2)).beside == seen.beside
 
@@ -251,7 +251,7 @@ class TestAThreshold:
 
         assert counted(goal) == (2, [120])
         seen = preview(order=order, at=day(3, 2))
-        assert [text.partition(":")[0] for text in seen.beside] == [f"The reward “{goal.reward.name}” goes"] * 2
+        assert [text.partition(":")[0] for text in seen.beside] == [f"The reward “{goal.reward.name}” goes back"] * 2
         send_back(order, 1, on=day(3, 2))
         assert (counted(goal), [state for _key, state in states()]) == ((0, [0]), ["back", "back"])
 

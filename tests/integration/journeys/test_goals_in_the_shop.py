@@ -80,7 +80,7 @@ class TestTheAccountPage:
         assert numbers(page, "goal") == [7]
         for said in (
             "Every tenth bag",
-            "10 pieces (Treats): A free bag",
+            "10 pieces (Treats): “A free bag”",
             "7 of 10 pieces",
             "Orders count until 1 June",
         ):
@@ -223,7 +223,7 @@ class TestTheApi:
                 "repeats": True,
                 "points": 0,
                 "reward": "free-bag",
-                "gift": "A free bag",
+                "gift": "“A free bag”",
                 "until": None,
             }
         ]
