@@ -314,7 +314,7 @@ class TestABudget:
         assert [brings(), brings()] == [50, 0]
         award = Award.objects.latest("pk")
         assert award.because == {"c": "budget_spent", "p": {"rule": "Tried"}}
-        assert why(award) == [("Tried: not more, for its points are all given", "")]
+        assert why(award) == [("Tried: not more, for all of it is given", "")]
 
     def test_of_which_a_part_is_left_is_told_beside_what_an_order_brings(self, says, brings):
         says(*PER_ORDER, ("budget", {"points": 70}))
@@ -322,7 +322,7 @@ class TestABudget:
         award = Award.objects.latest("pk")
         assert why(award)[1:] == [
             ("Tried", "20.00"),
-            ("Tried: not more, for its points are all given", ""),
+            ("Tried: not more, for all of it is given", ""),
             ("Rounded down", "20 paws"),
         ]
 

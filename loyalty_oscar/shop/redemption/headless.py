@@ -82,7 +82,7 @@ def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> Bask
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RewardUse:
+class RewardInBasket:
     """What a reward does in a basket: what it takes `off` its goods, and `because` why not more."""
 
     claim: Claim
@@ -94,7 +94,7 @@ class RewardUse:
 class BasketRewards:
     """The rewards that lie in a basket, and what its goods come to, as of `BasketUse`."""
 
-    rewards: Sequence[RewardUse]
+    rewards: Sequence[RewardInBasket]
     currency: str
     total: Decimal
 
@@ -106,7 +106,7 @@ def rewards_standing(*, basket: Any) -> BasketRewards:
     lying = [row for row in reversed(rows_on(basket=basket)) if row.claim is not None]
     return BasketRewards(
         rewards=[
-            RewardUse(
+            RewardInBasket(
                 claim=row.claim,
                 off=to_major(minor=given.minor.get(row.pk, 0), exponent=decimals),
                 because=given.because.get(row.pk, Because("as_asked"))

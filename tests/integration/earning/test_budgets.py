@@ -257,7 +257,7 @@ class TestABudget:
         a_buy(5)
         RuleBudget.objects.update(taken=25)
         said = [found.text for found in doctor_of_rules(at=TODAY)]
-        assert "the budget of tried of “Paw Club” counts 25 points, its orders have 20" in said
+        assert "the budget of tried of “Paw Club” counts 25 points, its orders have 20 points" in said
 
 
 class TestAMostOfAMember:

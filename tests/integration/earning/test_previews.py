@@ -185,7 +185,7 @@ class TestThePreviewOfAWelcome:
         with clock.at(TODAY):
             said = manage("welcome --since 400d --dry-run").out
             assert manage("welcome --since 400d --yes").code == 0
-        previewed = int(re.search(r"points   ([\d,]+);", said)[1].replace(",", ""))
+        previewed = int(re.search(r"in all   ([\d,]+) points;", said)[1].replace(",", ""))
         awards = Award.objects.all()
         assert previewed == sum(award.given for award in awards)
         # Everything imported is a dog bed, which brings twice as many.
@@ -203,7 +203,7 @@ class TestThePreviewOfAWelcome:
             said = manage("welcome --since 400d --dry-run").out
             manage("welcome --since 400d --yes")
         assert sorted(Award.objects.values_list("given", flat=True)) == [100, 250]
-        assert "points   350;" in said
+        assert "in all   350 points;" in said
 
     def test_counts_the_terms_that_were_written_down(self, unit):
         order = imported(user=a_user(), lines=[("49.50", 1)], placed_at=day(3, 1))
@@ -214,7 +214,7 @@ class TestThePreviewOfAWelcome:
         with clock.at(TODAY):
             said = manage("welcome --since 400d --dry-run").out
             manage("welcome --since 400d --yes")
-        assert "points   49;" in said
+        assert "in all   49 points;" in said
         assert Award.objects.get().given == 49
 
 
