@@ -104,13 +104,13 @@ class TestAClerk:
         hand.done("find a member by surname")
         hand.says("Order 100801")
         hand.done("explain the balance")
-        hand.says("Points for an order mail sent")
+        hand.says("What an order brought mail sent")
         hand.done("did the mail arrive")
 
         hand.click("Give goodwill")
-        desk.get_by_label("Points").fill("50")
+        desk.get_by_label("How much").fill("50")
         desk.get_by_label("Reason").fill("Parcel was late")
-        hand.click("Give points")
+        hand.click("Give it")
         hand.done("goodwill")
         assert Account.objects.get(member__user=customer).available == 50
 
