@@ -44,7 +44,7 @@ class TestTheUnitOfAProgram:
     def test_stays_what_it_is_from_the_first_entry_on(self, unit):
         give(a_user(), 5, unit)
         unit.is_money = True
-        with pytest.raises(ValidationError, match="Members have points already"):
+        with pytest.raises(ValidationError, match="Members have something already"):
             unit.full_clean()
         with pytest.raises(NotAllowed, match="there are entries already: is_money"):
             unit.save()

@@ -166,7 +166,7 @@ class TestTheirWords:
         assert "Your friend gets “A wash” with a first order from €20.00. You get “A day at the spa”" in page
         assert "1 friend. " in page and "First order on 3 March" in page
         assert "On the way “A day at the spa”" in page
-        assert "you get a gift" in client.get(INVITE).content.decode()
+        assert "we both get a gift" in client.get(INVITE).content.decode()
         how = text_of(client.get(reverse("loyalty:how-it-works")))
         assert "Your friend gets “A wash” with a first order from €20.00, and you get “A day at the spa”." in how
 
