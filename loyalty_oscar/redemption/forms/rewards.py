@@ -148,7 +148,8 @@ class RewardFormBase(forms.ModelForm):
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.program = chosen(form=self, name="program")
         for name in own_names(self.fields):
-            self.initial[name] = self._stored(name)
+            if self.instance.pk:
+                self.initial[name] = self._stored(name)
         self._know_the_program()
 
     def _know_the_program(self) -> None:

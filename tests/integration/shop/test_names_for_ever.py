@@ -5,13 +5,25 @@ from django.utils.module_loading import import_string
 from oscar.core.loading import get_model
 
 from loyalty_oscar.shop import models
-from loyalty_oscar.shop.redemption.offer import BENEFIT, CONDITION, make_offer
+from loyalty_oscar.shop.redemption.offer import (
+    BENEFIT,
+    CONDITION,
+    DELIVERY,
+    GIFTS,
+    REDUCTIONS,
+    REWARD_CONDITION,
+    make_offer,
+)
 from loyalty_oscar.shop.tiers.conditions import PROXY
 
 NAMES = {
     "loyalty_oscar.shop.models.PointsCondition": "Condition",
     "loyalty_oscar.shop.models.TierCondition": "Condition",
     "loyalty_oscar.shop.models.PointsBenefit": "Benefit",
+    "loyalty_oscar.shop.models.RewardCondition": "Condition",
+    "loyalty_oscar.shop.models.GiftBenefit": "Benefit",
+    "loyalty_oscar.shop.models.DeliveryBenefit": "Benefit",
+    "loyalty_oscar.shop.models.ReductionBenefit": "Benefit",
 }
 
 
@@ -32,6 +44,6 @@ class TestTheDottedNames:
 
     def test_are_what_the_offer_is_made_with(self, db):
         offer = make_offer()
-        assert {CONDITION, BENEFIT, PROXY} == set(NAMES)
+        assert {CONDITION, BENEFIT, PROXY, REWARD_CONDITION, GIFTS, DELIVERY, REDUCTIONS} == set(NAMES)
         assert isinstance(offer.condition.proxy(), models.PointsCondition)
         assert isinstance(offer.benefit.proxy(), models.PointsBenefit)
