@@ -210,7 +210,7 @@ class Stage:
             member = join(program=program, user_id=user_id, at=LIVE + timedelta(hours=user_id))
             for number in range(times):
                 promise, because = Promise(reward_id=reward.pk), Because("goodwill")
-                give(member_id=member.pk, promise=promise, key=f"start:{number}", because=because, at=LIVE)
+                give(member_id=member.pk, promise=promise, key=f"reward:{number}", because=because, at=LIVE)
         self.oracle.claims = dict.fromkeys(Claim.objects.values_list("pk", flat=True), (None, False))
 
     def _give(self, user_id: int, points: int) -> None:

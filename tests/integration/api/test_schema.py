@@ -18,6 +18,8 @@ from loyalty_oscar.testing.factories import RewardFactory
 
 pytestmark = pytest.mark.django_db
 PATHS = [
+    "/loyalty/api/basket/claims",
+    "/loyalty/api/basket/claims/{id}",
     "/loyalty/api/basket/points",
     "/loyalty/api/claims",
     "/loyalty/api/claims/{id}/ask",
