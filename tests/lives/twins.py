@@ -53,8 +53,9 @@ class Twin:
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.of_rules = dict(RuleBudget.objects.values_list("rule__code", "taken"))
         self.used = self._used()
-        claims = Claim.objects.values_list("pk", "state", "order_id")
-        self.claims = {pk: (state, self.labels.get(order)) for pk, state, order in claims}
+        # Two rewards of one person are alike: which of them an order used is of use to nobody.
+        claims = Claim.objects.values_list("member__user_id", "state", "order_id")
+        self.claims = sorted((self.people[user], state, self.labels.get(order, "")) for user, state, order in claims)
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
             self.is_loose |= set(self.people.values())
