@@ -5,27 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import pgettext
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.redemption.claims import claims_of
-from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import CannotClaim
 from loyalty_oscar.redemption.words import sentence
-from loyalty_oscar.shop.redemption.headless import basket_of, rewards_standing
+from loyalty_oscar.shop.redemption.headless import rewards_standing
 from loyalty_oscar.shop.redemption.rewards.use_rewards import leave_in_request, use_in_request
 
 from ..routes import routes
 from ..strict import whole_number
-from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
+from ..views import BecauseSerializer, Conflict, NothingElse, described
+from .points import BasketView
+from .rewards import ID, LONGEST_ID, ClaimView
 
-#: Keys of rows have at most so many digits.
-LONGEST_ID = 18
 IN_BASKET = {
     "claims": [
         {
@@ -41,7 +37,6 @@ IN_BASKET = {
     "total": "19.90",
 }
 EMPTY = {"claims": [], "currency": "EUR", "total": "24.90"}
-ID = OpenApiParameter("id", {"type": "string"}, OpenApiParameter.PATH, description="The `id` of your reward.")
 
 
 class ChosenSerializer(serializers.Serializer):
@@ -78,24 +73,15 @@ class BasketClaimsSerializer(serializers.Serializer):
         ref_name = "LoyaltyBasketClaims"
 
 
-class BasketView(MemberView):
+class RewardsInBasketView(BasketView, ClaimView):
     """The customer's own open basket, with its rewards."""
 
     def basket(self) -> Any:
-        """Return the customer's open basket. Raises `NotFound` where there is none."""
-        by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
-        basket = basket_of(request=self.request, by_session=by_session)
-        if basket is None or basket.pk is None:
+        """Return the customer's open basket. Raises `NotFound` where there is none, or none with a key yet."""
+        basket = super().basket()
+        if basket.pk is None:
             raise NotFound
         return basket
-
-    def claim(self, id: str) -> Claim:
-        """Return a reward of the customer's. Raises `NotFound` for all others."""
-        member, is_number = self.visit.member, id.isascii() and id.isdigit() and len(id) <= LONGEST_ID
-        found = claims_of(member_id=member.pk).filter(pk=id).first() if member and is_number else None
-        if found is None:
-            raise NotFound
-        return found
 
     def answer(self, basket: Any) -> Response:
         """Return the rewards in a basket in the shape of the API."""
@@ -120,7 +106,7 @@ class BasketView(MemberView):
 
 
 @routes.register("basket/claims")
-class BasketClaimsView(BasketView):
+class BasketClaimsView(RewardsInBasketView):
     """All of them."""
 
     @described(
@@ -135,7 +121,7 @@ class BasketClaimsView(BasketView):
 
 
 @routes.register("basket/claims/<str:id>")
-class BasketClaimView(BasketView):
+class BasketClaimView(RewardsInBasketView):
     """One of them."""
 
     @described(

@@ -74,8 +74,20 @@ class StandingSerializer(serializers.Serializer):
         ref_name = "LoyaltyBasketPoints"
 
 
+class BasketView(MemberView):
+    """What is about the customer's own open basket."""
+
+    def basket(self) -> Any:
+        """Return the customer's open basket. Raises `NotFound` where there is none."""
+        by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
+        basket = basket_of(request=self.request, by_session=by_session)
+        if basket is None:
+            raise NotFound
+        return basket
+
+
 @routes.register("basket/points")
-class BasketPointsView(MemberView):
+class BasketPointsView(BasketView):
     """Points on the customer's own open basket; no other can be named."""
 
     @described(
@@ -121,14 +133,6 @@ class BasketPointsView(MemberView):
         except Refused as refused:
             raise Conflict(refused.text, code=refused.code) from refused
         return self.answer(basket)
-
-    def basket(self) -> Any:
-        """Return the customer's open basket. Raises `NotFound` where there is none."""
-        by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
-        basket = basket_of(request=self.request, by_session=by_session)
-        if basket is None:
-            raise NotFound
-        return basket
 
     def answer(self, basket: Any) -> Response:
         """Return the basket's points in the shape of the API."""
