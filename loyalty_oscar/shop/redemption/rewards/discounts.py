@@ -24,7 +24,7 @@ from ..apart import keep_quiet
 from ..discount import called, count_after_commit, know_combinations, take_off
 from .gift_lines import is_gift
 from .gifts import shares
-from .in_basket import before_discounts, given_to, reduction_of, rewards_on
+from .in_basket import given_to, goods_of, reduction_of, rewards_on
 
 
 def gone() -> str:
@@ -151,12 +151,11 @@ class DeliveryDiscount(RewardDiscount):
         zero, currency = get_class("offer.results", "ZERO_DISCOUNT"), basket.currency or ""
         row, given = rewards_on(basket=basket, kind=self.kind)[0], given_to(basket=basket)
         params, lines = row.claim.reward.params, list(basket.all_lines())
-        goods = [line for line in lines if not is_gift(line=line)]
         if currency != row.claim.reward.program.currency:
             given.because[row.pk] = Because("reward_other_currency", currency=currency)
             return zero
         least = params.get("least") or 0
-        if before_discounts(lines=goods, currency=currency) < max(least, 1):
+        if goods_of(basket=basket) < max(least, 1):
             given.because[row.pk] = Because("reward_least_order", minor=least, currency=currency)
             return zero
         self.quietly(basket=basket, offer=offer, lines=lines, rows=[row])

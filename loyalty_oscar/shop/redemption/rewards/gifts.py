@@ -23,7 +23,7 @@ from loyalty_oscar.redemption.operations import CannotClaim
 from ...pricing.gate import line_gates
 from ..promise import has_prices
 from .gift_lines import gift_option, gifts_in, is_gift, option_key
-from .in_basket import before_discounts, given_to, rewards_on
+from .in_basket import given_to, goods_of, rewards_on
 
 
 def in_force(*, basket: Any) -> list[Redemption]:
@@ -32,8 +32,7 @@ def in_force(*, basket: Any) -> list[Redemption]:
     if not rows:
         return []
     currency, given = basket.currency or "", given_to(basket=basket)
-    goods = [line for line in basket.all_lines() if not is_gift(line=line)]
-    before = before_discounts(lines=goods, currency=currency)
+    before = goods_of(basket=basket)
     found = []
     for row in rows:
         least = row.claim.reward.params.get("least") or 0

@@ -74,9 +74,11 @@ def is_promised(*, basket: Any, row: Redemption) -> bool:
     return began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
 
 
-def before_discounts(*, lines: list[Any], currency: str) -> int:
-    """Return what lines cost before any discount, in minor units as prices are seen."""
-    prices = (line.line_price_incl_tax if line.is_tax_known else line.line_price_excl_tax for line in lines)
+def goods_of(*, basket: Any) -> int:
+    """Return what a basket costs before any discount, its gifts apart, in minor units as prices are seen."""
+    goods = (line for line in basket.all_lines() if not is_gift(line=line))
+    prices = (line.line_price_incl_tax if line.is_tax_known else line.line_price_excl_tax for line in goods)
+    currency = basket.currency or ""
     return int(sum((exact_minor(amount=price or 0, currency=currency) for price in prices), Fraction(0)))
 
 
@@ -88,14 +90,13 @@ def reduction_of(*, basket: Any, row: Redemption) -> ReductionQuote:
         return ReductionQuote(parts=(0,) * len(lines), because=because)
     codes = frozenset(filter(None, [params.get("set")]))
     sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
-    goods = [line for line in lines if not is_gift(line=line)]
     return reduce(
         reduction=Reduction.of(params),
         lines=[
             payable(line=line, is_open=not codes or bool(sets.get(line.product_id)), currency=currency)
             for line in lines
         ],
-        before=before_discounts(lines=goods, currency=currency),
+        before=goods_of(basket=basket),
         currency=currency,
         grain=grain(currency=currency),
         finer=finer(currency=currency),
