@@ -178,7 +178,7 @@ class TestPointsThatAreGoneAtTheCheckout:
         finally:
             pre_save.disconnect(take_them_away, sender=Order)
         assert response.status_code == 406, response.content
-        assert "no longer set aside" in response.content.decode()
+        assert "Nothing is set aside for this basket any more." in response.content.decode()
         assert not Order.objects.exists()
         assert Entry.objects.count() == before
         assert Basket.objects.get().status == "Open"
