@@ -125,7 +125,7 @@ class TestTheWayBackOnTheWeb:
     def test_makes_no_order_where_nothing_is_left_that_takes_points_off(self, shop, boris, change, way):
         go_there(boris)
         change(shop)
-        assert "no longer set aside" in text_of(boris.get(BACK[way]))
+        assert "Nothing is set aside for this basket any more." in text_of(boris.get(BACK[way]))
         assert not Order.objects.exists()
         assert_clean()
 
@@ -170,7 +170,10 @@ class TestTheWayBackOfAWebhook:
         for hours in (1, 4, 7):
             run_jobs(hours=hours)
         answer = Client().get(f"/gateway/webhook/{shop.basket.pk}/")
-        assert (answer.status_code, "no longer set aside" in answer.content.decode()) == (409, True)
+        assert (answer.status_code, "Nothing is set aside for this basket any more." in answer.content.decode()) == (
+            409,
+            True,
+        )
         assert not Order.objects.exists()
         assert of(shop.user) == (1000, 0, 0, 0)
 

@@ -92,7 +92,10 @@ class TestAPaymentThatComesBack:
             sweep(at=later(hours=hours))
         assert of(paying.user) == (1000, 0, 0, 0)
         before = dump()
-        with clock.at(later(hours=7)), pytest.raises(PointsUnavailable, match="no longer set aside"):
+        with (
+            clock.at(later(hours=7)),
+            pytest.raises(PointsUnavailable, match="Nothing is set aside for this basket any more"),
+        ):
             pay(back(paying))
         assert (dump(), Order.objects.count()) == (before, 0)
         assert_clean()
