@@ -22,6 +22,7 @@ from django.db import connection, transaction
 from django.forms.formsets import BaseFormSet
 from django.test import Client
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.rules import earning_rules
@@ -182,7 +183,9 @@ def fill(form):
         last = name.split("-")[-1]
         if not any(value not in ("", "0") for value in form.data.get(name) or ()):
             offered = [value for value in form.offered.get(name, ()) if value]
-            if last in CHOSEN and offered:
+            if last == "p_products":  # Found by a search, so the page offers none.
+                form.data[name] = [str(get_model("catalogue", "Product").objects.get(title="Mug").pk)]
+            elif last in CHOSEN and offered:
                 form.data[name] = [offered[-1]]
             elif last in FILLED and (not offered or (FILLED[last] in offered and last != "rank")):
                 form.data[name] = [FILLED[last]]
@@ -463,23 +466,29 @@ def keeping():
 
 
 @pytest.fixture
-def set_up(db, staff):  # noqa: F811
-    """The form that sets a shop's first program up."""
+def setting_up(db, staff):  # noqa: F811
+    """The forms that set a shop's first program up: points, and cashback."""
     client = staff(superuser=True)[1]
-    return door_at("set up", client, reverse("admin:loyalty_program_program_set_up"), "spend")
+    address = reverse("admin:loyalty_program_program_set_up")
+    return [
+        door_at("set up points", client, address, "spend"),
+        door_at("set up cashback", client, f"{address}?kind=cashback", "percent"),
+    ]
 
 
 class TestSettingUp:
-    def test_says_what_is_wrong_in_every_field(self, set_up):
-        wrong = walk([set_up], INPUTS)
+    def test_says_what_is_wrong_in_every_field(self, setting_up):
+        wrong = walk(setting_up, INPUTS)
         assert not wrong, "\n" + "\n".join(wrong)
 
 
 @pytest.fixture
-def met_before(set_up):
+def met_before(setting_up):
     """The forms that are met before there is a whole shop."""
-    with forms_met() as met, clock.at(TODAY), taken_back():
-        set_up.send()
+    with forms_met() as met:
+        for door in setting_up:
+            with clock.at(TODAY), taken_back():
+                door.send()
     return met
 
 
