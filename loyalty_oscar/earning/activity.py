@@ -13,15 +13,12 @@ from loyalty_oscar.program.queries import expiry_of
 
 from .models import Award
 
-ACTIVE = "still_active"
+ACTIVE, LET_GO = "still_active", "not_active_after_all"
 
 
 def keep_alive(*, award: Award, at: datetime) -> None:
     """Move the dates of the points that are ready to where the activity that an order is puts them. Never back."""
-    program = award.unit.program
-    if award.terms.get("expiry", [program.expiry])[0] != Program.Expiry.INACTIVITY:
-        return
-    later = expiry_of(program=program, available_at=award.placed_at, terms=award.terms)
+    later = _kept_until(award)
     if later is None:
         return
     lots = Lot.objects.using(write_db()).filter(account_id=award.account_id, is_open=True, expires_at__lt=later)
@@ -42,24 +39,35 @@ def let_go(*, award: Award, at: datetime) -> None:
     What something else moved since (a notice that did not arrive, staff) stays where it is.
     """
     entries = Entry.objects.using(write_db()).filter(account_id=award.account_id, kind=Kind.EXTEND)
-    moved = {
-        entry.because["p"].get("lot") for entry in entries.filter(because__c=ACTIVE, because__p__order=award.source_id)
-    }
+    # Also what another order moved: this one may be why it still stands there.
+    moved = {entry.because["p"].get("lot") for entry in entries.filter(because__c=ACTIVE)}
     if not moved:
         return
-    others = Award.objects.using(write_db()).filter(account_id=award.account_id).exclude(pk=award.pk)
-    standing = {other.source_id: other for other in others.filter(given__gt=0)}
+    others = Award.objects.using(write_db()).filter(account_id=award.account_id, dead=False).exclude(pk=award.pk)
+    standing = [(other, until) for other in others.select_related("unit__program") if (until := _kept_until(other))]
     for lot in Lot.objects.using(write_db()).filter(pk__in=moved - {None}, is_open=True):
         reasons = [e.because for e in entries.filter(key__startswith=f"lot:{lot.pk}:extend:")]
-        orders = [because["p"].get("order") for because in reasons if because["c"] == ACTIVE]
-        if len(orders) < len(reasons):
+        if any(because["c"] not in (ACTIVE, LET_GO) for because in reasons):
             continue
-        program, still = award.unit.program, [standing[pk] for pk in orders if pk in standing]
-        dates = [expiry_of(program=program, available_at=one.placed_at, terms=one.terms) for one in still]
+        orders = {because["p"].get("order") for because in reasons}
+        # An order that found a date as late as its own left no entry: it would have moved what was ready by then.
+        dates = [
+            until
+            for other, until in standing
+            if other.source_id in orders or (lot.available_at is not None and lot.available_at <= other.placed_at)
+        ]
         ledger.shorten(
             account_id=award.account_id,
             lot_id=lot.pk,
             expires_at=max(date for date in (lot.first_expires_at, *dates) if date is not None),
-            because=Because("not_active_after_all", order=award.source_id),
+            because=Because(LET_GO, order=award.source_id),
             at=at,
         )
+
+
+def _kept_until(award: Award) -> datetime | None:
+    """Return until when an order keeps points; None for one that keeps none (another policy, or part of a welcome)."""
+    program = award.unit.program
+    if award.batch or award.terms.get("expiry", [program.expiry])[0] != Program.Expiry.INACTIVITY:
+        return None
+    return expiry_of(program=program, available_at=award.placed_at, terms=award.terms)

@@ -39,13 +39,13 @@ def follow(*, order: OrderFacts, award: Award, at: datetime, batch: str = "") ->
     if not award.revoked and not order.dead and not award.terms.get(FROZEN):
         _count_missed(order, award, at)
         _count_late(order, award, at)
-    before = award.given
-    if post_difference(order=order, award=award, at=at):
-        award.save(using=write_db(), update_fields=["given", "forgiven", "syncs", "counted"])
-        if order.dead:
-            let_go(award=award, at=at)
-        elif not before and not award.batch:
-            keep_alive(award=award, at=at)
+    turned, award.dead = award.dead != order.dead, order.dead
+    if post_difference(order=order, award=award, at=at) or turned:
+        award.save(using=write_db(), update_fields=["given", "forgiven", "syncs", "counted", "dead"])
+    if turned and order.dead:
+        let_go(award=award, at=at)
+    elif turned:
+        keep_alive(award=award, at=at)
     _date(order, award, at)
 
 

@@ -110,6 +110,7 @@ class Award(models.Model):
     `points` is the snapshot, `given` what of it stands in the ledger now, `forgiven` what nobody had to
     give back; `syncs` counts the differences posted so far and numbers their keys. `terms` are those under which it
     was decided, with what was known of the member then; `missed` are the codes of rules that nobody could count.
+    `dead` says that the order came to nothing, which an award of no points does not show otherwise.
     `counted` says by rule what it has of a budget or of what a member may have: `points` of the whole award, `held` for
     what stands of it, `most` where there is a budget.
     UNIQUE over the source guards across accounts: two members cannot keep one guest order.
@@ -133,6 +134,7 @@ class Award(models.Model):
     because = models.JSONField(default=dict)
     batch = models.CharField(max_length=60, blank=True, default="")
     revoked = models.BooleanField(default=False)
+    dead = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "award")
