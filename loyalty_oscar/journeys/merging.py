@@ -17,7 +17,7 @@ from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
 
 from .models import Goal, GoalStanding, GoalStep, Occurrence
-from .reaching import settle
+from .reaching import Reached, give_or_take, settle
 
 
 class OccurrencesMove:
@@ -73,19 +73,37 @@ class GoalsMove:
         }
         steps.update(member=into)
         GoalStanding.objects.using(write_db()).filter(member=member).delete()
-        goals = list(Goal.objects.using(write_db()).filter(program_id=into.program_id).select_related("reward"))
+        goals = _goals(into)
         for goal in goals:
-            if both := [moved[who][goal.pk] for who in ("gone", "kept") if goal.pk in moved[who]]:
-                _reach(into, goal.pk, max(both) if goal.reward else sum(both))
+            if goal.pk in moved["gone"] or goal.pk in moved["kept"]:
+                _reach(into, goal.pk, _of_both(goal, moved))
         settle(goals=goals, member_ids=[into.pk], at=at)
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Let each count alone again; the next order of either settles what came since."""
+        """Take back what only both together reached, and let each count alone again, with what came since."""
+        moved = {**moved, **{who: {int(pk): times for pk, times in moved[who].items()} for who in ("gone", "kept")}}
+        goals, reached = _goals(into), _reached(into)
+        for goal in goals:
+            before, now = reached.get(goal.pk, 0), _of_both(goal, moved)
+            give_or_take(reached=Reached(goal=goal, member_id=into.pk, before=before, now=now), at=at)
         GoalStep.objects.using(write_db()).filter(pk__in=moved["steps"], member=into).update(member=member)
-        for who, reached in ((member, moved["gone"]), (into, moved["kept"])):
-            for goal_id, times in reached.items():
-                _reach(who, int(goal_id), times)
+        GoalStanding.objects.using(write_db()).filter(member=into).delete()
+        for who, times_of in ((member, moved["gone"]), (into, moved["kept"])):
+            for goal_id, times in times_of.items():
+                _reach(who, goal_id, times)
+        settle(goals=goals, member_ids=[member.pk, into.pk], at=at)
+
+
+def _goals(member: Member) -> list[Goal]:
+    rows = Goal.objects.using(write_db()).filter(program_id=member.program_id)
+    return list(rows.select_related("reward"))
+
+
+def _of_both(goal: Goal, moved: Any) -> int:
+    """Return for how often two members together have what a goal gives, by how often each had reached it."""
+    both = [moved[who].get(goal.pk, 0) for who in ("gone", "kept")]
+    return max(both) if goal.reward else sum(both)
 
 
 def _reached(member: Member) -> dict[int, int]:

@@ -46,6 +46,7 @@ class RewardGifts:
         claim = claim_of(member_id=member_id, key=key)
         if claim is not None and claim.state != State.BACK:
             if not looking_ahead.get():
+                claims.owe_again(claim=claim)
                 claims.tell_ready(claim=claim, ready_at=ready, at=at)
             return Outcome.THERE
         if claim is not None:
@@ -71,13 +72,19 @@ class RewardGifts:
         since: datetime | None = None,
         keep_slots: Collection[str] = (),
     ) -> Outcome:
-        """Take the reward back, unless it was used or staff were asked for it; `since` spares what was had before."""
+        """
+        Take the reward back, unless it was used or staff were asked for it; `since` spares what was had before.
+
+        One that was used goes back where the order that used it comes to nothing, too.
+        """
         claim = claim_of(member_id=member_id, key=key)
         if claim is None or claim.state == State.BACK:
             return Outcome.NOTHING
-        if claim.state in (State.USED, State.ASKED) or (since and claim.got_at < since):
+        if since and claim.got_at < since:
             return Outcome.KEPT
         if ahead := looking_ahead.get():
+            if claim.state in (State.USED, State.ASKED):
+                return Outcome.KEPT
             ahead.beside.append(goes_back(name=claim.reward.name, because=because))
             return Outcome.TAKEN
         return Outcome.TAKEN if claims.take_back(claim=claim, because=because, at=at) else Outcome.KEPT

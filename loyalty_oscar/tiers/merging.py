@@ -50,7 +50,8 @@ class LevelsMove:
         if gone and _is_higher(gone, kept):
             _stand_on(into.pk, gone, "tier_merged", at)
         if ladder := ladder_of(program_id=into.program_id):
-            settle(ladder=ladder, member_ids=[into.pk], at=at)
+            # No gift is ready by what the other one bought: a merge may be undone, and what is ready stays so.
+            settle(ladder=ladder, member_ids=[into.pk], at=at, dates_gifts=False)
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:

@@ -38,12 +38,14 @@ def settle(
     at: datetime,
     announced: Collection[int] = (),
     taken: Collection[int] = (),
+    dates_gifts: bool = True,
 ) -> list[Standing]:
     """
     Bring the standings of these members in line with what their orders count; returns the new ones.
 
     `announced` are members whose descent was told in time, `taken` those whose present level staff gave and took
-    back. State-based: called again it changes nothing. Reads in bulk and writes in bulk, and only for those who move.
+    back. Gifts that wait are told when they are ready, unless `dates_gifts` is False. State-based: called again it
+    changes nothing. Reads in bulk and writes in bulk, and only for those who move.
     """
     ids, db = sorted(set(member_ids)), write_db()
     if not ids:
@@ -58,7 +60,8 @@ def settle(
         moves = _decided(ladder, ids, current, stood, at, announced, taken)
         keep(ladder=ladder, moves=[move for move in moves if not move.is_row])
         made = take(ladder=ladder, moves=[move for move in moves if move.is_row], stood=stood, at=at)
-        if found := {pk: row for pk, row in current.items() if pk in waiting and row.rank >= gifts[0].rank}:
+        found = {pk: row for pk, row in current.items() if pk in waiting and row.rank >= gifts[0].rank}
+        if found and dates_gifts:
             date_gifts(ladder=ladder, standings=found, stood=stood, at=at)
         return made
 

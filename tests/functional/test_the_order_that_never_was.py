@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from loyalty_oscar.earning import awarding, following
+from loyalty_oscar.journeys import reaching
 from loyalty_oscar.kernel import left
 from loyalty_oscar.program import paying
 from loyalty_oscar.program.hooks import order_effects
@@ -98,6 +99,12 @@ def forgets_freezes(patch):
     patch.setattr(awarding, "without_points", lambda placed: set())
 
 
+def keeps_goals_reached(patch):
+    """Let goals stay reached whose orders came to nothing."""
+    usual = reaching.changes
+    patch.setattr(reaching, "changes", lambda **asked: (one for one in usual(**asked) if one.now > one.before))
+
+
 def keeps_rewards_used(patch):
     """Let rewards stay used whose order came to nothing."""
     patch.setattr(on_baskets, "settle", lambda *, redemption, is_gone, number, at: None)
@@ -138,7 +145,10 @@ class TestALifeWithoutOneOfTheFourRoots:
 
     @pytest.mark.parametrize(
         "switched_off",
-        [reads_today, knows_lines_by_number, gives_nothing_back_to_budgets, forgets_freezes, keeps_rewards_used],
+        [
+            *(reads_today, knows_lines_by_number, gives_nothing_back_to_budgets, forgets_freezes),
+            *(keeps_rewards_used, keeps_goals_reached),
+        ],
     )
     def test_is_not_as_it_must_be(self, monkeypatch, switched_off):
         switched_off(monkeypatch)

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import steps as does
 from .counting import Rule
+from .goals import Goal
 from .ladder import Levels
 from .shop import PRICES
 from .stage import ZONE, Start
@@ -41,6 +42,7 @@ def draw(*, seed: int, number: int, length: int = 14) -> Life:
     """Draw the life of this number."""
     chance = random.Random(f"{seed}/{number}")
     start = _start(chance)
+    start = replace(start, goal=_goal(random.Random(f"{seed}/{number}/goal"), start.reward is not None))
     told = _Telling(chance, start, length).tell()
     made = [step.order for step in told if step.makes]
     never = chance.choice(made) if made else ""
@@ -87,6 +89,18 @@ def _start(chance: random.Random) -> Start:
         rewarded=tuple(chance.choice((1, 1, 2)) for _ in range(people)),
         **maybe(0.65, lambda: _levels(chance), {}),
     )
+
+
+def _goal(chance: random.Random, has_reward: bool) -> Goal | None:
+    if chance.random() < 0.5:
+        return None
+    metric = chance.choice(("orders", "pieces", "pieces", "spend", "sets"))
+    sets = {"pieces": chance.choice(((), ("double",))), "sets": ("double", "useless", "closed")}
+    return Goal(
+        metric=metric, sets=sets.get(metric, ()), points=chance.choice((0, 0, 20) if has_reward else (20, 300)),
+        target=chance.choice({"orders": (1, 2, 3), "pieces": (2, 5), "spend": (5_000, 15_000), "sets": (2, 3)}[metric]),
+        window=chance.choice((None, 20, 60)), repeats=chance.random() < 0.6,
+    )  # fmt: skip
 
 
 def _levels(chance: random.Random) -> dict[str, Any]:

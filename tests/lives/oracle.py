@@ -29,6 +29,7 @@ from zoneinfo import ZoneInfo
 
 from . import counting, rows
 from .counting import Bonus, Has, Part, Rule, Terms
+from .goals import Goal, reached
 from .ladder import stands
 
 SETTLED = timedelta(days=60)
@@ -63,6 +64,8 @@ class Known:
     #: Points for which no budget had anything left when it stood again.
     short: int = 0
     looked: Any = None
+    #: Parts that came while it was dead, which are counted once it stands.
+    waiting: list[Part] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -112,6 +115,19 @@ class Gift:
 
 
 @dataclass(kw_only=True, slots=True)
+class Held:
+    """A reward of a member: the order that used it last, and whether it does now; is it not owed, it goes back."""
+
+    order: int | None = None
+    is_used: bool = False
+    is_owed: bool = True
+
+    def state(self) -> str:
+        """Return what it is now."""
+        return "used" if self.is_used else "open" if self.is_owed else "back"
+
+
+@dataclass(kw_only=True, slots=True)
 class Sums:
     """What must stand on one account. `may_wait` are points whose day has come and that no job has made ready."""
 
@@ -149,8 +165,11 @@ class Oracle:
         self.prints: dict[int, Any] = {}
         self.ready: set[tuple[str, int]] = set()
         self.review_points = 0
-        #: reward that a member has -> the order that used it last, and whether it is used now
-        self.claims: dict[int, tuple[int | None, bool]] = {}
+        #: Their name and whose they are.
+        self.claims: dict[tuple[str, int], Held] = {}
+        self.goal: Goal | None = None
+        #: Since when somebody has reached the goal, once for each time.
+        self.reached: dict[int, list[datetime]] = defaultdict(list)
 
     # Told ------------------------------------------------------------------------------------------------------------
 
@@ -208,6 +227,7 @@ class Oracle:
             self._settle_reward(pk)
         touched = {self.orders[pk].owner for pk in seen} - {None}
         self.settle(touched, at)
+        self._reach(touched, at)
         for pk in sorted(seen, key=lambda pk: (self.orders[pk].placed_at, pk)):
             self._follow(pk, at)
 
@@ -217,9 +237,9 @@ class Oracle:
         if order.gone_for_good and not order.dead:
             return
         is_used = not order.dead and any(part.gone < part.quantity for part in order.parts)
-        for claim, (last, _was_used) in self.claims.items():
-            if last == pk:
-                self.claims[claim] = (pk, is_used)
+        for held in self.claims.values():
+            if held.order == pk:
+                held.is_used = is_used
 
     def unsettled(self) -> list[int]:
         """Return the known orders that the nightly job looks at: those not over for 60 days at their last look."""
@@ -376,8 +396,12 @@ class Oracle:
         free = {line.line: line.quantity - sum(places[line.line].values()) for line in row.lines}
         late = [line for line in row.lines if free[line.line]]
         new = [self._late(known, line, free[line.line], places[line.line]) for line in late]
-        if new and known.is_counted and not known.terms.is_frozen:
-            self._bring(pk, known, known.parts, new)
+        if known.is_counted and not known.terms.is_frozen:
+            known.waiting += new
+        if known.waiting and not known.dead:
+            before = [part for part in known.parts if not any(part is one for one in known.waiting)]
+            self._bring(pk, known, before, known.waiting)
+            known.waiting = []
         for line, part in zip(late, new, strict=True):
             places[line.line][len(known.parts)] = part.quantity
             known.parts.append(part)
@@ -554,11 +578,47 @@ class Oracle:
         return None
 
     def _value(self, order: Known) -> int:
-        if self.counts_from and order.status not in PIPELINE[PIPELINE.index(self.counts_from) :]:
+        if not self._counts(order):
             return 0
         if self.levels.metric == "orders":
             return int(order.goods > 0)
         return order.earned if self.levels.metric == "points" else order.goods
+
+    def _counts(self, order: Known) -> bool:
+        """Return whether an order has come far enough to count."""
+        return not self.counts_from or order.status in PIPELINE[PIPELINE.index(self.counts_from) :]
+
+    # Goals -----------------------------------------------------------------------------------------------------------
+
+    def _reach(self, members: Iterable[int], at: datetime) -> None:
+        """See how often these members reach the goal by what their orders count."""
+        for member in members if self.goal else ():
+            mine = [order for order in self.orders.values() if order.owner == member]
+            times = reached([(order.placed_at, self._stamps(order)) for order in mine], self.goal)
+            since = self.reached[member][:times]
+            self.reached[member] = since + [at] * (times - len(since))
+            if not self.goal.points:
+                self._owe(member, times)
+
+    def _owe(self, member: int, times: int) -> None:
+        """Somebody has the reward of the goal so often; one that was used meanwhile stays used."""
+        for number in range(1, times + 1):
+            self.claims.setdefault((f"card:{number}", member), Held()).is_owed = True
+        for (name, whose), held in self.claims.items():
+            if whose == member and name.startswith("card:"):
+                held.is_owed = int(name.partition(":")[2]) <= times
+
+    def _stamps(self, order: Known) -> int | frozenset[str]:
+        """Return what an order counts for the goal."""
+        if order.dead or not self._counts(order):
+            return 0
+        if self.goal.metric in ("spend", "orders"):
+            return order.goods if self.goal.metric == "spend" else int(order.goods > 0)
+        kept = [part for part in order.parts if part.incl and part.gone < part.quantity]
+        if self.goal.metric == "sets":
+            return frozenset(code for part in kept for code in part.sets if code in self.goal.sets)
+        wanted = frozenset(self.goal.sets)
+        return sum(part.quantity - part.gone for part in kept if not wanted or wanted & part.sets)
 
     # Friends ---------------------------------------------------------------------------------------------------------
 
@@ -671,6 +731,7 @@ class Oracle:
         net = self.given[member] + sum(points for _name, _pk, _day, points in sources)
         net += sum(order.back - order.used for order in orders)
         net += sum(points for (who, _source), points in self.acts.items() if who == member)
+        net += self.goal.points * len(self.reached[member]) if self.goal else 0
         waiting = sum(points for _name, _pk, day, points in sources if day is None or day > at)
         may = sum(points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready)
         reserved = sum(points for who, points in self.aside.values() if who == member)

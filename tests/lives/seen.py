@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
-from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.models import Campaign, GoalStanding
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.referrals.models import Referral
@@ -20,6 +20,8 @@ from loyalty_oscar.tiers.models import Standing
 
 from .oracle import Oracle
 
+#: A reward that was had for a moment is as one that nobody ever had.
+GONE = ("back", None)
 #: Where two lives, or the product and the oracle, differ: what, where, one, the other.
 Difference = tuple[str, Any, Any, Any]
 
@@ -44,6 +46,7 @@ def differences(
     _levels(oracle, list(people), same)
     _friends(oracle, labels, same)
     _campaigns(oracle, same)
+    _goals(oracle, list(people), same)
     _claims(oracle, labels, same)
     if oracle.rule_budgets:
         _rule_budgets(oracle, same)
@@ -128,17 +131,31 @@ def _friends(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
 
 
 def _claims(oracle: Oracle, labels: Mapping[int, str], same: Any) -> None:
-    stands = {pk: (state, order) for pk, state, order in Claim.objects.values_list("pk", "state", "order_id")}
-    for pk, (order, is_used) in oracle.claims.items():
-        state, used_by = stands.get(pk, ("", None))
-        told = (state, labels.get(used_by, used_by))
-        same("reward", pk, told, ("used", labels.get(order, order)) if is_used else ("open", None))
+    rows = Claim.objects.values_list("key", "member__user_id", "state", "order_id")
+    stands = {(claim_name(key), user): (state, labels.get(order, order)) for key, user, state, order in rows}
+    right = {
+        claim: (held.state(), labels.get(held.order, held.order) if held.is_used else None)
+        for claim, held in oracle.claims.items()
+    }
+    for claim in sorted(stands.keys() | right.keys()):
+        same("reward", claim, stands.get(claim, GONE), right.get(claim, GONE))
+
+
+def claim_name(key: str) -> str:
+    """Return the name that the oracle has for a reward with this key."""
+    return f"card:{key.rpartition(':')[2]}" if key.startswith("goal:") else key
 
 
 def _campaigns(oracle: Oracle, same: Any) -> None:
     given = dict(Campaign.objects.values_list("code", "spent"))
     for code, (_budget, right) in oracle.budgets.items():
         same("budget", code, given.get(code), right)
+
+
+def _goals(oracle: Oracle, people: list[int], same: Any) -> None:
+    times = dict(GoalStanding.objects.values_list("member__user_id", "reached"))
+    for user in people:
+        same("goal reached", user, times.get(user, 0), len(oracle.reached.get(user, ())))
 
 
 def _rule_budgets(oracle: Oracle, same: Any) -> None:

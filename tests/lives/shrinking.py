@@ -54,7 +54,20 @@ def _shorter(life: Life) -> Iterator[Life]:
     if life.never:
         yield replace(life, never="")
     begins, plain = life.start, Start()
-    for name in ("levels", "friends", "sale", "words", "review", "excluded", "gifted", "sets", "limits", "worth", "at"):
+    for name in (
+        "levels",
+        "friends",
+        "sale",
+        "words",
+        "review",
+        "excluded",
+        "gifted",
+        "goal",
+        "sets",
+        "limits",
+        "worth",
+        "at",
+    ):
         if getattr(begins, name) != getattr(plain, name):
             yield replace(life, start=replace(begins, **{name: getattr(plain, name)}))
     for name in begins.program:

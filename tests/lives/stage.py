@@ -22,6 +22,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import reserve
 from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.models import Goal as GoalRow
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
@@ -35,8 +36,9 @@ from loyalty_oscar.tiers.models import Ladder, Tier
 
 from . import rows
 from .counting import Rule
+from .goals import Goal
 from .ladder import Levels
-from .oracle import Oracle
+from .oracle import Held, Oracle
 from .shop import Shop, Taxed, after_commit, it_is
 
 LIVE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -70,6 +72,7 @@ class Start:
     reward: int | None = None
     rewarded: tuple[int, ...] = ()
     counts_from: str = ""
+    goal: Goal | None = None
 
 
 @dataclass
@@ -154,7 +157,7 @@ class Stage:
         self._campaigns(program)
         for user_id, points in zip(self.people, start.gifted, strict=False):
             self._give(user_id, points)
-        self._rewards(program)
+        self._goal(program, self._rewards(program))
 
     def _terms(self, **more: Any) -> None:
         now, given = self.oracle.settings, {**self.start.program, **more}
@@ -200,10 +203,22 @@ class Stage:
             )
             self.oracle.review_points, self.oracle.budgets["review"] = points, [budget, 0]
 
-    def _rewards(self, program: Program) -> None:
+    def _goal(self, program: Program, reward: Reward | None) -> None:
+        """Orders may reach something together, for points or for the reward."""
+        goal = self.start.goal
+        if goal is None:
+            return
+        GoalRow.objects.create(
+            program=program, code="card", name="Card", metric=goal.metric, target=goal.target, repeats=goal.repeats,
+            params={"sets": list(goal.sets)} if goal.sets else {}, window_days=goal.window, points=goal.points,
+            reward=None if goal.points else reward, starts_at=LIVE,
+        )  # fmt: skip
+        self.oracle.goal = goal
+
+    def _rewards(self, program: Program) -> Reward | None:
         """Members have money off as a reward, so often."""
         if self.start.reward is None:
-            return
+            return None
         params = {"amount": self.start.reward}
         reward = Reward.objects.create(program=program, code="off", name="Money off", kind="off", params=params)
         for user_id, times in zip(self.people, self.start.rewarded, strict=False):
@@ -211,7 +226,8 @@ class Stage:
             for number in range(times):
                 promise, because = Promise(reward_id=reward.pk), Because("goodwill")
                 give(member_id=member.pk, promise=promise, key=f"reward:{number}", because=because, at=LIVE)
-        self.oracle.claims = dict.fromkeys(Claim.objects.values_list("pk", flat=True), (None, False))
+        self.oracle.claims = {claim: Held() for claim in Claim.objects.values_list("key", "member__user_id")}
+        return reward
 
     def _give(self, user_id: int, points: int) -> None:
         """Somebody is a member from the start, and may have points."""

@@ -41,6 +41,7 @@ from loyalty_oscar.tiers.models import Tier
 from . import rows
 from .counting import Rule
 from .oracle import Tie
+from .seen import claim_name
 from .shop import it_is
 from .stage import CENT, LIVE, REFUSED, SECOND, Stage
 
@@ -190,7 +191,8 @@ def took_reward(stage: Stage, label: str, order: Any) -> bool:
     use = Redemption.objects.filter(order_id=order.pk, claim__isnull=False).first()
     if use is None:
         return False
-    stage.oracle.claims[use.claim_id] = (order.pk, True)
+    held = stage.oracle.claims[claim_name(use.claim.key), order.user_id]
+    held.order, held.is_used = order.pk, True
     goods = sum(line.line_price_before_discounts_incl_tax for line in order.lines.all())
     right = min(Decimal(stage.start.reward or 0) / 100, goods)
     off = sum(row.amount for row in order.discounts.filter(offer_name="Money off"))

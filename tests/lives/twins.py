@@ -16,6 +16,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
   what members have used up, accounts are compared by the oracle alone.
 - **What was used went to the next.** Where the order had used points of another one that came back, those were taken
   from what else there was; its own come back to where they came from. Points are alike then, and dates need not be.
+- **What was reached first was given first.** Where the order had reached a goal that others reach without it, points
+  came earlier: they are alike then, and dates need not be.
 - **What was ready stays ready.** Where the order came to nothing after its return period, the gift of a level that it
   had made ready does not wait anew for another order that carries the level: its owner's points are alike in their sum.
 """
@@ -50,11 +52,12 @@ class Twin:
         self.levels = self._levels()
         self.gifts = {self.people[pk]: sorted(held) for pk, held in stage.oracle.held.items() if held}
         self.friends = self._friends()
+        self.goals = {self.people[pk]: since for pk, since in stage.oracle.reached.items() if since}
         self.budgets = {code: given for code, (_budget, given) in stage.oracle.budgets.items()}
         self.of_rules = dict(RuleBudget.objects.values_list("rule__code", "taken"))
         self.used = self._used()
-        # Two rewards of one person are alike: which of them an order used is of use to nobody.
-        claims = Claim.objects.values_list("member__user_id", "state", "order_id")
+        # Two rewards of one person are alike: which of them an order used is of use to nobody. What went back is none.
+        claims = Claim.objects.exclude(state="back").values_list("member__user_id", "state", "order_id")
         self.claims = sorted((self.people[user], state, self.labels.get(order, "")) for user, state, order in claims)
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
@@ -129,6 +132,8 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     was_ready = order is not None and order.ready_at is not None and order.ready_at <= one.now
     late = one.people.get(order.owner) if was_ready else None
     took_others = one.took_others | other.took_others
+    people = one.goals.keys() | other.goals.keys()
+    loose_dates = took_others | {who for who in people if one.goals.get(who) != other.goals.get(who)}
     found: list[Difference] = []
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
@@ -139,13 +144,16 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
                 continue
             nothing = {"points": (0, 0, 0, 0), "lots": {}, "gifts": []}.get(name)
             told, right = mine.get(who, nothing), theirs.get(who, nothing)
-            if (name in ("points", "lots") and who == late) or (name == "lots" and who in took_others):
+            if (name in ("points", "lots") and who == late) or (name == "lots" and who in loose_dates):
                 told, right = _in_all(told), _in_all(right)
             if told != right:
                 found.append((name, f"person {who}", told, right))
     for name in ("budgets",) if one.was_full or other.was_full else ("budgets", "taken"):
         if getattr(one, name) != getattr(other, name):
             found.append((name, "all", getattr(one, name), getattr(other, name)))
+    times = [{who: len(since) for who, since in twin.goals.items()} for twin in (one, other)]
+    if times[0] != times[1]:
+        found.append(("goals", "all", *times))
     if one.claims != other.claims:
         found.append(("rewards", "all", one.claims, other.claims))
     mine, theirs = one.of_rules_without(promised), other.of_rules_without(promised)

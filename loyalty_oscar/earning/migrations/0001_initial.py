@@ -34,7 +34,6 @@ class Migration(migrations.Migration):
                 ('because', models.JSONField(default=dict)),
                 ('batch', models.CharField(blank=True, default='', max_length=60)),
                 ('revoked', models.BooleanField(default=False)),
-                ('dead', models.BooleanField(default=False)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='awards', to='loyalty_ledger.account')),
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.program')),
                 ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.unit')),

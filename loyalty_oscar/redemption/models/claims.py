@@ -17,7 +17,8 @@ class Claim(models.Model):
     `key` makes it once ("bought:…", "tier:7:gift"). It `waits` until it is ready, is `open` until it is used, `asked`
     for while staff are to do their part, then `used`; or it is `over` (its time ran out), or `back` (it was given
     back). `because` is why it is what it is. `number` counts how often it was opened again; it gets more time for that
-    once (`graced`). `text` is what the member said to staff.
+    once (`graced`). `text` is what the member said to staff. `revoked` is why it goes back once it is not in use any
+    more: what it was given for came to nothing meanwhile.
     """
 
     class State(models.TextChoices):
@@ -45,6 +46,7 @@ class Claim(models.Model):
     order_id = models.BigIntegerField(pgettext_lazy("loyalty", "order"), null=True, db_index=True)
     number = models.PositiveIntegerField(default=0)
     graced = models.BooleanField(default=False)
+    revoked = models.JSONField(null=True, blank=True)
     text = models.CharField(pgettext_lazy("loyalty", "what the member wrote"), max_length=500, blank=True, default="")
 
     class Meta:

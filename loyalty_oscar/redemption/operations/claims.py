@@ -346,6 +346,7 @@ def open_again(*, claim: Claim, because: Because, ready_at: datetime | None, at:
         to = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
         until = _until(claim.reward, ready_at) if ready_at else None
         more: dict[str, Any] = {"got_at": at, "ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
+        more |= {"revoked": None}
         if take_step(claim, State.BACK, to, because, at, "system", **more):
             _reserve_code(claim)
             if to == State.OPEN:
@@ -354,25 +355,49 @@ def open_again(*, claim: Claim, because: Because, ready_at: datetime | None, at:
 
 @outermost_retried
 def take_back(*, claim: Claim, because: Because, at: datetime) -> bool:
-    """Take a gift back that nobody used; returns whether that was so."""
+    """
+    Take a gift back that nobody used; returns whether that was so.
+
+    One that is in use stays so and goes back as soon as it is not: its order came to nothing, or was never placed.
+    """
     with transaction.atomic(using=write_db()):
         claim = locked_again(claim=claim)
-        if claim.hold_id is not None or is_being_paid(claim=claim, at=at):
+        if claim.hold_id is not None:
             return False
-        if not take_step(claim, UNUSED, State.BACK, because, at, "system"):
-            return False
-    return True
+        if not is_being_paid(claim=claim, at=at) and take_step(claim, UNUSED, State.BACK, because, at, "system"):
+            return True
+        _revoke(claim, because)
+    return False
+
+
+def go_back(claim: Claim, before: str | Collection[str], at: datetime, **more: Any) -> bool:
+    """Let a claim go back that was to, from one of these states; returns whether it was in one of them."""
+    because = Because.from_json(claim.revoked or claim.because)
+    return take_step(claim, before, State.BACK, because, at, "system", revoked=None, **more)
+
+
+def _revoke(claim: Claim, because: Because | None) -> None:
+    claim.revoked = because.to_json() if because else None
+    Claim.objects.using(write_db()).filter(pk=claim.pk).update(revoked=claim.revoked)
+
+
+def owe_again(*, claim: Claim) -> None:
+    """Let a gift be its member's for good that was to go back: what it was given for stands after all."""
+    if claim.revoked is not None:
+        _revoke(claim, None)
 
 
 @outermost_retried
 def expire(*, claim: Claim, at: datetime) -> bool:
-    """Let a claim that nobody used in time run out; returns whether that was so now."""
+    """Let a claim run out that nobody used in time, or go back that was to; returns whether that was so now."""
     with transaction.atomic(using=write_db()):
         claim = locked_again(claim=claim)
-        if not is_over(claim=claim, at=at) or claim.member.program.state == ProgramState.PAUSED:
-            return False
         if is_being_paid(claim=claim, at=at):
             return False  # The next night finds it used, or over.
+        if claim.revoked is not None:
+            return go_back(claim, UNUSED, at)
+        if not is_over(claim=claim, at=at) or claim.member.program.state == ProgramState.PAUSED:
+            return False
         return take_step(claim, State.OPEN, State.OVER, Because("claim_ran_out", name=claim.reward.name), at, "system")
 
 

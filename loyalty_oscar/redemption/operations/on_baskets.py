@@ -21,7 +21,7 @@ from loyalty_oscar.program.paying import being_paid
 from ..claims import is_being_paid, is_over, stopped
 from ..kinds import is_for_baskets
 from ..models import Claim, Redemption
-from .claims import CannotClaim, locked_again, take_step, tell_had
+from .claims import CannotClaim, go_back, locked_again, take_step, tell_had
 
 State = Claim.State
 #: A reward that was used with an order which came to nothing is good for so long, if it would be over sooner.
@@ -38,6 +38,8 @@ def put_on(*, claim: Claim, slot: str, currency: str, at: datetime, lines: Seque
     rows = Redemption.objects.using(write_db())
     with transaction.atomic(using=write_db()):
         claim = locked_again(claim=claim)
+        if claim.revoked is not None and not is_being_paid(claim=claim, at=at):
+            raise CannotClaim(Because("reward_not_open"))
         if claim.state != State.OPEN or not is_for_baskets(kind=claim.reward.kind) or is_over(claim=claim, at=at):
             raise CannotClaim(Because("reward_not_open"))
         if why := stopped(member=claim.member, at=at):
@@ -61,7 +63,10 @@ def take_off(*, claim: Claim, at: datetime) -> bool:
         if is_being_paid(claim=claim, at=at):
             raise CannotClaim(Because("reward_at_payment"))
         rows = Redemption.objects.using(write_db()).filter(claim=claim, slot__isnull=False)
-        return bool(rows.update(slot=None, promise=None, payment_at=None))
+        was_on = bool(rows.update(slot=None, promise=None, payment_at=None))
+        if claim.revoked is not None:
+            go_back(claim, State.OPEN, at)
+    return was_on
 
 
 def move(*, before: str, slot: str) -> None:
@@ -95,6 +100,7 @@ def use(*, redemption: Redemption, order_id: int, minor: int, at: datetime) -> N
 def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) -> None:
     """
     Let a reward be used again whose order came to nothing (`is_gone`), or see it used where the order stands after all.
+    One that is to go back (`Claim.revoked`) does so instead.
 
     Any number of calls end in the same place. One whose time was over gets more, once; one that was used for another
     order meanwhile, or given back, stays so.
@@ -106,15 +112,26 @@ def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) 
         claim = locked_again(claim=claim)
         if is_gone and claim.number == redemption.number and claim.order_id == redemption.order_id:
             _open_again(claim, number, at)
-        elif not is_gone and claim.number == redemption.number + 1:
+        elif not is_gone and _used_last(redemption) and not is_being_paid(claim=claim, at=at):
             because = Because("claim_used", name=claim.reward.name)
             more: dict[str, Any] = {"number": redemption.number, "order_id": redemption.order_id}
-            if not is_being_paid(claim=claim, at=at):
-                take_step(claim, (State.OPEN, State.OVER), State.USED, because, at, "system", **more)
+            if not take_step(claim, (State.OPEN, State.OVER), State.USED, because, at, "system", **more):
+                # A gift that went back meanwhile, for a reason of its own, does so again with the order.
+                more |= {"revoked": claim.because}
+                if claim.hold_id is None:
+                    take_step(claim, State.BACK, State.USED, because, at, "system", **more)
+
+
+def _used_last(redemption: Redemption) -> bool:
+    later = Redemption.objects.using(write_db()).filter(claim=redemption.claim_id, number__gt=redemption.number)
+    return not later.filter(order_id__isnull=False).exists()
 
 
 def _open_again(claim: Claim, number: str, at: datetime) -> None:
     more: dict[str, Any] = {"number": claim.number + 1, "order_id": None}
+    if claim.revoked is not None:
+        go_back(claim, State.USED, at, **more)
+        return
     if claim.valid_until is not None and claim.valid_until < at + GRACE and not claim.graced:
         more |= {"valid_until": at + GRACE, "graced": True}
     if take_step(claim, State.USED, State.OPEN, Because("claim_open_again", number=number), at, "system", **more):

@@ -384,6 +384,21 @@ class TestTwoMembersWhoBecomeOne:
         buy(ada, (bites, 3), on=day(3, 7))
         assert (ready(boris), ready(ada)) == (100, 100)
 
+    @pytest.mark.parametrize("alone", [(10, 4, 6), (4, 6, 10)], ids=["reached before", "reached by neither"])
+    def test_lose_what_only_both_together_reached(self, unit, boris, ada, bites, alone):
+        goal = a_goal(unit)
+        mine, theirs, later = alone
+        buy(boris, (bites, mine), on=day(3, 1))
+        buy(ada, (bites, theirs), on=day(3, 2))
+        row = self.merge(ada, boris)
+        buy(boris, (bites, later), on=day(3, 4))
+        assert ready(boris) == 100 * ((mine + theirs + later) // 10)
+
+        ledger.unmerge(merge=row, actor="staff:1", at=day(3, 6))
+
+        assert (ready(boris), ready(ada)) == (100 * ((mine + later) // 10), 0)
+        assert GoalStanding.objects.get(goal=goal, member__user=boris).reached == (mine + later) // 10
+
 
 class TestAMembersData:
     def test_tells_what_each_order_counts(self, unit, boris, bites):

@@ -252,7 +252,7 @@ class TestTheEndOfAReward:
             have(member, key=str(number))
         with django_assert_max_num_queries(20):
             assert sum(jobs.run(ENDS - 9 * DAY)) == 60
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(12):
             assert sum(jobs.run(ENDS - 9 * DAY)) == 0
 
     def test_is_bound_so_it_cannot_be_switched_off(self):

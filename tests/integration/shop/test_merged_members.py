@@ -299,6 +299,19 @@ class TestLevels:
         undo(row)
         assert now(boris).rank == 3
 
+    @pytest.mark.parametrize("stays", ["early", "late"])
+    def test_bring_no_gift_sooner_where_a_merge_is_undone(self, unit, boris, ada, stays):
+        ladder = a_ladder(unit=unit)
+        ladder.tiers.filter(rank=2).update(points=50)
+        early, late = (boris, ada) if stays == "early" else (ada, boris)
+        arrive(buy(early, (a_product(price="200.00"), 1), on=day(4, 1)), on=day(4, 2))
+        list(ledger.mature_due(at=TODAY))
+        buy(late, (a_product(price="200.00"), 1), on=TODAY)
+        before = has(boris), has(ada)
+        assert ("tier:", "pending", None) in [(lot[0][:5], *lot[2:]) for lot in has(late)]
+        undo(merge(ada, boris))
+        assert (has(boris), has(ada)) == before
+
 
 class TestFriends:
     def test_and_the_code_lead_to_the_one_who_stays(self):

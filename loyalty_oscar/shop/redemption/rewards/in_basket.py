@@ -63,7 +63,8 @@ def counts(*, basket: Any, row: Redemption) -> bool:
         return True
     program, at = claim.reward.program, clock.now()
     is_closed = program.state in (State.PAUSED, State.CLOSED) or claim.member.is_frozen(at=at)
-    return not is_closed and not is_over(claim=claim, at=at) and is_served(basket=basket, program_id=program.pk)
+    is_gone = claim.revoked is not None or is_over(claim=claim, at=at)
+    return not is_closed and not is_gone and is_served(basket=basket, program_id=program.pk)
 
 
 def is_promised(*, basket: Any, row: Redemption) -> bool:

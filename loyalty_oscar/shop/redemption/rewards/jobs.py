@@ -43,13 +43,14 @@ BATCH = 500
 
 def run(at: datetime) -> Iterator[int]:
     """
-    Open gifts that are ready, let run out what was told in time, put the rest off, and tell what ends soon; yields how
-    many of each.
+    Open gifts that are ready, take back what was to go back, let run out what was told in time, put the rest off, and
+    tell what ends soon; yields how many of each.
 
     Raises `NotAllDone` in the end where a reward could not be looked at; no other waits for that.
     """
     failed: list[int] = []
     yield from opened(at=at, failed=failed.append)
+    yield from gone_back(at=at, failed=failed.append)
     yield from settled(at=at, failed=failed.append)
     yield from announced(at=at)
     if failed:
@@ -63,6 +64,15 @@ def opened(*, at: datetime, failed: Callable[[int], object]) -> Iterator[int]:
     while chunk := list(waiting.filter(pk__gt=last)[:BATCH]):
         last = chunk[-1].pk
         yield sum(_tried(claim, partial(open_now, claim=claim, at=at), failed) for claim in chunk)
+
+
+def gone_back(*, at: datetime, failed: Callable[[int], object]) -> Iterator[int]:
+    """Let gifts go back whose payment was broken off, where what they were given for came to nothing meanwhile."""
+    last = 0
+    left = Claim.objects.using(write_db()).filter(state=Claim.State.OPEN, revoked__isnull=False).order_by("pk")
+    while chunk := list(left.filter(pk__gt=last)[:BATCH]):
+        last = chunk[-1].pk
+        yield sum(_tried(claim, partial(expire, claim=claim, at=at), failed) for claim in chunk)
 
 
 def about(*, claim: Claim) -> str:
