@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.urls import reverse
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
@@ -20,6 +21,7 @@ from loyalty_oscar.program.models import ProductSet
 
 from ..models import ProductSetRange
 from ..orders.product_sets import all_of
+from .find_products import NAME
 
 #: Things that the name of a set names; of more the number is said.
 NAMED = 3
@@ -38,6 +40,9 @@ class Found(AutocompleteSelectMultiple):
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         return super().optgroups(name, [key for key in value if is_key(key)], attr)
+
+    def get_url(self) -> str:
+        return reverse(f"{self.admin_site.name}:{NAME}")
 
 
 class Picker:

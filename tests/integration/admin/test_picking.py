@@ -1,9 +1,11 @@
 """Categories and products picked in the form of a rule; an order says whether they count."""
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
+from oscar.test.factories import create_product
 
 from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.program.models import ProductSet
@@ -124,3 +126,40 @@ class TestWhatIsPicked:
         more = [a_product(f"Ball {number}") for number in range(3)]
         save(inside_products=[one.pk for one in [*more, shop["Toy"], shop["Lead"]]])
         assert ProductSet.objects.get().name.endswith(" and 2 more")
+
+
+class TestLookingForProducts:
+    FIND = reverse("admin:loyalty_program_program_find_products")
+
+    @pytest.mark.parametrize(
+        ("right", "status"),
+        [
+            ("loyalty_earning.add_rule", 200),
+            ("loyalty_program.change_reward", 200),
+            ("loyalty_program.view_reward", 403),
+        ],
+    )
+    def test_asks_for_no_right_but_that_to_write_what_picks_them(self, shop, staff, right, status):
+        assert staff(right)[1].get(self.FIND, {"term": "bed"}).status_code == status
+        assert Client().get(self.FIND).status_code == 302
+
+    def test_finds_by_parts_of_names_and_by_upc_and_variants_by_their_product(self, root, shop):
+        child = create_product(structure="child", parent=shop["Lead"], title="", upc="red-7")
+        for term, found in {
+            "ed b": ["Bed"],
+            "LEA": [child, "Lead"],
+            "red-7": [child],
+            "lead red": [child],
+            "x": [],
+        }.items():
+            answer = root.get(self.FIND, {"term": term, "page": "1"}).json()
+            right = [shop[one] if isinstance(one, str) else one for one in found]
+            assert [(row["id"], row["text"]) for row in answer["results"]] == [(str(one.pk), str(one)) for one in right]
+            assert answer["pagination"] == {"more": False}
+
+    def test_answers_twenty_at_a_time_and_to_silly_pages_too(self, root, shop):
+        for number in range(22):
+            a_product(f"Ball {number:02}")
+        answers = [root.get(self.FIND, {"term": "ball", "page": page}).json() for page in ("1", "2", "x", "-1\x00")]
+        assert [(len(one["results"]), one["pagination"]["more"]) for one in answers[:2]] == [(20, True), (2, False)]
+        assert len(answers[2]["results"]) == 20
