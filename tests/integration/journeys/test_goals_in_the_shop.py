@@ -9,9 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
+from loyalty_oscar.shop.journeys import doctor
+from loyalty_oscar.shop.upkeep.doctor import Level
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
     GoalFactory,
@@ -230,3 +232,32 @@ class TestTheApi:
 
     def test_has_an_empty_list_without_goals(self, client):
         assert client.get("/loyalty/api/me").json()["goals"] == []
+
+
+class TestTheDoctor:
+    def said(self):
+        return [(found.level, found.text.partition(":")[0]) for found in doctor.goals(at=TODAY)]
+
+    def test_says_nothing_without_goals_and_of_each_that_it_can_be_reached(self, unit):
+        assert self.said() == []
+        GoalFactory(program=unit.program, name="Card")
+        GoalFactory(program=unit.program, code="over", name="Over", ends_at=TODAY)
+        assert self.said() == [(Level.OK, "“Card” is in force, counted by pieces")]
+
+    @pytest.mark.parametrize(
+        ("changed", "level", "said"),
+        [
+            ({"metric": "gone"}, Level.ERROR, "“Card” counts by 'gone', which is not registered"),
+            ({"params": {"sets": ["none"]}}, Level.WARNING, "“Card” counts products of sets that are tied to no range"),
+            ({"rank": 7}, Level.WARNING, "“Card” is for level 7 and above, which is not there"),
+        ],
+    )
+    def test_names_one_that_nobody_can_reach(self, unit, changed, level, said):
+        goal = GoalFactory(program=unit.program, name="Card")
+        type(goal).objects.update(**changed)
+        assert self.said() == [(level, said)]
+
+    def test_names_one_whose_gift_is_of_no_kind(self, unit):
+        GoalFactory(program=unit.program, name="Card", reward=RewardFactory(program=unit.program, name="Toy"))
+        Reward.objects.update(kind="gone")
+        assert self.said() == [(Level.ERROR, "“Card” gives “Toy”, whose kind is not registered")]
