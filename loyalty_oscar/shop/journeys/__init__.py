@@ -12,5 +12,6 @@ from . import (  # noqa: F401 - each registers its pieces
     listeners,
     prompts,
     reviews,
+    staff,
     storefront,
 )

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -261,3 +262,27 @@ class TestTheDoctor:
         GoalFactory(program=unit.program, name="Card", reward=RewardFactory(program=unit.program, name="Toy"))
         Reward.objects.update(kind="gone")
         assert self.said() == [(Level.ERROR, "“Card” gives “Toy”, whose kind is not registered")]
+
+
+class TestStaff:
+    @pytest.fixture
+    def pages(self, unit, boris):
+        """The member's page in the admin and the customer's on the dashboard, in words."""
+        staff = get_user_model().objects.create_superuser("kate", "kate@example.com", "x")
+        desk = Client()
+        desk.force_login(staff)
+        member = Member.objects.get(user=boris)
+        addresses = [
+            reverse("admin:loyalty_program_member_change", args=[member.pk]),
+            reverse("dashboard:user-detail", args=[boris.pk]),
+        ]
+        return lambda: [text_of(desk.get(address)) for address in addresses]
+
+    def test_read_how_far_somebody_is_and_by_which_orders(self, unit, boris, bites, pages):
+        assert not any("Orders that count" in text for text in pages())
+        a_card(unit, target=10, repeats=True)
+        assert all("Every tenth bag 0 of 10 pieces 0" in text for text in pages())
+        orders = [buy(boris, (bites, pieces), on=day(3, pieces)) for pieces in range(1, 7)]
+        newest = " ".join(f"Order {orders[pieces - 1].number}: {pieces} pieces" for pieces in (6, 5, 4, 3, 2))
+        for text in pages():
+            assert f"Every tenth bag 1 of 10 pieces 2 {newest} 1 older order counts, too." in text
