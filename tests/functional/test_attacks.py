@@ -18,14 +18,18 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
 from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import CannotClaim
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption.discount import applied_to
 from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.shop.storefront.offer_hooks import PointsUnavailable
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import GoalFactory
 from tests.integration.ledger.books import WHY, assert_clean, balance, dump
 from tests.orders import come_back, deliver, paid_back
 from tests.points import give, reload, use
+from tests.rewards import a_reward, fresh, have, put_on, state
 from tests.storefront import TODAY, a_basket, a_product, a_user, buy, day
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
@@ -88,6 +92,49 @@ class TestA4ClaimingOneAwardAgain:
         for _again in range(5):
             look(order)
         assert dump() == before
+
+
+class TestA5OneRewardTwice:
+    @pytest.fixture
+    def claim(self, unit, boris):
+        """Five euro off that Boris has."""
+        return have(boris, a_reward(unit, "off", amount=500))
+
+    def bought_with(self, boris, claim, price="24.90"):
+        basket = put_on(boris, a_basket(boris, (a_product(price=price), 1)), claim)
+        return look(factories.create_order(basket=basket, user=boris))
+
+    def test_in_two_baskets_lies_on_the_last(self, boris, claim):
+        first = put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim)
+        second = put_on(boris, a_basket(boris, (a_product(price="30.00"), 1)), claim)
+        assert (reload(boris, first).total_incl_tax, second.total_incl_tax) == (D("24.90"), D("25.00"))
+
+    def test_of_somebody_else_is_not_there(self, boris, claim, client):
+        client.force_login(a_user("mallory@example.com"))
+        for name in ("use-reward", "take-out-reward"):
+            assert client.post(reverse(f"loyalty:{name}", args=[claim.pk])).status_code == 404
+        assert state(claim) == "open"
+
+    def test_after_a_cancelled_order_is_used_once_though_that_stands_again(self, boris, claim):
+        first = cancel(self.bought_with(boris, claim))
+        second = self.bought_with(boris, claim)
+        Order.objects.filter(pk=first.pk).update(status="Pending")
+        look(first)
+        assert (state(claim), fresh(claim).order_id) == ("used", second.pk)
+        with pytest.raises(CannotClaim):
+            self.bought_with(boris, claim)
+
+    def test_for_an_order_that_is_returned_is_no_way_to_goods(self, unit, boris):
+        """A stamp card is filled, its gift used, the stamps are returned, the order with the gift is cancelled."""
+        reward = a_reward(unit, "off", amount=500, price=None)
+        GoalFactory(program=unit.program, reward=reward, target=1, params={})
+        forget_cache()
+        filled = buy(boris, (a_product(price="24.90"), 1), on=TODAY)
+        claim = Claim.objects.get()
+        used = self.bought_with(boris, claim)
+        cancel(filled)
+        cancel(used)
+        assert {row.state for row in Claim.objects.all()} == {"back"}
 
 
 class TestA6UsingPointsAgainAfterSuccess:
@@ -302,6 +349,21 @@ class TestA41StackingDiscounts:
         taken = Hold.objects.get(captured__gt=0).captured
         assert 0 < taken <= 1050
         assert balance(account(boris))[0] == 1000 - taken
+
+    def test_of_ours_and_theirs_never_comes_to_less_than_nothing(self, unit, boris):
+        """Money off, a voucher of 0.50 and points for goods of 6.00."""
+        voucher = factories.create_voucher(code="MORE")
+        get_model("offer", "Benefit").objects.filter(offers__vouchers=voucher).update(value=D("0.50"))
+        basket = a_basket(boris, (a_product(price="6.00"), 1))
+        basket.vouchers.add(voucher)
+        claim = have(boris, a_reward(unit, "off", amount=500, price=100))
+        basket = use(boris, put_on(boris, basket, claim), 800, unit=unit)
+        order = look(factories.create_order(basket=basket, user=boris))
+        assert (order.total_incl_tax, order.lines.get().line_price_incl_tax) == (0, 0)
+        assert sum(row.amount for row in order.discounts.all()) == D("6.00")
+        cancel(order)
+        assert (balance(account(boris)), state(claim)) == ((900, 0, 0, 0), "open")
+        assert_clean()
 
     def test_and_sending_it_all_back_pays_no_money(self, unit, boris):
         """Paid with points alone, then returned: points come back, and no cent."""
