@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Sum, When
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase, delivery_of
@@ -254,7 +254,9 @@ def _orders(db: str, final: frozenset[str], earlier: frozenset[str], dead: tuple
     )
     last = changes.annotate(moment=Case(When(came, then="date_created"))).order_by("-date_created", "-pk")
     own = buyers.placed_by(orders=orders, user_id=OuterRef("user_id"))
-    own = own.exclude(statuses.said(column="status", words=dead)).order_by("date_placed", "pk")
+    # One that is looked at first while it is dead may stand again, and is asked no more whether it was the first.
+    stands = ~statuses.said(column="status", words=dead) | Q(pk=OuterRef("pk"))
+    own = own.filter(stands).order_by("date_placed", "pk")
     moved = buyers.moved_from(orders=orders, user_id=OuterRef(OuterRef("user_id")))
     moved = moved.filter(date_placed__lt=OuterRef("date_placed")).order_by()
     return orders.annotate(

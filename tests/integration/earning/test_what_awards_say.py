@@ -247,3 +247,23 @@ class TestARuleForALevel:
         assert kept.versions.count() == 1
         with pytest.raises(BadRule, match="there is no level 4"):
             self.save(unit, 4, day(3, 1))
+
+
+class TestAnOrderThatWasCancelledBeforeAnybodyLooked:
+    @pytest.mark.parametrize(("before", "bonus"), [(None, 20), (day(4, 1), 0), (day(5, 2), 20)], ids=str)
+    def test_is_the_first_or_not_as_if_it_had_stood(self, unit, before, bonus):
+        first_order_bonus(unit)
+        user = a_user()
+        if before is not None:
+            look(send_back_whole(imported(user=user, lines=[("10.00", 1)], placed_at=before, number="other")))
+        order = imported(user=user, lines=[("50.00", 1)], placed_at=day(5, 1), status="Cancelled")
+        look(order)
+        type(order).objects.filter(pk=order.pk).update(status="Delivered")
+        look(order)
+        assert sum(bonus["p"] for bonus in award_of(order).bonuses) == bonus
+
+
+def send_back_whole(order):
+    look(order)
+    order.lines.update(status="Cancelled")
+    return order
