@@ -1,4 +1,7 @@
-"""Goals as a visitor sees them: a card each on the account page, and a sentence in the basket and after an order."""
+"""
+Goals as a visitor sees them: a card each on the account page and after an order, and a sentence in the basket and on
+the page of a product that counts.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from loyalty_oscar.program.registries import metrics
 
 from ..orders import changes
 from ..orders.facts import gather_basket, if_placed
+from ..orders.product_sets import sets_shown
 from ..storefront.visit import Visit, takes_part
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -136,6 +140,37 @@ def yours(*, subject: Unit, request: Any) -> Piece | None:
     visit = request.loyalty
     found = cards(visit=visit, at=clock.now()) if takes_part(visit=visit) else []
     return ("loyalty/widgets/goals.html", {"cards": found}) if found else None
+
+
+@contributions.register("product:earns", "goals", order=20)
+def on_product(*, subject: Any, request: Any) -> Piece | None:
+    """
+    Return which goals a product counts for: of who takes part how far they are, of strangers what they ask for and
+    give. No query for strangers, but for product sets once a minute.
+    """
+    visit = request.loyalty
+    found = [card for card in cards(visit=visit, at=clock.now()) if _is_of_products(card.goal) and not card.is_done]
+    codes = frozenset(code for card in found for code in card.goal.set_codes)
+    keys = [child.pk for child in subject.children.all()] if found and subject.is_parent else [subject.pk]
+    sets = frozenset[str]().union(*sets_shown(product_ids=keys, codes=codes).values()) if codes else frozenset()
+    lines = [
+        _counts_for(card, takes_part(visit=visit))
+        for card in found
+        if not card.goal.set_codes or sets & set(card.goal.set_codes)
+    ]
+    return ("loyalty/widgets/goals_product.html", {"lines": lines}) if lines else None
+
+
+def _is_of_products(goal: Goal) -> bool:
+    """Return whether it matters to a goal what somebody buys, and not only how much of it or how often."""
+    return goal.metric in metrics and hasattr(metrics.get(goal.metric), "least_sets")
+
+
+def _counts_for(card: GoalCard, is_member: bool) -> str:
+    told = {"name": card.goal.name, "part": card.so_far, "asked": card.asked, "gift": card.gift}
+    if is_member:
+        return pgettext("loyalty", "Counts for “%(name)s”. So far: %(part)s.") % told
+    return pgettext("loyalty", "Counts for “%(name)s”. %(asked)s: %(gift)s.") % told
 
 
 @contributions.register("basket:earns", "goals", order=50)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from oscar.test.factories import create_product
 
 from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.program.queries import forget_cache
@@ -233,6 +234,57 @@ class TestTheApi:
 
     def test_has_an_empty_list_without_goals(self, client):
         assert client.get("/loyalty/api/me").json()["goals"] == []
+
+
+class TestTheProductsPage:
+    def says(self, client, product):
+        page = client.get(product.get_absolute_url()).content.decode()
+        found = re.findall(r'data-loyalty="counts-for">([^<]*)<', page)
+        return [text.replace("\xa0", " ") for text in found]
+
+    def test_says_how_far_a_member_is(self, unit, boris, client, bites):
+        a_card(unit)
+        buy(boris, (bites, 7), on=day(3, 1))
+        assert self.says(client, bites) == ["Counts for “Every tenth bag”. So far: 7 of 10 pieces."]
+        assert self.says(client, a_product("Lead")) == []
+
+    def test_says_to_strangers_what_there_is_to_have(self, unit, bites):
+        a_card(unit)
+        assert self.says(Client(), bites) == ["Counts for “Every tenth bag”. 10 pieces (Treats): 100 paws."]
+
+    def test_says_nothing_of_what_counts_orders_or_money_or_is_reached_already(self, unit, boris, client, bites):
+        a_card(unit, code="orders", metric="orders", params={})
+        a_card(unit, code="once", target=1, repeats=False)
+        buy(boris, (bites, 1), on=day(3, 1))
+        assert self.says(client, bites) == []
+
+    def test_names_a_card_for_any_piece_on_every_page_and_variants_by_their_own(self, unit, boris, client):
+        a_card(unit, sets=[], params={})
+        assert len(self.says(client, a_product("Lead"))) == 1
+        parent = create_product(structure="parent", title="Bed")
+        child = create_product(structure="child", parent=parent, title="Red")
+        ProductSetFactory(code="beds", name="Beds", products=[child])
+        a_card(unit, code="bed", name="Beds", sets=["beds"])
+        assert len(self.says(client, parent)) == 2
+
+    def test_asks_nothing_of_strangers_and_one_thing_of_members(self, unit, client, bites):
+        def asked(somebody):
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
+                somebody.get(bites.get_absolute_url())
+            return len(queries)
+
+        before = []
+        for somebody in (Client(), client):
+            asked(somebody)
+            before.append(asked(somebody))
+        a_card(unit)
+        after = []
+        for somebody in (Client(), client):
+            asked(somebody)
+            after.append(asked(somebody))
+        assert [now - then for now, then in zip(after, before, strict=True)] == [0, 1]
 
 
 class TestTheDoctor:
