@@ -82,14 +82,15 @@ class GoalsMove:
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
         """Take back what only both together reached, and let each count alone again, with what came since."""
-        moved = {**moved, **{who: {int(pk): times for pk, times in moved[who].items()} for who in ("gone", "kept")}}
+        gone, kept = ({int(pk): times for pk, times in moved[who].items()} for who in ("gone", "kept"))
         goals, reached = _goals(into), _reached(into)
         for goal in goals:
-            before, now = reached.get(goal.pk, 0), _of_both(goal, moved)
+            # What is given has a number. Those that the member brought along are not among the other one's.
+            before, now = reached.get(goal.pk, 0), kept.get(goal.pk, 0)
             give_or_take(reached=Reached(goal=goal, member_id=into.pk, before=before, now=now), at=at)
         GoalStep.objects.using(write_db()).filter(pk__in=moved["steps"], member=into).update(member=member)
         GoalStanding.objects.using(write_db()).filter(member=into).delete()
-        for who, times_of in ((member, moved["gone"]), (into, moved["kept"])):
+        for who, times_of in ((member, gone), (into, kept)):
             for goal_id, times in times_of.items():
                 _reach(who, goal_id, times)
         settle(goals=goals, member_ids=[member.pk, into.pk], at=at)

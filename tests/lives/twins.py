@@ -18,6 +18,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
   from what else there was; its own come back to where they came from. Points are alike then, and dates need not be.
 - **What was reached first was given first.** Where the order had reached a goal that others reach without it, points
   came earlier: they are alike then, and dates need not be.
+- **What was used stays used.** Where the order had reached a goal whose reward another order used meanwhile, the reward
+  stays used: those of its owner are not compared.
 - **What was ready stays ready.** Where the order came to nothing after its return period, the gift of a level that it
   had made ready does not wait anew for another order that carries the level: its owner's points are alike in their sum.
 """
@@ -59,6 +61,8 @@ class Twin:
         # Two rewards of one person are alike: which of them an order used is of use to nobody. What went back is none.
         claims = Claim.objects.exclude(state="back").values_list("member__user_id", "state", "order_id")
         self.claims = sorted((self.people[user], state, self.labels.get(order, "")) for user, state, order in claims)
+        held = stage.oracle.claims.items()
+        self.kept = {self.people[user] for (_name, user), one in held if one.is_used and not one.is_owed}
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
             self.is_loose |= set(self.people.values())
@@ -154,8 +158,10 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     times = [{who: len(since) for who, since in twin.goals.items()} for twin in (one, other)]
     if times[0] != times[1]:
         found.append(("goals", "all", *times))
-    if one.claims != other.claims:
-        found.append(("rewards", "all", one.claims, other.claims))
+    kept = one.kept | other.kept
+    claims = [[claim for claim in twin.claims if claim[0] not in kept] for twin in (one, other)]
+    if claims[0] != claims[1]:
+        found.append(("rewards", "all", *claims))
     mine, theirs = one.of_rules_without(promised), other.of_rules_without(promised)
     if mine != theirs:
         found.append(("budgets of rules", "all", mine, theirs))

@@ -142,7 +142,7 @@ def yours(*, subject: Unit, request: Any) -> Piece | None:
     return ("loyalty/widgets/goals.html", {"cards": found}) if found else None
 
 
-@contributions.register("product:earns", "goals", order=20)
+@contributions.register("product:earns", "goals", order=60)
 def on_product(*, subject: Any, request: Any) -> Piece | None:
     """
     Return which goals a product counts for: of who takes part how far they are, of strangers what they ask for and

@@ -384,6 +384,16 @@ class TestTwoMembersWhoBecomeOne:
         buy(ada, (bites, 3), on=day(3, 7))
         assert (ready(boris), ready(ada)) == (100, 100)
 
+    @pytest.mark.parametrize("repeats", [True, False])
+    def test_have_what_each_had_reached_alone(self, unit, boris, ada, bites, repeats):
+        a_goal(unit, repeats=repeats)
+        for user in (boris, ada):
+            buy(user, (bites, 10), on=day(3, 1))
+        row = self.merge(ada, boris)
+        assert ready(boris) == 200
+        ledger.unmerge(merge=row, actor="staff:1", at=day(3, 6))
+        assert (ready(boris), ready(ada)) == (100, 100)
+
     @pytest.mark.parametrize("alone", [(10, 4, 6), (4, 6, 10)], ids=["reached before", "reached by neither"])
     def test_lose_what_only_both_together_reached(self, unit, boris, ada, bites, alone):
         goal = a_goal(unit)
