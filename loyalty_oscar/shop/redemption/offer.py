@@ -37,7 +37,8 @@ GIFTS, DELIVERY, REDUCTIONS = (
 PRIORITY = -10_000
 #: By this the second is known; it serves nothing but baskets that are being paid for, and ends by itself.
 KEEPER = PRIORITY - 1
-KEEPER_NAME = "Loyalty points (payments under way)"
+UNDER_WAY = "(payments under way)"
+KEEPER_NAME = f"Loyalty points {UNDER_WAY}"
 KEEPER_TEXT = "Points that members had chosen before they began to pay are taken off as they were shown."
 NAME = "Loyalty points"
 TEXT = "Members use the points they have collected: choose how many in the basket."
@@ -86,15 +87,20 @@ def is_lasting(offer: Any) -> bool:
 
 def keep_offering() -> None:
     """Make the offer that keeps what payments under way were promised, or have it last long enough from now on."""
+    keep(kept=all_offers(), name=KEEPER_NAME, description=KEEPER_TEXT, priority=KEEPER)
+
+
+def keep(*, kept: QuerySet[Any], priority: int, **told: Any) -> None:
+    """Make an offer that stands in for another of `kept` while payments are under way, or have it last from now on."""
     # Oscar compares its dates with this clock.
     until = timezone.now() + timedelta(minutes=2 * conf.GATEWAY_MINUTES)
     lasting = {"end_datetime": until, "start_datetime": None, "status": "Open", "offer_type": "Site"}
-    kept = all_offers().filter(priority=KEEPER)
+    kept = kept.filter(priority=priority)
     if kept.update(**lasting):
         return
     try:
         with transaction.atomic(using=write_db()):
-            make_offer(name=KEEPER_NAME, description=KEEPER_TEXT, priority=KEEPER, end_datetime=until)
+            make_offer(priority=priority, end_datetime=until, **told)
     except IntegrityError:
         # Its name is one of a kind: somebody made it at this very moment.
         kept.update(**lasting)
@@ -124,7 +130,7 @@ def make_offer(*, name: str = NAME, condition: str = CONDITION, benefit: str = B
     offers = get_model("offer", "ConditionalOffer").objects.using(write_db())
     when, _made = get_model("offer", "Condition").objects.using(write_db()).get_or_create(proxy_class=condition)
     what, _made = get_model("offer", "Benefit").objects.using(write_db()).get_or_create(proxy_class=benefit)
-    taken = offers.filter(name__startswith=name).exclude(priority=KEEPER).count()
+    taken = offers.filter(name__startswith=name).exclude(name__endswith=UNDER_WAY).count()
     usual = {"description": TEXT, "priority": PRIORITY, "exclusive": False, "max_basket_applications": 1}
     return offers.create(name=f"{name} {taken + 1}" if taken else name, condition=when, benefit=what, **usual | fields)
 

@@ -22,9 +22,11 @@ from loyalty_oscar.redemption.operations import on_baskets
 from ...storefront.offer_hooks import RewardUnavailable, discounts
 from ..apart import keep_quiet
 from ..discount import called, count_after_commit, know_combinations, take_off
+from ..offer import is_lasting
 from .gift_lines import is_gift
 from .gifts import shares
-from .in_basket import given_to, goods_of, reduction_of, rewards_on
+from .in_basket import given_to, goods_of, is_promised, reduction_of, rewards_on
+from .offers import is_keeper
 
 
 def gone() -> str:
@@ -38,8 +40,15 @@ class RewardDiscount:
     kind = ""
 
     def is_wanted(self, *, basket: Any, offer: Any) -> bool:
-        """Return whether a reward of the kind lies on the basket."""
-        return bool(rewards_on(basket=basket, kind=self.kind))
+        """
+        Return whether a reward of the kind lies on the basket; of the offer that stands in for another, whether one
+        was promised to its payment that the other did not take off.
+        """
+        rows = rewards_on(basket=basket, kind=self.kind)
+        if not is_keeper(offer=offer):
+            return bool(rows)
+        known = given_to(basket=basket).keys
+        return any(is_promised(basket=basket, row=row) and row.promise for row in rows if row.pk not in known)
 
     def take(self, *, basket: Any, order: Any) -> str:
         """
@@ -58,6 +67,8 @@ class RewardDiscount:
         know_combinations(lines=lines, offer=offer)
         keep_quiet(basket=basket)
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
+        if not is_lasting(offer):
+            given_to(basket=basket).closing.add(self.kind)
         offer.name = names_of(rows)
         offer.record_usage = partial(count_after_commit, offer.pk)
 

@@ -31,12 +31,14 @@ from .gift_lines import is_gift
 class AppliedRewards:
     """
     What rewards do to a basket in this request: which uses (by their keys) do something, the minor units that each
-    takes off its goods, and `because` why that is not more, or nothing at all.
+    takes off its goods, and `because` why that is not more, or nothing at all. `closing` are the kinds whose offer will
+    not stay open for ever.
     """
 
     keys: set[int] = field(default_factory=set)
     minor: dict[int, int] = field(default_factory=dict)
     because: dict[int, Because] = field(default_factory=dict)
+    closing: set[str] = field(default_factory=set)
 
 
 def given_to(*, basket: Any) -> AppliedRewards:

@@ -5,7 +5,7 @@ placed; and a preview stands for its rewards until the order is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -30,6 +30,7 @@ from .discounts import gone
 from .gift_lines import gifts_in
 from .gifts import pieces_of
 from .in_basket import given_to
+from .offers import keep_offering
 
 KEY, FIELD = "loyalty_rewards", "loyalty-rewards"
 
@@ -69,12 +70,14 @@ def basket_saved(sender: Any, instance: Any, created: bool = False, **kwargs: An
         for row in begun:
             row.promise, row.payment_at = {"minor": given.minor.get(row.pk, 0)}, at
         # Only once it is committed, as of points: a payment in a long transaction locks no row of ours.
-        transaction.on_commit(lambda: _write_down(begun), using=write_db(), robust=True)
+        transaction.on_commit(lambda: _write_down(begun, given.closing), using=write_db(), robust=True)
     elif instance.status == instance.MERGED:
         transaction.on_commit(lambda: _take_along(instance), using=write_db(), robust=True)
 
 
-def _write_down(rows: list[Redemption]) -> None:
+def _write_down(rows: list[Redemption], closing: Iterable[str]) -> None:
+    for kind in closing:
+        keep_offering(kind=kind)
     for row in rows:
         if row.order_id is None and row.promise and row.payment_at:
             on_baskets.begin_payment(redemption=row, minor=row.promise["minor"], at=row.payment_at)

@@ -1,5 +1,7 @@
 """
 Our rows among Oscar's offers that let rewards lower what a basket costs: each made with the first reward that needs it.
+
+Where staff suspend, limit or delete one while payments are under way, a second one keeps what those were promised.
 """
 
 from __future__ import annotations
@@ -10,17 +12,19 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save, pre_save
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Reward
 from loyalty_oscar.redemption.kinds import DELIVERY, OFF, PRODUCT
+from loyalty_oscar.redemption.models import Redemption
 
 from ...upkeep.setup import SetupResult, setup_steps
 from ...upkeep.uninstall import uninstall_steps
 from .. import offer
+from ..offer import UNDER_WAY, keep
 from .gift_lines import OPTION
 
 
@@ -35,6 +39,11 @@ class OfferOf:
     text: str
     priority: int
     benefit: str
+
+    @property
+    def keeper(self) -> int:
+        """The priority by which the offer is known that stands in for it."""
+        return self.priority - 1
 
 
 OFFERS = {
@@ -59,10 +68,65 @@ OFFERS = {
 }
 
 
+KINDS = {one.benefit: kind for kind, one in OFFERS.items()}
+
+
 def offers_of(*, kind: str) -> QuerySet[Any]:
     """Return Oscar's offers that stand for a kind of rewards (there should be one)."""
+    return _all_of(kind).exclude(priority=OFFERS[kind].keeper)
+
+
+def _all_of(kind: str) -> QuerySet[Any]:
     offers = get_model("offer", "ConditionalOffer").objects.using(write_db())
     return offers.filter(benefit__proxy_class=OFFERS[kind].benefit).order_by("pk")
+
+
+def kind_of(*, offer: Any) -> str:
+    """Return the kind of rewards that an offer stands for, or nothing."""
+    return KINDS.get(offer.benefit.proxy_class or "", "")
+
+
+def is_keeper(*, offer: Any) -> bool:
+    """Return whether an offer of rewards serves nothing but baskets that are being paid for, and ends by itself."""
+    return bool(offer.priority == OFFERS[kind_of(offer=offer)].keeper)
+
+
+def keep_offering(*, kind: str) -> None:
+    """Have what payments under way were promised of a kind of rewards kept from now on, for as long as they take."""
+    one = OFFERS[kind]
+    keep(
+        kept=_all_of(kind),
+        name=f"{one.name} {UNDER_WAY}",
+        description="Rewards that lay on a basket before its payment began do what they were shown to do.",
+        condition=offer.REWARD_CONDITION,
+        benefit=one.benefit,
+        priority=one.keeper,
+    )
+
+
+@harmless
+def offer_changes(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """
+    Where an offer of ours will no longer be open to everybody and somebody may be paying, have what was promised kept.
+
+    Before it is written, as of points.
+    """
+    if not offer.is_lasting(instance):
+        _keep_for_payments(instance)
+
+
+@harmless
+def offer_gone(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """The same where it is gone."""
+    _keep_for_payments(instance)
+
+
+def _keep_for_payments(changed: Any) -> None:
+    kind = kind_of(offer=changed)
+    if not kind or is_keeper(offer=changed):
+        return
+    if Redemption.objects.using(write_db()).filter(slot__isnull=False, claim__reward__kind=kind).exists():
+        keep_offering(kind=kind)
 
 
 def make_missing() -> list[str]:
@@ -107,6 +171,13 @@ def take_offers_away(*, names: list[str]) -> Iterator[str]:
         yield f"offers of rewards: {gone} gone"
 
 
+for _signal, _receiver in ((pre_save, offer_changes), (post_delete, offer_gone)):
+    _signal.connect(
+        _receiver,
+        sender=get_model("offer", "ConditionalOffer"),
+        weak=False,
+        dispatch_uid=f"loyalty_oscar.shop.redemption.rewards.{_receiver.__name__}",
+    )
 post_save.connect(
     reward_saved, sender=Reward, weak=False, dispatch_uid="loyalty_oscar.shop.redemption.rewards.reward_saved"
 )
