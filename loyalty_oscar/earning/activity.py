@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Entry, Kind, Lot
+from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import expiry_of
@@ -38,18 +43,18 @@ def let_go(*, award: Award, at: datetime) -> None:
 
     What something else moved since (a notice that did not arrive, staff) stays where it is.
     """
-    entries = Entry.objects.using(write_db()).filter(account_id=award.account_id, kind=Kind.EXTEND)
-    # Also what another order moved: this one may be why it still stands there.
-    moved = {entry.because["p"].get("lot") for entry in entries.filter(because__c=ACTIVE)}
-    if not moved:
+    reasons = _moves_of(award.account_id)
+    if not reasons:
         return
     others = Award.objects.using(write_db()).filter(account_id=award.account_id, dead=False).exclude(pk=award.pk)
     standing = [(other, until) for other in others.select_related("unit__program") if (until := _kept_until(other))]
-    for lot in Lot.objects.using(write_db()).filter(pk__in=moved - {None}, is_open=True):
-        reasons = [e.because for e in entries.filter(key__startswith=f"lot:{lot.pk}:extend:")]
-        if any(because["c"] not in (ACTIVE, LET_GO) for because in reasons):
+    lots = Lot.objects.using(write_db()).filter(account_id=award.account_id, is_open=True)
+    for lot in lots.select_related("came_from"):
+        # Also what another order moved: this one may be why it still stands there.
+        why = [because for pk in _pks_of(lot) for because in reasons.get(pk, ())]
+        if not why or any(because["c"] not in (ACTIVE, LET_GO) for because in why):
             continue
-        orders = {because["p"].get("order") for because in reasons}
+        orders = {because["p"].get("order") for because in why}
         # An order that found a date as late as its own left no entry: it would have moved what was ready by then.
         dates = [
             until
@@ -63,6 +68,24 @@ def let_go(*, award: Award, at: datetime) -> None:
             because=Because(LET_GO, order=award.source_id),
             at=at,
         )
+
+
+def _moves_of(account_id: int) -> dict[int, list[dict[str, Any]]]:
+    """Return why dates were moved, by lot; also on accounts of members who were merged into this one since."""
+    accounts = Account.objects.using(write_db()).filter(Q(pk=account_id) | Q(passed_to=account_id)).values("pk")
+    entries = Entry.objects.using(write_db()).filter(account_id__in=accounts, kind=Kind.EXTEND)
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for key, because in entries.values_list("key", "because"):
+        found[int(key.split(":")[1])].append(because)
+    return found if any(because["c"] == ACTIVE for some in found.values() for because in some) else {}
+
+
+def _pks_of(lot: Lot) -> Iterator[int]:
+    """Yield the keys of a lot and of those whose place it took, one by one."""
+    now: Lot | None = lot
+    while now is not None:
+        yield now.pk
+        now = now.came_from
 
 
 def _kept_until(award: Award) -> datetime | None:

@@ -5,6 +5,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations.freezing import freeze
+from loyalty_oscar.ledger.operations.merging import merge
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sync_orders
@@ -81,6 +82,17 @@ class TestAnOrderThatCameToNothing:
         for to, right in (("Cancelled", ENDS.month), ("Delivered", 5), ("Cancelled", ENDS.month)):
             status(order, to, day(5, 5))
             assert month() == (2027, right)
+
+
+class TestAMergedMember:
+    def test_has_points_that_are_let_go_too(self, boris):
+        order = an_order(boris, day(5, 4), "1")
+        other = a_user("other@example.com")
+        into = give(other, 5, Member.objects.get(user=boris).program.unit, source="own").member
+        merge(member=Member.objects.get(user=boris), into=into, actor="system", at=day(5, 5))
+        assert Lot.objects.get(source="gift", account__member=into).expires_at.month == 5
+        status(order, "Cancelled", day(5, 6))
+        assert Lot.objects.get(source="gift", account__member=into).expires_at == ENDS
 
 
 class TestAnOrderWhoseGoodsCameBack:
