@@ -41,10 +41,10 @@ def let_go(*, award: Award, at: datetime) -> None:
     """
     Give points the dates they would have had an order never been placed, once it came to nothing.
 
-    What something else moved since (a notice that did not arrive, staff) stays where it is.
+    What something else moved since (a notice that did not arrive, staff, a pause) stays where it is.
     """
-    reasons = _moves_of(award.account_id)
-    if not reasons:
+    reasons, pauses = _moves_of(award.account_id)
+    if not any(because["c"] == ACTIVE for some in reasons.values() for because in some):
         return
     others = Award.objects.using(write_db()).filter(account_id=award.account_id, dead=False).exclude(pk=award.pk)
     standing = [(other, until) for other in others.select_related("unit__program") if (until := _kept_until(other))]
@@ -52,7 +52,8 @@ def let_go(*, award: Award, at: datetime) -> None:
     for lot in lots.select_related("came_from"):
         # Also what another order moved: this one may be why it still stands there.
         why = [because for pk in _pks_of(lot) for because in reasons.get(pk, ())]
-        if not why or any(because["c"] not in (ACTIVE, LET_GO) for because in why):
+        is_ours = bool(why) and all(because["c"] in (ACTIVE, LET_GO) for because in why)
+        if not is_ours or any(lot.available_at is None or pause >= lot.available_at for pause in pauses):
             continue
         orders = {because["p"].get("order") for because in why}
         # An order that found a date as late as its own left no entry: it would have moved what was ready by then.
@@ -70,14 +71,22 @@ def let_go(*, award: Award, at: datetime) -> None:
         )
 
 
-def _moves_of(account_id: int) -> dict[int, list[dict[str, Any]]]:
-    """Return why dates were moved, by lot; also on accounts of members who were merged into this one since."""
+def _moves_of(account_id: int) -> tuple[dict[int, list[dict[str, Any]]], list[datetime]]:
+    """
+    Return why dates were moved, by lot, and when a pause moved those of the whole account; also on accounts of members
+    who were merged into this one since.
+    """
     accounts = Account.objects.using(write_db()).filter(Q(pk=account_id) | Q(passed_to=account_id)).values("pk")
     entries = Entry.objects.using(write_db()).filter(account_id__in=accounts, kind=Kind.EXTEND)
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for key, because in entries.values_list("key", "because"):
-        found[int(key.split(":")[1])].append(because)
-    return found if any(because["c"] == ACTIVE for some in found.values() for because in some) else {}
+    pauses: list[datetime] = []
+    for key, because, at in entries.values_list("key", "because", "effective_at"):
+        name, pk, *_rest = key.split(":")
+        if name == "lot":
+            found[int(pk)].append(because)
+        else:
+            pauses.append(at)
+    return found, pauses
 
 
 def _pks_of(lot: Lot) -> Iterator[int]:

@@ -3,9 +3,12 @@
 import pytest
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.ledger.operations.freezing import freeze
 from loyalty_oscar.ledger.operations.merging import merge
+from loyalty_oscar.ledger.operations.program_wide import put_off_all
+from loyalty_oscar.ledger.operations.skipping import Skips
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sync_orders
@@ -82,6 +85,17 @@ class TestAnOrderThatCameToNothing:
         for to, right in (("Cancelled", ENDS.month), ("Delivered", 5), ("Cancelled", ENDS.month)):
             status(order, to, day(5, 5))
             assert month() == (2027, right)
+
+
+class TestAPause:
+    def test_stays_where_it_moved_dates_to(self, boris):
+        order = an_order(boris, day(5, 4), "1")
+        program = Program.objects.get()
+        told = {"key": "pause:1", "because": Because("paused"), "at": day(6, 4), "skips": Skips()}
+        assert put_off_all(program_id=program.pk, since=day(5, 5), until=day(6, 4), **told) == 1
+        before = Lot.objects.get(source="gift").expires_at
+        status(order, "Cancelled", day(6, 5))
+        assert Lot.objects.get(source="gift").expires_at == before
 
 
 class TestAMergedMember:
