@@ -14,6 +14,7 @@ from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory
+from tests.integration.tiers.ladders import a_ladder, now
 from tests.orders import imported
 from tests.points import give, of, pay, use
 from tests.storefront import (
@@ -236,6 +237,20 @@ class TestAnOrder:
         order.delete()
         list(sweep(at=day(4, 20), everything=True))
         assert sum(of(user)[:2]) == 100
+
+    @pytest.mark.parametrize(("status", "rank"), [("Delivered", 1), ("Pending", 0)])
+    def test_that_is_deleted_late_counts_for_levels_as_it_did_before(self, unit, settings, status, rank):
+        settings.LOYALTY_COUNTS_FROM_STATUS = "Being processed"
+        a_ladder(unit=unit, silver=90_000, gold=95_000)
+        user = a_user()
+        order = arrive(buy(user, (a_product(price="100.00"), 1), on=day(4, 1)), on=day(4, 2))
+        for status_then, at in (("Delivered", day(4, 18)), (status, day(4, 20))):
+            type(order).objects.filter(pk=order.pk).update(status=status_then)
+            look(order, at=at)
+        assert now(user).rank == rank
+        order.delete()
+        list(sweep(at=day(4, 22), everything=True))
+        assert now(user).rank == rank
 
     def test_that_is_moved_to_another_customer_stays_with_whoever_placed_it(self, unit):
         user, other = a_user(), a_user("anna@example.com")

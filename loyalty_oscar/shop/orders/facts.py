@@ -151,7 +151,7 @@ def _facts(
         placed.gone = tuple(line.gone for line in purchase.lines)
         placed.is_dead = statuses.is_dead(status=order.status)
         final_at = _final_at(order, seen, at)
-        counts = final_at is not None or statuses.counts(status=order.status)
+        placed.counts = final_at is not None or statuses.counts(status=order.status)
         hold = timedelta(days=placed.terms.get("hold_days", 0))
         if final_at is None and seen and seen + hold <= at:
             final_at = seen  # Its return period was over before the status was taken back: that stays so.
@@ -163,7 +163,7 @@ def _facts(
             status=order.status,
             dead=placed.is_dead,
             final_at=final_at,
-            counts=counts,
+            counts=placed.counts,
             purchase=purchase,
             unit_id=placed.unit_id,
             terms=placed.terms,
@@ -220,6 +220,7 @@ def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datet
         terms=placed.terms,
         then=placed.then,
         is_deleted=True,
+        counts=placed.counts,
     )
 
 
