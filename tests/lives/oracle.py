@@ -116,11 +116,18 @@ class Gift:
 
 @dataclass(kw_only=True, slots=True)
 class Held:
-    """A reward of a member: the order that used it last, and whether it does now; is it not owed, it goes back."""
+    """
+    A reward of a member: the orders that used it, and whether the last one does now; is it not owed, it goes back.
+    """
 
-    order: int | None = None
+    orders: list[int] = field(default_factory=list)
     is_used: bool = False
     is_owed: bool = True
+
+    @property
+    def order(self) -> int | None:
+        """The order that used it last."""
+        return self.orders[-1] if self.orders else None
 
     def state(self) -> str:
         """Return what it is now."""

@@ -192,7 +192,8 @@ def took_reward(stage: Stage, label: str, order: Any) -> bool:
     if use is None:
         return False
     held = stage.oracle.claims[claim_name(use.claim.key), order.user_id]
-    held.order, held.is_used = order.pk, True
+    held.orders.append(order.pk)
+    held.is_used = True
     goods = sum(line.line_price_before_discounts_incl_tax for line in order.lines.all())
     right = min(Decimal(stage.start.reward or 0) / 100, goods)
     off = sum(row.amount for row in order.discounts.filter(offer_name="Money off"))

@@ -19,7 +19,8 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
 - **What was reached first was given first.** Where the order had reached a goal that others reach without it, points
   came earlier: they are alike then, and dates need not be.
 - **What was used stays used.** Where the order had reached a goal whose reward another order used meanwhile, the reward
-  stays used: those of its owner are not compared.
+  stays used; and where it used one itself that a cancelled order had used before it, that order does not use it again
+  though it stands after all. The rewards of such owners are not compared.
 - **What was ready stays ready.** Where the order came to nothing after its return period, the gift of a level that it
   had made ready does not wait anew for another order that carries the level: its owner's points are alike in their sum.
 """
@@ -63,6 +64,7 @@ class Twin:
         self.claims = sorted((self.people[user], state, self.labels.get(order, "")) for user, state, order in claims)
         held = stage.oracle.claims.items()
         self.kept = {self.people[user] for (_name, user), one in held if one.is_used and not one.is_owed}
+        self.kept |= {self.people[user] for (_name, user), one in held if len(one.orders) > 1}
         self.is_loose = {self.people[user] for user in _ran_out()}
         if stage.start.program.get("debt_policy") == "clamp":
             self.is_loose |= set(self.people.values())
