@@ -52,18 +52,23 @@ def points_back(*, event: Event, at: datetime) -> Letter | None:
     entries = list(Entry.objects.using(write_db()).filter(pk__in=ids, account=account).order_by("seq"))
     rows, orders = _rows(entries)
     moved = sum(entry.net for entry in entries)
+    # What was used is yours again at once, whatever else of the order falls away beside it.
+    used = sum(entry.net for entry in entries if _kind(entry) == "used")
+    told = used if used > 0 else moved
     if not any(points for _text, points in rows):
         return None
     only = next(iter(orders.values())) if len(orders) == 1 else None
     path = reverse("loyalty:statement")
     if only is not None:
         path = reverse("customer:order", kwargs={"order_number": only.number})
-    context = shared(member=event.member, account=account, unit=unit, points=abs(moved), path=path)
+    is_cancelled = only is not None and is_dead(status=only.status)
+    context = shared(member=event.member, account=account, unit=unit, points=abs(told), path=path)
     context |= {
         "order_number": only.number if only is not None else "",
-        "is_cancelled": only is not None and is_dead(status=only.status),
-        "is_gain": moved > 0,
-        "is_even": moved == 0,
+        "is_cancelled": is_cancelled,
+        "is_gain": told > 0,
+        "is_even": told == 0,
+        "lead": _lead(used=used, moved=moved, is_cancelled=is_cancelled),
         "moved": words.points(unit=unit, points=moved, signed=True),
         "why": [LetterRow(text, words.number(unit=unit, points=points, signed=True)) for text, points in rows],
         "to_make_up": words.points(unit=unit, points=account.debt) if account.debt else "",
@@ -71,6 +76,21 @@ def points_back(*, event: Event, at: datetime) -> Letter | None:
     if len(rows) > 1:
         context["why"].append(LetterRow(pgettext("loyalty", "In all"), context["moved"], is_total=True))
     return Letter(code="LOYALTY_POINTS_BACK", context=context)
+
+
+def _lead(*, used: int, moved: int, is_cancelled: bool) -> str:
+    """Return what happened, in a sentence."""
+    if used > 0 and is_cancelled:
+        return pgettext("loyalty", "The order was cancelled. What you used for it is yours again.")
+    if used > 0:
+        return pgettext("loyalty", "What you used for goods that went back is yours again.")
+    if moved > 0:
+        return pgettext("loyalty", "This was taken back, and is yours again.")
+    if moved == 0:
+        return pgettext("loyalty", "You got back as much as we took back.")
+    if is_cancelled:
+        return pgettext("loyalty", "The order was cancelled. We take back only what it had earned.")
+    return pgettext("loyalty", "We take back only what those goods had earned.")
 
 
 def _is_same_day(row: Event, event: Event, zone: str) -> bool:
@@ -116,4 +136,4 @@ def _units(own: Iterable[Entry]) -> int:
 
 timings.register(TOPIC)(once_settled)
 inbox_links.register(TOPIC)(lambda: pgettext("loyalty", "See what happened"))
-mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "What a return or a canceled order changes")))
+mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "What a return or a cancelled order changes")))

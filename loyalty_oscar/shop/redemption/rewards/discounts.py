@@ -21,7 +21,7 @@ from loyalty_oscar.redemption.operations import on_baskets
 
 from ...storefront.offer_hooks import RewardUnavailable, discounts
 from ..apart import keep_quiet
-from ..discount import called, count_after_commit, know_combinations, take_off
+from ..discount import KeptLine, called, count_after_commit, know_combinations, take_off
 from ..offer import is_lasting
 from .gift_lines import is_gift
 from .gifts import shares
@@ -124,6 +124,7 @@ class ReductionDiscount(RewardDiscount):
         given.because[first.pk] = quote.because
         if not quote.minor:
             return zero
+        given.before = [KeptLine(line) for line in lines]
         return _take_off(self, basket, offer, lines, list(quote.parts), {first.pk: quote.minor}, [first])
 
 

@@ -32,13 +32,14 @@ class AppliedRewards:
     """
     What rewards do to a basket in this request: which uses (by their keys) do something, the minor units that each
     takes off its goods, and `because` why that is not more, or nothing at all. `closing` are the kinds whose offer will
-    not stay open for ever.
+    not stay open for ever, and `before` what lines were like before money came off.
     """
 
     keys: set[int] = field(default_factory=set)
     minor: dict[int, int] = field(default_factory=dict)
     because: dict[int, Because] = field(default_factory=dict)
     closing: set[str] = field(default_factory=set)
+    before: list[Any] = field(default_factory=list)
 
 
 def given_to(*, basket: Any) -> AppliedRewards:

@@ -30,6 +30,8 @@ from ...notices.letters import (
 from .jobs import TOPIC
 
 State = Claim.State
+#: Why a reward can be used again whose order came to nothing.
+AGAIN = "claim_open_again"
 
 
 def _claim(event: Event, *states: str) -> Claim | None:
@@ -52,6 +54,7 @@ def _letter(code: str, *, event: Event, claim: Claim | None, until: datetime | N
         "points": claim.reward.name,
         "paid": words.points(unit=account.unit, points=claim.paid) if claim.paid else "",
         "why": words.why(claim.because),
+        "is_again": claim.because.get("c") == AGAIN,
         "state": claim.state,
         "day": words.last_day(claim.valid_until, zone=zone) if claim.valid_until else "",
     }

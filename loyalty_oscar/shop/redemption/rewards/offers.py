@@ -54,7 +54,7 @@ OFFERS = {
         benefit=offer.GIFTS,
     ),
     DELIVERY: OfferOf(
-        name="Loyalty delivery",
+        name="Free delivery as a reward",
         text="Members have free delivery among their rewards.",
         priority=-8_000,
         benefit=offer.DELIVERY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from ...storefront.visit import Visit, takes_part
 from ..promise import rows_on
 from .gifts import choices
 from .in_basket import counts, given_to
+from .trying import said_of_delivery
 
 State = Claim.State
 #: So many are left at most where a card says how many.
@@ -35,7 +36,7 @@ CHIPS = {
     State.ASKED: (pgettext_lazy("loyalty", "We are on it"), "way"),
     State.USED: (pgettext_lazy("loyalty", "Used"), "used"),
     State.OVER: (pgettext_lazy("loyalty", "Run out"), "out"),
-    State.BACK: (pgettext_lazy("loyalty", "AppliedRewards back"), "back"),
+    State.BACK: (pgettext_lazy("loyalty", "Taken back"), "back"),
 }
 #: What is still to be used, or waited for.
 CURRENT = (State.WAITS, State.OPEN, State.ASKED)
@@ -249,8 +250,17 @@ def in_basket(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     """Return the rewards that a member can use with this basket, and those that lie in it."""
     if subject is None or subject.is_empty or request.loyalty.member is None:
         return None
-    rows = [row for row in own(visit=request.loyalty, basket=subject) if row.can_use]
+    rows = [
+        row if row.note else replace(row, note=_note_of_delivery(row, subject, request))
+        for row in own(visit=request.loyalty, basket=subject)
+        if row.can_use
+    ]
     return ("loyalty/widgets/rewards_basket.html", {"rows": rows, "next": request.get_full_path()}) if rows else None
+
+
+def _note_of_delivery(row: Own, basket: Any, request: Any) -> str:
+    lies_here = row_of(basket=basket, claim=row.claim)
+    return said_of_delivery(basket=basket, claim=row.claim, row=lies_here, request=request)
 
 
 def split(rows: Iterable[Own]) -> tuple[list[Own], list[Own]]:
@@ -315,7 +325,10 @@ def yours(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | Non
     visit = request.loyalty
     if visit.member is None:
         return None
-    (current, past), shown = split(own(visit=visit)), cards(visit=visit, at=clock.now())
+    (current, past), shown = (
+        split(own(visit=visit, basket=getattr(request, "basket", None))),
+        cards(visit=visit, at=clock.now()),
+    )
     if not (current or past or shown):
         return None
     return "loyalty/widgets/rewards.html", {"rows": _shown(current), "can": _can(shown), "next": _next(shown)}
