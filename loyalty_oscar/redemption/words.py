@@ -275,6 +275,18 @@ def _gift_not_yours(p: Params) -> str:
     return pgettext("loyalty", "No reward pays for this gift. Take it out of the basket.")
 
 
+@say("gift_pieces")
+def _gift_pieces(p: Params) -> str:
+    count = int(p.get("count", 1))
+    text = npgettext(
+        "loyalty",
+        "Your reward pays for %(count)s piece of this.",
+        "Your rewards pay for %(count)s pieces of this.",
+        count,
+    )
+    return text % {"count": money.number(count)}
+
+
 @say("gift_not_in_basket")
 def _gift_not_in_basket(p: Params) -> str:
     return pgettext("loyalty", "The gift is not in the basket. Put it in again.")

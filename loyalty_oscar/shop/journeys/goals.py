@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class GoalCard:
     """
     A goal for one visitor: how far it is (`found`, in words `so_far`), what it asks for and brings, and until when.
 
-    `reached` says how often it was reached, where that is news.
+    `reached` says how often it was reached, where that is news, and `now` what an order brought that reached it.
     """
 
     goal: Goal
@@ -47,6 +47,7 @@ class GoalCard:
     asked: str
     gift: str
     reached: str = ""
+    now: str = ""
     until: tuple[str, ...] = ()
 
     @property
@@ -170,7 +171,7 @@ def _counts_for(card: GoalCard, is_member: bool) -> str:
     told = {"name": card.goal.name, "part": card.so_far, "asked": card.asked, "gift": card.gift}
     if is_member:
         return pgettext("loyalty", "Counts for “%(name)s”. So far: %(part)s.") % told
-    return pgettext("loyalty", "Counts for “%(name)s”. %(asked)s: %(gift)s.") % told
+    return pgettext("loyalty", "Counts for “%(name)s”: for %(asked)s you get %(gift)s.") % told
 
 
 @contributions.register("basket:earns", "goals", order=50)
@@ -197,8 +198,14 @@ def nudge(*, subject: Any, request: Any) -> Piece | None:
 
 def _with_it(goal: Goal, before: Progress, after: Progress, unit: Unit) -> str:
     told = {"name": goal.name, "gift": words.promised(unit=unit, row=goal)}
-    if after.times > before.times:
-        return pgettext("loyalty", "With this order you reach “%(name)s”: %(gift)s") % told
+    if times := after.times - before.times:
+        text = npgettext(
+            "loyalty",
+            "With this order you reach “%(name)s”: %(gift)s",
+            "With this order you reach “%(name)s” %(times)s times: %(gift)s each time",
+            times,
+        )
+        return text % {**told, "times": money.number(times)}
     told["part"] = so_far(goal=goal, found=after, unit=unit)
     return pgettext("loyalty", "“%(name)s” with this order: %(part)s") % told
 
@@ -210,9 +217,29 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     own = subject is not None and subject.user_id is not None and subject.user_id == getattr(visit.user, "pk", None)
     if not own or visit.member is None or not (goals := open_goals(visit=visit, at=at)):
         return None
-    counts = {step.goal_id for step in _rows(visit, goals) if step.order_id == subject.pk}
-    found = [card for card in cards(visit=visit, at=at) if card.goal.pk in counts]
+    rows = _rows(visit, goals)
+    counts = {step.goal_id for step in rows if step.order_id == subject.pk}
+    found = [
+        replace(card, now=_now(card, [step for step in rows if step.goal_id == card.goal.pk], subject.pk, at))
+        for card in cards(visit=visit, at=at)
+        if card.goal.pk in counts
+    ]
     return ("loyalty/widgets/goals.html", {"cards": found}) if found else None
+
+
+def _now(card: GoalCard, rows: Iterable[GoalStep], order_id: int, at: datetime) -> str:
+    """Return what an order brought by reaching a goal, or nothing."""
+    steps = [Stamp(at=step.placed_at, value=step.value) for step in rows if step.order_id != order_id]
+    times = card.found.times - far(goal=card.goal, steps=steps, at=at).times
+    if times < 1:
+        return ""
+    text = npgettext(
+        "loyalty",
+        "You have reached it: %(gift)s. It is yours.",
+        "You have reached it %(times)s times: %(gift)s each time. It is all yours.",
+        times,
+    )
+    return text % {"gift": card.gift, "times": money.number(times)}
 
 
 # Which goals are switched on is written down with an order.

@@ -62,7 +62,9 @@ def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
     found = totals(member_id=member.pk, at=at)
     counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", found["count"]) % {"count": found["count"]}
     text = pgettext("loyalty", "%(friends)s: %(ready)s ready, %(way)s on the way.")
-    ready, way = words.points(unit=unit, points=found["ready"]), words.number(unit=unit, points=found["way"])
+    # An amount of money has its sign wherever it stands.
+    counted_way = words.points if unit.is_money else words.number
+    ready, way = words.points(unit=unit, points=found["ready"]), counted_way(unit=unit, points=found["way"])
     if rows and not any(row.giver_points for row in rows):
         return {"friends": shown, "friends_sum": pgettext("loyalty", "%(friends)s.") % {"friends": counted}}
     return {"friends": shown, "friends_sum": text % {"friends": counted, "ready": ready, "way": way}}

@@ -236,6 +236,25 @@ class TestTheApi:
         assert client.get("/loyalty/api/me").json()["goals"] == []
 
 
+class TestAnOrderThatReachesACardOften:
+    def test_is_promised_as_often_as_it_gives(self, unit, boris, client, bites):
+        a_card(unit, target=10, repeats=True)
+        buy(boris, (bites, 7), on=day(3, 1))
+        client.post(f"/basket/add/{bites.pk}/", {"quantity": 23})
+        said = "With this order you reach “Every tenth bag” 3 times: 100 paws each time"
+        assert said in text_of(client.get("/basket/"))
+
+    def test_says_afterwards_what_it_brought(self, unit, boris, client, bites):
+        a_card(unit, target=10, repeats=True)
+        buy(boris, (bites, 7), on=day(3, 1))
+        order = buy(boris, (bites, 3), on=TODAY)
+        session = client.session
+        session["checkout_order_id"] = order.pk
+        session.save()
+        page = text_of(client.get(reverse("checkout:thank-you")))
+        assert "You have reached it: 100 paws. It is yours." in page
+
+
 class TestTheProductsPage:
     def says(self, client, product):
         page = client.get(product.get_absolute_url()).content.decode()
@@ -250,7 +269,7 @@ class TestTheProductsPage:
 
     def test_says_to_strangers_what_there_is_to_have(self, unit, bites):
         a_card(unit)
-        assert self.says(Client(), bites) == ["Counts for “Every tenth bag”. 10 pieces (Treats): 100 paws."]
+        assert self.says(Client(), bites) == ["Counts for “Every tenth bag”: for 10 pieces (Treats) you get 100 paws."]
 
     def test_says_nothing_of_what_counts_orders_or_money_or_is_reached_already(self, unit, boris, client, bites):
         a_card(unit, code="orders", metric="orders", params={})

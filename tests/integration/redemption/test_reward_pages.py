@@ -84,7 +84,7 @@ class TestTheCatalogue:
     def test_says_from_which_level_on_a_reward_is(self, unit, member):
         LadderFactory(program=unit.program)
         RewardFactory(name="A seat", price=5, rank=2)
-        assert "For members from Silver on." in text_of(look(client_of()))
+        assert "For members at Silver or above." in text_of(look(client_of()))
         assert "Yes, claim it" not in text_of(look(client_of(member)))
         GivenTierFactory(member=member, at=TODAY - timedelta(hours=1))
         assert "Yes, claim it" in text_of(look(client_of(member)))

@@ -1,11 +1,17 @@
 """The pages of rewards that are used with a basket: put in, taken out, chosen, previewed."""
 
 import re
+from decimal import Decimal as D
 
 import pytest
 from django.test import Client
+from django.urls import reverse
+from oscar.apps.shipping.methods import Free
+from oscar.core.loading import get_class
+from oscar.core.prices import Price
 
 from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import give_back
 from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import MemberFactory
@@ -90,6 +96,68 @@ class TestMoneyOff:
         Claim.objects.update(state="over")
         add(client, a_product(price="24.90"))
         assert "This reward can’t be used any more." in plain(post(client, claim)).replace("'", "’")
+
+
+class ACharge(Free):
+    """Delivery for 4.90, free from goods of an amount on."""
+
+    code, name, free_from = "parcel", "Parcel", D("40.00")
+
+    def calculate(self, basket, options=None):
+        charge = D("0.00") if basket.total_incl_tax >= self.free_from else D("4.90")
+        return Price(currency=basket.currency, excl_tax=charge, incl_tax=charge)
+
+
+@pytest.fixture
+def parcels(monkeypatch):
+    monkeypatch.setattr(get_class("shipping.repository", "Repository"), "methods", (ACharge(),))
+
+
+class TestDelivery:
+    def test_that_is_free_no_longer_is_told_before_and_while_money_comes_off(self, unit, boris, client, parcels):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        add(client, a_product(price="42.30"))
+        said = "With it, delivery is no longer free: it costs €4.90."
+        assert said in plain(client.get("/basket/"))
+        page = post(client, claim)
+        assert said in plain(page)
+        assert page.context["basket"].total_incl_tax == D("37.30")
+        add(client, a_product(price="20.00"))
+        assert "delivery is no longer free" not in plain(client.get("/basket/"))
+
+    def test_that_is_free_anyway_needs_no_reward(self, unit, boris, client, parcels):
+        claim = have(boris, a_reward(unit, "delivery"))
+        add(client, a_product(price="42.30"))
+        said = "Delivery costs nothing anyway, so this reward stays yours."
+        assert said in plain(client.get("/basket/"))
+        assert said in plain(post(client, claim))
+
+    def test_that_costs_something_is_paid_for_without_a_word(self, unit, boris, client, parcels):
+        claim = have(boris, a_reward(unit, "delivery"))
+        add(client, a_product(price="20.00"))
+        for page in (client.get("/basket/"), post(client, claim)):
+            assert "costs nothing anyway" not in plain(page)
+
+
+class TestTheAccountPage:
+    def test_says_of_a_reward_in_the_basket_what_the_page_of_rewards_says(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        add(client, a_product(price="24.90"))
+        post(client, claim)
+        with clock.at(TODAY):
+            for address in ("/loyalty/", "/loyalty/rewards/"):
+                assert "In your basket" in plain(client.get(address))
+
+    def test_names_one_that_went_back_in_words(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        give_back(claim=claim, note="Sorry", actor="system", at=TODAY)
+        with clock.at(TODAY):
+            assert "Taken back" in plain(client.get("/loyalty/rewards/"))
+
+    def test_of_a_profile_that_goes_names_the_rewards_that_go_along(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        page = plain(client.get(reverse("customer:profile-delete")))
+        assert f"With your profile you give up these rewards, too: {claim.reward.name}" in page
 
 
 class TestAGift:

@@ -1,5 +1,7 @@
 """Mails of the good and the bad moments: their numbers are those of the statement and of the API."""
 
+from datetime import timedelta
+
 import pytest
 from django.core import mail
 from django.test import Client, override_settings
@@ -19,7 +21,8 @@ from loyalty_oscar.testing import clock
 from tests.integration.journeys.deeds import a_campaign
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product, a_user, arrive, buy, day, ripen, send_back, text_of
+from tests.points import a_member_with, pay, points_club, use
+from tests.storefront import a_basket, a_club, a_product, a_user, arrive, buy, day, ripen, send_back, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -167,6 +170,41 @@ class TestTheMailAboutPointsThatWentBack:
             sync_orders(order_ids=[order.pk], at=day(3, 2))
         assert Event.objects.filter(topic="points-back").count() == 2
         assert leave(day(3, 3)) == []
+
+    def test_counts_what_was_used_apart_from_what_was_still_on_the_way(self):
+        unit = points_club()
+        user = a_member_with(500, unit)
+        basket = use(user, a_basket(user, (a_product("Bed", "30.00"), 1)), 500, unit=unit, at=day(3, 1))
+        with clock.at(day(3, 1)):
+            order = pay(basket)
+        sync_orders(order_ids=[order.pk], at=day(3, 1))
+        leave(day(3, 1))
+        cancel(order, on=day(3, 2))
+        assert leave(day(3, 3)) == ["500 paws came back to you"]
+        for text in both(mail.outbox[0]):
+            assert "The order was cancelled. What you used for it is yours again." in text
+            assert f"Used for order {order.number}, yours again" in text
+        assert looked_up(user, day(3, 3))[1]["ready"] == 500
+
+    def test_says_of_a_cancelled_order_that_it_was_cancelled(self):
+        a_club()
+        order = buy(a_user(), (a_product("Bed", "25.00"), 1), on=day(3, 1))
+        leave(day(3, 1))
+        cancel(order, on=day(3, 2))
+        assert leave(day(3, 3)) == [f"Order {order.number} was cancelled: 25 paws less"]
+        assert "The order was cancelled. We take back only what it had earned." in plain(mail.outbox[0].body)
+
+    def test_speaks_of_no_goods_where_a_gift_came_again(self):
+        a_ladder(gifts=(0, 50, 0))
+        user = a_user()
+        order = buy(user, (a_product("Bed", "200.00"), 1), on=day(3, 1))
+        leave(day(3, 1))
+        for status, at in (("Cancelled", day(3, 2)), ("Pending", day(3, 4))):
+            type(order).objects.filter(pk=order.pk).update(status=status)
+            sync_orders(order_ids=[order.pk], at=at)
+            leave(at + timedelta(hours=20))
+        for text in both(mail.outbox[-1]):
+            assert "goods that went back" not in text
 
     def test_leads_to_the_order(self):
         a_club()

@@ -85,7 +85,7 @@ class Covered(Availability):
     def is_purchase_permitted(self, quantity: int) -> tuple[bool, Any]:
         # Oscar also asks for all pieces of a product in the basket at once.
         if quantity > self.most + self.own:
-            return False, words.why(Because("gift_not_yours"))
+            return False, words.why(Because("gift_pieces", count=self.most))
         return self.inner.is_purchase_permitted(quantity)
 
 
@@ -102,7 +102,8 @@ class GiftGate:
         same = [one for one in basket.all_lines() if one.product_id == line.product_id]
         gifts = sum(one.quantity for one in same if is_gift(line=one))
         if gifts > covered:
-            return info._replace(availability=NotCovered(_why_not(basket, line)))
+            because = Because("gift_pieces", count=covered) if covered else _why_not(basket, line)
+            return info._replace(availability=NotCovered(because))
         own = sum(one.quantity for one in same) - gifts
         return info._replace(availability=Covered(inner=info.availability, most=covered, own=own))
 

@@ -145,7 +145,7 @@ def _until(reward: Reward, program: Program) -> str:
 
 
 def _for_whom(name: str) -> str:
-    return pgettext("loyalty", "For members from %(tier)s on.") % {"tier": name} if name else ""
+    return pgettext("loyalty", "For members at %(tier)s or above.") % {"tier": name} if name else ""
 
 
 def _worth_of(unit: Unit, points: int) -> str:
@@ -215,17 +215,19 @@ def _own(claim: Claim, unit: Unit, basket: Any) -> Own:
         can_ask=is_open and is_by_staff(kind=claim.reward.kind),
         asks=str(claim.reward.params.get("ask", "")),
         can_use=can_use,
-        choices=_choices(claim) if can_use and row is None else (),
+        choices=_choices(claim, basket) if can_use and row is None else (),
         in_basket=row is not None,
         note=note_of(basket=basket, row=row, unit=unit) if row else "",
     )
 
 
-def _choices(claim: Claim) -> Sequence[tuple[int, str]]:
-    """Return what a gift can be one of, where there are several. One query of such."""
+def _choices(claim: Claim, basket: Any) -> Sequence[tuple[int, str]]:
+    """Return what a gift can be one of, where there are several; of those that are sold out none, where any is left."""
     if claim.reward.kind != PRODUCT or len(claim.reward.params.get("products") or ()) < 2:
         return ()
-    return [(product.pk, product.get_title()) for product in choices(claim=claim)]
+    found, strategy = choices(claim=claim), getattr(basket, "_strategy", None)
+    there = [one for one in found if strategy and strategy.fetch_for_product(one).availability.is_available_to_buy]
+    return [(product.pk, product.get_title()) for product in there or found]
 
 
 def row_of(*, basket: Any, claim: Claim) -> Redemption | None:
@@ -325,10 +327,8 @@ def yours(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | Non
     visit = request.loyalty
     if visit.member is None:
         return None
-    (current, past), shown = (
-        split(own(visit=visit, basket=getattr(request, "basket", None))),
-        cards(visit=visit, at=clock.now()),
-    )
+    mine = own(visit=visit, basket=getattr(request, "basket", None))
+    (current, past), shown = split(mine), cards(visit=visit, at=clock.now())
     if not (current or past or shown):
         return None
     return "loyalty/widgets/rewards.html", {"rows": _shown(current), "can": _can(shown), "next": _next(shown)}
@@ -349,3 +349,11 @@ def _can(shown: Sequence[RewardCard]) -> str:
 def _next(shown: Sequence[RewardCard]) -> str:
     """Return how far away the cheapest reward is that the visitor cannot have yet, for want of points."""
     return next((f"{card.reward.name}: {card.because}" for card in shown if card.percent is not None), "")
+
+
+@contributions.register("profile:delete", "rewards", order=60)
+def goes_too(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the rewards that a person loses with the profile. One query."""
+    rows = Claim.objects.filter(member__user_id=subject.pk, member__merged_into=None, state__in=CURRENT)
+    names = list(rows.order_by("pk").values_list("reward__name", flat=True))
+    return ("loyalty/widgets/rewards_go.html", {"names": names}) if names else None
