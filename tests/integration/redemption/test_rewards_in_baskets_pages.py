@@ -10,14 +10,16 @@ from oscar.apps.shipping.methods import Free
 from oscar.core.loading import get_class
 from oscar.core.prices import Price
 
+from loyalty_oscar.program.contributions import render
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import give_back
 from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import MemberFactory
 from tests.points import a_member_with, points_club
-from tests.rewards import a_reward, fresh, have
-from tests.storefront import TODAY, a_product, a_user, text_of
+from tests.points import pay as place
+from tests.rewards import a_reward, fresh, have, put_on
+from tests.storefront import TODAY, a_basket, a_product, a_user, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
@@ -137,6 +139,20 @@ class TestDelivery:
         add(client, a_product(price="20.00"))
         for page in (client.get("/basket/"), post(client, claim)):
             assert "costs nothing anyway" not in plain(page)
+
+
+class TestAnOrder:
+    def test_says_which_rewards_it_used_on_its_page_and_in_its_mail(self, unit, boris, client):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        order = place(put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim))
+        said = f"“{claim.reward.name}” used: −€5.00, taken off already."
+        session = client.session
+        session["checkout_order_id"] = order.pk
+        session.save()
+        assert said in plain(client.get(reverse("checkout:thank-you")))
+        assert said in str(render("mail:order", subject=order, request=None)).replace("\xa0", " ")
+        other = place(a_basket(boris, (a_product(price="24.90"), 1)))
+        assert "taken off already" not in str(render("mail:order", subject=other, request=None))
 
 
 class TestTheAccountPage:

@@ -14,4 +14,5 @@ from . import (  # noqa: F401 - each registers its pieces
     rehearsal,
     staff,
     storefront,
+    used,
 )
