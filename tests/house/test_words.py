@@ -90,6 +90,11 @@ class TestEverySentenceThatCustomersRead:
     def test_has_no_word_of_the_books(self):
         assert [one.told for one in CATALOGUE if any(map(from_the_books, one.forms))] == []
 
+    def test_has_no_name_of_a_class(self):
+        """A name that was changed everywhere is changed in sentences, too."""
+        named = re.compile(r"\b(?!WhatsApp\b)[A-Z][a-z]+[A-Z][a-z]+\w*")
+        assert [one.told for one in CATALOGUE if any(map(named.search, one.forms))] == []
+
     def test_is_whole(self):
         whole = [one for one in CATALOGUE if not PHRASES & {place.partition(":")[0] for place in one.places}]
         assert [one.told for one in whole if any(map(is_a_piece, one.forms))] == []
