@@ -19,7 +19,7 @@ from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import ProductSet, Unit
-from loyalty_oscar.program.second_look import dear, look_twice, meant_field, too_much_back
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost, too_much_back
 from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import number as number_in_words
 
@@ -231,7 +231,10 @@ class RuleFormBase(forms.ModelForm):
             self._show(copied)
             name = pgettext("loyalty", "Copy of %(rule)s") % {"rule": self.source}
             self.initial.update({"name": name[:100], "unit": self.source.unit_id, "is_on": False})
-        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", *MOSTS])
+        counted = chosen(form=self, name="unit")
+        as_money(form=self, unit=counted, names=["p_points", *MOSTS])
+        if self.type in earning_rules and earning_rules.get(self.type).stage not in SHARES:
+            tell_cost(form=self, unit=counted, names=["p_points"])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
         segment: Any = self.fields["segment"]
@@ -314,7 +317,7 @@ class RuleFormBase(forms.ModelForm):
                 asked = too_much_back(program=self.unit.program, percent=back)
         elif type(gift := self.params_typed.get("points")) is int:
             stored = self.newest.params if self.newest and self.newest.is_on else {}
-            asked = dear(unit=self.unit, points=gift, before=stored.get("points") or 0)
+            asked = dear(unit=self.unit, points=gift, before=stored.get("points") or 0, by_orders=True)
         look_twice(form=self, questions=asked)
 
     def _given_back(self) -> Decimal:

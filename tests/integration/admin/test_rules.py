@@ -23,6 +23,7 @@ from tests import docs
 from tests.integration.tiers.ladders import a_ladder
 from tests.once import a_program
 from tests.orders import imported
+from tests.storefront import text_of
 from tests.unit.earning.purchases import a_line, a_purchase
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
@@ -549,6 +550,18 @@ class TestWhatIsGivenBack:
         data = typed(unit=unit.pk, p_percent="26", p_group="campaign")
         response = root.post(f"{ADD}?type=multiplier", data)
         assert list(response.context["adminform"].form.errors) == ["is_meant"]
+
+    @pytest.mark.parametrize("kind", ["per-unit", "per-order", "every-nth", "first-order"])
+    def test_of_whole_points_is_said_and_asked_about_above_a_fifth_of_a_gift(self, root, unit, kind):
+        address, pieces = f"{ADD}?type={kind}", {"p_pieces": "3"} if kind == "every-nth" else {}
+        assert root.post(address, typed(unit=unit.pk, p_points="2000", name="Usual", **pieces)).status_code == 302
+        response = root.post(address, typed(unit=unit.pk, p_points="9999", **pieces))
+        found = response.context["adminform"].form.errors
+        assert list(found) == ["is_meant"]
+        asked = found["is_meant"][0].replace("\xa0", " ")
+        assert asked == "Each time brings €99.99 (9,999 paws), more than the usual €20.00. Tick this if you mean it."
+        assert "Worth of 9,999 paws: €99.99." in text_of(response)
+        assert root.post(address, typed(unit=unit.pk, p_points="9999", is_meant="on", **pieces)).status_code == 302
 
     def test_is_no_share_of_the_money_for_whole_points(self, root, unit):
         response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5000", _preview="1"))
