@@ -21,7 +21,7 @@ from . import clock, money
 from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, Unit
 from .queries import count_members
 from .registries import grants
-from .second_look import given_back, look_twice, meant_field, tick, too_much_back
+from .second_look import given_back, look_twice, meant_field, show_tick, tick, too_much_back
 from .segments import members_of
 
 #: What the column of an amount holds (minor units).
@@ -259,7 +259,30 @@ class WorthForm(AmountForm):
 
 
 class WorthRows(Rows):
-    """The rows of what the unit of a program is worth, each of which knows that unit."""
+    """The rows of what the unit of a program is worth, each of which knows that unit. Asks before one is deleted."""
+
+    def clean(self) -> None:
+        super().clean()
+        program = self.instance
+        count = count_members(program=program) if program.pk and program.earns_from else 0
+        for form in self.initial_forms if count else ():
+            if self._should_delete_form(form):
+                self._ask(form, count)
+
+    def _ask(self, form: Any, count: int) -> None:
+        """Ask whether a row is meant to go, at its tick; the rows as a whole say it, as one that goes is not read."""
+        show_tick(form=form)
+        if form.cleaned_data.get("is_meant"):
+            return
+        text = npgettext(
+            "loyalty",
+            "What %(count)s member has would be worth nothing in %(currency)s from this moment on.",
+            "What %(count)s members have would be worth nothing in %(currency)s from this moment on.",
+            count,
+        )
+        asked = tick(text % {"count": money.number(count), "currency": form.instance.currency})
+        form.add_error("is_meant", asked)
+        raise forms.ValidationError(asked)
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
         """Return what a row is told."""
