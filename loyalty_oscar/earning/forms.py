@@ -15,7 +15,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import as_money, chosen
+from loyalty_oscar.program.forms import OVER, as_money, chosen
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import ProductSet, Unit
@@ -302,6 +302,7 @@ class RuleFormBase(forms.ModelForm):
         self._clean_start(data)
         if "_draft" in self.data:
             data["is_on"] = False
+        self._refuse_over(data)
         self._clean_budget(data)
         self.rule = self._built(data)
         if self.rule and not self.errors:
@@ -350,6 +351,12 @@ class RuleFormBase(forms.ModelForm):
         elif start is not None and end is not None and start >= end:
             text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
             self.add_error("end", text)
+
+    def _refuse_over(self, data: dict[str, Any]) -> None:
+        """Refuse a last day that has passed of a rule in force; one that is stored already stays."""
+        last, today = data.get("last"), periods.local_day(at=clock.now(), zone=self.unit.program.time_zone)
+        if data.get("is_on") and last and last < today and last != self.initial.get("last"):
+            self.add_error("last", OVER)
 
     def _clean_start(self, data: dict[str, Any]) -> None:
         """Work out from when what is typed counts (`starts_at`, None = now), and refuse a day that is not ahead."""

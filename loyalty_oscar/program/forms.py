@@ -30,6 +30,8 @@ MOST_MINOR = 2_147_483_647
 LONGEST_KEY = 18
 #: A program is closed at most so many days ahead.
 FARTHEST_END = 3650
+#: What is said to an end that has passed.
+OVER = pgettext_lazy("loyalty", "That is over already. Choose a later day, or switch it off.")
 #: Whole numbers that between them meet every plural category that points can have.
 SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
 
@@ -266,7 +268,7 @@ class WorthRows(Rows):
         program = self.instance
         count = count_members(program=program) if program.pk and program.earns_from else 0
         for form in self.initial_forms if count else ():
-            if self._should_delete_form(form):
+            if self._should_delete_form(form):  # type: ignore[attr-defined]  # Django has it, its stubs do not.
                 self._ask(form, count)
 
     def _ask(self, form: Any, count: int) -> None:
@@ -441,6 +443,14 @@ def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
         form.add_error(reward, pgettext("loyalty", "Say how much or choose a reward, not both."))
     elif data[points] and reward not in form.fields:
         setattr(form.instance, reward, None)
+
+
+def refuse_over(*, form: forms.ModelForm) -> None:
+    """Refuse an end that has passed of what is in force; where it is stored already, the rest can still be saved."""
+    data = form.cleaned_data
+    ends_at = data.get("ends_at")
+    if data.get("is_on") and ends_at and "ends_at" in form.changed_data and ends_at <= clock.now():
+        form.add_error("ends_at", OVER)
 
 
 def chosen(*, form: forms.ModelForm, name: str) -> Any:

@@ -14,7 +14,7 @@ from loyalty_oscar.program.second_look import as_percent, dear, given_back, much
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gift:
+class GoalGift:
     """What a goal gives each time; `target` is the money that it asks for in minor units (None: something else)."""
 
     points: int
@@ -32,7 +32,7 @@ class Gift:
         return Fraction(self.minor(unit=unit), self.target) if self.target else Fraction()
 
 
-def asked_about(*, unit: Unit, gift: Gift, before: Gift | None) -> list[str]:
+def asked_about(*, unit: Unit, gift: GoalGift, before: GoalGift | None) -> list[str]:
     """Return the questions about what a goal gives, where that is a lot and more than it was."""
     asked = _of_money(unit, gift, before) if gift.target else []
     if gift.reward is not None:
@@ -41,7 +41,7 @@ def asked_about(*, unit: Unit, gift: Gift, before: Gift | None) -> list[str]:
     return asked or dear(unit=unit, points=gift.points, before=stored, by_orders=not gift.target)
 
 
-def _of_money(unit: Unit, gift: Gift, before: Gift | None) -> list[str]:
+def _of_money(unit: Unit, gift: GoalGift, before: GoalGift | None) -> list[str]:
     program, part = unit.program, gift.part(unit=unit)
     if before is not None and part <= before.part(unit=unit):
         return []
@@ -52,7 +52,7 @@ def _of_money(unit: Unit, gift: Gift, before: Gift | None) -> list[str]:
     return [tick(text % {"percent": money.number(percent)})]
 
 
-def _of_a_reward(unit: Unit, gift: Gift, before: Gift | None) -> list[str]:
+def _of_a_reward(unit: Unit, gift: GoalGift, before: GoalGift | None) -> list[str]:
     program, minor = unit.program, gift.minor(unit=unit)
     usual = program.much_minor if gift.target else much_each_time(program=program)
     if minor <= max(usual, before.minor(unit=unit) if before else 0):

@@ -24,7 +24,7 @@ from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
 from ..models import MOST_TARGET, Goal
 from .campaigns import check_points_or_reward
-from .goal_cost import Gift, asked_about
+from .goal_cost import GoalGift, asked_about
 
 #: More product sets than that nobody collects.
 MOST_SETS = 30
@@ -122,13 +122,13 @@ class GoalForm(LaterGoalForm):
             self.initial["metric"], self.initial["sets"] = self.instance.metric, self.instance.set_codes
             self.initial["takes"] = to_major(minor=self.instance.target, exponent=self._places(self.instance.metric))
 
-    def _stored_gift(self) -> Gift | None:
+    def _stored_gift(self) -> GoalGift | None:
         """Return what the goal gives as it is stored."""
         goal = self.instance
         if not goal.pk:
             return None
         is_money = goal.metric in metrics and metrics.get(goal.metric).is_money
-        return Gift(points=goal.points, reward=goal.reward, target=goal.target if is_money else None)
+        return GoalGift(points=goal.points, reward=goal.reward, target=goal.target if is_money else None)
 
     def _know_the_program(self) -> None:
         """Offer the levels, lists and rewards of the program, and have points typed as it counts them."""
@@ -181,7 +181,7 @@ class GoalForm(LaterGoalForm):
             text = pgettext("loyalty", "That is too much for so little money: at most %(most)s.")
             self.add_error("points", text % {"most": most})
             return
-        gift = Gift(points=points, reward=found.get("reward"), target=target if is_money else None)
+        gift = GoalGift(points=points, reward=found.get("reward"), target=target if is_money else None)
         look_twice(form=self, questions=asked_about(unit=self.unit, gift=gift, before=self.stored_gift))
 
     def _check_start(self, found: dict[str, Any]) -> None:

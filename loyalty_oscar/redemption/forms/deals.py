@@ -18,7 +18,7 @@ FAR_MORE = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deal:
+class RewardDeal:
     """
     What a reward's price is worth, and what the reward is, in minor units of the program's currency.
 
@@ -29,13 +29,13 @@ class Deal:
     value: int | None
 
     @classmethod
-    def of(cls, *, program: Program, kind: str, params: Mapping[str, Any], price: int | None, cost: int) -> Deal:
+    def of(cls, *, program: Program, kind: str, params: Mapping[str, Any], price: int | None, cost: int) -> RewardDeal:
         """Return the deal of a reward by its kind and numbers."""
         off = taken_off(kind=kind, params=params, currency=program.currency)
         value = None if off is None else max(off, cost)
         return cls(price=price_minor(program=program, price=price), value=value)
 
-    def is_as_good(self, *, as_: Deal) -> bool:
+    def is_as_good(self, *, as_: RewardDeal) -> bool:
         """Return whether it costs the shop no more than another: it brings no less and gives no more."""
         gives = as_.value is None or (self.value is not None and self.value <= as_.value)
         return gives and (self.price or 0) >= (as_.price or 0)
@@ -50,7 +50,7 @@ def dear_cost(*, program: Program, minor: int, before: int) -> list[str]:
     return [tick(text % {name: money.in_words(minor=one, currency=program.currency) for name, one in told.items()})]
 
 
-def bad_deal(*, program: Program, deal: Deal, before: Deal | None) -> list[str]:
+def bad_deal(*, program: Program, deal: RewardDeal, before: RewardDeal | None) -> list[str]:
     """Return the question about a reward that is worth far more than its price, and more than it was before."""
     if before is not None and deal.is_as_good(as_=before):
         return []

@@ -14,9 +14,9 @@ from django.utils.text import slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
-from loyalty_oscar.program import clock, money
+from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.forms import as_money, chosen, minor_of
+from loyalty_oscar.program.forms import as_money, chosen, minor_of, refuse_over
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Segment
 from loyalty_oscar.program.registries import reward_kinds
@@ -25,7 +25,7 @@ from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 from ..claims import is_promised
 from ..kinds import CODE, AmountField
 from ..operations.claims import LONGEST_TEXT
-from .deals import Deal, bad_deal, dear_cost
+from .deals import RewardDeal, bad_deal, dear_cost
 
 #: So long a code is at most, and so large a file of them (about a hundred thousand).
 LONGEST_CODE, MOST_BYTES = 100, 5_000_000
@@ -174,12 +174,14 @@ class RewardFormBase(forms.ModelForm):
             places = money.exponent(currency=self.program.currency)
             self.initial["cost"] = to_major(minor=self.instance.cost_minor, exponent=places)
 
-    def _stored_deal(self) -> Deal | None:
+    def _stored_deal(self) -> RewardDeal | None:
         """Return what members pay and get as it is stored."""
         row = self.instance
         if not row.pk or self.program is None:
             return None
-        return Deal.of(program=self.program, kind=row.kind, params=row.params, price=row.price, cost=row.cost_minor)
+        return RewardDeal.of(
+            program=self.program, kind=row.kind, params=row.params, price=row.price, cost=row.cost_minor
+        )
 
     def _stored(self, name: str) -> Any:
         """Return a parameter of the kind as it is typed: amounts in whole money."""
@@ -197,10 +199,7 @@ class RewardFormBase(forms.ModelForm):
         found: dict[str, Any] = super().clean() or self.cleaned_data
         if "code" in self.fields and "code" not in self.errors and found.get("name"):
             self._make_code(found)
-        ends_at = found.get("ends_at")
-        if found.get("is_on") and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
-            text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
-            self.add_error("ends_at", text)
+        refuse_over(form=self)
         self._look_at_what_is_taken(found.get("quota"))
         if own := own_names(self.fields):
             self._take_params(own, found)
@@ -261,7 +260,7 @@ class RewardFormBase(forms.ModelForm):
         if self.errors:
             return
         price = found["price"] if "price" in self.fields else self.instance.price
-        now = Deal.of(
+        now = RewardDeal.of(
             program=self.program, kind=self.instance.kind, params=self.instance.params, price=price, cost=minor
         )
         asked = dear_cost(program=self.program, minor=minor, before=before)

@@ -96,7 +96,7 @@ class TestAReward:
             "valid_days": "30",
             "p_ask": "Which day?",
         }
-        assert add(root, is_meant="on", **told).status_code == 302
+        assert add(root, **told).status_code == 302
         reward = Reward.objects.get()
         stored = (reward.code, reward.kind, reward.params, reward.price, reward.cost_minor, reward.quota, reward.taken)
         assert stored == ("grooming", "service", {"ask": "Which day?"}, 500, 1200, 10, 0)

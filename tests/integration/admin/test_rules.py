@@ -16,8 +16,9 @@ from loyalty_oscar.earning.rules import Terms, build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import ProductSet, Segment
+from loyalty_oscar.program.models import ProductSet, Program, Segment
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.earning.doctor import rules
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests import docs
 from tests.integration.tiers.ladders import a_ladder
@@ -28,6 +29,7 @@ from tests.unit.earning.purchases import a_line, a_purchase
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
 ADD = reverse("admin:loyalty_earning_rule_add")
+LIST = reverse("admin:loyalty_earning_rule_changelist")
 
 
 def page(rule):
@@ -54,6 +56,31 @@ def sets(db):
     ]
 
 
+class TestARuleThatIsOver:
+    ADD = f"{ADD}?type=per-order"
+
+    @pytest.mark.parametrize("last", ["2020-01-01", "0001-01-01"])
+    def test_is_refused_unless_it_is_off(self, root, unit, last):
+        response = root.post(self.ADD, typed(unit=unit.pk, p_points="5", last=last))
+        found = response.context["adminform"].form.errors
+        assert found == {"last": ["That is over already. Choose a later day, or switch it off."]}
+        assert root.post(self.ADD, typed(unit=unit.pk, p_points="5", last=last, is_on="")).status_code == 302
+
+    def test_stays_as_it_is_and_is_not_in_force(self, root, unit, base):
+        dates = [{"code": "dates", "params": {"last": "2020-01-01"}}]
+        told = {"name": "Old", "type": "per-order", "params": {"points": 5}, "narrowed": dates, "is_on": True}
+        rule = save_rule(unit=unit, code="old", actor="system", at=clock.now(), **told)
+        assert root.post(page(rule), typed(name="Older", p_points="5", last="2020-01-01")).status_code == 302
+        assert "Its last day has passed, so it brings nothing any more." in text_of(root.get(page(rule)))
+        listed = {on: [row.code for row in root.get(LIST, {"on": on}).context["cl"].result_list] for on in "10"}
+        assert listed == {"1": ["base"], "0": ["old"]}
+        switch_rule(rule=base, is_on=False, actor="system", at=clock.now())
+        forget_cache()
+        Program.objects.update(state="live")
+        said = [one.text for one in rules(at=clock.now())]
+        assert f"“{unit.program}” has no rule in force: orders bring nothing" in said
+
+
 class TestANewRule:
     def test_asks_for_its_kind_first(self, root, unit):
         response = root.get(ADD)
@@ -76,7 +103,7 @@ class TestANewRule:
 
     def test_takes_every_condition_from_plain_fields(self, root, unit, sets):
         data = typed(unit=unit.pk, p_percent="1.5", p_group="campaign", inside="cats", outside="cards", minimum="30")
-        data |= {"first": "2026-05-01", "last": "2026-05-31"}
+        data |= {"first": "2096-05-01", "last": "2096-05-31"}
         response = root.post(f"{ADD}?type=multiplier", data)
         assert response.status_code == 302, response.context["errors"]
         version = Rule.objects.get(code="double-may").versions.get()
@@ -85,11 +112,11 @@ class TestANewRule:
             {"code": "product-set", "params": {"sets": ["cats"]}},
             {"code": "product-set", "params": {"sets": ["cards"], "outside": True}},
             {"code": "minimum-spend", "params": {"currency": "EUR", "minimum_minor": 3000}},
-            {"code": "dates", "params": {"first": "2026-05-01", "last": "2026-05-31"}},
+            {"code": "dates", "params": {"first": "2096-05-01", "last": "2096-05-31"}},
         ]
         assert read_back(root.get(page(Rule.objects.get(code="double-may")))) == (
             "1.5 × as much for money paid, on Cat food, except Cards, in orders of at least €30.00, "
-            "from 1 May 2026 to 31 May 2026."
+            "from 1 May 2096 to 31 May 2096."
         )
 
     def test_may_not_take_the_code_of_another(self, root, unit, base):
