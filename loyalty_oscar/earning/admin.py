@@ -24,8 +24,8 @@ from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
 from loyalty_oscar.program.forms import Rows, is_key
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import program_warnings, set_uses, state_change_notes
-from loyalty_oscar.program.models import ProductSet, Program, State, Unit
+from loyalty_oscar.program.hooks import program_warnings, segment_uses, set_uses, state_change_notes
+from loyalty_oscar.program.models import ProductSet, Program, Segment, State, Unit
 from loyalty_oscar.program.words import day as in_words
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
@@ -423,6 +423,19 @@ def sets_of_rules(*, product_set: ProductSet) -> Iterator[str]:
         named = [code for row in version.conditions for code in row.get("params", {}).get("sets", ())]
         if product_set.code in named:
             yield version.rule.name
+
+
+@segment_uses.register("rules")
+def lists_of_rules(*, segment: Segment) -> Iterator[str]:
+    """Name the rules that ever named a list: orders keep what held on their day."""
+    names = {
+        version.rule.name: None
+        for version in RuleVersion.objects.filter(rule__program=segment.program_id).select_related("rule")
+        for row in version.conditions
+        if row["code"] == "segment" and row.get("params", {}).get("segment") == segment.pk
+    }
+    text = pgettext("loyalty", "The rule “%(rule)s” names this list, and orders keep what held on their day.")
+    yield from (text % {"rule": name} for name in names)
 
 
 @program_warnings.register("rules", order=30)

@@ -81,6 +81,26 @@ class TestARuleThatIsOver:
         assert f"“{unit.program}” has no rule in force: orders bring nothing" in said
 
 
+class TestAListThatARuleNames:
+    def test_is_not_deleted_and_the_page_names_the_rule(self, root, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5", segment=segment.pk))
+        switch_rule(rule=Rule.objects.get(code="double-may"), is_on=False, actor="system", at=clock.now())
+        delete = reverse("admin:loyalty_program_segment_delete", args=[segment.pk])
+        said = "The rule “Double May” names this list, and orders keep what held on their day."
+        assert text_of(root.get(delete)).count(said) == 1
+        assert said in text_of(root.post(delete, {"post": "yes"}))
+        many = {"action": "delete_selected", "_selected_action": [segment.pk], "post": "yes"}
+        root.post(reverse("admin:loyalty_program_segment_changelist"), many)
+        assert Segment.objects.filter(pk=segment.pk).exists()
+
+    def test_goes_where_none_does(self, root, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        delete = reverse("admin:loyalty_program_segment_delete", args=[segment.pk])
+        assert root.post(delete, {"post": "yes"}).status_code == 302
+        assert not Segment.objects.exists()
+
+
 class TestANewRule:
     def test_asks_for_its_kind_first(self, root, unit):
         response = root.get(ADD)
