@@ -52,6 +52,7 @@ from loyalty_oscar.program.hooks import (
     program_pages,
     program_warnings,
     reward_uses,
+    segment_uses,
     set_uses,
     state_change_notes,
 )
@@ -246,6 +247,7 @@ __all__ = [
     "response_hooks",
     "reward_kinds",
     "reward_uses",
+    "segment_uses",
     "set_uses",
     "setup_steps",
     "state_change_notes",

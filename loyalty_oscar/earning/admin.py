@@ -19,12 +19,13 @@ from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
 from loyalty_oscar.program.forms import Rows, is_key
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import program_warnings, set_uses, state_change_notes
-from loyalty_oscar.program.models import ProductSet, Program, State, Unit
+from loyalty_oscar.program.hooks import program_warnings, segment_uses, set_uses, state_change_notes
+from loyalty_oscar.program.models import ProductSet, Program, Segment, State, Unit
 from loyalty_oscar.program.words import day as in_words
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
@@ -35,7 +36,7 @@ from .clashes import clashes, in_sentences
 from .forms import MOSTS, RuleFormBase, rule_form
 from .give_back import give_back
 from .models import Rule, RuleVersion
-from .queries import in_force, planned_after, rule_book, version_shown
+from .queries import in_force, not_over, planned_after, rule_book, version_shown
 from .rules import RuleInForce, earning_rules
 from .sentences import sentence
 
@@ -96,7 +97,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class InForceFilter(admin.SimpleListFilter):
-    """Filters rules by whether they are switched on."""
+    """Filters rules by whether they are switched on and have a day left."""
 
     title = pgettext_lazy("loyalty", "in force")
     parameter_name = "on"
@@ -105,7 +106,10 @@ class InForceFilter(admin.SimpleListFilter):
         return [("1", pgettext("loyalty", "Yes")), ("0", pgettext("loyalty", "No"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(on=self.value() == "1") if self.value() in ("0", "1") else queryset
+        if self.value() not in ("0", "1"):
+            return queryset
+        counting = [rule.pk for rule in queryset.filter(on=True) if not is_over(rule)]
+        return queryset.filter(pk__in=counting) if self.value() == "1" else queryset.exclude(pk__in=counting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,19 @@ def reads(version: RuleVersion) -> SafeString | str:
         return sentence(rule=in_force(version=version), unit=version.rule.unit)
     except LoyaltyError as error:
         return pgettext("loyalty", "This rule no longer works: %(error)s") % {"error": error}
+
+
+def is_over(rule: Rule) -> bool:
+    """Return whether the last day of a rule, as it stands, has passed."""
+    version = version_shown(versions=rule.versions.all(), moment=clock.now())
+    if version is None:
+        return False
+    version.rule = rule
+    today = local_day(at=clock.now(), zone=rule.program.time_zone).isoformat()
+    try:
+        return in_force(version=version).is_over(day=today)
+    except LoyaltyError:
+        return False  # The rule says itself what is wrong.
 
 
 def given_back(draft: Draft) -> str:
@@ -223,7 +240,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="on")
     def is_on(self, rule: Any) -> bool:
-        return bool(rule.on)
+        return bool(rule.on) and not is_over(rule)
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
     def says(self, rule: Rule) -> str:
@@ -340,6 +357,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
             context["sentence"] = reads(newest)
         if rule:
             context["coming"] = coming_of(rule)
+            context["is_over"] = is_over(rule)
             context["copy_url"] = f"{reverse('admin:loyalty_earning_rule_add')}?type={rule.type}&copy={rule.pk}"
         context["previewing"] = "_preview" in request.POST
         context["show_save_and_add_another"] = False
@@ -407,6 +425,19 @@ def sets_of_rules(*, product_set: ProductSet) -> Iterator[str]:
             yield version.rule.name
 
 
+@segment_uses.register("rules")
+def lists_of_rules(*, segment: Segment) -> Iterator[str]:
+    """Name the rules that ever named a list: orders keep what held on their day."""
+    names = {
+        version.rule.name: None
+        for version in RuleVersion.objects.filter(rule__program=segment.program_id).select_related("rule")
+        for row in version.conditions
+        if row["code"] == "segment" and row.get("params", {}).get("segment") == segment.pk
+    }
+    text = pgettext("loyalty", "The rule “%(rule)s” names this list, and orders keep what held on their day.")
+    yield from (text % {"rule": name} for name in names)
+
+
 @program_warnings.register("rules", order=30)
 def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
     """Say that nothing earns, or that a rule no longer works."""
@@ -418,7 +449,7 @@ def no_rule(*, program: Program, at: datetime) -> Iterator[str]:
         text = pgettext("loyalty", "The rule “%(rule)s” no longer works: %(error)s. Switch it off or mend it.")
         yield text % {"rule": rule, "error": wrong}
         return
-    if not book.at(unit_id=unit.pk, moment=at):
+    if not not_over(rules=book.at(unit_id=unit.pk, moment=at), unit=unit, at=at):
         yield pgettext("loyalty", "No rule is in force, so no order brings anything. Add one under “earning rules”.")
 
 
@@ -429,7 +460,8 @@ def rules_in_force(*, program: Program, to: str, at: datetime) -> Iterator[str]:
     if unit is None or to not in (State.LIVE, State.PAUSED):
         return
     try:
-        rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+        stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+        rules = not_over(rules=stored, unit=unit, at=at)
     except LoyaltyError:
         return  # The warning beside it says so.
     text = npgettext("loyalty", "%(count)s rule is in force: ", "%(count)s rules are in force: ", len(rules))

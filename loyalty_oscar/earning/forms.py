@@ -15,11 +15,11 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import as_money, chosen
+from loyalty_oscar.program.forms import OVER, as_money, chosen
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import ProductSet, Unit
-from loyalty_oscar.program.second_look import dear, look_twice, meant_field, too_much_back
+from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost, too_much_back
 from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import number as number_in_words
 
@@ -231,7 +231,10 @@ class RuleFormBase(forms.ModelForm):
             self._show(copied)
             name = pgettext("loyalty", "Copy of %(rule)s") % {"rule": self.source}
             self.initial.update({"name": name[:100], "unit": self.source.unit_id, "is_on": False})
-        as_money(form=self, unit=chosen(form=self, name="unit"), names=["p_points", *MOSTS])
+        counted = chosen(form=self, name="unit")
+        as_money(form=self, unit=counted, names=["p_points", *MOSTS])
+        if self.type in earning_rules and earning_rules.get(self.type).stage not in SHARES:
+            tell_cost(form=self, unit=counted, names=["p_points"])
         level: Any = self.fields["level"]
         level.choices = level_choices(rule=self.instance, stored=self.initial.get("level"))
         segment: Any = self.fields["segment"]
@@ -299,6 +302,7 @@ class RuleFormBase(forms.ModelForm):
         self._clean_start(data)
         if "_draft" in self.data:
             data["is_on"] = False
+        self._refuse_over(data)
         self._clean_budget(data)
         self.rule = self._built(data)
         if self.rule and not self.errors:
@@ -314,7 +318,7 @@ class RuleFormBase(forms.ModelForm):
                 asked = too_much_back(program=self.unit.program, percent=back)
         elif type(gift := self.params_typed.get("points")) is int:
             stored = self.newest.params if self.newest and self.newest.is_on else {}
-            asked = dear(unit=self.unit, points=gift, before=stored.get("points") or 0)
+            asked = dear(unit=self.unit, points=gift, before=stored.get("points") or 0, by_orders=True)
         look_twice(form=self, questions=asked)
 
     def _given_back(self) -> Decimal:
@@ -347,6 +351,12 @@ class RuleFormBase(forms.ModelForm):
         elif start is not None and end is not None and start >= end:
             text = pgettext("loyalty", "This time lies before the start. For hours over midnight make two rules.")
             self.add_error("end", text)
+
+    def _refuse_over(self, data: dict[str, Any]) -> None:
+        """Refuse a last day that has passed of a rule in force; one that is stored already stays."""
+        last, today = data.get("last"), periods.local_day(at=clock.now(), zone=self.unit.program.time_zone)
+        if data.get("is_on") and last and last < today and last != self.initial.get("last"):
+            self.add_error("last", OVER)
 
     def _clean_start(self, data: dict[str, Any]) -> None:
         """Work out from when what is typed counts (`starts_at`, None = now), and refuse a day that is not ahead."""

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Prefetch
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, terms_now
@@ -168,6 +169,12 @@ def in_force(*, version: RuleVersion) -> RuleInForce:
         conditions=narrowed,
         rule_id=version.rule_id,
     )
+
+
+def not_over(*, rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> list[RuleInForce]:
+    """Return those of some rules in force that have a day left on which they count."""
+    today = local_day(at=at, zone=unit.program.time_zone).isoformat()
+    return [rule for rule in rules if not rule.is_over(day=today)]
 
 
 def rule_book(*, unit_ids: Iterable[int]) -> RuleBook:

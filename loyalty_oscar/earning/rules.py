@@ -559,6 +559,11 @@ class RuleInForce:
         first, last = self.days()
         return first <= day <= (last or day)
 
+    def is_over(self, *, day: str) -> bool:
+        """Return whether its last day lies before a day (ISO)."""
+        last = self.days()[1]
+        return bool(last) and last < day
+
     def minimum_minor(self) -> int:
         """Return the least that must stay paid for an order bonus to stay (minor units)."""
         return max((c.minimum_minor for c in self.conditions if isinstance(c, MinimumSpend)), default=1)

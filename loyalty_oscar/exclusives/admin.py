@@ -39,7 +39,7 @@ class SaleAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZo
 
     change_form_template = "loyalty/admin/sale.html"
     form = SaleForm
-    list_display = ("name", "program", "is_on", "says", "taken")
+    list_display = ("name", "program", "counts", "says", "taken")
     list_filter = ("program", "is_on")
     search_fields = ("name", "code")
     inlines = (DoorInline,)
@@ -77,6 +77,10 @@ class SaleAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZo
         super().save_related(request, form, formsets, change)
         for warning in warnings_of(Sale.objects.get(pk=form.instance.pk)):
             messages.warning(request, warning, fail_silently=True)
+
+    @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="is_on")
+    def counts(self, sale: Sale) -> bool:
+        return sale.is_on and not sale.is_over(at=clock.now())
 
     @admin.display(description=pgettext_lazy("loyalty", "the sale"))
     def says(self, sale: Sale) -> str:

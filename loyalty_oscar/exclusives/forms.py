@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import Rows
+from loyalty_oscar.program.forms import Rows, refuse_over
 from loyalty_oscar.program.models import Segment
 from loyalty_oscar.program.second_look import meant_field, show_tick
 
@@ -28,7 +28,9 @@ class SaleForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         """Let the doors below, which know when the sale opens, ask with the tick that stands here."""
         self.instance.typed_in = self
-        return super().clean()
+        found = super().clean() or self.cleaned_data
+        refuse_over(form=self)
+        return found
 
 
 class DoorForm(forms.ModelForm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -155,6 +156,10 @@ class Sale(models.Model):
     def is_counted(self) -> bool:
         """Whether its pieces are counted."""
         return self.quota is not None or self.per_member is not None
+
+    def is_over(self, *, at: datetime) -> bool:
+        """Return whether its end has passed."""
+        return self.ends_at is not None and self.ends_at <= at
 
 
 class Door(ForWhom):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import clock, money, words
 
 from .levels import levels
 from .models import Door, Sale
@@ -19,9 +19,16 @@ def sentence(*, sale: Sale) -> str:
 
     Reads the doors of a saved sale. Moments are told in the program's time zone.
     """
-    off = "" if sale.is_on else pgettext("loyalty", "Switched off: it changes nothing in the shop.") + " "
+    off = f"{_off(sale)} ".lstrip()
     who = "; ".join(_who(sale))
     return f"{off}{', '.join(_what(sale))}. {who[:1].upper()}{who[1:]}."
+
+
+def _off(sale: Sale) -> str:
+    """Say why a sale changes nothing, where it is switched off or over."""
+    if not sale.is_on:
+        return pgettext("loyalty", "Switched off: it changes nothing in the shop.")
+    return "" if not sale.is_over(at=clock.now()) else pgettext("loyalty", "Over: it changes nothing in the shop.")
 
 
 def _what(sale: Sale) -> Iterator[str]:

@@ -38,7 +38,7 @@ from .forms import (
     word_field,
 )
 from .history import TellsChanges
-from .hooks import program_pages, program_warnings, set_uses, state_change_notes
+from .hooks import program_pages, program_warnings, segment_uses, set_uses, state_change_notes
 from .models import (
     Phase,
     PointWorth,
@@ -477,6 +477,12 @@ class SegmentAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Segment | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say what names a list, too, so that it is not deleted."""
+        deleted, counted, missing, protected = super().get_deleted_objects(objs, request)
+        named = [text for one in objs for said in segment_uses.answers(segment=one) for text in said]
+        return deleted, counted, missing, [*protected, *named]
 
     def save_model(self, request: HttpRequest, obj: Segment, form: SegmentForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -21,7 +21,7 @@ from . import clock, money
 from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, Unit
 from .queries import count_members
 from .registries import grants
-from .second_look import given_back, look_twice, meant_field, tick, too_much_back
+from .second_look import given_back, look_twice, meant_field, show_tick, tick, too_much_back
 from .segments import members_of
 
 #: What the column of an amount holds (minor units).
@@ -30,6 +30,8 @@ MOST_MINOR = 2_147_483_647
 LONGEST_KEY = 18
 #: A program is closed at most so many days ahead.
 FARTHEST_END = 3650
+#: What is said to an end that has passed.
+OVER = pgettext_lazy("loyalty", "That is over already. Choose a later day, or switch it off.")
 #: Whole numbers that between them meet every plural category that points can have.
 SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
 
@@ -259,7 +261,30 @@ class WorthForm(AmountForm):
 
 
 class WorthRows(Rows):
-    """The rows of what the unit of a program is worth, each of which knows that unit."""
+    """The rows of what the unit of a program is worth, each of which knows that unit. Asks before one is deleted."""
+
+    def clean(self) -> None:
+        super().clean()
+        program = self.instance
+        count = count_members(program=program) if program.pk and program.earns_from else 0
+        for form in self.initial_forms if count else ():
+            if self._should_delete_form(form):  # type: ignore[attr-defined]  # Django has it, its stubs do not.
+                self._ask(form, count)
+
+    def _ask(self, form: Any, count: int) -> None:
+        """Ask whether a row is meant to go, at its tick; the rows as a whole say it, as one that goes is not read."""
+        show_tick(form=form)
+        if form.cleaned_data.get("is_meant"):
+            return
+        text = npgettext(
+            "loyalty",
+            "What %(count)s member has would be worth nothing in %(currency)s from this moment on.",
+            "What %(count)s members have would be worth nothing in %(currency)s from this moment on.",
+            count,
+        )
+        asked = tick(text % {"count": money.number(count), "currency": form.instance.currency})
+        form.add_error("is_meant", asked)
+        raise forms.ValidationError(asked)
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
         """Return what a row is told."""
@@ -418,6 +443,14 @@ def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
         form.add_error(reward, pgettext("loyalty", "Say how much or choose a reward, not both."))
     elif data[points] and reward not in form.fields:
         setattr(form.instance, reward, None)
+
+
+def refuse_over(*, form: forms.ModelForm) -> None:
+    """Refuse an end that has passed of what is in force; where it is stored already, the rest can still be saved."""
+    data = form.cleaned_data
+    ends_at = data.get("ends_at")
+    if data.get("is_on") and ends_at and "ends_at" in form.changed_data and ends_at <= clock.now():
+        form.add_error("ends_at", OVER)
 
 
 def chosen(*, form: forms.ModelForm, name: str) -> Any:

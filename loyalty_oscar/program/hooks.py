@@ -17,7 +17,7 @@ from django.urls import URLPattern
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.hooks import RAISE, REPORT, SKIP, Failed, Hook, OnError
 
-from .models import Member, ProductSet, Program, Reward, Unit
+from .models import Member, ProductSet, Program, Reward, Segment, Unit
 
 __all__ = ["RAISE", "REPORT", "SKIP", "Failed", "Hook", "OnError"]
 
@@ -117,6 +117,17 @@ class RewardUse(Protocol):
 
 
 reward_uses: Hook[RewardUse] = Hook("reward_uses", RewardUse, on_error=RAISE)
+
+
+class SegmentUse(Protocol):
+    """Says what names a list of members without a reference of the database, so that it is not deleted."""
+
+    def __call__(self, *, segment: Segment) -> Iterable[str]:
+        """Return a sentence for each thing that names it."""
+        ...
+
+
+segment_uses: Hook[SegmentUse] = Hook("segment_uses", SegmentUse, on_error=RAISE)
 
 
 class LevelList(Protocol):

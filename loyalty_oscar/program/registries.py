@@ -229,4 +229,12 @@ class RewardKind(Protocol):
         ...
 
 
-reward_kinds: Registry[RewardKind] = Registry("kind of reward", RewardKind)
+class TakesOff(Protocol):
+    """Of a kind of rewards that makes a basket cheaper, so that a price far below that is asked about."""
+
+    def takes_off(self, *, params: Mapping[str, Any], currency: str) -> int | None:
+        """Return what one takes off at most, in minor units of that currency; None where there is no limit."""
+        ...
+
+
+reward_kinds: Registry[RewardKind] = Registry("kind of reward", RewardKind, also=[TakesOff])

@@ -2,7 +2,8 @@
 What a number costs, said beside it; and a second look at what costs a lot or changes much for many.
 
 A form has a field `is_meant` of `meant_field()`, which nobody sees; `look_twice` shows it, with what is asked. What a
-program calls a lot stands on its page: `Program.much_percent` of the money paid, `Program.much_minor` for one gift.
+program calls a lot stands on its page: `Program.much_percent` of the money paid, `Program.much_minor` for one gift, and
+a part of that for what orders bring each time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from . import money, words
 from .hooks import earn_rates
 from .models import Program, Unit
 from .worth import rate_of, worth
+
+#: What orders bring again and again is a lot at that part of a gift that is.
+AGAIN = 5
 
 MEANT = pgettext_lazy("loyalty", "Yes, I mean it")
 
@@ -111,25 +115,44 @@ def gift_in_words(*, unit: Unit, points: int | None, members: int = 0) -> str:
     return text % {**said, "members": money.number(members), "sum": worth(unit=unit, points=points * members)}
 
 
-def dear(*, unit: Unit | None, points: int | None, before: int = 0) -> list[str]:
-    """Return the question about a gift of points, where the program calls that a lot, and where it was less before."""
+def dear(*, unit: Unit | None, points: int | None, before: int = 0, by_orders: bool = False) -> list[str]:
+    """
+    Return the question about a gift of points, where the program calls that a lot, and where it was less before.
+
+    Of what comes `by_orders`, each time that one brings it, less is a lot.
+    """
     row = rate_of(unit=unit) if unit and points else None
     if unit is None or points is None or row is None or not abs(before) < abs(points) <= MOST_POINTS:
         return []
-    limit = unit.program.much_minor
+    limit = much_each_time(program=unit.program) if by_orders else unit.program.much_minor
     if worth_minor(points=abs(points), per_points=row.points, minor=row.minor) <= limit:
         return []
-    text = pgettext("loyalty", "That comes to %(worth)s (%(points)s), more than the usual %(limit)s for a gift.")
-    if unit.is_money:
-        text = pgettext("loyalty", "That comes to %(points)s, more than the usual %(limit)s for a gift.")
+    if by_orders:
+        text = pgettext("loyalty", "Each time brings %(worth)s (%(points)s), more than the usual %(limit)s.")
+        if unit.is_money:
+            text = pgettext("loyalty", "Each time brings %(points)s, more than the usual %(limit)s.")
+    else:
+        text = pgettext("loyalty", "That comes to %(worth)s (%(points)s), more than the usual %(limit)s for a gift.")
+        if unit.is_money:
+            text = pgettext("loyalty", "That comes to %(points)s, more than the usual %(limit)s for a gift.")
     told = {"points": words.points(unit=unit, points=abs(points)), "worth": worth(unit=unit, points=abs(points))}
     return [tick(text % {**told, "limit": money.in_words(minor=limit, currency=row.currency)})]
 
 
-def dearer(*, form: forms.ModelForm[Any], unit: Unit | None, names: Iterable[str]) -> list[str]:
+def much_each_time(*, program: Program) -> int:
+    """Return what a program calls a lot where orders bring it each time, in minor units of its currency."""
+    return max(1, program.much_minor // AGAIN)
+
+
+def dearer(
+    *, form: forms.ModelForm[Any], unit: Unit | None, names: Iterable[str], by_orders: bool = False
+) -> list[str]:
     """Return the questions about the points typed into these fields of a row's form, where they were fewer before."""
     stored = form.initial if form.instance.pk else {}
-    asked = (dear(unit=unit, points=form.cleaned_data.get(name), before=stored.get(name) or 0) for name in names)
+    asked = (
+        dear(unit=unit, points=form.cleaned_data.get(name), before=stored.get(name) or 0, by_orders=by_orders)
+        for name in names
+    )
     return [text for said in asked for text in said]
 
 

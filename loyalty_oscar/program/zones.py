@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from django import forms
 from django.conf import settings
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,8 @@ from django.utils.translation import pgettext
 from .models import Program
 from .words import zone_name
 
+#: Moments lie within these years: before and after, their way into another zone may lead out of the calendar.
+FIRST_YEAR, LAST_YEAR = 1900, 9998
 #: Where a request keeps the name of the zone that its page is in.
 ZONE = "loyalty_zone_name"
 
@@ -78,14 +81,29 @@ class InProgramZone(Mixed):
             return finished(super().changelist_view(request, extra_context))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        return named(super().formfield_for_dbfield(db_field, request, **kwargs), db_field, request)
+        return named(super().formfield_for_dbfield(db_field, request, **typed_as(db_field, kwargs)), db_field, request)
 
 
 class NamesZone(Mixed):
     """An inline on a page of `InProgramZone`: the zone stands beside its moments, too."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        return named(super().formfield_for_dbfield(db_field, request, **kwargs), db_field, request)
+        return named(super().formfield_for_dbfield(db_field, request, **typed_as(db_field, kwargs)), db_field, request)
+
+
+class MomentField(forms.SplitDateTimeField):
+    """A day and a time of day. Those at either end of the calendar, which no other zone has, are refused."""
+
+    def compress(self, data_list: Any) -> Any:
+        found = super().compress(data_list)
+        if found is not None and not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise forms.ValidationError(pgettext("loyalty", "Nobody means that year. Look at it again."))
+        return found
+
+
+def typed_as(db_field: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a form's field, of a moment with our field for it."""
+    return {"form_class": MomentField, **options} if isinstance(db_field, models.DateTimeField) else options
 
 
 def picked(rows: Any, field: str, request: HttpRequest) -> Any:

@@ -140,6 +140,9 @@ class OffKind:
             return {"most": pgettext("loyalty", "That belongs to a percentage. Leave it empty.")}
         return {}
 
+    def takes_off(self, *, params: Mapping[str, Any], currency: str) -> int | None:
+        return params.get("amount") or params.get("most") or None
+
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
         parts = [_off(params, currency)]
         if params.get("set"):
@@ -182,6 +185,9 @@ class DeliveryKind:
 
     def wrong(self, *, params: Mapping[str, Any]) -> Mapping[str, str]:
         return {}
+
+    def takes_off(self, *, params: Mapping[str, Any], currency: str) -> int | None:
+        return params.get("most") or None
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
         parts = [pgettext("loyalty", "free delivery")]

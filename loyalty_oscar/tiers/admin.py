@@ -233,7 +233,7 @@ def may_give(user: Any, member: Member) -> bool:
 class MemberPriceAdmin(BehindFront, TellsChanges, InProgramZone, admin.ModelAdmin):
     """Lower prices for members of a level or a higher one."""
 
-    list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "is_on")
+    list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "counts")
     list_select_related = ("tier__ladder__program", "product_set")
     list_filter = ("is_on", "tier__ladder__program")
     form = MemberPriceForm
@@ -241,6 +241,10 @@ class MemberPriceAdmin(BehindFront, TellsChanges, InProgramZone, admin.ModelAdmi
 
     class Media:
         css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="is_on")
+    def counts(self, price: MemberPrice) -> bool:
+        return price.is_on and (price.ends_at is None or price.ends_at > clock.now())
 
     def program_of(self, obj: MemberPrice) -> Program | None:
         return obj.tier.ladder.program

@@ -15,7 +15,15 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import Rows, as_money, check_promise, language_name, languages, offer_promise
+from loyalty_oscar.program.forms import (
+    Rows,
+    as_money,
+    check_promise,
+    language_name,
+    languages,
+    offer_promise,
+    refuse_over,
+)
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
@@ -222,6 +230,7 @@ class MemberPriceForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        refuse_over(form=self)
         tier, percent = data.get("tier"), data.get("percent")
         if tier and percent and percent > (self.initial.get("percent") or 0):
             back = self._back(tier, percent).quantize(Decimal("0.1"))

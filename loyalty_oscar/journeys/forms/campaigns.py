@@ -11,7 +11,7 @@ from django.utils.text import capfirst, slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, chosen, offer_promise, unit_chosen
+from loyalty_oscar.program.forms import as_money, chosen, offer_promise, refuse_over, unit_chosen
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
@@ -192,14 +192,12 @@ class CampaignForm(forms.ModelForm):
 
     def _refuse_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:
         """Refuse what would give nobody anything: too small a sum, an end that is over, a second one of its kind."""
-        budget, points, ends_at = (found.get(name) for name in ("budget", "points", "ends_at"))
+        budget, points = found.get("budget"), found.get("points")
         is_on, spent, changed = found.get("is_on"), self.instance.spent, {"budget", "points"} & {*self.changed_data}
         if changed and budget is not None and points and spent <= budget < spent + points:
             text = pgettext("loyalty", "That is not enough for one more time. Write more, or switch it off.")
             self.add_error("budget", text)
-        if is_on and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
-            text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
-            self.add_error("ends_at", text)
+        refuse_over(form=self)
         program = found.get("program") or (self.instance.program if self.instance.program_id else None)
         if not program or occasion == WORD or not is_on or (self.instance.pk and self.initial.get("is_on")):
             return

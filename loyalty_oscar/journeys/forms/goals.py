@@ -7,20 +7,24 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
 from django.utils.text import capfirst, slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel.limits import MOST_RATE
 from loyalty_oscar.kernel.rounding import to_major
-from loyalty_oscar.program import clock, money
+from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.forms import as_money, chosen
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import ProductSet, Program, Reward, Segment
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
-from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
+from loyalty_oscar.program.reward_worth import reward_in_words
+from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
 from ..models import MOST_TARGET, Goal
 from .campaigns import check_points_or_reward
+from .goal_cost import GoalGift, asked_about
 
 #: More product sets than that nobody collects.
 MOST_SETS = 30
@@ -100,6 +104,7 @@ class GoalForm(LaterGoalForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.stored_gift = self._stored_gift()
         fields: Any = self.fields
         if "program" in fields and Program.objects.count() == 1:
             fields["program"].initial = Program.objects.get()
@@ -117,6 +122,14 @@ class GoalForm(LaterGoalForm):
             self.initial["metric"], self.initial["sets"] = self.instance.metric, self.instance.set_codes
             self.initial["takes"] = to_major(minor=self.instance.target, exponent=self._places(self.instance.metric))
 
+    def _stored_gift(self) -> GoalGift | None:
+        """Return what the goal gives as it is stored."""
+        goal = self.instance
+        if not goal.pk:
+            return None
+        is_money = goal.metric in metrics and metrics.get(goal.metric).is_money
+        return GoalGift(points=goal.points, reward=goal.reward, target=goal.target if is_money else None)
+
     def _know_the_program(self) -> None:
         """Offer the levels, lists and rewards of the program, and have points typed as it counts them."""
         program_id, stored = self.program.pk if self.program else None, self.instance.rank
@@ -131,6 +144,9 @@ class GoalForm(LaterGoalForm):
         as_money(form=self, unit=self.unit, names=["points"])
         people = count_members(program=self.program) if self.program else 0
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)
+        reward = chosen(form=self, name="reward")
+        if reward is not None and (worth := reward_in_words(reward=reward)):
+            fields["reward"].help_text = f"{fields['reward'].help_text} {escape(worth)}"
 
     def _places(self, metric: str) -> int:
         """Return how many decimals a number of what counts has."""
@@ -151,8 +167,22 @@ class GoalForm(LaterGoalForm):
         self._check_sets(found)
         self._take_target(found)
         self._refuse_what_stands_still()
-        look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
+        self._look_at_what_it_costs(found)
         return found
+
+    def _look_at_what_it_costs(self, found: dict[str, Any]) -> None:
+        """Refuse points beyond any measure for the money asked for, and ask before much comes back, or at once."""
+        if self.errors or self.unit is None:
+            return
+        metric, target, points = self.instance.metric, self.instance.target, found.get("points") or 0
+        is_money = metric in metrics and metrics.get(metric).is_money
+        if is_money and points > MOST_RATE * target:
+            most = words.points(unit=self.unit, points=MOST_RATE * target)
+            text = pgettext("loyalty", "That is too much for so little money: at most %(most)s.")
+            self.add_error("points", text % {"most": most})
+            return
+        gift = GoalGift(points=points, reward=found.get("reward"), target=target if is_money else None)
+        look_twice(form=self, questions=asked_about(unit=self.unit, gift=gift, before=self.stored_gift))
 
     def _check_start(self, found: dict[str, Any]) -> None:
         """Refuse a start that has passed, of which no order would be counted; empty it is now."""

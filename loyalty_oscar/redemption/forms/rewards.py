@@ -14,17 +14,18 @@ from django.utils.text import slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
-from loyalty_oscar.program import clock, money
+from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.forms import as_money, chosen, minor_of
+from loyalty_oscar.program.forms import as_money, chosen, minor_of, refuse_over
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Segment
 from loyalty_oscar.program.registries import reward_kinds
-from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
+from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
 from ..claims import is_promised
 from ..kinds import CODE, AmountField
 from ..operations.claims import LONGEST_TEXT
+from .deals import RewardDeal, bad_deal, dear_cost
 
 #: So long a code is at most, and so large a file of them (about a hundred thousand).
 LONGEST_CODE, MOST_BYTES = 100, 5_000_000
@@ -147,6 +148,7 @@ class RewardFormBase(forms.ModelForm):
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.program = chosen(form=self, name="program")
+        self.stored_deal = self._stored_deal()
         for name in own_names(self.fields):
             if self.instance.pk:
                 self.initial[name] = self._stored(name)
@@ -172,6 +174,15 @@ class RewardFormBase(forms.ModelForm):
             places = money.exponent(currency=self.program.currency)
             self.initial["cost"] = to_major(minor=self.instance.cost_minor, exponent=places)
 
+    def _stored_deal(self) -> RewardDeal | None:
+        """Return what members pay and get as it is stored."""
+        row = self.instance
+        if not row.pk or self.program is None:
+            return None
+        return RewardDeal.of(
+            program=self.program, kind=row.kind, params=row.params, price=row.price, cost=row.cost_minor
+        )
+
     def _stored(self, name: str) -> Any:
         """Return a parameter of the kind as it is typed: amounts in whole money."""
         found = self.instance.params.get(name.removeprefix(OWN))
@@ -188,10 +199,7 @@ class RewardFormBase(forms.ModelForm):
         found: dict[str, Any] = super().clean() or self.cleaned_data
         if "code" in self.fields and "code" not in self.errors and found.get("name"):
             self._make_code(found)
-        ends_at = found.get("ends_at")
-        if found.get("is_on") and ends_at and "ends_at" in self.changed_data and ends_at <= clock.now():
-            text = pgettext("loyalty", "That is over already. Choose a later day, or switch it off.")
-            self.add_error("ends_at", text)
+        refuse_over(form=self)
         self._look_at_what_is_taken(found.get("quota"))
         if own := own_names(self.fields):
             self._take_params(own, found)
@@ -241,20 +249,22 @@ class RewardFormBase(forms.ModelForm):
             self.add_error("quota", text % {"count": money.number(stored.taken)})
 
     def _take_cost(self, found: dict[str, Any]) -> None:
-        """Keep what one costs; asks before it is more than the program calls usual for a gift."""
+        """Keep what one costs; asks before that is more than usual for a gift, or far more than members pay."""
         if "cost" in self.errors or self.program is None:
             return
         currency, cost = self.program.currency, found.get("cost")
         minor = minor_of(form=self, name="cost", currency=currency) if cost else 0
         if minor is None:
             return
-        before, usual = self.instance.cost_minor, self.program.much_minor
-        self.instance.cost_minor = minor
-        if minor > max(before, usual):
-            text = pgettext("loyalty", "One costs you %(cost)s, more than the usual %(limit)s for a gift.")
-            told = {"cost": minor, "limit": usual}
-            told_in_words = {name: money.in_words(minor=one, currency=currency) for name, one in told.items()}
-            look_twice(form=self, questions=[tick(text % told_in_words)])
+        before, self.instance.cost_minor = self.instance.cost_minor, minor
+        if self.errors:
+            return
+        price = found["price"] if "price" in self.fields else self.instance.price
+        now = RewardDeal.of(
+            program=self.program, kind=self.instance.kind, params=self.instance.params, price=price, cost=minor
+        )
+        asked = dear_cost(program=self.program, minor=minor, before=before)
+        look_twice(form=self, questions=asked + bad_deal(program=self.program, deal=now, before=self.stored_deal))
 
 
 def reward_form(*, kind: str, is_had: bool) -> type[RewardFormBase]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count
 
 from loyalty_oscar.earning.models import Award, RuleBudget
-from loyalty_oscar.earning.queries import orders_without, rule_book
+from loyalty_oscar.earning.queries import not_over, orders_without, rule_book
 from loyalty_oscar.earning.rules import AtLeastTier
 from loyalty_oscar.kernel.limits import MOST_OF_AN_ORDER
 from loyalty_oscar.program.levels import levels
@@ -81,7 +81,8 @@ def _levels(unit: Unit, at: datetime) -> Iterator[Finding]:
 
 
 def _currencies(unit: Unit, at: datetime) -> Iterator[Finding]:
-    in_force = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+    stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+    in_force = not_over(rules=stored, unit=unit, at=at)
     counting = [rule.rule for rule in in_force if rule.rule.stage in ("amount", "unit")]
     name = f"“{unit.program.name}”"
     if not counting:

@@ -227,3 +227,49 @@ class TestWhatTheSentenceSays:
         root.post(ADD, typed(unit, takes="1", ends_at_0="2026-05-08", ends_at_1="12:00:00"))
         buy(boris, (bites, 1), on=day(5, 8) - timedelta(hours=2) + timedelta(seconds=seconds))
         assert self.gifts() == gifts
+
+
+class TestWhatAGoalCosts:
+    def asked(self, root, unit, **fields):
+        found = root.post(ADD, typed(unit, **fields))
+        told = errors(found) if found.status_code == 200 else {}
+        return {name: text.replace("\xa0", " ") for name, text in told.items()}
+
+    def test_is_refused_where_no_measure_holds(self, root, unit):
+        found = self.asked(root, unit, metric="spend", takes="0.01", points="9999", is_meant="on")
+        assert found == {"points": "That is too much for so little money: at most 1,000 paws."}
+        assert not Goal.objects.exists()
+
+    @pytest.mark.parametrize(("takes", "asks"), [("4.00", False), ("3.99", True), ("0.10", True)])
+    def test_is_asked_about_as_a_part_of_the_money(self, root, unit, takes, asks):
+        found = self.asked(root, unit, metric="spend", takes=takes, points="100")
+        assert list(found) == (["is_meant"] if asks else [])
+        if asks:
+            assert "% of the money that it asks for. Tick this" in found["is_meant"]
+            assert self.asked(root, unit, metric="spend", takes=takes, points="100", is_meant="on") == {}
+        assert Goal.objects.count() == 1
+
+    @pytest.mark.parametrize(("points", "asks"), [("2000", False), ("2001", True)])
+    def test_is_asked_about_for_what_orders_bring_each_time(self, root, unit, points, asks):
+        found = self.asked(root, unit, metric="orders", takes="1", points=points)
+        assert found == (
+            {"is_meant": "Each time brings €20.01 (2,001 paws), more than the usual €20.00. Tick this if you mean it."}
+            if asks
+            else {}
+        )
+
+    @pytest.mark.parametrize(("cost", "asks"), [(2000, False), (2001, True)])
+    def test_is_told_and_asked_about_for_a_reward(self, root, unit, cost, asks):
+        reward = RewardFactory(program=unit.program, name="A grooming", price=None, cost_minor=cost)
+        answer = root.post(ADD, typed(unit, metric="orders", takes="1", points="", reward=reward.pk))
+        assert (answer.status_code == 200) is asks
+        if asks:
+            assert errors(answer)["is_meant"].startswith("Each time brings €20.01, more than the usual €20.00.")
+            assert "Worth of “A grooming”: €20.01." in text_of(answer)
+
+    def test_is_not_asked_about_again_where_it_stays(self, root, unit):
+        goal = GoalFactory(program=unit.program, metric="spend", params={}, target=100, points=1000, starts_at=TODAY)
+        data = {name: value for name, value in typed(unit, metric="spend", takes="1.00").items() if name != "code"}
+        data |= {"points": "1000", "starts_at_0": "2026-05-06", "starts_at_1": "12:00:00"}
+        assert root.post(page(goal), data).status_code == 302
+        assert list(errors(root.post(page(goal), {**data, "points": "1001"}))) == ["is_meant"]

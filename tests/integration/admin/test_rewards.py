@@ -25,7 +25,7 @@ from loyalty_oscar.testing.factories import (
 )
 from loyalty_oscar.tiers.models import Tier
 from tests.integration.ledger.books import assert_clean
-from tests.storefront import TODAY, text_of
+from tests.storefront import TODAY, a_club_without_rules, a_product, text_of
 
 from .test_saved_unchanged import Form
 
@@ -88,7 +88,14 @@ class TestAReward:
     def test_is_set_up_by_its_kind_and_read_back(self, root, unit):
         kinds = text_of(root.get(ADD))
         assert "A service, given by your staff" in kinds and "A partner’s code, from a list" in kinds
-        told = {"cost": "12.00", "quota": "10", "per_member": "2", "valid_days": "30", "p_ask": "Which day?"}
+        told = {
+            "cost": "12.00",
+            "is_meant": "on",
+            "quota": "10",
+            "per_member": "2",
+            "valid_days": "30",
+            "p_ask": "Which day?",
+        }
         assert add(root, **told).status_code == 302
         reward = Reward.objects.get()
         stored = (reward.code, reward.kind, reward.params, reward.price, reward.cost_minor, reward.quota, reward.taken)
@@ -194,6 +201,38 @@ class TestAReward:
         assert change(root, Reward.objects.get(), name="Other").status_code == 302
         assert Reward.objects.get().cost_minor == 12_000
 
+    @pytest.mark.parametrize(
+        ("kind", "fields", "asked"),
+        [
+            ("off", {"price": "1", "p_amount": "500.00"}, "pay what is worth €0.01, and get what is worth €500.00."),
+            ("off", {"price": "500", "p_amount": "10.00"}, ""),
+            ("off", {"price": "500", "p_amount": "10.01"}, "pay what is worth €5.00, and get what is worth €10.01."),
+            ("off", {"price": "500", "p_percent": "100"}, "There is no limit to what one takes off."),
+            ("off", {"price": "500", "p_percent": "100", "p_most": "5.00"}, ""),
+            ("off", {"price": "", "p_amount": "100.01"}, "One is worth €100.01, more than the usual €100.00"),
+            ("off", {"price": "", "p_amount": "100.00"}, ""),
+            ("delivery", {"price": "1"}, "There is no limit to what one takes off."),
+            ("delivery", {"price": "1", "p_most": "4.90"}, "get what is worth €4.90."),
+            ("product", {"price": "1", "p_pieces": "2"}, "get what is worth €39.80."),
+            ("product", {"price": "3980", "p_pieces": "2"}, ""),
+        ],
+    )
+    def test_that_gives_far_more_than_it_costs_members_is_asked_about(self, root, kind, fields, asked):
+        club, bed = a_club_without_rules(), a_product("Dog bed", "19.90")
+        if kind == "product":
+            fields = {**fields, "p_products": [bed.pk]}
+        answer = add(root, kind, program=club.program_id, **fields)
+        if asked:
+            assert list(errors(answer)) == ["is_meant"]
+            assert asked in errors(answer)["is_meant"]
+            answer = add(root, kind, program=club.program_id, is_meant="on", **fields)
+        assert answer.status_code == 302
+        reward = Reward.objects.get()
+        assert change(root, reward, name="Other").status_code == 302
+        if fields["price"] == "500" and asked:
+            assert list(errors(change(root, reward, price="499"))) == ["is_meant"]
+            assert change(root, reward, price="501").status_code == 302
+
     def test_takes_no_quota_below_what_is_taken(self, root, unit, member):
         reward = RewardFactory(price=5, quota=10)
         for number in range(3):
@@ -250,7 +289,7 @@ class TestAReward:
 
     def test_tells_in_its_history_what_one_cost(self, root, unit):
         reward = RewardFactory(cost_minor=1200)
-        change(root, reward, cost="15.00")
+        change(root, reward, cost="15.00", is_meant="on")
         assert "One costs you: €12.00 → €15.00" in LogEntry.objects.get().get_change_message()
 
     def test_takes_levels_and_lists_of_its_own_program_alone(self, root, unit):

@@ -16,17 +16,20 @@ from loyalty_oscar.earning.rules import Terms, build, conditions, earning_rules
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import ProductSet, Segment
+from loyalty_oscar.program.models import ProductSet, Program, Segment
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.earning.doctor import rules
 from loyalty_oscar.tiers.models import Ladder, Tier
 from tests import docs
 from tests.integration.tiers.ladders import a_ladder
 from tests.once import a_program
 from tests.orders import imported
+from tests.storefront import text_of
 from tests.unit.earning.purchases import a_line, a_purchase
 
 INLINE = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
 ADD = reverse("admin:loyalty_earning_rule_add")
+LIST = reverse("admin:loyalty_earning_rule_changelist")
 
 
 def page(rule):
@@ -53,6 +56,51 @@ def sets(db):
     ]
 
 
+class TestARuleThatIsOver:
+    ADD = f"{ADD}?type=per-order"
+
+    @pytest.mark.parametrize("last", ["2020-01-01", "0001-01-01"])
+    def test_is_refused_unless_it_is_off(self, root, unit, last):
+        response = root.post(self.ADD, typed(unit=unit.pk, p_points="5", last=last))
+        found = response.context["adminform"].form.errors
+        assert found == {"last": ["That is over already. Choose a later day, or switch it off."]}
+        assert root.post(self.ADD, typed(unit=unit.pk, p_points="5", last=last, is_on="")).status_code == 302
+
+    def test_stays_as_it_is_and_is_not_in_force(self, root, unit, base):
+        dates = [{"code": "dates", "params": {"last": "2020-01-01"}}]
+        told = {"name": "Old", "type": "per-order", "params": {"points": 5}, "narrowed": dates, "is_on": True}
+        rule = save_rule(unit=unit, code="old", actor="system", at=clock.now(), **told)
+        assert root.post(page(rule), typed(name="Older", p_points="5", last="2020-01-01")).status_code == 302
+        assert "Its last day has passed, so it brings nothing any more." in text_of(root.get(page(rule)))
+        listed = {on: [row.code for row in root.get(LIST, {"on": on}).context["cl"].result_list] for on in "10"}
+        assert listed == {"1": ["base"], "0": ["old"]}
+        switch_rule(rule=base, is_on=False, actor="system", at=clock.now())
+        forget_cache()
+        Program.objects.update(state="live")
+        said = [one.text for one in rules(at=clock.now())]
+        assert f"“{unit.program}” has no rule in force: orders bring nothing" in said
+
+
+class TestAListThatARuleNames:
+    def test_is_not_deleted_and_the_page_names_the_rule(self, root, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5", segment=segment.pk))
+        switch_rule(rule=Rule.objects.get(code="double-may"), is_on=False, actor="system", at=clock.now())
+        delete = reverse("admin:loyalty_program_segment_delete", args=[segment.pk])
+        said = "The rule “Double May” names this list, and orders keep what held on their day."
+        assert text_of(root.get(delete)).count(said) == 1
+        assert said in text_of(root.post(delete, {"post": "yes"}))
+        many = {"action": "delete_selected", "_selected_action": [segment.pk], "post": "yes"}
+        root.post(reverse("admin:loyalty_program_segment_changelist"), many)
+        assert Segment.objects.filter(pk=segment.pk).exists()
+
+    def test_goes_where_none_does(self, root, unit):
+        segment = Segment.objects.create(program=unit.program, code="breeders", name="Breeders")
+        delete = reverse("admin:loyalty_program_segment_delete", args=[segment.pk])
+        assert root.post(delete, {"post": "yes"}).status_code == 302
+        assert not Segment.objects.exists()
+
+
 class TestANewRule:
     def test_asks_for_its_kind_first(self, root, unit):
         response = root.get(ADD)
@@ -75,7 +123,7 @@ class TestANewRule:
 
     def test_takes_every_condition_from_plain_fields(self, root, unit, sets):
         data = typed(unit=unit.pk, p_percent="1.5", p_group="campaign", inside="cats", outside="cards", minimum="30")
-        data |= {"first": "2026-05-01", "last": "2026-05-31"}
+        data |= {"first": "2096-05-01", "last": "2096-05-31"}
         response = root.post(f"{ADD}?type=multiplier", data)
         assert response.status_code == 302, response.context["errors"]
         version = Rule.objects.get(code="double-may").versions.get()
@@ -84,11 +132,11 @@ class TestANewRule:
             {"code": "product-set", "params": {"sets": ["cats"]}},
             {"code": "product-set", "params": {"sets": ["cards"], "outside": True}},
             {"code": "minimum-spend", "params": {"currency": "EUR", "minimum_minor": 3000}},
-            {"code": "dates", "params": {"first": "2026-05-01", "last": "2026-05-31"}},
+            {"code": "dates", "params": {"first": "2096-05-01", "last": "2096-05-31"}},
         ]
         assert read_back(root.get(page(Rule.objects.get(code="double-may")))) == (
             "1.5 × as much for money paid, on Cat food, except Cards, in orders of at least €30.00, "
-            "from 1 May 2026 to 31 May 2026."
+            "from 1 May 2096 to 31 May 2096."
         )
 
     def test_may_not_take_the_code_of_another(self, root, unit, base):
@@ -549,6 +597,18 @@ class TestWhatIsGivenBack:
         data = typed(unit=unit.pk, p_percent="26", p_group="campaign")
         response = root.post(f"{ADD}?type=multiplier", data)
         assert list(response.context["adminform"].form.errors) == ["is_meant"]
+
+    @pytest.mark.parametrize("kind", ["per-unit", "per-order", "every-nth", "first-order"])
+    def test_of_whole_points_is_said_and_asked_about_above_a_fifth_of_a_gift(self, root, unit, kind):
+        address, pieces = f"{ADD}?type={kind}", {"p_pieces": "3"} if kind == "every-nth" else {}
+        assert root.post(address, typed(unit=unit.pk, p_points="2000", name="Usual", **pieces)).status_code == 302
+        response = root.post(address, typed(unit=unit.pk, p_points="9999", **pieces))
+        found = response.context["adminform"].form.errors
+        assert list(found) == ["is_meant"]
+        asked = found["is_meant"][0].replace("\xa0", " ")
+        assert asked == "Each time brings €99.99 (9,999 paws), more than the usual €20.00. Tick this if you mean it."
+        assert "Worth of 9,999 paws: €99.99." in text_of(response)
+        assert root.post(address, typed(unit=unit.pk, p_points="9999", is_meant="on", **pieces)).status_code == 302
 
     def test_is_no_share_of_the_money_for_whole_points(self, root, unit):
         response = root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5000", _preview="1"))

@@ -124,7 +124,8 @@ class TestASaleInTheAdmin:
         a_ladder(unit=unit)
         sale = a_sale(unit, a_product(), doors=(), public_from=None)
         dates = {"public_from_0": "", "public_from_1": "", "ends_at_0": "2026-05-09", "ends_at_1": "00:00"}
-        answer = root.post(page(sale), typed(product_set=sale.product_set_id, **dates) | formset("doors", [a_door()]))
+        data = typed(product_set=sale.product_set_id, is_on="", **dates)  # An end that has passed is refused before.
+        answer = root.post(page(sale), data | formset("doors", [a_door()]))
         assert "By then the sale is over" in door_errors(answer)[0][0]["buys_from"]
 
     def test_refuses_to_be_in_force_for_nobody(self, root, unit):

@@ -134,6 +134,21 @@ class TestWhatComesBack:
 
 
 class TestWhatChangesMuchForMany:
+    def test_asks_before_points_are_worth_nothing(self, root, unit):
+        answer, texts = change(root, unit.program, **{"worths-0-DELETE": "on"})
+        assert texts == [
+            "What 2 members have would be worth nothing in EUR from this moment on. Tick this if you mean it."
+        ]
+        assert 'type="checkbox" name="worths-0-is_meant"' in answer.content.decode()
+        assert PointWorth.objects.exists()
+        assert change(root, unit.program, **{"worths-0-DELETE": "on", "worths-0-is_meant": "on"})[1] == []
+        assert not PointWorth.objects.exists()
+
+    def test_asks_nothing_about_the_worth_in_a_draft(self, root, unit):
+        Program.objects.update(earns_from=None)
+        assert change(root, unit.program, **{"worths-0-DELETE": "on"})[1] == []
+        assert not PointWorth.objects.exists()
+
     @pytest.mark.parametrize("typed", [None, "paw club", "Paw"])
     def test_in_a_live_program_asks_for_its_typed_name(self, root, unit, typed):
         answer, texts = change(root, unit.program, currency="USD", typed_name=typed or "")

@@ -1,6 +1,6 @@
 """Moments are typed, shown and read by members in the time zone of the program, whatever the shop's own is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib import admin
@@ -15,6 +15,7 @@ from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.words import moment, zone_name
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import CampaignFactory, GoalFactory, RewardFactory
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
@@ -25,6 +26,7 @@ from .test_campaigns import typed as a_campaign
 from .test_program import formset
 from .test_sales import a_door
 from .test_sales import typed as a_sale_typed
+from .test_saved_unchanged import Form
 
 pytestmark = pytest.mark.django_db
 #: Midnight of 1 June in New York.
@@ -79,6 +81,50 @@ class TestAMomentThatIsTyped:
         root.post(ADD_CAMPAIGN, a_campaign(other, **june("ends_at")))
         assert Campaign.objects.get().ends_at == datetime(2026, 5, 31, 15, tzinfo=UTC)
         assert labels(root.get(ADD_CAMPAIGN))["ends_at"] == "Until (time of the program)"
+
+
+class TestAMomentInAYearThatNobodyMeans:
+    SAID = "Nobody means that year. Look at it again."
+
+    @pytest.fixture
+    def addresses(self, unit):
+        rows = (
+            a_sale(unit, a_product("Carrier"), doors=((0, MIDNIGHT),), ends_at=None),
+            CampaignFactory(program=unit.program),
+            RewardFactory(program=unit.program),
+            GoalFactory(program=unit.program),
+            MemberPrice.objects.create(tier=a_ladder(unit=unit).tiers.first(), percent=5, starts_at=MIDNIGHT),
+        )
+        return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
+
+    @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+    def test_is_refused_once_wherever_one_is_typed(self, root, addresses, day):
+        found = []
+        for address in addresses:
+            data = Form(root.get(address).content.decode()).data
+            for name in [name.removesuffix("_0") for name in data if name.endswith("_0") and "__" not in name]:
+                answer = root.post(address, data | {f"{name}_0": day, f"{name}_1": "00:00:00"})
+                found.append((name, answer.status_code == 200 and answer.content.decode().count(self.SAID)))
+        assert [one for one in found if one[1] != 1] == []
+        assert {name for name, _count in found} >= {"starts_at", "ends_at", "public_from", "doors-0-buys_from"}
+
+
+class TestAnEndThatHasPassed:
+    def test_is_refused_of_what_is_in_force_and_stays_where_it_is_stored(self, root, unit):
+        past, long_ago = {"ends_at_0": "2020-01-01", "ends_at_1": "00:00:00"}, datetime(2019, 1, 1, tzinfo=UTC)
+        price = MemberPrice.objects.create(tier=a_ladder(unit=unit).tiers.first(), percent=5, starts_at=long_ago)
+        sale = a_sale(unit, a_product("Carrier"), doors=(), public_from=long_ago, ends_at=None)
+        for row in (price, sale):
+            name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+            address = reverse(f"{name}_change", args=[row.pk])
+            answer = root.post(address, Form(root.get(address).content.decode()).data | past)
+            assert "That is over already. Choose a later day, or switch it off." in text_of(answer)
+            type(row).objects.update(ends_at=long_ago + timedelta(days=1))
+            answer = root.post(address, Form(root.get(address).content.decode()).data)
+            assert answer.status_code == 302
+            response = root.get(reverse(f"{name}_changelist"))
+            assert 'alt="False"' in response.content.decode()
+        assert "Over: it changes nothing in the shop." in text_of(response)
 
 
 def labels(response):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.db.models import Max
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
@@ -54,6 +55,12 @@ class ProductKind:
             text = pgettext("loyalty", "“%(name)s” comes in variants. Choose one of these.")
             return {"products": text % {"name": name}}
         return {}
+
+    def takes_off(self, *, params: Mapping[str, Any], currency: str) -> int | None:
+        """Return what its pieces cost in the shop, of several products the dearest; 0 where no price is known."""
+        rows = get_model("partner", "StockRecord").objects.filter(price_currency=currency)
+        found = rows.filter(product_id__in=params.get("products") or ()).aggregate(dearest=Max("price"))["dearest"]
+        return money.to_minor(amount=found, currency=currency) * (params.get("pieces") or 1) if found else 0
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
         found = get_model("catalogue", "Product").objects.in_bulk(params.get("products") or ())
