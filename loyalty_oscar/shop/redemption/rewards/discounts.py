@@ -25,7 +25,7 @@ from ..discount import KeptLine, called, count_after_commit, know_combinations, 
 from ..offer import is_lasting
 from .gift_lines import is_gift
 from .gifts import shares
-from .in_basket import given_to, goods_of, is_promised, reduction_of, rewards_on
+from .in_basket import AppliedRewards, given_to, goods_of, is_promised, reduction_of, rewards_on
 from .offers import is_keeper
 
 
@@ -173,7 +173,7 @@ class DeliveryDiscount(RewardDiscount):
         self.quietly(basket=basket, offer=offer, lines=lines, rows=[row])
         most = params.get("most")
         pays = to_major(minor=most, exponent=exponent(currency=currency)) if most else None
-        offer.shipping_discount = partial(_pays, pays)
+        offer.shipping_discount = partial(_pays, pays, given)
         # Oscar records an offer on delivery only where it lowered what an order pays for it: then the reward is used.
         offer.loyalty_delivery = row
         given.keys.add(row.pk)
@@ -192,7 +192,9 @@ class DeliveryDiscount(RewardDiscount):
         return ""
 
 
-def _pays(most: Decimal | None, charge: Decimal, currency: str | None = None) -> Decimal:
+def _pays(most: Decimal | None, given: AppliedRewards, charge: Decimal, currency: str | None = None) -> Decimal:
+    if not given.pays_delivery:
+        return Decimal(0)
     return charge if most is None else min(charge, most)
 
 

@@ -32,7 +32,8 @@ class AppliedRewards:
     """
     What rewards do to a basket in this request: which uses (by their keys) do something, the minor units that each
     takes off its goods, and `because` why that is not more, or nothing at all. `closing` are the kinds whose offer will
-    not stay open for ever, and `before` what lines were like before money came off.
+    not stay open for ever, `before` is what lines were like before money came off, and `pays_delivery` is False while
+    it is tried what delivery costs without rewards.
     """
 
     keys: set[int] = field(default_factory=set)
@@ -40,6 +41,7 @@ class AppliedRewards:
     because: dict[int, Because] = field(default_factory=dict)
     closing: set[str] = field(default_factory=set)
     before: list[Any] = field(default_factory=list)
+    pays_delivery: bool = True
 
 
 def given_to(*, basket: Any) -> AppliedRewards:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import pgettext
@@ -87,12 +86,9 @@ def _delivery(basket: Any, claim: Claim, row: Redemption | None, request: Any) -
 @contextmanager
 def _undelivered(basket: Any) -> Iterator[None]:
     """Let rewards pay for no delivery for so long."""
-    offers = [one["offer"] for one in basket.shipping_discounts if hasattr(one["offer"], "loyalty_delivery")]
-    usual = [offer.shipping_discount for offer in offers]
-    for offer in offers:
-        offer.shipping_discount = lambda charge, currency=None: Decimal(0)
+    given = given_to(basket=basket)
+    given.pays_delivery = False
     try:
         yield
     finally:
-        for offer, does in zip(offers, usual, strict=True):
-            offer.shipping_discount = does
+        given.pays_delivery = True
