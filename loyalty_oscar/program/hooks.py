@@ -75,6 +75,17 @@ class ProductPicker(Protocol):
 product_pickers: Hook[ProductPicker] = Hook("product_pickers", ProductPicker, on_error=RAISE)
 
 
+class ProductNames(Protocol):
+    """Says what products are called, to whom knows no more than their ids."""
+
+    def __call__(self, *, product_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the names by id; a product that is gone is not in it."""
+        ...
+
+
+product_names: Hook[ProductNames] = Hook("product_names", ProductNames, on_error=SKIP)
+
+
 class StateChangeNote(Protocol):
     """Says on the page that changes a program's state what the step means."""
 

@@ -38,7 +38,7 @@ from .models import Code, Referral, Scheme
 from .operations import decide, is_own
 from .queries import referrals_of
 from .rules import read_code
-from .sentences import evidence, sentence
+from .sentences import evidence, from_least, nothing_found, sentence
 
 SIDES = ("giver", "newcomer")
 ALLOW, BLOCK, UNDO = Referral.Decision.ALLOW, Referral.Decision.BLOCK, ""
@@ -113,13 +113,13 @@ class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZon
         unit = referral.program.unit_or_none
         if unit is None:
             return ""
-        text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, from %(least)s")
+        text = pgettext("loyalty", "%(giver)s to who invited, %(newcomer)s to the newcomer, first order %(least)s")
         if not referral.promise("giver"):
-            text = pgettext("loyalty", "%(newcomer)s to the newcomer, nothing to who invited, from %(least)s")
+            text = pgettext("loyalty", "%(newcomer)s to the newcomer, nothing to who invited, first order %(least)s")
         elif not referral.promise("newcomer"):
-            text = pgettext("loyalty", "%(giver)s to who invited, nothing to the newcomer, from %(least)s")
+            text = pgettext("loyalty", "%(giver)s to who invited, nothing to the newcomer, first order %(least)s")
         both = {side: words.promised(unit=unit, row=referral, prefix=f"{side}_") for side in SIDES}
-        return text % {**both, "least": money.in_words(minor=referral.least_minor, currency=referral.program.currency)}
+        return text % {**both, "least": from_least(minor=referral.least_minor, currency=referral.program.currency)}
 
     @admin.display(description=pgettext_lazy("loyalty", "decided by"))
     def who(self, referral: Referral) -> str:
@@ -152,14 +152,13 @@ class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZon
         for referral in chosen:
             try:
                 decide(referral=referral, **told, at=clock.now())
-                self.log_change(request, referral, f"{decision or 'undo'} {told['reason']}".strip()[:250])
+                self.log_change(request, referral, in_history(decision, told["reason"]))
                 done += 1
             except LoyaltyError as error:
                 text = pgettext("loyalty", "%(newcomer)s: nothing was decided (%(why)s).")
                 messages.error(request, text % {"newcomer": referral.newcomer, "why": error})
         if done:
-            text = npgettext("loyalty", "%(count)d is decided.", "%(count)d are decided.", done)
-            messages.success(request, text % {"count": done})
+            messages.success(request, decided(decision, done))
 
     def get_urls(self) -> list[URLPattern]:
         one = path(
@@ -187,11 +186,43 @@ class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZon
         may = self.has_decide_permission(request) and not own
         return {
             "evidence": evidence(referral=obj),
+            "nothing_found": nothing_found(referral=obj),
             "decisions": [one for one in (ALLOW, BLOCK) if one != obj.decision] if may else [],
             "is_own": own,
             "can_undo": may and bool(obj.decision),
             "panels": contributions.render("admin:referral", subject=obj, request=request),
         }
+
+
+def in_history(decision: str, reason: str) -> str:
+    """Return a decision as the history tells it: "Blocked: fraud, see ticket 7"."""
+    told = {
+        ALLOW: pgettext("loyalty", "Allowed"),
+        BLOCK: pgettext("loyalty", "Blocked"),
+        UNDO: pgettext("loyalty", "Decision taken back"),
+    }
+    return ": ".join(filter(None, [told[decision], reason.strip()]))[:250]
+
+
+def without_reason(text: str) -> str:
+    """Return what `in_history` said without the reason; so of rows from before, which began with a code."""
+    first = text.partition(" ")[0]
+    return first if first in (ALLOW, BLOCK, "undo") else text.partition(":")[0]
+
+
+def decided(decision: str, count: int) -> str:
+    """Say on how many friends this was decided."""
+    text = npgettext("loyalty", "Allowed: %(count)s friend.", "Allowed: %(count)s friends.", count)
+    if decision == BLOCK:
+        text = npgettext("loyalty", "Blocked: %(count)s friend.", "Blocked: %(count)s friends.", count)
+    elif decision == UNDO:
+        text = npgettext(
+            "loyalty",
+            "The decision on %(count)s friend is taken back.",
+            "The decisions on %(count)s friends are taken back.",
+            count,
+        )
+    return text % {"count": money.number(count)}
 
 
 @member_finders.register("codes")
@@ -213,5 +244,5 @@ def forget_log(*, member: Member, at: datetime) -> None:
     """Drop names and reasons from the history of decisions when a side leaves; who decided what and when stays."""
     ids = [str(pk) for pk in referrals_of(member=member).values_list("pk", flat=True)]
     for row in LogEntry.objects.filter(content_type=get_content_type_for_model(Referral), object_id__in=ids):
-        row.change_message, row.object_repr = row.change_message.partition(" ")[0], str(row.object_id)
+        row.change_message, row.object_repr = without_reason(row.change_message), str(row.object_id)
         row.save(update_fields=["change_message", "object_repr"])

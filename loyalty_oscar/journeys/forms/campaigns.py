@@ -186,9 +186,15 @@ class CampaignForm(forms.ModelForm):
         if found.get("reward") and not {"points", "reward"} & self.errors.keys() and found.get("budget") is not None:
             text = pgettext("loyalty", "A reward is given so many times. Say that instead.")
             self.add_error("budget", text)
-        if (most := found.get("most")) is not None and most < self.instance.given:
-            given = money.number(self.instance.given)
-            self.add_error("most", pgettext("loyalty", "It was given %(given)s times already.") % {"given": given})
+        most, given = found.get("most"), self.instance.given
+        if not most or most > given or (most == given and "most" not in self.changed_data):
+            return
+        text = npgettext(
+            "loyalty", "It was given %(given)s time already.", "It was given %(given)s times already.", given
+        )
+        more = pgettext("loyalty", "Write more, or switch it off.")
+        if most < given or found.get("is_on"):
+            self.add_error("most", f"{text % {'given': money.number(given)}} {more}")
 
     def _refuse_what_nobody_gets(self, found: dict[str, Any], occasion: str) -> None:
         """Refuse what would give nobody anything: too small a sum, an end that is over, a second one of its kind."""

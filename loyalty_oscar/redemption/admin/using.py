@@ -28,7 +28,7 @@ from loyalty_oscar.program.admin import (
 )
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import order_finders, set_uses
+from loyalty_oscar.program.hooks import order_finders, product_names, set_uses
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.words import points as in_words
 
@@ -189,7 +189,10 @@ class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
 
     @admin.display(description=pgettext_lazy("loyalty", "what each line got"))
     def shares(self, use: Redemption) -> str:
-        text = pgettext("loyalty", "%(quantity)s × product %(product)s: %(points)s, %(amount)s")
+        text = pgettext("loyalty", "%(quantity)s × %(product)s: %(points)s, %(amount)s")
+        gone = pgettext("loyalty", "product %(product)s, which is gone")
+        found = product_names.answers(product_ids={line["product"] for line in use.lines})
+        names = {pk: name for some in found for pk, name in some.items()}
         unit = use.hold.account.unit
         return format_html_join(
             mark_safe("<br>"),
@@ -199,7 +202,7 @@ class RedemptionAdmin(BehindFront, FindsMembers, ReadOnly, admin.ModelAdmin):
                     text
                     % {
                         "quantity": money.number(line["quantity"]),
-                        "product": line["product"],
+                        "product": names.get(line["product"]) or gone % {"product": line["product"]},
                         "points": in_words(unit=unit, points=line["points"]),
                         "amount": money.in_words(minor=line["minor"], currency=use.currency),
                     },

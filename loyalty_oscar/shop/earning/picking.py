@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -16,7 +16,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.earning.params import PICKED
 from loyalty_oscar.program import money
 from loyalty_oscar.program.forms import SeveralField, is_key
-from loyalty_oscar.program.hooks import product_pickers
+from loyalty_oscar.program.hooks import product_names, product_pickers
 from loyalty_oscar.program.models import ProductSet
 
 from ..models import ProductSetRange
@@ -103,3 +103,10 @@ class Picker:
 
 
 product_pickers.register("catalogue")(Picker())
+
+
+@product_names.register("catalogue")
+def titles_of(*, product_ids: Collection[int]) -> dict[int, str]:
+    """Return what products are called; a variant without a title of its own as its parent is."""
+    found = get_model("catalogue", "Product").objects.select_related("parent").in_bulk(list(product_ids))
+    return {pk: product.get_title() for pk, product in found.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import contributions
+from loyalty_oscar.program import contributions, money
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.referrals.queries import scheme_of
 
@@ -23,12 +23,12 @@ def bringing_friends(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, 
     told = promise(scheme=scheme, unit=subject)
     often = npgettext(
         "loyalty",
-        "Up to %(count)d friend a month brings you a reward.",
-        "Up to %(count)d friends a month bring you a reward.",
+        "Up to %(count)s friend a month brings you a reward.",
+        "Up to %(count)s friends a month bring you a reward.",
         scheme.per_month,
     )
     lines = [told["rule"], told["when"], told["checked"]]
     if scheme.promise("giver"):
-        lines.append(often % {"count": scheme.per_month})
+        lines.append(often % {"count": money.number(scheme.per_month)})
     title = pgettext("loyalty", "Inviting friends")
     return "loyalty/widgets/guide.html", {"id": "friends", "title": title, "lines": [line for line in lines if line]}

@@ -155,6 +155,17 @@ class TestACampaignInTheAdmin:
         campaign.refresh_from_db()
         assert campaign.budget is None
 
+    @pytest.mark.parametrize(("given", "most", "said"), [(1, 1, "1 time"), (3, 3, "3 times"), (3, 2, "3 times")])
+    def test_takes_no_more_times_than_it_was_given_already(self, root, unit, given, most, said):
+        campaign = a_campaign(unit, given=given)
+        data = {name: value for name, value in typed(unit, most=str(most)).items() if name not in ("program", "code")}
+        assert errors(root.post(page(campaign), data)) == {
+            "most": f"It was given {said} already. Write more, or switch it off."
+        }
+        assert root.post(page(campaign), {**data, "most": str(given + 1)}).status_code == 302
+        Campaign.objects.update(most=given)
+        assert root.post(page(campaign), {**data, "most": str(given), "name": "Other"}).status_code == 302
+
     def test_saved_while_points_are_given_keeps_count(self, root, unit):
         campaign = a_campaign(unit, spent=50)
         Campaign.objects.update(spent=100)

@@ -69,6 +69,12 @@ class TestAScheme:
         assert field in answer.context["adminform"].form.errors
         assert not Scheme.objects.exists()
 
+    def test_says_numbers_as_people_write_them_and_no_least_where_there_is_none(self, root, unit):
+        root.post(ADD, {"program": unit.program_id, **TYPED, "least": "0", "per_month": "12000"})
+        page = text_of(root.get(reverse("admin:loyalty_referrals_scheme_change", args=[Scheme.objects.get().pk])))
+        assert "for a first order of any amount, ready when" in page
+        assert "up to 12,000 friends a month" in page
+
     def test_that_gives_away_more_than_it_brings_is_named_on_the_programs_page(self, root, unit):
         warn = program_warnings.get("referrals")
         scheme = Scheme.objects.create(program=unit.program, giver_points=150, newcomer_points=100, least_minor=250)
@@ -87,6 +93,24 @@ class TestTheQueue:
         page = text_of(root.get(page_of(blocked.referral)))
         assert "Both e-mail addresses are one mailbox (speaks against it)" in page
         assert f"First order: {blocked.order.number}" in page
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"state": "invited"}, "Nothing so far. They look when the first order comes."),
+            ({"state": "invited", "decision": "allow"}, "Somebody of the shop decided that the first order brings it."),
+            ({"state": "rewarded"}, "They found nothing against it. What was promised is given."),
+            ({"state": "rewarded", "decision": "allow"}, "They found nothing against it. What was promised is given."),
+            ({"state": "reversed"}, "They found nothing against it. What was given went back with the order."),
+            ({"state": "blocked", "decision": "block"}, "Somebody of the shop decided that nobody is rewarded."),
+            ({"state": "review"}, "They found nothing. Somebody has to decide."),
+        ],
+    )
+    def test_says_what_happened_where_nothing_was_found(self, root, blocked, fields, said):
+        Referral.objects.update(findings=[], **fields)
+        page = text_of(root.get(page_of(blocked.referral)))
+        assert said in page
+        assert ("They look when the first order comes." in page) is (fields == {"state": "invited"})
 
     def test_lets_staff_allow_with_a_reason_and_the_rewards_follow(self, root, blocked):
         assert points(blocked.twin) == (0, 0)
@@ -127,7 +151,7 @@ class TestTheQueue:
             data = {"action": "allow", "_selected_action": [blocked.referral.pk], "reason": "Known to us"}
             text = text_of(root.post(QUEUE, data, follow=True))
 
-        assert "1 is decided." in text
+        assert "Allowed: 1 friend." in text
         assert state() == ("rewarded", "allow")
 
     @pytest.mark.parametrize("reason", ["", "   "])
@@ -151,13 +175,13 @@ class TestTheQueue:
             root.post(decide_at(blocked.referral), {"decision": decision, "reason": reason})
         root.post(decide_at(blocked.referral), {"decision": "", "reason": ""})
 
-        assert history() == ["block Fraud, see ticket 7", "allow A mistake", "undo"]
+        assert history() == ["Blocked: Fraud, see ticket 7", "Allowed: A mistake", "Decision taken back"]
 
     def test_loses_the_words_of_its_history_when_a_side_leaves(self, root, blocked):
         root.post(decide_at(blocked.referral), {"decision": "block", "reason": "Fraud, see ticket 7"})
         blocked.twin.delete()
 
-        assert history() == ["block"]
+        assert history() == ["Blocked"]
 
     def test_lets_the_second_of_two_know_that_somebody_else_decided_meanwhile(self, root, blocked):
         form = root.get(page_of(blocked.referral)).content.decode()

@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from oscar.apps.catalogue.models import Product
 from oscar.test import factories
 
 from loyalty_oscar.program.models import PointWorth, ProductSet, Program
@@ -241,7 +242,11 @@ class TestTheUsesOfPoints:
         url = reverse("admin:loyalty_redemption_redemption_change", args=[use_of.pk])
         html = text_of(root.get(url))
         assert "A-17" in html
-        assert f"1 × product {use_of.lines[0]['product']}: 500 paws, €5.00" in html
+        name = Product.objects.get(pk=use_of.lines[0]["product"]).get_title()
+        assert f"1 × {name}: 500 paws, €5.00" in html
+        use_of.lines[0]["product"] = 987
+        use_of.save()
+        assert "1 × product 987, which is gone: 500 paws, €5.00" in text_of(root.get(url))
         assert root.post(url, {"points": "1"}).status_code == 403
         assert root.post(url.replace("change", "delete"), {"post": "yes"}).status_code == 403
         assert root.get(reverse("admin:loyalty_redemption_redemption_add")).status_code == 403

@@ -108,6 +108,23 @@ class TestAMomentInAYearThatNobodyMeans:
         assert [one for one in found if one[1] != 1] == []
         assert {name for name, _count in found} >= {"starts_at", "ends_at", "public_from", "doors-0-buys_from"}
 
+    def test_is_refused_for_terms_too(self, root, unit):
+        address = reverse("admin:loyalty_program_program_change", args=[unit.program_id])
+        data = Form(root.get(address).content.decode()).data
+        [prefix] = [name.removesuffix("-TOTAL_FORMS") for name in data if "terms" in name and "TOTAL" in name]
+        number = int(data[f"{prefix}-TOTAL_FORMS"][0])
+        row = {
+            "version": "9",
+            "language": "en",
+            "starts_at_0": "0001-01-01",
+            "starts_at_1": "00:00:00",
+            "text": "Words.",
+        }
+        data |= {f"{prefix}-{number}-{name}": value for name, value in row.items()}
+        answer = root.post(address, {**data, f"{prefix}-TOTAL_FORMS": str(number + 1)})
+        assert text_of(answer).count(self.SAID) == 1
+        assert not TermsVersion.objects.filter(version="9").exists()
+
 
 class TestAnEndThatHasPassed:
     def test_is_refused_of_what_is_in_force_and_stays_where_it_is_stored(self, root, unit):

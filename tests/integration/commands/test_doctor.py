@@ -336,6 +336,10 @@ class TestTheStateOfThings:
 
     def test_names_product_sets_without_a_range(self):
         ProductSet.objects.create(code="food", name="Food")
+        assert found("product sets") == []  # Nobody misses its products.
+        named = {"code": "product-set", "params": {"sets": ["food"]}}
+        told = {"name": "Food", "type": "per-unit", "params": {"points": 5}, "narrowed": [named], "is_on": True}
+        save_rule(unit=a_program(), code="food", actor="system", at=clock.now(), **told)
         [(level, text)] = found("product sets")
         assert (level, text.startswith("“Food” is tied to no range")) == (Level.WARNING, True)
 

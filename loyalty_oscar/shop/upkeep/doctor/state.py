@@ -15,6 +15,7 @@ from loyalty_oscar.ledger import triggers
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import consumers
+from loyalty_oscar.program.hooks import set_uses
 from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program, State
 
 from ...orders.product_sets import ties
@@ -185,6 +186,8 @@ def untied_sets(*, at: datetime) -> Iterator[Finding]:
     """A product set whose range is gone suspends every rule that names it, and shuts what it closes a part of."""
     for product_set in ProductSet.objects.exclude(code__in=list(ties())).order_by("code"):
         shut = [closed.shut for closed in closed_by(set_ids=[product_set.pk], using=write_db()) if closed.shut]
+        if not shut and not any(name for names in set_uses.answers(product_set=product_set) for name in names):
+            continue  # Nobody misses its products.
         text = f"“{product_set.name}” is tied to no range: rules that name it are suspended"
         text = " ".join([f"{text}.", *shut]) if shut else text
         level, hint = Level.ERROR if shut else Level.WARNING, "Choose a range for it in the admin."
