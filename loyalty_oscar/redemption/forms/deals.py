@@ -13,6 +13,8 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.reward_worth import price_minor, taken_off
 from loyalty_oscar.program.second_look import tick
 
+from ..kinds import DELIVERY, OFF
+
 #: Worth more than so many times its price, a reward is asked about.
 FAR_MORE = 2
 
@@ -32,13 +34,20 @@ class RewardDeal:
     def of(cls, *, program: Program, kind: str, params: Mapping[str, Any], price: int | None, cost: int) -> RewardDeal:
         """Return the deal of a reward by its kind and numbers."""
         off = taken_off(kind=kind, params=params, currency=program.currency)
+        if off is None and price is None and _is_usual(program, kind, params):
+            off = 0
         value = None if off is None else max(off, cost)
         return cls(price=price_minor(program=program, price=price), value=value)
 
     def is_as_good(self, *, as_: RewardDeal) -> bool:
         """Return whether it costs the shop no more than another: it brings no less and gives no more."""
         gives = as_.value is None or (self.value is not None and self.value <= as_.value)
-        return gives and (self.price or 0) >= (as_.price or 0)
+        return gives and (self.price is None or (as_.price is not None and self.price >= as_.price))
+
+
+def _is_usual(program: Program, kind: str, params: Mapping[str, Any]) -> bool:
+    """Return whether what has no limit is no lot as a gift: a delivery, and percent that may come back anyway."""
+    return kind == DELIVERY or (kind == OFF and (params.get("percent") or 0) <= program.much_percent)
 
 
 def dear_cost(*, program: Program, minor: int, before: int) -> list[str]:

@@ -209,9 +209,12 @@ class TestAReward:
             ("off", {"price": "500", "p_amount": "10.01"}, "pay what is worth €5.00, and get what is worth €10.01."),
             ("off", {"price": "500", "p_percent": "100"}, "There is no limit to what one takes off."),
             ("off", {"price": "500", "p_percent": "100", "p_most": "5.00"}, ""),
+            ("off", {"price": "", "p_percent": "25"}, ""),
+            ("off", {"price": "", "p_percent": "26"}, "There is no limit to what one takes off."),
             ("off", {"price": "", "p_amount": "100.01"}, "One is worth €100.01, more than the usual €100.00"),
             ("off", {"price": "", "p_amount": "100.00"}, ""),
             ("delivery", {"price": "1"}, "There is no limit to what one takes off."),
+            ("delivery", {"price": ""}, ""),
             ("delivery", {"price": "1", "p_most": "4.90"}, "get what is worth €4.90."),
             ("product", {"price": "1", "p_pieces": "2"}, "get what is worth €39.80."),
             ("product", {"price": "3980", "p_pieces": "2"}, ""),
@@ -229,6 +232,8 @@ class TestAReward:
         assert answer.status_code == 302
         reward = Reward.objects.get()
         assert change(root, reward, name="Other").status_code == 302
+        if kind == "delivery" and not fields["price"]:
+            assert list(errors(change(root, reward, price="1"))) == ["is_meant"]
         if fields["price"] == "500" and asked:
             assert list(errors(change(root, reward, price="499"))) == ["is_meant"]
             assert change(root, reward, price="501").status_code == 302
