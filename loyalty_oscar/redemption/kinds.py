@@ -187,7 +187,8 @@ class DeliveryKind:
         return {}
 
     def takes_off(self, *, params: Mapping[str, Any], currency: str) -> int | None:
-        return params.get("most") or None
+        # Whatever a delivery costs, nobody means more by it: without a limit there is nothing to ask.
+        return params.get("most") or 0
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
         parts = [pgettext("loyalty", "free delivery")]

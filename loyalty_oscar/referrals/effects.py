@@ -106,9 +106,9 @@ class ReferralEffect:
     def reconsider(self, order: OrderFacts, referral: Referral, at: datetime) -> None:
         """
         Let the checks look again once an order from before, which made the newcomer a known customer, came to nothing,
-        or stands again. One that was imported since is no news: nobody takes a reward back for it.
+        or stands again. One that stands and was imported since is no news: nobody takes a reward back for it.
         """
-        if referral.order_id is None or referral.order_id < order.order_id:
+        if referral.order_id is None or (referral.order_id < order.order_id and not order.dead):
             return
         before = referral.verdict
         if order.dead != (before == rules.BLOCK):

@@ -114,16 +114,16 @@ class TestTheMerchant:
         desk.fill("#id_name", "Double May")
         desk.fill("#id_p_percent", "2")
         desk.get_by_label("Gift cards").last.check()
-        desk.fill("#id_first", "2026-06-01")
-        desk.fill("#id_last", "2026-05-31")
+        desk.fill("#id_first", "2096-06-01")
+        desk.fill("#id_last", "2096-05-31")
         desk.get_by_role("button", name="Save", exact=True).click()
         desk.get_by_text("The last day lies before the first.").wait_for()
-        desk.fill("#id_first", "2026-05-01")
+        desk.fill("#id_first", "2096-05-01")
         desk.get_by_role("button", name="Save and continue").click()
         desk.get_by_text("was added successfully").wait_for()
         assert (
             desk.locator("[data-loyalty=rule]").inner_text().replace("\xa0", " ")
-        ) == "2 × as much for money paid, on everything, except Gift cards, from 1 May 2026 to 31 May 2026."
+        ) == "2 × as much for money paid, on everything, except Gift cards, from 1 May 2096 to 31 May 2096."
         assert unit.program.rules.count() == 2
         looked_at(desk, "rule")
         desk.visit("admin:loyalty_earning_rule_changelist")

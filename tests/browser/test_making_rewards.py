@@ -45,7 +45,7 @@ class TestAMerchant:
             hand.click(desk.locator(".object-tools .addlink"))
             hand.click(desk.locator("#content a", has_text=link))
             desk.fill("#id_name", f"My {kind}")
-            desk.fill("#id_price", "400")
+            desk.fill("#id_price", "600")
             for name, typed in fields.items():
                 desk.fill(f"#id_{name}", typed)
             if kind == "product":

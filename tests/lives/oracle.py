@@ -656,7 +656,7 @@ class Oracle:
 
     def _reconsider(self, order: Known, pk: int, tie: Any, at: datetime) -> None:
         """An order from before came to nothing, or stands again: whether the newcomer was a customer is asked anew."""
-        if tie.order is None or tie.order < pk or order.dead != tie.is_blocked:
+        if tie.order is None or (tie.order < pk and not order.dead) or order.dead != tie.is_blocked:
             return
         before, tie.is_blocked = tie.is_blocked, self._was_customer(tie)
         if tie.is_blocked != before:

@@ -191,7 +191,7 @@ class TestTheirWords:
         said = sentence(scheme=Scheme.objects.get(), unit=club.unit)
         assert said.startswith("Who invites gets “A day at the spa” and the newcomer “A wash” for a first order")
         page = text_of(root.get(reverse("admin:loyalty_referrals_referral_change", args=[Referral.objects.get().pk])))
-        assert "“A day at the spa” to who invited, “A wash” to the newcomer, from €20.00" in page
+        assert "“A day at the spa” to who invited, “A wash” to the newcomer, first order from €20.00" in page
 
     def test_are_none_where_nothing_gives_rewards(self, client, club, priya, monkeypatch):
         monkeypatch.delitem(grants._things, "claim")
