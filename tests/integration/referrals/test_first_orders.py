@@ -248,3 +248,18 @@ class TestAnOrderFromBefore:
         now(lambda: decide(**told, decision="block", reason="x", at=day(3, 4)), at=day(3, 4))
         now(lambda: cancel(older, day(3, 5)), at=day(3, 5))
         assert both(club) == ((0, 0), (0, 0))
+
+
+class TestAnOlderOrderThatCameLate:
+    def test_that_was_imported_late_blocks_no_more_once_it_is_cancelled(self, club, now):
+        """A guest's order is kept by its buyer, who has an older one from elsewhere; that comes to nothing."""
+        kept = imported(
+            user=None, lines=[("30.00", 1)], placed_at=day(3, 4), number="kept", guest_email="p@example.com"
+        )
+        older = imported(user=club.priya, lines=[("30.00", 1)], placed_at=day(2, 20), number="older")
+        assert older.pk > kept.pk
+        type(kept).objects.filter(pk=kept.pk).update(user=club.priya)
+        now(lambda: sync_orders(order_ids=[kept.pk], at=day(3, 5)), at=day(3, 5))
+        assert (Referral.objects.get().state, both(club)) == ("blocked", ((0, 0), (0, 0)))
+        now(lambda: cancel(older, day(3, 6)), at=day(3, 6))
+        assert Referral.objects.get().state == "rewarded"
