@@ -144,15 +144,10 @@ def much_each_time(*, program: Program) -> int:
     return max(1, program.much_minor // AGAIN)
 
 
-def dearer(
-    *, form: forms.ModelForm[Any], unit: Unit | None, names: Iterable[str], by_orders: bool = False
-) -> list[str]:
+def dearer(*, form: forms.ModelForm[Any], unit: Unit | None, names: Iterable[str]) -> list[str]:
     """Return the questions about the points typed into these fields of a row's form, where they were fewer before."""
     stored = form.initial if form.instance.pk else {}
-    asked = (
-        dear(unit=unit, points=form.cleaned_data.get(name), before=stored.get(name) or 0, by_orders=by_orders)
-        for name in names
-    )
+    asked = (dear(unit=unit, points=form.cleaned_data.get(name), before=stored.get(name) or 0) for name in names)
     return [text for said in asked for text in said]
 
 

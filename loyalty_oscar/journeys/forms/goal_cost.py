@@ -57,6 +57,6 @@ def _of_a_reward(unit: Unit, gift: GoalGift, before: GoalGift | None) -> list[st
     usual = program.much_minor if gift.target else much_each_time(program=program)
     if minor <= max(usual, before.minor(unit=unit) if before else 0):
         return []
-    told = {name: money.in_words(minor=one, currency=program.currency) for name, one in (("w", minor), ("u", usual))}
     text = pgettext("loyalty", "Each time brings %(worth)s, more than the usual %(limit)s.")
-    return [tick(text % {"worth": told["w"], "limit": told["u"]})]
+    told = {"worth": minor, "limit": usual}
+    return [tick(text % {name: money.in_words(minor=one, currency=program.currency) for name, one in told.items()})]

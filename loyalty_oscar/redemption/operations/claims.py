@@ -345,8 +345,8 @@ def open_again(*, claim: Claim, because: Because, ready_at: datetime | None, at:
         claim = locked_again(claim=claim)
         to = State.OPEN if ready_at is not None and ready_at <= at else State.WAITS
         until = _until(claim.reward, ready_at) if ready_at else None
-        more: dict[str, Any] = {"got_at": at, "ready_at": ready_at, "valid_until": until, "number": claim.number + 1}
-        more |= {"revoked": None}
+        more: dict[str, Any] = {"got_at": at, "ready_at": ready_at, "valid_until": until, "revoked": None}
+        more["number"] = claim.number + 1
         if take_step(claim, State.BACK, to, because, at, "system", **more):
             _reserve_code(claim)
             if to == State.OPEN:

@@ -103,7 +103,7 @@ def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) 
     One that is to go back (`Claim.revoked`) does so instead.
 
     Any number of calls end in the same place. One whose time was over gets more, once; one that was used for another
-    order meanwhile, or given back, stays so.
+    order meanwhile stays so, and one that was bought and given back, too.
     """
     claim = redemption.claim
     if claim is None or is_gone == (claim.number > redemption.number):

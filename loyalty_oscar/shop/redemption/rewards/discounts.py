@@ -66,9 +66,9 @@ class RewardDiscount:
         """Call an offer by the names of the rewards, count it after the order, and name it to nobody else."""
         know_combinations(lines=lines, offer=offer)
         keep_quiet(basket=basket)
-        # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
         if not is_lasting(offer):
             given_to(basket=basket).closing.add(self.kind)
+        # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
         offer.name = names_of(rows)
         offer.record_usage = partial(count_after_commit, offer.pk)
 
