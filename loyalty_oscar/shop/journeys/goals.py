@@ -66,8 +66,11 @@ def cards(*, visit: Visit, at: datetime) -> list[GoalCard]:
     Return the goals that orders placed now count for, as a visitor sees them; of strangers without any progress. One
     query where there are goals, and one where they are for levels or lists.
     """
+    return _cards(visit, open_goals(visit=visit, at=at), at)
+
+
+def _cards(visit: Visit, goals: Collection[Goal], at: datetime) -> list[GoalCard]:
     unit = visit.unit
-    goals = open_goals(visit=visit, at=at)
     if unit is None or not goals:
         return []
     steps, names = steps_of(visit=visit, goals=goals), names_of_sets(goals=goals)
@@ -147,19 +150,28 @@ def yours(*, subject: Unit, request: Any) -> Piece | None:
 def on_product(*, subject: Any, request: Any) -> Piece | None:
     """
     Return which goals a product counts for: of who takes part how far they are, of strangers what they ask for and
-    give. No query for strangers, but for product sets once a minute.
+    give. No query for strangers, nor of a product that counts for none, but for product sets once a minute.
     """
-    visit = request.loyalty
-    found = [card for card in cards(visit=visit, at=clock.now()) if _is_of_products(card.goal) and not card.is_done]
-    codes = frozenset(code for card in found for code in card.goal.set_codes)
-    keys = [child.pk for child in subject.children.all()] if found and subject.is_parent else [subject.pk]
-    sets = frozenset[str]().union(*sets_shown(product_ids=keys, codes=codes).values()) if codes else frozenset()
-    lines = [
-        _counts_for(card, takes_part(visit=visit))
-        for card in found
-        if not card.goal.set_codes or sets & set(card.goal.set_codes)
-    ]
+    visit, at = request.loyalty, clock.now()
+    goals = open_goals(visit=visit, at=at)
+    counting = {goal.pk for goal in _counting(goals, subject)}
+    if not counting:
+        return None
+    is_member = takes_part(visit=visit)
+    shown = [card for card in _cards(visit, goals, at) if card.goal.pk in counting and not card.is_done]
+    lines = [_counts_for(card, is_member) for card in shown]
     return ("loyalty/widgets/goals_product.html", {"lines": lines}) if lines else None
+
+
+def _counting(goals: Iterable[Goal], product: Any) -> list[Goal]:
+    """Return those of these goals that a product counts for, or one of its variants."""
+    found = [goal for goal in goals if _is_of_products(goal)]
+    codes = frozenset(code for goal in found for code in goal.set_codes)
+    sets: frozenset[str] = frozenset()
+    if codes:
+        keys = [child.pk for child in product.get_public_children()] if product.is_parent else [product.pk]
+        sets = sets.union(*sets_shown(product_ids=keys, codes=codes).values())
+    return [goal for goal in found if not goal.set_codes or sets & set(goal.set_codes)]
 
 
 def _is_of_products(goal: Goal) -> bool:
@@ -221,7 +233,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
     counts = {step.goal_id for step in rows if step.order_id == subject.pk}
     found = [
         replace(card, now=_now(card, [step for step in rows if step.goal_id == card.goal.pk], subject.pk, at))
-        for card in cards(visit=visit, at=at)
+        for card in _cards(visit, goals, at)
         if card.goal.pk in counts
     ]
     return ("loyalty/widgets/goals.html", {"cards": found}) if found else None
