@@ -40,6 +40,13 @@ def quote_for(*, basket: Any, unit: Unit, points: int, worth: Worth) -> Redempti
         return quote_of(basket=basket, unit=unit, asked=points, worth=worth)
 
 
+def stand_in(*, lines: list[Any], priority: int) -> Any:
+    """Return an offer like one of ours that stands in no table: Oscar's lines want one, and nobody saves it."""
+    offer = get_model("offer", "ConditionalOffer")(pk=0, exclusive=False, priority=priority)
+    know_combinations(lines=lines, offer=offer)
+    return offer
+
+
 class Savings:
     """
     What the total of an order falls by for so many points: goods, delivery and whatever else the shop works out.
@@ -112,10 +119,6 @@ class Savings:
                 line.put_back()
 
     def _stand_in(self, lines: list[Any]) -> Any:
-        """Return an offer like ours that stands in no table: Oscar's lines want one, and nobody saves it."""
         if self._offer is None:
-            offers = get_model("offer", "ConditionalOffer")
-            stand_in = offers(pk=0, exclusive=False, priority=PRIORITY)
-            know_combinations(lines=lines, offer=stand_in)
-            self._offer = stand_in
+            self._offer = stand_in(lines=lines, priority=PRIORITY)
         return self._offer

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.utils.translation import pgettext
-from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import money
@@ -20,8 +19,8 @@ from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.words import sentence
 
 from ...storefront.shown_total import order_cost
-from ..discount import KeptLine, know_combinations, take_off
-from ..trying import without_points
+from ..discount import KeptLine, take_off
+from ..trying import stand_in, without_points
 from .in_basket import given_to, reduction_of
 from .offers import OFFERS
 
@@ -74,8 +73,7 @@ def _delivery(basket: Any, claim: Claim, row: Redemption | None, request: Any) -
         quote = reduction_of(basket=basket, row=Redemption(claim=claim))
         if not quote.minor:
             return here, here
-        offer = get_model("offer", "ConditionalOffer")(pk=0, exclusive=False, priority=OFFERS[OFF].priority)
-        know_combinations(lines=lines, offer=offer)
+        offer = stand_in(lines=lines, priority=OFFERS[OFF].priority)
         take_off(lines=lines, parts=quote.parts, offer=offer, currency=basket.currency or "")
         return here, order_cost(basket=basket, request=request).delivery
     finally:
