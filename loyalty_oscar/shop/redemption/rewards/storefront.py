@@ -252,11 +252,11 @@ def in_basket(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     """Return the rewards that a member can use with this basket, and those that lie in it."""
     if subject is None or subject.is_empty or request.loyalty.member is None:
         return None
-    rows = [
-        row if row.note else replace(row, note=_note_of_delivery(row, subject, request))
-        for row in own(visit=request.loyalty, basket=subject)
-        if row.can_use
-    ]
+    usable = [row for row in own(visit=request.loyalty, basket=subject) if row.can_use]
+    # What several of one reward do is tried once.
+    distinct = {(row.claim.reward_id, row.in_basket): row for row in usable if not row.note}
+    said = {key: _note_of_delivery(row, subject, request) for key, row in distinct.items()}
+    rows = [row if row.note else replace(row, note=said[row.claim.reward_id, row.in_basket]) for row in usable]
     return ("loyalty/widgets/rewards_basket.html", {"rows": rows, "next": request.get_full_path()}) if rows else None
 
 
