@@ -17,6 +17,7 @@ from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.orders import range_guard
 from loyalty_oscar.shop.redemption.use_points import Refused
 from loyalty_oscar.shop.upkeep.doctor import Level, examine
+from loyalty_oscar.testing.factories import RuleFactory
 from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import give, on, points_club, reload, use
@@ -211,10 +212,16 @@ class TestAnUntiedSet:
         page = root.get(reverse("admin:loyalty_program_program_change", args=[unit.program_id]))
         assert says in text_of(page)
 
-    def test_that_only_narrows_rules_is_a_warning(self, closed):
+    def test_that_only_narrows_rules_is_a_warning(self, unit):
         a_set(a_product(), code="beds")
+        RuleFactory(program=unit.program, narrowed=[{"code": "product-set", "params": {"sets": ["beds"]}}])
         untie()
         assert [level for level, _text in doctor()] == [Level.WARNING]
+
+    def test_that_nobody_names_is_nothing(self, unit):
+        a_set(a_product(), code="beds")
+        untie()
+        assert doctor() == []
 
 
 class TestThePageThatExplains:
