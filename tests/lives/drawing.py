@@ -43,6 +43,7 @@ def draw(*, seed: int, number: int, length: int = 14) -> Life:
     chance = random.Random(f"{seed}/{number}")
     start = _start(chance)
     start = replace(start, goal=_goal(random.Random(f"{seed}/{number}/goal"), start.reward is not None))
+    start = replace(start, gift=_gift(random.Random(f"{seed}/{number}/gift"), start.reward is not None))
     told = _Telling(chance, start, length).tell()
     made = [step.order for step in told if step.makes]
     never = chance.choice(made) if made else ""
@@ -101,6 +102,13 @@ def _goal(chance: random.Random, has_reward: bool) -> Goal | None:
         target=chance.choice({"orders": (1, 2, 3), "pieces": (2, 5), "spend": (5_000, 15_000), "sets": (2, 3)}[metric]),
         window=chance.choice((None, 20, 60)), repeats=chance.random() < 0.6,
     )  # fmt: skip
+
+
+def _gift(chance: random.Random, has_reward: bool) -> tuple[int, int] | None:
+    """Some rewards are a gift: pieces of something that may be in the basket, too."""
+    if not has_reward or chance.random() < 0.5:
+        return None
+    return chance.randrange(THINGS), chance.choice((1, 1, 2))
 
 
 def _levels(chance: random.Random) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def _shorter(life: Life) -> Iterator[Life]:
         "excluded",
         "gifted",
         "goal",
+        "gift",
         "sets",
         "limits",
         "worth",

@@ -46,6 +46,7 @@ ZONE = "Europe/Berlin"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 CENT = Decimal("0.01")
 REFUSED = "refused"
+REWARD = "A reward"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +69,11 @@ class Start:
     words: tuple[tuple[int, int | None], ...] = ()
     review: tuple[int, int | None] | None = None
     gifted: tuple[int, ...] = ()
-    #: Money off that members have as a reward (cents), and how often each of them.
+    #: Money off that members have as a reward (cents), and how often each of them; or a gift in its place: of which
+    #: product how many pieces.
     reward: int | None = None
     rewarded: tuple[int, ...] = ()
+    gift: tuple[int, int] | None = None
     counts_from: str = ""
     goal: Goal | None = None
 
@@ -216,11 +219,14 @@ class Stage:
         self.oracle.goal = goal
 
     def _rewards(self, program: Program) -> Reward | None:
-        """Members have money off as a reward, so often."""
+        """Members have a reward, so often."""
         if self.start.reward is None:
             return None
-        params = {"amount": self.start.reward}
-        reward = Reward.objects.create(program=program, code="off", name="Money off", kind="off", params=params)
+        kind, params = "off", {"amount": self.start.reward}
+        if self.start.gift:
+            number, pieces = self.start.gift
+            kind, params = "product", {"products": [self.shop.products[number]], "pieces": pieces}
+        reward = Reward.objects.create(program=program, code="reward", name=REWARD, kind=kind, params=params)
         for user_id, times in zip(self.people, self.start.rewarded, strict=False):
             member = join(program=program, user_id=user_id, at=LIVE + timedelta(hours=user_id))
             for number in range(times):

@@ -42,8 +42,8 @@ from . import rows
 from .counting import Rule
 from .oracle import Tie
 from .seen import claim_name
-from .shop import it_is
-from .stage import CENT, LIVE, REFUSED, SECOND, Stage
+from .shop import PRICES, it_is
+from .stage import CENT, LIVE, REFUSED, REWARD, SECOND, Stage
 
 DONE, NOTHING = "done", None
 #: What the product answers where something can't be.
@@ -114,10 +114,11 @@ class Buys(Step):
         """Put a reward of theirs on the basket, if there is one that can be used."""
         rows = Claim.objects.select_related("reward__program", "member").filter(member__user=user, state="open")
         if claim := rows.order_by("pk").first():
+            is_gone = stage.start.gift is not None and stage.product(stage.start.gift[0]) is None
             try:
                 use_reward(claim=claim, basket=basket, at=stage.now)
             except CannotClaim:
-                if not stage.oracle.is_frozen(user.pk, stage.now):
+                if not is_gone and not stage.oracle.is_frozen(user.pk, stage.now):
                     stage.troubles.append(f"{self.order} could not use a reward that is open")
 
     def set_aside(self, stage: Stage, basket: Any, user: Any) -> int:
@@ -194,12 +195,21 @@ def took_reward(stage: Stage, label: str, order: Any) -> bool:
     held = stage.oracle.claims[claim_name(use.claim.key), order.user_id]
     held.orders.append(order.pk)
     held.is_used = True
-    goods = sum(line.line_price_before_discounts_incl_tax for line in order.lines.all())
-    right = min(Decimal(stage.start.reward or 0) / 100, goods)
-    off = sum(row.amount for row in order.discounts.filter(offer_name="Money off"))
+    right = worth_of_reward(stage, order)
+    off = sum(row.amount for row in order.discounts.filter(offer_name=REWARD))
     if (off, use.minor) != (right, int(right * 100)):
         stage.troubles.append(f"{label} has {off} off for a reward, right is {right}")
     return True
+
+
+def worth_of_reward(stage: Stage, order: Any) -> Decimal:
+    """Return what the reward of this life takes off an order."""
+    if stage.start.gift:
+        number, pieces = stage.start.gift
+        price = Decimal(PRICES[number])
+        return pieces * (price + (price / 4).quantize(CENT))
+    goods = sum(line.line_price_before_discounts_incl_tax for line in order.lines.all())
+    return min(Decimal(stage.start.reward or 0) / 100, goods)
 
 
 @dataclass(frozen=True, kw_only=True)
