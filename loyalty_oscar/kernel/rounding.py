@@ -86,8 +86,30 @@ def left_to_pay(*, exact: Sequence[Fraction], parts: Sequence[int], finer: int =
     touched = [max(Fraction(0), amount - part) for amount, part in zip(exact, parts, strict=True) if part]
     rest = sum((amount for amount, part in zip(exact, parts, strict=True) if not part), Fraction(0))
     left = as_shown(exact=sum(exact, Fraction(0)), finer=finer) - as_shown(exact=rest, finer=finer) - sum(parts)
-    shares = iter(share_out(total=left, exact=touched))
-    return [next(shares) if part else None for part in parts]
+    shares = share_out(total=left, exact=touched)
+    # An amount of 0.75 that is to give 1 gives 0.75; the largest give the rest of it.
+    for _missing in range(min(sum(shares), sum(shares) - left)):
+        shares[shares.index(max(shares))] -= 1
+    whole = iter(shares)
+    return [next(whole) if part else None for part in parts]
+
+
+def falls(*, total: int, rooms: Sequence[int], exact: Sequence[Fraction], finer: int = 1) -> list[int]:
+    """
+    Return what comes off each amount that has `room` for it; less than `total` where their sum cannot fall by so much.
+
+    Amounts of 0.33 yen have room for a yen between them, and one of them alone lets no sum fall by one. So ties go to
+    the first that holds its room, and what the untouched ones still come to is seen to. `finer` as in `as_shown`.
+    """
+    whole = as_shown(exact=sum(exact, Fraction(0)), finer=finer)
+    places = sorted(range(len(rooms)), key=lambda place: rooms[place] > exact[place])
+    while True:
+        parts = dict(zip(places, spread(total=total, weights=[rooms[place] for place in places]), strict=True))
+        rest = sum((amount for place, amount in enumerate(exact) if not parts[place]), Fraction(0))
+        fallen = whole - as_shown(exact=rest, finer=finer)
+        if fallen >= total:
+            return [parts[place] for place in range(len(rooms))]
+        total = fallen
 
 
 def taken_back(*, points: int, gone: int, quantity: int) -> int:

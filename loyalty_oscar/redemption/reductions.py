@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.rounding import as_shown, full_steps, share_out, spread
+from loyalty_oscar.kernel.rounding import as_shown, falls, full_steps, share_out
 
 from .rules import Payable
 
@@ -52,19 +53,20 @@ def reduce(
         return ReductionQuote(parts=none, because=because)
     goods = _whole([line.minor for line in lines], grain, finer)
     shut = _whole([line.minor for line in lines if not line.takes_discounts], grain, finer)
-    opened = [Fraction(line.minor) / grain if line.takes_discounts else Fraction(0) for line in lines]
-    rooms = share_out(total=goods - shut, exact=opened)
-    room = sum(rooms)
+    costs = [Fraction(line.minor) / grain for line in lines]
+    opened = [cost if line.takes_discounts else Fraction(0) for line, cost in zip(lines, costs, strict=True)]
+    off = partial(falls, rooms=share_out(total=goods - shut, exact=opened), exact=costs, finer=finer)
+    room = sum(off(total=goods - shut))
     if not room:
         return ReductionQuote(parts=none, because=Because("reward_not_for_these"))
     wanted = reduction.amount // grain if reduction.amount else full_steps(amount=room * reduction.percent, step=100)
     if reduction.percent and reduction.most:
         wanted = min(wanted, reduction.most // grain)
-    minor = min(wanted, room)
+    parts = off(total=min(wanted, room))
+    minor = sum(parts)
     told = {"minor": minor * grain, "currency": currency}
     because = Because("reward_takes_less", **told) if minor < wanted else Because("as_asked")
-    parts = tuple(part * grain for part in spread(total=minor, weights=rooms))
-    return ReductionQuote(minor=minor * grain, parts=parts, because=because)
+    return ReductionQuote(minor=minor * grain, parts=tuple(part * grain for part in parts), because=because)
 
 
 def _whole(amounts: Sequence[Fraction | int], grain: int, finer: int) -> int:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.rounding import as_shown, fewest_points, full_steps, share_out, spread, worth_minor
+from loyalty_oscar.kernel.rounding import as_shown, falls, fewest_points, full_steps, share_out, worth_minor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,23 +115,27 @@ def quote(
     goods, rooms = _rooms(lines, limits, grain, finer)
     if refused := _refusal(goods * grain, rooms, limits, worth, has_voucher):
         return RedemptionQuote(parts=(0,) * len(lines), because=refused)
-    worth = worth.in_grains(grain)
-    cap = min(sum(rooms), full_steps(amount=goods * limits.share, step=100))
+    worth, costs = worth.in_grains(grain), [Fraction(line.minor) / grain for line in lines]
+    off = partial(falls, rooms=rooms, exact=costs, finer=finer)
+    room = sum(off(total=sum(rooms)))
+    cap = sum(off(total=min(room, full_steps(amount=goods * limits.share, step=100))))
     most = _in_steps(worth.price(cap), limits.step)
     fewest = -_in_steps(-limits.minimum, limits.step)
     if cap and most < fewest:
         return RedemptionQuote(parts=(0,) * len(lines), because=Because("at_least_points", points=fewest))
     wanted = min(_in_steps(points, limits.step), most)
-    minor = min(worth.of(wanted), cap) if wanted >= fewest else 0
+    parts = off(total=min(worth.of(wanted), cap) if wanted >= fewest else 0)
+    minor = sum(parts)
     charged = worth.price(minor)
     possible = worth.price(min(worth.of(min(_in_steps(asked, limits.step), most)), cap))
-    because = _reason(max(points, asked), charged, goods, sum(rooms), cap, limits, worth, grain)
+    because = _reason(max(points, asked), charged, goods, room, cap, limits, worth, grain)
     if possible > charged and charged:
         because = Because("has_more_room")
     if 0 < points < limits.minimum:
         because = Because("at_least_points", points=fewest)
-    parts = tuple(part * grain for part in spread(total=minor, weights=rooms))
-    return RedemptionQuote(points=charged, minor=minor * grain, parts=parts, most=most, because=because)
+    return RedemptionQuote(
+        points=charged, minor=minor * grain, parts=tuple(part * grain for part in parts), most=most, because=because
+    )
 
 
 def _in_steps(points: int, step: int) -> int:

@@ -203,9 +203,10 @@ class _Telling:
         points = self.chance.choice((0, 0, 100, 300, 733, 5000))
         pays = not points or self.chance.random() < 0.7
         who = self.who() if who is None else who
-        # What is off a line of the order tells nobody how much of that were points and how much a reward.
         reward = self.start.reward is not None and self.chance.random() < 0.4
-        points, pays = (0, True) if reward else (points, pays)
+        # What is off a line of the order tells nobody how much of that were points and how much a reward; but a gift
+        # is a line of its own.
+        points, pays = (0, True) if reward and not self.start.gift else (points, pays)
         told = {"order": self.new(), "who": who, "goods": self.goods(), "points": points, "pays": pays}
         step = does.Buys(**told, reward=reward)
         self.add(step)

@@ -488,7 +488,7 @@ class Oracle:
 
     def _use(self, known: Known, row: Any, points: int, minor: int) -> None:
         """See on the order's lines what points took off (`points` bought `minor` cents): points follow their cents."""
-        off = {line.line: line.before - line.incl for line in row.lines}
+        off = {line.line: 0 if line.is_gift else line.before - line.incl for line in row.lines}
         known.used = -(-sum(off.values()) * points // minor)
         for part, share in zip(
             known.parts, counting.spread(known.used, [off[p.line] for p in known.parts]), strict=True

@@ -12,11 +12,15 @@ from oscar.core.loading import get_model
 
 DEAD, FINAL = frozenset({"Cancelled"}), "Delivered"
 RETURNED, REFUNDED = ("returned",), ("refunded",)
+GIFT = "loyalty-gift"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineRow:
-    """A line as it stands in the shop: `gone` are the pieces that its status or its events say came back."""
+    """
+    A line as it stands in the shop: `gone` are the pieces that its status or its events say came back. A gift is marked
+    by an option, which a line that staff enter again has no more.
+    """
 
     line: int
     product: int | None
@@ -26,6 +30,7 @@ class LineRow:
     incl: int
     excl: int
     before: int
+    is_gift: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,14 +75,16 @@ def _lines(ids: list[int]) -> dict[int, list[LineRow]]:
     returned = _spoken_of("ShippingEventQuantity", RETURNED, ids)
     refunded = _spoken_of("PaymentEventQuantity", REFUNDED, ids)
     found: dict[int, list[LineRow]] = defaultdict(list)
+    marks = get_model("order", "LineAttribute").objects.filter(line__order_id__in=ids, option__code=GIFT)
+    gifts = set(marks.order_by().values_list("line_id", flat=True))
     rows = get_model("order", "Line").objects.filter(order_id__in=ids).order_by("pk")
     for pk, order, product, title, quantity, status, incl, excl, before in rows.values_list(
         *("pk", "order_id", "product_id", "title", "quantity", "status"),
         *("line_price_incl_tax", "line_price_excl_tax", "line_price_before_discounts_incl_tax"),
     ):
         gone = quantity if status in DEAD else min(quantity, max(returned.get(pk, 0), refunded.get(pk, 0)))
-        money = {"incl": cents(incl), "excl": cents(excl), "before": cents(before)}
-        found[order].append(LineRow(line=pk, product=product, title=title, quantity=quantity, gone=gone, **money))
+        told = {"incl": cents(incl), "excl": cents(excl), "before": cents(before), "is_gift": pk in gifts}
+        found[order].append(LineRow(line=pk, product=product, title=title, quantity=quantity, gone=gone, **told))
     return found
 
 

@@ -162,7 +162,7 @@ class Pays(Step):
                 stage.troubles.append(f"{self.order} was promised {points} points, and refused: {error}")
             raise
         use = Redemption.objects.filter(order_id=stage.orders[self.order], claim=None).first()
-        if is_promised and (use is None or (outcome, use.minor) != (points, minor)):
+        if is_promised and (use is None or (use.points, use.minor) != (points, minor)):
             stage.troubles.append(f"{self.order} was promised {points} points, and has {outcome}")
         return outcome
 

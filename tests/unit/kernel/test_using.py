@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from loyalty_oscar.kernel.rounding import (
     as_shown,
+    falls,
     fewest_points,
     left_to_pay,
     share_out,
@@ -47,6 +48,38 @@ class TestSpreadingOverLines:
         assert share_out(total=1, exact=[Fraction(2), Fraction(1, 2)]) == [2, 0]
 
 
+class TestWhatASumFallsBy:
+    @pytest.mark.parametrize(
+        ("total", "exact", "rooms", "parts"),
+        [
+            (300, ["500", "300"], [500, 300], [188, 112]),
+            (1, ["10", "10"], [10, 10], [1, 0]),
+            (1, ["0.16", "0.33", "0.33", "1.01"], [0, 1, 0, 1], [0, 0, 0, 1]),
+            (2, ["0.16", "0.33", "0.33", "1.01"], [0, 1, 0, 1], [0, 1, 0, 1]),
+            (4, ["0.63", "0.63", "1.93", "0.96"], [1, 0, 2, 1], [1, 0, 1, 1]),
+            (1, ["0.4", "0.4", "0.4"], [1, 0, 0], [0, 0, 0]),
+            (0, ["5"], [5], [0]),
+            (0, [], [], []),
+        ],
+    )
+    def test_is_shared_by_what_there_is_room_for(self, total, exact, rooms, parts):
+        assert falls(total=total, rooms=rooms, exact=list(map(Fraction, exact)), finer=100) == parts
+
+    @many
+    @given(st.lists(st.fractions(0, 9, max_denominator=1_000), min_size=1, max_size=8), st.booleans(), st.data())
+    def test_is_what_it_falls_by_however_little_each_amount_is(self, exact, is_fine, data):
+        finer = 100 if is_fine else 1
+        whole = as_shown(exact=sum(exact), finer=finer)
+        rooms, total = share_out(total=whole, exact=exact), data.draw(st.integers(0, whole))
+        parts = falls(total=total, rooms=rooms, exact=exact, finer=finer)
+        left = left_to_pay(exact=exact, parts=parts, finer=finer)
+        now = sum(amount if rest is None else Fraction(rest) for amount, rest in zip(exact, left, strict=True))
+        assert whole - as_shown(exact=now, finer=finer) == sum(parts) <= total
+        assert all(rest is None or rest >= 0 for rest in left)
+        assert all(part <= room for part, room in zip(parts, rooms, strict=True))
+        assert sum(parts) >= min(total, sum(map(int, exact))), "whole coins can always be taken"
+
+
 class TestWhatIsLeftToPay:
     @pytest.mark.parametrize(
         ("exact", "parts", "left"),
@@ -56,6 +89,8 @@ class TestWhatIsLeftToPay:
             (["299.7"] * 3, [300, 300, 299], [0, 0, 0]),
             (["298.8", "298.8"], [100, 100], [199, 199]),
             (["100.4", "0.4"], [1, 0], [100, None]),
+            (["0.7", "17", "0.75"], [0, 10, 1], [None, 6, 0]),
+            (["0.4"], [1], [0]),
             ([], [], []),
         ],
     )

@@ -185,6 +185,12 @@ class TestFractionsOfACent:
         got = ask(9999, Fraction(2, 5), Fraction(3, 5), lines=[shut])
         assert (got.minor, got.parts) == (1, (0, 1, 0)), "4 cents of all, of which 3 are the shut line's"
 
+    def test_that_no_line_holds_are_not_promised(self):
+        cheap = [Fraction(amount) for amount in ("0.63", "0.63", "1.93", "0.96")]
+        got = ask(4, *cheap)
+        assert (got.points, got.minor, got.most, got.parts) == (3, 3, 3, (1, 0, 1, 1))
+        assert got.because.code == "only_some_goods"
+
 
 prices = st.one_of(st.integers(0, 200_000), st.fractions(0, 200_000, max_denominator=10_000))
 payables = st.builds(
