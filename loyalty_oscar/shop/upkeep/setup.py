@@ -35,6 +35,10 @@ CREDIT = {"en": {"title": "Credit"}, "de": {"title": "Guthaben"}, "pl": {"title"
 MOST_BACK = 95
 
 
+class WrongValue(LoyaltyError):
+    """A name, code or currency of a program that can be none."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choices:
     """
@@ -119,11 +123,11 @@ def make_ready(
     Make what is missing of the ready program, in one transaction; what is there is left as it is.
 
     Without a code it is the program that is there, whatever its code; the default one where there are more.
-    Of Oscar's tables only the rows of our one offer are written. Raises `LoyaltyError` for a code or currency that
-    is none, before anything is written.
+    Of Oscar's tables only the rows of our one offer are written. Raises `WrongValue` for a name, code or
+    currency that is none, before anything is written.
     """
     if not is_currency(currency):
-        raise LoyaltyError(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
+        raise WrongValue(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
     with transaction.atomic(using=write_db()):
         ready = _program(code=code, name=name, currency=currency, choices=choices)
         setup_steps.tell(ready=ready, at=at)
@@ -168,7 +172,7 @@ def _save(row: Program | Unit | PointWorth) -> None:
         row.full_clean()
     except ValidationError as error:
         field_name, messages = next(iter(error.message_dict.items()))
-        raise LoyaltyError(f"{field_name}: {messages[-1]}") from error
+        raise WrongValue(f"{field_name}: {messages[-1]}") from error
     row.save()
 
 
