@@ -7,7 +7,6 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Protocol
 
-from babel.numbers import is_currency
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,7 +15,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
-from loyalty_oscar.program.money import exponent, in_words
+from loyalty_oscar.program.money import exponent, in_words, is_currency
 from loyalty_oscar.program.operations import change_state
 
 ACTOR = "system"
@@ -126,8 +125,10 @@ def make_ready(
     Of Oscar's tables only the rows of our one offer are written. Raises `WrongValue` for a name, code or
     currency that is none, before anything is written.
     """
-    if not is_currency(currency):
-        raise WrongValue(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
+    if not is_currency(code=currency):
+        raise WrongValue(
+            f"{currency!r} is no currency that people pay with; write a code of three capital letters such as EUR"
+        )
     with transaction.atomic(using=write_db()):
         ready = _program(code=code, name=name, currency=currency, choices=choices)
         setup_steps.tell(ready=ready, at=at)

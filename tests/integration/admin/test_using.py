@@ -131,7 +131,7 @@ class TestLimitsThatDoNotFit:
         ("row", "wrong", "says"),
         [
             ({"currency": "CHF", "amount": "20.00"}, "row.currency", "What members have is worth nothing in CHF yet."),
-            ({"currency": "eur", "amount": "20.00"}, "row.currency", "Enter a valid value"),
+            ({"currency": "eur", "amount": "20.00"}, "row.currency", "Write a currency that people pay with"),
             ({"currency": "EUR", "amount": "0"}, "row.amount", "greater than or equal to 0.01"),
             ({"currency": "EUR", "amount": "1.005"}, "row.amount", "no more than 2 decimal places"),
             ({"currency": "EUR", "amount": ""}, "row.amount", "required"),
