@@ -29,6 +29,7 @@ from .forms import (
     Rows,
     SegmentForm,
     StepForm,
+    TermsForm,
     WorthForm,
     WorthRows,
     language_name,
@@ -153,7 +154,14 @@ class TellsMore:
         return found
 
 
-class DeletesUnused:
+class SaysWhatNeedsIt:
+    """The pages that ask before something is deleted say in our words what needs it."""
+
+    delete_confirmation_template = "loyalty/admin/delete.html"
+    delete_selected_confirmation_template = "loyalty/admin/delete_many.html"
+
+
+class DeletesUnused(SaysWhatNeedsIt):
     """What nobody used is deleted; the rest is followed or switched off, one at a time."""
 
     def is_used(self, obj: Any) -> bool:
@@ -257,6 +265,7 @@ class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
     model = TermsVersion
+    form = TermsForm
     formset = Rows
     fields = (("version", "language", "starts_at"), "text")
     extra = 0
@@ -459,7 +468,7 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
 
 
 @admin.register(Segment)
-class SegmentAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
+class SegmentAdmin(ReadsAnyAddress, SaysWhatNeedsIt, TellsChanges, admin.ModelAdmin):
     """Members who are named, for features to ask for. One that is asked for is not deleted."""
 
     form = SegmentForm
