@@ -30,11 +30,12 @@ from loyalty_oscar.program.models import ProductSet, Program, Segment, State, Un
 from loyalty_oscar.program.words import day as in_words
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
+from loyalty_oscar.program.zones import picked
 
 from . import operations, params
 from .allowances import budgets_of
 from .clashes import clashes, in_sentences
-from .forms import MOSTS, RuleFormBase, rule_form
+from .forms import MOSTS, RuleFormBase, gives_share, rule_form
 from .give_back import give_back
 from .models import Rule, RuleVersion
 from .queries import in_force, not_over, planned_after, rule_book, version_shown, versions_from
@@ -168,6 +169,13 @@ def copied(key: str, kind: str) -> Rule | None:
     return rules.filter(pk=key).first() if is_key(key) else None
 
 
+def unit_on(request: HttpRequest, source: Rule | None) -> Unit | None:
+    """Return what a new rule is about: as chosen, else as in the rule that it is a copy of, else the only one."""
+    units = Unit.objects.select_related("program")
+    only = units[0] if units.count() == 1 else None
+    return picked(units, "unit", request) or (source.unit if source else only)
+
+
 def budget_bar(draft: Draft) -> dict[str, Any] | None:
     """Return how much of its budget a rule has given, in words and for a bar; None without a budget."""
     given, most = budgets_of(rules=[draft.rule]).get(draft.rule.rule_id, (0, 0))
@@ -252,7 +260,10 @@ class RuleAdmin(BehindFront, TellsInForce, TellsChanges, DeletesUnused, admin.Mo
         programs = [obj.program] if obj else list(Program.objects.prefetch_related("worths"))
         codes = params.currencies(programs) or ["EUR"]
         kind = obj.type if obj else request.GET.get("type", "")
-        form = rule_form(type=kind, codes=codes, source=None if obj else copied(request.GET.get("copy", ""), kind))
+        source = None if obj else copied(request.GET.get("copy", ""), kind)
+        unit = obj.unit if obj else unit_on(request, source)
+        is_share = kind == "per-amount" and gives_share(unit=unit, rule=obj or source)
+        form = rule_form(type=kind, codes=codes, source=source, is_share=is_share)
         return super().get_form(request, obj, change, **{**kwargs, "form": form, "fields": ["name", "code", "unit"]})
 
     def get_inlines(self, request: HttpRequest, obj: Rule | None) -> Any:

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.rounding import part_and_whole
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
@@ -102,12 +103,11 @@ def cashback(*, percent: Fraction) -> Choices:
     point is the smallest coin.
     """
     zone = settings.TIME_ZONE or "UTC"
-    # In whole numbers as a shop keeper reads them: 2 of 100, 25 of 1,000.
-    scale = next(scale for scale in (1, 10, 100) if (percent * scale).denominator == 1)
+    points, step_minor = part_and_whole(percent=percent)
     return Choices(
         names=CREDIT,
-        points=int(percent * scale),
-        step_minor=100 * scale,
+        points=points,
+        step_minor=step_minor,
         worth_minor=100,
         hold_days=14,
         time_zone=zone,
