@@ -21,6 +21,7 @@ from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import reward_uses, set_uses
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet, Reward, Unit
+from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
@@ -42,6 +43,10 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
     if points is None or unit is None:
         return points
     return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
+
+
+referents.register("campaign")(row_of(Campaign))
+referents.register("goal")(row_of(Goal))
 
 
 @reward_uses.register("campaigns")
@@ -118,8 +123,8 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
     """Who got points for what, newest first."""
 
     list_display = ("member", "says", "gave", "state", "at", "who")
-    fields = ("member", "campaign", "says", "gave", "state", "at", "who", "source")
-    readonly_fields = ("says", "gave", "who")
+    fields = ("member", "campaign", "says", "gave", "state", "at", "who", "reference")
+    readonly_fields = ("says", "gave", "who", "reference")
     actions = ("take_back",)
     list_filter = ("campaign", "state")
     list_select_related = ("member__user", "campaign__program__unit", "campaign__reward")
@@ -138,6 +143,10 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
         if not occurrence.points and occurrence.campaign.reward is not None:
             return occurrence.campaign.reward.name
         return in_column(campaign=occurrence.campaign, points=occurrence.points)
+
+    @admin.display(description=pgettext_lazy("loyalty", "reference"))
+    def reference(self, occurrence: Occurrence) -> str:
+        return linked(reference=occurrence.source)
 
     @admin.display(description=pgettext_lazy("loyalty", "taken back by"))
     def who(self, occurrence: Occurrence) -> str:

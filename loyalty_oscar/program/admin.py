@@ -32,6 +32,7 @@ from .forms import (
     TermsForm,
     WorthForm,
     WorthRows,
+    is_key,
     language_name,
     languages,
     plural_samples,
@@ -41,6 +42,7 @@ from .forms import (
 from .history import TellsChanges
 from .hooks import program_pages, program_warnings, segment_uses, set_uses, state_change_notes
 from .models import (
+    Merge,
     Phase,
     PointWorth,
     ProductSet,
@@ -52,6 +54,7 @@ from .models import (
     Unit,
 )
 from .queries import count_members
+from .references import named, page_of, referents, row_of
 from .second_look import back_in_words, given_back
 from .segments import set_members
 from .words import day
@@ -414,6 +417,16 @@ def step_url(program: Program, to: str) -> str:
 def warnings_of(program: Program, at: datetime) -> list[str]:
     """Return what is wrong with a program, as all features see it."""
     return [text for said in program_warnings.answers(program=program, at=at) for text in said]
+
+
+referents.register("program")(row_of(Program))
+
+
+@referents.register("merge")
+def merged_into(*, key: str) -> tuple[str, str] | None:
+    """Return the member who goes on where two were merged."""
+    merge = Merge.objects.select_related("into").filter(pk=key).first() if is_key(key) else None
+    return (named(merge.into), page_of(merge.into)) if merge else None
 
 
 @set_uses.register("program")

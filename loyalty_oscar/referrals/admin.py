@@ -31,6 +31,7 @@ from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import erasures, member_finders, reward_uses
 from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.references import referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
@@ -227,6 +228,9 @@ def decided(decision: str, count: int) -> str:
             count,
         )
     return text % {"count": money.number(count)}
+
+
+referents.register("referral")(row_of(Referral))
 
 
 @member_finders.register("codes")

@@ -15,11 +15,12 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, TellsMore, has_begun
-from loyalty_oscar.program.forms import languages, reward_fields
+from loyalty_oscar.program.forms import is_key, languages, reward_fields
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, reward_uses, set_uses
 from loyalty_oscar.program.in_force import InForceFilter, TellsInForce
 from loyalty_oscar.program.models import Member, ProductSet, Program, Reward
+from loyalty_oscar.program.references import named, page_of, referents
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, MemberPriceForm, TierFormSet, name_field, tier_form
@@ -249,6 +250,13 @@ class MemberPriceAdmin(BehindFront, TellsInForce, TellsChanges, InProgramZone, a
     def chosen(self, request: HttpRequest) -> Program | None:
         tier = picked(Tier.objects.select_related("ladder__program"), "tier", request)
         return tier.ladder.program if tier else None
+
+
+@referents.register("tier")
+def level_of(*, key: str) -> tuple[str, str] | None:
+    """Return a level and the page of all levels."""
+    tier = Tier.objects.select_related("ladder").filter(pk=key).first() if is_key(key) else None
+    return (named(tier), page_of(tier.ladder)) if tier else None
 
 
 @contributions.register("admin:program", "tiers", order=10)

@@ -50,11 +50,8 @@ def fields(root, url):
      ("1.10", (11, 1000))],
 )  # fmt: skip
 def test_it_is_stored_exactly_and_read_back(root, credit, percent, rate):
-    data = typed(name="Back", unit=credit.pk, p_percent=percent)
-    assert (
-        root.post(f"{ADD}?type=per-amount", data).status_code == 302
-        or root.post(f"{ADD}?type=per-amount", data | {"is_meant": "on"}).status_code == 302
-    )
+    data = typed(name="Back", unit=credit.pk, p_percent=percent, is_meant="on")
+    assert root.post(f"{ADD}?type=per-amount", data).status_code == 302
     assert stored() == rate
     rule = Rule.objects.get()
     said = f"{float(percent):g} % back, on everything."
