@@ -570,8 +570,8 @@ def gives_share(*, unit: Unit | None, rule: Rule | None) -> bool:
     version = version_shown(versions=rule.versions.all(), moment=clock.now()) if rule else None
     if version is None and p.currencies([unit.program]) != [own]:
         return False  # The currency has to be chosen.
-    values = version.params if version else {"points": 1, "step_minor": 100, "currency": own}
-    rate = {name: values[name] for name in ("points", "step_minor", "currency")}
+    values: dict[str, Any] = version.params if version else {"points": 1, "step_minor": 100, "currency": own}
+    rate: dict[str, Any] = {name: values[name] for name in ("points", "step_minor", "currency")}
     return p.percent_of(values=values) is not None and bool(money_back(unit=unit, **rate))
 
 

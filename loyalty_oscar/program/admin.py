@@ -160,8 +160,8 @@ class TellsMore:
 class SaysWhatNeedsIt:
     """The pages that ask before something is deleted say in our words what needs it."""
 
-    delete_confirmation_template = "loyalty/admin/delete.html"
-    delete_selected_confirmation_template = "loyalty/admin/delete_many.html"
+    delete_confirmation_template: Any = "loyalty/admin/delete.html"
+    delete_selected_confirmation_template: Any = "loyalty/admin/delete_many.html"
 
 
 class DeletesUnused(SaysWhatNeedsIt):

@@ -304,7 +304,7 @@ class TierFormSet(Rows):
                 look_twice(form=form, questions=earns_less(form=form, below=by_rank[rank - 1]))
 
 
-def earns_less(*, form: TierForm, below: TierForm) -> list[str]:
+def earns_less(*, form: forms.ModelForm, below: forms.ModelForm) -> list[str]:
     """Return the question about a level that earns less than the one below it, where that was typed now."""
     less, more = form.cleaned_data.get("percent"), below.cleaned_data.get("percent")
     typed = {"percent", "rank"} & {*form.changed_data, *below.changed_data}

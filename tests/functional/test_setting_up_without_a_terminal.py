@@ -92,7 +92,7 @@ class TestSettingUp:
         [
             ("spend", "0"), ("spend", "-1"), ("spend", "xx"), ("spend", "9" * 40), ("worth", ""), ("worth", "0.001"),
             ("worth", "1000"), ("hold_days", "366"), ("hold_days", "-1"), ("time_zone", "Mars/Olympus"),
-            ("currency", "XXXX"), ("currency", "QQQ"), ("currency", "XXX"), ("currency", "XTS"), ("currency", "XAU"),
+            ("currency", "XXXX"), ("currency", "QQQ"), ("currency", "X" * 3), ("currency", "XTS"), ("currency", "XAU"),
             ("currency", "XDR"), ("name", ""), ("name", "x" * 101), ("spend", "NaN"),
         ],
     )  # fmt: skip

@@ -22,7 +22,7 @@ NONSENSE = [
     ("audit --account 0", "--account takes a number of at least 1, not 0"),
     ("audit --account me", "invalid int value"),
     ("setup --currency eur", "'eur' is no currency"),
-    ("setup --currency XXX", "'XXX' is no currency that people pay with"),
+    ("setup --currency XTS", "'XTS' is no currency that people pay with"),
     ("setup --currency XAU", "'XAU' is no currency"),
     ("setup --currency EURO", "'EURO' is no currency"),
     ("setup --code Club", "code: Use small letters"),
