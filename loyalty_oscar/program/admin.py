@@ -167,6 +167,9 @@ class SaysWhatNeedsIt:
 class DeletesUnused(SaysWhatNeedsIt):
     """What nobody used is deleted; the rest is followed or switched off, one at a time."""
 
+    #: What to do about a row that stays.
+    instead: Any = pgettext_lazy("loyalty", "Switch it off instead.")
+
     def is_used(self, obj: Any) -> bool:
         """Return whether something hangs on a row: then it stays."""
         raise NotImplementedError
@@ -174,6 +177,20 @@ class DeletesUnused(SaysWhatNeedsIt):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]  # Of ModelAdmin.
         return may and (obj is None or not self.is_used(obj))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say of what was used by the time that it is to be deleted why it stays."""
+        page: Any = self
+        obj = page.get_object(request, object_id)
+        if obj is None or not super().has_delete_permission(request) or not self.is_used(obj):  # type: ignore[misc]
+            found: HttpResponse = super().delete_view(request, object_id, extra_context)  # type: ignore[misc]
+            return found
+        text = pgettext("loyalty", "“%(name)s” is in use or was, so it stays.") % {"name": obj}
+        context = {**page.admin_site.each_context(request), "opts": page.opts, "original": obj, "title": text}
+        told = {"instead": self.instead, "back": page_of(obj)}
+        return TemplateResponse(request, "loyalty/admin/stays.html", context | told, status=403)
 
     def get_actions(self, request: HttpRequest) -> Any:
         # Only its own page says why a row stays.
@@ -293,6 +310,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
+    instead = pgettext_lazy("loyalty", "Pause or close it instead.")
     change_form_template = "loyalty/admin/program.html"
     form = ProgramForm
     list_display = ("name", "state", "is_default", "earns_from", "currency")

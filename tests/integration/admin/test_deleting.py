@@ -6,7 +6,7 @@ from django.db.models import PROTECT
 from django.urls import reverse
 
 from loyalty_oscar.program.admin import ReadOnly, SaysWhatNeedsIt
-from loyalty_oscar.program.models import Program, Segment
+from loyalty_oscar.program.models import ProductSet, Program, Segment
 from loyalty_oscar.testing import factories
 from tests.storefront import text_of
 
@@ -56,6 +56,40 @@ class TestAList:
         assert "Are you sure" in text_of(root.get(page(segment)))
         root.post(page(segment), {"post": "yes"})
         assert not Segment.objects.exists()
+
+
+class TestWhatIsInUse:
+    """Its page has no button for that; it may have been used since the page was opened."""
+
+    @pytest.mark.parametrize(
+        ("make", "instead"),
+        [
+            (lambda unit: factories.SaleFactory(program=unit.program), "Switch it off instead."),
+            (lambda unit: factories.LadderFactory(program=unit.program), "Switch it off instead."),
+            (lambda unit: unit.program, "Pause or close it instead."),
+            (
+                lambda unit: factories.GoalFactory(program=unit.program, sets=["cats"]) and a_set(),
+                "Take it out of what names it first.",
+            ),
+        ],
+    )
+    def test_says_why_it_stays_and_what_to_do(self, root, unit, make, instead):
+        row = make(unit)
+        for answer in (root.get(page(row)), root.post(page(row), {"post": "yes"})):
+            assert answer.status_code == 403
+            said = text_of(answer)
+            assert f"“{row}” is in use or was, so it stays." in said and instead in said
+        assert type(row).objects.filter(pk=row.pk).exists()
+
+    def test_says_nothing_to_who_may_not_delete(self, staff, unit):
+        sale = factories.SaleFactory(program=unit.program)
+        answer = staff("loyalty_exclusives.view_sale")[1].get(page(sale))
+        assert answer.status_code == 403
+        assert "so it stays" not in answer.content.decode()
+
+
+def a_set():
+    return ProductSet.objects.create(code="cats", name="Cat food")
 
 
 def test_every_page_that_deletes_what_others_refer_to_is_one_of_these():
