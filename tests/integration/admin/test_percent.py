@@ -115,5 +115,13 @@ def test_a_copy_is_a_percentage_too(root, credit):
     assert data["p_percent"] == ["2.50"]
 
 
+def test_it_goes_by_the_unit_that_is_chosen(root, credit):
+    points = UnitFactory(program__code="other", program__is_default=False, program__rule=None)
+    data = typed(name="Back", unit=points.pk, p_currency="EUR", p_points="3", p_step_minor="1.00", is_meant="on")
+    assert root.post(f"{ADD}?type=per-amount", data).status_code == 302
+    assert stored() == (3, 100)
+    assert "p_percent" in fields(root, f"{ADD}?type=per-amount&unit={credit.pk}")
+
+
 def test_points_are_no_percentage(root, unit):
     assert "p_percent" not in fields(root, f"{ADD}?type=per-amount")
