@@ -24,7 +24,7 @@ CALLS = {
 #: Folders and modules whose words only staff or developers read.
 STAFF = {
     *("abstract", "actors", "admin", "apps", "clashes", "dashboard", "doctor", "faults", "forms", "front", "imports"),
-    *("jobs", "management", "by_hand", "finding", "history", "kind", "kinds", "naming"),
+    *("jobs", "management", "by_hand", "finding", "history", "in_force", "kind", "kinds", "naming", "references"),
     *(
         "metrics",
         "models",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -19,24 +20,25 @@ from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import actors, clock, contributions, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, has_begun
 from loyalty_oscar.program.forms import Rows, is_key
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, segment_uses, set_uses, state_change_notes
+from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet, Program, Segment, State, Unit
 from loyalty_oscar.program.words import day as in_words
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
+from loyalty_oscar.program.zones import picked
 
 from . import operations, params
 from .allowances import budgets_of
 from .clashes import clashes, in_sentences
-from .forms import MOSTS, RuleFormBase, rule_form
+from .forms import MOSTS, RuleFormBase, gives_share, rule_form
 from .give_back import give_back
 from .models import Rule, RuleVersion
-from .queries import in_force, not_over, planned_after, rule_book, version_shown
+from .queries import in_force, not_over, planned_after, rule_book, version_shown, versions_from
 from .rules import RuleInForce, earning_rules
 from .sentences import sentence
 
@@ -96,22 +98,6 @@ class KindFilter(admin.SimpleListFilter):
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
-class InForceFilter(admin.SimpleListFilter):
-    """Filters rules by whether they are switched on and have a day left."""
-
-    title = pgettext_lazy("loyalty", "in force")
-    parameter_name = "on"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Rule]) -> list[tuple[str, str]]:
-        return [("1", pgettext("loyalty", "Yes")), ("0", pgettext("loyalty", "No"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in ("0", "1"):
-            return queryset
-        counting = [rule.pk for rule in queryset.filter(on=True) if not is_over(rule)]
-        return queryset.filter(pk__in=counting) if self.value() == "1" else queryset.exclude(pk__in=counting)
-
-
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A rule as it stands on the page; `stored` says that it is what is saved and in force already."""
@@ -129,17 +115,26 @@ def reads(version: RuleVersion) -> SafeString | str:
         return pgettext("loyalty", "This rule no longer works: %(error)s") % {"error": error}
 
 
-def is_over(rule: Rule) -> bool:
-    """Return whether the last day of a rule, as it stands, has passed."""
-    version = version_shown(versions=rule.versions.all(), moment=clock.now())
-    if version is None:
-        return False
+def stands(rule: Rule, at: datetime) -> InForce:
+    """Return how a rule stands at a moment, by the version that is in force or comes."""
+    versions = [version for version in versions_from(versions=rule.versions.all(), moment=at) if version.is_on]
+    if not versions:
+        return InForce.OFF
+    version, zone = versions[0], ZoneInfo(rule.program.time_zone)
     version.rule = rule
-    today = local_day(at=clock.now(), zone=rule.program.time_zone).isoformat()
     try:
-        return in_force(version=version).is_over(day=today)
+        found = in_force(version=version)
     except LoyaltyError:
-        return False  # The rule says itself what is wrong.
+        return in_force_at(at=at, is_on=True, starts_at=version.valid_from)  # The rule says itself what is wrong.
+    first, last = (datetime.fromisoformat(day).replace(tzinfo=zone) if day else None for day in found.days())
+    budget, given = found.budget(), rule.budget.taken if hasattr(rule, "budget") else 0
+    return in_force_at(
+        at=at,
+        is_on=True,
+        starts_at=max(first, version.valid_from) if first else version.valid_from,
+        ends_at=last + timedelta(days=1) if last else None,
+        is_spent=budget is not None and given >= budget,
+    )
 
 
 def given_back(draft: Draft) -> str:
@@ -172,6 +167,13 @@ def copied(key: str, kind: str) -> Rule | None:
     """Return the rule that a new one of a kind is to be a copy of, if there is one."""
     rules = Rule.objects.select_related("unit__program").filter(type=kind)
     return rules.filter(pk=key).first() if is_key(key) else None
+
+
+def unit_on(request: HttpRequest, source: Rule | None) -> Unit | None:
+    """Return what a new rule is about: as chosen, else as in the rule that it is a copy of, else the only one."""
+    units = Unit.objects.select_related("program")
+    only = units[0] if units.count() == 1 else None
+    return picked(units, "unit", request) or (source.unit if source else only)
 
 
 def budget_bar(draft: Draft) -> dict[str, Any] | None:
@@ -211,11 +213,11 @@ class VersionInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Rule)
-class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
+class RuleAdmin(BehindFront, TellsInForce, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """A page for each rule; saving writes its next version. One that was never in force is deleted."""
 
     change_form_template = "loyalty/admin/rule.html"
-    list_display = ("name", "kind", "says", "is_on", "program")
+    list_display = ("name", "kind", "says", "state", "program")
     list_filter = ("program", InForceFilter, KindFilter)
     search_fields = ("name", "code")
     actions = ("switch_off", "switch_on")
@@ -227,8 +229,8 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         begun = RuleVersion.objects.filter(rule=OuterRef("pk"), valid_from__lte=clock.now())
         newest = begun.order_by("-valid_from", "-number")
-        rules = super().get_queryset(request).select_related("unit__program__excluded_set", "program")
-        return rules.annotate(on=Subquery(newest.values("is_on")[:1])).prefetch_related("versions")
+        rules = super().get_queryset(request).select_related("unit__program__excluded_set", "program", "budget")
+        return rules.annotate(is_on=Subquery(newest.values("is_on")[:1])).prefetch_related("versions")
 
     def is_used(self, obj: Rule) -> bool:
         # Orders of the time when it was in force may wait to be counted, and be looked at for years.
@@ -238,9 +240,8 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
     def kind(self, rule: Rule) -> str:
         return type_name(rule.type)
 
-    @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="on")
-    def is_on(self, rule: Any) -> bool:
-        return bool(rule.on) and not is_over(rule)
+    def in_force(self, obj: Rule, at: datetime) -> InForce:
+        return stands(obj, at)
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
     def says(self, rule: Rule) -> str:
@@ -259,7 +260,10 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
         programs = [obj.program] if obj else list(Program.objects.prefetch_related("worths"))
         codes = params.currencies(programs) or ["EUR"]
         kind = obj.type if obj else request.GET.get("type", "")
-        form = rule_form(type=kind, codes=codes, source=None if obj else copied(request.GET.get("copy", ""), kind))
+        source = None if obj else copied(request.GET.get("copy", ""), kind)
+        unit = obj.unit if obj else unit_on(request, source)
+        is_share = kind == "per-amount" and gives_share(unit=unit, rule=obj or source)
+        form = rule_form(type=kind, codes=codes, source=source, is_share=is_share)
         return super().get_form(request, obj, change, **{**kwargs, "form": form, "fields": ["name", "code", "unit"]})
 
     def get_inlines(self, request: HttpRequest, obj: Rule | None) -> Any:
@@ -357,7 +361,7 @@ class RuleAdmin(BehindFront, TellsChanges, DeletesUnused, admin.ModelAdmin):
             context["sentence"] = reads(newest)
         if rule:
             context["coming"] = coming_of(rule)
-            context["is_over"] = is_over(rule)
+            context["is_over"] = stands(rule, clock.now()) == InForce.OVER
             context["copy_url"] = f"{reverse('admin:loyalty_earning_rule_add')}?type={rule.type}&copy={rule.pk}"
         context["previewing"] = "_preview" in request.POST
         context["show_save_and_add_another"] = False

@@ -28,7 +28,7 @@ from .give_back import SHARES, give_back
 from .models import Rule, RuleBudget, RuleVersion
 from .queries import in_force, version_shown
 from .rules import MOST_PIECES, RuleInForce, build, conditions, earning_rules
-from .words import WEEKDAYS
+from .words import WEEKDAYS, money_back
 
 #: Conditions that are one number or one choice: the field that it is typed in, and its parameter.
 ONE_FIELD = {
@@ -96,6 +96,8 @@ class RuleFormBase(forms.ModelForm):
     others: ClassVar[dict[str, list[p.Param]]] = {}
     #: The rule that a new one is a copy of.
     source: ClassVar[Rule | None] = None
+    #: Whether what it gives is typed as a percentage.
+    is_share: ClassVar[bool] = False
 
     inside = p.sets_field(
         label=pgettext_lazy("loyalty", "Only on"), help_text=pgettext_lazy("loyalty", "Nothing ticked: all products.")
@@ -243,7 +245,10 @@ class RuleFormBase(forms.ModelForm):
     def _show(self, version: RuleVersion) -> None:
         currency = version.rule.unit.program.currency
         self.initial["is_on"] = version.is_on
-        self.initial.update(p.shown(params=self.params, values=version.params, prefix="p_", currency=currency))
+        values = version.params
+        if self.is_share:
+            values = {**values, "percent": p.percent_of(values=values)}
+        self.initial.update(p.shown(params=self.params, values=values, prefix="p_", currency=currency))
         taken: set[str] = set()
         for row in version.conditions:
             values = row.get("params", {})
@@ -401,7 +406,7 @@ class RuleFormBase(forms.ModelForm):
         """Return the rule as typed, or None with an error on the field that is wrong."""
         currency = self.unit.program.currency
         try:
-            self.params_typed = p.stored(params=self.params, data=data, prefix="p_", currency=currency)
+            self.params_typed = self._params_of(data, currency)
             self.narrowed = [*self._typed(data, currency), *self.kept]
         except forms.ValidationError as error:
             self.add_error(None, error)
@@ -418,6 +423,15 @@ class RuleFormBase(forms.ModelForm):
         return RuleInForce(
             code=code, name=name, version_id=0, rule=rule, conditions=tuple(narrow), rule_id=self.instance.pk or 0
         )
+
+    def _params_of(self, data: dict[str, Any], currency: str) -> dict[str, Any]:
+        """Return the parameters as typed; a percentage that was left alone stays in the numbers it is stored in."""
+        found = p.stored(params=self.params, data=data, prefix="p_", currency=currency)
+        if not self.is_share:
+            return found
+        stored = self.newest.params if self.newest and "p_percent" not in self.changed_data else {}
+        kept = {name: stored[name] for name in ("currency", "points", "step_minor") if name in stored}
+        return {**p.with_rate(values=found, currency=currency), **kept}
 
     def _try(self, fields: dict[str, str], **what: Any) -> Any:
         """Return what is built; a refusal lands on the field whose parameter it names, else on the first."""
@@ -545,12 +559,30 @@ def segment_choices(*, rule: Rule | None, stored: int | None = None) -> list[tup
     return [("", pgettext("loyalty", "everybody")), *found.items()] if found else []
 
 
-def rule_form(*, type: str, codes: list[str], source: Rule | None = None) -> type[RuleFormBase]:
+def gives_share(*, unit: Unit | None, rule: Rule | None) -> bool:
+    """
+    Return whether what a rule for money paid gives, or a new one, is typed as a percentage: it gives money of the
+    currency that is paid, and two decimals say how much.
+    """
+    if unit is None or not unit.is_money:
+        return False
+    own = unit.program.currency
+    version = version_shown(versions=rule.versions.all(), moment=clock.now()) if rule else None
+    if version is None and p.currencies([unit.program]) != [own]:
+        return False  # The currency has to be chosen.
+    values: dict[str, Any] = version.params if version else {"points": 1, "step_minor": 100, "currency": own}
+    rate: dict[str, Any] = {name: values[name] for name in ("points", "step_minor", "currency")}
+    return p.percent_of(values=values) is not None and bool(money_back(unit=unit, **rate))
+
+
+def rule_form(*, type: str, codes: list[str], source: Rule | None = None, is_share: bool = False) -> type[RuleFormBase]:
     """
     Return the form for rules of one type (an unknown one has no fields); `codes` are currencies to choose from, and a
-    new rule is a copy of `source`.
+    new rule is a copy of `source`. What one that `is_share` gives is typed as a percentage.
     """
     params = p.params_of(code=type, kind=earning_rules.get(type), codes=codes) if type in earning_rules else []
+    if is_share:
+        params = p.as_share(params)
     others = {
         code: p.params_of(code=code, kind=kind, codes=codes, optional=True)
         for code, kind in conditions.items()
@@ -567,6 +599,13 @@ def rule_form(*, type: str, codes: list[str], source: Rule | None = None) -> typ
             for kind, field in picker.fields().items():
                 field.label = text % {"what": field.label}
                 fields[f"{place}_{kind}"] = field
-    about = {"type": type, "params": params, "others": others, "source": source, "__module__": __name__}
+    about = {
+        "type": type,
+        "params": params,
+        "others": others,
+        "source": source,
+        "is_share": is_share,
+        "__module__": __name__,
+    }
     form: Any = forms.models.ModelFormMetaclass("RuleForm", (RuleFormBase,), {**fields, **about})
     return form

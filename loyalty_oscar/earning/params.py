@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_PERCENT, MOST_POINTS
-from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.kernel.rounding import part_and_whole, percentage, to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Program
 
@@ -72,6 +72,9 @@ WORDS: dict[tuple[str, str], tuple[Any, Any, tuple[int, int] | None]] = {
         (2, MOST_PIECES),
     ),
 }
+
+#: More than that of what is paid does not come back (percent).
+MOST_SHARE = 100
 
 T = TypeVar("T")
 
@@ -148,6 +151,33 @@ def params_of(*, code: str, kind: type, codes: list[str], optional: bool = False
         dataclasses.replace(_param(code, spec, hints[spec.name], codes, optional), is_needed=_is_needed(spec))
         for spec in dataclasses.fields(kind)
     ]
+
+
+def as_share(params: Iterable[Param]) -> list[Param]:
+    """Return the parameters of a rule for money paid with one percentage in place of a number and an amount."""
+    percent = forms.DecimalField(
+        label=pgettext("loyalty", "Percent of what is paid"),
+        help_text=pgettext("loyalty", "Of the money paid for goods, after all discounts: 2, or 2.5."),
+        min_value=Decimal("0.01"),
+        max_value=MOST_SHARE,
+        decimal_places=2,
+    )
+    return [Param("percent", percent, is_needed=True), *(param for param in params if param.name == "delivery")]
+
+
+def percent_of(*, values: Mapping[str, Any]) -> Decimal | None:
+    """Return the percentage that a stored rule for money paid gives back; None where nobody can type it exactly."""
+    found = percentage(part=values["points"], whole=values["step_minor"])
+    return found if found is not None and found <= MOST_SHARE else None
+
+
+def with_rate(*, values: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """Return the parameters of a rule for money paid whose percentage was typed."""
+    others = {name: value for name, value in values.items() if name != "percent"}
+    if "percent" not in values:
+        return others
+    points, step_minor = part_and_whole(percent=values["percent"])
+    return {"currency": currency, "points": points, "step_minor": step_minor, **others}
 
 
 def _is_needed(spec: dataclasses.Field[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,6 +17,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, TellsMore
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import set_uses
+from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
@@ -34,13 +36,13 @@ class DoorInline(NamesZone, admin.TabularInline):
 
 
 @admin.register(Sale)
-class SaleAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class SaleAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """A sale that opens to some before others; switched off, and deleted only as long as nobody bought in it."""
 
     change_form_template = "loyalty/admin/sale.html"
     form = SaleForm
-    list_display = ("name", "program", "counts", "says", "taken")
-    list_filter = ("program", "is_on")
+    list_display = ("name", "program", "state", "says", "taken")
+    list_filter = ("program", InForceFilter)
     search_fields = ("name", "code")
     inlines = (DoorInline,)
     readonly_fields = ("taken", "page")
@@ -78,9 +80,9 @@ class SaleAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZo
         for warning in warnings_of(Sale.objects.get(pk=form.instance.pk)):
             messages.warning(request, warning, fail_silently=True)
 
-    @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="is_on")
-    def counts(self, sale: Sale) -> bool:
-        return sale.is_on and not sale.is_over(at=clock.now())
+    def in_force(self, obj: Sale, at: datetime) -> InForce:
+        is_spent = obj.quota is not None and obj.count.taken >= obj.quota
+        return in_force_at(at=at, is_on=obj.is_on, starts_at=obj.opens_at, ends_at=obj.ends_at, is_spent=is_spent)
 
     @admin.display(description=pgettext_lazy("loyalty", "the sale"))
     def says(self, sale: Sale) -> str:

@@ -157,6 +157,12 @@ class Sale(models.Model):
         """Whether its pieces are counted."""
         return self.quota is not None or self.per_member is not None
 
+    @property
+    def opens_at(self) -> datetime | None:
+        """When the first may buy; None where nobody ever may. No query where its doors are loaded."""
+        begins = [door.buys_from for door in self.doors.all()] + ([self.public_from] if self.public_from else [])
+        return min(begins, default=None)
+
     def is_over(self, *, at: datetime) -> bool:
         """Return whether its end has passed."""
         return self.ends_at is not None and self.ends_at <= at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,7 +19,9 @@ from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import reward_uses, set_uses
+from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet, Reward, Unit
+from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
@@ -42,6 +45,10 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
     return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
 
 
+referents.register("campaign")(row_of(Campaign))
+referents.register("goal")(row_of(Goal))
+
+
 @reward_uses.register("campaigns")
 def campaigns_with(*, reward: Reward) -> Iterable[str]:
     """Name the campaigns that give a reward."""
@@ -49,14 +56,14 @@ def campaigns_with(*, reward: Reward) -> Iterable[str]:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """What brings points besides orders; switched off, and deleted only as long as it gave nothing."""
 
     change_form_template = "loyalty/admin/campaign.html"
     form = CampaignForm
-    list_display = ("name", "for_what", "gives", "so_far", "at_most", "is_on", "program")
+    list_display = ("name", "for_what", "gives", "so_far", "at_most", "state", "program")
     list_select_related = ("program__unit", "reward")
-    list_filter = ("program", "is_on")
+    list_filter = ("program", InForceFilter)
     search_fields = ("name", "code", "word")
 
     class Media:
@@ -64,6 +71,10 @@ class CampaignAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgr
 
     def is_used(self, obj: Campaign) -> bool:
         return obj.occurrences.exists()
+
+    def in_force(self, obj: Campaign, at: datetime) -> InForce:
+        dates = {"starts_at": obj.starts_at, "ends_at": obj.ends_at}
+        return in_force_at(at=at, is_on=obj.is_on, is_spent=not obj.has_left, **dates)
 
     @admin.display(description=pgettext_lazy("loyalty", "for what"), ordering="occasion")
     def for_what(self, campaign: Campaign) -> str:
@@ -112,8 +123,8 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
     """Who got points for what, newest first."""
 
     list_display = ("member", "says", "gave", "state", "at", "who")
-    fields = ("member", "campaign", "says", "gave", "state", "at", "who", "source")
-    readonly_fields = ("says", "gave", "who")
+    fields = ("member", "campaign", "says", "gave", "state", "at", "who", "reference")
+    readonly_fields = ("says", "gave", "who", "reference")
     actions = ("take_back",)
     list_filter = ("campaign", "state")
     list_select_related = ("member__user", "campaign__program__unit", "campaign__reward")
@@ -132,6 +143,10 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
         if not occurrence.points and occurrence.campaign.reward is not None:
             return occurrence.campaign.reward.name
         return in_column(campaign=occurrence.campaign, points=occurrence.points)
+
+    @admin.display(description=pgettext_lazy("loyalty", "reference"))
+    def reference(self, occurrence: Occurrence) -> str:
+        return linked(reference=occurrence.source)
 
     @admin.display(description=pgettext_lazy("loyalty", "taken back by"))
     def who(self, occurrence: Occurrence) -> str:
@@ -203,13 +218,13 @@ def goals_in(*, product_set: ProductSet) -> Iterable[str]:
 
 
 @admin.register(Goal)
-class GoalAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class GoalAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """What members reach by their orders; once an order counts it is followed, or switched off."""
 
     change_form_template = "loyalty/admin/goal.html"
-    list_display = ("name", "says", "is_on", "program")
+    list_display = ("name", "says", "state", "program")
     list_select_related = ("program__unit", "reward", "segment")
-    list_filter = ("program", "is_on")
+    list_filter = ("program", InForceFilter)
     search_fields = ("name", "code")
 
     class Media:

@@ -166,3 +166,13 @@ def percentage(*, part: int, whole: int) -> Decimal | None:
     """Return what percentage one number is of another; None where two decimals do not say it exactly."""
     hundredths, rest = divmod(part * 10_000, whole)
     return None if rest else Decimal(hundredths).scaleb(-2)
+
+
+def part_and_whole(*, percent: Fraction | Decimal) -> tuple[int, int]:
+    """
+    Return a percentage in whole numbers as people read them: 2 of 100, 25 of 1,000. Two decimals at most.
+
+    The way back of `percentage`.
+    """
+    scale = next(scale for scale in (1, 10, 100) if percent * scale == int(percent * scale))
+    return int(percent * scale), 100 * scale

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -14,16 +15,17 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import actors, money
 from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly
 from loyalty_oscar.program.finding import FindsMembers, FindsMembersOrKeys
-from loyalty_oscar.program.forms import Rows
+from loyalty_oscar.program.forms import Rows, is_key
 from loyalty_oscar.program.hooks import state_change_notes
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.paying import being_paid
+from loyalty_oscar.program.references import about, linked, page_of, referents, row_of
 from loyalty_oscar.program.words import last_day as last_day_in_words
 from loyalty_oscar.program.words import number, why
 from loyalty_oscar.program.words import points as in_words
 from loyalty_oscar.program.worth import worth
 
-from .models import Account, Entry, Hold, Lot
+from .models import Account, Batch, Entry, Hold, Lot
 from .queries import Owed, owed
 from .words import basket_in_words
 
@@ -98,9 +100,9 @@ class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     show_full_result_count = False
     fields = (
         *("member", "kind", "says", *NUMBERS, "after", "effective_at", "created_at", "who", "reason"),
-        *("counter", "reverses", "key"),
+        *("counter", "reverses", "reference"),
     )
-    readonly_fields = ("member", *NUMBERS, "after", "says", "who", "reason")
+    readonly_fields = ("member", *NUMBERS, "after", "says", "who", "reason", "reference")
     ready, on_the_way = (points_of(Entry, f"d_{one}", signed=True) for one in ("available", "pending"))
     set_aside, to_make_up = (points_of(Entry, f"d_{one}", signed=True) for one in ("reserved", "debt"))
     after = points_of(Entry, "available_after")
@@ -123,6 +125,10 @@ class EntryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     @admin.display(description=pgettext_lazy("loyalty", "reason that was typed"))
     def reason(self, entry: Entry) -> str:
         return entry.note.text if hasattr(entry, "note") else ""
+
+    @admin.display(description=pgettext_lazy("loyalty", "reference"))
+    def reference(self, entry: Entry) -> str:
+        return linked(reference=entry.key)
 
 
 @admin.register(Hold)
@@ -151,6 +157,33 @@ class HoldAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     @admin.display(description=pgettext_lazy("loyalty", "member"))
     def member(self, hold: Hold) -> str:
         return str(hold.account.member)
+
+
+referents.register("account")(row_of(Account))
+referents.register("bulk")(row_of(Batch))
+
+
+@referents.register("lot")
+def lot_of(*, key: str) -> tuple[str, str] | None:
+    """Return what brought the points of a lot."""
+    lot = Lot.objects.filter(pk=key).first() if is_key(key) else None
+    return about(reference=lot.source) if lot else None
+
+
+@referents.register("hold")
+def hold_of(*, key: str) -> tuple[str, str] | None:
+    """Return what points are set aside for."""
+    hold = Hold.objects.filter(public_id=key).first() if is_uuid(key) else None
+    return (basket_in_words(origin=hold.origin), page_of(hold)) if hold else None
+
+
+def is_uuid(text: str) -> bool:
+    """Return whether a text is a UUID."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 @state_change_notes.register("ledger", order=20)

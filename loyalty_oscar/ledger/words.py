@@ -15,6 +15,8 @@ Params = Mapping[str, Any]
 def basket_in_words(*, origin: str) -> str:
     """Return what points are set aside for, in words: a basket by its number."""
     kind, _colon, key = origin.partition(":")
+    if kind == "claim":
+        return pgettext("loyalty", "A reward")
     return pgettext("loyalty", "Basket %(number)s") % {"number": key} if kind == "basket" else origin
 
 

@@ -29,8 +29,10 @@ from .forms import (
     Rows,
     SegmentForm,
     StepForm,
+    TermsForm,
     WorthForm,
     WorthRows,
+    is_key,
     language_name,
     languages,
     plural_samples,
@@ -40,6 +42,7 @@ from .forms import (
 from .history import TellsChanges
 from .hooks import program_pages, program_warnings, segment_uses, set_uses, state_change_notes
 from .models import (
+    Merge,
     Phase,
     PointWorth,
     ProductSet,
@@ -51,6 +54,7 @@ from .models import (
     Unit,
 )
 from .queries import count_members
+from .references import named, page_of, referents, row_of
 from .second_look import back_in_words, given_back
 from .segments import set_members
 from .words import day
@@ -153,8 +157,18 @@ class TellsMore:
         return found
 
 
-class DeletesUnused:
+class SaysWhatNeedsIt:
+    """The pages that ask before something is deleted say in our words what needs it."""
+
+    delete_confirmation_template: Any = "loyalty/admin/delete.html"
+    delete_selected_confirmation_template: Any = "loyalty/admin/delete_many.html"
+
+
+class DeletesUnused(SaysWhatNeedsIt):
     """What nobody used is deleted; the rest is followed or switched off, one at a time."""
+
+    #: What to do about a row that stays.
+    instead: Any = pgettext_lazy("loyalty", "Switch it off instead.")
 
     def is_used(self, obj: Any) -> bool:
         """Return whether something hangs on a row: then it stays."""
@@ -163,6 +177,20 @@ class DeletesUnused:
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]  # Of ModelAdmin.
         return may and (obj is None or not self.is_used(obj))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say of what was used by the time that it is to be deleted why it stays."""
+        page: Any = self
+        obj = page.get_object(request, object_id)
+        if obj is None or not super().has_delete_permission(request) or not self.is_used(obj):  # type: ignore[misc]
+            found: HttpResponse = super().delete_view(request, object_id, extra_context)  # type: ignore[misc]
+            return found
+        text = pgettext("loyalty", "“%(name)s” is in use or was, so it stays.") % {"name": obj}
+        context = {**page.admin_site.each_context(request), "opts": page.opts, "original": obj, "title": text}
+        told = {"instead": self.instead, "back": page_of(obj)}
+        return TemplateResponse(request, "loyalty/admin/stays.html", context | told, status=403)
 
     def get_actions(self, request: HttpRequest) -> Any:
         # Only its own page says why a row stays.
@@ -257,6 +285,7 @@ class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
     model = TermsVersion
+    form = TermsForm
     formset = Rows
     fields = (("version", "language", "starts_at"), "text")
     extra = 0
@@ -281,6 +310,7 @@ class PhaseInline(ReadOnly, admin.TabularInline):
 class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """One page for everything that a program promises."""
 
+    instead = pgettext_lazy("loyalty", "Pause or close it instead.")
     change_form_template = "loyalty/admin/program.html"
     form = ProgramForm
     list_display = ("name", "state", "is_default", "earns_from", "currency")
@@ -407,6 +437,16 @@ def warnings_of(program: Program, at: datetime) -> list[str]:
     return [text for said in program_warnings.answers(program=program, at=at) for text in said]
 
 
+referents.register("program")(row_of(Program))
+
+
+@referents.register("merge")
+def merged_into(*, key: str) -> tuple[str, str] | None:
+    """Return the member who goes on where two were merged."""
+    merge = Merge.objects.select_related("into").filter(pk=key).first() if is_key(key) else None
+    return (named(merge.into), page_of(merge.into)) if merge else None
+
+
 @set_uses.register("program")
 def sets_of_programs(*, product_set: ProductSet) -> Iterable[str]:
     """Name the programs in which its products bring no points."""
@@ -459,7 +499,7 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
 
 
 @admin.register(Segment)
-class SegmentAdmin(ReadsAnyAddress, TellsChanges, admin.ModelAdmin):
+class SegmentAdmin(ReadsAnyAddress, SaysWhatNeedsIt, TellsChanges, admin.ModelAdmin):
     """Members who are named, for features to ask for. One that is asked for is not deleted."""
 
     form = SegmentForm

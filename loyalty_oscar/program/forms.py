@@ -15,10 +15,11 @@ from django.contrib.admin import site
 from django.contrib.admin.widgets import ManyToManyRawIdWidget
 from django.utils.translation import get_language_info, npgettext, pgettext, pgettext_lazy
 
+from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
-from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, Unit
+from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, TermsVersion, Unit
 from .queries import count_members
 from .registries import grants
 from .second_look import given_back, look_twice, meant_field, show_tick, tick, too_much_back
@@ -289,6 +290,25 @@ class WorthRows(Rows):
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
         """Return what a row is told."""
         return {**super().get_form_kwargs(index), "unit": self.instance.unit_or_none}
+
+
+class TermsForm(forms.ModelForm):
+    """Terms of a program. They begin today or later, once somebody has read others."""
+
+    class Meta:
+        model = TermsVersion
+        fields = ("version", "language", "starts_at", "text")
+
+    def clean_starts_at(self) -> datetime:
+        starts_at: datetime = self.cleaned_data["starts_at"]
+        program = Program.objects.filter(pk=self.instance.program_id).first()
+        if program is None or not count_members(program=program):
+            return starts_at
+        zone = program.time_zone
+        if local_day(at=starts_at, zone=zone) < local_day(at=clock.now(), zone=zone):
+            text = pgettext("loyalty", "Members have read other terms until today. These begin today or later.")
+            raise forms.ValidationError(text)
+        return starts_at
 
 
 class ProgramForm(forms.ModelForm):

@@ -9,15 +9,36 @@ from functools import lru_cache
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 from django.conf import settings
-from django.utils.translation import get_language, to_locale
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, pgettext, to_locale
 
 from loyalty_oscar.kernel import rounding
 
 #: No number of anything; only a form that is refused shows one.
 UNSPEAKABLE = 10**20
+
+
+@lru_cache(maxsize=1)
+def _paid_with() -> frozenset[str]:
+    """Return the currencies that are or were legal tender somewhere: no metals, no codes for tests or for none."""
+    rows = (row for found in get_global("territory_currencies").values() for row in found)
+    return frozenset(code for code, _begin, _end, is_tender in rows if is_tender)
+
+
+def is_currency(*, code: str) -> bool:
+    """Return whether people pay with a currency, or did: amounts of before stay what they are."""
+    return code in _paid_with()
+
+
+def check_currency(code: str) -> None:
+    """Refuse what nobody pays with; a validator of Django."""
+    if not is_currency(code=code):
+        text = pgettext("loyalty", "Write a currency that people pay with, as three letters, for example EUR.")
+        raise ValidationError(text)
 
 
 def exponent(*, currency: str) -> int:

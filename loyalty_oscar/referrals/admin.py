@@ -31,6 +31,7 @@ from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import erasures, member_finders, reward_uses
 from loyalty_oscar.program.models import Member, Reward
+from loyalty_oscar.program.references import referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from .forms import ReasonForm, SchemeForm
@@ -89,20 +90,24 @@ class ReferralAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZon
     change_form_template = "loyalty/admin/referral.html"
     action_form = ReasonForm
     actions = ("allow", "block", "undo")
-    list_display = ("newcomer", "giver", "state", "found", "bound_at", "decision")
+    list_display = ("newcomer", "giver", "code", "state", "found", "bound_at", "decision")
     list_filter = ("state", "decision", "program")
-    list_select_related = ("giver__user", "newcomer__user")
+    list_select_related = ("giver__user", "giver__referral_code", "newcomer__user")
     ordering = ("-pk",)
     show_full_result_count = False
     member_paths = SIDES
     fields = (
-        *("newcomer", "giver", "state", "bound_at", "promised", "rewarded_at", "ready_at", "is_over_cap"),
+        *("newcomer", "giver", "code", "state", "bound_at", "promised", "rewarded_at", "ready_at", "is_over_cap"),
         *("decision", "who", "decided_at", "reason"),
     )
-    readonly_fields = ("promised", "who")
+    readonly_fields = ("code", "promised", "who")
 
     class Media:
         css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "code of who invited"), empty_value="")
+    def code(self, referral: Referral) -> str:
+        return referral.giver.referral_code.code if hasattr(referral.giver, "referral_code") else ""
 
     @admin.display(description=pgettext_lazy("loyalty", "what the checks found"))
     def found(self, referral: Referral) -> str:
@@ -223,6 +228,9 @@ def decided(decision: str, count: int) -> str:
             count,
         )
     return text % {"count": money.number(count)}
+
+
+referents.register("referral")(row_of(Referral))
 
 
 @member_finders.register("codes")

@@ -15,10 +15,12 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, TellsMore, has_begun
-from loyalty_oscar.program.forms import languages, reward_fields
+from loyalty_oscar.program.forms import is_key, languages, reward_fields
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, reward_uses, set_uses
+from loyalty_oscar.program.in_force import InForceFilter, TellsInForce
 from loyalty_oscar.program.models import Member, ProductSet, Program, Reward
+from loyalty_oscar.program.references import named, page_of, referents
 from loyalty_oscar.program.zones import InProgramZone, picked
 
 from .forms import GiveForm, LadderForm, MemberPriceForm, TierFormSet, name_field, tier_form
@@ -230,21 +232,17 @@ def may_give(user: Any, member: Member) -> bool:
 
 
 @admin.register(MemberPrice)
-class MemberPriceAdmin(BehindFront, TellsChanges, InProgramZone, admin.ModelAdmin):
+class MemberPriceAdmin(BehindFront, TellsInForce, TellsChanges, InProgramZone, admin.ModelAdmin):
     """Lower prices for members of a level or a higher one."""
 
-    list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "counts")
+    list_display = ("tier", "product_set", "percent", "starts_at", "ends_at", "state")
     list_select_related = ("tier__ladder__program", "product_set")
-    list_filter = ("is_on", "tier__ladder__program")
+    list_filter = (InForceFilter, "tier__ladder__program")
     form = MemberPriceForm
     fields = ("tier", "product_set", "percent", "is_meant", ("starts_at", "ends_at"), "is_on")
 
     class Media:
         css = STYLES
-
-    @admin.display(description=pgettext_lazy("loyalty", "in force"), boolean=True, ordering="is_on")
-    def counts(self, price: MemberPrice) -> bool:
-        return price.is_on and (price.ends_at is None or price.ends_at > clock.now())
 
     def program_of(self, obj: MemberPrice) -> Program | None:
         return obj.tier.ladder.program
@@ -252,6 +250,13 @@ class MemberPriceAdmin(BehindFront, TellsChanges, InProgramZone, admin.ModelAdmi
     def chosen(self, request: HttpRequest) -> Program | None:
         tier = picked(Tier.objects.select_related("ladder__program"), "tier", request)
         return tier.ladder.program if tier else None
+
+
+@referents.register("tier")
+def level_of(*, key: str) -> tuple[str, str] | None:
+    """Return a level and the page of all levels."""
+    tier = Tier.objects.select_related("ladder").filter(pk=key).first() if is_key(key) else None
+    return (named(tier), page_of(tier.ladder)) if tier else None
 
 
 @contributions.register("admin:program", "tiers", order=10)

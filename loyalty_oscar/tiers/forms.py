@@ -40,7 +40,7 @@ from loyalty_oscar.program.second_look import (
 
 from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
 from .queries import counts_of
-from .sentences import faults, metric_choices
+from .sentences import faults, metric_choices, stays
 
 MOST = 10**15
 #: A later end means none.
@@ -288,6 +288,10 @@ class TierFormSet(Rows):
         return sorted((form.instance for form in kept), key=lambda tier: tier.rank)
 
     def clean(self) -> None:
+        """Refuse to delete what somebody stands on, before Django does in words of its own."""
+        gone = [form.instance for form in self.initial_forms if self._should_delete_form(form)]  # type: ignore[attr-defined]
+        if kept := [text for tier in gone for text in stays(tier=tier)]:
+            raise forms.ValidationError(kept)
         super().clean()
         filled = [form for form in self.forms if getattr(form, "cleaned_data", None) and form.cleaned_data.get("rank")]
         left = [form for form in filled if not form.cleaned_data.get("DELETE") and "takes" in form.cleaned_data]
@@ -295,6 +299,23 @@ class TierFormSet(Rows):
         levels = [(rank, form.instance.threshold, form.cleaned_data.get("name", "")) for rank, form in by_rank.items()]
         for rank, text in faults(levels=levels):
             by_rank[rank].add_error("rank" if rank not in range(1, len(levels) + 1) else "takes", text)
+        for rank, form in by_rank.items():
+            if rank - 1 in by_rank:
+                look_twice(form=form, questions=earns_less(form=form, below=by_rank[rank - 1]))
+
+
+def earns_less(*, form: forms.ModelForm, below: forms.ModelForm) -> list[str]:
+    """Return the question about a level that earns less than the one below it, where that was typed now."""
+    less, more = form.cleaned_data.get("percent"), below.cleaned_data.get("percent")
+    typed = {"percent", "rank"} & {*form.changed_data, *below.changed_data}
+    if less is None or more is None or less >= more or not typed:
+        return []
+    text = pgettext(
+        "loyalty",
+        "Members of %(level)s would earn %(less)s\u00a0%%, less than those of %(below)s with %(more)s\u00a0%%.",
+    )
+    told = {"level": form.cleaned_data.get("name", ""), "below": below.cleaned_data.get("name", "")}
+    return [tick(text % {**told, "less": money.number(less), "more": money.number(more)})]
 
 
 class GiveForm(forms.Form):

@@ -10,7 +10,7 @@ from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import metrics, promise_of
 
-from .models import Ladder, Tier
+from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
 from .preview import LadderPreview
 from .words import counted
 
@@ -88,6 +88,25 @@ def would_stand(*, found: LadderPreview, names: Sequence[str]) -> str:
         text = pgettext("loyalty", "Of %(some)s buyers out of %(all)s would stand: %(levels)s; no level: %(none)s.")
         return text % said
     return pgettext("loyalty", "By their orders would stand: %(levels)s; no level: %(none)s.") % said
+
+
+def stays(*, tier: Tier) -> Iterator[str]:
+    """Say why a level cannot be deleted, and what to do instead; nothing of one that can."""
+    had = GivenTier.objects.filter(tier=tier).values("member_id")
+    members = Standing.objects.filter(tier=tier).values("member_id").union(had).count()
+    if members:
+        text = npgettext(
+            "loyalty",
+            "“%(level)s” stays, because %(count)s member has this level or had it. Change its name and what it takes"
+            " instead.",
+            "“%(level)s” stays, because %(count)s members have this level or had it. Change its name and what it takes"
+            " instead.",
+            members,
+        )
+        yield text % {"level": tier.name, "count": money.number(members)}
+    if MemberPrice.objects.filter(tier=tier).exists():
+        text = pgettext("loyalty", "“%(level)s” stays, because it has member prices. Delete those first.")
+        yield text % {"level": tier.name}
 
 
 def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[int, str]]:

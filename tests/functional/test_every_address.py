@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 #: What pages of ours and of Django's admin read of an address.
 READ = (
     *("q", "o", "p", "e", "all", "_popup", "_to_field", "_changelist_filters", "type", "program", "back", "kind"),
-    *("from", "to", "by", "next", "until", "month", "return-1", "ready", "points", "ordered", "level", "is_on"),
+    *("from", "to", "by", "next", "until", "month", "return-1", "ready", "points", "ordered", "level", "in_force"),
     *("program__id__exact", "is_on__exact", "pk__in", "id__gt", "member__user__password", "decision__exact"),
 )
 #: Inputs for each of them in a modest run.

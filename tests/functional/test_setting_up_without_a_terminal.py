@@ -92,7 +92,8 @@ class TestSettingUp:
         [
             ("spend", "0"), ("spend", "-1"), ("spend", "xx"), ("spend", "9" * 40), ("worth", ""), ("worth", "0.001"),
             ("worth", "1000"), ("hold_days", "366"), ("hold_days", "-1"), ("time_zone", "Mars/Olympus"),
-            ("currency", "XXXX"), ("currency", "QQQ"), ("name", ""), ("name", "x" * 101), ("spend", "NaN"),
+            ("currency", "XXXX"), ("currency", "QQQ"), ("currency", "X" * 3), ("currency", "XTS"), ("currency", "XAU"),
+            ("currency", "XDR"), ("name", ""), ("name", "x" * 101), ("spend", "NaN"),
         ],
     )  # fmt: skip
     def test_refuses_at_the_field_and_writes_nothing(self, owner, name, value):

@@ -35,7 +35,7 @@ class Event(models.Model):
         indexes = [models.Index(fields=["is_new", "id"], name="loyalty_event_new")]
 
     def __str__(self) -> str:
-        return f"{self.topic} {self.key}"
+        return self.topic.replace("-", " ").capitalize()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write it once; an event that is there is refused."""

@@ -106,7 +106,7 @@ class Program(models.Model):
         pgettext_lazy("loyalty", "currency"),
         max_length=3,
         default="EUR",
-        validators=[RegexValidator(r"^[A-Z]{3}$")],
+        validators=[money.check_currency],
         help_text=pgettext_lazy("loyalty", "Currency of the amounts on this page, as a code of three letters."),
     )
     time_zone = models.CharField(
@@ -327,9 +327,7 @@ class PointWorth(models.Model):
     """What points buy, a row per currency: `points` points are worth `minor` minor units. Never an exchange rate."""
 
     program = models.ForeignKey(Program, models.CASCADE, related_name="worths")
-    currency = models.CharField(
-        pgettext_lazy("loyalty", "currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
-    )
+    currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=3, validators=[money.check_currency])
     points = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "so much"), default=100, validators=[MinValueValidator(1)]
     )

@@ -21,6 +21,7 @@ from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from ..forms.rewards import GiveBackForm
@@ -53,6 +54,9 @@ class StepInline(ReadOnly, admin.TabularInline):
         return actors.name(step.actor)
 
 
+referents.register("claim")(row_of(Claim))
+
+
 @admin.register(Claim)
 class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, admin.ModelAdmin):
     """Every reward that a member has or had: first what waits for staff, the oldest first; then the newest."""
@@ -73,12 +77,16 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
     search_help_text = pgettext_lazy(  # type: ignore[misc]  # Of `ModelAdmin` and of `FindsMembers`.
         "loyalty", "Name, e-mail address, order number, public id, or the reward"
     )
-    fields = ("reward", "member", "state", "text", "got_at", "valid_until", "paid_in_words", "key")
-    readonly_fields = ("paid_in_words",)
+    fields = ("reward", "member", "state", "text", "got_at", "valid_until", "paid_in_words", "reference")
+    readonly_fields = ("paid_in_words", "reference")
     inlines = (StepInline,)
 
     class Media:
         css = STYLES
+
+    @admin.display(description=pgettext_lazy("loyalty", "reference"))
+    def reference(self, claim: Claim) -> str:
+        return linked(reference=claim.key)
 
     def program_of(self, obj: Claim) -> Any:
         return obj.reward.program

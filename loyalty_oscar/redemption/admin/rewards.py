@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,6 +18,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, TellsMore
 from loyalty_oscar.program.history import TellsChanges
+from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import Reward, Unit
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.zones import InProgramZone
@@ -25,6 +28,7 @@ from ..claims import is_promised, promised_by
 from ..faults import reach, reward_warnings
 from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
 from ..kinds import CODE
+from ..models import RewardCode
 from ..sentences import of_level, reward_sentence
 from ..stock import RewardStock, stock_of
 
@@ -44,12 +48,12 @@ class RewardsList(ChangeList):
 
 
 @admin.register(Reward)
-class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
+class RewardAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
     """What members can have; switched off, and deleted only as long as nobody had it."""
 
     change_form_template = "loyalty/admin/reward.html"
-    list_display = ("name", "kind_name", "says", "is_on", "program")
-    list_filter = ("program", "is_on")
+    list_display = ("name", "kind_name", "says", "state", "program")
+    list_filter = ("program", InForceFilter)
     list_select_related = ("program__unit", "segment")
     search_fields = ("name", "code")
 
@@ -61,6 +65,14 @@ class RewardAdmin(BehindFront, TellsMore, TellsChanges, DeletesUnused, InProgram
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RewardsList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reward]:
+        free = RewardCode.objects.filter(reward=OuterRef("pk"), claim=None)
+        return super().get_queryset(request).annotate(has_codes=Exists(free))
+
+    def in_force(self, obj: Any, at: datetime) -> InForce:
+        is_spent = obj.taken == obj.quota or (obj.kind == CODE and not obj.has_codes)
+        return in_force_at(at=at, is_on=obj.is_on, starts_at=obj.starts_at, ends_at=obj.ends_at, is_spent=is_spent)
 
     @admin.display(description=pgettext_lazy("loyalty", "what it is"), ordering="kind")
     def kind_name(self, reward: Reward) -> str:

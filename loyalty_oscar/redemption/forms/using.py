@@ -10,11 +10,14 @@ from django.core.validators import MaxValueValidator
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
+from loyalty_oscar.kernel.rounding import worth_minor
+from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.forms import AmountForm, Rows, SeveralField, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
+from loyalty_oscar.program.worth import rate_of
 
 from ..models import LeastOrder, UseTerms
 
@@ -68,6 +71,7 @@ class UseTermsForm(forms.ModelForm):
                 "loyalty", "Nobody could use anything: the least at once is %(minimum)s. Write that or more."
             )
             self.add_error("per_day", text % {"minimum": self._number(minimum)})
+        asked = self._out_of_reach(minimum)
         if self.initial.get("is_on") and self.instance.pk and data.get("is_on") is False:
             text = npgettext(
                 "loyalty",
@@ -76,8 +80,22 @@ class UseTermsForm(forms.ModelForm):
                 count := count_members(program=self.instance.program),
             )
             if count:
-                look_twice(form=self, questions=[tick(text % {"count": money.number(count)})])
+                asked.append(tick(text % {"count": money.number(count)}))
+        look_twice(form=self, questions=asked)
         return data
+
+    def _out_of_reach(self, minimum: int | None) -> list[str]:
+        """Return the question about a least at once that is a lot and that no member has."""
+        row = rate_of(unit=self.unit) if self.unit and minimum else None
+        if self.unit is None or row is None or minimum is None or minimum <= (self.initial.get("minimum") or 0):
+            return []
+        limit = self.unit.program.much_minor
+        if worth_minor(points=minimum, per_points=row.points, minor=row.minor) <= limit:
+            return []
+        if Account.objects.filter(unit=self.unit, available__gte=minimum).exists():
+            return []
+        text = pgettext("loyalty", "Nobody could use anything: no member has %(points)s.")
+        return [tick(text % {"points": words.points(unit=self.unit, points=minimum)})]
 
     def _number(self, points: int) -> str:
         return words.number(unit=self.unit, points=points) if self.unit else money.number(points)

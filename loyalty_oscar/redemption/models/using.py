@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import pgettext_lazy
@@ -87,9 +87,7 @@ class LeastOrder(models.Model):
     """From which amount of goods on points can be used, a row per currency; none: from the first cent on."""
 
     terms = models.ForeignKey(UseTerms, models.CASCADE, related_name="least_orders")
-    currency = models.CharField(
-        pgettext_lazy("loyalty", "currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
-    )
+    currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=3, validators=[money.check_currency])
     minor = models.PositiveIntegerField(
         pgettext_lazy("loyalty", "goods for at least (in cents)"), validators=[MinValueValidator(1)]
     )

@@ -22,6 +22,7 @@ from loyalty_oscar.kernel.errors import KeyMismatch, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
+from loyalty_oscar.ledger.words import basket_in_words
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, ReadOnly, ReadsAnyAddress, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
@@ -194,6 +195,7 @@ class MemberAdmin(
         for entry in entries:
             entry.account = account
         known, gone = names_of(entries), undone(entries=entries)
+        holds = account.holds.filter(state=Hold.State.OPEN).order_by("pk")
         return context | {
             "unit": unit,
             "worth": worth(unit=unit, points=account.available),
@@ -215,7 +217,7 @@ class MemberAdmin(
                 for entry in entries
             ],
             "messages_to": messages_to(member=member),
-            "holds": account.holds.filter(state=Hold.State.OPEN).order_by("pk"),
+            "holds": [(basket_in_words(origin=one.origin), one) for one in holds],
         }
 
     # By hand -----------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ def is_named(product_set: ProductSet) -> bool:
 class ProductSetAdmin(ReadsAnyAddress, TellsChanges, DeletesUnused, admin.ModelAdmin):
     """A set of products that rules speak of. Without a range it suspends the rules that name it."""
 
+    instead = pgettext_lazy("loyalty", "Take it out of what names it first.")
     list_display = ("name", "code", "range")
     search_fields = ("name", "code")
     inlines = (RangeInline,)

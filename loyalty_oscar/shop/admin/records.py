@@ -13,17 +13,20 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
+from oscar.core.loading import get_model
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.admin import BehindFront, ReadOnly
 from loyalty_oscar.program.events import title_of, topics
 from loyalty_oscar.program.finding import FindsMembersOrKeys
+from loyalty_oscar.program.forms import is_key
 from loyalty_oscar.program.hooks import order_finders
 from loyalty_oscar.program.models import Delivery, Event, JobRun, Member, Program
+from loyalty_oscar.program.references import linked, referents
 
 from ..dashboard.history import consumer_name, state_of
-from ..dashboard.links import url_of
+from ..dashboard.links import order_url, url_of
 from ..models import OrderSync
 from ..upkeep.jobs import titles
 
@@ -58,6 +61,24 @@ def in_words(value: Any) -> Any:
         return value
 
 
+@referents.register("order")
+def order_of(*, key: str) -> tuple[str, str] | None:
+    """Return an order by its number, with its page on Oscar's dashboard; one that is gone by the number it had."""
+    order = get_model("order", "Order").objects.filter(pk=key).first() if is_key(key) else None
+    known = order or (OrderSync.objects.filter(order_id=key).first() if is_key(key) else None)
+    number = order.number if order else str(known or key)
+    return pgettext("loyalty", "Order %(number)s") % {"number": number}, order_url(order) if order else ""
+
+
+@referents.register("review")
+def review_of(*, key: str) -> tuple[str, str] | None:
+    """Return the review of a product, with its page on Oscar's dashboard."""
+    reviews = get_model("reviews", "ProductReview").objects.select_related("product")
+    review = reviews.filter(pk=key).first() if is_key(key) else None
+    text = pgettext("loyalty", "Review of %(product)s")
+    return (text % {"product": review.product}, url_of("dashboard:reviews-update", pk=review.pk)) if review else None
+
+
 class TopicFilter(admin.SimpleListFilter):
     """Filters events by what happened, in words."""
 
@@ -80,12 +101,16 @@ class EventAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin):
     list_select_related = ("member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
-    fields = ("about", "member", "at", "goes_along", "key")
-    readonly_fields = ("about", "goes_along")
+    fields = ("about", "member", "at", "goes_along", "reference")
+    readonly_fields = ("about", "goes_along", "reference")
 
     @admin.display(description=pgettext_lazy("loyalty", "what happened"), ordering="topic")
     def about(self, event: Event) -> str:
         return title_of(topic=event.topic)
+
+    @admin.display(description=pgettext_lazy("loyalty", "reference"))
+    def reference(self, event: Event) -> str:
+        return linked(reference=event.key)
 
     @admin.display(description=pgettext_lazy("loyalty", "what is told along"))
     def goes_along(self, event: Event) -> str:
@@ -105,16 +130,16 @@ class DeliveryAdmin(BehindFront, FindsMembersOrKeys, ReadOnly, admin.ModelAdmin)
     list_select_related = ("event__member__user",)
     ordering = ("-pk",)
     show_full_result_count = False
-    fields = ("about", "member", "how", "happened_at", "state", "done_at", "attempts", "next_try", "key")
-    readonly_fields = ("about", "member", "how", "happened_at", "state", "next_try", "key")
+    fields = ("about", "member", "how", "happened_at", "state", "done_at", "attempts", "next_try", "reference")
+    readonly_fields = ("about", "member", "how", "happened_at", "state", "next_try", "reference")
 
     @admin.display(description=pgettext_lazy("loyalty", "about"))
     def about(self, delivery: Delivery) -> str:
         return title_of(topic=delivery.event.topic)
 
     @admin.display(description=pgettext_lazy("loyalty", "reference"))
-    def key(self, delivery: Delivery) -> str:
-        return delivery.event.key
+    def reference(self, delivery: Delivery) -> str:
+        return linked(reference=delivery.event.key)
 
     @admin.display(description=pgettext_lazy("loyalty", "member"))
     def member(self, delivery: Delivery) -> Any:

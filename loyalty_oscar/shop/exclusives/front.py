@@ -17,10 +17,9 @@ from ..front.planned import Planned, planned_lists
 def sales(*, program: Program, at: datetime) -> Iterator[Planned]:
     """Yield the sales that are switched on, from the day on which the first may buy."""
     for sale in Sale.objects.filter(program=program, is_on=True).prefetch_related("doors").order_by("pk"):
-        begins = [door.buys_from for door in sale.doors.all()] + ([sale.public_from] if sale.public_from else [])
         yield Planned(
             kind=pgettext_lazy("loyalty", "Sale"),
             row=sale,
-            starts_at=min(begins, default=None),
+            starts_at=sale.opens_at,
             ends_at=sale.ends_at,
         )

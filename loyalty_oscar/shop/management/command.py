@@ -21,6 +21,13 @@ SPAN = re.compile(r"(\d{1,5})\s*([mhd])")
 SPANS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
+class WrongUsage(CommandError):
+    """Options that make no sense, whatever is in the shop: the exit code is 2, like that of an option nobody knows."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, returncode=2)
+
+
 class LoyaltyCommand(BaseCommand):
     """A command that says one line where it refuses, and writes nothing then."""
 
@@ -34,7 +41,7 @@ class LoyaltyCommand(BaseCommand):
         def refuse(message: str) -> None:
             if parser.called_from_command_line:
                 parser.exit(2, f"{subcommand}: {message}; --help names the options\n")
-            raise CommandError(message)
+            raise WrongUsage(message)
 
         parser.error = refuse  # type: ignore[assignment]
         return parser
@@ -101,7 +108,7 @@ def moment(*, text: str, at: datetime, zone: str) -> datetime:
     """
     Return the instant that `2d`, `36h`, `2026-05-31` (its beginning in the zone) or a full ISO instant means.
 
-    Raises `CommandError` for anything else and for the future.
+    Raises `WrongUsage` for anything else and for the future.
     """
     span = SPAN.fullmatch(text.strip().lower())
     try:
@@ -114,10 +121,16 @@ def moment(*, text: str, at: datetime, zone: str) -> datetime:
             if found.tzinfo is None:
                 raise ValueError
     except (ValueError, OverflowError):
-        raise CommandError(f"{text!r} is no moment; write a day like 2026-05-31 or a span like 2d or 36h") from None
+        raise WrongUsage(f"{text!r} is no moment; write a day like 2026-05-31 or a span like 2d or 36h") from None
     if found > at:
-        raise CommandError(f"{text} lies in the future")
+        raise WrongUsage(f"{text} lies in the future")
     return found
+
+
+def at_least_one(*, option: str, number: int | None) -> None:
+    """Refuse a number below 1 that was typed for an option; raises `WrongUsage`."""
+    if number is not None and number < 1:
+        raise WrongUsage(f"{option} takes a number of at least 1, not {number}")
 
 
 def program_of(*, code: str | None) -> Program:

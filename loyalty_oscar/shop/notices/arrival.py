@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program.db import write_db
@@ -54,8 +54,18 @@ def clear_inbox(*, at: datetime) -> int:
 
     That a date was read of there counts as told, so nothing is marked as read.
     """
-    old = Notice.objects.using(write_db()).filter(until__lte=at).exclude(inbox_id="")
-    ids = {row.pk: row.inbox_id for row in old.order_by("pk")[:OLD_AT_ONCE]}
+    return _put_away(Notice.objects.using(write_db()).filter(until__lte=at))
+
+
+def replace_in_inbox(*, topic: str, key: str) -> int:
+    """Take out of Oscar's inbox what told of the same dates as an event before: it says the same. Returns how many."""
+    notices = Notice.objects.using(write_db()).filter(topic=topic)
+    names = list(notices.filter(key=key).exclude(about="").values_list("about", flat=True))
+    return _put_away(notices.filter(about__in=names, until__isnull=False).exclude(key=key)) if names else 0
+
+
+def _put_away(notices: QuerySet[Notice]) -> int:
+    ids = {row.pk: row.inbox_id for row in notices.exclude(inbox_id="").order_by("pk")[:OLD_AT_ONCE]}
     model = get_model("communication", "Notification")
     rows = model.objects.using(write_db()).filter(pk__in=[pk for pk in ids.values() if pk != "-"])
     rows.filter(date_read=None).delete()

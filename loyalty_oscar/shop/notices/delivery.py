@@ -25,6 +25,7 @@ from loyalty_oscar.program.events import Consumer, NotYet, consumers
 from loyalty_oscar.program.models import Event, Notice
 from loyalty_oscar.program.rows import write_rows
 
+from .arrival import replace_in_inbox
 from .letters import Letter, SiteRequest, inbox_links, is_optional, language_of, letters, site_of, timings, write
 
 INBOX = "inbox"
@@ -121,6 +122,7 @@ def _put_in_inbox(event: Event, letter: Letter, at: datetime) -> str:
             write_rows(rows=[made], skip=True)
         if not _notices(event).filter(inbox_id="").update(inbox_id="-", until=letter.until):
             return "it is there"
+        replace_in_inbox(topic=event.topic, key=event.key)
         dispatcher.notify_user(user, subject, body=body)
         rows = get_model("communication", "Notification").objects.using(write_db())
         if row := rows.filter(recipient=user, subject=subject).first():

@@ -1,4 +1,4 @@
-"""What staff read of a referral that only the shop knows: the order that it hangs on."""
+"""What staff read of referrals on pages of the shop: the order that one hangs on, and the code of a customer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import Any
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import contributions
-from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.models import Code, Referral
 
 from ..dashboard.links import order_url
+
+
+@contributions.register("dashboard:user", "code", order=58)
+def codes_of_customer(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the codes that a customer passes on, by which the customer is found."""
+    codes = Code.objects.filter(member__user_id=subject.pk, member__merged_into=None).order_by("pk")
+    return ("loyalty/dashboard/code.html", {"codes": codes}) if codes else None
 
 
 @contributions.register("admin:referral", "order")

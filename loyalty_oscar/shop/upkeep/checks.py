@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import Warning, register
+from django.conf import settings
+from django.core.checks import Error, Warning, register
 
+from loyalty_oscar.program import money
 from loyalty_oscar.program.conf import LoyaltySettings, conf
 
 from ..orders import statuses
+
+
+@register("loyalty")
+def check_currency(**kwargs: Any) -> list[Error]:
+    """Refuse a currency of the shop that nobody pays with: prices would be worth nothing."""
+    code = getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+    if money.is_currency(code=code):
+        return []
+    text = f"OSCAR_DEFAULT_CURRENCY is {code!r}, which is no currency that people pay with."
+    return [Error(text, hint="Write a code of three capital letters such as EUR.", id="loyalty_shop.E003")]
 
 
 @register("loyalty")

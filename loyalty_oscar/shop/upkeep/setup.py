@@ -7,16 +7,16 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Protocol
 
-from babel.numbers import is_currency
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.rounding import part_and_whole
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
-from loyalty_oscar.program.money import exponent, in_words
+from loyalty_oscar.program.money import exponent, in_words, is_currency
 from loyalty_oscar.program.operations import change_state
 
 ACTOR = "system"
@@ -33,6 +33,10 @@ NAMES = {
 CREDIT = {"en": {"title": "Credit"}, "de": {"title": "Guthaben"}, "pl": {"title": "Środki"}, "ru": {"title": "Кешбэк"}}
 #: More of each purchase than that nobody gives back, in percent.
 MOST_BACK = 95
+
+
+class WrongValue(LoyaltyError):
+    """A name, code or currency of a program that can be none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,12 +103,11 @@ def cashback(*, percent: Fraction) -> Choices:
     point is the smallest coin.
     """
     zone = settings.TIME_ZONE or "UTC"
-    # In whole numbers as a shop keeper reads them: 2 of 100, 25 of 1,000.
-    scale = next(scale for scale in (1, 10, 100) if (percent * scale).denominator == 1)
+    points, step_minor = part_and_whole(percent=percent)
     return Choices(
         names=CREDIT,
-        points=int(percent * scale),
-        step_minor=100 * scale,
+        points=points,
+        step_minor=step_minor,
         worth_minor=100,
         hold_days=14,
         time_zone=zone,
@@ -119,11 +122,13 @@ def make_ready(
     Make what is missing of the ready program, in one transaction; what is there is left as it is.
 
     Without a code it is the program that is there, whatever its code; the default one where there are more.
-    Of Oscar's tables only the rows of our one offer are written. Raises `LoyaltyError` for a code or currency that
-    is none, before anything is written.
+    Of Oscar's tables only the rows of our one offer are written. Raises `WrongValue` for a name, code or
+    currency that is none, before anything is written.
     """
-    if not is_currency(currency):
-        raise LoyaltyError(f"{currency!r} is no currency; write a code of three capital letters such as EUR")
+    if not is_currency(code=currency):
+        raise WrongValue(
+            f"{currency!r} is no currency that people pay with; write a code of three capital letters such as EUR"
+        )
     with transaction.atomic(using=write_db()):
         ready = _program(code=code, name=name, currency=currency, choices=choices)
         setup_steps.tell(ready=ready, at=at)
@@ -168,7 +173,7 @@ def _save(row: Program | Unit | PointWorth) -> None:
         row.full_clean()
     except ValidationError as error:
         field_name, messages = next(iter(error.message_dict.items()))
-        raise LoyaltyError(f"{field_name}: {messages[-1]}") from error
+        raise WrongValue(f"{field_name}: {messages[-1]}") from error
     row.save()
 
 

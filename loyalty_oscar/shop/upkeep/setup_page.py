@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from babel.numbers import is_currency
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -83,8 +82,7 @@ class Beginning(forms.Form):
 
     def clean_currency(self) -> str:
         code = self.cleaned_data["currency"].upper()
-        if not is_currency(code):
-            raise forms.ValidationError(pgettext("loyalty", "Write a currency as three letters, for example EUR."))
+        money.check_currency(code)
         return code
 
     def _number(self, name: str) -> Decimal | None:

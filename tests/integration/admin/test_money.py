@@ -24,8 +24,6 @@ from tests.storefront import a_user, text_of
 from . import test_campaigns, test_referrals, test_rules, test_using
 from .test_sentences import read
 
-BASE = {"p_currency": "EUR", "p_step_minor": "1.00"}
-
 
 @pytest.fixture
 def cashback(unit):
@@ -65,9 +63,9 @@ class TestARule:
         assert "€2.50 for the first order" in text_of(page)
 
     def test_of_a_share_reads_as_a_percentage(self, root, cashback):
-        assert self.typed(root, cashback, "per-amount", **BASE, p_points="0.02") == 2
+        assert self.typed(root, cashback, "per-amount", p_percent="2") == 2
         page = last_page(root, Rule)
-        assert values(page)["p_points"] == "0.02"
+        assert values(page)["p_percent"] == "2.00"
         assert "2 % back, on everything." in text_of(page).replace("\xa0", " ")
 
     def test_refuses_what_is_no_amount_beside_its_field(self, root, cashback):

@@ -1,24 +1,27 @@
 """What can be read in the admin and never touched."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.admin.utils import display_for_value
 from django.urls import reverse
-from oscar.test.factories import RangeFactory
+from oscar.test.factories import OrderFactory, RangeFactory
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Account, Entry, Hold
+from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.events import announce
-from loyalty_oscar.program.models import Delivery, Event, JobRun, ProductSet, Program
+from loyalty_oscar.program.models import Delivery, Event, JobRun, Member, ProductSet, Program
 from loyalty_oscar.program.operations import note_run
+from loyalty_oscar.program.references import about, linked, referents
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import mark
-from loyalty_oscar.testing.factories import AccountFactory, LotFactory
+from loyalty_oscar.testing.factories import AccountFactory, CampaignFactory, GoalFactory, LotFactory, TierFactory
+from loyalty_oscar.tiers.models import Tier
 from tests.storefront import text_of
 
 READ = [Account, Entry, Hold, Event, Delivery, JobRun, OrderSync]
@@ -152,3 +155,73 @@ class TestAProductSet:
 @pytest.mark.parametrize("page", ["change", "delete"])
 def test_a_page_stands_where_its_address_names_no_field(root, unit, page):
     assert root.get(url(Program, page, unit.program_id), {"_to_field": ""}).status_code < 500
+
+
+class TestAReference:
+    """What a record is about reads in words, with a link to its page; the reference itself stays there, in small."""
+
+    def page(self, root, row):
+        return root.get(url(type(row), "change", row.pk)).content.decode()
+
+    def test_of_an_order_names_it_by_its_number(self, root, books):
+        order = OrderFactory(number="100343")
+        html = linked(reference=f"order:{order.pk}:earn")
+        assert html == (
+            f'<a href="{reverse("dashboard:order-detail", args=["100343"])}">Order 100343</a> '
+            f"<small><code>order:{order.pk}:earn</code></small>"
+        )
+
+    def test_of_an_order_that_is_gone_names_it_by_the_number_it_had(self, root, books):
+        OrderSync.objects.update(placed={"number": "100001"})
+        assert about(reference="order:1:earn") == ("Order 100001", "")
+        for row in (Entry.objects.get(key="order:1:earn"), Event.objects.get(), Delivery.objects.get()):
+            assert "Order 100001 <small><code>order:1:earn" in self.page(root, row)
+
+    def test_of_points_that_became_ready_is_what_brought_them(self, root, books):
+        lot = Lot.objects.get(source="order:2")
+        OrderFactory(pk=2, number="100002")
+        assert about(reference=f"lot:{lot.pk}:mature")[0] == "Order 100002"
+        lot = LotFactory(account=books, points=5, source="manual:x", key="manual:x", for_ever=True)
+        assert linked(reference=f"lot:{lot.pk}:mature") == f" <small><code>lot:{lot.pk}:mature</code></small>"
+
+    def test_of_what_has_a_page_links_it(self, root, books):
+        hold, program = Hold.objects.get(), Program.objects.get()
+        told = {
+            f"hold:{hold.public_id}:hold": ("Basket 1", url(Hold, "change", hold.pk)),
+            f"program:{program.pk}:close": (f"Program: {program}", url(Program, "change", program.pk)),
+            f"account:{books.pk}:ready:2026-05-01": (f"Account: {books}", url(Account, "change", books.pk)),
+        }
+        for row in (CampaignFactory(), GoalFactory(), TierFactory()):
+            page = row.ladder if isinstance(row, Tier) else row
+            told[f"{row._meta.model_name}:{row.pk}:gift"] = (
+                f"{row._meta.verbose_name.capitalize()}: {row}",
+                url(type(page), "change", page.pk),
+            )
+        for reference, (text, link) in told.items():
+            assert about(reference=reference) == (text, link)
+            assert root.get(link).status_code == 200
+
+    @pytest.mark.parametrize(
+        "reference", ["manual:x", "import:a:1", "", "order", "hold:x:hold", "lot:x", "tier:999999:gift"]
+    )
+    def test_of_what_nobody_knows_stays_as_it_is(self, db, reference):
+        assert linked(reference=reference).endswith(f"<small><code>{reference}</code></small>")
+
+    def test_cannot_carry_markup(self, db):
+        assert "<script>" not in linked(reference="manual:<script>")
+
+    def test_of_every_kind_that_the_docs_name_is_known(self):
+        """All keys of docs/reference/ledger.md but those of what has no page: by hand, imports, and endings."""
+        text = Path("docs/reference/ledger.md").read_text(encoding="utf-8")
+        keys = text.partition("## Keys")[2].partition("## Lots")[0]
+        kinds = set(re.findall(r"`([a-z]+):", keys)) - {"manual", "import"}
+        assert len(kinds) > 6
+        assert kinds <= {kind for kind, _referent in referents.items()}
+
+    def test_is_no_name_of_an_event(self, root, books):
+        assert str(Event.objects.get()) == "Points earned"
+        assert "points-earned order:1" not in self.page(root, Delivery.objects.get())
+
+    def test_of_a_basket_reads_as_one_on_the_page_of_a_member(self, root, books):
+        page = text_of(root.get(url(Member, "change", books.member_id)))
+        assert "Basket 1" in page and "basket:1" not in page

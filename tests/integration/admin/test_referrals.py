@@ -6,7 +6,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from loyalty_oscar.program.hooks import program_warnings
-from loyalty_oscar.referrals.models import Referral, Scheme
+from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.shop.orders.sync import sync_orders
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
@@ -45,6 +45,24 @@ def blocked(django_capture_on_commit_callbacks):
     club.order = arrive(buy(club.twin, (a_product(price="30.00"), 1), on=day(5, 2)), on=day(5, 4))
     club.now = lambda: django_capture_on_commit_callbacks(execute=True)
     return club
+
+
+class TestTheCodeOfWhoInvited:
+    def test_stands_in_the_queue_on_the_page_and_finds_the_friend(self, root, blocked):
+        code = blocked.referral.giver.referral_code.code
+        for page in (QUEUE, page_of(blocked.referral), f"{QUEUE}?q={code}"):
+            assert code in text_of(root.get(page))
+        assert root.get(QUEUE, {"q": code}).context["cl"].result_count == 1
+
+    def test_stands_on_the_dashboards_page_of_a_customer(self, root, blocked):
+        giver = blocked.referral.giver
+        said = f"Code for friends: {giver.referral_code.code}"
+        assert said in text_of(root.get(reverse("dashboard:user-detail", args=[giver.user_id])))
+        assert "Code for friends" not in text_of(root.get(reverse("dashboard:user-detail", args=[blocked.twin.pk])))
+
+    def test_may_be_missing(self, root, blocked):
+        Code.objects.all().delete()
+        assert root.get(QUEUE).status_code == root.get(page_of(blocked.referral)).status_code == 200
 
 
 class TestAScheme:

@@ -11,7 +11,7 @@ from loyalty_oscar.program.models import PointWorth, ProductSet, Program
 from loyalty_oscar.redemption.models import LeastOrder, Redemption, UseTerms
 from loyalty_oscar.redemption.queries import limits_of, terms_of
 from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
-from loyalty_oscar.testing.factories import ProgramFactory
+from loyalty_oscar.testing.factories import AccountFactory, LotFactory, ProgramFactory
 from tests.integration.admin.test_program import formset
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product, text_of
@@ -131,7 +131,7 @@ class TestLimitsThatDoNotFit:
         ("row", "wrong", "says"),
         [
             ({"currency": "CHF", "amount": "20.00"}, "row.currency", "What members have is worth nothing in CHF yet."),
-            ({"currency": "eur", "amount": "20.00"}, "row.currency", "Enter a valid value"),
+            ({"currency": "eur", "amount": "20.00"}, "row.currency", "Write a currency that people pay with"),
             ({"currency": "EUR", "amount": "0"}, "row.amount", "greater than or equal to 0.01"),
             ({"currency": "EUR", "amount": "1.005"}, "row.amount", "no more than 2 decimal places"),
             ({"currency": "EUR", "amount": ""}, "row.amount", "required"),
@@ -258,3 +258,25 @@ class TestTheUsesOfPoints:
         assert 'data-loyalty="used" data-value="500"' in html
         assert reverse("dashboard:order-detail", kwargs={"number": "A-17"}) in html
         assert "100\xa0paws" in html
+
+
+class TestALeastAtOnceThatNobodyHas:
+    SAID = "Nobody could use anything: no member has"
+
+    @pytest.mark.parametrize(("minimum", "asked"), [("10000", False), ("10001", True), ("9999999", True)])
+    def test_is_asked_about_where_it_is_a_lot(self, root, terms, minimum, asked):
+        answer = root.post(page(terms), typed(minimum=minimum))
+        assert (answer.status_code == 200) == asked
+        assert not asked or self.SAID in errors(answer)["is_meant"]
+        assert UseTerms.objects.get().minimum == (1 if asked else int(minimum))
+        assert root.post(page(terms), typed(minimum=minimum, is_meant="on")).status_code == 302
+
+    def test_is_not_asked_about_where_somebody_has_so_much(self, root, terms):
+        account = AccountFactory(member__program=terms.program)
+        LotFactory(account=account, points=20_000, for_ever=True)
+        assert root.post(page(terms), typed(minimum="20000")).status_code == 302
+        assert self.SAID in errors(root.post(page(terms), typed(minimum="20001")))["is_meant"]
+
+    def test_is_saved_unchanged_once_it_is_meant(self, root, terms):
+        UseTerms.objects.update(minimum=9_999_999)
+        assert root.post(page(terms), typed(minimum="9999999", share="50")).status_code == 302

@@ -106,7 +106,7 @@ class TestANextVersion:
         assert Form(root.get(page(rule)).content.decode()).data["counts_from"] == ["2026-05-10"]
         save_unchanged(root, page(rule), "en")
         listed = root.get(reverse("admin:loyalty_earning_rule_changelist")).context["cl"].result_list
-        assert [bool(one.on) for one in listed] == [False]
+        assert [bool(one.is_on) for one in listed] == [False]
 
     def test_with_less_of_a_budget_leaves_the_one_in_force_all_of_it(self, root, rule):
         rule.budget.__class__.objects.update(taken=600)

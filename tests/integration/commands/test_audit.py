@@ -61,4 +61,4 @@ class TestAnAudit:
 
     def test_refuses_an_account_that_is_not_there(self, accounts):
         expect_refusal("audit --account 999999", says="there is no account 999999")
-        expect_refusal("audit --account me", says="invalid int value")
+        expect_refusal("audit --account me", says="invalid int value", code=2)

@@ -262,7 +262,7 @@ class TestBadInput:
     def test_is_a_file_that_is_not_there(self, tmp_path):
         expect_refusal("import", tmp_path / "none.csv", says="cannot be read: No such file")
         expect_refusal("import", tmp_path, says="cannot be read: Is a directory")
-        expect_refusal("import", says="the following arguments are required: FILE.csv")
+        expect_refusal("import", says="the following arguments are required: FILE.csv", code=2)
 
     def test_is_a_program_that_is_not_there_or_ends(self, file):
         expect_refusal("import --program nope", file(GOOD), says="there is no program 'nope'")

@@ -79,4 +79,4 @@ class TestReconciling:
 class TestBadInput:
     @pytest.mark.parametrize("since", ["soon", "2x", "-2d", "2026-13-01", "2999-01-01", "2026-05-05T12:00"])
     def test_is_refused(self, order, since):
-        expect_refusal(f"reconcile --since={since}", says=since)
+        expect_refusal(f"reconcile --since={since}", says=since, code=2)

@@ -357,7 +357,7 @@ class TestARefusal:
 
     def test_is_a_product_without_a_rehearsal(self, club, bites):
         said = manage("doctor --product 1")
-        assert (said.code, said.err) == (1, "--product goes with --rehearse")
+        assert (said.code, said.err) == (2, "--product goes with --rehearse")
 
     def test_is_a_customer_that_the_shop_cannot_make(self, club, bites, forked):
         class Selector:

@@ -263,7 +263,7 @@ class TestBadInput:
         ],
     )
     def test_is_refused(self, line, says):
-        expect_refusal(line, says=says)
+        expect_refusal(line, says=says, code=2)
         assert not JobRun.objects.exists()
 
     def test_in_the_settings_is_refused(self, settings):

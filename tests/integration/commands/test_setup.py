@@ -121,7 +121,7 @@ class TestSettingUp:
         assert "The rehearsal departs: taken off the basket for 2490 points" in said.out
 
     def test_is_told_to_go_on_only_with_what_it_goes_on_with(self):
-        expect_refusal("setup --anyway", says="--anyway goes with --live")
+        expect_refusal("setup --anyway", says="--anyway goes with --live", code=2)
 
     def test_leaves_the_default_program_the_default(self):
         manage("setup")
@@ -208,4 +208,4 @@ class TestBadInput:
         ],
     )
     def test_is_refused(self, arguments, says):
-        expect_refusal("setup", *arguments, says=says)
+        expect_refusal("setup", *arguments, says=says, code=2)

@@ -92,6 +92,24 @@ class TestANoticeOfExpiry:
         assert '<a href="http://example.com/loyalty/go/?to=' in row.body
         assert Notice.objects.get().inbox_id == str(row.pk)
 
+    @pytest.mark.parametrize("is_read", [False, True])
+    def test_stands_in_the_inbox_once_whatever_its_stage(self, unit, is_read):
+        a_member(unit)
+        for day in (30, 7, 1):
+            a_day(before(day))
+            (row,) = inbox().filter(location="Inbox")
+            assert Notice.objects.order_by("-pk")[0].inbox_id == str(row.pk)
+            if is_read:
+                inbox().filter(date_read=None).update(date_read=before(day))
+        assert inbox().filter(location="Archive").count() == (2 if is_read else 0)
+
+    def test_stands_in_the_inbox_beside_that_of_another_date(self, unit):
+        account = a_member(unit)
+        give(account, points=30, expires_at=ENDS + timedelta(days=60), key="b")
+        for at in (before(30), ENDS + timedelta(days=35)):
+            a_day(at)
+        assert inbox().filter(location="Inbox").count() == 2
+
     def test_reaches_the_inbox_once_though_the_mail_is_tried_again(self, unit):
         a_member(unit)
         list(announce_expiry(at=before(30)))

@@ -22,11 +22,12 @@ from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep
 from loyalty_oscar.shop.tiers import counting, jobs
 from loyalty_oscar.shop.tiers.conditions import our_conditions
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import MemberFactory
 from loyalty_oscar.tiers.forms import TierForm
 from loyalty_oscar.tiers.models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
 
-from .ladders import a_ladder
+from .ladders import a_ladder, hand
 
 pytestmark = pytest.mark.django_db
 ADD = "admin:loyalty_tiers_ladder_add"
@@ -433,3 +434,59 @@ class TestWhatAMemberTakesAlong:
         give(root, member)
         erasures.get("tiers")(member=member, at=TODAY)
         assert GivenTier.objects.get().reason == ""
+
+
+class TestALevelThatSomebodyHas:
+    """Deleted it would take a member's history along, so it stays, and the page says what to do instead."""
+
+    def deleted(self, root, ladder):
+        found = zip(ladder.tiers.order_by("rank"), ("0.01", "150.00", "400.00"), strict=True)
+        rows = [(tier.pk, tier.rank, tier.name, takes, tier.percent) for tier, takes in found]
+        data = form(*rows) | {"tiers-2-DELETE": "on"}
+        return root.post(reverse("admin:loyalty_tiers_ladder_change", args=[ladder.pk]), data)
+
+    @pytest.mark.parametrize(("count", "said"), [(1, "1 member has"), (2, "2 members have")])
+    def test_stays_with_how_many_have_it(self, root, count, said):
+        ladder = a_ladder()
+        for number in range(count):
+            member = MemberFactory(program=ladder.program, user=a_user(f"m{number}@example.com"), joined_at=TODAY)
+            hand(ladder, member.user, 3, until=None, at=TODAY)
+        page = text_of(self.deleted(root, ladder))
+        assert f"“Gold” stays, because {said} this level or had it. Change its name and what it takes instead." in page
+        assert "protected related objects" not in page
+        assert ladder.tiers.count() == 3
+
+    def test_stays_with_its_prices(self, root):
+        ladder = a_ladder()
+        MemberPrice.objects.create(tier=ladder.tiers.get(rank=3), percent=5, starts_at=TODAY)
+        page = text_of(self.deleted(root, ladder))
+        assert "“Gold” stays, because it has member prices. Delete those first." in page
+        assert "protected related objects" not in page
+
+    def test_goes_where_nobody_has_it(self, root):
+        ladder = a_ladder()
+        assert self.deleted(root, ladder).status_code == 302
+        assert ladder.tiers.count() == 2
+
+
+class TestALevelThatEarnsLess:
+    LESS = ((None, 1, "Bronze", "0", 110), (None, 2, "Silver", "150.00", 105))
+    SAID = "Members of Silver would earn 105 %, less than those of Bronze with 110 %."
+
+    def test_is_asked_about_once(self, root):
+        unit = a_club()
+        page = root.post(reverse(ADD), form(*self.LESS, program=unit.program))
+        assert self.SAID in text_of(page)
+        assert not Ladder.objects.exists()
+        data = form(*self.LESS, program=unit.program) | {"tiers-1-is_meant": "on"}
+        assert root.post(reverse(ADD), data).status_code == 302
+        ladder = Ladder.objects.get()
+        assert saved(root, ladder, *self.LESS).status_code == 302
+        assert "less than those of Bronze with 120 %" in text_of(
+            saved(root, ladder, (None, 1, "Bronze", "0", 120), self.LESS[1])
+        )
+
+    @pytest.mark.parametrize("percent", [110, 111])
+    def test_is_no_level_that_earns_as_much(self, root, percent):
+        levels = (self.LESS[0], (None, 2, "Silver", "150.00", percent))
+        assert root.post(reverse(ADD), form(*levels, program=a_club().program)).status_code == 302

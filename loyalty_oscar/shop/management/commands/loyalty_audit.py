@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from loyalty_oscar.ledger.audit import AuditProgress, audit
 from loyalty_oscar.ledger.models import Account
 
-from ..command import LoyaltyCommand
+from ..command import LoyaltyCommand, at_least_one
 
 
 class Command(LoyaltyCommand):
@@ -19,6 +19,7 @@ class Command(LoyaltyCommand):
         parser.add_argument("--account", type=int, metavar="ID", help="check one account only")
 
     def work(self, *, account: int | None, **options: Any) -> None:
+        at_least_one(option="--account", number=account)
         if account is not None and not Account.objects.filter(pk=account).exists():
             raise CommandError(f"there is no account {account}")
         total = 1 if account is not None else Account.objects.count()

@@ -12,7 +12,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.shop.rehearsal import Number, rehearse
 from loyalty_oscar.shop.upkeep.doctor import Finding, Level, examine
 
-from ..command import LoyaltyCommand
+from ..command import LoyaltyCommand, WrongUsage
 
 SIGNS = {Level.OK: "ok", Level.NOTE: "note", Level.WARNING: "WARNING", Level.ERROR: "ERROR"}
 
@@ -37,7 +37,7 @@ class Command(LoyaltyCommand):
 
     def work(self, *, json: bool, rehearse: bool, product: str, **options: Any) -> None:
         if product and not rehearse:
-            raise CommandError("--product goes with --rehearse")
+            raise WrongUsage("--product goes with --rehearse")
         if rehearse:
             self.rehearse(product, json)
         else:

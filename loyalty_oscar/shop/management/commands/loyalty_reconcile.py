@@ -15,7 +15,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.words import counted, why
 from loyalty_oscar.shop.orders.reconcile import decide_deleted, orders_since, reconcile
 
-from ..command import LoyaltyCommand, moment
+from ..command import LoyaltyCommand, WrongUsage, moment
 
 
 class Command(LoyaltyCommand):
@@ -37,7 +37,9 @@ class Command(LoyaltyCommand):
 
     def work(self, *, since: str, dry_run: bool, deleted: str | None, came_to: str | None, **options: Any) -> None:
         if bool(deleted) != bool(came_to):
-            raise CommandError("--deleted and --came-to go together")
+            raise WrongUsage("--deleted and --came-to go together")
+        if deleted and dry_run:
+            raise WrongUsage("--dry-run does not go with --deleted")
         if deleted:
             self.decide_deleted(deleted, str(came_to))
             return

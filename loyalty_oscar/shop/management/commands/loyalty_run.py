@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from loyalty_oscar.shop.upkeep import jobs
 
-from ..command import LoyaltyCommand
+from ..command import LoyaltyCommand, at_least_one
 
 
 class Command(LoyaltyCommand):
@@ -25,8 +25,7 @@ class Command(LoyaltyCommand):
         parser.add_argument("--every", type=int, metavar="SECONDS", help="begin again after so many seconds")
 
     def work(self, *, only: str | None, nightly: bool, every: int | None, **options: Any) -> None:
-        if every is not None and every < 1:
-            raise CommandError("--every takes a number of seconds of at least 1")
+        at_least_one(option="--every", number=every)
         if every is None:
             failed = self.once(only=only or "", nightly=nightly, stop=lambda: False)
             if failed:

@@ -19,7 +19,7 @@ from loyalty_oscar.shop.rehearsal import rehearse
 from loyalty_oscar.shop.upkeep import setup
 from loyalty_oscar.shop.upkeep.setup import MOST_BACK, WENT_LIVE, SetupResult, make_ready
 
-from ..command import LoyaltyCommand
+from ..command import LoyaltyCommand, WrongUsage
 
 #: Fits every sentence that names the program after “the”.
 NAME = "Loyalty Club"
@@ -35,11 +35,11 @@ NEXT_LIVE = """Next:
 
 
 def part_of(*, typed: str) -> Fraction:
-    """Return a percentage that somebody typed; raises `CommandError` for what nobody gives back."""
+    """Return a percentage that somebody typed; raises `WrongUsage` for what nobody gives back."""
     match = re.fullmatch(r"([0-9]{1,2})(?:[.,]([0-9]{1,2}))?", typed.strip())
     percent = Fraction(f"{match[1]}.{match[2] or 0}") if match else Fraction(0)
     if not 0 < percent <= MOST_BACK:
-        raise CommandError(f"--cashback is a percentage from 0.01 to {MOST_BACK}, such as 2 or 2.5, not {typed!r}")
+        raise WrongUsage(f"--cashback is a percentage from 0.01 to {MOST_BACK}, such as 2 or 2.5, not {typed!r}")
     return percent
 
 
@@ -93,7 +93,7 @@ class Command(LoyaltyCommand):
         **options: Any,
     ) -> None:
         if anyway and not live:
-            raise CommandError("--anyway goes with --live")
+            raise WrongUsage("--anyway goes with --live")
         currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
         chosen = setup.usual(currency=currency) if cashback is None else setup.cashback(percent=part_of(typed=cashback))
         program = {
@@ -102,7 +102,10 @@ class Command(LoyaltyCommand):
             "currency": currency,
             "choices": replace(chosen, has_levels=True) if levels else None if cashback is None else chosen,
         }
-        ready = make_ready(**program, live=False, at=clock.now())
+        try:
+            ready = make_ready(**program, live=False, at=clock.now())
+        except setup.WrongValue as wrong:
+            raise WrongUsage(str(wrong)) from wrong
         self.tell(ready)
         is_open = statuses.is_ready_unclear() or any(statuses.questions())
         if is_open:

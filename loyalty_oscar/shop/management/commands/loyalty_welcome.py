@@ -15,7 +15,7 @@ from loyalty_oscar.program.words import counted
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.shop.orders.backfill import Tally, gather, next_batch, orders_before, portions, welcoming
 
-from ..command import LoyaltyCommand, moment, program_of
+from ..command import LoyaltyCommand, WrongUsage, moment, program_of
 
 
 class Command(LoyaltyCommand):
@@ -35,7 +35,7 @@ class Command(LoyaltyCommand):
 
     def work(self, *, since: str | None, undo: str | None, program: str | None, **options: Any) -> None:
         if bool(since) == bool(undo):
-            raise CommandError("say either --since DATE or --undo BATCH")
+            raise WrongUsage("say either --since DATE or --undo BATCH")
         if undo:
             self.take_back(undo, yes=options["yes"], dry_run=options["dry_run"])
             return
