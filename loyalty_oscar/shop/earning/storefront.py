@@ -16,7 +16,7 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
-from ..orders.buyers import has_bought
+from ..orders.buyers import visitor_has_bought
 from ..pricing.labels import told_of
 from ..storefront.newcomers import Step, first_steps
 from ..storefront.promised import in_all, parts_coming
@@ -57,6 +57,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
         **asked(unit, quote.least, rows, note),
         "text": pgettext("loyalty", "Earn %(points)s") % {"points": points},
         "worth": "" if quote.is_range else worth(unit=unit, points=least),
+        "parts": quotes.of_a_first_order(unit=unit, points=quote.of_first_order),
         "joins": needs_to_join(request),
     }
 
@@ -178,7 +179,7 @@ def about(*, unit: Unit) -> str:
 @first_steps.register("earning", order=30)
 def first_order_step(*, request: Any, unit: Unit) -> Step:
     """Return that a first order is what starts it all; what it brought stands in the account once it is placed."""
-    is_done = has_bought(user_id=request.user.pk)
+    is_done = visitor_has_bought(visit=request.loyalty)
     brings = "" if is_done else about(unit=unit)
     text = pgettext("loyalty", "Place your first order.")
     if is_done:
