@@ -17,6 +17,7 @@ from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, counts_delivery, decide, frozen
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.left import LineLeft, left_of
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -27,10 +28,11 @@ from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import order_facts
 
+from ..notices.letters import SiteRequest
 from ..orders.buyers import visitor_has_bought
 from ..orders.facts import delivery_priced, gather_basket, gather_orders
 from ..orders.product_sets import sets_shown, ties
-from ..storefront.promised import PromisedPart, parts_coming, parts_that_came
+from ..storefront.promised import PromisedPart, in_all, parts_coming, parts_that_came
 from ..storefront.shown_total import delivery_charge
 from ..storefront.visit import Visit
 
@@ -200,7 +202,7 @@ def of_basket(*, basket: Any, request: Any, teller: Quoter) -> PurchaseQuote:
         charge = delivery_charge(basket=basket, request=request)
         purchase = replace(purchase, delivery=delivery_priced(charge=charge))
     decision = teller.decide(purchase)
-    parts = parts_coming(purchase=purchase, request=request, at=teller.at)
+    parts = parts_coming(purchase=purchase, visit=request.loyalty, at=teller.at)
     if is_first is None:
         parts = [*of_a_first_order(unit=teller.unit, points=teller.more_at_first(purchase)), *parts]
     return PurchaseQuote(decision=decision, parts=parts)
@@ -213,11 +215,11 @@ def of_a_first_order(*, unit: Unit, points: int) -> list[PromisedPart]:
     return [PromisedPart(points=points, text=text % told, is_sure=False)] if points else []
 
 
-def parts_of_order(*, order: Any, quote: ExpectedAward | None, request: Any, at: datetime) -> list[PromisedPart]:
+def parts_of_order(*, order: Any, quote: ExpectedAward | None, visit: Visit, at: datetime) -> list[PromisedPart]:
     """Return what an order brings beside what it earns: as it came; where nobody counted it (`quote`), as it will."""
     if quote is not None:
-        return parts_coming(purchase=quote.purchase, request=request, at=at)
-    return parts_that_came(order=order, request=request, at=at)
+        return parts_coming(purchase=quote.purchase, visit=visit, at=at)
+    return parts_that_came(order=order, visit=visit, at=at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -288,3 +290,23 @@ def _left(decision: Decision, order: OrderFacts) -> int:
         for line in decision.lines
     ]
     return left_of(lines=lines, bonuses=[bonus.to_json() for bonus in decision.bonuses])
+
+
+def visit_for_mail(*, order: Any) -> Visit:
+    """Return the visit of whoever an order belongs to, on its site: mails about it leave where nobody visits."""
+    return Visit(SiteRequest(site=order.site) if order.site_id else None, order.user)
+
+
+def beside_in_mail(
+    *, order: Any, award: Award | None, quote: ExpectedAward | None, visit: Visit, at: datetime
+) -> list[str]:
+    """
+    Return what an order brings beside what it earns (`award`, or `quote` before that is) as lines for a mail about it:
+    each part that is sure, and all of it. None for who is not whose it was.
+    """
+    if award is not None and (visit.account is None or visit.account.pk != award.account_id):
+        return []
+    points = award.given if award else quote.points if quote else 0
+    parts = [part for part in parts_of_order(order=order, quote=quote, visit=visit, at=at) if part.is_sure]
+    told = in_all(unit=visit.unit, points=points, parts=parts) if visit.unit else {}
+    return [*(part.text for part in parts), *([told["all"]["text"]] if "all" in told else [])]

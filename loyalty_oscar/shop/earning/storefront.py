@@ -144,7 +144,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
             return None
         because, points = quote.decision.because.to_json(), quote.points
     joins = award is None and needs_to_join(request)
-    parts = quotes.parts_of_order(order=subject, quote=quote, request=request, at=clock.now())
+    parts = quotes.parts_of_order(order=subject, quote=quote, visit=request.loyalty, at=clock.now())
     return "loyalty/widgets/thank_you.html", {
         **in_all(unit=unit, points=points, parts=[] if joins else parts),
         "none": "" if points else none_because(unit, because),
@@ -163,7 +163,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
 @contributions.register("account:empty", "earning")
 def first_order(*, subject: Unit, request: Any) -> Piece | None:
     """Return what a first order brings here, about."""
-    parts = parts_coming(purchase=None, request=request, at=clock.now())
+    parts = parts_coming(purchase=None, visit=request.loyalty, at=clock.now())
     return "loyalty/widgets/first_order.html", {"unit": subject, "about": about(unit=subject), "parts": parts}
 
 
@@ -217,7 +217,7 @@ def order_quote(*, order: Any, request: Any) -> Quoted | None:
     quote = quotes.of_order(order=order, visit=request.loyalty, at=at)
     if quote is None:
         return None
-    parts = parts_coming(purchase=quote.purchase, request=request, at=at)
+    parts = parts_coming(purchase=quote.purchase, visit=request.loyalty, at=at)
     return Quoted(points=quote.points, hold_days=quote.hold_days, parts=parts)
 
 

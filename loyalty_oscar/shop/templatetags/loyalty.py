@@ -190,7 +190,7 @@ def loyalty_named(discounts: Iterable[Any]) -> list[Named]:
 def loyalty_order_mail(context: Context, order: Any) -> str:
     """Write into the confirmation of an order what features have to say of it; needs no request."""
     said = contributions.render("mail:order", subject=order, request=None, inside=context)
-    return SafeString(" ".join(piece.strip() for piece in said))
+    return SafeString("\n".join(piece.strip() for piece in said))
 
 
 @register.filter
