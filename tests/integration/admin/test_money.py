@@ -101,7 +101,7 @@ class TestTheSentenceOfARule:
         assert read(cashback, a_share(10, 1000)) == "€0.10 for each €10.00, on everything."
 
     def test_multiplies_cashback_and_gives_amounts(self, cashback):
-        assert read(cashback, Multiplier(percent=200)) == "2 × as much for money paid, on everything."
+        assert read(cashback, Multiplier(percent=200)) == "Twice as much back for what you spend on everything."
         assert read(cashback, PerUnit(points=5)) == "€0.05 for each piece, on everything."
 
 

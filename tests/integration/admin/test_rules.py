@@ -135,7 +135,7 @@ class TestANewRule:
             {"code": "dates", "params": {"first": "2096-05-01", "last": "2096-05-31"}},
         ]
         assert read_back(root.get(page(Rule.objects.get(code="double-may")))) == (
-            "1.5 × as much for money paid, on Cat food, except Cards, in orders of at least €30.00, "
+            "1.5 times the paws for what you spend on Cat food, except Cards, in orders of at least €30.00, "
             "from 1 May 2096 to 31 May 2096."
         )
 

@@ -280,7 +280,7 @@ class TestHowItWorks:
         said = text_of(visit(reverse("loyalty:how-it-works")))
         said = said.replace(" ,", ",").replace(" .", ".")
         assert "1 paw for each €1.00, on everything." in said
-        assert "2 × as much for money paid, on Dog beds." in said
+        assert "Twice the paws for what you spend on Dog beds." in said
         assert "20 paws for the first order" in said
         assert "one thing for €42.50 and one for €19.90 brings 62 paws" in said
         assert "ready 14 days after delivery" in said
