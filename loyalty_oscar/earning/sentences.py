@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -20,6 +20,7 @@ from loyalty_oscar.program.words import reasons, unit_name
 from .decision import counts_delivery
 from .rules import (
     WHOLE_ORDER,
+    AtMost,
     Condition,
     EveryNth,
     FirstOrder,
@@ -51,6 +52,20 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     if is_unsaid:
         text += " " + conditional_escape(pgettext("loyalty", "This counts only under a condition of the shop."))
     return mark_safe(text)
+
+
+def ends_in_words(*, rules: Iterable[RuleInForce], unit: Unit, about: str | None = None) -> list[str]:
+    """
+    Return of each rule that ends somewhere "“Advent” brings at most 50 paws an order."; on the page of the rule `about`
+    (its code) "This brings …".
+    """
+    found = []
+    for rule in rules:
+        if mosts := [_said(c, rule, unit) for c in rule.conditions if isinstance(c, AtMost)]:
+            text = pgettext("loyalty", "“%(rule)s” brings %(most)s.")
+            text = pgettext("loyalty", "This brings %(most)s.") if rule.code == about else text
+            found.append(text % {"rule": rule.name, "most": ", ".join(mosts)})
+    return found
 
 
 def set_names() -> dict[str, str]:
