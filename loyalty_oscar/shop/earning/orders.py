@@ -25,7 +25,7 @@ def of_order(*, subject: Any, request: Any) -> Piece | None:
     award = award_of_order(order_id=subject.pk) if subject is not None and account is not None else None
     if award is None or award.account_id != account.pk or not award.given:
         return None
-    number = words.number(unit=award.unit, points=award.given)
+    number = words.short(unit=award.unit, points=award.given)
     return "loyalty/widgets/order_points.html", {
         "value": award.given,
         "text": brought(award=award),

@@ -46,7 +46,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
     unit, least, most = telling.unit, quote.least.points, quote.most.points
     if quote.is_range:
         points = pgettext("loyalty", "%(least)s to %(most)s") % {
-            "least": words.number(unit=unit, points=least),
+            "least": words.short(unit=unit, points=least),
             "most": words.points(unit=unit, points=most),
         }
         note = pgettext("loyalty", "It depends on which one you choose.")
@@ -155,7 +155,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
         "worth": worth(unit=unit, points=points),
         "when": ready_sentence(unit, award, award.hold_days if award else quote.hold_days),
         "rows": why_rows(because=because, unit=unit) if points else [],
-        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.number(unit=unit, points=points)},
+        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.short(unit=unit, points=points)},
         "joins": joins,
     }
 
@@ -223,7 +223,7 @@ def order_quote(*, order: Any, request: Any) -> Quoted | None:
 
 def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[str, Any]:
     """Return what every earn line carries."""
-    number = words.number(unit=unit, points=decision.points)
+    number = words.short(unit=unit, points=decision.points)
     return {
         "unit": unit,
         "value": decision.points,

@@ -83,7 +83,7 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
 
 def badge(*, unit: Unit, points: int) -> dict[str, Any]:
     """Return what stands on a badge: the value, the number, and both with the word."""
-    number = words.number(unit=unit, points=points)
+    number = words.short(unit=unit, points=points)
     return {"value": points, "number": number, "points": words.points(unit=unit, points=points)}
 
 

@@ -163,7 +163,7 @@ class TestALevel:
         assert Tier.objects.get().points == 250
         page = last_page(root, Ladder)
         assert values(page)["tiers-0-points"] == "2.50"
-        assert "Bronze from €50.00 (Paws: 10 % more, a gift of €2.50)" in text_of(page)
+        assert "Bronze from €50.00 (10 % more back, a gift of €2.50)" in text_of(page)
 
 
 class TestBringingAFriend:

@@ -291,6 +291,16 @@ class TestTheTableOfLevels:
         assert "one level at a time" in page
         assert ladder.tiers.count() == 3
 
+    @pytest.mark.parametrize(("of_set", "is_said"), [(10, False), (12, False), (13, True)])
+    def test_says_the_price_of_a_set_only_where_it_is_better_than_that_of_everything(self, visit, of_set, is_said):
+        silver, beds = a_ladder().tiers.get(code="silver"), ProductSetFactory(code="beds", name="Beds")
+        for percent, product_set in ((12, None), (of_set, beds)):
+            MemberPrice.objects.create(tier=silver, percent=percent, product_set=product_set, starts_at=day(1, 1))
+        forget_cache()
+        page = text_of(visit(reverse("loyalty:how-it-works")))
+        assert "Member price: 12 % off everything" in page
+        assert (f"Member price: {of_set} % off Beds" in page) == is_said
+
     def test_speaks_the_readers_language(self, visit):
         a_ladder()
         Tier.objects.filter(code="silver").update(names={"en": "Sterling"})
