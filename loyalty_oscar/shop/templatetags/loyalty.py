@@ -27,6 +27,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import has_terms
 
 from ..pricing import labels
+from ..storefront.retold import retold
 from ..storefront.visit import takes_part, teases, visit_facts
 
 register = template.Library()
@@ -281,6 +282,26 @@ def loyalty_in_lines(parser: Any, token: Any) -> InLines:
     inside = parser.parse(["end_loyalty_in_lines"])
     parser.delete_first_token()
     return InLines(inside, basket)
+
+
+class Retold(template.Node):
+    """Oscar's markup of lines, with what features say otherwise in their words."""
+
+    def __init__(self, inside: template.NodeList, lines: template.base.FilterExpression) -> None:
+        self.inside, self.lines = inside, lines
+
+    def render(self, context: Context) -> str:
+        return retold(html=self.inside.render(context), lines=self.lines.resolve(context) or ())
+
+
+@register.tag
+def loyalty_retold(parser: Any, token: Any) -> Retold:
+    """Say of lines of a basket or of an order, around Oscar's markup of them, in plain words what Oscar does not."""
+    _name, lines = token.split_contents()
+    lines = parser.compile_filter(lines)
+    inside = parser.parse(["end_loyalty_retold"])
+    parser.delete_first_token()
+    return Retold(inside, lines)
 
 
 @register.filter
