@@ -121,6 +121,7 @@ class TestEveryPage:
         assert len(said) > 100
         assert wrong_of(said) == {}
         assert twice(said) == {}
+        assert re.search(r"Why €[\d.]+\?", said["product"])
         assert "€110.50" in said["loyalty:overview"]
         assert "1 % back" in said["admin:loyalty_earning_rule_changelist"]
 

@@ -22,6 +22,7 @@ from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.freezing import without_points
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
@@ -294,7 +295,7 @@ def _left(decision: Decision, order: OrderFacts) -> int:
 
 def visit_for_mail(*, order: Any) -> Visit:
     """Return the visit of whoever an order belongs to, on its site: mails about it leave where nobody visits."""
-    return Visit(SiteRequest(site=order.site) if order.site_id else None, order.user)
+    return Visit(SiteRequest(site=order.site) if order.site_id else None, order.user, using=write_db())
 
 
 def beside_in_mail(
